@@ -1,0 +1,17 @@
+//! The pure core of Tollgate: limits, policies, decisions and the state of one subject.
+//!
+//! No I/O, no clock, no randomness: time and random bits are arguments, stored rows are values. So the same code runs in the
+//! Worker, in native tests, in simulations and on the command line.
+#![forbid(unsafe_code)]
+
+pub mod duration;
+pub mod error;
+pub mod limit;
+pub mod number;
+pub mod quota;
+pub mod time;
+
+pub use duration::Duration;
+pub use error::InvalidLimit;
+pub use limit::{Algorithm, Limit};
+pub use time::Timestamp;
