@@ -4,10 +4,12 @@
 //! Worker, in native tests, in simulations and on the command line.
 #![forbid(unsafe_code)]
 
+pub mod decision;
 pub mod duration;
 pub mod error;
 pub mod limit;
 pub mod number;
+pub mod policy;
 pub mod quota;
 pub mod time;
 

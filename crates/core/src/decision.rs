@@ -1,0 +1,179 @@
+//! The answer to one check: success or not, which limit decided, why, what remains and when to come back.
+
+use crate::{Duration, Timestamp};
+
+/// Why a check was refused, or admitted without being decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Not enough is left; waiting helps.
+    Limit,
+    /// The cost is above what the limit can ever give; waiting does not help.
+    CostExceedsCapacity,
+    /// Somebody blocked the subject.
+    Blocked,
+    /// An override decided.
+    Override,
+    /// The policy is paused.
+    Paused,
+    /// A level above denied.
+    Parent,
+    /// An upstream asked for a pause.
+    CoolDown,
+    /// The circuit breaker is open.
+    Breaker,
+    /// The object could not be reached; the policy's failure mode answered.
+    Degraded,
+}
+
+impl Reason {
+    const ALL: [Reason; 9] = [
+        Reason::Limit,
+        Reason::CostExceedsCapacity,
+        Reason::Blocked,
+        Reason::Override,
+        Reason::Paused,
+        Reason::Parent,
+        Reason::CoolDown,
+        Reason::Breaker,
+        Reason::Degraded,
+    ];
+
+    /// The word for it in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Reason::Limit => "limit",
+            Reason::CostExceedsCapacity => "costExceedsCapacity",
+            Reason::Blocked => "blocked",
+            Reason::Override => "override",
+            Reason::Paused => "paused",
+            Reason::Parent => "parent",
+            Reason::CoolDown => "coolDown",
+            Reason::Breaker => "breaker",
+            Reason::Degraded => "degraded",
+        }
+    }
+
+    /// The reason that a word names.
+    pub fn from_word(word: &str) -> Option<Reason> {
+        Reason::ALL.into_iter().find(|reason| reason.word() == word)
+    }
+}
+
+/// Where a decision was made: a caller always knows how good the answer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Source {
+    /// The subject's object: exact.
+    #[default]
+    Object,
+    /// Units lent to the isolate.
+    Lease,
+    /// A refusal remembered by the isolate.
+    Cache,
+    /// Counts merged through KV.
+    Kv,
+    /// A native rate-limit binding.
+    Binding,
+    /// The failure mode.
+    Fallback,
+}
+
+impl Source {
+    /// The word for it in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Source::Object => "object",
+            Source::Lease => "lease",
+            Source::Cache => "cache",
+            Source::Kv => "kv",
+            Source::Binding => "binding",
+            Source::Fallback => "fallback",
+        }
+    }
+}
+
+/// How one limit stands after a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The limit or capacity.
+    pub limit: u64,
+    /// Units left after this decision, rounded down.
+    pub remaining: u64,
+    /// When its window or period ends, all use is forgotten, or the bucket is full: by algorithm.
+    pub reset: Timestamp,
+    /// Why this limit refused; `None` when it had room.
+    pub refused: Option<Reason>,
+    /// When the same check, alone, succeeds; present where this limit refused and waiting helps.
+    pub retry_at: Option<Timestamp>,
+}
+
+/// A held slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant {
+    /// The permit's 128 random bits.
+    pub permit: u128,
+    /// Rises with each grant of the subject, for ever: a resource can refuse an older holder.
+    pub fence: u64,
+    /// When the slot is free again unless it is renewed.
+    pub expires: Timestamp,
+}
+
+/// The decision over all limits of one policy for one subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Admitted or not.
+    pub success: bool,
+    /// Why not, or why undecided.
+    pub reason: Option<Reason>,
+    /// Which limit the top-level fields speak of, as an index into `limits`: on denial the one with the longest wait (never counts
+    /// as longest), on success the one with least left. `None` when no limit was asked, as for a blocked subject.
+    pub deciding: Option<usize>,
+    /// How long until the same check, alone, succeeds, by the object's real clock; `None` on success and where waiting cannot help.
+    pub retry_after: Option<Duration>,
+    /// How long to wait before going on, where a delay was asked for or the limit shapes.
+    pub delay: Option<Duration>,
+    /// Each limit's standing, in the policy's order.
+    pub limits: Standings,
+    /// The slot taken, if any.
+    pub grant: Option<Grant>,
+    /// How long the refusal may be remembered by the caller's isolate; zero where something other than time can free units.
+    pub cache_for: Duration,
+}
+
+/// One to eight standings, without an allocation for the usual one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standings {
+    /// A policy of one limit.
+    One([Standing; 1]),
+    /// None or several limits.
+    Many(Vec<Standing>),
+}
+
+impl core::ops::Deref for Standings {
+    type Target = [Standing];
+
+    fn deref(&self) -> &[Standing] {
+        match self {
+            Standings::One(one) => one,
+            Standings::Many(many) => many,
+        }
+    }
+}
+
+impl FromIterator<Standing> for Standings {
+    fn from_iter<I: IntoIterator<Item = Standing>>(iter: I) -> Standings {
+        let mut iter = iter.into_iter();
+        match (iter.next(), iter.next()) {
+            (Some(one), None) => Standings::One([one]),
+            (first, second) => {
+                Standings::Many(first.into_iter().chain(second).chain(iter).collect())
+            }
+        }
+    }
+}
+
+impl Decision {
+    /// The standing that the top-level fields speak of.
+    pub fn deciding(&self) -> Option<&Standing> {
+        self.deciding.and_then(|i| self.limits.get(i))
+    }
+}
