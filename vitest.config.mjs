@@ -1,0 +1,28 @@
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+// Do not ask the network for a sample `request.cf`.
+process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
+
+// Two ways to run the Worker: inside the test isolate, where time can be faked and Durable Objects opened up, and
+// from outside, as a server with its own process, disk and HTTP port.
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
+        test: { name: "inside", include: ["tests/inside/*.test.mjs"] },
+      },
+      {
+        test: {
+          name: "outside",
+          include: ["tests/outside/*.test.mjs"],
+          // Servers under load and `kill -9` share the machine's cores: one file at a time keeps their timing honest.
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
