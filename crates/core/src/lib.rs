@@ -4,6 +4,7 @@
 //! Worker, in native tests, in simulations and on the command line.
 #![forbid(unsafe_code)]
 
+pub mod calendar;
 pub mod decision;
 pub mod duration;
 pub mod error;

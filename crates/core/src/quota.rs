@@ -1,22 +1,339 @@
-//! Calendar quotas: what a period is, when it starts, and the trait through which the time zone comes in.
+//! A calendar quota: so many units per minute, hour, day, week, month, quarter or year of a time zone.
+//!
+//! Here are its words and what may be combined. When a period starts and ends is in [`crate::calendar`]; how use is counted in it
+//! is the algorithm's business. Whether a zone exists only the runtime knows: here its name is checked for its grammar alone.
 
 use crate::error::InvalidLimit;
+use crate::limit::bounded;
+use crate::number::MAX_SAFE;
 
 /// `limit` units per calendar period.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quota {
     limit: u64,
+    period: Period,
+    time_zone: TimeZoneName,
+    anchor: Anchor,
 }
 
 impl Quota {
+    /// `limit` 0 (deny all) to 2^53; an anchor only with the parts that its period has:
+    ///
+    /// | period | anchor |
+    /// |---|---|
+    /// | `minute`, `hour` | none |
+    /// | `day` | `time` |
+    /// | `week` | `time`, `weekday` |
+    /// | `month` | `time`, `day` |
+    /// | `quarter`, `year` | `time`, `day`, `month` |
+    pub fn new(
+        limit: u64,
+        period: Period,
+        time_zone: TimeZoneName,
+        anchor: Anchor,
+    ) -> Result<Quota, InvalidLimit> {
+        let misplaced = [
+            ("anchor.time", anchor.time.is_some() && period < Period::Day),
+            (
+                "anchor.weekday",
+                anchor.weekday.is_some() && period != Period::Week,
+            ),
+            ("anchor.day", anchor.day.is_some() && period < Period::Month),
+            (
+                "anchor.month",
+                anchor.month.is_some() && period < Period::Quarter,
+            ),
+        ];
+        if let Some(&(field, _)) = misplaced.iter().find(|(_, wrong)| *wrong) {
+            return Err(InvalidLimit::Conflict {
+                field,
+                with: period.word(),
+            });
+        }
+        Ok(Quota {
+            limit: bounded("limit", limit, 0, MAX_SAFE)?,
+            period,
+            time_zone,
+            anchor,
+        })
+    }
+
     /// The most units per period.
     pub const fn limit(&self) -> u64 {
         self.limit
     }
 
-    /// Placeholder until the calendar lands.
-    pub fn placeholder(limit: u64) -> Result<Quota, InvalidLimit> {
-        crate::limit::bounded("limit", limit, 0, crate::number::MAX_SAFE)
-            .map(|limit| Quota { limit })
+    /// How long a period is.
+    pub const fn period(&self) -> Period {
+        self.period
     }
+
+    /// The zone whose clocks and calendar count.
+    pub const fn time_zone(&self) -> &TimeZoneName {
+        &self.time_zone
+    }
+
+    /// What moves the start of a period, as it was asked for.
+    pub const fn anchor(&self) -> Anchor {
+        self.anchor
+    }
+
+    /// Whether both have the same periods, whatever their limits.
+    pub fn same_calendar(&self, other: &Quota) -> bool {
+        self.dimension() == other.dimension()
+    }
+
+    /// Period, zone and start in one word without spaces, such as `week:Europe/Berlin:0:0:32400`: equal for two quotas with the
+    /// same calendar, whether or not a default was written out. The numbers are month, day or weekday, and second of the day.
+    pub fn dimension(&self) -> String {
+        let anchor = &self.anchor;
+        let month = anchor.month.map_or(0, |month| month - 1);
+        let day = anchor.day.map_or(0, |day| day - 1);
+        let weekday = anchor.weekday.map_or(0, |weekday| weekday as u8);
+        let numbers = [
+            // Quarters that start in April are those that start in January.
+            u32::from(if self.period == Period::Quarter {
+                month % 3
+            } else {
+                month
+            }),
+            // At most one of the two is there.
+            u32::from(day + weekday),
+            anchor.time.unwrap_or(0),
+        ];
+        let mut text = self.period.word().to_owned();
+        text.push(':');
+        text.push_str(self.time_zone.as_str());
+        for number in numbers {
+            text.push(':');
+            text.push_str(&number.to_string());
+        }
+        text
+    }
+}
+
+/// The length of a quota's period, in calendar terms; shorter ones come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Period {
+    /// Each minute of elapsed time.
+    Minute,
+    /// Each hour of elapsed time: the hour that clocks repeat in autumn is an hour of its own.
+    Hour,
+    /// Midnight to midnight, or from the anchored time.
+    Day,
+    /// Monday to Sunday, or from the anchored weekday.
+    Week,
+    /// From the first of the month, or the anchored day.
+    Month,
+    /// Three months from January, April, July and October, or so that one of them starts in the anchored month.
+    Quarter,
+    /// From the first of January, or the anchored month and day.
+    Year,
+}
+
+impl Period {
+    const ALL: [Period; 7] = [
+        Period::Minute,
+        Period::Hour,
+        Period::Day,
+        Period::Week,
+        Period::Month,
+        Period::Quarter,
+        Period::Year,
+    ];
+
+    /// Reads the word for it in JSON.
+    pub fn parse(text: &str) -> Result<Period, InvalidLimit> {
+        Period::ALL
+            .into_iter()
+            .find(|period| period.word() == text)
+            .ok_or(InvalidLimit::Malformed {
+                field: "period",
+                expected: "minute, hour, day, week, month, quarter or year",
+            })
+    }
+
+    /// The word for it in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Period::Minute => "minute",
+            Period::Hour => "hour",
+            Period::Day => "day",
+            Period::Week => "week",
+            Period::Month => "month",
+            Period::Quarter => "quarter",
+            Period::Year => "year",
+        }
+    }
+}
+
+/// The longest name of a time zone, in characters.
+pub const MAX_ZONE_NAME: usize = 64;
+
+/// The IANA name of a time zone, such as `Europe/Berlin`: well formed, but perhaps unknown to the runtime.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TimeZoneName(String);
+
+impl TimeZoneName {
+    /// 1 to 64 characters: parts of letters, digits, `_`, `+` and `-`, each beginning with a letter, joined by `/`.
+    /// `UTC` is recognized in any case; every other name is kept as written.
+    pub fn new(text: &str) -> Result<TimeZoneName, InvalidLimit> {
+        let good = |part: &str| {
+            part.starts_with(|c: char| c.is_ascii_alphabetic())
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'+' | b'-'))
+        };
+        if text.len() > MAX_ZONE_NAME || !text.split('/').all(good) {
+            return Err(InvalidLimit::Malformed {
+                field: "timeZone",
+                expected: "an IANA time zone name such as Europe/Berlin",
+            });
+        }
+        let utc = ["UTC", "Etc/UTC"]
+            .iter()
+            .any(|name| text.eq_ignore_ascii_case(name));
+        Ok(TimeZoneName(if utc { "UTC" } else { text }.to_owned()))
+    }
+
+    /// Whether it is UTC, for which nobody needs to be asked.
+    pub fn is_utc(&self) -> bool {
+        self.0 == "UTC"
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for TimeZoneName {
+    /// UTC.
+    fn default() -> TimeZoneName {
+        TimeZoneName("UTC".to_owned())
+    }
+}
+
+/// A day of the week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Weekday {
+    /// The day on which weeks start by default.
+    Monday,
+    /// The second day.
+    Tuesday,
+    /// The third day.
+    Wednesday,
+    /// The fourth day.
+    Thursday,
+    /// The fifth day.
+    Friday,
+    /// The sixth day.
+    Saturday,
+    /// The seventh day.
+    Sunday,
+}
+
+impl Weekday {
+    const ALL: [Weekday; 7] = [
+        Weekday::Monday,
+        Weekday::Tuesday,
+        Weekday::Wednesday,
+        Weekday::Thursday,
+        Weekday::Friday,
+        Weekday::Saturday,
+        Weekday::Sunday,
+    ];
+
+    /// The word for it in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Weekday::Monday => "monday",
+            Weekday::Tuesday => "tuesday",
+            Weekday::Wednesday => "wednesday",
+            Weekday::Thursday => "thursday",
+            Weekday::Friday => "friday",
+            Weekday::Saturday => "saturday",
+            Weekday::Sunday => "sunday",
+        }
+    }
+}
+
+/// Moves the start of a period away from midnight, Monday, the first of the month or January. An absent part does not move it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Anchor {
+    time: Option<u32>,
+    weekday: Option<Weekday>,
+    day: Option<u8>,
+    month: Option<u8>,
+}
+
+impl Anchor {
+    /// Starts at this time of day on the zone's clocks: `HH:MM` or `HH:MM:SS`, `00:00` to `23:59:59`.
+    pub fn with_time(mut self, text: &str) -> Result<Anchor, InvalidLimit> {
+        self.time = Some(seconds_of_day(text).ok_or(InvalidLimit::Malformed {
+            field: "anchor.time",
+            expected: "a time of day as HH:MM or HH:MM:SS",
+        })?);
+        Ok(self)
+    }
+
+    /// Starts weeks on this day: `monday` to `sunday`.
+    pub fn with_weekday(mut self, text: &str) -> Result<Anchor, InvalidLimit> {
+        let weekday = Weekday::ALL.into_iter().find(|day| day.word() == text);
+        self.weekday = Some(weekday.ok_or(InvalidLimit::Malformed {
+            field: "anchor.weekday",
+            expected: "monday, tuesday, wednesday, thursday, friday, saturday or sunday",
+        })?);
+        Ok(self)
+    }
+
+    /// Starts on this day of the month, 1 to 31; in a shorter month on its last day.
+    pub fn with_day(mut self, day: u64) -> Result<Anchor, InvalidLimit> {
+        // At most 31 after the check, so nothing is cut off.
+        self.day = Some(bounded("anchor.day", day, 1, 31)? as u8);
+        Ok(self)
+    }
+
+    /// Starts in this month, 1 (January) to 12.
+    pub fn with_month(mut self, month: u64) -> Result<Anchor, InvalidLimit> {
+        // At most 12 after the check, so nothing is cut off.
+        self.month = Some(bounded("anchor.month", month, 1, 12)? as u8);
+        Ok(self)
+    }
+
+    /// The time of day in seconds since midnight on the clock; `None` means midnight.
+    pub const fn time(&self) -> Option<u32> {
+        self.time
+    }
+
+    /// The first day of a week; `None` means Monday.
+    pub const fn weekday(&self) -> Option<Weekday> {
+        self.weekday
+    }
+
+    /// The first day of a month, before clamping to the month's end; `None` means the first.
+    pub const fn day(&self) -> Option<u8> {
+        self.day
+    }
+
+    /// The first month of a year or of one of the quarters; `None` means January.
+    pub const fn month(&self) -> Option<u8> {
+        self.month
+    }
+}
+
+/// `HH:MM` or `HH:MM:SS` as seconds since midnight.
+fn seconds_of_day(text: &str) -> Option<u32> {
+    let two_digits = |part: &str, below: u32| {
+        let plain = part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
+        part.parse::<u32>().ok().filter(|&n| plain && n < below)
+    };
+    let mut parts = text.split(':');
+    let hours = two_digits(parts.next()?, 24)?;
+    let minutes = two_digits(parts.next()?, 60)?;
+    let seconds = parts.next().map_or(Some(0), |part| two_digits(part, 60))?;
+    parts
+        .next()
+        .is_none()
+        .then_some((hours * 60 + minutes) * 60 + seconds)
 }
