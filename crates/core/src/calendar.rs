@@ -283,3 +283,27 @@ fn month_of(day: i64) -> i64 {
     }
     month
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_days_are_those_of_the_gregorian_calendar_until_9999() {
+        for month in 12..9_999 * 12 + 12 {
+            let (year, of_year) = ((month / 12) as i16, (month % 12) as i8 + 1);
+            let date = jiff::civil::Date::constant(year, of_year, 1);
+            let epoch = jiff::civil::Date::constant(1970, 1, 1);
+            assert_eq!(first_day(month), date.duration_since(epoch).as_hours() / 24);
+        }
+    }
+
+    #[test]
+    fn every_day_lies_in_the_month_that_begins_before_it_until_the_end_of_time() {
+        // Far past the last timestamp, in year 287,396.
+        for month in 1_900 * 12..300_000 * 12 {
+            assert_eq!(month_of(first_day(month)), month);
+            assert_eq!(month_of(first_day(month + 1) - 1), month);
+        }
+    }
+}

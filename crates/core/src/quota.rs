@@ -337,3 +337,243 @@ fn seconds_of_day(text: &str) -> Option<u32> {
         .is_none()
         .then_some((hours * 60 + minutes) * 60 + seconds)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utc() -> TimeZoneName {
+        TimeZoneName::default()
+    }
+
+    fn field<T: core::fmt::Debug>(result: Result<T, InvalidLimit>) -> &'static str {
+        match result.unwrap_err() {
+            InvalidLimit::OutOfRange { field, .. }
+            | InvalidLimit::Malformed { field, .. }
+            | InvalidLimit::Conflict { field, .. } => field,
+        }
+    }
+
+    #[test]
+    fn limits_reach_from_0_to_2_to_the_53() {
+        let build = |limit| Quota::new(limit, Period::Day, utc(), Anchor::default());
+        assert_eq!(build(0).unwrap().limit(), 0);
+        assert_eq!(build(MAX_SAFE).unwrap().limit(), MAX_SAFE);
+        assert_eq!(field(build(MAX_SAFE + 1)), "limit");
+    }
+
+    #[test]
+    fn every_word_reads_back_and_no_other_does() {
+        for period in Period::ALL {
+            assert_eq!(Period::parse(period.word()), Ok(period));
+        }
+        for wrong in ["", "Day", "days", "daily", "1d", "second", "decade"] {
+            assert_eq!(field(Period::parse(wrong)), "period", "{wrong:?}");
+        }
+        for weekday in Weekday::ALL {
+            let anchor = Anchor::default().with_weekday(weekday.word()).unwrap();
+            assert_eq!(anchor.weekday(), Some(weekday));
+        }
+        for wrong in ["", "Monday", "mon", "1"] {
+            let anchor = Anchor::default().with_weekday(wrong);
+            assert_eq!(field(anchor), "anchor.weekday", "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn an_anchor_has_only_what_its_period_has() {
+        let parts = [
+            Anchor::default().with_time("08:00").unwrap(),
+            Anchor::default().with_weekday("sunday").unwrap(),
+            Anchor::default().with_day(15).unwrap(),
+            Anchor::default().with_month(4).unwrap(),
+        ];
+        let names = [
+            "anchor.time",
+            "anchor.weekday",
+            "anchor.day",
+            "anchor.month",
+        ];
+        // minute, hour, day, week, month, quarter, year
+        let allowed = ["", "", "t", "tw", "td", "tdm", "tdm"];
+        for (period, allowed) in Period::ALL.into_iter().zip(allowed) {
+            for ((part, name), letter) in parts.into_iter().zip(names).zip("twdm".chars()) {
+                let built = Quota::new(1, period, utc(), part);
+                let clash = InvalidLimit::Conflict {
+                    field: name,
+                    with: period.word(),
+                };
+                match allowed.contains(letter) {
+                    true => assert_eq!(built.unwrap().anchor(), part),
+                    false => assert_eq!(built, Err(clash)),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_time_of_day_is_hours_minutes_and_perhaps_seconds() {
+        let rows = [
+            ("00:00", 0),
+            ("08:30", 30_600),
+            ("23:59", 86_340),
+            ("00:00:01", 1),
+            ("23:59:59", 86_399),
+        ];
+        for (text, seconds) in rows {
+            let anchor = Anchor::default().with_time(text).unwrap();
+            assert_eq!(anchor.time(), Some(seconds), "{text}");
+        }
+        let wrong = [
+            "",
+            "8:00",
+            "08",
+            "0800",
+            "08:",
+            "08:0",
+            "08:60",
+            "24:00",
+            "08:00:60",
+            "08:00:",
+            "08:00:00:00",
+            "+8:00",
+            " 08:00",
+            "08:00Z",
+            "-1:00",
+            "08:00:00.5",
+            "\u{0660}\u{0668}:00",
+        ];
+        for text in wrong {
+            assert_eq!(
+                field(Anchor::default().with_time(text)),
+                "anchor.time",
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn days_reach_to_31_and_months_to_12() {
+        assert_eq!(Anchor::default().with_day(31).unwrap().day(), Some(31));
+        assert_eq!(Anchor::default().with_month(12).unwrap().month(), Some(12));
+        for wrong in [0, 32, 257, u64::MAX] {
+            assert_eq!(field(Anchor::default().with_day(wrong)), "anchor.day");
+            assert_eq!(field(Anchor::default().with_month(wrong)), "anchor.month");
+        }
+        assert_eq!(field(Anchor::default().with_month(13)), "anchor.month");
+    }
+
+    #[test]
+    fn every_zone_of_the_database_has_a_good_name() {
+        for name in jiff::tz::db().available() {
+            assert!(TimeZoneName::new(name.as_str()).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn offsets_paths_and_other_text_are_no_zone() {
+        let long = "A".repeat(MAX_ZONE_NAME + 1);
+        let wrong = [
+            "",
+            "+01:00",
+            "-05",
+            "/",
+            "Europe/",
+            "/Berlin",
+            "Europe//Berlin",
+            "../etc/passwd",
+            "Europe/Berlin ",
+            "Europe Berlin",
+            "Europe/Bérlin",
+            "1",
+            "a:b",
+            &long,
+        ];
+        for text in wrong {
+            assert_eq!(field(TimeZoneName::new(text)), "timeZone", "{text:?}");
+        }
+        assert!(TimeZoneName::new(&long[1..]).is_ok());
+    }
+
+    #[test]
+    fn utc_is_recognized_however_it_is_written() {
+        for text in ["UTC", "utc", "Etc/UTC", "etc/utc"] {
+            assert_eq!(TimeZoneName::new(text), Ok(TimeZoneName::default()));
+        }
+        assert!(!TimeZoneName::new("Europe/London").unwrap().is_utc());
+    }
+
+    #[test]
+    fn a_default_written_out_is_the_same_calendar() {
+        let anchor = Anchor::default;
+        let quota = |limit, period, anchor| Quota::new(limit, period, utc(), anchor).unwrap();
+        let same = [
+            (Period::Week, anchor().with_weekday("monday")),
+            (Period::Day, anchor().with_time("00:00")),
+            (Period::Month, anchor().with_day(1)),
+            (Period::Year, anchor().with_month(1)),
+            (Period::Quarter, anchor().with_month(10)),
+        ];
+        for (period, written) in same {
+            let written = quota(5, period, written.unwrap());
+            assert!(
+                written.same_calendar(&quota(9, period, anchor())),
+                "{period:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_period_zone_or_start_is_another_calendar() {
+        let anchor = Anchor::default;
+        let berlin = || TimeZoneName::new("Europe/Berlin").unwrap();
+        let all = [
+            (Period::Day, utc(), Ok(anchor())),
+            (Period::Day, berlin(), Ok(anchor())),
+            (Period::Day, utc(), anchor().with_time("00:01")),
+            (Period::Week, utc(), Ok(anchor())),
+            (Period::Week, utc(), anchor().with_weekday("tuesday")),
+            (Period::Month, utc(), Ok(anchor())),
+            (Period::Month, utc(), anchor().with_day(2)),
+            (Period::Quarter, utc(), anchor().with_month(2)),
+            (Period::Year, utc(), anchor().with_month(2)),
+            (Period::Year, utc(), anchor().with_month(5)),
+        ];
+        let all = all.map(|(period, zone, at)| Quota::new(1, period, zone, at.unwrap()).unwrap());
+        for (i, a) in all.iter().enumerate() {
+            for (j, b) in all.iter().enumerate() {
+                assert_eq!(
+                    a.same_calendar(b),
+                    i == j,
+                    "{} {}",
+                    a.dimension(),
+                    b.dimension()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_stored_word_for_a_calendar_stays_as_it_is() {
+        let year = Anchor::default()
+            .with_month(4)
+            .unwrap()
+            .with_day(6)
+            .unwrap();
+        let week = Anchor::default()
+            .with_weekday("sunday")
+            .unwrap()
+            .with_time("09:00")
+            .unwrap();
+        let berlin = TimeZoneName::new("Europe/Berlin").unwrap();
+        let rows = [
+            (Period::Day, Anchor::default(), "day:Europe/Berlin:0:0:0"),
+            (Period::Week, week, "week:Europe/Berlin:0:6:32400"),
+            (Period::Year, year, "year:Europe/Berlin:3:5:0"),
+        ];
+        for (period, anchor, word) in rows {
+            let quota = Quota::new(1, period, berlin.clone(), anchor).unwrap();
+            assert_eq!(quota.dimension(), word);
+        }
+    }
+}
