@@ -1,0 +1,88 @@
+// Takes the measurements: scenarios in turn and in rounds, cold starts in pairs, sizes. Judges nothing.
+
+import { readFileSync, rmSync, statfsSync } from "node:fs";
+import { basename, join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { root } from "../../scripts/lib/process.mjs";
+import { coldStart, drive } from "./driver.mjs";
+import { sameShape } from "./probe.mjs";
+import { affordableKeys, scenarios } from "./scenarios.mjs";
+import { orderOf } from "./statistics.mjs";
+import { variants } from "./variants.mjs";
+import { openFilesLimit, prepare, start } from "./workerd.mjs";
+
+// The magic number of a file system that lives in memory.
+const TMPFS = 0x01021994;
+
+/** Where a scenario keeps its state; the process id keeps two benchmarks apart. */
+export function stateDirectory(storage, options) {
+  const parent = storage === "tmpfs" ? "/dev/shm" : (options.state ?? join(root, "target"));
+  const isTmpfs = statfsSync(parent).type === TMPFS;
+  if (isTmpfs !== (storage === "tmpfs")) {
+    throw new Error(`${parent} is ${isTmpfs ? "in memory" : "no tmpfs"}, but the scenario is to run on ${storage}.`);
+  }
+  return join(parent, `tollgate-bench-${process.pid}`);
+}
+
+/**
+ * One scenario: every variant once per round, in an order that balances who follows whom, until `isEnough(samples)`
+ * or the most rounds allowed. Gives `{ keys, rounds, samples: { id: [per round] } }`.
+ */
+export async function measureScenario(scenario, options, { isEnough, onRound }) {
+  const contestants = variants();
+  const directory = stateDirectory(scenario.storage, options);
+  const server = await start(await prepare(contestants, directory));
+  try {
+    await sameShape(contestants, scenario, server);
+    const withObjects = contestants.filter(({ objects }) => objects.length > 0).length;
+    const keys = scenario.many ? affordableKeys(options.keys, openFilesLimit(server.pid), withObjects) : 1;
+    const turn = (variant, seconds) =>
+      drive(variant, scenario, { ...options, port: server.ports[variant.id], pid: server.pid, keys, seconds }).catch(
+        (error) => Promise.reject(new Error(`${scenario.id}, variant ${variant.id}: ${error.message}`)),
+      );
+    // Compilers and caches warm up before anything counts.
+    for (const variant of contestants) await turn(variant, options.warmUpSeconds);
+    const samples = Object.fromEntries(contestants.map(({ id }) => [id, []]));
+    let round = 0;
+    while (round < options.rounds || (round < options.maxRounds && !isEnough(samples))) {
+      for (const variant of orderOf(contestants, round)) samples[variant.id].push(await turn(variant, options.seconds));
+      round += 1;
+      onRound(round, samples);
+    }
+    return { keys, rounds: round, samples };
+  } finally {
+    await server.stop();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** From starting the process to the first answer, for each variant alone, in turn. Gives `{ id: [milliseconds] }`. */
+export async function measureColdStarts(options) {
+  const scenario = scenarios().find(({ id }) => id === "hot-allowed-tmpfs");
+  const contestants = variants();
+  const directory = stateDirectory("tmpfs", options);
+  const times = Object.fromEntries(contestants.map(({ id }) => [id, []]));
+  try {
+    for (let round = 0; round < options.coldStarts + 1; round += 1) {
+      for (const variant of orderOf(contestants, round)) {
+        const { command, ports } = await prepare([variant], directory);
+        const time = await coldStart(variant, scenario, { command, port: ports[variant.id] });
+        // The first round reads files into the machine's memory.
+        if (round > 0) times[variant.id].push(time);
+      }
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+  return times;
+}
+
+/** The built Worker's files, as they are and compressed as `gzip -9` does. */
+export function measureSize() {
+  const { modules } = variants().find(({ id }) => id === "T");
+  const files = modules.map((path) => {
+    const content = readFileSync(join(root, path));
+    return { file: basename(path), bytes: content.length, gzipped: gzipSync(content, { level: 9 }).length };
+  });
+  return { files, gzipped: files.reduce((sum, file) => sum + file.gzipped, 0) };
+}

@@ -1,0 +1,57 @@
+// The loads: which limit, how many keys, where the state lies. Each is the same for every variant.
+
+import { TOKEN } from "./variants.mjs";
+
+const DAY_MS = 86_400_000;
+
+// Buckets throughout: they have no window that could turn over in the middle of a run.
+const bucket = (capacity, amount, interval) => ({ algorithm: "tokenBucket", capacity, refill: { amount, interval } });
+
+/** What is asked. `allowed`: the right answer of a variant that decides. */
+const LOADS = {
+  // Far above what one thread of workerd answers, so that every request is admitted; and as every admission
+  // finds the bucket full again after moments, one that makes a limiter write often.
+  "hot-allowed": { what: "one key, every request admitted", limit: bucket(100_000, 100_000, 1_000), allowed: true },
+  // Used up while warming up, and one unit a day does not bring it back.
+  "hot-refused": { what: "one key, every request refused", limit: bucket(100, 1, DAY_MS), allowed: false },
+  "many-allowed": {
+    what: "many keys by chance, every request admitted",
+    limit: bucket(10_000, 10_000, 3_600_000),
+    allowed: true,
+  },
+};
+
+/** Every load on both kinds of storage. */
+export function scenarios() {
+  return Object.entries(LOADS).flatMap(([load, { what, limit, allowed }]) =>
+    ["tmpfs", "disk"].map((storage) => ({
+      id: `${load}-${storage}`,
+      what,
+      storage,
+      many: load.startsWith("many"),
+      allowed,
+      // `$KEY` is put in by the driver. Refused keys say so in their name: a hop that counts nothing has to know.
+      prefix: allowed ? "user-" : "refused-",
+      body: JSON.stringify({ identifier: "$KEY", ...limit }),
+    })),
+  );
+}
+
+/** The headers of every request. `x-bench-key` is for the hop that does not read its body. */
+export function headers() {
+  return { authorization: `Bearer ${TOKEN}`, "content-type": "application/json", "x-bench-key": "$KEY" };
+}
+
+/** What the answer of a variant has to be. */
+export function expectation({ decides }, { allowed }) {
+  const success = allowed || !decides;
+  return { status: success ? 200 : 429, contains: `"success":${success}` };
+}
+
+/**
+ * How many keys the process can keep alive: every object holds three descriptors, and objects of several variants are
+ * alive at once. A reserve is left for sockets and modules.
+ */
+export function affordableKeys(wanted, openFiles, variantsWithObjects) {
+  return Math.max(1, Math.min(wanted, Math.floor((openFiles - 500) / 3 / variantsWithObjects)));
+}

@@ -1,0 +1,89 @@
+// What is served side by side: Tollgate and its baselines, each a Worker of its own with its own socket and storage.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "../../scripts/lib/process.mjs";
+
+/** The token that every request presents; one of three, so that a check compares more than one. */
+export const TOKEN = "bench-check-token-4f1b8c2d7e6a5930";
+
+const TOKENS = JSON.stringify([
+  { token: "bench-admin-token-0a9b8c7d6e5f4321", role: "admin", namespace: "default" },
+  { token: TOKEN, role: "check", namespace: "default" },
+  { token: "bench-read-token-1122334455667788", role: "read", namespace: "default" },
+]);
+
+const baseline = (folder, file) => join("bench/baselines", folder, file);
+const tokens = { name: "TOLLGATE_TOKENS", text: TOKENS };
+
+/**
+ * `id`: its letter in the tables; `what`: one line for the reader; `modules`: files of the Worker, the first its entry;
+ * `objects`: its Durable Objects; `decides`: whether its answer depends on the limit, or is always a success.
+ */
+export function variants() {
+  return [
+    {
+      id: "A",
+      what: "JavaScript, reads the JSON body and answers, no object",
+      modules: [baseline("no-object", "index.js")],
+      objects: [],
+      decides: false,
+    },
+    {
+      id: "B",
+      what: "JavaScript, one call (RPC) to an object that does nothing; the body is not read",
+      modules: [baseline("hop", "index.js")],
+      objects: [{ binding: "HOP", className: "Hop" }],
+      decides: false,
+    },
+    {
+      id: "Bt",
+      what: "B with Tollgate's token check, body parsing, answer body and headers, in JavaScript",
+      modules: [baseline("checked-hop", "index.js")],
+      objects: [{ binding: "HOP", className: "CheckedHop" }],
+      texts: [tokens],
+      decides: true,
+    },
+    {
+      id: "C",
+      what: "the usual tutorial in JavaScript: the object awaits get, then awaits put",
+      modules: [baseline("tutorial", "index.js")],
+      objects: [{ binding: "LIMITER", className: "Limiter" }],
+      decides: true,
+    },
+    {
+      id: "D",
+      what: "the first limiter one writes with workers-rs: JSON to the object and back, awaited get and put",
+      modules: workerBuild("bench/baselines/naive/build"),
+      objects: [{ binding: "LIMITER", className: "Limiter" }],
+      decides: true,
+    },
+    tollgate(),
+  ];
+}
+
+/** Tollgate as wrangler.toml describes it, so that the benchmark follows what is deployed. */
+function tollgate() {
+  const wrangler = readFileSync(join(root, "wrangler.toml"), "utf8");
+  const objects = [...wrangler.matchAll(/\{ name = "(\w+)", class_name = "(\w+)" \}/g)];
+  const kv = [...wrangler.matchAll(/\[\[kv_namespaces\]\]\s+binding = "(\w+)"/g)];
+  return {
+    id: "T",
+    what: "Tollgate: token check, strict parsing, exact durable decision, all headers",
+    modules: workerBuild("build"),
+    objects: objects.map(([, binding, className]) => ({ binding, className })),
+    texts: [tokens],
+    kv: kv.map(([, binding]) => binding),
+    decides: true,
+  };
+}
+
+/** The compatibility date of wrangler.toml, for every variant. */
+export function compatibilityDate() {
+  return /^compatibility_date = "([\d-]+)"/m.exec(readFileSync(join(root, "wrangler.toml"), "utf8"))[1];
+}
+
+/** What worker-build made: the entry, in which its snippets are bundled, and the wasm. */
+export function workerBuild(folder) {
+  return [join(folder, "index.js"), join(folder, "index_bg.wasm")];
+}

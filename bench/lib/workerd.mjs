@@ -1,0 +1,144 @@
+// One workerd process that serves several Workers, each on a socket and with a storage directory of its own.
+// Raw workerd and no development server: `wrangler dev` would measure its proxy.
+
+import { spawn } from "node:child_process";
+import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { basename, join, relative } from "node:path";
+import workerd from "workerd";
+import { root } from "../../scripts/lib/process.mjs";
+import { compatibilityDate } from "./variants.mjs";
+
+// The program itself: the package's command may be a launcher, which would be timed along with it.
+const WORKERD = workerd.default ?? workerd;
+
+// workerd listens after a fraction of a second; a machine this slow measures nothing.
+const PATIENCE_MS = 20_000;
+
+/** Writes the configuration into `directory`, with fresh storage beside it. Gives the command and the ports by id. */
+export async function prepare(variants, directory) {
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { recursive: true });
+  const ports = Object.fromEntries(await Promise.all(variants.map(async ({ id }) => [id, await freePort()])));
+  for (const { id } of variants) mkdirSync(join(directory, `storage-${id}`));
+  const file = join(directory, "workerd.capnp");
+  writeFileSync(file, configuration(variants, ports, directory));
+  return { command: [WORKERD, "serve", file], ports, directory };
+}
+
+/** The configuration in workerd's own language. */
+export function configuration(variants, ports, directory) {
+  const services = variants.flatMap(({ id }) => [
+    `    (name = "worker-${id}", worker = .worker${id}),`,
+    `    (name = "storage-${id}", disk = (path = "${join(directory, `storage-${id}`)}", writable = true)),`,
+  ]);
+  const sockets = variants.map(
+    ({ id }) => `    (name = "${id}", address = "127.0.0.1:${ports[id]}", http = (), service = "worker-${id}"),`,
+  );
+  return `# Made by bench/lib/workerd.mjs.
+using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+${services.join("\n")}
+    (name = "empty-kv", worker = .emptyKv),
+  ],
+  sockets = [
+${sockets.join("\n")}
+  ],
+);
+
+const emptyKv :Workerd.Worker = (
+  compatibilityDate = "${compatibilityDate()}",
+  modules = [(name = "kv.js", esModule = "export default { fetch: () => new Response(null, { status: 404 }) };")],
+);
+${variants.map((variant) => worker(variant, directory)).join("")}`;
+}
+
+function worker({ id, modules, objects, texts = [], kv = [] }, directory) {
+  const lines = modules.map((path) => {
+    const kind = path.endsWith(".wasm") ? "wasm" : "esModule";
+    return `    (name = "${basename(path)}", ${kind} = embed "${relative(directory, join(root, path))}"),`;
+  });
+  const classes = objects.map(
+    ({ className }) => `    (className = "${className}", uniqueKey = "${id}-${className}", enableSql = true),`,
+  );
+  const bindings = [
+    ...objects.map(({ binding, className }) => `    (name = "${binding}", durableObjectNamespace = "${className}"),`),
+    ...texts.map(({ name, text }) => `    (name = "${name}", text = ${JSON.stringify(text)}),`),
+    ...kv.map((binding) => `    (name = "${binding}", kvNamespace = "empty-kv"),`),
+  ];
+  return `
+const worker${id} :Workerd.Worker = (
+  compatibilityDate = "${compatibilityDate()}",
+  modules = [
+${lines.join("\n")}
+  ],
+  durableObjectNamespaces = [
+${classes.join("\n")}
+  ],
+  durableObjectStorage = (localDisk = "storage-${id}"),
+  bindings = [
+${bindings.join("\n")}
+  ],
+);
+`;
+}
+
+/** Starts the process and waits until every socket listens. What it prints goes to files beside its configuration. */
+export async function start({ command, ports, directory }) {
+  const log = join(directory, "workerd.log");
+  const stdio = ["ignore", openSync("/dev/null", "w"), openSync(log, "w")];
+  const [program, ...args] = command;
+  const child = spawn(program, args, { stdio });
+  const ended = new Promise((resolve) => {
+    child.once("error", resolve);
+    child.once("exit", resolve);
+  });
+  const server = { pid: child.pid, ports, directory, stop: () => stop(child, ended) };
+  try {
+    for (const port of Object.values(ports)) await listening(port, child);
+  } catch (error) {
+    await server.stop();
+    throw new Error(`workerd did not start: ${error.message}\n${readFileSync(log, "utf8")}`);
+  }
+  return server;
+}
+
+async function stop(child, ended) {
+  child.kill("SIGKILL"); // its storage is thrown away, so there is nothing to save
+  await ended;
+}
+
+async function listening(port, child) {
+  const end = Date.now() + PATIENCE_MS;
+  while (Date.now() < end) {
+    if (child.exitCode !== null || child.pid === undefined) throw new Error("it ended at once");
+    const connected = await new Promise((resolve) => {
+      const socket = connect(port, "127.0.0.1");
+      socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+      socket.once("connect", () => socket.destroy());
+    });
+    if (connected) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`no one listens on port ${port}`);
+}
+
+/** A port that no one listens on now. */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** How many files the process may have open: every live object holds three. */
+export function openFilesLimit(pid) {
+  const limits = readFileSync(`/proc/${pid}/limits`, "utf8");
+  return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
+}

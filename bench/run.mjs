@@ -1,0 +1,112 @@
+// `npm run bench`: Tollgate beside its baselines on raw workerd, the core beside `governor`, size and cold start.
+// Prints tables and JSON, and writes bench/results.json and the figures of docs/benchmarks.md. A wrong answer of any
+// variant ends it with status 1; a missed target does not: a benchmark reports, the reader judges.
+
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fail, root } from "../scripts/lib/process.mjs";
+import { compile, timeCore } from "./lib/driver.mjs";
+import { machine, moment } from "./lib/machine.mjs";
+import { measureColdStarts, measureScenario, measureSize } from "./lib/measure.mjs";
+import { parseOptions, USAGE } from "./lib/options.mjs";
+import { coldTable, coreTable, figures, interval, scenarioTable, sizeTable, withFigures } from "./lib/report.mjs";
+import { scenarios } from "./lib/scenarios.mjs";
+import { relativeWidth } from "./lib/statistics.mjs";
+import { cpuRatioOf, judge, TARGETS } from "./lib/targets.mjs";
+
+const RESULTS = join(root, "bench/results.json");
+const PAGE = join(root, "docs/benchmarks.md");
+
+// Rounds are added until the interval of every target is this narrow against its median. The width alone decides, and
+// never the verdict: who stops once the verdict pleases finds what he looks for.
+const NARROW = 0.06;
+
+const options = parseOptions(process.argv.slice(2));
+if (options.problem) fail(options.problem);
+if (options.help) console.log(USAGE);
+else if (options.render || options.check) renderPage();
+else await main().catch((error) => fail(`bench: ${error.message}`));
+
+async function main() {
+  if (process.platform !== "linux") fail("The benchmark reads processor times from /proc and needs Linux.");
+  if (!existsSync(join(root, "build/index.js"))) fail("There is no build/ yet: `npm run bench` makes it.");
+  compile();
+  const results = { machine: machine(), parts: load().parts };
+  for (const [id, measure] of chosenParts()) {
+    console.log(`\nbench: ${id}`);
+    const before = moment();
+    results.parts[id] = { moment: before, ...(await measure()) };
+    save(results); // an hour's work survives what comes after it
+  }
+  console.log(`\n${figures(results)}\n`);
+  console.log(JSON.stringify({ machine: results.machine, targets: judge(results.parts) }));
+  console.log(`\nbench: everything measured is in ${outputFile()}`);
+}
+
+/** The parts asked for, all of them when none is named. */
+function chosenParts() {
+  const parts = new Map([
+    ["size", async () => shown(measureSize(), sizeTable)],
+    ["core", async () => shown({ subjects: await timeCore(options) }, coreTable)],
+    ["cold", async () => shown({ times: await measureColdStarts(options) }, coldTable)],
+    ...scenarios().map((scenario) => [scenario.id, () => runScenario(scenario)]),
+  ]);
+  const unknown = options.only?.filter((id) => !parts.has(id)) ?? [];
+  if (unknown.length > 0) fail(`There is no part ${unknown.join(", ")}; there are ${[...parts.keys()].join(", ")}.`);
+  return [...parts].filter(([id]) => options.only?.includes(id) ?? true);
+}
+
+async function runScenario(scenario) {
+  const watched = TARGETS.filter((target) => target.scenario === scenario.id);
+  const ratio = (samples, { against }) => cpuRatioOf(samples, against);
+  const measured = await measureScenario(scenario, options, {
+    isEnough: (samples) => watched.every((target) => relativeWidth(ratio(samples, target)) <= NARROW),
+    onRound: (round, samples) => {
+      const rates = Object.entries(samples).map(([id, taken]) => {
+        const { requests, seconds } = taken.at(-1);
+        return `${id} ${(requests / seconds).toFixed(0)}`;
+      });
+      console.log(`  round ${round}, requests/s: ${rates.join(", ")}`);
+    },
+  });
+  const { seconds, connections } = options;
+  const result = { seconds, connections, ...measured };
+  for (const target of watched) console.log(`  ${target.name}: ${interval(ratio(result.samples, target), "x")}`);
+  return shown(result, (part) => scenarioTable(scenario, part));
+}
+
+function shown(part, asTable) {
+  console.log(`\n${asTable(part)}`);
+  return part;
+}
+
+/** Where the results go. A smoke run leaves the repository alone. */
+function outputFile() {
+  return options.output ?? (options.quick ? join(root, "target/bench/quick.json") : RESULTS);
+}
+
+/** Earlier results, into which a run of single parts is merged. A smoke run starts from nothing. */
+function load() {
+  if (options.quick || options.output || !existsSync(RESULTS)) return { parts: {} };
+  return JSON.parse(readFileSync(RESULTS, "utf8"));
+}
+
+function save(results) {
+  const file = outputFile();
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${compact(results)}\n`);
+  if (file === RESULTS) writeFileSync(PAGE, withFigures(readFileSync(PAGE, "utf8"), results));
+}
+
+/** JSON with one line for each sample and list of numbers, so that a change of figures is a readable change. */
+function compact(results) {
+  return JSON.stringify(results, null, 1).replace(/[[{][^[\]{}]*[\]}]/g, (inner) => inner.replace(/\s*\n\s*/g, " "));
+}
+
+function renderPage() {
+  if (!existsSync(RESULTS)) fail("bench/results.json is missing: run `npm run bench` first.");
+  const page = readFileSync(PAGE, "utf8");
+  const fresh = withFigures(page, JSON.parse(readFileSync(RESULTS, "utf8")));
+  if (options.render) writeFileSync(PAGE, fresh);
+  else if (fresh !== page) fail("docs/benchmarks.md is not what bench/results.json says: npm run bench -- --render");
+}
