@@ -4,14 +4,25 @@
 //! Worker, in native tests, in simulations and on the command line.
 #![forbid(unsafe_code)]
 
+pub mod algorithm;
+pub mod api;
+pub mod base64url;
 pub mod calendar;
+pub mod codec;
+pub mod decide;
 pub mod decision;
 pub mod duration;
 pub mod error;
 pub mod limit;
+pub mod message;
 pub mod number;
+pub mod percent;
 pub mod policy;
 pub mod quota;
+pub mod row;
+pub mod store;
+pub mod subject;
+pub mod subject_state;
 pub mod time;
 
 pub use duration::Duration;

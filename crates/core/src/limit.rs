@@ -276,18 +276,29 @@ impl TokenBucket {
         Ok(self)
     }
 
-    /// Refills whole amounts at whole intervals instead of continuously.
-    #[must_use]
-    pub const fn stepped(mut self) -> TokenBucket {
+    /// Refills whole amounts at whole intervals instead of continuously. Not together with burst credits, which accrue continuously.
+    pub fn stepped(mut self) -> Result<TokenBucket, InvalidLimit> {
         self.stepped = true;
-        self
+        self.checked()
     }
 
-    /// Earns credits while full.
-    #[must_use]
-    pub const fn with_burst_credits(mut self, credits: BurstCredits) -> TokenBucket {
+    /// Earns credits while full. Not together with [`TokenBucket::stepped`].
+    pub fn with_burst_credits(
+        mut self,
+        credits: BurstCredits,
+    ) -> Result<TokenBucket, InvalidLimit> {
         self.burst_credits = Some(credits);
-        self
+        self.checked()
+    }
+
+    fn checked(self) -> Result<TokenBucket, InvalidLimit> {
+        if self.stepped && self.burst_credits.is_some() {
+            return Err(InvalidLimit::Conflict {
+                field: "burstCredits",
+                with: "`stepped`",
+            });
+        }
+        Ok(self)
     }
 
     /// How long an idle bucket with `initial` or `burstCredits` is remembered: 1 ms to 366 d, and never less than its time to full.

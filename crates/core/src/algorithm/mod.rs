@@ -1,0 +1,70 @@
+//! The arithmetic of each algorithm, one file a kind. Each keeps what is *used*, projects it to an instant, says whether a cost has
+//! room, and takes it. Nothing here knows policies, names or storage.
+//!
+//! Every state remembers the newest time it has seen; an earlier `now` counts as that time, so a clock that steps back refills nothing.
+
+pub mod bucket;
+pub mod counter;
+pub mod log;
+pub mod sliding;
+pub mod slots;
+pub mod state;
+
+use crate::{Duration, Timestamp};
+
+/// One question to a limit: is there room for `cost` units?
+#[derive(Debug, Clone, Copy)]
+pub struct Ask {
+    /// Units wanted, at least 1.
+    pub cost: u64,
+    /// The object's clock, read once for the whole event.
+    pub now: Timestamp,
+    /// Admit also what can go ahead within this time.
+    pub max_delay: Option<Duration>,
+}
+
+impl Ask {
+    /// Whether `at` is soon enough for this caller.
+    fn accepts(&self, at: Timestamp, now: Timestamp) -> bool {
+        self.max_delay.is_some_and(|most| at.since(now) <= most)
+    }
+
+    /// `at` as a promised place when it is soon enough, else as a wait.
+    fn place(&self, at: Timestamp, now: Timestamp) -> Room {
+        if self.accepts(at, now) {
+            Room::At(at)
+        } else {
+            Room::Wait(at)
+        }
+    }
+}
+
+/// The answer to an [`Ask`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// There is room: the caller goes ahead at this instant, now or within its `max_delay`.
+    At(Timestamp),
+    /// No room before this instant; asking again then, alone, finds it.
+    Wait(Timestamp),
+    /// More than the limit can ever give.
+    Never,
+}
+
+/// What is left, and until when something is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct View {
+    /// Units left, rounded down.
+    pub remaining: u64,
+    /// By algorithm: window or period end, all use forgotten, full, last deadline.
+    pub reset: Timestamp,
+}
+
+/// `ceil(a / b)`, for waits: never too short.
+pub(crate) const fn div_ceil(a: u128, b: u128) -> u128 {
+    a.div_ceil(b)
+}
+
+/// A wait as a duration; more than JSON carries becomes the largest.
+pub(crate) fn wait(millis: u128) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,420 @@
+//! What is kept for one limit of one subject, whichever its algorithm: the one place that matches algorithms to their arithmetic.
+
+use super::bucket::{Bucket, Shape};
+use super::counter::{window_at, Counter};
+use super::log::Log;
+use super::sliding::Sliding;
+use super::slots::{Slot, Slots};
+use super::{Ask, Room, View};
+use crate::calendar::{period_at, Span, TimeZone, UnknownTimeZone};
+use crate::limit::{Algorithm, Limit};
+use crate::Timestamp;
+
+/// The moment of a decision: the object's clock, read once, and the zones that quotas ask.
+#[derive(Clone, Copy)]
+pub struct Moment<'a> {
+    /// The clock of the object that owns the state.
+    pub now: Timestamp,
+    /// The runtime's time zones.
+    pub zones: &'a dyn TimeZone,
+}
+
+/// The use of one limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LimitState {
+    /// `fixedWindow`, `quota`.
+    Counter(Counter),
+    /// `slidingWindow`.
+    Sliding(Sliding),
+    /// `slidingLog`.
+    Log(Log),
+    /// `tokenBucket`, `leakyBucket`.
+    Bucket(Bucket),
+    /// `concurrency`.
+    Slots(Slots),
+}
+
+/// What an admission charged to one limit: enough to take exactly it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Charge {
+    /// Units in the window or period that starts at `start`.
+    Span {
+        /// The window charged.
+        start: Timestamp,
+        /// Units charged.
+        units: u64,
+    },
+    /// Units logged at `at`.
+    Logged {
+        /// The instant charged.
+        at: Timestamp,
+        /// Units charged.
+        units: u64,
+    },
+    /// Units of a bucket, which was `after` just after.
+    Bucket {
+        /// The bucket just after the charge.
+        after: Bucket,
+        /// Units charged.
+        units: u64,
+    },
+    /// The slots of a permit.
+    Slots {
+        /// The permit.
+        permit: u128,
+    },
+}
+
+/// The numbers of a bucket, where the algorithm is one.
+fn shape(algorithm: &Algorithm) -> Option<Shape> {
+    match algorithm {
+        Algorithm::TokenBucket(bucket) => Some(Shape::from(bucket)),
+        Algorithm::LeakyBucket(bucket) => Some(Shape::from(bucket)),
+        _ => None,
+    }
+}
+
+/// The window or period that holds `moment.now`, for the algorithms that count in spans.
+fn span_at(algorithm: &Algorithm, moment: Moment) -> Result<Option<Span>, UnknownTimeZone> {
+    match algorithm {
+        Algorithm::FixedWindow(window) => Ok(Some(window_at(window.window(), moment.now))),
+        Algorithm::Quota(quota) => period_at(quota, moment.zones, moment.now).map(Some),
+        _ => Ok(None),
+    }
+}
+
+impl LimitState {
+    /// A new subject's state.
+    pub fn fresh(algorithm: &Algorithm, moment: Moment) -> Result<LimitState, UnknownTimeZone> {
+        let now = moment.now;
+        if let Some(span) = span_at(algorithm, moment)? {
+            return Ok(LimitState::Counter(Counter::fresh(span, now)));
+        }
+        if let Some(shape) = shape(algorithm) {
+            return Ok(LimitState::Bucket(Bucket::fresh(&shape, now)));
+        }
+        Ok(match algorithm {
+            Algorithm::SlidingWindow(window) => LimitState::Sliding(Sliding::fresh(window, now)),
+            Algorithm::Concurrency(_) => LimitState::Slots(Slots::fresh(now)),
+            _ => LimitState::Log(Log::fresh(now)),
+        })
+    }
+
+    /// Whether the state is of the kind that the algorithm keeps.
+    pub const fn fits(&self, algorithm: &Algorithm) -> bool {
+        matches!(
+            (self, algorithm),
+            (
+                LimitState::Counter(_),
+                Algorithm::FixedWindow(_) | Algorithm::Quota(_)
+            ) | (LimitState::Sliding(_), Algorithm::SlidingWindow(_))
+                | (LimitState::Log(_), Algorithm::SlidingLog(_))
+                | (
+                    LimitState::Bucket(_),
+                    Algorithm::TokenBucket(_) | Algorithm::LeakyBucket(_)
+                )
+                | (LimitState::Slots(_), Algorithm::Concurrency(_))
+        )
+    }
+
+    /// The same use seen from `moment.now`. `None` where the state serves as it is: logs and slots look at the time themselves.
+    pub fn projected(
+        &self,
+        algorithm: &Algorithm,
+        moment: Moment,
+    ) -> Result<Option<LimitState>, UnknownTimeZone> {
+        Ok(match (self, algorithm) {
+            (LimitState::Counter(counter), _) if counter.is_over(moment.now) => {
+                let moment = Moment {
+                    now: moment.now.max(counter.time),
+                    ..moment
+                };
+                span_at(algorithm, moment)?.map(|span| LimitState::Counter(counter.turned(span)))
+            }
+            (LimitState::Sliding(sliding), Algorithm::SlidingWindow(window)) => {
+                Some(LimitState::Sliding(sliding.at(window, moment.now)))
+            }
+            (LimitState::Bucket(bucket), _) => {
+                shape(algorithm).map(|shape| LimitState::Bucket(bucket.at(&shape, moment.now)))
+            }
+            _ => None,
+        })
+    }
+
+    /// Brings the state itself to `moment.now`.
+    pub fn project(
+        &mut self,
+        algorithm: &Algorithm,
+        moment: Moment,
+    ) -> Result<(), UnknownTimeZone> {
+        if let Some(projected) = self.projected(algorithm, moment)? {
+            *self = projected;
+        }
+        Ok(())
+    }
+
+    /// Whether there is room. The state must be projected.
+    pub fn room(&self, algorithm: &Algorithm, ask: &Ask) -> Room {
+        match (self, algorithm) {
+            (LimitState::Counter(counter), _) => counter.room(algorithm.limit(), ask),
+            (LimitState::Sliding(sliding), Algorithm::SlidingWindow(window)) => {
+                sliding.room(window, ask)
+            }
+            (LimitState::Log(log), Algorithm::SlidingLog(window)) => log.room(window, ask),
+            (LimitState::Bucket(bucket), _) => {
+                shape(algorithm).map_or(Room::Never, |shape| bucket.room(&shape, ask))
+            }
+            (LimitState::Slots(slots), _) => slots.room(algorithm.limit(), ask),
+            _ => Room::Never,
+        }
+    }
+
+    /// Takes `slot.units` units at `at`, now or a promised instant. The state must be projected to now.
+    pub fn take(
+        &mut self,
+        algorithm: &Algorithm,
+        slot: Slot,
+        at: Timestamp,
+        moment: Moment,
+    ) -> Result<(), UnknownTimeZone> {
+        let (units, now) = (slot.units, moment.now);
+        match (&mut *self, algorithm) {
+            (LimitState::Counter(counter), _) => {
+                if counter.is_over(at) {
+                    if let Some(span) = span_at(algorithm, Moment { now: at, ..moment })? {
+                        *counter = counter.turned(span);
+                    }
+                }
+                counter.take(units, now);
+            }
+            (LimitState::Sliding(sliding), Algorithm::SlidingWindow(window)) => {
+                sliding.take(window, units, at)
+            }
+            (LimitState::Log(log), Algorithm::SlidingLog(window)) => {
+                log.take(window, units, now, at)
+            }
+            (LimitState::Bucket(bucket), _) => {
+                if let Some(shape) = shape(algorithm) {
+                    bucket.take(&shape, units);
+                }
+            }
+            (LimitState::Slots(slots), _) => slots.take(slot, now),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Gives back up to `units` of the newest use. The state must be projected.
+    pub fn give_back(&mut self, algorithm: &Algorithm, units: u64, now: Timestamp) {
+        match (self, algorithm) {
+            (LimitState::Counter(counter), _) => counter.give_back(units, now),
+            (LimitState::Sliding(sliding), _) => sliding.give_back(units),
+            (LimitState::Log(log), Algorithm::SlidingLog(window)) => {
+                log.give_back(window, units, now)
+            }
+            (LimitState::Bucket(bucket), _) => {
+                if let Some(shape) = shape(algorithm) {
+                    bucket.give_back(&shape, units);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What the admission of `slot` at `at` charged, read just after it.
+    pub const fn charge(&self, slot: &Slot, at: Timestamp) -> Charge {
+        let units = slot.units;
+        match self {
+            LimitState::Counter(counter) => Charge::Span {
+                start: counter.span.start,
+                units,
+            },
+            LimitState::Sliding(sliding) => Charge::Span {
+                start: sliding.start,
+                units,
+            },
+            LimitState::Log(_) => Charge::Logged { at, units },
+            LimitState::Bucket(bucket) => Charge::Bucket {
+                after: *bucket,
+                units,
+            },
+            LimitState::Slots(_) => Charge::Slots {
+                permit: slot.permit,
+            },
+        }
+    }
+
+    /// Takes a charge back as far as its units are still counted; nothing when its window has passed. The state must be projected.
+    /// Answers what came off a bucket's deficit, in parts: what was charged on top of it later has to be lowered as much.
+    pub fn cancel(&mut self, algorithm: &Algorithm, charge: &Charge, now: Timestamp) -> u128 {
+        match (self, charge, algorithm) {
+            (LimitState::Counter(counter), Charge::Span { start, units }, _)
+                if counter.span.start == *start =>
+            {
+                counter.give_back(*units, now);
+            }
+            (
+                LimitState::Sliding(sliding),
+                Charge::Span { start, units },
+                Algorithm::SlidingWindow(window),
+            ) => {
+                if sliding.start == *start {
+                    sliding.give_back(*units);
+                } else if sliding.start == start.plus(window.window()) {
+                    sliding.previous = sliding.previous.saturating_sub(*units);
+                }
+            }
+            (LimitState::Log(log), Charge::Logged { at, units }, _) => log.cancel(*at, *units),
+            (LimitState::Bucket(bucket), Charge::Bucket { after, units }, _) => {
+                return shape(algorithm).map_or(0, |shape| bucket.cancel(&shape, after, *units));
+            }
+            (LimitState::Slots(slots), Charge::Slots { permit }, _) => slots.release(*permit, now),
+            _ => {}
+        }
+        0
+    }
+
+    /// What is left. The state must be projected.
+    pub fn view(&self, algorithm: &Algorithm, now: Timestamp) -> View {
+        match (self, algorithm) {
+            (LimitState::Counter(counter), _) => counter.view(algorithm.limit(), now),
+            (LimitState::Sliding(sliding), Algorithm::SlidingWindow(window)) => {
+                sliding.view(window, now)
+            }
+            (LimitState::Log(log), Algorithm::SlidingLog(window)) => log.view(window, now),
+            (LimitState::Bucket(bucket), _) => shape(algorithm).map_or(
+                View {
+                    remaining: 0,
+                    reset: now,
+                },
+                |shape| bucket.view(&shape),
+            ),
+            (LimitState::Slots(slots), _) => slots.view(algorithm.limit(), now),
+            _ => View {
+                remaining: 0,
+                reset: now,
+            },
+        }
+    }
+
+    /// From when on the state answers as a new subject's would, or may be forgotten. The state must be projected.
+    pub fn idle_at(&self, algorithm: &Algorithm, now: Timestamp) -> Timestamp {
+        match self {
+            LimitState::Counter(counter) if counter.used == 0 => now,
+            LimitState::Counter(counter) => counter.span.end,
+            LimitState::Bucket(bucket) => {
+                shape(algorithm).map_or(now, |shape| bucket.idle_at(&shape))
+            }
+            _ => self.view(algorithm, now).reset,
+        }
+    }
+
+    /// Whether a subject restarted from this state, at `now` or later, would never be given more than one with `real`. Both must be
+    /// projected to one instant.
+    pub fn covers(&self, real: &LimitState, algorithm: &Algorithm, now: Timestamp) -> bool {
+        match (self, real) {
+            (LimitState::Counter(kept), LimitState::Counter(real)) => kept.covers(real),
+            (LimitState::Sliding(kept), LimitState::Sliding(real)) => kept.covers(real),
+            (LimitState::Bucket(kept), LimitState::Bucket(real)) => kept.covers(real),
+            (LimitState::Log(kept), LimitState::Log(real)) => match algorithm {
+                Algorithm::SlidingLog(window) => kept.covers(real, window, now),
+                _ => false,
+            },
+            (LimitState::Slots(kept), LimitState::Slots(real)) => kept == real,
+            _ => false,
+        }
+    }
+
+    /// The state with `margin` more units used: what is stored, so that the next `margin` admissions need no write. Logs and slots are
+    /// kept as they are. The state must be projected.
+    #[must_use]
+    pub fn ahead(&self, algorithm: &Algorithm, margin: u64) -> LimitState {
+        let limit = algorithm.limit();
+        let mut next = self.clone();
+        match &mut next {
+            // A count at the limit admits nothing: more would only refuse longer after the limit is raised.
+            LimitState::Counter(counter) => {
+                counter.used = counter
+                    .used
+                    .max(counter.used.saturating_add(margin).min(limit));
+            }
+            LimitState::Sliding(sliding) => {
+                sliding.current = sliding
+                    .current
+                    .max(sliding.current.saturating_add(margin).min(limit));
+            }
+            LimitState::Bucket(bucket) => {
+                if let Some(shape) = shape(algorithm) {
+                    bucket.take(&shape, margin);
+                }
+            }
+            LimitState::Log(_) | LimitState::Slots(_) => {}
+        }
+        next
+    }
+
+    /// The state, kept under `old`, as one under `new`: past use stays. Under another algorithm it starts with min(used, limit).
+    /// The state must be projected to `moment.now`.
+    pub fn adopted(
+        &self,
+        old: &Limit,
+        new: &Limit,
+        moment: Moment,
+    ) -> Result<LimitState, UnknownTimeZone> {
+        let (from, to) = (old.algorithm(), new.algorithm());
+        if core::mem::discriminant(from) != core::mem::discriminant(to)
+            || !old.shares_state_with(new)
+        {
+            return self.restarted(from, to, moment);
+        }
+        Ok(match (self, shape(from), shape(to)) {
+            (LimitState::Bucket(bucket), Some(from), Some(to)) => {
+                LimitState::Bucket(bucket.converted(&from, &to))
+            }
+            _ => self.clone(),
+        })
+    }
+
+    fn restarted(
+        &self,
+        from: &Algorithm,
+        to: &Algorithm,
+        moment: Moment,
+    ) -> Result<LimitState, UnknownTimeZone> {
+        let used = from
+            .limit()
+            .saturating_sub(self.view(from, moment.now).remaining);
+        let mut state = LimitState::fresh(to, moment)?;
+        let already = to
+            .limit()
+            .saturating_sub(state.view(to, moment.now).remaining);
+        let units = used.min(to.limit()).saturating_sub(already);
+        if units > 0 {
+            let ttl = if let Algorithm::Concurrency(slots) = to {
+                slots.ttl()
+            } else {
+                crate::Duration::ZERO
+            };
+            // Use that nobody holds a permit for: no permit is zero, so it goes at its deadline only.
+            let slot = Slot {
+                permit: 0,
+                units,
+                fence: 0,
+                deadline: moment.now.plus(ttl),
+            };
+            state.take(to, slot, moment.now, moment)?;
+        }
+        Ok(state)
+    }
+}
+
+/// How far a stored row may run ahead of the real use, plus one: `reserve` where the policy sets it, else 1 for limits up to 100 (exact)
+/// and 1 % of the limit above. Logs and slots are always exact.
+pub fn reserve_of(algorithm: &Algorithm, reserve: Option<u64>) -> u64 {
+    match algorithm {
+        Algorithm::SlidingLog(_) | Algorithm::Concurrency(_) => 1,
+        _ => reserve
+            .unwrap_or(algorithm.limit() / 100)
+            .clamp(1, algorithm.limit().max(1)),
+    }
+}

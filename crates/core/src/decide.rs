@@ -1,0 +1,335 @@
+//! The decision: every limit of a policy is asked, then all are charged or none.
+
+use crate::algorithm::slots::Slot;
+use crate::algorithm::state::{LimitState, Moment};
+use crate::algorithm::{Ask, Room};
+use crate::calendar::UnknownTimeZone;
+use crate::decision::{Decision, Grant, Reason, Standing, Standings};
+use crate::limit::{Algorithm, Limit};
+use crate::policy::Policy;
+use crate::{Duration, Timestamp};
+
+/// The longest that a caller's isolate may remember a refusal.
+pub const CACHE_CAP: Duration = Duration::from_secs(1);
+
+/// What is asked of a policy, beside the subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Check {
+    /// Units wanted, −2^53 to 2^53. Zero always has room; below zero gives units back.
+    pub cost: i64,
+    /// Answer as the same request would be answered, and change nothing.
+    pub peek: bool,
+    /// Admit also what can go ahead within this time, and promise it the place.
+    pub max_delay: Option<Duration>,
+    /// How long a slot is held; its limit's `ttl` when absent, and never longer.
+    pub hold: Option<Duration>,
+}
+
+impl Check {
+    /// One unit, now.
+    pub const ONE: Check = Check::of(1);
+
+    /// `cost` units, now.
+    pub const fn of(cost: i64) -> Check {
+        Check {
+            cost,
+            peek: false,
+            max_delay: None,
+            hold: None,
+        }
+    }
+}
+
+/// What the caller's randomness and order give to a grant of slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GrantSeed {
+    /// 128 random bits, not zero.
+    pub permit: u128,
+    /// The fence number to give.
+    pub fence: u64,
+}
+
+/// Decides `check` under `policy`: one pure function of policy, states, check and time. `states` stand in the policy's order and are
+/// changed only by an admission; a denial and a peek leave them as they were.
+///
+/// ```
+/// use tollgate_core::algorithm::state::{LimitState, Moment};
+/// use tollgate_core::calendar::UtcOnly;
+/// use tollgate_core::decide::{decide, Check, GrantSeed};
+/// use tollgate_core::{limit::Window, policy::Policy, Algorithm, Duration, Limit, Timestamp};
+///
+/// let one_a_second = Algorithm::FixedWindow(Window::new(1, Duration::from_secs(1))?);
+/// let moment = Moment { now: Timestamp::from_millis(200), zones: &UtcOnly };
+/// let mut state = LimitState::fresh(&one_a_second, moment)?;
+/// let policy = Policy::new(vec![Limit::new(None, one_a_second)])?;
+///
+/// let mut ask = || decide(&policy, &mut [&mut state], &Check::ONE, GrantSeed::default(), moment);
+/// assert!(ask()?.success);
+/// assert_eq!(ask()?.retry_after, Some(Duration::from_millis(800)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn decide(
+    policy: &Policy,
+    states: &mut [&mut LimitState],
+    check: &Check,
+    seed: GrantSeed,
+    moment: Moment,
+) -> Result<Decision, UnknownTimeZone> {
+    match (policy.limits(), states) {
+        // The usual policy has one limit: its answer needs no list.
+        ([limit], [state]) => decide_one(policy, limit, state, check, seed, moment),
+        (_, states) => decide_many(policy, states, check, seed, moment),
+    }
+}
+
+fn decide_one(
+    policy: &Policy,
+    limit: &Limit,
+    state: &mut LimitState,
+    check: &Check,
+    seed: GrantSeed,
+    moment: Moment,
+) -> Result<Decision, UnknownTimeZone> {
+    let projected = state.projected(limit.algorithm(), moment)?;
+    let room = room(limit, projected.as_ref().unwrap_or(state), check, moment);
+    let goes_at = match room {
+        Room::At(at) => Some(at),
+        _ => None,
+    };
+    let grant = match goes_at {
+        Some(at) if changes(check) => {
+            if let Some(projected) = projected {
+                *state = projected;
+            }
+            commit(limit, state, check, seed, at, moment)?;
+            standing_of(limit, state, room, moment)
+                .into_decision(policy, check, goes_at, seed, moment)
+        }
+        _ => {
+            let seen = projected.as_ref().unwrap_or(state);
+            standing_of(limit, seen, room, moment)
+                .into_decision(policy, check, goes_at, seed, moment)
+        }
+    };
+    Ok(grant)
+}
+
+fn decide_many(
+    policy: &Policy,
+    states: &mut [&mut LimitState],
+    check: &Check,
+    seed: GrantSeed,
+    moment: Moment,
+) -> Result<Decision, UnknownTimeZone> {
+    let mut seen = Vec::with_capacity(states.len());
+    for (limit, state) in policy.limits().iter().zip(states.iter()) {
+        seen.push(state.projected(limit.algorithm(), moment)?);
+    }
+    let rooms: Vec<Room> = (policy.limits().iter().zip(states.iter()).zip(&seen))
+        .map(|((limit, state), seen)| room(limit, seen.as_ref().unwrap_or(state), check, moment))
+        .collect();
+    let goes_at = all_have_room(&rooms);
+    if let (Some(at), true) = (goes_at, changes(check)) {
+        for ((limit, state), seen) in policy.limits().iter().zip(states.iter_mut()).zip(&mut seen) {
+            if let Some(seen) = seen.take() {
+                **state = seen;
+            }
+            commit(limit, state, check, seed, at, moment)?;
+        }
+    }
+    let standings: Standings = (policy
+        .limits()
+        .iter()
+        .zip(states.iter())
+        .zip(&seen)
+        .zip(&rooms))
+    .map(|(((limit, state), seen), room)| {
+        standing_of(limit, seen.as_ref().unwrap_or(state), *room, moment)
+    })
+    .collect();
+    Ok(decision(policy, standings, check, goes_at, seed, moment))
+}
+
+/// Whether an admission of this check changes anything.
+const fn changes(check: &Check) -> bool {
+    check.cost != 0 && !check.peek
+}
+
+/// Asks one limit. Nothing and less than nothing always have room.
+fn room(limit: &Limit, state: &LimitState, check: &Check, moment: Moment) -> Room {
+    match u64::try_from(check.cost) {
+        Ok(cost) if cost > 0 => state.room(
+            limit.algorithm(),
+            &Ask {
+                cost,
+                now: moment.now,
+                max_delay: check.max_delay,
+            },
+        ),
+        _ => Room::At(moment.now),
+    }
+}
+
+/// When all can go ahead: the latest of their instants, or not at all.
+fn all_have_room(rooms: &[Room]) -> Option<Timestamp> {
+    rooms
+        .iter()
+        .try_fold(Timestamp::ZERO, |latest, room| match room {
+            Room::At(at) => Some(latest.max(*at)),
+            _ => None,
+        })
+}
+
+/// Charges one limit at `at`, or gives back to it. The state is projected to now.
+fn commit(
+    limit: &Limit,
+    state: &mut LimitState,
+    check: &Check,
+    seed: GrantSeed,
+    at: Timestamp,
+    moment: Moment,
+) -> Result<(), UnknownTimeZone> {
+    match u64::try_from(check.cost) {
+        Ok(units) => state.take(
+            limit.algorithm(),
+            slot_for(limit, check, units, seed, moment.now),
+            at,
+            moment,
+        ),
+        Err(_) => {
+            state.give_back(limit.algorithm(), check.cost.unsigned_abs(), moment.now);
+            Ok(())
+        }
+    }
+}
+
+/// The slots that an admission takes; algorithms without slots read only the units.
+pub(crate) fn slot_for(
+    limit: &Limit,
+    check: &Check,
+    units: u64,
+    seed: GrantSeed,
+    now: Timestamp,
+) -> Slot {
+    let held = match limit.algorithm() {
+        Algorithm::Concurrency(slots) => {
+            check.hold.map_or(slots.ttl(), |hold| hold.min(slots.ttl()))
+        }
+        _ => Duration::ZERO,
+    };
+    Slot {
+        permit: seed.permit,
+        units,
+        fence: seed.fence,
+        deadline: now.plus(held),
+    }
+}
+
+fn standing_of(limit: &Limit, state: &LimitState, room: Room, moment: Moment) -> Standing {
+    let view = state.view(limit.algorithm(), moment.now);
+    let (refused, retry_at) = match room {
+        Room::At(_) => (None, None),
+        Room::Wait(until) => (Some(Reason::Limit), Some(until)),
+        Room::Never => (Some(Reason::CostExceedsCapacity), None),
+    };
+    Standing {
+        limit: limit.algorithm().limit(),
+        remaining: view.remaining,
+        reset: view.reset,
+        refused,
+        retry_at,
+    }
+}
+
+impl Standing {
+    fn into_decision(
+        self,
+        policy: &Policy,
+        check: &Check,
+        goes_at: Option<Timestamp>,
+        seed: GrantSeed,
+        moment: Moment,
+    ) -> Decision {
+        decision(policy, Standings::One([self]), check, goes_at, seed, moment)
+    }
+}
+
+fn decision(
+    policy: &Policy,
+    limits: Standings,
+    check: &Check,
+    goes_at: Option<Timestamp>,
+    seed: GrantSeed,
+    moment: Moment,
+) -> Decision {
+    let success = goes_at.is_some();
+    let deciding = if success {
+        least_left(&limits)
+    } else {
+        longest_wait(&limits)
+    };
+    let refusal = deciding.and_then(|i| limits.get(i)).copied();
+    let retry_after = refusal
+        .and_then(|standing| standing.retry_at)
+        .map(|at| at.since(moment.now));
+    let shapes = policy.limits().iter().any(is_shaper);
+    let reason = refusal.and_then(|standing| standing.refused);
+    let timeless = policy.gives_permits() || check.max_delay.is_some() || shapes;
+    Decision {
+        success,
+        reason,
+        deciding,
+        retry_after,
+        delay: goes_at
+            .filter(|_| check.max_delay.is_some() || shapes)
+            .map(|at| at.since(moment.now)),
+        grant: grant(policy, check, success, seed, moment.now),
+        cache_for: if success || timeless {
+            Duration::ZERO
+        } else {
+            retry_after.unwrap_or(CACHE_CAP).min(CACHE_CAP)
+        },
+        limits,
+    }
+}
+
+const fn is_shaper(limit: &Limit) -> bool {
+    matches!(limit.algorithm(), Algorithm::LeakyBucket(bucket) if bucket.max_delay().is_some())
+}
+
+fn least_left(limits: &[Standing]) -> Option<usize> {
+    (0..limits.len()).min_by_key(|&i| limits[i].remaining)
+}
+
+/// The refusal that lasts longest; one that never ends lasts longest of all.
+fn longest_wait(limits: &[Standing]) -> Option<usize> {
+    let refused = (0..limits.len()).filter(|&i| limits[i].refused.is_some());
+    refused.max_by_key(|&i| {
+        (
+            limits[i].retry_at.unwrap_or(Timestamp::MAX),
+            core::cmp::Reverse(i),
+        )
+    })
+}
+
+/// The permit of an admission that took slots: it ends with the first of them.
+fn grant(
+    policy: &Policy,
+    check: &Check,
+    success: bool,
+    seed: GrantSeed,
+    now: Timestamp,
+) -> Option<Grant> {
+    if !success || check.peek || check.cost <= 0 {
+        return None;
+    }
+    let slots = policy.limits().iter().filter(|limit| limit.gives_permits());
+    let expires = slots
+        .map(|limit| slot_for(limit, check, 0, seed, now).deadline)
+        .min()?;
+    Some(Grant {
+        permit: seed.permit,
+        fence: seed.fence,
+        expires,
+    })
+}
