@@ -1,4 +1,11 @@
 //! Numbers as JSON callers write them: integers that every JSON reader keeps exact, and decimals kept as exact fractions of their text.
+//!
+//! Both are read from the digits of the JSON text and never pass through a floating point number: `1.0` and `1e3` are integers,
+//! `0.1` is a tenth, and 9007199254740993 is refused instead of becoming its even neighbour.
+
+use core::fmt;
+
+use thiserror::Error;
 
 /// 2^53: the largest magnitude of an integer that JSON carries exactly. Limits, capacities and costs end here.
 pub const MAX_SAFE: u64 = 1 << 53;
@@ -26,6 +33,33 @@ impl Decimal {
         fits.then_some(Decimal { mantissa, scale })
     }
 
+    /// Reads JSON number text, exponents included: above 0, at most 2^53, at most 9 decimals and 19 significant digits.
+    ///
+    /// ```
+    /// # use tollgate_core::number::Decimal;
+    /// assert_eq!(Decimal::parse("1.50"), Ok(Decimal::new(15, 1).unwrap()));
+    /// assert_eq!(Decimal::parse("25e-4").unwrap().to_string(), "0.0025");
+    /// assert!(Decimal::parse("0").is_err());
+    /// ```
+    pub fn parse(text: &str) -> Result<Decimal, InvalidNumber> {
+        let number = JsonNumber::parse(text)?;
+        if number.negative || number.is_zero() {
+            return Err(InvalidNumber::OutOfRange);
+        }
+        let scale = number.exponent.min(0).unsigned_abs();
+        if scale > u64::from(Decimal::MAX_SCALE) {
+            return Err(InvalidNumber::TooFine);
+        }
+        let too_long = if scale > 0 {
+            InvalidNumber::TooFine
+        } else {
+            InvalidNumber::OutOfRange
+        };
+        let mantissa = number.shifted(number.exponent.max(0)).ok_or(too_long)?;
+        // At most `MAX_SCALE`, as checked above, so it fits.
+        Decimal::new(mantissa, scale as u8).ok_or(InvalidNumber::OutOfRange)
+    }
+
     /// The digits without the point.
     pub const fn mantissa(self) -> u64 {
         self.mantissa
@@ -37,8 +71,9 @@ impl Decimal {
     }
 }
 
-impl core::fmt::Display for Decimal {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl fmt::Display for Decimal {
+    /// Plain digits, never an exponent.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let one = 10u64.pow(u32::from(self.scale));
         write!(f, "{}", self.mantissa / one)?;
         if self.scale > 0 {
@@ -50,5 +85,286 @@ impl core::fmt::Display for Decimal {
             )?;
         }
         Ok(())
+    }
+}
+
+/// Why a JSON number is not one that Tollgate can take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum InvalidNumber {
+    /// The text is no JSON number.
+    #[error("must be a number")]
+    NotANumber,
+    /// It is a number with a fraction where a whole one is needed.
+    #[error("must be a whole number")]
+    NotWhole,
+    /// It is beyond 2^53 or, where only numbers above zero are meant, not above zero.
+    #[error("must be between the bounds")]
+    OutOfRange,
+    /// It has more than 9 decimals or 19 significant digits.
+    #[error("must have at most 9 decimals and 19 digits")]
+    TooFine,
+}
+
+/// Reads JSON number text as a whole number between -2^53 and 2^53; `1.0`, `1e3` and `-0` are whole.
+///
+/// ```
+/// # use tollgate_core::number::{integer, InvalidNumber};
+/// assert_eq!(integer("-1.20e2"), Ok(-120));
+/// assert_eq!(integer("9007199254740993"), Err(InvalidNumber::OutOfRange));
+/// ```
+pub fn integer(text: &str) -> Result<i64, InvalidNumber> {
+    let number = JsonNumber::parse(text)?;
+    if number.exponent < 0 {
+        return Err(InvalidNumber::NotWhole);
+    }
+    let magnitude = number
+        .shifted(number.exponent)
+        .filter(|&magnitude| magnitude <= MAX_SAFE)
+        .ok_or(InvalidNumber::OutOfRange)?;
+    // At most 2^53, so the cast and the sign are exact.
+    let magnitude = magnitude as i64;
+    Ok(if number.negative {
+        -magnitude
+    } else {
+        magnitude
+    })
+}
+
+/// The parts of a JSON number: `digits * 10^exponent`, where the digits end in no zero unless all are zero (then the exponent is 0).
+struct JsonNumber<'a> {
+    negative: bool,
+    /// Digits before the point, and after it. Leading zeros may stand there.
+    digits: (&'a str, &'a str),
+    exponent: i64,
+}
+
+impl<'a> JsonNumber<'a> {
+    fn parse(text: &'a str) -> Result<JsonNumber<'a>, InvalidNumber> {
+        let (negative, rest) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (whole, rest) = split_digits(rest);
+        let (fraction, rest) = match rest.strip_prefix('.') {
+            Some(rest) => split_digits(rest),
+            None => ("0", rest),
+        };
+        let lone_zero = whole.len() == 1 || !whole.starts_with('0');
+        if whole.is_empty() || !lone_zero || fraction.is_empty() {
+            return Err(InvalidNumber::NotANumber);
+        }
+        let written = match rest.strip_prefix(['e', 'E']) {
+            Some(exponent) => parse_exponent(exponent)?,
+            None if rest.is_empty() => 0,
+            None => return Err(InvalidNumber::NotANumber),
+        };
+        Ok(JsonNumber::normal(negative, whole, fraction, written))
+    }
+
+    /// Moves trailing zeros from the digits into the exponent.
+    fn normal(negative: bool, whole: &'a str, fraction: &'a str, written: i64) -> JsonNumber<'a> {
+        let fraction = fraction.trim_end_matches('0');
+        let kept = match fraction {
+            "" => whole.trim_end_matches('0'),
+            _ => whole,
+        };
+        let dropped = (whole.len() - kept.len()) as i64;
+        let zero = kept.is_empty() && fraction.is_empty();
+        let exponent = written
+            .saturating_add(dropped)
+            .saturating_sub(fraction.len() as i64);
+        JsonNumber {
+            negative,
+            digits: (kept, fraction),
+            exponent: if zero { 0 } else { exponent },
+        }
+    }
+
+    const fn is_zero(&self) -> bool {
+        self.digits.0.is_empty() && self.digits.1.is_empty()
+    }
+
+    /// The digits times `10^zeros`, `None` when that does not fit.
+    fn shifted(&self, zeros: i64) -> Option<u64> {
+        let digits = self.digits.0.bytes().chain(self.digits.1.bytes());
+        let value = digits.fold(Some(0u64), |value, digit| {
+            value?.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+        })?;
+        let power = 10u64.checked_pow(u32::try_from(zeros).ok()?)?;
+        value.checked_mul(power)
+    }
+}
+
+/// The digits in front, and the rest.
+fn split_digits(text: &str) -> (&str, &str) {
+    text.split_at(text.bytes().take_while(u8::is_ascii_digit).count())
+}
+
+/// The number after `e`, clamped far outside anything that fits, so that no length of it can overflow.
+fn parse_exponent(text: &str) -> Result<i64, InvalidNumber> {
+    const FAR: i64 = 1 << 40;
+    let (sign, text) = match text.as_bytes().first() {
+        Some(b'-') => (-1, &text[1..]),
+        Some(b'+') => (1, &text[1..]),
+        _ => (1, text),
+    };
+    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(InvalidNumber::NotANumber);
+    }
+    let size = text
+        .bytes()
+        .fold(0, |n: i64, b| (n * 10 + i64::from(b - b'0')).min(FAR));
+    Ok(sign * size)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn whole_numbers_are_read_however_json_writes_them() {
+        let table = [
+            ("0", 0),
+            ("-0", 0),
+            ("0.0", 0),
+            ("0e999999999999999999999", 0),
+            ("-0.00e-5", 0),
+            ("7", 7),
+            ("-7", -7),
+            ("1.0", 1),
+            ("1e3", 1_000),
+            ("1E+3", 1_000),
+            ("1.5e1", 15),
+            ("1200e-2", 12),
+            ("10.00", 10),
+            ("0.0001e4", 1),
+            ("9007199254740992", 1 << 53),
+            ("-9007199254740992", -(1 << 53)),
+            ("9007199254740992.0", 1 << 53),
+            ("9.007199254740992e15", 1 << 53),
+            ("90071992547409920000000e-7", 1 << 53),
+        ];
+        for (text, value) in table {
+            assert_eq!(integer(text), Ok(value), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_integers_are_refused_with_the_reason() {
+        use InvalidNumber::{NotANumber, NotWhole, OutOfRange};
+        let table = [
+            ("9007199254740993", OutOfRange),
+            ("-9007199254740993", OutOfRange),
+            ("18446744073709551616", OutOfRange),
+            ("1e16", OutOfRange),
+            ("1e99999999999999999999999999", OutOfRange),
+            ("1.5", NotWhole),
+            ("1e-1", NotWhole),
+            ("0.1", NotWhole),
+            ("9007199254740992.5", NotWhole),
+            ("1e-99999999999999999999999999", NotWhole),
+            ("", NotANumber),
+            ("-", NotANumber),
+            ("+1", NotANumber),
+            ("01", NotANumber),
+            ("00", NotANumber),
+            ("1.", NotANumber),
+            (".5", NotANumber),
+            ("1e", NotANumber),
+            ("1e+", NotANumber),
+            ("1e5x", NotANumber),
+            ("1e++5", NotANumber),
+            ("0x10", NotANumber),
+            (" 1", NotANumber),
+            ("1 ", NotANumber),
+            ("NaN", NotANumber),
+            ("Infinity", NotANumber),
+            ("--1", NotANumber),
+            ("1,0", NotANumber),
+            ("٣", NotANumber),
+        ];
+        for (text, problem) in table {
+            assert_eq!(integer(text), Err(problem), "{text}");
+        }
+    }
+
+    #[test]
+    fn decimals_keep_exactly_what_was_written() {
+        let table = [
+            ("0.11", (11, 2)),
+            ("1.67", (167, 2)),
+            ("100", (100, 0)),
+            ("1.0", (1, 0)),
+            ("0.000000001", (1, 9)),
+            ("1e-9", (1, 9)),
+            ("1.5e2", (150, 0)),
+            ("2.50E-1", (25, 2)),
+            ("9007199254740992", (1 << 53, 0)),
+            ("0.10000000000000000000000000000000000000000", (1, 1)),
+            ("1000000000.123456789", (1_000_000_000_123_456_789, 9)),
+        ];
+        for (text, (mantissa, scale)) in table {
+            assert_eq!(
+                Decimal::parse(text).map(|d| (d.mantissa(), d.scale())),
+                Ok((mantissa, scale)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_decimals_are_refused_with_the_reason() {
+        use InvalidNumber::{NotANumber, OutOfRange, TooFine};
+        let table = [
+            ("0", OutOfRange),
+            ("0.000", OutOfRange),
+            ("-1", OutOfRange),
+            ("-0.5", OutOfRange),
+            ("9007199254740993", OutOfRange),
+            ("9007199254740992.1", OutOfRange),
+            ("1e16", OutOfRange),
+            ("1e400", OutOfRange),
+            ("99999999999999999999999", OutOfRange),
+            ("0.0000000001", TooFine),
+            ("1e-10", TooFine),
+            ("1e-400", TooFine),
+            ("1.0000000001", TooFine),
+            ("99999999999.123456789", TooFine),
+            ("1.2.3", NotANumber),
+            ("\"1\"", NotANumber),
+        ];
+        for (text, problem) in table {
+            assert_eq!(Decimal::parse(text), Err(problem), "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        #[test]
+        fn every_safe_integer_reads_back(value in -(1i64 << 53)..=(1i64 << 53)) {
+            prop_assert_eq!(integer(&value.to_string()), Ok(value));
+        }
+
+        #[test]
+        fn an_exponent_moves_the_point_and_nothing_else(value in -9_999_999i64..9_999_999, zeros in 0usize..9) {
+            let text = format!("{value}{}e-{zeros}", "0".repeat(zeros));
+            prop_assert_eq!(integer(&text), Ok(value));
+        }
+
+        #[test]
+        fn every_decimal_reads_back(mantissa in 1u64..=MAX_SAFE, scale in 0u8..=9) {
+            let decimal = Decimal::new(mantissa, scale).unwrap();
+            prop_assert_eq!(Decimal::parse(&decimal.to_string()), Ok(decimal));
+        }
+
+        #[test]
+        fn what_a_json_reader_calls_a_number_is_one_here(text in "-?[0-9]{1,20}([.][0-9]{0,4})?([eE][+-]?[0-9]{0,3})?") {
+            let json = serde_json::from_str::<&serde_json::value::RawValue>(&text).is_ok();
+            prop_assert_eq!(json, integer(&text) != Err(InvalidNumber::NotANumber));
+            prop_assert_eq!(json, Decimal::parse(&text) != Err(InvalidNumber::NotANumber));
+        }
     }
 }

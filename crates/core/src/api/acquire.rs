@@ -1,0 +1,33 @@
+//! `POST /acquire`: the small older form, a token bucket with `refillRate` in tokens per second.
+
+use super::check::{cost, Check, Rule};
+use super::fields::Fields;
+use super::inline::{self, at};
+use super::BadRequest;
+use crate::limit::Limit;
+use crate::policy::Policy;
+use crate::subject::{SubjectParts, MAX_IDENTIFIER};
+
+/// Reads `{identifier, cost?, maxTokens, refillRate}` as a check of an inline token bucket.
+///
+/// ```
+/// let body = r#"{"identifier": "grok", "maxTokens": 60, "refillRate": 1.67}"#;
+/// assert_eq!(tollgate_core::api::acquire::parse(body).unwrap().cost, 1);
+/// ```
+pub fn parse(body: &str) -> Result<Check, BadRequest> {
+    let mut fields = Fields::parse(body)?;
+    fields.only(&[&["identifier", "cost", "maxTokens", "refillRate"]])?;
+    let identifier = fields.text("identifier", 1, MAX_IDENTIFIER)?;
+    let identifier = fields.required("identifier", identifier)?;
+    let limit: Limit = inline::tokens_per_second(&mut fields)?;
+    let check = Check {
+        subject: SubjectParts::new(identifier)?,
+        rule: Rule::Inline(Policy::new(vec![limit]).map_err(|error| at(&fields, error))?),
+        cost: cost(&mut fields)?,
+        peek: false,
+        max_delay: None,
+        hold: None,
+    };
+    fields.finish()?;
+    Ok(check)
+}

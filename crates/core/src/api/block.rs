@@ -1,0 +1,51 @@
+//! `POST /limit/block`: nothing for this subject until a time has passed.
+
+use super::check::subject;
+use super::fields::Fields;
+use super::{inline, BadRequest};
+use crate::limit::{Name, MAX_WINDOW};
+use crate::subject::SubjectParts;
+use crate::Duration;
+
+/// The longest reason, in bytes of UTF-8.
+pub const MAX_REASON: usize = 256;
+
+/// A subject to block or unblock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// Who.
+    pub subject: SubjectParts,
+    /// The one policy that is blocked for it; `None` blocks all of them, inline limits too.
+    pub policy: Option<Name>,
+    /// For how long from now: 0 (unblocks) to 366 d.
+    pub duration: Duration,
+    /// Why, for people: 1 to 256 bytes.
+    pub reason: Option<String>,
+}
+
+/// Reads `{provider?, scope?, identifier, policy?, duration, reason?}`.
+///
+/// ```
+/// let body = r#"{"identifier": "u1", "duration": "1h", "reason": "abuse"}"#;
+/// assert_eq!(tollgate_core::api::block::parse(body).unwrap().duration.to_string(), "1h");
+/// ```
+pub fn parse(body: &str) -> Result<Block, BadRequest> {
+    let mut fields = Fields::parse(body)?;
+    fields.only(&[&[
+        "provider",
+        "scope",
+        "identifier",
+        "policy",
+        "duration",
+        "reason",
+    ]])?;
+    let duration = fields.duration("duration", Duration::ZERO, MAX_WINDOW)?;
+    let block = Block {
+        subject: subject(&mut fields)?,
+        policy: inline::name(&mut fields, "policy")?,
+        duration: fields.required("duration", duration)?,
+        reason: fields.text("reason", 1, MAX_REASON)?.map(String::from),
+    };
+    fields.finish()?;
+    Ok(block)
+}

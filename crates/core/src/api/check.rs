@@ -1,0 +1,184 @@
+//! `POST /limit`: may this subject do this, at this cost?
+//!
+//! The limit is named by `policy`, written at the top of the request, or several are written into `limits`. One entry of
+//! `POST /limit/multi` is read by the same code, with the fields beside the entries as defaults ([`super::multi`]).
+
+use super::fields::Fields;
+use super::{inline, rule, BadRequest, Problem};
+use crate::limit::{Name, MAX_WINDOW};
+use crate::number::MAX_SAFE;
+use crate::policy::Policy;
+use crate::subject::{SubjectParts, MAX_IDENTIFIER, MAX_PART};
+use crate::Duration;
+
+/// One check, as asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Who is limited.
+    pub subject: SubjectParts,
+    /// By what.
+    pub rule: Rule,
+    /// How many units: -2^53 to 2^53, 1 unless said; below zero gives units back.
+    pub cost: i64,
+    /// Whether to answer without changing anything.
+    pub peek: bool,
+    /// The longest delay with which the caller would still go on: 0 to 366 d; `None` means that it must fit now.
+    pub max_delay: Option<Duration>,
+    /// For how long to take slots of a `concurrency` limit: 1 ms to 366 d; `None` means the limit's own `ttl`.
+    pub hold: Option<Duration>,
+}
+
+/// The limits of a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rule {
+    /// A stored policy.
+    Named(Name),
+    /// One that came with the request.
+    Inline(Policy),
+}
+
+/// Fields of a check beside those of one inline limit.
+pub(super) const FIELDS: [&str; 13] = [
+    "identifier",
+    "provider",
+    "scope",
+    "policy",
+    "limits",
+    "cost",
+    "peek",
+    "maxDelay",
+    "hold",
+    "failMode",
+    "consistency",
+    "refunds",
+    "reserve",
+];
+
+/// Fields that the design knows and this version does not, with what to do meanwhile.
+pub(super) const LATER: [(&str, &str); 8] = [
+    (
+        "wait",
+        "send `maxDelay`, and wait for the answer's `delay` before going on",
+    ),
+    (
+        "idempotencyKey",
+        "leave it out; a request that is sent again counts again",
+    ),
+    (
+        "priority",
+        "leave it out; all callers of a limit are served alike",
+    ),
+    (
+        "weights",
+        "leave it out; all callers of a limit are served alike",
+    ),
+    (
+        "parent",
+        "ask for both levels at once with POST /limit/multi",
+    ),
+    ("regions", "leave it out; a limit is decided in one place"),
+    ("schedule", "send the limit that holds now"),
+    ("shadow", "send `peek`, which decides and changes nothing"),
+];
+
+/// Reads the body of `POST /limit`.
+///
+/// ```
+/// use tollgate_core::api::check::{parse, Rule};
+///
+/// let check = parse(r#"{"identifier": "u1", "limit": 100, "window": "15m"}"#).unwrap();
+/// assert!(matches!(check.rule, Rule::Inline(policy) if policy.limits()[0].label() == "100/15m"));
+/// let error = parse(r#"{"identifier": "u1", "limit": "100", "window": "15m"}"#).unwrap_err();
+/// assert_eq!(error.to_string(), "`limit` must be a whole number.");
+/// ```
+pub fn parse(body: &str) -> Result<Check, BadRequest> {
+    let fields = Fields::parse(body)?;
+    only_known(&fields)?;
+    check(fields)
+}
+
+/// Refuses fields that no check has, and those that later versions will have.
+pub(super) fn only_known(fields: &Fields<'_>) -> Result<(), BadRequest> {
+    if let Some(&(name, why)) = LATER.iter().find(|(name, _)| fields.has(name)) {
+        return Err(fields.error(name, Problem::Unsupported { why }));
+    }
+    fields.only(&[&FIELDS, &inline::FIELDS])
+}
+
+/// Takes a whole check out of `fields`.
+pub(super) fn check(mut fields: Fields<'_>) -> Result<Check, BadRequest> {
+    let subject = subject(&mut fields)?;
+    // Before the request's own options: an inline shaper takes `maxDelay` for itself.
+    let rule = rule::take(&mut fields)?;
+    let check = Check {
+        subject,
+        rule,
+        cost: cost(&mut fields)?,
+        peek: fields.boolean("peek")?.unwrap_or(false),
+        max_delay: fields.duration("maxDelay", Duration::ZERO, MAX_WINDOW)?,
+        hold: fields.duration("hold", Duration::from_millis(1), MAX_WINDOW)?,
+    };
+    if let Rule::Inline(policy) = &check.rule {
+        let clash = check.clash(policy);
+        clash.map_or(Ok(()), |(field, problem)| Err(fields.error(field, problem)))?;
+    }
+    fields.finish()?;
+    Ok(check)
+}
+
+/// Takes the three parts of a subject.
+pub(super) fn subject(fields: &mut Fields<'_>) -> Result<SubjectParts, BadRequest> {
+    let identifier = fields.text("identifier", 1, MAX_IDENTIFIER)?;
+    let identifier = fields.required("identifier", identifier)?;
+    let mut subject = SubjectParts::new(identifier)?;
+    if let Some(provider) = fields.text("provider", 1, MAX_PART)? {
+        subject = subject.with_provider(provider)?;
+    }
+    if let Some(scope) = fields.text("scope", 0, MAX_PART)? {
+        subject = subject.with_scope(scope)?;
+    }
+    Ok(subject)
+}
+
+/// Takes the cost.
+pub(super) fn cost(fields: &mut Fields<'_>) -> Result<i64, BadRequest> {
+    let most = MAX_SAFE as i64; // 2^53
+    Ok(fields.integer("cost", -most, most)?.unwrap_or(1))
+}
+
+impl Check {
+    /// Whether these options can be asked of `policy`. Parsing has seen to it for an inline one; whoever looks up a named one asks
+    /// here. A `concurrency` limit counts slots, so it takes no refund (its permits are released) and makes no promise for later
+    /// (`maxDelay`); cost 0 takes no slot. `hold` needs a limit that has slots.
+    pub fn suits(&self, policy: &Policy) -> Result<(), BadRequest> {
+        match self.clash(policy) {
+            Some((field, problem)) => Err(BadRequest::new(field, problem)),
+            None => Ok(()),
+        }
+    }
+
+    fn clash(&self, policy: &Policy) -> Option<(&'static str, Problem)> {
+        let slots = policy.gives_permits();
+        let conflict = |with| Problem::Conflict { with };
+        if slots && self.cost < 0 {
+            return Some((
+                "cost",
+                conflict("`concurrency` when it is below 0: release the permit instead"),
+            ));
+        }
+        if slots && self.max_delay.is_some() {
+            return Some((
+                "maxDelay",
+                conflict("`concurrency`: nobody knows when a slot is released"),
+            ));
+        }
+        if !slots && self.hold.is_some() {
+            let why = "only a `concurrency` limit can be held, and none of these is one";
+            return Some(("hold", Problem::Unsupported { why }));
+        }
+        if self.cost < 0 && !policy.refunds() {
+            return Some(("cost", conflict("`refunds: false` when it is below 0")));
+        }
+        None
+    }
+}

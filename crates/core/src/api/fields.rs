@@ -1,0 +1,306 @@
+//! A strict reader of one JSON object.
+//!
+//! [`Fields::parse`] splits an object into names and unread values, one level deep: what is never asked for is never interpreted,
+//! and nesting costs nothing, however deep. Each getter takes a field by its name, checks its type and bounds and remembers that it
+//! was taken; [`Fields::finish`] refuses what nobody took. Every error carries the path of the field.
+
+use std::borrow::Cow;
+
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use super::raw::{Pairs, Text, Values};
+use super::values;
+use super::{clipped, BadRequest, Problem, Unit, BODY};
+use crate::number::{Decimal, MAX_SAFE};
+use crate::Duration;
+
+/// The most fields of one object. No object that is understood has as many; the bound keeps the search for repeated names short.
+pub const MAX_FIELDS: usize = 64;
+
+const AN_OBJECT: Problem = Problem::WrongType {
+    expected: "an object",
+};
+
+/// The fields of one JSON object, each taken at most once.
+#[derive(Debug)]
+pub struct Fields<'a> {
+    /// The object's own path, empty for the body.
+    path: String,
+    entries: Vec<Entry<'a>>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry<'a> {
+    name: Cow<'a, str>,
+    value: &'a RawValue,
+    /// Whether it stands in this object, not in the one that gives defaults to it.
+    own: bool,
+    taken: bool,
+}
+
+/// One element of a JSON array, with its path.
+#[derive(Debug)]
+pub struct Element<'a> {
+    path: String,
+    value: &'a RawValue,
+}
+
+impl<'a> Fields<'a> {
+    /// Splits a body, which must be one JSON object.
+    pub fn parse(body: &'a str) -> Result<Fields<'a>, BadRequest> {
+        let text = body.trim_start_matches([' ', '\t', '\n', '\r']);
+        if !text.starts_with('{') {
+            serde_json::from_str::<IgnoredAny>(body).map_err(|error| not_json(&error))?;
+            return Err(BadRequest::new(BODY, AN_OBJECT));
+        }
+        let pairs = serde_json::from_str(body).map_err(|error| not_json(&error))?;
+        Fields::of(pairs, String::new())
+    }
+
+    /// Splits a value inside a body, which must be an object.
+    fn inside(value: &'a RawValue, path: String) -> Result<Fields<'a>, BadRequest> {
+        if !value.get().starts_with('{') {
+            return Err(BadRequest::new(path, AN_OBJECT));
+        }
+        match serde_json::from_str(value.get()) {
+            Ok(pairs) => Fields::of(pairs, path),
+            // The text is JSON; but an escape in a name may stand for half a surrogate pair.
+            Err(_) => Err(BadRequest::new(path, values::WHOLE_TEXT)),
+        }
+    }
+
+    fn of(Pairs(pairs, count): Pairs<'a>, path: String) -> Result<Fields<'a>, BadRequest> {
+        if count > MAX_FIELDS {
+            let here = if path.is_empty() {
+                BODY.to_owned()
+            } else {
+                path
+            };
+            return Err(BadRequest::new(here, at_most(MAX_FIELDS, Unit::Fields)));
+        }
+        let entries = Vec::with_capacity(pairs.len());
+        let mut fields = Fields { path, entries };
+        for (Text(name), value) in pairs {
+            if fields.has(&name) {
+                return Err(fields.error(&clipped(&name), Problem::Duplicate));
+            }
+            fields.entries.push(Entry {
+                name,
+                value,
+                own: true,
+                taken: false,
+            });
+        }
+        Ok(fields)
+    }
+
+    /// The object's own path, empty for the body.
+    pub fn here(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether the field is there, taken or not.
+    pub fn has(&self, name: &str) -> bool {
+        self.position(name).is_some()
+    }
+
+    /// Whether any of the fields is there, taken or not.
+    pub fn has_any(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.has(name))
+    }
+
+    /// Adds each untaken field of `defaults` that this object lacks and `wanted` approves of. It keeps its path, and nobody has to
+    /// take it.
+    pub fn add_defaults(
+        &mut self,
+        defaults: &Fields<'a>,
+        wanted: impl Fn(&str, &Fields<'a>) -> bool,
+    ) {
+        let missing = defaults.entries.iter().filter(|default| {
+            !default.taken && !self.has(&default.name) && wanted(&default.name, self)
+        });
+        let added = missing.map(|default| Entry {
+            own: false,
+            ..default.clone()
+        });
+        let added: Vec<Entry<'a>> = added.collect();
+        self.entries.extend(added);
+    }
+
+    /// The first field that nobody has taken and that stands in this object, among those that `which` approves of.
+    pub fn untaken(&self, which: impl Fn(&str) -> bool) -> Option<&str> {
+        let mut own = self
+            .entries
+            .iter()
+            .filter(|entry| entry.own && !entry.taken);
+        own.find_map(|entry| which(&entry.name).then_some(&*entry.name))
+    }
+
+    /// Refuses the first field whose name is in none of the lists: a slip in spelling is named before anything is called missing.
+    pub fn only(&self, known: &[&[&str]]) -> Result<(), BadRequest> {
+        match self.untaken(|name| !known.iter().any(|list| list.contains(&name))) {
+            Some(name) => Err(self.error(&clipped(name), Problem::Unknown)),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses the first field that nobody has taken.
+    pub fn finish(self) -> Result<(), BadRequest> {
+        self.only(&[])
+    }
+
+    /// A text of `min` to `max` bytes.
+    pub fn text(
+        &mut self,
+        name: &str,
+        min: usize,
+        max: usize,
+    ) -> Result<Option<Cow<'a, str>>, BadRequest> {
+        self.take(name, |value| values::text(value, (min, max)))
+    }
+
+    /// A whole number from `min` to `max`.
+    pub fn integer(&mut self, name: &str, min: i64, max: i64) -> Result<Option<i64>, BadRequest> {
+        self.take(name, |value| values::integer(value, (min, max)))
+    }
+
+    /// A whole number from `min` to `max`, neither below zero nor above 2^53.
+    pub fn count(&mut self, name: &str, min: u64, max: u64) -> Result<Option<u64>, BadRequest> {
+        // Bounds are at most 2^53, and what lies between them is not negative.
+        let bounds = (min.min(MAX_SAFE) as i64, max.min(MAX_SAFE) as i64);
+        self.take(name, |value| {
+            values::integer(value, bounds).map(i64::unsigned_abs)
+        })
+    }
+
+    /// A number above zero, kept exactly.
+    pub fn decimal(&mut self, name: &str) -> Result<Option<Decimal>, BadRequest> {
+        self.take(name, values::decimal)
+    }
+
+    /// A duration from `min` to `max`: a text such as `15m`, or whole milliseconds.
+    pub fn duration(
+        &mut self,
+        name: &str,
+        min: Duration,
+        max: Duration,
+    ) -> Result<Option<Duration>, BadRequest> {
+        self.take(name, |value| values::duration(value, (min, max)))
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&mut self, name: &str) -> Result<Option<bool>, BadRequest> {
+        self.take(name, values::boolean)
+    }
+
+    /// A text that `meaning` knows; `expected` says what a value of another type should have been.
+    pub fn word<T>(
+        &mut self,
+        name: &str,
+        expected: &'static str,
+        meaning: impl Fn(&str) -> Result<T, Problem>,
+    ) -> Result<Option<T>, BadRequest> {
+        self.take(name, |value| meaning(&values::string(value, expected)?))
+    }
+
+    /// An object.
+    pub fn object(&mut self, name: &str) -> Result<Option<Fields<'a>>, BadRequest> {
+        match self.value(name) {
+            Some(value) => Fields::inside(value, self.path(name)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// An array of 1 to `max` elements, `max` at most [`MAX_FIELDS`].
+    pub fn array(
+        &mut self,
+        name: &str,
+        max: usize,
+    ) -> Result<Option<Vec<Element<'a>>>, BadRequest> {
+        let Some(text) = self.value(name).map(RawValue::get) else {
+            return Ok(None);
+        };
+        let expected = "an array";
+        if !text.starts_with('[') {
+            return Err(self.error(name, Problem::WrongType { expected }));
+        }
+        // Values are not looked into, so what was JSON in the body is JSON here.
+        let Values(values, count) = serde_json::from_str(text).map_err(|error| not_json(&error))?;
+        if count == 0 || count > max.min(MAX_FIELDS) {
+            return Err(self.error(name, at_most(max, Unit::Entries)));
+        }
+        let path = self.path(name);
+        let elements = values.into_iter().enumerate().map(|(i, value)| Element {
+            path: format!("{path}[{i}]"),
+            value,
+        });
+        Ok(Some(elements.collect()))
+    }
+
+    /// Turns an absent field into an error.
+    pub fn required<T>(&self, name: &str, value: Option<T>) -> Result<T, BadRequest> {
+        value.ok_or_else(|| self.error(name, Problem::Missing))
+    }
+
+    /// The error that `problem` is at the field `name`, with the field's path.
+    pub fn error(&self, name: &str, problem: Problem) -> BadRequest {
+        BadRequest::new(self.path(name), problem)
+    }
+
+    /// Reads a field that nobody has taken, which is taken now.
+    fn take<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&'a str) -> Result<T, Problem>,
+    ) -> Result<Option<T>, BadRequest> {
+        match self.value(name).map(|value| read(value.get())) {
+            Some(Err(problem)) => Err(self.error(name, problem)),
+            Some(Ok(value)) => Ok(Some(value)),
+            None => Ok(None),
+        }
+    }
+
+    fn value(&mut self, name: &str) -> Option<&'a RawValue> {
+        let mut untaken = self.entries.iter_mut().filter(|entry| !entry.taken);
+        let entry = untaken.find(|entry| entry.name == name)?;
+        entry.taken = true;
+        Some(entry.value)
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.entries.iter().position(|entry| entry.name == name)
+    }
+
+    /// The path of a field, or of a part of one (`anchor.day`). Defaults stand in the body.
+    fn path(&self, name: &str) -> String {
+        let whole = name.split('.').next().unwrap_or(name);
+        let own = self.position(whole).is_none_or(|at| self.entries[at].own);
+        if own && !self.path.is_empty() {
+            format!("{}.{name}", self.path)
+        } else {
+            name.to_owned()
+        }
+    }
+}
+
+impl<'a> Element<'a> {
+    /// The element as an object.
+    pub fn object(self) -> Result<Fields<'a>, BadRequest> {
+        Fields::inside(self.value, self.path)
+    }
+}
+
+fn at_most(max: usize, unit: Unit) -> Problem {
+    // A small constant.
+    let max = max as i64;
+    Problem::OutOfRange { min: 1, max, unit }
+}
+
+fn not_json(error: &serde_json::Error) -> BadRequest {
+    let problem = Problem::NotJson {
+        line: error.line(),
+        column: error.column(),
+    };
+    BadRequest::new(BODY, problem)
+}

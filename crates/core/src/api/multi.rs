@@ -1,0 +1,86 @@
+//! `POST /limit/multi`: several checks, over several subjects, all or nothing.
+//!
+//! The fields beside `limits` are defaults for each entry; a field of an entry comes before its default. What chooses the limit goes
+//! together: an entry with `policy` or `limits` takes no inline limit from the defaults, one with an inline limit no `policy`, and of
+//! two spellings (`capacity`, `maxTokens`) the entry's stands alone. A default that an entry's algorithm does not have passes it by.
+
+use super::check::{self, only_known, Check, Rule};
+use super::fields::Fields;
+use super::{inline, rule, BadRequest, Problem};
+use crate::policy::Policy;
+use crate::subject::{SubjectParts, DEFAULT_PROVIDER};
+
+/// The most entries of one request: each may be an object of its own to ask.
+pub const MAX_ENTRIES: usize = 32;
+
+/// Reads the body of `POST /limit/multi`: 1 to 32 checks, no two of which charge the same state.
+///
+/// ```
+/// let body = r#"{"limit": 10, "window": "1m", "limits": [{"identifier": "a"}, {"identifier": "b", "cost": 2}]}"#;
+/// let checks = tollgate_core::api::multi::parse(body).unwrap();
+/// assert_eq!((checks[0].cost, checks[1].cost), (1, 2));
+/// ```
+pub fn parse(body: &str) -> Result<Vec<Check>, BadRequest> {
+    let mut defaults = Fields::parse(body)?;
+    only_known(&defaults)?;
+    let entries = defaults.array("limits", MAX_ENTRIES)?;
+    let entries = defaults.required("limits", entries)?;
+    let mut checks: Vec<Check> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let mut fields = entry.object()?;
+        only_known(&fields)?;
+        fields.add_defaults(&defaults, wanted);
+        let path = fields.here().to_owned();
+        let check = check::check(fields)?;
+        if checks.iter().any(|other| charge_same_state(other, &check)) {
+            let with =
+                "an earlier entry for the same limit of the same subject: add their costs up";
+            return Err(BadRequest::new(path, Problem::Conflict { with }));
+        }
+        checks.push(check);
+    }
+    Ok(checks)
+}
+
+/// Whether an entry that lacks the field takes it from the defaults.
+fn wanted(name: &str, entry: &Fields<'_>) -> bool {
+    let of_limit = inline::FIELDS.contains(&name);
+    let other_spelling =
+        |&(a, b): &(&str, &str)| (name == a && entry.has(b)) || (name == b && entry.has(a));
+    if entry.has("policy") {
+        !of_limit && !rule::SETTINGS.contains(&name)
+    } else if entry.has("limits") {
+        !of_limit && name != "policy"
+    } else if entry.has_any(&inline::FIELDS) {
+        name != "policy" && !inline::ALIASES.iter().any(other_spelling)
+    } else {
+        true
+    }
+}
+
+fn charge_same_state(a: &Check, b: &Check) -> bool {
+    same_subject(&a.subject, &b.subject)
+        && match (&a.rule, &b.rule) {
+            (Rule::Named(a), Rule::Named(b)) => a == b,
+            (Rule::Inline(a), Rule::Inline(b)) => share_a_state(a, b),
+            _ => false,
+        }
+}
+
+fn same_subject(a: &SubjectParts, b: &SubjectParts) -> bool {
+    let provider = |parts: &SubjectParts| {
+        parts.provider().unwrap_or(DEFAULT_PROVIDER) == b.provider().unwrap_or(DEFAULT_PROVIDER)
+    };
+    let scope =
+        |parts: &SubjectParts| parts.scope().unwrap_or_default() == b.scope().unwrap_or_default();
+    a.identifier() == b.identifier() && provider(a) && scope(a)
+}
+
+fn share_a_state(a: &Policy, b: &Policy) -> bool {
+    let shared = |limit| {
+        b.limits()
+            .iter()
+            .any(|other| other.shares_state_with(limit))
+    };
+    a.limits().iter().any(shared)
+}
