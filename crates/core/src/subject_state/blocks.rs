@@ -1,0 +1,83 @@
+//! Blocks: a subject, or one policy of it, shut out until an instant. They are decided before any limit is asked.
+
+use crate::algorithm::state::Moment;
+use crate::codec::LineWriter;
+use crate::decision::{Decision, Reason, Standings};
+use crate::row::ROW_VERSION;
+use crate::{Duration, Timestamp};
+
+use super::{Effects, Item, Refusal, SubjectState, Write};
+
+/// A subject, or one policy of it, shut out until an instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// The policy it is for; `None` means all.
+    pub policy: Option<String>,
+    /// From this instant on it is over.
+    pub until: Timestamp,
+    /// What whoever set it said.
+    pub reason: String,
+}
+
+impl SubjectState {
+    /// Shuts the subject out of one policy or all for `duration`; zero lets it in again.
+    pub fn block(
+        &mut self,
+        policy: Option<&str>,
+        duration: Duration,
+        reason: &str,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        self.readable()?;
+        let key = format!("block/{}", policy.unwrap_or(""));
+        self.blocks
+            .retain(|block| block.policy.as_deref() != policy);
+        if duration == Duration::ZERO {
+            effects.writes.push(Write::Delete { key });
+            return Ok(());
+        }
+        let block = Block {
+            policy: policy.map(str::to_owned),
+            until: moment.now.plus(duration),
+            reason: reason.to_owned(),
+        };
+        let row = LineWriter::new(ROW_VERSION, "block")
+            .put_some("policy", policy)
+            .put("until", block.until.as_millis())
+            .text("reason", reason)
+            .finish();
+        effects.writes.push(Write::Put { key, row });
+        self.blocks.push(block);
+        self.ensure_alarm(moment, effects)
+    }
+
+    pub(super) fn blocked(&self, item: &Item, now: Timestamp) -> Option<Decision> {
+        if item.check.cost < 0 {
+            return None; // what was used may be given back
+        }
+        let named = |block: &&Block| {
+            block
+                .policy
+                .as_deref()
+                .is_none_or(|name| name == item.policy.name_or_empty())
+        };
+        let block = self
+            .blocks
+            .iter()
+            .filter(named)
+            .filter(|block| block.until > now)
+            .max_by_key(|block| block.until)?;
+        Some(Decision {
+            success: false,
+            reason: Some(Reason::Blocked),
+            deciding: None,
+            // A block until the end of time is for good: waiting cannot help.
+            retry_after: (block.until < Timestamp::MAX).then(|| block.until.since(now)),
+            delay: None,
+            limits: Standings::Many(Vec::new()),
+            grant: None,
+            cache_for: crate::decide::CACHE_CAP.min(block.until.since(now)),
+        })
+    }
+}

@@ -1,0 +1,132 @@
+//! Forgetting: resets, the cleaning alarm, and idle limits.
+
+use crate::algorithm::state::Moment;
+use crate::codec::{LineWriter, Unreadable};
+use crate::row::ROW_VERSION;
+use crate::{Duration, Timestamp};
+
+use super::operations::Operations;
+use super::{Block, Effects, Entry, Refusal, SubjectState, Write};
+
+/// The least time between two cleaning alarms: each is a billed request and a row written.
+pub const ALARM_SPACING: Duration = Duration::from_secs(60);
+
+impl SubjectState {
+    /// Whether anything is stored, so that there has to be a cleaning alarm.
+    pub fn has_rows(&self) -> bool {
+        self.unreadable.is_some()
+            || !self.blocks.is_empty()
+            || self.entries.iter().any(Entry::is_stored)
+    }
+
+    /// Tells that the cleaning alarm is set to this instant, or not set: what the object learnt from its storage.
+    pub fn alarm_is(&mut self, alarm: Option<Timestamp>) {
+        self.alarm = alarm;
+    }
+
+    /// Forgets all use, of one policy or all. Blocks stay: they are somebody's decision. Fences go on rising.
+    pub fn reset(
+        &mut self,
+        policy: Option<&str>,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        match &self.unreadable {
+            Some(Unreadable::Damaged(_)) if policy.is_none() => {
+                effects.writes.push(Write::DeleteAll);
+                *self = SubjectState {
+                    alarm: self.alarm,
+                    ..SubjectState::default()
+                };
+            }
+            _ => self.readable()?,
+        }
+        let (dropped, kept) = self
+            .entries
+            .drain(..)
+            .partition(|entry: &Entry| policy.is_none_or(|policy| policy == entry.policy));
+        self.entries = kept;
+        self.delete_rows(&dropped, effects);
+        self.operations = Operations::default();
+        self.denials.clear();
+        if self.fence >= moment.now.as_millis() {
+            let row = LineWriter::new(ROW_VERSION, "fence")
+                .put("fence", self.fence)
+                .finish();
+            effects.writes.push(Write::Put {
+                key: "fence".to_owned(),
+                row,
+            });
+        }
+        self.ensure_alarm(moment, effects)
+    }
+
+    fn delete_rows(&mut self, dropped: &[Entry], effects: &mut Effects) {
+        let stored = dropped.iter().filter(|entry| entry.is_stored());
+        effects
+            .writes
+            .extend(stored.map(|entry| Write::Delete { key: entry.key() }));
+    }
+
+    /// The cleaning alarm has come: forgets what is idle, in memory and in storage in one step, and sets the next alarm if anything is
+    /// left. A subject that is idle ends with no row at all.
+    pub fn clean(&mut self, moment: Moment, effects: &mut Effects) -> Result<(), Refusal> {
+        self.alarm = None;
+        self.readable()?;
+        self.drop_idle(moment, effects)?;
+        let over = |block: &Block| block.until <= moment.now;
+        for block in self.blocks.iter().filter(|block| over(block)) {
+            effects.writes.push(Write::Delete {
+                key: format!("block/{}", block.policy.as_deref().unwrap_or("")),
+            });
+        }
+        self.blocks.retain(|block| !over(block));
+        if self.entries.is_empty() && self.blocks.is_empty() && self.fence < moment.now.as_millis()
+        {
+            effects.writes = vec![Write::DeleteAll];
+            return Ok(());
+        }
+        self.ensure_alarm(moment, effects)
+    }
+
+    pub(super) fn drop_idle(
+        &mut self,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let mut idle = Vec::with_capacity(self.entries.len());
+        for entry in &self.entries {
+            idle.push(entry.idle_at(moment)? <= moment.now);
+        }
+        let mut idle = idle.into_iter();
+        let (dropped, kept) = self
+            .entries
+            .drain(..)
+            .partition(|_| idle.next().unwrap_or(false));
+        self.entries = kept;
+        self.delete_rows(&dropped, effects);
+        Ok(())
+    }
+
+    /// Sets the alarm when something is stored and none is set: once per idle period, not per admission.
+    pub(super) fn ensure_alarm(
+        &mut self,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        if self.alarm.is_some() || (effects.writes.is_empty() && !self.has_rows()) {
+            return Ok(());
+        }
+        let mut last = moment.now.plus(ALARM_SPACING);
+        for entry in &self.entries {
+            last = last.max(entry.idle_at(moment)?);
+        }
+        last = self
+            .blocks
+            .iter()
+            .fold(last, |last, block| last.max(block.until));
+        self.alarm = Some(last);
+        effects.alarm = Some(last);
+        Ok(())
+    }
+}
