@@ -276,6 +276,7 @@ fn decision(
     let reason = refusal.and_then(|standing| standing.refused);
     let timeless = policy.gives_permits() || check.max_delay.is_some() || shapes;
     Decision {
+        at: moment.now,
         success,
         reason,
         deciding,

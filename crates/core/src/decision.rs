@@ -120,6 +120,8 @@ pub struct Grant {
 /// The decision over all limits of one policy for one subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
+    /// When it was decided, by the clock that decided.
+    pub at: Timestamp,
     /// Admitted or not.
     pub success: bool,
     /// Why not, or why undecided.

@@ -17,6 +17,7 @@ pub mod limit;
 pub mod message;
 pub mod number;
 pub mod percent;
+pub mod permit;
 pub mod policy;
 pub mod quota;
 pub mod row;

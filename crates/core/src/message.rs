@@ -334,6 +334,7 @@ fn get_grant(line: &Line) -> Result<Option<Grant>, Unreadable> {
 fn put_decision(line: LineWriter, decision: &Decision) -> LineWriter {
     let line = line
         .and("decision")
+        .put("at", decision.at.as_millis())
         .flag("success", decision.success)
         .put_some("reason", decision.reason.map(Reason::word))
         .put_some("deciding", decision.deciding)
@@ -384,6 +385,7 @@ fn get_standing(line: &Line) -> Result<Standing, Unreadable> {
 
 fn get_decision(line: &Line, standings: Vec<Standing>) -> Result<Decision, Unreadable> {
     Ok(Decision {
+        at: instant(line, "at")?,
         success: line.flag("success"),
         reason: reason(line, "reason")?,
         deciding: line.number("deciding")?,

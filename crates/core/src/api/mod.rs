@@ -12,13 +12,14 @@ use crate::Duration;
 
 pub mod acquire;
 pub mod block;
-pub mod check;
 pub mod fields;
 mod inline;
 pub mod multi;
 pub mod permit;
 pub mod query;
 mod raw;
+pub mod request;
+pub mod response;
 mod rule;
 mod values;
 

@@ -69,6 +69,7 @@ impl SubjectState {
             .filter(|block| block.until > now)
             .max_by_key(|block| block.until)?;
         Some(Decision {
+            at: now,
             success: false,
             reason: Some(Reason::Blocked),
             deciding: None,
