@@ -1,9 +1,10 @@
 //! `POST /acquire`: the small older form, a token bucket with `refillRate` in tokens per second.
 
-use super::check::{cost, Check, Rule};
 use super::fields::Fields;
 use super::inline::{self, at};
+use super::request::{cost, LimitRequest, Rule};
 use super::BadRequest;
+use crate::decide::Check;
 use crate::limit::Limit;
 use crate::policy::Policy;
 use crate::subject::{SubjectParts, MAX_IDENTIFIER};
@@ -12,22 +13,19 @@ use crate::subject::{SubjectParts, MAX_IDENTIFIER};
 ///
 /// ```
 /// let body = r#"{"identifier": "grok", "maxTokens": 60, "refillRate": 1.67}"#;
-/// assert_eq!(tollgate_core::api::acquire::parse(body).unwrap().cost, 1);
+/// assert_eq!(tollgate_core::api::acquire::parse(body).unwrap().check.cost, 1);
 /// ```
-pub fn parse(body: &str) -> Result<Check, BadRequest> {
+pub fn parse(body: &str) -> Result<LimitRequest, BadRequest> {
     let mut fields = Fields::parse(body)?;
     fields.only(&[&["identifier", "cost", "maxTokens", "refillRate"]])?;
     let identifier = fields.text("identifier", 1, MAX_IDENTIFIER)?;
     let identifier = fields.required("identifier", identifier)?;
     let limit: Limit = inline::tokens_per_second(&mut fields)?;
-    let check = Check {
+    let request = LimitRequest {
         subject: SubjectParts::new(identifier)?,
         rule: Rule::Inline(Policy::new(vec![limit]).map_err(|error| at(&fields, error))?),
-        cost: cost(&mut fields)?,
-        peek: false,
-        max_delay: None,
-        hold: None,
+        check: Check::of(cost(&mut fields)?),
     };
     fields.finish()?;
-    Ok(check)
+    Ok(request)
 }

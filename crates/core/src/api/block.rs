@@ -1,7 +1,7 @@
 //! `POST /limit/block`: nothing for this subject until a time has passed.
 
-use super::check::subject;
 use super::fields::Fields;
+use super::request::subject;
 use super::{inline, BadRequest};
 use crate::limit::{Name, MAX_WINDOW};
 use crate::subject::SubjectParts;

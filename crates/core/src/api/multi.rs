@@ -4,8 +4,8 @@
 //! together: an entry with `policy` or `limits` takes no inline limit from the defaults, one with an inline limit no `policy`, and of
 //! two spellings (`capacity`, `maxTokens`) the entry's stands alone. A default that an entry's algorithm does not have passes it by.
 
-use super::check::{self, only_known, Check, Rule};
 use super::fields::Fields;
+use super::request::{self, only_known, LimitRequest, Rule};
 use super::{inline, rule, BadRequest, Problem};
 use crate::policy::Policy;
 use crate::subject::{SubjectParts, DEFAULT_PROVIDER};
@@ -17,29 +17,32 @@ pub const MAX_ENTRIES: usize = 32;
 ///
 /// ```
 /// let body = r#"{"limit": 10, "window": "1m", "limits": [{"identifier": "a"}, {"identifier": "b", "cost": 2}]}"#;
-/// let checks = tollgate_core::api::multi::parse(body).unwrap();
-/// assert_eq!((checks[0].cost, checks[1].cost), (1, 2));
+/// let requests = tollgate_core::api::multi::parse(body).unwrap();
+/// assert_eq!((requests[0].check.cost, requests[1].check.cost), (1, 2));
 /// ```
-pub fn parse(body: &str) -> Result<Vec<Check>, BadRequest> {
+pub fn parse(body: &str) -> Result<Vec<LimitRequest>, BadRequest> {
     let mut defaults = Fields::parse(body)?;
     only_known(&defaults)?;
     let entries = defaults.array("limits", MAX_ENTRIES)?;
     let entries = defaults.required("limits", entries)?;
-    let mut checks: Vec<Check> = Vec::with_capacity(entries.len());
+    let mut requests: Vec<LimitRequest> = Vec::with_capacity(entries.len());
     for entry in entries {
         let mut fields = entry.object()?;
         only_known(&fields)?;
         fields.add_defaults(&defaults, wanted);
         let path = fields.here().to_owned();
-        let check = check::check(fields)?;
-        if checks.iter().any(|other| charge_same_state(other, &check)) {
+        let request = request::take(fields)?;
+        if requests
+            .iter()
+            .any(|other| charge_same_state(other, &request))
+        {
             let with =
                 "an earlier entry for the same limit of the same subject: add their costs up";
             return Err(BadRequest::new(path, Problem::Conflict { with }));
         }
-        checks.push(check);
+        requests.push(request);
     }
-    Ok(checks)
+    Ok(requests)
 }
 
 /// Whether an entry that lacks the field takes it from the defaults.
@@ -58,7 +61,7 @@ fn wanted(name: &str, entry: &Fields<'_>) -> bool {
     }
 }
 
-fn charge_same_state(a: &Check, b: &Check) -> bool {
+fn charge_same_state(a: &LimitRequest, b: &LimitRequest) -> bool {
     same_subject(&a.subject, &b.subject)
         && match (&a.rule, &b.rule) {
             (Rule::Named(a), Rule::Named(b)) => a == b,

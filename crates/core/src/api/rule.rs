@@ -1,8 +1,8 @@
 //! By what a check is limited: the name of a policy, one limit at the top of the request, or several in `limits`.
 
-use super::check::Rule;
 use super::fields::Fields;
 use super::inline::{self, at};
+use super::request::Rule;
 use super::{BadRequest, Problem};
 use crate::limit::Limit;
 use crate::policy::{FailMode, Policy, MAX_LIMITS};

@@ -5,30 +5,25 @@
 
 use super::fields::Fields;
 use super::{inline, rule, BadRequest, Problem};
+use crate::decide::Check;
 use crate::limit::{Name, MAX_WINDOW};
 use crate::number::MAX_SAFE;
 use crate::policy::Policy;
 use crate::subject::{SubjectParts, MAX_IDENTIFIER, MAX_PART};
 use crate::Duration;
 
-/// One check, as asked for.
+/// A subject, what limits it, and what is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
+pub struct LimitRequest {
     /// Who is limited.
     pub subject: SubjectParts,
     /// By what.
     pub rule: Rule,
-    /// How many units: -2^53 to 2^53, 1 unless said; below zero gives units back.
-    pub cost: i64,
-    /// Whether to answer without changing anything.
-    pub peek: bool,
-    /// The longest delay with which the caller would still go on: 0 to 366 d; `None` means that it must fit now.
-    pub max_delay: Option<Duration>,
-    /// For how long to take slots of a `concurrency` limit: 1 ms to 366 d; `None` means the limit's own `ttl`.
-    pub hold: Option<Duration>,
+    /// What is asked: `cost` is 1 unless said, `maxDelay` 0 to 366 d, `hold` 1 ms to 366 d.
+    pub check: Check,
 }
 
-/// The limits of a check.
+/// The limits of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rule {
     /// A stored policy.
@@ -37,7 +32,7 @@ pub enum Rule {
     Inline(Policy),
 }
 
-/// Fields of a check beside those of one inline limit.
+/// Fields of a request beside those of one inline limit.
 pub(super) const FIELDS: [&str; 13] = [
     "identifier",
     "provider",
@@ -84,20 +79,20 @@ pub(super) const LATER: [(&str, &str); 8] = [
 /// Reads the body of `POST /limit`.
 ///
 /// ```
-/// use tollgate_core::api::check::{parse, Rule};
+/// use tollgate_core::api::request::{parse, Rule};
 ///
-/// let check = parse(r#"{"identifier": "u1", "limit": 100, "window": "15m"}"#).unwrap();
-/// assert!(matches!(check.rule, Rule::Inline(policy) if policy.limits()[0].label() == "100/15m"));
+/// let request = parse(r#"{"identifier": "u1", "limit": 100, "window": "15m"}"#).unwrap();
+/// assert!(matches!(request.rule, Rule::Inline(policy) if policy.limits()[0].label() == "100/15m"));
 /// let error = parse(r#"{"identifier": "u1", "limit": "100", "window": "15m"}"#).unwrap_err();
 /// assert_eq!(error.to_string(), "`limit` must be a whole number.");
 /// ```
-pub fn parse(body: &str) -> Result<Check, BadRequest> {
+pub fn parse(body: &str) -> Result<LimitRequest, BadRequest> {
     let fields = Fields::parse(body)?;
     only_known(&fields)?;
-    check(fields)
+    take(fields)
 }
 
-/// Refuses fields that no check has, and those that later versions will have.
+/// Refuses fields that no request has, and those that later versions will have.
 pub(super) fn only_known(fields: &Fields<'_>) -> Result<(), BadRequest> {
     if let Some(&(name, why)) = LATER.iter().find(|(name, _)| fields.has(name)) {
         return Err(fields.error(name, Problem::Unsupported { why }));
@@ -105,25 +100,28 @@ pub(super) fn only_known(fields: &Fields<'_>) -> Result<(), BadRequest> {
     fields.only(&[&FIELDS, &inline::FIELDS])
 }
 
-/// Takes a whole check out of `fields`.
-pub(super) fn check(mut fields: Fields<'_>) -> Result<Check, BadRequest> {
+/// Takes a whole request out of `fields`.
+pub(super) fn take(mut fields: Fields<'_>) -> Result<LimitRequest, BadRequest> {
     let subject = subject(&mut fields)?;
-    // Before the request's own options: an inline shaper takes `maxDelay` for itself.
+    // Before the options: an inline shaper takes `maxDelay` for itself.
     let rule = rule::take(&mut fields)?;
     let check = Check {
-        subject,
-        rule,
         cost: cost(&mut fields)?,
         peek: fields.boolean("peek")?.unwrap_or(false),
         max_delay: fields.duration("maxDelay", Duration::ZERO, MAX_WINDOW)?,
         hold: fields.duration("hold", Duration::from_millis(1), MAX_WINDOW)?,
     };
-    if let Rule::Inline(policy) = &check.rule {
-        let clash = check.clash(policy);
-        clash.map_or(Ok(()), |(field, problem)| Err(fields.error(field, problem)))?;
+    if let Rule::Inline(policy) = &rule {
+        if let Some((field, problem)) = clash(&check, policy) {
+            return Err(fields.error(field, problem));
+        }
     }
     fields.finish()?;
-    Ok(check)
+    Ok(LimitRequest {
+        subject,
+        rule,
+        check,
+    })
 }
 
 /// Takes the three parts of a subject.
@@ -146,39 +144,34 @@ pub(super) fn cost(fields: &mut Fields<'_>) -> Result<i64, BadRequest> {
     Ok(fields.integer("cost", -most, most)?.unwrap_or(1))
 }
 
-impl Check {
-    /// Whether these options can be asked of `policy`. Parsing has seen to it for an inline one; whoever looks up a named one asks
-    /// here. A `concurrency` limit counts slots, so it takes no refund (its permits are released) and makes no promise for later
-    /// (`maxDelay`); cost 0 takes no slot. `hold` needs a limit that has slots.
-    pub fn suits(&self, policy: &Policy) -> Result<(), BadRequest> {
-        match self.clash(policy) {
-            Some((field, problem)) => Err(BadRequest::new(field, problem)),
-            None => Ok(()),
-        }
+/// Whether `check` can be asked of `policy`. Parsing has seen to it for an inline policy; whoever looks up a named one asks here. A
+/// `concurrency` limit counts slots, so it takes no refund (its permits are released) and promises nothing for later (`maxDelay`);
+/// cost 0 takes no slot and always succeeds. `hold` needs a limit that has slots.
+pub fn suits(check: &Check, policy: &Policy) -> Result<(), BadRequest> {
+    match clash(check, policy) {
+        Some((field, problem)) => Err(BadRequest::new(field, problem)),
+        None => Ok(()),
     }
+}
 
-    fn clash(&self, policy: &Policy) -> Option<(&'static str, Problem)> {
-        let slots = policy.gives_permits();
-        let conflict = |with| Problem::Conflict { with };
-        if slots && self.cost < 0 {
-            return Some((
-                "cost",
-                conflict("`concurrency` when it is below 0: release the permit instead"),
-            ));
-        }
-        if slots && self.max_delay.is_some() {
-            return Some((
-                "maxDelay",
-                conflict("`concurrency`: nobody knows when a slot is released"),
-            ));
-        }
-        if !slots && self.hold.is_some() {
-            let why = "only a `concurrency` limit can be held, and none of these is one";
-            return Some(("hold", Problem::Unsupported { why }));
-        }
-        if self.cost < 0 && !policy.refunds() {
-            return Some(("cost", conflict("`refunds: false` when it is below 0")));
-        }
-        None
+fn clash(check: &Check, policy: &Policy) -> Option<(&'static str, Problem)> {
+    let slots = policy.gives_permits();
+    let conflict = |with| Problem::Conflict { with };
+    if slots && check.cost < 0 {
+        let with = "`concurrency` when it is below 0: release the permit instead";
+        return Some(("cost", conflict(with)));
     }
+    if slots && check.max_delay.is_some() {
+        let with = "`concurrency`: nobody knows when a slot is released";
+        return Some(("maxDelay", conflict(with)));
+    }
+    if !slots && check.hold.is_some() {
+        let why = "only a `concurrency` limit can be held, and none of these is one";
+        return Some(("hold", Problem::Unsupported { why }));
+    }
+    if check.cost < 0 && !policy.refunds() {
+        let with = "`refunds: false` when it is below 0";
+        return Some(("cost", conflict(with)));
+    }
+    None
 }
