@@ -5,10 +5,11 @@ import { defineConfig } from "vitest/config";
 process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
 
 // Two ways to run the Worker: inside the test isolate, where time can be faked and Durable Objects opened up, and
-// from outside, as a server with its own process, disk and HTTP port.
+// from outside, as a server with its own process, disk and HTTP port. The third project tests the scripts themselves.
 export default defineConfig({
   test: {
     projects: [
+      { test: { name: "scripts", include: ["scripts/**/*.test.mjs"] } },
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
         test: { name: "inside", include: ["tests/inside/*.test.mjs"] },

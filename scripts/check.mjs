@@ -1,0 +1,66 @@
+// `npm run check`: every gate but the tests. All of them run, also after one failed, and only a failed one is printed
+// in full. `npm run check -- clippy biome` runs those whose names begin so.
+
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "./build.mjs";
+import { WASM_TARGET } from "./lib/prerequisites.mjs";
+import { capture, fail, root } from "./lib/process.mjs";
+import { setup } from "./setup.mjs";
+
+const CLIPPY = ["clippy", "--quiet", "--all-targets"];
+const STRICT = ["--", "-D", "warnings"];
+const DOC = ["doc", "--quiet", "--no-deps", "--document-private-items"];
+const STRICT_DOC = { RUSTDOCFLAGS: "-D warnings" };
+
+// The modules that talk to the runtime exist on wasm32 only, so the tools look at the root package twice.
+const GATES = [
+  // First, because the next cargo command would mend it silently.
+  { name: "lock", command: ["cargo", "fetch", "--quiet", "--locked"] },
+  { name: "rustfmt", command: ["cargo", "fmt", "--all", "--check"] },
+  { name: "biome", command: ["biome", "ci", "--colors=off", "."] },
+  { name: "deny", command: ["cargo-deny", "--log-level=error", "check", "bans", "licenses", "sources"] },
+  { name: "clippy-host", command: ["cargo", ...CLIPPY, "--workspace", ...STRICT] },
+  {
+    name: "clippy-wasm",
+    command: ["cargo", ...CLIPPY.slice(0, 2), "-p", "tollgate", "--lib", "--target", WASM_TARGET, ...STRICT],
+  },
+  { name: "rustdoc-host", command: ["cargo", ...DOC, "--workspace"], env: STRICT_DOC },
+  { name: "rustdoc-wasm", command: ["cargo", ...DOC, "-p", "tollgate", "--target", WASM_TARGET], env: STRICT_DOC },
+  { name: "size", command: ["node", "scripts/size.mjs"] },
+  { name: "deploy", command: ["wrangler", "deploy", "--dry-run"] },
+  ...examples(),
+];
+
+const wanted = process.argv.slice(2);
+const chosen = GATES.filter(({ name }) => wanted.length === 0 || wanted.some((start) => name.startsWith(start)));
+if (chosen.length === 0) fail(`No such gate. There are: ${GATES.map(({ name }) => name).join(", ")}`);
+
+setup({ gates: true });
+const failed = [];
+for (const gate of chosen) {
+  if (!(await passes(gate))) failed.push(gate.name);
+}
+if (failed.length > 0)
+  fail(`Not passed: ${failed.join(", ")}. To run only these: npm run check -- ${failed.join(" ")}`);
+console.log(`check: ${chosen.length} gates passed`);
+
+async function passes({ name, command: [command, ...args], env }) {
+  const start = performance.now();
+  const { status, text } = await capture(command, args, { env });
+  const took = `${((performance.now() - start) / 1000).toFixed(1)} s`;
+  console.log(`check: ${name.padEnd(14)} ${status === 0 ? "ok" : "FAILED"}  ${took}`);
+  if (status !== 0) console.log(`\n$ ${[command, ...args].join(" ")}\n${text}`);
+  return status === 0;
+}
+
+/** Each example that is a Worker has to bundle as it stands. */
+function examples() {
+  const folder = join(root, "examples");
+  if (!existsSync(folder)) return [];
+  const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, "wrangler.toml")));
+  return names.map((name) => {
+    const config = `examples/${name}/wrangler.toml`;
+    return { name: `example-${name}`, command: ["wrangler", "deploy", "--dry-run", "--config", config] };
+  });
+}

@@ -1,0 +1,114 @@
+// Brings a fresh checkout to the point where the Worker can be built: npm packages, the wasm32 target, rustfmt and
+// clippy, and the Rust build tools. Each step looks before it acts, so a second run takes a fraction of a second.
+// Runs on the machine's own Node, because the locked one is among the things that it installs.
+
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { explain, findMissing, hasWasmTarget, oldestRust, thisMachine, WASM_TARGET } from "./lib/prerequisites.mjs";
+import { fail, isMain, packagesBin, read, root, run, toolsBin } from "./lib/process.mjs";
+
+// Nothing but `npm run check` needs cargo-deny, so its version stands here and not in Cargo.lock.
+const CARGO_DENY = "0.20.2";
+
+/** Sets up what every script needs; `gates: true` adds what only `npm run check` needs. */
+export function setup({ gates = false } = {}) {
+  const worker = { crate: "worker-build", version: lockedCrate("worker"), bin: "worker-build" };
+  const compilesTools = !isInstalled(worker);
+  checkMachine(compilesTools);
+  installPackages();
+  addRustParts(gates);
+  if (compilesTools) install(worker);
+  // The CLI has to match the wasm-bindgen library to the patch level. Its default features only serve its test runner.
+  install({ crate: "wasm-bindgen-cli", version: lockedCrate("wasm-bindgen"), bin: "wasm-bindgen" });
+  if (gates) install({ crate: "cargo-deny", version: CARGO_DENY, bin: "cargo-deny" });
+}
+
+const say = (text) => console.log(`setup: ${text}`);
+
+function checkMachine(compilesTools) {
+  const machine = thisMachine(read);
+  const command = `npm run ${process.env.npm_lifecycle_event ?? "setup"}`;
+  const missing = findMissing(machine, { compilesTools, rust: oldestRust(), command });
+  if (missing.length > 0) fail(explain(missing, machine));
+}
+
+// 1. The packages of package-lock.json, among them the Node that wrangler and the tests run on.
+
+function installPackages() {
+  if (!hasPackages()) {
+    say("installing the locked npm packages (about 10 s)");
+    // Warnings of the packages about this Node are of no use: they will run on the locked one.
+    run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+  }
+  const node = join(packagesBin, "node");
+  const version = read(existsSync(node) ? node : "node", "--version")?.slice(1);
+  if (!version) fail("The Node of the npm packages does not run here: they need Linux with glibc, or macOS.");
+  if (Number.parseInt(version, 10) < 22) {
+    fail(
+      `wrangler needs Node 22 or newer, and npm has none for ${process.platform} ${process.arch}. This is ${version}.`,
+    );
+  }
+}
+
+/** True where every locked package that belongs on this platform is installed in the locked version. */
+function hasPackages() {
+  const installed = packagesOf("node_modules/.package-lock.json");
+  return Object.entries(packagesOf("package-lock.json")).every(([path, { integrity, optional }]) => {
+    if (path === "") return true; // the repository itself
+    // Optional packages are left out on the platforms that they are not for.
+    return installed[path] ? installed[path].integrity === integrity : optional;
+  });
+}
+
+function packagesOf(lockfile) {
+  const path = join(root, lockfile);
+  return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")).packages : {};
+}
+
+// 2. The parts of Rust that rustup keeps apart.
+
+function addRustParts(gates) {
+  const machine = thisMachine(read);
+  if (!hasWasmTarget(machine)) {
+    say(`adding the ${WASM_TARGET} target to Rust`);
+    run("rustup", ["target", "add", WASM_TARGET]);
+  }
+  const parts = ["rustfmt", "clippy"].filter(
+    (part) => !read("cargo", part === "clippy" ? "clippy" : "fmt", "--version"),
+  );
+  if (parts.length === 0) return;
+  if (read("rustup", "--version") !== undefined) {
+    say(`adding ${parts.join(" and ")} to Rust`);
+    run("rustup", ["component", "add", ...parts]);
+  } else if (gates) {
+    fail(`The gates need ${parts.join(" and ")}, which this Rust lacks. Install Rust with rustup: https://rustup.rs`);
+  }
+}
+
+// 3. Tools that are compiled here, once, into .tools.
+
+function lockedCrate(name) {
+  const lock = readFileSync(join(root, "Cargo.lock"), "utf8");
+  const version = new RegExp(`name = "${name}"\\nversion = "([^"]+)"`).exec(lock)?.[1];
+  return version ?? fail(`Cargo.lock has no "${name}". It is part of the repository: git checkout Cargo.lock`);
+}
+
+function isInstalled({ bin, version }) {
+  const path = join(toolsBin, bin);
+  return existsSync(path) && read(path, "--version")?.split(" ").pop() === version;
+}
+
+function install(tool) {
+  if (isInstalled(tool)) return;
+  const { crate, version, bin } = tool;
+  say(`compiling ${crate} ${version} into .tools (once; one to two minutes)`);
+  // A debug build without debug information compiles in under half the time and costs half a second per run.
+  const quick = ["--debug", "--config", "profile.dev.debug=false", "--no-default-features"];
+  const places = ["--root", join(root, ".tools"), "--target-dir", join(root, "target/tools")];
+  run("cargo", ["install", `${crate}@${version}`, "--bin", bin, "--locked", ...quick, ...places]);
+}
+
+if (isMain(import.meta)) {
+  setup({ gates: true });
+  say("everything is in place");
+}
