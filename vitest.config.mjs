@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
@@ -11,7 +12,13 @@ export default defineConfig({
     projects: [
       { test: { name: "scripts", include: ["scripts/**/*.test.mjs"] } },
       {
-        plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            // Wins over a developer's own .dev.vars.
+            miniflare: { bindings: { TOLLGATE_TOKENS: readFileSync("tests/fixtures/tokens.json", "utf8") } },
+          }),
+        ],
         test: { name: "inside", include: ["tests/inside/*.test.mjs"] },
       },
       {

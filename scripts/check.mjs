@@ -3,7 +3,6 @@
 
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { build } from "./build.mjs";
 import { WASM_TARGET } from "./lib/prerequisites.mjs";
 import { capture, fail, root } from "./lib/process.mjs";
 import { setup } from "./setup.mjs";
