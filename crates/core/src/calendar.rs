@@ -84,10 +84,10 @@ pub fn period_at(
     } else {
         clock.calendar_period(&marks, second)?
     };
-    // Only a zone whose answers contradict each other can make a difference here.
     Ok(Span {
+        // `start` is later only if the zone's answers contradict each other; `end` is later than `second` whatever they are.
         start: timestamp(start.min(second)),
-        end: timestamp(end.max(second + 1)),
+        end: timestamp(end),
     })
 }
 
@@ -112,6 +112,7 @@ impl Clock<'_> {
             .ok_or_else(|| UnknownTimeZone {
                 zone: self.zone.clone(),
             })?;
+        // Whatever it says, the search then stays within days.
         Ok(i64::from(offset).clamp(-DAY, DAY))
     }
 

@@ -80,35 +80,37 @@ impl Quota {
 
     /// Whether both have the same periods, whatever their limits.
     pub fn same_calendar(&self, other: &Quota) -> bool {
-        self.dimension() == other.dimension()
+        (self.period, self.start()) == (other.period, other.start())
+            && self.time_zone == other.time_zone
     }
 
-    /// Period, zone and start in one word without spaces, such as `week:Europe/Berlin:0:0:32400`: equal for two quotas with the
-    /// same calendar, whether or not a default was written out. The numbers are month, day or weekday, and second of the day.
+    /// Period, zone and start in one word without spaces, such as `week:Europe/Berlin:0:6:32400`: equal for two quotas with the
+    /// same calendar. The numbers are month, day or weekday (all from 0) and second of the day.
     pub fn dimension(&self) -> String {
-        let anchor = &self.anchor;
-        let month = anchor.month.map_or(0, |month| month - 1);
-        let day = anchor.day.map_or(0, |day| day - 1);
-        let weekday = anchor.weekday.map_or(0, |weekday| weekday as u8);
-        let numbers = [
-            // Quarters that start in April are those that start in January.
-            u32::from(if self.period == Period::Quarter {
-                month % 3
-            } else {
-                month
-            }),
-            // At most one of the two is there.
-            u32::from(day + weekday),
-            anchor.time.unwrap_or(0),
-        ];
         let mut text = self.period.word().to_owned();
         text.push(':');
         text.push_str(self.time_zone.as_str());
-        for number in numbers {
+        for number in self.start() {
             text.push(':');
             text.push_str(&number.to_string());
         }
         text
+    }
+
+    /// Month, day or weekday, and second of the day on which periods start: the same whether or not a default was written out.
+    fn start(&self) -> [u32; 3] {
+        let anchor = &self.anchor;
+        let month = anchor.month.map_or(0, |month| month - 1);
+        // Quarters that start in April are those that start in January.
+        let month = if self.period == Period::Quarter {
+            month % 3
+        } else {
+            month
+        };
+        // At most one of the two is there.
+        let weekday = anchor.weekday.map_or(0, |weekday| weekday as u8);
+        let day = anchor.day.map_or(weekday, |day| day - 1);
+        [month.into(), day.into(), anchor.time.unwrap_or(0)]
     }
 }
 

@@ -4,7 +4,7 @@
 //! from the same well-kept library, and shares no line with the code.
 
 use std::cell::Cell;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::{tz, ToSpan};
@@ -24,8 +24,8 @@ const CALENDAR: [Period; 5] = [
     Period::Quarter,
     Period::Year,
 ];
-/// For a year that both begins and ends in a gap: 17 halvings of a day for each, and a few beside.
-const MOST_QUESTIONS: u32 = 40;
+/// For a year that both begins and ends in a gap: 18 halvings of two days for each, and a few beside.
+const MOST_QUESTIONS: u32 = 50;
 const WEEKDAYS: [&str; 7] = [
     "monday",
     "tuesday",
@@ -115,13 +115,16 @@ impl TimeZone for Asked<'_> {
 }
 
 /// Every zone there is; those with a peculiar history come first.
-fn zones() -> &'static [Zone] {
-    static ZONES: OnceLock<Vec<Zone>> = OnceLock::new();
+fn zones() -> &'static [Arc<Zone>] {
+    static ZONES: OnceLock<Vec<Arc<Zone>>> = OnceLock::new();
     ZONES.get_or_init(|| {
         let all = tz::db().available().map(|name| name.as_str().to_owned());
         let rest = all.filter(|name| !PECULIAR.contains(&name.as_str()));
         let peculiar = PECULIAR.iter().map(|&name| name.to_owned());
-        peculiar.chain(rest).map(|name| Zone::load(&name)).collect()
+        peculiar
+            .chain(rest)
+            .map(|name| Arc::new(Zone::load(&name)))
+            .collect()
     })
 }
 
@@ -233,16 +236,41 @@ fn elapsed_starts(zone: &Zone, length: i64, second: i64) -> Vec<i64> {
 
 // ----------------------------------------------------------------------------------------------------------- strategies
 
-fn any_zone() -> impl Strategy<Value = &'static Zone> {
+fn any_zone() -> impl Strategy<Value = Arc<Zone>> {
     prop_oneof![
-        (0..PECULIAR.len()).prop_map(|i| &zones()[i]),
-        (0..zones().len()).prop_map(|i| &zones()[i]),
+        (0..PECULIAR.len()).prop_map(|i| zones()[i].clone()),
+        (0..zones().len()).prop_map(|i| zones()[i].clone()),
+        invented_zone(),
     ]
 }
 
+/// A zone as wild as can be: any change of offset at any second, as long as two days lie between.
+fn invented_zone() -> impl Strategy<Value = Arc<Zone>> {
+    let offset = prop_oneof![
+        -DAY..=DAY,
+        -4_000..4_000i64,
+        (-96..=96i64).prop_map(|n| n * 900)
+    ];
+    let apart = prop_oneof![2 * DAY + 1..5 * DAY, 2 * DAY + 1..5_000 * DAY];
+    let changes = proptest::collection::vec((apart, offset), 1..8);
+    changes.prop_map(|changes| {
+        let mut offsets = vec![(i64::MIN, 0)];
+        let mut from = 0;
+        for (apart, offset) in changes {
+            from += apart;
+            if offsets.last().is_some_and(|last| last.1 != offset) {
+                offsets.push((from, offset));
+            }
+        }
+        let name = "Invented/Land".to_owned();
+        Arc::new(Zone { name, offsets })
+    })
+}
+
 /// Anywhere until 2150, or near a change of offset.
-fn any_instant(zone: &'static Zone) -> impl Strategy<Value = i64> {
+fn any_instant(zone: Arc<Zone>) -> impl Strategy<Value = i64> {
     let near = |reach: i64| {
+        let zone = zone.clone();
         (0..zone.offsets.len(), -reach..reach).prop_map(move |(i, by)| {
             let change = zone.offsets[i].0.max(0) * 1000;
             (change + by).clamp(0, HORIZON * 1000)
@@ -307,12 +335,12 @@ fn any_quota(zone: TimeZoneName) -> impl Strategy<Value = Quota> {
 }
 
 /// A zone, a calendar quota in it and an instant in milliseconds.
-fn calendar_case() -> impl Strategy<Value = (&'static Zone, Quota, i64)> {
-    any_zone().prop_flat_map(|z| (Just(z), calendar_quota(z.name()), any_instant(z)))
+fn calendar_case() -> impl Strategy<Value = (Arc<Zone>, Quota, i64)> {
+    any_zone().prop_flat_map(|z| (Just(z.clone()), calendar_quota(z.name()), any_instant(z)))
 }
 
-fn any_case() -> impl Strategy<Value = (&'static Zone, Quota, i64)> {
-    any_zone().prop_flat_map(|z| (Just(z), any_quota(z.name()), any_instant(z)))
+fn any_case() -> impl Strategy<Value = (Arc<Zone>, Quota, i64)> {
+    any_zone().prop_flat_map(|z| (Just(z.clone()), any_quota(z.name()), any_instant(z)))
 }
 
 fn ask(zone: &Zone, quota: &Quota, millis: i64) -> (i64, i64) {
@@ -341,37 +369,37 @@ proptest! {
 
     #[test]
     fn days_and_longer_are_those_of_the_oracle((zone, quota, now) in calendar_case()) {
-        let (start, end) = expected(zone, &quota, now / 1000);
-        prop_assert_eq!(ask(zone, &quota, now), (start * 1000, end * 1000), "{} {:?}", zone.name, quota);
+        let (start, end) = expected(&zone, &quota, now / 1000);
+        prop_assert_eq!(ask(&zone, &quota, now), (start * 1000, end * 1000), "{} {:?}", zone.name, quota);
     }
 
     #[test]
     fn minutes_and_hours_are_those_of_the_oracle(
-        (zone, quota, now) in any_zone().prop_flat_map(|z| (Just(z), elapsed_quota(z.name()), any_instant(z)))
+        (zone, quota, now) in any_zone().prop_flat_map(|z| (Just(z.clone()), elapsed_quota(z.name()), any_instant(z)))
     ) {
-        let (start, end) = expected(zone, &quota, now / 1000);
-        prop_assert_eq!(ask(zone, &quota, now), (start * 1000, end * 1000), "{} {:?}", zone.name, quota);
+        let (start, end) = expected(&zone, &quota, now / 1000);
+        prop_assert_eq!(ask(&zone, &quota, now), (start * 1000, end * 1000), "{} {:?}", zone.name, quota);
     }
 
     #[test]
     fn every_instant_lies_in_one_period_and_neighbours_touch(
         ((zone, quota, now), part) in (any_case(), 0.0..1.0f64)
     ) {
-        let (start, end) = ask(zone, &quota, now);
+        let (start, end) = ask(&zone, &quota, now);
         prop_assert!(start <= now && now < end);
         let inside = start + ((end - start) as f64 * part) as i64;
         for same in [start, inside, end - 1] {
-            prop_assert_eq!(ask(zone, &quota, same), (start, end), "at {}", same);
+            prop_assert_eq!(ask(&zone, &quota, same), (start, end), "at {}", same);
         }
-        prop_assert_eq!(ask(zone, &quota, end).0, end);
+        prop_assert_eq!(ask(&zone, &quota, end).0, end);
         if start > 0 {
-            prop_assert_eq!(ask(zone, &quota, start - 1).1, start);
+            prop_assert_eq!(ask(&zone, &quota, start - 1).1, start);
         }
     }
 
     #[test]
     fn a_period_starts_at_its_local_time_or_where_the_clocks_jump_over_it((zone, quota, now) in calendar_case()) {
-        let end = ask(zone, &quota, now).1 / 1000;
+        let end = ask(&zone, &quota, now).1 / 1000;
         let shown = clock_reading(end + zone.offset(end));
         let before = clock_reading(end - 1 + zone.offset(end - 1));
         let exact = marks_around(&quota, shown).any(|mark| mark == shown);
@@ -381,7 +409,7 @@ proptest! {
 
     #[test]
     fn clocks_set_back_start_no_second_day((zone, quota, now) in calendar_case()) {
-        let (start, end) = ask(zone, &quota, now);
+        let (start, end) = ask(&zone, &quota, now);
         let shown = |millis: i64| millis / 1000 + zone.offset(millis / 1000);
         prop_assert!(shown(start) < shown(end));
         // The clocks never showed the mark before it started the period, in the two days in which they might have.
@@ -391,7 +419,7 @@ proptest! {
 
     #[test]
     fn a_zone_is_asked_few_times((zone, quota, now) in any_case()) {
-        let asked = Asked { zone, times: Cell::new(0) };
+        let asked = Asked { zone: &zone, times: Cell::new(0) };
         let span = period_at(&quota, &asked, Timestamp::from_millis(now as u64)).unwrap();
         let near = |&(from, _): &(i64, i64)| {
             let edges = [span.start, span.end].map(|edge| edge.as_millis() as i64 / 1000);
@@ -648,6 +676,18 @@ fn the_last_period_ends_with_time_and_includes_its_end() {
         let before = Timestamp::from_millis(span.start.as_millis() - 1);
         assert_eq!(period_at(&quota, &UtcOnly, before).unwrap().end, span.start);
     }
+}
+
+#[test]
+fn a_zone_is_never_asked_past_the_last_date_of_javascript() {
+    let day = quota("day", "Europe/Berlin", Anchor::default());
+    let zone = zones().iter().find(|z| z.name == "Europe/Berlin").unwrap();
+    // `Asked` refuses later dates. The list of changes ends in winter time.
+    let (start, end) = ask(zone, &day, (1 << 53) - DAY * 1000);
+    assert_eq!(
+        (end - start, start % (DAY * 1000)),
+        (DAY * 1000, 82_800_000)
+    );
 }
 
 #[test]
