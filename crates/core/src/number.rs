@@ -186,9 +186,9 @@ impl<'a> JsonNumber<'a> {
 
     /// The digits times `10^zeros`, `None` when that does not fit.
     fn shifted(&self, zeros: i64) -> Option<u64> {
-        let digits = self.digits.0.bytes().chain(self.digits.1.bytes());
-        let value = digits.fold(Some(0u64), |value, digit| {
-            value?.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+        let mut digits = self.digits.0.bytes().chain(self.digits.1.bytes());
+        let value = digits.try_fold(0u64, |value, digit| {
+            value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
         })?;
         let power = 10u64.checked_pow(u32::try_from(zeros).ok()?)?;
         value.checked_mul(power)

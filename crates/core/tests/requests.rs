@@ -1,5 +1,7 @@
 //! What each request body and query string means, and the sentence that answers a wrong one.
+#![allow(clippy::unwrap_used)] // a test may panic, also in its helpers
 
+use serde_json::Value;
 use tollgate_core::api::request::{LimitRequest, Rule};
 use tollgate_core::api::{
     acquire, block, multi, permit, query, request, BadRequest, Problem, Unit,
@@ -662,7 +664,7 @@ fn wrong_entries_are_named_by_their_place_and_wrong_defaults_by_their_name() {
     let a = r#"{"identifier": "a", "limit": 1, "window": "1m"}"#;
     let same = "`limits[1]` does not go with an earlier entry for the same limit of the same subject: add their costs up.";
     let table = [
-        (format!(r#"{{"limit": 1, "window": "1m"}}"#), "`limits` is missing: add it."),
+        (r#"{"limit": 1, "window": "1m"}"#.to_owned(), "`limits` is missing: add it."),
         (r#"{"limits": []}"#.to_owned(), "`limits` must have between 1 and 32 entries."),
         (format!(r#"{{"limits": [{}]}}"#, [a; 33].join(",")), "`limits` must have between 1 and 32 entries."),
         (format!(r#"{{"limits": [{a}], "costs": 1}}"#), "`costs` is not known here: remove it, or check its spelling."),
@@ -906,4 +908,99 @@ fn hostile_shapes_are_refused_quickly() {
     refused(&zeros, "`limit` must be between 0 and 9007199254740992.");
     let entries = format!(r#""limits": [{}1]"#, "1,".repeat(30_000));
     refused(&entries, "`limits` must have between 1 and 8 entries.");
+}
+
+/// Requests that between them have every field of `POST /limit`.
+const COMPLETE: [&str; 6] = [
+    r#"{"provider":"p","scope":"s","identifier":"u1","policy":"p","cost":1,"peek":true,"maxDelay":"1s"}"#,
+    r#"{"identifier":"u1","name":"n","limit":9,"window":"1m","failMode":"open","consistency":"strong","refunds":true,"reserve":1}"#,
+    r#"{"identifier":"u1","algorithm":"tokenBucket","maxTokens":9,"refillRate":0.5,"refillInterval":"1s","initial":1,"stepped":true,"forgetAfter":"1d"}"#,
+    r#"{"identifier":"u1","limits":[{"algorithm":"tokenBucket","capacity":9,"refill":{"amount":1,"interval":"1s"},"burstCredits":{"cap":5,"expiry":"1h"}}]}"#,
+    r#"{"identifier":"u1","limits":[{"algorithm":"leakyBucket","capacity":9,"leak":{"amount":1,"interval":"1s"},"maxDelay":5}]}"#,
+    r#"{"identifier":"u1","algorithm":"quota","limit":9,"period":"year","timeZone":"UTC","anchor":{"time":"06:30","day":1,"month":2}}"#,
+];
+
+/// Calls `each` for every field in `value`, with its path and the field itself, to be changed for the moment.
+fn for_each_field(value: &mut Value, each: &mut dyn FnMut(&str, &[&str]), place: &mut Vec<String>) {
+    let keys: Vec<String> = match value {
+        Value::Object(map) => map.keys().cloned().collect(),
+        Value::Array(array) => (0..array.len()).map(|i| i.to_string()).collect(),
+        _ => return,
+    };
+    for key in keys {
+        place.push(key);
+        let path = place.iter().map(|part| match part.parse::<usize>() {
+            Ok(i) => format!("[{i}]"),
+            Err(_) => format!(".{part}"),
+        });
+        let path: String = path.collect();
+        let pointer: Vec<&str> = place.iter().map(String::as_str).collect();
+        each(path.trim_start_matches('.'), &pointer);
+        let key = place.last().cloned().unwrap_or_default();
+        let inner = match value {
+            Value::Object(map) => &mut map[&key],
+            _ => &mut value[key.parse::<usize>().unwrap()],
+        };
+        for_each_field(inner, each, place);
+        place.pop();
+    }
+}
+
+fn kind(value: &Value) -> u8 {
+    match value {
+        Value::Null => 0,
+        Value::Bool(_) => 1,
+        Value::Number(_) => 2,
+        Value::String(_) => 3,
+        Value::Array(_) => 4,
+        Value::Object(_) => 5,
+    }
+}
+
+#[test]
+fn every_field_refuses_every_other_type_and_the_error_names_it() {
+    let others = ["null", "true", "0.5", "\"?\"", "[1]", "{\"a\": 1}"]
+        .map(|text| serde_json::from_str::<Value>(text).unwrap());
+    let mut tried = 0;
+    for text in COMPLETE {
+        let whole: Value = serde_json::from_str(text).unwrap();
+        assert!(request::parse(&whole.to_string()).is_ok(), "{text}");
+        let mut each = |path: &str, place: &[&str]| {
+            let pointer = format!("/{}", place.join("/"));
+            for other in &others {
+                let mut changed = whole.clone();
+                let field = changed.pointer_mut(&pointer).unwrap();
+                if kind(field) == kind(other) {
+                    continue;
+                }
+                *field = other.clone();
+                let error = request::parse(&changed.to_string()).unwrap_err();
+                assert_eq!(error.field, path, "{changed}");
+                tried += 1;
+            }
+        };
+        for_each_field(&mut whole.clone(), &mut each, &mut Vec::new());
+    }
+    assert!(tried > 200, "{tried}");
+}
+
+#[test]
+fn every_object_refuses_a_field_it_does_not_know_and_one_given_twice() {
+    for text in COMPLETE {
+        let objects = text.match_indices('{').map(|(at, _)| at + 1);
+        for at in objects {
+            let (before, after) = text.split_at(at);
+            let error = request::parse(&format!("{before}\"typo\":1,{after}")).unwrap_err();
+            assert_eq!(error.problem, Problem::Unknown);
+            assert!(
+                error.field == "typo" || error.field.ends_with(".typo"),
+                "{}",
+                error.field
+            );
+            let first = after.split('"').nth(1).unwrap();
+            let error = request::parse(&format!("{before}\"{first}\":1,{after}")).unwrap_err();
+            assert_eq!(error.problem, Problem::Duplicate);
+            assert!(error.field.ends_with(first), "{}", error.field);
+        }
+    }
 }

@@ -107,7 +107,13 @@ impl<'a> Fields<'a> {
 
     /// Whether any of the fields is there, taken or not.
     pub fn has_any(&self, names: &[&str]) -> bool {
-        names.iter().any(|name| self.has(name))
+        self.find(|name| names.contains(&name)).is_some()
+    }
+
+    /// The first field that `which` approves of, taken or not, its own or a default.
+    pub fn find(&self, which: impl Fn(&str) -> bool) -> Option<&str> {
+        let mut names = self.entries.iter().map(|entry| &*entry.name);
+        names.find(|name| which(name))
     }
 
     /// Adds each untaken field of `defaults` that this object lacks and `wanted` approves of. It keeps its path, and nobody has to

@@ -94,10 +94,13 @@ pub fn parse(body: &str) -> Result<LimitRequest, BadRequest> {
 
 /// Refuses fields that no request has, and those that later versions will have.
 pub(super) fn only_known(fields: &Fields<'_>) -> Result<(), BadRequest> {
-    if let Some(&(name, why)) = LATER.iter().find(|(name, _)| fields.has(name)) {
-        return Err(fields.error(name, Problem::Unsupported { why }));
+    let known = fields.only(&[&FIELDS, &inline::FIELDS]);
+    if known.is_err() {
+        if let Some(&(name, why)) = LATER.iter().find(|(name, _)| fields.has(name)) {
+            return Err(fields.error(name, Problem::Unsupported { why }));
+        }
     }
-    fields.only(&[&FIELDS, &inline::FIELDS])
+    known
 }
 
 /// Takes a whole request out of `fields`.

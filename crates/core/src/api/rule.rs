@@ -12,7 +12,7 @@ pub(super) const SETTINGS: [&str; 4] = ["failMode", "consistency", "refunds", "r
 
 /// Takes the policy's name, or the limits and settings of an inline policy.
 pub(super) fn take(fields: &mut Fields<'_>) -> Result<Rule, BadRequest> {
-    let written = inline::FIELDS.iter().find(|name| fields.has(name));
+    let written = fields.find(|name| inline::FIELDS.contains(&name));
     let conflict = |field: &str, with| Err(fields.error(field, Problem::Conflict { with }));
     match (fields.has("policy"), fields.has("limits"), written) {
         (true, false, None) => named(fields),
