@@ -3,6 +3,12 @@
 //! Here are its words and what may be combined. When a period starts and ends is in [`crate::calendar`]; how use is counted in it
 //! is the algorithm's business. Whether a zone exists only the runtime knows: here its name is checked for its grammar alone.
 
+mod anchor;
+mod zone_name;
+
+pub use anchor::{Anchor, Weekday};
+pub use zone_name::{TimeZoneName, MAX_ZONE_NAME};
+
 use crate::error::InvalidLimit;
 use crate::limit::bounded;
 use crate::number::MAX_SAFE;
@@ -33,15 +39,21 @@ impl Quota {
         anchor: Anchor,
     ) -> Result<Quota, InvalidLimit> {
         let misplaced = [
-            ("anchor.time", anchor.time.is_some() && period < Period::Day),
+            (
+                "anchor.time",
+                anchor.time().is_some() && period < Period::Day,
+            ),
             (
                 "anchor.weekday",
-                anchor.weekday.is_some() && period != Period::Week,
+                anchor.weekday().is_some() && period != Period::Week,
             ),
-            ("anchor.day", anchor.day.is_some() && period < Period::Month),
+            (
+                "anchor.day",
+                anchor.day().is_some() && period < Period::Month,
+            ),
             (
                 "anchor.month",
-                anchor.month.is_some() && period < Period::Quarter,
+                anchor.month().is_some() && period < Period::Quarter,
             ),
         ];
         if let Some(&(field, _)) = misplaced.iter().find(|(_, wrong)| *wrong) {
@@ -100,7 +112,7 @@ impl Quota {
     /// Month, day or weekday, and second of the day on which periods start: the same whether or not a default was written out.
     fn start(&self) -> [u32; 3] {
         let anchor = &self.anchor;
-        let month = anchor.month.map_or(0, |month| month - 1);
+        let month = anchor.month().map_or(0, |month| month - 1);
         // Quarters that start in April are those that start in January.
         let month = if self.period == Period::Quarter {
             month % 3
@@ -108,9 +120,9 @@ impl Quota {
             month
         };
         // At most one of the two is there.
-        let weekday = anchor.weekday.map_or(0, |weekday| weekday as u8);
-        let day = anchor.day.map_or(weekday, |day| day - 1);
-        [month.into(), day.into(), anchor.time.unwrap_or(0)]
+        let weekday = anchor.weekday().map_or(0, |weekday| weekday as u8);
+        let day = anchor.day().map_or(weekday, |day| day - 1);
+        [month.into(), day.into(), anchor.time().unwrap_or(0)]
     }
 }
 
@@ -169,177 +181,6 @@ impl Period {
     }
 }
 
-/// The longest name of a time zone, in characters.
-pub const MAX_ZONE_NAME: usize = 64;
-
-/// The IANA name of a time zone, such as `Europe/Berlin`: well formed, but perhaps unknown to the runtime.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct TimeZoneName(String);
-
-impl TimeZoneName {
-    /// 1 to 64 characters: parts of letters, digits, `_`, `+` and `-`, each beginning with a letter, joined by `/`.
-    /// `UTC` is recognized in any case; every other name is kept as written.
-    pub fn new(text: &str) -> Result<TimeZoneName, InvalidLimit> {
-        let good = |part: &str| {
-            part.starts_with(|c: char| c.is_ascii_alphabetic())
-                && part
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'+' | b'-'))
-        };
-        if text.len() > MAX_ZONE_NAME || !text.split('/').all(good) {
-            return Err(InvalidLimit::Malformed {
-                field: "timeZone",
-                expected: "an IANA time zone name such as Europe/Berlin",
-            });
-        }
-        let utc = ["UTC", "Etc/UTC"]
-            .iter()
-            .any(|name| text.eq_ignore_ascii_case(name));
-        Ok(TimeZoneName(if utc { "UTC" } else { text }.to_owned()))
-    }
-
-    /// Whether it is UTC, for which nobody needs to be asked.
-    pub fn is_utc(&self) -> bool {
-        self.0 == "UTC"
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Default for TimeZoneName {
-    /// UTC.
-    fn default() -> TimeZoneName {
-        TimeZoneName("UTC".to_owned())
-    }
-}
-
-/// A day of the week.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Weekday {
-    /// The day on which weeks start by default.
-    Monday,
-    /// The second day.
-    Tuesday,
-    /// The third day.
-    Wednesday,
-    /// The fourth day.
-    Thursday,
-    /// The fifth day.
-    Friday,
-    /// The sixth day.
-    Saturday,
-    /// The seventh day.
-    Sunday,
-}
-
-impl Weekday {
-    const ALL: [Weekday; 7] = [
-        Weekday::Monday,
-        Weekday::Tuesday,
-        Weekday::Wednesday,
-        Weekday::Thursday,
-        Weekday::Friday,
-        Weekday::Saturday,
-        Weekday::Sunday,
-    ];
-
-    /// The word for it in JSON.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Weekday::Monday => "monday",
-            Weekday::Tuesday => "tuesday",
-            Weekday::Wednesday => "wednesday",
-            Weekday::Thursday => "thursday",
-            Weekday::Friday => "friday",
-            Weekday::Saturday => "saturday",
-            Weekday::Sunday => "sunday",
-        }
-    }
-}
-
-/// Moves the start of a period away from midnight, Monday, the first of the month or January. An absent part does not move it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Anchor {
-    time: Option<u32>,
-    weekday: Option<Weekday>,
-    day: Option<u8>,
-    month: Option<u8>,
-}
-
-impl Anchor {
-    /// Starts at this time of day on the zone's clocks: `HH:MM` or `HH:MM:SS`, `00:00` to `23:59:59`.
-    pub fn with_time(mut self, text: &str) -> Result<Anchor, InvalidLimit> {
-        self.time = Some(seconds_of_day(text).ok_or(InvalidLimit::Malformed {
-            field: "anchor.time",
-            expected: "a time of day as HH:MM or HH:MM:SS",
-        })?);
-        Ok(self)
-    }
-
-    /// Starts weeks on this day: `monday` to `sunday`.
-    pub fn with_weekday(mut self, text: &str) -> Result<Anchor, InvalidLimit> {
-        let weekday = Weekday::ALL.into_iter().find(|day| day.word() == text);
-        self.weekday = Some(weekday.ok_or(InvalidLimit::Malformed {
-            field: "anchor.weekday",
-            expected: "monday, tuesday, wednesday, thursday, friday, saturday or sunday",
-        })?);
-        Ok(self)
-    }
-
-    /// Starts on this day of the month, 1 to 31; in a shorter month on its last day.
-    pub fn with_day(mut self, day: u64) -> Result<Anchor, InvalidLimit> {
-        // At most 31 after the check, so nothing is cut off.
-        self.day = Some(bounded("anchor.day", day, 1, 31)? as u8);
-        Ok(self)
-    }
-
-    /// Starts in this month, 1 (January) to 12.
-    pub fn with_month(mut self, month: u64) -> Result<Anchor, InvalidLimit> {
-        // At most 12 after the check, so nothing is cut off.
-        self.month = Some(bounded("anchor.month", month, 1, 12)? as u8);
-        Ok(self)
-    }
-
-    /// The time of day in seconds since midnight on the clock; `None` means midnight.
-    pub const fn time(&self) -> Option<u32> {
-        self.time
-    }
-
-    /// The first day of a week; `None` means Monday.
-    pub const fn weekday(&self) -> Option<Weekday> {
-        self.weekday
-    }
-
-    /// The first day of a month, before clamping to the month's end; `None` means the first.
-    pub const fn day(&self) -> Option<u8> {
-        self.day
-    }
-
-    /// The first month of a year or of one of the quarters; `None` means January.
-    pub const fn month(&self) -> Option<u8> {
-        self.month
-    }
-}
-
-/// `HH:MM` or `HH:MM:SS` as seconds since midnight.
-fn seconds_of_day(text: &str) -> Option<u32> {
-    let two_digits = |part: &str, below: u32| {
-        let plain = part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
-        part.parse::<u32>().ok().filter(|&n| plain && n < below)
-    };
-    let mut parts = text.split(':');
-    let hours = two_digits(parts.next()?, 24)?;
-    let minutes = two_digits(parts.next()?, 60)?;
-    let seconds = parts.next().map_or(Some(0), |part| two_digits(part, 60))?;
-    parts
-        .next()
-        .is_none()
-        .then_some((hours * 60 + minutes) * 60 + seconds)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -348,7 +189,7 @@ mod tests {
         TimeZoneName::default()
     }
 
-    fn field<T: core::fmt::Debug>(result: Result<T, InvalidLimit>) -> &'static str {
+    pub(super) fn field<T: core::fmt::Debug>(result: Result<T, InvalidLimit>) -> &'static str {
         match result.unwrap_err() {
             InvalidLimit::OutOfRange { field, .. }
             | InvalidLimit::Malformed { field, .. }
@@ -365,20 +206,12 @@ mod tests {
     }
 
     #[test]
-    fn every_word_reads_back_and_no_other_does() {
+    fn every_period_reads_back_and_no_other_word_does() {
         for period in Period::ALL {
             assert_eq!(Period::parse(period.word()), Ok(period));
         }
         for wrong in ["", "Day", "days", "daily", "1d", "second", "decade"] {
             assert_eq!(field(Period::parse(wrong)), "period", "{wrong:?}");
-        }
-        for weekday in Weekday::ALL {
-            let anchor = Anchor::default().with_weekday(weekday.word()).unwrap();
-            assert_eq!(anchor.weekday(), Some(weekday));
-        }
-        for wrong in ["", "Monday", "mon", "1"] {
-            let anchor = Anchor::default().with_weekday(wrong);
-            assert_eq!(field(anchor), "anchor.weekday", "{wrong:?}");
         }
     }
 
@@ -411,98 +244,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn a_time_of_day_is_hours_minutes_and_perhaps_seconds() {
-        let rows = [
-            ("00:00", 0),
-            ("08:30", 30_600),
-            ("23:59", 86_340),
-            ("00:00:01", 1),
-            ("23:59:59", 86_399),
-        ];
-        for (text, seconds) in rows {
-            let anchor = Anchor::default().with_time(text).unwrap();
-            assert_eq!(anchor.time(), Some(seconds), "{text}");
-        }
-        let wrong = [
-            "",
-            "8:00",
-            "08",
-            "0800",
-            "08:",
-            "08:0",
-            "08:60",
-            "24:00",
-            "08:00:60",
-            "08:00:",
-            "08:00:00:00",
-            "+8:00",
-            " 08:00",
-            "08:00Z",
-            "-1:00",
-            "08:00:00.5",
-            "\u{0660}\u{0668}:00",
-        ];
-        for text in wrong {
-            assert_eq!(
-                field(Anchor::default().with_time(text)),
-                "anchor.time",
-                "{text:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn days_reach_to_31_and_months_to_12() {
-        assert_eq!(Anchor::default().with_day(31).unwrap().day(), Some(31));
-        assert_eq!(Anchor::default().with_month(12).unwrap().month(), Some(12));
-        for wrong in [0, 32, 257, u64::MAX] {
-            assert_eq!(field(Anchor::default().with_day(wrong)), "anchor.day");
-            assert_eq!(field(Anchor::default().with_month(wrong)), "anchor.month");
-        }
-        assert_eq!(field(Anchor::default().with_month(13)), "anchor.month");
-    }
-
-    #[test]
-    fn every_zone_of_the_database_has_a_good_name() {
-        for name in jiff::tz::db().available() {
-            assert!(TimeZoneName::new(name.as_str()).is_ok(), "{name}");
-        }
-    }
-
-    #[test]
-    fn offsets_paths_and_other_text_are_no_zone() {
-        let long = "A".repeat(MAX_ZONE_NAME + 1);
-        let wrong = [
-            "",
-            "+01:00",
-            "-05",
-            "/",
-            "Europe/",
-            "/Berlin",
-            "Europe//Berlin",
-            "../etc/passwd",
-            "Europe/Berlin ",
-            "Europe Berlin",
-            "Europe/Bérlin",
-            "1",
-            "a:b",
-            &long,
-        ];
-        for text in wrong {
-            assert_eq!(field(TimeZoneName::new(text)), "timeZone", "{text:?}");
-        }
-        assert!(TimeZoneName::new(&long[1..]).is_ok());
-    }
-
-    #[test]
-    fn utc_is_recognized_however_it_is_written() {
-        for text in ["UTC", "utc", "Etc/UTC", "etc/utc"] {
-            assert_eq!(TimeZoneName::new(text), Ok(TimeZoneName::default()));
-        }
-        assert!(!TimeZoneName::new("Europe/London").unwrap().is_utc());
     }
 
     #[test]
