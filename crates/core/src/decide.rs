@@ -2,7 +2,7 @@
 
 use crate::algorithm::slots::Slot;
 use crate::algorithm::state::{LimitState, Moment};
-use crate::algorithm::{Ask, Room};
+use crate::algorithm::{Ask, Room, View};
 use crate::calendar::UnknownTimeZone;
 use crate::decision::{Decision, Grant, Reason, Standing, Standings};
 use crate::limit::{Algorithm, Limit};
@@ -90,28 +90,66 @@ fn decide_one(
     seed: GrantSeed,
     moment: Moment,
 ) -> Result<Decision, UnknownTimeZone> {
+    let algorithm = limit.algorithm();
+    let (standing, goes_at) = match u64::try_from(check.cost) {
+        Ok(cost) if cost > 0 && !check.peek => {
+            let ask = Ask {
+                cost,
+                now: moment.now,
+                max_delay: check.max_delay,
+            };
+            let slot = slot_for(limit, check, cost, seed, moment.now);
+            let (room, view) = state.admit(algorithm, &ask, slot, moment)?;
+            (standing_with(limit, room, view), goes_at(room))
+        }
+        Ok(_) => {
+            let projected = state.projected(algorithm, moment)?;
+            let room = room(limit, projected.as_ref().unwrap_or(state), check, moment);
+            (standing_seen(limit, state, room, moment)?, goes_at(room))
+        }
+        Err(_) => {
+            if changes(check) {
+                state.project(algorithm, moment)?;
+                state.give_back(algorithm, check.cost.unsigned_abs(), moment.now);
+            }
+            (
+                standing_seen(limit, state, Room::At(moment.now), moment)?,
+                Some(moment.now),
+            )
+        }
+    };
+    Ok(decision(
+        policy,
+        Standings::One([standing]),
+        check,
+        goes_at,
+        seed,
+        moment,
+    ))
+}
+
+/// How a limit stands whose state is not projected.
+fn standing_seen(
+    limit: &Limit,
+    state: &LimitState,
+    room: Room,
+    moment: Moment,
+) -> Result<Standing, UnknownTimeZone> {
     let projected = state.projected(limit.algorithm(), moment)?;
-    let room = room(limit, projected.as_ref().unwrap_or(state), check, moment);
-    let goes_at = match room {
+    Ok(standing_of(
+        limit,
+        projected.as_ref().unwrap_or(state),
+        room,
+        moment,
+    ))
+}
+
+/// The instant at which the caller goes ahead, if it does.
+const fn goes_at(room: Room) -> Option<Timestamp> {
+    match room {
         Room::At(at) => Some(at),
         _ => None,
-    };
-    let grant = match goes_at {
-        Some(at) if changes(check) => {
-            if let Some(projected) = projected {
-                *state = projected;
-            }
-            commit(limit, state, check, seed, at, moment)?;
-            standing_of(limit, state, room, moment)
-                .into_decision(policy, check, goes_at, seed, moment)
-        }
-        _ => {
-            let seen = projected.as_ref().unwrap_or(state);
-            standing_of(limit, seen, room, moment)
-                .into_decision(policy, check, goes_at, seed, moment)
-        }
-    };
-    Ok(grant)
+    }
 }
 
 fn decide_many(
@@ -156,6 +194,7 @@ const fn changes(check: &Check) -> bool {
 }
 
 /// Asks one limit. Nothing and less than nothing always have room.
+#[inline]
 fn room(limit: &Limit, state: &LimitState, check: &Check, moment: Moment) -> Room {
     match u64::try_from(check.cost) {
         Ok(cost) if cost > 0 => state.room(
@@ -181,6 +220,7 @@ fn all_have_room(rooms: &[Room]) -> Option<Timestamp> {
 }
 
 /// Charges one limit at `at`, or gives back to it. The state is projected to now.
+#[inline]
 fn commit(
     limit: &Limit,
     state: &mut LimitState,
@@ -226,7 +266,11 @@ pub(crate) fn slot_for(
 }
 
 fn standing_of(limit: &Limit, state: &LimitState, room: Room, moment: Moment) -> Standing {
-    let view = state.view(limit.algorithm(), moment.now);
+    standing_with(limit, room, state.view(limit.algorithm(), moment.now))
+}
+
+#[inline]
+fn standing_with(limit: &Limit, room: Room, view: View) -> Standing {
     let (refused, retry_at) = match room {
         Room::At(_) => (None, None),
         Room::Wait(until) => (Some(Reason::Limit), Some(until)),
@@ -241,19 +285,7 @@ fn standing_of(limit: &Limit, state: &LimitState, room: Room, moment: Moment) ->
     }
 }
 
-impl Standing {
-    fn into_decision(
-        self,
-        policy: &Policy,
-        check: &Check,
-        goes_at: Option<Timestamp>,
-        seed: GrantSeed,
-        moment: Moment,
-    ) -> Decision {
-        decision(policy, Standings::One([self]), check, goes_at, seed, moment)
-    }
-}
-
+#[inline]
 fn decision(
     policy: &Policy,
     limits: Standings,
@@ -272,17 +304,16 @@ fn decision(
     let retry_after = refusal
         .and_then(|standing| standing.retry_at)
         .map(|at| at.since(moment.now));
-    let shapes = policy.limits().iter().any(is_shaper);
     let reason = refusal.and_then(|standing| standing.refused);
-    let timeless = policy.gives_permits() || check.max_delay.is_some() || shapes;
+    let timeless = policy.gives_permits() || check.max_delay.is_some() || policy.shapes();
     Decision {
         at: moment.now,
         success,
         reason,
-        deciding,
+        deciding: deciding.map(|i| i as u8), // at most MAX_LIMITS
         retry_after,
         delay: goes_at
-            .filter(|_| check.max_delay.is_some() || shapes)
+            .filter(|_| check.max_delay.is_some() || policy.shapes())
             .map(|at| at.since(moment.now)),
         grant: grant(policy, check, success, seed, moment.now),
         cache_for: if success || timeless {
@@ -292,10 +323,6 @@ fn decision(
         },
         limits,
     }
-}
-
-const fn is_shaper(limit: &Limit) -> bool {
-    matches!(limit.algorithm(), Algorithm::LeakyBucket(bucket) if bucket.max_delay().is_some())
 }
 
 fn least_left(limits: &[Standing]) -> Option<usize> {
@@ -320,17 +347,17 @@ fn grant(
     success: bool,
     seed: GrantSeed,
     now: Timestamp,
-) -> Option<Grant> {
-    if !success || check.peek || check.cost <= 0 {
+) -> Option<Box<Grant>> {
+    if !policy.gives_permits() || !success || check.peek || check.cost <= 0 {
         return None;
     }
     let slots = policy.limits().iter().filter(|limit| limit.gives_permits());
     let expires = slots
         .map(|limit| slot_for(limit, check, 0, seed, now).deadline)
         .min()?;
-    Some(Grant {
+    Some(Box::new(Grant {
         permit: seed.permit,
         fence: seed.fence,
         expires,
-    })
+    }))
 }

@@ -128,15 +128,15 @@ pub struct Decision {
     pub reason: Option<Reason>,
     /// Which limit the top-level fields speak of, as an index into `limits`: on denial the one with the longest wait (never counts
     /// as longest), on success the one with least left. `None` when no limit was asked, as for a blocked subject.
-    pub deciding: Option<usize>,
+    pub deciding: Option<u8>,
     /// How long until the same check, alone, succeeds, by the object's real clock; `None` on success and where waiting cannot help.
     pub retry_after: Option<Duration>,
     /// How long to wait before going on, where a delay was asked for or the limit shapes.
     pub delay: Option<Duration>,
     /// Each limit's standing, in the policy's order.
     pub limits: Standings,
-    /// The slot taken, if any.
-    pub grant: Option<Grant>,
+    /// The slot taken, if any; apart, because most decisions have none and are moved about.
+    pub grant: Option<Box<Grant>>,
     /// How long the refusal may be remembered by the caller's isolate; zero where something other than time can free units.
     pub cache_for: Duration,
 }
@@ -176,6 +176,6 @@ impl FromIterator<Standing> for Standings {
 impl Decision {
     /// The standing that the top-level fields speak of.
     pub fn deciding(&self) -> Option<&Standing> {
-        self.deciding.and_then(|i| self.limits.get(i))
+        self.deciding.and_then(|i| self.limits.get(usize::from(i)))
     }
 }

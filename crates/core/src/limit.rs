@@ -1,5 +1,6 @@
 //! One limit: an algorithm with its numbers. Fields are private and constructors validate, so a bad limit cannot exist.
 
+use crate::algorithm::bucket::Shape;
 use crate::error::InvalidLimit;
 use crate::number::{Decimal, MAX_SAFE};
 use crate::quota::Quota;
@@ -228,6 +229,7 @@ pub struct TokenBucket {
     stepped: bool,
     burst_credits: Option<BurstCredits>,
     forget_after: Duration,
+    shape: Shape,
 }
 
 /// Tokens earned while the bucket is full, beyond `capacity`.
@@ -260,20 +262,22 @@ impl BurstCredits {
 impl TokenBucket {
     /// A continuous bucket that starts full. `capacity` 0 (deny all) to 2^53.
     pub fn new(capacity: u64, refill: Rate) -> Result<TokenBucket, InvalidLimit> {
+        let capacity = bounded("capacity", capacity, 0, MAX_SAFE)?;
         Ok(TokenBucket {
-            capacity: bounded("capacity", capacity, 0, MAX_SAFE)?,
+            capacity,
             refill,
             initial: None,
             stepped: false,
             burst_credits: None,
             forget_after: FORGET_AFTER,
+            shape: Shape::new(capacity, refill),
         })
     }
 
     /// Starts a new subject with `initial` tokens, 0 to capacity.
     pub fn with_initial(mut self, initial: u64) -> Result<TokenBucket, InvalidLimit> {
         self.initial = Some(bounded("initial", initial, 0, self.capacity)?);
-        Ok(self)
+        self.checked()
     }
 
     /// Refills whole amounts at whole intervals instead of continuously. Not together with burst credits, which accrue continuously.
@@ -291,13 +295,14 @@ impl TokenBucket {
         self.checked()
     }
 
-    fn checked(self) -> Result<TokenBucket, InvalidLimit> {
+    fn checked(mut self) -> Result<TokenBucket, InvalidLimit> {
         if self.stepped && self.burst_credits.is_some() {
             return Err(InvalidLimit::Conflict {
                 field: "burstCredits",
                 with: "`stepped`",
             });
         }
+        self.shape = Shape::of_token_bucket(&self);
         Ok(self)
     }
 
@@ -307,7 +312,12 @@ impl TokenBucket {
         forget_after: Duration,
     ) -> Result<TokenBucket, InvalidLimit> {
         self.forget_after = span("forgetAfter", forget_after)?;
-        Ok(self)
+        self.checked()
+    }
+
+    /// The numbers, made ready for the arithmetic.
+    pub(crate) const fn shape(&self) -> &Shape {
+        &self.shape
     }
 
     /// The most tokens.
@@ -347,15 +357,18 @@ pub struct LeakyBucket {
     capacity: u64,
     leak: Rate,
     max_delay: Option<Duration>,
+    shape: Shape,
 }
 
 impl LeakyBucket {
     /// A meter. `capacity` 0 (deny all) to 2^53.
     pub fn new(capacity: u64, leak: Rate) -> Result<LeakyBucket, InvalidLimit> {
+        let capacity = bounded("capacity", capacity, 0, MAX_SAFE)?;
         Ok(LeakyBucket {
-            capacity: bounded("capacity", capacity, 0, MAX_SAFE)?,
+            capacity,
             leak,
             max_delay: None,
+            shape: Shape::of_leaky_bucket(capacity, leak, None),
         })
     }
 
@@ -363,7 +376,13 @@ impl LeakyBucket {
     pub fn with_max_delay(mut self, max_delay: Duration) -> Result<LeakyBucket, InvalidLimit> {
         bounded("maxDelay", max_delay.as_millis(), 0, MAX_WINDOW.as_millis())?;
         self.max_delay = Some(max_delay);
+        self.shape = Shape::of_leaky_bucket(self.capacity, self.leak, self.max_delay);
         Ok(self)
+    }
+
+    /// The numbers, made ready for the arithmetic.
+    pub(crate) const fn shape(&self) -> &Shape {
+        &self.shape
     }
 
     /// The highest level, and with `maxDelay` the longest queue.

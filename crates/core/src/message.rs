@@ -341,7 +341,7 @@ fn put_decision(line: LineWriter, decision: &Decision) -> LineWriter {
         .put_some("retryAfter", decision.retry_after.map(Duration::as_millis))
         .put_some("delay", decision.delay.map(Duration::as_millis))
         .put("cacheFor", decision.cache_for.as_millis());
-    let line = put_grant(line, decision.grant.as_ref());
+    let line = put_grant(line, decision.grant.as_deref());
     decision.limits.iter().fold(line, |line, standing| {
         line.and("standing")
             .put("limit", standing.limit)
@@ -392,7 +392,7 @@ fn get_decision(line: &Line, standings: Vec<Standing>) -> Result<Decision, Unrea
         retry_after: duration(line, "retryAfter")?,
         delay: duration(line, "delay")?,
         limits: standings.into_iter().collect(),
-        grant: get_grant(line)?,
+        grant: get_grant(line)?.map(Box::new),
         cache_for: duration(line, "cacheFor")?.unwrap_or(Duration::ZERO),
     })
 }

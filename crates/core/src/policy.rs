@@ -57,6 +57,8 @@ pub struct Policy {
     fail_mode: FailMode,
     refunds: bool,
     reserve: Option<u64>,
+    gives_permits: bool,
+    shapes: bool,
 }
 
 impl Policy {
@@ -75,6 +77,8 @@ impl Policy {
             }
         }
         Ok(Policy {
+            gives_permits: limits.iter().any(Limit::gives_permits),
+            shapes: limits.iter().any(Limit::is_shaper),
             name: None,
             version: 0,
             limits,
@@ -149,8 +153,13 @@ impl Policy {
     }
 
     /// Whether any limit gives out slots, so that an admission carries a permit.
-    pub fn gives_permits(&self) -> bool {
-        self.limits.iter().any(Limit::gives_permits)
+    pub const fn gives_permits(&self) -> bool {
+        self.gives_permits
+    }
+
+    /// Whether any limit spaces its callers, so that an admission carries a delay.
+    pub const fn shapes(&self) -> bool {
+        self.shapes
     }
 }
 
@@ -181,6 +190,11 @@ impl Limit {
     /// Whether an admission takes slots.
     pub const fn gives_permits(&self) -> bool {
         matches!(self.algorithm(), Algorithm::Concurrency(_))
+    }
+
+    /// Whether an admission may carry a delay unasked: a leaky bucket with `maxDelay`.
+    pub const fn is_shaper(&self) -> bool {
+        matches!(self.algorithm(), Algorithm::LeakyBucket(bucket) if bucket.max_delay().is_some())
     }
 
     /// Whether both limits, in one policy, would be kept in one state: same name (or algorithm) and same time dimension. The

@@ -3,56 +3,63 @@
 //!
 //! The deficit is kept in *parts* of a unit, as many as the exact rate needs ([`Rate::unit`]), so nothing is ever rounded away.
 
-use super::{div_ceil, wait, Ask, Room, View};
-use crate::limit::{BurstCredits, LeakyBucket, Rate, TokenBucket};
+use super::{div_ceil, divide, wait, Ask, Room, View};
+use crate::limit::{BurstCredits, Rate, TokenBucket};
 use crate::{Duration, Timestamp};
 
-/// The numbers of a bucket, whichever end it is read from.
-#[derive(Debug, Clone, Copy)]
+/// The numbers of a bucket, whichever end it is read from, made ready for the arithmetic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
-    capacity: u64,
     rate: Rate,
-    initial: u64,
+    /// The capacity, in parts.
+    capacity: u128,
+    /// What a new subject's bucket lacks, in parts.
+    missing: u128,
     stepped: bool,
+    leaky: bool,
     credits: Option<BurstCredits>,
     shaper: Option<Duration>,
-    leaky: bool,
     forget_after: Option<Duration>,
 }
 
-impl From<&TokenBucket> for Shape {
-    fn from(bucket: &TokenBucket) -> Shape {
-        let initial = bucket.initial().unwrap_or(bucket.capacity());
-        let lasting = initial < bucket.capacity() || bucket.burst_credits().is_some();
+impl Shape {
+    /// A continuous bucket that starts full.
+    pub(crate) fn new(capacity: u64, rate: Rate) -> Shape {
         Shape {
-            capacity: bucket.capacity(),
-            rate: bucket.refill(),
-            initial,
-            stepped: bucket.is_stepped(),
-            credits: bucket.burst_credits(),
-            shaper: None,
-            leaky: false,
-            forget_after: lasting.then_some(bucket.forget_after()),
-        }
-    }
-}
-
-impl From<&LeakyBucket> for Shape {
-    fn from(bucket: &LeakyBucket) -> Shape {
-        Shape {
-            capacity: bucket.capacity(),
-            rate: bucket.leak(),
-            initial: bucket.capacity(),
+            rate,
+            capacity: u128::from(capacity) * rate.unit(),
+            missing: 0,
             stepped: false,
+            leaky: false,
             credits: None,
-            shaper: bucket.max_delay(),
-            leaky: true,
+            shaper: None,
             forget_after: None,
         }
     }
-}
 
-impl Shape {
+    /// The numbers of a token bucket.
+    pub(crate) fn of_token_bucket(bucket: &TokenBucket) -> Shape {
+        let shape = Shape::new(bucket.capacity(), bucket.refill());
+        let missing = bucket.capacity() - bucket.initial().unwrap_or(bucket.capacity());
+        let lasting = missing > 0 || bucket.burst_credits().is_some();
+        Shape {
+            missing: shape.parts(missing),
+            stepped: bucket.is_stepped(),
+            credits: bucket.burst_credits(),
+            forget_after: lasting.then_some(bucket.forget_after()),
+            ..shape
+        }
+    }
+
+    /// The numbers of a leaky bucket.
+    pub(crate) fn of_leaky_bucket(capacity: u64, leak: Rate, max_delay: Option<Duration>) -> Shape {
+        Shape {
+            leaky: true,
+            shaper: max_delay,
+            ..Shape::new(capacity, leak)
+        }
+    }
+
     fn parts(&self, units: u64) -> u128 {
         u128::from(units) * self.rate.unit()
     }
@@ -97,7 +104,7 @@ impl Bucket {
     /// A new subject's bucket: full, or with its initial tokens.
     pub fn fresh(shape: &Shape, now: Timestamp) -> Bucket {
         Bucket {
-            deficit: shape.parts(shape.capacity - shape.initial),
+            deficit: shape.missing,
             credits: 0,
             credits_until: Timestamp::ZERO,
             time: now,
@@ -107,8 +114,12 @@ impl Bucket {
 
     /// The same use, seen from `now`.
     #[must_use]
+    #[inline]
     pub fn at(&self, shape: &Shape, now: Timestamp) -> Bucket {
         let now = now.max(self.seen);
+        if now == self.time {
+            return *self; // a busy bucket is asked many times in a millisecond
+        }
         if shape.stepped {
             return self.at_stepped(shape, now);
         }
@@ -161,9 +172,10 @@ impl Bucket {
     }
 
     /// Whether there is room. `self` must be projected to `ask.now`.
+    #[inline]
     pub fn room(&self, shape: &Shape, ask: &Ask) -> Room {
         let cost = shape.parts(ask.cost);
-        let capacity = shape.parts(shape.capacity);
+        let capacity = shape.capacity;
         let now = self.seen;
         if shape.leaky {
             if let Some(most) = least(shape.shaper, ask.max_delay) {
@@ -217,11 +229,12 @@ impl Bucket {
     }
 
     /// Takes `cost`: first what the bucket holds, then credits; what was promised ahead becomes a debt.
+    #[inline]
     pub fn take(&mut self, shape: &Shape, cost: u64) {
         self.deficit += shape.parts(cost);
         let beyond = self
             .deficit
-            .saturating_sub(shape.parts(shape.capacity))
+            .saturating_sub(shape.capacity)
             .min(self.credits);
         self.deficit -= beyond;
         self.credits -= beyond;
@@ -245,8 +258,9 @@ impl Bucket {
     }
 
     /// What is left now; `reset` is when it is full. `self` must be projected to now.
+    #[inline]
     pub fn view(&self, shape: &Shape) -> View {
-        let left = (shape.parts(shape.capacity) + self.credits).saturating_sub(self.deficit);
+        let left = (shape.capacity + self.credits).saturating_sub(self.deficit);
         let delayed = shape.leaky
             && shape
                 .shaper
@@ -255,7 +269,7 @@ impl Bucket {
             remaining: if delayed {
                 0
             } else {
-                (left / shape.rate.unit()) as u64
+                divide(left, shape.rate.unit()) as u64
             },
             reset: self.time.plus(shape.time_for(self.deficit)),
         }

@@ -39,6 +39,7 @@ impl Counter {
     }
 
     /// Whether the span has ended, so that the caller has to look up the one that holds `now`.
+    #[inline]
     pub fn is_over(&self, now: Timestamp) -> bool {
         self.now(now) >= self.span.end
     }
@@ -63,6 +64,7 @@ impl Counter {
     }
 
     /// Whether there is room. The count must not be over.
+    #[inline]
     pub fn room(&self, limit: u64, ask: &Ask) -> Room {
         let now = self.now(ask.now);
         if ask.cost > limit {
@@ -77,6 +79,7 @@ impl Counter {
     }
 
     /// Takes `cost` at `at`, an instant that lies in `self.span`.
+    #[inline]
     pub fn take(&mut self, cost: u64, now: Timestamp) {
         self.used = self.used.saturating_add(cost);
         self.time = self.now(now);
@@ -89,6 +92,7 @@ impl Counter {
     }
 
     /// What is left now. The count must not be over.
+    #[inline]
     pub fn view(&self, limit: u64, now: Timestamp) -> View {
         let promised_ahead = self.span.start > self.now(now);
         View {

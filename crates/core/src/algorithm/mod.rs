@@ -59,9 +59,24 @@ pub struct View {
     pub reset: Timestamp,
 }
 
+/// `a / b`. Nearly all operands fit in 64 bits, where the machine divides by itself.
+#[inline]
+pub(crate) const fn divide(a: u128, b: u128) -> u128 {
+    if (a | b) >> 64 == 0 {
+        (a as u64 / b as u64) as u128
+    } else {
+        a / b
+    }
+}
+
 /// `ceil(a / b)`, for waits: never too short.
+#[inline]
 pub(crate) const fn div_ceil(a: u128, b: u128) -> u128 {
-    a.div_ceil(b)
+    if a == 0 {
+        0
+    } else {
+        divide(a - 1, b) + 1
+    }
 }
 
 /// A wait as a duration; more than JSON carries becomes the largest.

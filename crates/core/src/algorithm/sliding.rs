@@ -1,7 +1,7 @@
 //! `slidingWindow`: the count of this window, and of the one before weighted by how much of it a window ending now still overlaps.
 //! The approximation is the usual one of two counters; nothing is rounded before the comparison.
 
-use super::{wait, Ask, Room, View};
+use super::{div_ceil, wait, Ask, Room, View};
 use crate::limit::Window;
 use crate::Timestamp;
 
@@ -36,6 +36,7 @@ impl Sliding {
 
     /// The same use, seen from `now`.
     #[must_use]
+    #[inline]
     pub fn at(&self, limit: &Window, now: Timestamp) -> Sliding {
         let now = self.now(now);
         let end = self.start.plus(limit.window());
@@ -64,6 +65,7 @@ impl Sliding {
     }
 
     /// Whether there is room. `self` must be projected to `ask.now`.
+    #[inline]
     pub fn room(&self, limit: &Window, ask: &Ask) -> Room {
         let now = self.now(ask.now);
         if ask.cost > limit.limit() {
@@ -90,6 +92,7 @@ impl Sliding {
     }
 
     /// Takes `cost` at `at`, at or after now.
+    #[inline]
     pub fn take(&mut self, limit: &Window, cost: u64, at: Timestamp) {
         let time = self.time;
         *self = Sliding {
@@ -105,11 +108,13 @@ impl Sliding {
     }
 
     /// What is left now; `reset` is when all use is forgotten. `self` must be projected to `now`.
+    #[inline]
     pub fn view(&self, limit: &Window, now: Timestamp) -> View {
         let now = self.now(now);
-        let weighted = self
-            .overlap(limit, now)
-            .div_ceil(u128::from(limit.window().as_millis()));
+        let weighted = div_ceil(
+            self.overlap(limit, now),
+            u128::from(limit.window().as_millis()),
+        );
         let used = u128::from(self.current) + weighted;
         let end = self.start.plus(limit.window());
         View {

@@ -66,10 +66,11 @@ pub enum Charge {
 }
 
 /// The numbers of a bucket, where the algorithm is one.
-fn shape(algorithm: &Algorithm) -> Option<Shape> {
+#[inline]
+const fn shape(algorithm: &Algorithm) -> Option<&Shape> {
     match algorithm {
-        Algorithm::TokenBucket(bucket) => Some(Shape::from(bucket)),
-        Algorithm::LeakyBucket(bucket) => Some(Shape::from(bucket)),
+        Algorithm::TokenBucket(bucket) => Some(bucket.shape()),
+        Algorithm::LeakyBucket(bucket) => Some(bucket.shape()),
         _ => None,
     }
 }
@@ -91,7 +92,7 @@ impl LimitState {
             return Ok(LimitState::Counter(Counter::fresh(span, now)));
         }
         if let Some(shape) = shape(algorithm) {
-            return Ok(LimitState::Bucket(Bucket::fresh(&shape, now)));
+            return Ok(LimitState::Bucket(Bucket::fresh(shape, now)));
         }
         Ok(match algorithm {
             Algorithm::SlidingWindow(window) => LimitState::Sliding(Sliding::fresh(window, now)),
@@ -118,6 +119,7 @@ impl LimitState {
     }
 
     /// The same use seen from `moment.now`. `None` where the state serves as it is: logs and slots look at the time themselves.
+    #[inline]
     pub fn projected(
         &self,
         algorithm: &Algorithm,
@@ -135,7 +137,7 @@ impl LimitState {
                 Some(LimitState::Sliding(sliding.at(window, moment.now)))
             }
             (LimitState::Bucket(bucket), _) => {
-                shape(algorithm).map(|shape| LimitState::Bucket(bucket.at(&shape, moment.now)))
+                shape(algorithm).map(|shape| LimitState::Bucket(bucket.at(shape, moment.now)))
             }
             _ => None,
         })
@@ -153,7 +155,74 @@ impl LimitState {
         Ok(())
     }
 
+    /// Asks, and takes at once when there is room: what most decisions do, in one step. Answers the room found and what is left after.
+    /// On success the state is projected to now, else it is as it was.
+    #[inline]
+    pub fn admit(
+        &mut self,
+        algorithm: &Algorithm,
+        ask: &Ask,
+        slot: Slot,
+        moment: Moment,
+    ) -> Result<(Room, View), UnknownTimeZone> {
+        match (&mut *self, algorithm) {
+            (LimitState::Bucket(bucket), Algorithm::TokenBucket(_) | Algorithm::LeakyBucket(_)) => {
+                let Some(shape) = shape(algorithm) else {
+                    return self.admit_any(algorithm, ask, slot, moment);
+                };
+                let mut seen = bucket.at(shape, moment.now);
+                let room = seen.room(shape, ask);
+                if let Room::At(_) = room {
+                    seen.take(shape, ask.cost);
+                    *bucket = seen;
+                }
+                Ok((room, seen.view(shape)))
+            }
+            (LimitState::Sliding(sliding), Algorithm::SlidingWindow(window)) => {
+                let mut seen = sliding.at(window, moment.now);
+                let room = seen.room(window, ask);
+                if let Room::At(at) = room {
+                    seen.take(window, ask.cost, at);
+                    *sliding = seen;
+                }
+                Ok((room, seen.view(window, moment.now)))
+            }
+            (LimitState::Counter(counter), _)
+                if !counter.is_over(moment.now) && ask.max_delay.is_none() =>
+            {
+                let room = counter.room(algorithm.limit(), ask);
+                if let Room::At(_) = room {
+                    counter.take(ask.cost, moment.now);
+                }
+                Ok((room, counter.view(algorithm.limit(), moment.now)))
+            }
+            _ => self.admit_any(algorithm, ask, slot, moment),
+        }
+    }
+
+    /// As [`LimitState::admit`], by way of the single steps.
+    fn admit_any(
+        &mut self,
+        algorithm: &Algorithm,
+        ask: &Ask,
+        slot: Slot,
+        moment: Moment,
+    ) -> Result<(Room, View), UnknownTimeZone> {
+        let projected = self.projected(algorithm, moment)?;
+        let seen = projected.as_ref().unwrap_or(self);
+        let room = seen.room(algorithm, ask);
+        let Room::At(at) = room else {
+            return Ok((room, seen.view(algorithm, moment.now)));
+        };
+        if let Some(projected) = projected {
+            *self = projected;
+        }
+        self.take(algorithm, slot, at, moment)?;
+        Ok((room, self.view(algorithm, moment.now)))
+    }
+
     /// Whether there is room. The state must be projected.
+    #[inline]
     pub fn room(&self, algorithm: &Algorithm, ask: &Ask) -> Room {
         match (self, algorithm) {
             (LimitState::Counter(counter), _) => counter.room(algorithm.limit(), ask),
@@ -162,7 +231,7 @@ impl LimitState {
             }
             (LimitState::Log(log), Algorithm::SlidingLog(window)) => log.room(window, ask),
             (LimitState::Bucket(bucket), _) => {
-                shape(algorithm).map_or(Room::Never, |shape| bucket.room(&shape, ask))
+                shape(algorithm).map_or(Room::Never, |shape| bucket.room(shape, ask))
             }
             (LimitState::Slots(slots), _) => slots.room(algorithm.limit(), ask),
             _ => Room::Never,
@@ -170,6 +239,7 @@ impl LimitState {
     }
 
     /// Takes `slot.units` units at `at`, now or a promised instant. The state must be projected to now.
+    #[inline]
     pub fn take(
         &mut self,
         algorithm: &Algorithm,
@@ -195,7 +265,7 @@ impl LimitState {
             }
             (LimitState::Bucket(bucket), _) => {
                 if let Some(shape) = shape(algorithm) {
-                    bucket.take(&shape, units);
+                    bucket.take(shape, units);
                 }
             }
             (LimitState::Slots(slots), _) => slots.take(slot, now),
@@ -214,7 +284,7 @@ impl LimitState {
             }
             (LimitState::Bucket(bucket), _) => {
                 if let Some(shape) = shape(algorithm) {
-                    bucket.give_back(&shape, units);
+                    bucket.give_back(shape, units);
                 }
             }
             _ => {}
@@ -266,7 +336,7 @@ impl LimitState {
             }
             (LimitState::Log(log), Charge::Logged { at, units }, _) => log.cancel(*at, *units),
             (LimitState::Bucket(bucket), Charge::Bucket { after, units }, _) => {
-                return shape(algorithm).map_or(0, |shape| bucket.cancel(&shape, after, *units));
+                return shape(algorithm).map_or(0, |shape| bucket.cancel(shape, after, *units));
             }
             (LimitState::Slots(slots), Charge::Slots { permit }, _) => slots.release(*permit, now),
             _ => {}
@@ -275,6 +345,7 @@ impl LimitState {
     }
 
     /// What is left. The state must be projected.
+    #[inline]
     pub fn view(&self, algorithm: &Algorithm, now: Timestamp) -> View {
         match (self, algorithm) {
             (LimitState::Counter(counter), _) => counter.view(algorithm.limit(), now),
@@ -287,7 +358,7 @@ impl LimitState {
                     remaining: 0,
                     reset: now,
                 },
-                |shape| bucket.view(&shape),
+                |shape| bucket.view(shape),
             ),
             (LimitState::Slots(slots), _) => slots.view(algorithm.limit(), now),
             _ => View {
@@ -303,7 +374,7 @@ impl LimitState {
             LimitState::Counter(counter) if counter.used == 0 => now,
             LimitState::Counter(counter) => counter.span.end,
             LimitState::Bucket(bucket) => {
-                shape(algorithm).map_or(now, |shape| bucket.idle_at(&shape))
+                shape(algorithm).map_or(now, |shape| bucket.idle_at(shape))
             }
             _ => self.view(algorithm, now).reset,
         }
@@ -345,7 +416,7 @@ impl LimitState {
             }
             LimitState::Bucket(bucket) => {
                 if let Some(shape) = shape(algorithm) {
-                    bucket.take(&shape, margin);
+                    bucket.take(shape, margin);
                 }
             }
             LimitState::Log(_) | LimitState::Slots(_) => {}
@@ -369,7 +440,7 @@ impl LimitState {
         }
         Ok(match (self, shape(from), shape(to)) {
             (LimitState::Bucket(bucket), Some(from), Some(to)) => {
-                LimitState::Bucket(bucket.converted(&from, &to))
+                LimitState::Bucket(bucket.converted(from, to))
             }
             _ => self.clone(),
         })

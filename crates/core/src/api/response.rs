@@ -91,7 +91,7 @@ impl<'a> DecisionBody<'a> {
         source: Source,
     ) -> DecisionBody<'a> {
         let deciding = decision.deciding();
-        let label = |i: usize| policy.limits().get(i).map(Limit::label);
+        let label = |i: u8| policy.limits().get(usize::from(i)).map(Limit::label);
         DecisionBody {
             success: decision.success,
             limit: deciding.map(|standing| standing.limit),
@@ -108,15 +108,18 @@ impl<'a> DecisionBody<'a> {
             policy: policy.name().map(Name::as_str),
             version: policy.name().map(|_| policy.version()),
             source: source.word(),
-            permit: decision.grant.map(|grant| {
+            permit: decision.grant.as_ref().map(|grant| {
                 Permit {
                     subject: subject.clone(),
                     bits: grant.permit,
                 }
                 .to_text()
             }),
-            fence: decision.grant.map(|grant| grant.fence),
-            expires: decision.grant.map(|grant| grant.expires.as_millis()),
+            fence: decision.grant.as_ref().map(|grant| grant.fence),
+            expires: decision
+                .grant
+                .as_ref()
+                .map(|grant| grant.expires.as_millis()),
             limits: standings(decision, policy),
         }
     }

@@ -108,7 +108,7 @@ impl SubjectState {
             items => self.limit_all(items, seed, operation, moment, effects)?,
         };
         self.remember_denials(items, &answers, moment.now);
-        if let Some(grant) = answers.iter().find_map(|answer| answer.grant) {
+        if let Some(grant) = answers.iter().find_map(|answer| answer.grant.as_deref()) {
             self.fence = grant.fence;
         }
         self.ensure_alarm(moment, effects)?;

@@ -98,7 +98,7 @@ impl SubjectState {
                 policy: item.policy.name_or_empty().to_owned(),
                 limited_by: answer
                     .deciding
-                    .and_then(|i| item.policy.limits().get(i))
+                    .and_then(|i| item.policy.limits().get(usize::from(i)))
                     .map(Limit::label),
                 cost: item.check.cost,
                 reason: answer.reason.unwrap_or(Reason::Limit),
