@@ -2,6 +2,7 @@
 //!
 //! The code under test asks only for the offset at an instant. The oracle walks through all changes of a zone, takes its dates
 //! from the same well-kept library, and shares no line with the code.
+#![allow(clippy::unwrap_used)] // a test may panic, also in its helpers
 
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
