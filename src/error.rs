@@ -1,0 +1,250 @@
+//! What a caller is told when there is no decision: one closed list of codes, one mapping to HTTP, one body
+//! (`application/problem+json`, RFC 9457).
+//!
+//! The sentence in `detail` says what to do. It never repeats a secret, and of what the caller sent at most the name of a field.
+
+use serde::Serialize;
+use tollgate_core::api::response::to_json;
+use tollgate_core::api::{BadRequest, Problem};
+
+/// The closed list of codes. A caller may match on them; the sentences may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// The body is not JSON, or not UTF-8.
+    InvalidJson,
+    /// A field or parameter is missing, unknown, of the wrong type, out of range or in conflict; `field` names it.
+    InvalidField,
+    /// A quota names a time zone that does not exist.
+    UnknownTimeZone,
+    /// No token, or one that is not known.
+    Unauthorized,
+    /// The token's role does not reach.
+    Forbidden,
+    /// There is no such path.
+    NotFound,
+    /// There is no policy of this name.
+    UnknownPolicy,
+    /// The permit was never given, has expired, or is another namespace's.
+    UnknownPermit,
+    /// The path exists, the method on it does not; `Allow` lists those that do.
+    MethodNotAllowed,
+    /// The body is larger than 64 KiB.
+    BodyTooLarge,
+    /// The body is of a type that is not read.
+    UnsupportedMediaType,
+    /// The subject has as many limits in use as it can have.
+    TooManyLimits,
+    /// A fault of this program.
+    Internal,
+    /// The Worker lacks a setting, or has a wrong one.
+    NotConfigured,
+    /// The subject's object did not answer in time, and nothing may be decided without it.
+    ObjectUnavailable,
+}
+
+impl Code {
+    /// Every code, for the documentation and its test.
+    pub const ALL: [Code; 15] = [
+        Code::InvalidJson,
+        Code::InvalidField,
+        Code::UnknownTimeZone,
+        Code::Unauthorized,
+        Code::Forbidden,
+        Code::NotFound,
+        Code::UnknownPolicy,
+        Code::UnknownPermit,
+        Code::MethodNotAllowed,
+        Code::BodyTooLarge,
+        Code::UnsupportedMediaType,
+        Code::TooManyLimits,
+        Code::Internal,
+        Code::NotConfigured,
+        Code::ObjectUnavailable,
+    ];
+
+    /// Status, code and title: the one mapping to HTTP.
+    const fn parts(self) -> (u16, &'static str, &'static str) {
+        match self {
+            Code::InvalidJson => (400, "invalidJson", "The body cannot be read"),
+            Code::InvalidField => (400, "invalidField", "A field is wrong"),
+            Code::UnknownTimeZone => (400, "unknownTimeZone", "There is no such time zone"),
+            Code::Unauthorized => (401, "unauthorized", "A token is needed"),
+            Code::Forbidden => (403, "forbidden", "The token does not allow this"),
+            Code::NotFound => (404, "notFound", "There is nothing at this path"),
+            Code::UnknownPolicy => (404, "unknownPolicy", "There is no such policy"),
+            Code::UnknownPermit => (404, "unknownPermit", "The permit is not known"),
+            Code::MethodNotAllowed => (405, "methodNotAllowed", "Another method is needed"),
+            Code::BodyTooLarge => (413, "bodyTooLarge", "The body is too large"),
+            Code::UnsupportedMediaType => (
+                415,
+                "unsupportedMediaType",
+                "The body is of a type that is not read",
+            ),
+            Code::TooManyLimits => (422, "tooManyLimits", "The subject has too many limits"),
+            Code::Internal => (500, "internal", "Something went wrong here"),
+            Code::NotConfigured => (503, "notConfigured", "The Worker is not set up"),
+            Code::ObjectUnavailable => (503, "objectUnavailable", "The limit is out of reach"),
+        }
+    }
+
+    /// The HTTP status.
+    pub const fn status(self) -> u16 {
+        self.parts().0
+    }
+
+    /// The code as callers see it.
+    pub const fn word(self) -> &'static str {
+        self.parts().1
+    }
+}
+
+/// One error, ready to be answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    code: Code,
+    detail: String,
+    field: Option<String>,
+    allow: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    code: &'static str,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    request_id: &'a str,
+}
+
+impl ApiError {
+    /// An error with a sentence that says what to do.
+    pub fn new(code: Code, detail: impl Into<String>) -> ApiError {
+        ApiError {
+            code,
+            detail: detail.into(),
+            field: None,
+            allow: None,
+        }
+    }
+
+    /// 405, with the methods that the path has, such as `GET, DELETE`.
+    pub fn method_not_allowed(allow: &'static str) -> ApiError {
+        ApiError {
+            allow: Some(allow),
+            ..ApiError::new(
+                Code::MethodNotAllowed,
+                format!("This path answers {allow}."),
+            )
+        }
+    }
+
+    /// The policy that was asked for does not exist.
+    pub fn unknown_policy(name: &str) -> ApiError {
+        // A name is at most 64 harmless characters.
+        let detail = format!(
+            "There is no policy `{name}`: send the limit itself, such as `limit` and `window`."
+        );
+        ApiError::new(Code::UnknownPolicy, detail).with_field("policy")
+    }
+
+    /// The permit is not one that this namespace holds.
+    pub fn unknown_permit() -> ApiError {
+        let detail =
+            "The permit is not held: it was never given, has expired, or was released. Ask for a new one.";
+        ApiError::new(Code::UnknownPermit, detail).with_field("permit")
+    }
+
+    /// The subject's object did not answer.
+    pub fn object_unavailable() -> ApiError {
+        let detail = "The subject's state did not answer in time. Nothing says whether this request was counted; try again shortly.";
+        ApiError::new(Code::ObjectUnavailable, detail)
+    }
+
+    /// Names the field.
+    #[must_use]
+    pub fn with_field(mut self, field: impl Into<String>) -> ApiError {
+        self.field = Some(field.into());
+        self
+    }
+
+    /// Which error it is.
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The body.
+    pub fn to_json(&self, request_id: &str) -> String {
+        let (status, code, title) = self.code.parts();
+        to_json(&Body {
+            r#type: format!("urn:tollgate:error:{code}"),
+            title,
+            status,
+            code,
+            detail: &self.detail,
+            field: self.field.as_deref(),
+            request_id,
+        })
+    }
+
+    /// The headers that belong to the error, as `name: value` lines.
+    pub fn header_lines(&self) -> String {
+        match (self.allow, self.code) {
+            (Some(allow), _) => format!("allow: {allow}\n"),
+            (None, Code::Unauthorized) => {
+                "www-authenticate: Bearer realm=\"tollgate\"\n".to_owned()
+            }
+            (None, Code::NotConfigured | Code::ObjectUnavailable) => "retry-after: 1\n".to_owned(),
+            _ => String::new(),
+        }
+    }
+}
+
+impl From<BadRequest> for ApiError {
+    fn from(bad: BadRequest) -> ApiError {
+        let code = match bad.problem {
+            Problem::NotJson { .. } => Code::InvalidJson,
+            _ => Code::InvalidField,
+        };
+        let detail = bad.to_string();
+        ApiError::new(code, detail).with_field(bad.field)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_has_its_own_word_and_a_status_that_fits() {
+        for (i, code) in Code::ALL.into_iter().enumerate() {
+            assert!((400..=503).contains(&code.status()), "{code:?}");
+            assert!(Code::ALL[..i].iter().all(|o| o.word() != code.word()));
+        }
+    }
+
+    #[test]
+    fn a_bad_field_is_named_and_nothing_else_of_the_request_is_repeated() {
+        let bad = BadRequest {
+            field: "limits[2].window".to_owned(),
+            problem: Problem::Missing,
+        };
+        assert_eq!(
+            ApiError::from(bad).to_json("r1"),
+            r#"{"type":"urn:tollgate:error:invalidField","title":"A field is wrong","status":400,"code":"invalidField","detail":"`limits[2].window` is missing: add it.","field":"limits[2].window","requestId":"r1"}"#
+        );
+    }
+
+    #[test]
+    fn a_405_says_what_is_allowed_and_a_401_how_to_sign_in() {
+        let error = ApiError::method_not_allowed("GET, DELETE");
+        assert_eq!(error.header_lines(), "allow: GET, DELETE\n");
+        let error = ApiError::new(Code::Unauthorized, "");
+        assert!(error
+            .header_lines()
+            .starts_with("www-authenticate: Bearer "));
+    }
+}

@@ -1,0 +1,407 @@
+//! What the Worker tells of itself: counters by policy, source and outcome, counters of failures, and `rate_limit_check` log events.
+//!
+//! Recording costs a few additions; nothing is written in the way of a request. The runtime side ([`crate::handlers`]) takes the events
+//! out afterwards and logs them. Memory is bounded, and what had to be dropped is counted.
+
+use serde::Serialize;
+use tollgate_core::api::response::to_json;
+use tollgate_core::decision::{Decision, Reason, Source};
+use tollgate_core::policy::Policy;
+use tollgate_core::subject::Subject;
+
+/// The most counters of checks; policies beyond are counted together under `…`.
+const MOST_COUNTERS: usize = 256;
+/// The most events that wait to be logged.
+const MOST_EVENTS: usize = 1_000;
+/// The name under which the policies beyond [`MOST_COUNTERS`] are counted.
+const OTHERS: &str = "…";
+
+/// Why an object gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// It did not answer within the deadline; whether it counted is not known.
+    Timeout,
+    /// The platform says that it has too much to do.
+    Overloaded,
+    /// The call failed otherwise.
+    Unreachable,
+    /// Its answer cannot be read by this version.
+    Unreadable,
+    /// It cannot read or write its state.
+    Unavailable,
+}
+
+impl Failure {
+    const ALL: [Failure; 5] = [
+        Failure::Timeout,
+        Failure::Overloaded,
+        Failure::Unreachable,
+        Failure::Unreadable,
+        Failure::Unavailable,
+    ];
+
+    /// The word for it in counters.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Failure::Timeout => "timeout",
+            Failure::Overloaded => "overloaded",
+            Failure::Unreachable => "unreachable",
+            Failure::Unreadable => "unreadable",
+            Failure::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// One decision, as it is told.
+#[derive(Debug, Clone, Copy)]
+pub struct Checked<'a> {
+    /// Who was limited.
+    pub subject: &'a Subject,
+    /// By what.
+    pub policy: &'a Policy,
+    /// The units asked.
+    pub cost: i64,
+    /// What was decided.
+    pub decision: &'a Decision,
+    /// Where.
+    pub source: Source,
+}
+
+/// What goes beside a decision into a log event.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The id of the HTTP request.
+    pub request_id: String,
+    /// The version deployed.
+    pub version: String,
+    /// Whether the identifier, which may be a person's, is named.
+    pub with_identifier: bool,
+}
+
+/// Receives what happens. Behind it: counters and logs now, metrics later.
+pub trait Telemetry {
+    /// Counts a decision. True when it is to be logged as well: every denial, and one admission in `every` (0: none).
+    fn count(&mut self, checked: &Checked, every: u64) -> bool;
+
+    /// Keeps the log event of a decision.
+    fn log(&mut self, checked: &Checked, origin: &Origin);
+
+    /// Counts a failure.
+    fn fail(&mut self, failure: Failure);
+}
+
+/// The counter of one kind of decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Counter {
+    /// The policy's name, empty for inline limits.
+    pub policy: String,
+    /// Where it was decided.
+    pub source: &'static str,
+    /// `allowed`, or why not.
+    pub outcome: &'static str,
+    /// How many.
+    pub count: u64,
+}
+
+/// Counters and waiting events, in the memory of one isolate.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    counters: Vec<Counter>,
+    failures: [u64; Failure::ALL.len()],
+    admissions: u64,
+    events: Vec<String>,
+    dropped: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    event: &'static str,
+    provider: &'a str,
+    scope: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identifier: Option<&'a str>,
+    namespace: &'a str,
+    policy: &'a str,
+    allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remaining: Option<u64>,
+    cost: i64,
+    source: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    request_id: &'a str,
+    version: &'a str,
+}
+
+#[derive(Serialize)]
+struct FailureCount {
+    failure: &'static str,
+    count: u64,
+}
+
+#[derive(Serialize)]
+struct Counters<'a> {
+    event: &'static str,
+    checks: &'a [Counter],
+    failures: Vec<FailureCount>,
+    dropped: u64,
+    version: &'a str,
+}
+
+impl Telemetry for Recorder {
+    fn count(&mut self, checked: &Checked, every: u64) -> bool {
+        let (source, outcome) = (checked.source.word(), outcome(checked.decision));
+        self.counter(checked.policy.name_or_empty(), source, outcome)
+            .count += 1;
+        if !checked.decision.success {
+            return true;
+        }
+        self.admissions += 1;
+        every > 0 && self.admissions.is_multiple_of(every)
+    }
+
+    fn log(&mut self, checked: &Checked, origin: &Origin) {
+        if self.events.len() >= MOST_EVENTS {
+            self.dropped += 1;
+            return;
+        }
+        let (subject, decision) = (checked.subject, checked.decision);
+        self.events.push(to_json(&Event {
+            event: "rate_limit_check",
+            provider: subject.provider(),
+            scope: subject.scope(),
+            identifier: origin.with_identifier.then(|| subject.identifier()),
+            namespace: subject.namespace().as_str(),
+            policy: checked.policy.name_or_empty(),
+            allowed: decision.success,
+            remaining: decision.deciding().map(|standing| standing.remaining),
+            cost: checked.cost,
+            source: checked.source.word(),
+            reason: decision.reason.map(Reason::word),
+            request_id: &origin.request_id,
+            version: &origin.version,
+        }));
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.failures[failure as usize] += 1;
+    }
+}
+
+fn outcome(decision: &Decision) -> &'static str {
+    match decision.reason {
+        Some(reason) => reason.word(),
+        None if decision.success => "allowed",
+        None => "denied",
+    }
+}
+
+impl Recorder {
+    fn counter(
+        &mut self,
+        policy: &str,
+        source: &'static str,
+        outcome: &'static str,
+    ) -> &mut Counter {
+        let found = |counters: &[Counter], policy: &str| {
+            counters.iter().position(|counter| {
+                counter.outcome == outcome && counter.source == source && counter.policy == policy
+            })
+        };
+        let full = self.counters.len() >= MOST_COUNTERS;
+        let place = found(&self.counters, policy)
+            .or_else(|| full.then(|| found(&self.counters, OTHERS)).flatten());
+        let place = place.unwrap_or_else(|| {
+            self.counters.push(Counter {
+                policy: if full { OTHERS } else { policy }.to_owned(),
+                source,
+                outcome,
+                count: 0,
+            });
+            self.counters.len() - 1
+        });
+        &mut self.counters[place]
+    }
+
+    /// The counters of checks, since the isolate began.
+    pub fn counters(&self) -> &[Counter] {
+        &self.counters
+    }
+
+    /// How often an object gave no answer for this reason.
+    pub const fn failures(&self, failure: Failure) -> u64 {
+        self.failures[failure as usize]
+    }
+
+    /// Whether events wait to be logged.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// Takes the waiting events out, each one line of JSON.
+    pub fn take_events(&mut self) -> Vec<String> {
+        core::mem::take(&mut self.events)
+    }
+
+    /// All counters as one line of JSON: the `rate_limit_counters` event.
+    pub fn counters_event(&self, version: &str) -> String {
+        let failures = Failure::ALL.into_iter().map(|failure| FailureCount {
+            failure: failure.word(),
+            count: self.failures(failure),
+        });
+        to_json(&Counters {
+            event: "rate_limit_counters",
+            checks: &self.counters,
+            failures: failures.filter(|failure| failure.count > 0).collect(),
+            dropped: self.dropped,
+            version,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tollgate_core::api::request::{parse, Rule};
+    use tollgate_core::limit::Name;
+    use tollgate_core::subject::{Namespace, SubjectParts};
+    use tollgate_core::Timestamp;
+
+    fn policy() -> Policy {
+        let rule = parse(r#"{"identifier": "u1", "limit": 5, "window": "1m"}"#)
+            .unwrap()
+            .rule;
+        match rule {
+            Rule::Inline(policy) => policy,
+            Rule::Named(_) => unreachable!(),
+        }
+    }
+
+    fn decision(success: bool) -> Decision {
+        let mut shares = crate::fallback::Shares::default();
+        let decision = shares.decide(
+            "u1",
+            &policy(),
+            &tollgate_core::decide::Check::ONE,
+            Timestamp::ZERO,
+        );
+        Decision {
+            success,
+            reason: (!success).then_some(Reason::Limit),
+            ..decision.unwrap()
+        }
+    }
+
+    fn subject() -> Subject {
+        SubjectParts::new("ada@example.org")
+            .and_then(|parts| parts.with_provider("github"))
+            .unwrap()
+            .in_namespace(Namespace::default())
+    }
+
+    fn record(recorder: &mut Recorder, policy: &Policy, success: bool, every: u64) -> bool {
+        let (subject, decision) = (subject(), decision(success));
+        recorder.count(
+            &Checked {
+                subject: &subject,
+                policy,
+                cost: 2,
+                decision: &decision,
+                source: Source::Object,
+            },
+            every,
+        )
+    }
+
+    #[test]
+    fn every_denial_is_logged_and_one_admission_in_so_many() {
+        let mut recorder = Recorder::default();
+        let logged = |recorder: &mut Recorder, success, every| {
+            (0..10)
+                .filter(|_| record(recorder, &policy(), success, every))
+                .count()
+        };
+        assert_eq!(logged(&mut recorder, false, 5), 10);
+        assert_eq!(logged(&mut recorder, true, 5), 2);
+        assert_eq!(logged(&mut recorder, true, 0), 0);
+        let counts: Vec<_> = recorder
+            .counters()
+            .iter()
+            .map(|counter| (counter.outcome, counter.count))
+            .collect();
+        assert_eq!(counts, [("limit", 10), ("allowed", 20)]);
+    }
+
+    #[test]
+    fn an_event_names_the_person_only_when_told_to() {
+        let (subject, policy, decision) = (subject(), policy(), decision(false));
+        let checked = Checked {
+            subject: &subject,
+            policy: &policy,
+            cost: 2,
+            decision: &decision,
+            source: Source::Object,
+        };
+        let mut recorder = Recorder::default();
+        for with_identifier in [false, true] {
+            let origin = Origin {
+                request_id: "r1".to_owned(),
+                version: "v1".to_owned(),
+                with_identifier,
+            };
+            recorder.log(&checked, &origin);
+        }
+        let rest = r#""namespace":"default","policy":"","allowed":false,"cost":2,"source":"object","reason":"limit","requestId":"r1","version":"v1"}"#;
+        let start = r#"{"event":"rate_limit_check","provider":"github","scope":"","#;
+        assert_eq!(
+            recorder.take_events(),
+            [
+                format!("{start}{rest}"),
+                format!(r#"{start}"identifier":"ada@example.org",{rest}"#)
+            ]
+        );
+        assert!(!recorder.has_events());
+    }
+
+    #[test]
+    fn memory_is_bounded_and_what_is_dropped_is_counted() {
+        let mut recorder = Recorder::default();
+        for i in 0..MOST_COUNTERS + 10 {
+            let name = Name::new("policy", &format!("p{i}")).unwrap();
+            record(&mut recorder, &policy().named(name, 1), true, 0);
+        }
+        assert_eq!(recorder.counters().len(), MOST_COUNTERS + 1);
+        assert_eq!(recorder.counters()[MOST_COUNTERS].count, 10);
+        let (subject, policy, decision) = (subject(), policy(), decision(false));
+        let checked = Checked {
+            subject: &subject,
+            policy: &policy,
+            cost: 1,
+            decision: &decision,
+            source: Source::Object,
+        };
+        let origin = Origin {
+            request_id: String::new(),
+            version: String::new(),
+            with_identifier: false,
+        };
+        for _ in 0..MOST_EVENTS + 5 {
+            recorder.log(&checked, &origin);
+        }
+        assert_eq!(recorder.take_events().len(), MOST_EVENTS);
+        assert!(recorder.counters_event("v1").contains(r#""dropped":5"#));
+    }
+
+    #[test]
+    fn failures_are_counted_by_kind() {
+        let mut recorder = Recorder::default();
+        recorder.fail(Failure::Timeout);
+        recorder.fail(Failure::Timeout);
+        recorder.fail(Failure::Unavailable);
+        assert_eq!(
+            recorder.counters_event("v1"),
+            r#"{"event":"rate_limit_counters","checks":[],"failures":[{"failure":"timeout","count":2},{"failure":"unavailable","count":1}],"dropped":0,"version":"v1"}"#
+        );
+    }
+}
