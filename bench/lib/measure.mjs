@@ -4,12 +4,12 @@ import { readFileSync, rmSync, statfsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { root } from "../../scripts/lib/process.mjs";
+import { openFilesLimit, prepare, start } from "../../scripts/lib/workerd.mjs";
 import { coldStart, drive } from "./driver.mjs";
 import { sameShape } from "./probe.mjs";
 import { affordableKeys, scenarios } from "./scenarios.mjs";
 import { orderOf } from "./statistics.mjs";
 import { variants } from "./variants.mjs";
-import { openFilesLimit, prepare, start } from "./workerd.mjs";
 
 // The magic number of a file system that lives in memory.
 const TMPFS = 0x01021994;

@@ -1,8 +1,7 @@
 // What is served side by side: Tollgate and its baselines, each a Worker of its own with its own socket and storage.
 
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { root } from "../../scripts/lib/process.mjs";
+import { tollgate, workerBuild } from "../../scripts/lib/workerd.mjs";
 
 /** The token that every request presents; one of three, so that a check compares more than one. */
 export const TOKEN = "bench-check-token-4f1b8c2d7e6a5930";
@@ -58,32 +57,10 @@ export function variants() {
       objects: [{ binding: "LIMITER", className: "Limiter" }],
       decides: true,
     },
-    tollgate(),
+    {
+      ...tollgate({ texts: [tokens] }),
+      what: "Tollgate: token check, strict parsing, exact durable decision, all headers",
+      decides: true,
+    },
   ];
-}
-
-/** Tollgate as wrangler.toml describes it, so that the benchmark follows what is deployed. */
-function tollgate() {
-  const wrangler = readFileSync(join(root, "wrangler.toml"), "utf8");
-  const objects = [...wrangler.matchAll(/\{ name = "(\w+)", class_name = "(\w+)" \}/g)];
-  const kv = [...wrangler.matchAll(/\[\[kv_namespaces\]\]\s+binding = "(\w+)"/g)];
-  return {
-    id: "T",
-    what: "Tollgate: token check, strict parsing, exact durable decision, all headers",
-    modules: workerBuild("build"),
-    objects: objects.map(([, binding, className]) => ({ binding, className })),
-    texts: [tokens],
-    kv: kv.map(([, binding]) => binding),
-    decides: true,
-  };
-}
-
-/** The compatibility date of wrangler.toml, for every variant. */
-export function compatibilityDate() {
-  return /^compatibility_date = "([\d-]+)"/m.exec(readFileSync(join(root, "wrangler.toml"), "utf8"))[1];
-}
-
-/** What worker-build made: the entry, in which its snippets are bundled, and the wasm. */
-export function workerBuild(folder) {
-  return [join(folder, "index.js"), join(folder, "index_bg.wasm")];
 }

@@ -1,19 +1,49 @@
-// One workerd process that serves several Workers, each on a socket and with a storage directory of its own.
-// Raw workerd and no development server: `wrangler dev` would measure its proxy.
+// One workerd process that serves several Workers, each on a socket and with a storage directory of its own: for the
+// benchmark and for the tests from outside. Raw workerd and no development server: `wrangler dev` would measure its
+// proxy, and would hide a killed process behind another one.
 
 import { spawn } from "node:child_process";
 import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { basename, join, relative } from "node:path";
 import workerd from "workerd";
-import { root } from "../../scripts/lib/process.mjs";
-import { compatibilityDate } from "./variants.mjs";
+import { root } from "./process.mjs";
 
 // The program itself: the package's command may be a launcher, which would be timed along with it.
 const WORKERD = workerd.default ?? workerd;
 
 // workerd listens after a fraction of a second; a machine this slow measures nothing.
 const PATIENCE_MS = 20_000;
+
+/**
+ * Tollgate as wrangler.toml describes it, so that what is tested and measured is what is deployed. `texts` are its
+ * variables and secrets. An object with `of` is served by the class of that name in the variant with that id.
+ */
+export function tollgate({ id = "T", texts = [], folder = "build" } = {}) {
+  const objects = [...wrangler().matchAll(/\{ name = "(\w+)", class_name = "(\w+)" \}/g)];
+  const kv = [...wrangler().matchAll(/\[\[kv_namespaces\]\]\s+binding = "(\w+)"/g)];
+  return {
+    id,
+    modules: workerBuild(folder),
+    objects: objects.map(([, binding, className]) => ({ binding, className })),
+    texts,
+    kv: kv.map(([, binding]) => binding),
+  };
+}
+
+/** What worker-build made: the entry, in which its snippets are bundled, and the wasm. */
+export function workerBuild(folder) {
+  return [join(folder, "index.js"), join(folder, "index_bg.wasm")];
+}
+
+/** The compatibility date of wrangler.toml, for every variant. */
+function compatibilityDate() {
+  return /^compatibility_date = "([\d-]+)"/m.exec(wrangler())[1];
+}
+
+function wrangler() {
+  return readFileSync(join(root, "wrangler.toml"), "utf8");
+}
 
 /** Writes the configuration into `directory`, with fresh storage beside it. Gives the command and the ports by id. */
 export async function prepare(variants, directory) {
@@ -35,7 +65,7 @@ export function configuration(variants, ports, directory) {
   const sockets = variants.map(
     ({ id }) => `    (name = "${id}", address = "127.0.0.1:${ports[id]}", http = (), service = "worker-${id}"),`,
   );
-  return `# Made by bench/lib/workerd.mjs.
+  return `# Made by scripts/lib/workerd.mjs.
 using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
@@ -55,16 +85,20 @@ const emptyKv :Workerd.Worker = (
 ${variants.map((variant) => worker(variant, directory)).join("")}`;
 }
 
-function worker({ id, modules, objects, texts = [], kv = [] }, directory) {
+function worker({ id, modules, objects, texts = [], kv = [], services = [] }, directory) {
   const lines = modules.map((path) => {
     const kind = path.endsWith(".wasm") ? "wasm" : "esModule";
     return `    (name = "${basename(path)}", ${kind} = embed "${relative(directory, join(root, path))}"),`;
   });
-  const classes = objects.map(
+  const own = objects.filter(({ of }) => of === undefined);
+  const classes = own.map(
     ({ className }) => `    (className = "${className}", uniqueKey = "${id}-${className}", enableSql = true),`,
   );
+  const namespace = ({ className, of }) =>
+    of === undefined ? `"${className}"` : `(className = "${className}", serviceName = "worker-${of}")`;
   const bindings = [
-    ...objects.map(({ binding, className }) => `    (name = "${binding}", durableObjectNamespace = "${className}"),`),
+    ...objects.map((object) => `    (name = "${object.binding}", durableObjectNamespace = ${namespace(object)}),`),
+    ...services.map(({ binding, of }) => `    (name = "${binding}", service = "worker-${of}"),`),
     ...texts.map(({ name, text }) => `    (name = "${name}", text = ${JSON.stringify(text)}),`),
     ...kv.map((binding) => `    (name = "${binding}", kvNamespace = "empty-kv"),`),
   ];
