@@ -1,0 +1,80 @@
+// Tollgate as a process of its own, on a disk that outlives it, seen over HTTP only.
+
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { prepare, start, tollgate } from "../../../scripts/lib/workerd.mjs";
+
+const TOKENS = readFileSync("tests/fixtures/tokens.json", "utf8");
+
+/**
+ * Prepares a server: `texts` are further variables, `variants` further Workers, `change` alters Tollgate's own
+ * description. Nothing runs before `start`.
+ */
+export async function server({ texts = {}, variants = [], change = (main) => main, tokens = TOKENS } = {}) {
+  const directory = await mkdtemp(join(tmpdir(), "tollgate-"));
+  const variables = { ...(tokens === undefined ? {} : { TOLLGATE_TOKENS: tokens }), ...texts };
+  const main = tollgate({ texts: Object.entries(variables).map(([name, text]) => ({ name, text })) });
+  const prepared = await prepare([change(main), ...variants], join(directory, "server"));
+  let running;
+  const self = {
+    urlOf: (id) => `http://127.0.0.1:${prepared.ports[id]}`,
+    url: `http://127.0.0.1:${prepared.ports.T}`,
+    /** Starts the process, again on the same disk after it ended. */
+    async start() {
+      running = await start(prepared);
+      return self;
+    },
+    /** Ends it without warning: SIGKILL, as `kill -9` does. */
+    async kill() {
+      await running?.stop();
+      running = undefined;
+    },
+    /** Ends it and forgets its disk. */
+    async remove() {
+      await self.kill();
+      rmSync(directory, { recursive: true, force: true });
+    },
+    /** What the process printed since it was started last. */
+    log: () => readFileSync(join(prepared.directory, "workerd.log"), "utf8"),
+    /** Serves another build from the next start on. */
+    serveBuild(folder) {
+      const file = join(prepared.directory, "workerd.capnp");
+      const text = readFileSync(file, "utf8").replaceAll(/embed "([^"]*)\/build[^"/]*\//g, `embed "$1/${folder}/`);
+      writeFileSync(file, text);
+    },
+    /** One request, as JSON both ways; the answer with its status and headers. */
+    call: (method, path, body, options) => call(self.url, method, path, body, options),
+  };
+  return self;
+}
+
+/** One request to any of the Workers. `token` undefined means none. */
+export async function call(url, method, path, body, { token = "test-admin", headers = {} } = {}) {
+  const response = await fetch(url + path, {
+    method,
+    headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers },
+    body: body === undefined || typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body),
+  });
+  const text = await response.text();
+  const json = /json/.test(response.headers.get("content-type") ?? "") ? JSON.parse(text) : undefined;
+  return { status: response.status, headers: response.headers, text, json };
+}
+
+/** Every algorithm with room for `limit` units and none coming back while a test runs. */
+export function algorithms(limit) {
+  const day = { amount: 1, interval: "1d" };
+  return {
+    fixedWindow: { algorithm: "fixedWindow", limit, window: "52w" },
+    slidingWindow: { algorithm: "slidingWindow", limit, window: "52w" },
+    slidingLog: { algorithm: "slidingLog", limit: Math.min(limit, 1000), window: "1d" },
+    tokenBucket: { algorithm: "tokenBucket", capacity: limit, refill: day },
+    leakyBucket: { algorithm: "leakyBucket", capacity: limit, leak: day },
+    quota: { algorithm: "quota", limit, period: "year", timeZone: "Europe/Berlin" },
+    concurrency: { algorithm: "concurrency", limit: Math.min(limit, 1000), ttl: "1d" },
+  };
+}
+
+/** The units that an algorithm of the above has room for. */
+export const capacityOf = (limit) => limit.capacity ?? limit.limit;
