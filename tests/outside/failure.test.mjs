@@ -1,37 +1,17 @@
 // What a caller is told when the subject's object is slow, broken or overloaded: within the deadline, by the policy's
 // failure mode, and never as if it had been decided.
 
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { algorithms, server } from "./lib/server.mjs";
 
 const DEADLINE_MS = 200;
 
-// Objects of the same class name that fail, each in a way of its own. They stand where Tollgate's own object would.
-const FAILING = `
-import { DurableObject } from "cloudflare:workers";
-export class RateLimitDO extends DurableObject {
-  call() {
-    switch (this.env.HOW) {
-      case "silent": return new Promise(() => setTimeout(() => {}, 60_000));
-      case "broken": throw new Error("broken");
-      case "garbled": return "7 decided";
-      default: return "1 refused code=unavailable detail=no";
-    }
-  }
-}
-export default { fetch: () => new Response() };
-`;
-
 describe.each(["silent", "broken", "garbled", "unavailable"])("an object that is %s", (how) => {
   let tollgate;
   beforeAll(async () => {
-    const folder = mkdtempSync("tests/outside/.failing-");
-    writeFileSync(`${folder}/failing.js`, FAILING);
     const failing = {
       id: "failing",
-      modules: [relative(".", `${folder}/failing.js`)],
+      modules: ["tests/outside/lib/failing.js"],
       objects: [{ binding: "SELF", className: "RateLimitDO" }],
       texts: [{ name: "HOW", text: how }],
     };
