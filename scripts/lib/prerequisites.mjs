@@ -9,12 +9,12 @@ import { root } from "./process.mjs";
 
 export const WASM_TARGET = "wasm32-unknown-unknown";
 
-// The oldest Node that the scripts were tried on. wrangler and the tests get the locked one.
-const OLDEST_NODE = "18.19";
+// With an older Node, npm leaves out packages that vitest needs. wrangler and the tests get the locked one.
+const OLDEST_NODE = "20.19";
 
 const INSTALL_RUST = `curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y && . "$HOME/.cargo/env"`;
 
-// What each package manager calls the two needs, in the order in which the managers are looked for.
+// What each package manager calls the needs, in the order in which the managers are looked for. All call curl `curl`.
 const MANAGERS = [
   {
     name: "apt-get",
@@ -118,8 +118,11 @@ export function explain(missing, machine) {
 
 function installLine(missing, { platform, isRoot, read }) {
   const needs = missing.flatMap(({ need }) => need ?? []);
+  // A container may have no curl to fetch Rust with.
+  const fetchesRust = missing.some(({ line }) => line === INSTALL_RUST);
+  if (fetchesRust && read("curl", "--version") === undefined) needs.push("curl");
   if (needs.length === 0) return undefined;
   if (platform === "darwin") return "xcode-select --install";
   const manager = MANAGERS.find(({ name }) => read(name, "--version") !== undefined);
-  return manager && [manager.install(isRoot ? "" : "sudo "), ...needs.map((need) => manager[need])].join(" ");
+  return manager && [manager.install(isRoot ? "" : "sudo "), ...needs.map((need) => manager[need] ?? need)].join(" ");
 }

@@ -12,6 +12,7 @@ function machine(without = [], rest = {}) {
     "cc --version": "cc 12",
     "pkg-config --exists openssl": "",
     "apt-get --version": "apt 2.6",
+    "curl --version": "curl 8",
   };
   for (const name of without) delete programs[name];
   const read = (...words) => programs[words.join(" ")];
@@ -63,6 +64,12 @@ describe("prerequisites", () => {
     expect(message(machine(["rustc --version", "cargo --version"]))).toContain("sh.rustup.rs");
     expect(message(machine(["rustup --version"]))).toContain("wasm32-unknown-unknown");
     expect(message(machine(["rustc --version"], { exists: () => true }))).toContain('. "$HOME/.cargo/env"');
+  });
+
+  it("gets curl first where Rust has to be fetched without one", () => {
+    expect(copied(message(machine(["rustc --version", "curl --version"])))).toMatch(
+      /^sudo apt-get update && sudo apt-get install -y curl && curl --proto/,
+    );
   });
 
   it("brings a Node where the present one is too old", () => {
