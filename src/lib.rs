@@ -1,9 +1,59 @@
-//! Tollgate: the Worker.
+//! Tollgate: the Worker. It reads requests, names the object that owns the state, asks it once, and writes answers; every decision is
+//! made by [`tollgate_core`], inside the object.
+//!
+//! One `POST /limit`, and who does what:
+//!
+//! 1. [`fetch`] hands the request to `handlers`; [`router`] knows the path, [`auth`] the caller, `handlers::request` reads the body.
+//! 2. `handlers::limit` reads the JSON through the core, or stops with an [`error::ApiError`].
+//! 3. [`placement`] names the object; `limiter_client` asks it, within the deadline.
+//! 4. `limiter_object` reads its clock once, lets the core decide on the state in its memory, and `limiter_store` writes ahead.
+//! 5. `handlers` write body and [`headers`]; [`telemetry`] is told, and writes its log afterwards.
+//!
+//! When the object does not answer, [`fallback`] does what the policy's failure mode says.
+//!
+//! Modules that talk to the runtime exist on wasm32 only; the others are pure and tested natively.
+
 pub mod auth;
 pub mod config;
+pub mod directory;
 pub mod error;
 pub mod fallback;
 pub mod headers;
 pub mod placement;
 pub mod router;
 pub mod telemetry;
+
+#[cfg(target_arch = "wasm32")]
+mod clock;
+#[cfg(target_arch = "wasm32")]
+mod directory_client;
+#[cfg(target_arch = "wasm32")]
+pub mod directory_object;
+#[cfg(target_arch = "wasm32")]
+mod handlers;
+#[cfg(target_arch = "wasm32")]
+mod limiter_client;
+#[cfg(target_arch = "wasm32")]
+pub mod limiter_object;
+#[cfg(target_arch = "wasm32")]
+mod limiter_store;
+#[cfg(target_arch = "wasm32")]
+mod runtime;
+#[cfg(target_arch = "wasm32")]
+pub mod start;
+#[cfg(target_arch = "wasm32")]
+mod task;
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen::prelude::*;
+
+/// The Worker's entry: called by worker-build's shim with the request, the environment and the event. Its promise never rejects.
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen]
+pub fn fetch(request: JsValue, env: JsValue, execution: JsValue) -> JsValue {
+    task::spawn(handlers::handle(
+        request.unchecked_into(),
+        env.unchecked_into(),
+        execution.unchecked_into(),
+    ))
+}

@@ -1,0 +1,199 @@
+//! What is said to a namespace's directory, as text in the form of [`tollgate_core::codec`]. The directory is told in the background
+//! which subjects are alive, and lists them; it is never asked on the way of a check, and may be a few seconds behind.
+
+use tollgate_core::codec::{Line, LineWriter, Unreadable};
+
+/// The version of these messages; version N understands N − 1 and N + 1.
+pub const DIRECTORY_VERSION: u32 = 1;
+/// The most names in one answer.
+pub const MAX_PAGE: u32 = 1_000;
+
+/// What the directory is told or asked. Names are those of objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A subject has stored its first row.
+    Alive {
+        /// Its object's name.
+        name: String,
+    },
+    /// A subject's storage is empty again.
+    Gone {
+        /// Its object's name.
+        name: String,
+    },
+    /// Which are alive, in the order of their names.
+    List {
+        /// What the names begin with; empty for all.
+        prefix: String,
+        /// Only names after this one; empty for the first page.
+        after: String,
+        /// How many: 1 to [`MAX_PAGE`].
+        limit: u32,
+    },
+}
+
+/// What the directory answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listing {
+    /// Noted.
+    Done,
+    /// Names in order; fewer than asked for means that these are the last.
+    Names(Vec<String>),
+    /// Not done, and why.
+    Refused(String),
+}
+
+impl Notice {
+    /// The notice as text.
+    pub fn encode(&self) -> String {
+        let new = |word| LineWriter::new(DIRECTORY_VERSION, word);
+        match self {
+            Notice::Alive { name } => new("alive").text("name", name),
+            Notice::Gone { name } => new("gone").text("name", name),
+            Notice::List {
+                prefix,
+                after,
+                limit,
+            } => new("list")
+                .text("prefix", prefix)
+                .text("after", after)
+                .put("limit", limit),
+        }
+        .finish()
+    }
+
+    /// Reads a notice.
+    pub fn decode(text: &str) -> Result<Notice, Unreadable> {
+        let line = Line::parse(Line::versioned(text, DIRECTORY_VERSION)?);
+        let name = || match line.text("name")? {
+            name if name.is_empty() => Err(Unreadable::Damaged("name")),
+            name => Ok(name),
+        };
+        Ok(match line.word() {
+            "alive" => Notice::Alive { name: name()? },
+            "gone" => Notice::Gone { name: name()? },
+            "list" => Notice::List {
+                prefix: line.text("prefix")?,
+                after: line.text("after")?,
+                limit: line.number("limit")?.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE),
+            },
+            _ => return Err(Unreadable::Damaged("word")),
+        })
+    }
+}
+
+impl Listing {
+    /// The answer as text.
+    pub fn encode(&self) -> String {
+        let new = |word| LineWriter::new(DIRECTORY_VERSION, word);
+        match self {
+            Listing::Done => new("done"),
+            Listing::Names(names) => names.iter().fold(new("names"), |line, name| {
+                line.and("subject").text("name", name)
+            }),
+            Listing::Refused(why) => new("refused").text("detail", why),
+        }
+        .finish()
+    }
+
+    /// Reads an answer.
+    pub fn decode(text: &str) -> Result<Listing, Unreadable> {
+        let mut lines = Line::versioned(text, DIRECTORY_VERSION)?
+            .split('\n')
+            .map(Line::parse);
+        let first = lines.next().ok_or(Unreadable::Damaged("empty"))?;
+        Ok(match first.word() {
+            "done" => Listing::Done,
+            "names" => Listing::Names(
+                lines
+                    .map(|line| line.text("name"))
+                    .collect::<Result<_, _>>()?,
+            ),
+            "refused" => Listing::Refused(first.text("detail")?),
+            _ => return Err(Unreadable::Damaged("word")),
+        })
+    }
+}
+
+/// The first text that is after every text that begins with `prefix`; `None` when there is none, as for the empty prefix. Names are
+/// ASCII, so adding one to the last byte stays text.
+pub fn end_of(prefix: &str) -> Option<String> {
+    let mut end = prefix.to_owned();
+    let last = end.pop().filter(char::is_ascii)?;
+    end.push(char::from(last as u8 + 1));
+    Some(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notices_and_answers_have_these_forms_on_the_wire() {
+        let name = || "shop/rate-limit:a%20b:u1".to_owned();
+        let notices = [
+            (
+                Notice::Alive { name: name() },
+                "1 alive name=shop%2Frate-limit%3Aa%2520b%3Au1",
+            ),
+            (
+                Notice::Gone { name: name() },
+                "1 gone name=shop%2Frate-limit%3Aa%2520b%3Au1",
+            ),
+            (
+                Notice::List {
+                    prefix: "rate-limit:".to_owned(),
+                    after: String::new(),
+                    limit: 7,
+                },
+                "1 list prefix=rate-limit%3A after= limit=7",
+            ),
+        ];
+        for (notice, text) in notices {
+            assert_eq!(notice.encode(), text);
+            assert_eq!(Notice::decode(text), Ok(notice));
+        }
+        let answers = [
+            (Listing::Done, "1 done"),
+            (Listing::Names(Vec::new()), "1 names"),
+            (
+                Listing::Names(vec!["a".to_owned(), "b c".to_owned()]),
+                "1 names\nsubject name=a\nsubject name=b%20c",
+            ),
+            (Listing::Refused("no".to_owned()), "1 refused detail=no"),
+        ];
+        for (answer, text) in answers {
+            assert_eq!(answer.encode(), text);
+            assert_eq!(Listing::decode(text), Ok(answer));
+        }
+    }
+
+    #[test]
+    fn the_versions_beside_this_one_are_understood_and_others_refused() {
+        assert!(Notice::decode("2 alive name=a colour=red").is_ok());
+        for text in [
+            "3 alive name=a",
+            "0 alive name=a",
+            "alive",
+            "",
+            "1 alive",
+            "1 dance name=a",
+        ] {
+            assert!(Notice::decode(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_page_is_never_larger_than_allowed() {
+        for (limit, expected) in [("0", 1), ("5", 5), ("4000000", MAX_PAGE)] {
+            let notice = Notice::decode(&format!("1 list prefix= after= limit={limit}"));
+            assert!(matches!(notice, Ok(Notice::List { limit, .. }) if limit == expected));
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_prefix_is_just_behind_everything_with_it() {
+        assert_eq!(end_of("rate-limit:").as_deref(), Some("rate-limit;"));
+        assert_eq!(end_of(""), None);
+    }
+}

@@ -1,0 +1,27 @@
+//! `GET /healthz`: alive, and which version. Says nothing else, as it asks for no token.
+
+use serde::Serialize;
+use tollgate_core::api::response::to_json;
+
+use super::reply::Reply;
+use crate::runtime::Env;
+
+#[derive(Serialize)]
+struct Health<'a> {
+    status: &'static str,
+    version: &'a str,
+}
+
+/// The version deployed: the platform's id where there is one, else that of the program.
+pub(super) fn version(env: &Env) -> String {
+    env.version_metadata()
+        .map_or_else(|| env!("CARGO_PKG_VERSION").to_owned(), |known| known.id())
+}
+
+/// Alive.
+pub(super) fn healthz(env: &Env) -> Reply {
+    Reply::json(to_json(&Health {
+        status: "ok",
+        version: &version(env),
+    }))
+}

@@ -1,0 +1,183 @@
+//! `POST /limit`: decide and consume. `POST /acquire`: the same in its small older form.
+
+use std::cell::RefCell;
+
+use tollgate_core::api::request::{LimitRequest, Rule};
+use tollgate_core::api::response::{to_json, AcquireBody, DecisionBody};
+use tollgate_core::api::{acquire as acquire_form, request};
+use tollgate_core::decide::Check;
+use tollgate_core::decision::{Decision, Source};
+use tollgate_core::message::{Answer, Call, RefusalCode};
+use tollgate_core::policy::{FailMode, Policy};
+use tollgate_core::subject::Subject;
+use tollgate_core::subject_state::Item;
+
+use super::reply::Reply;
+use super::{observe, Context};
+use crate::auth::Caller;
+use crate::clock;
+use crate::error::{ApiError, Code};
+use crate::fallback::Shares;
+use crate::headers::RateLimitHeaders;
+use crate::placement;
+use crate::telemetry::{Checked, Failure};
+
+thread_local! {
+    static SHARES: RefCell<Shares> = RefCell::default();
+}
+
+/// One decision, with what it was made of.
+pub(super) struct Decided {
+    pub(super) subject: Subject,
+    pub(super) policy: Policy,
+    pub(super) decision: Decision,
+    pub(super) source: Source,
+}
+
+/// 1 reads the request, 2 finds its limits, 3 names the object, 4 asks it, 5 answers.
+pub(super) async fn limit(
+    context: &Context,
+    caller: &Caller,
+    body: &str,
+) -> Result<Reply, ApiError> {
+    let decided = decide(context, caller, request::parse(body)?).await?;
+    let Decided {
+        subject,
+        policy,
+        decision,
+        source,
+    } = &decided;
+    Ok(Reply {
+        status: status_of(decision.success),
+        body: to_json(&DecisionBody::new(decision, policy, subject, *source)),
+        headers: RateLimitHeaders::new(decision, policy),
+    })
+}
+
+/// As [`limit`], always 200.
+pub(super) async fn acquire(
+    context: &Context,
+    caller: &Caller,
+    body: &str,
+) -> Result<Reply, ApiError> {
+    let decided = decide(context, caller, acquire_form::parse(body)?).await?;
+    Ok(Reply {
+        status: 200,
+        body: to_json(&AcquireBody::from(&decided.decision)),
+        headers: RateLimitHeaders::new(&decided.decision, &decided.policy),
+    })
+}
+
+/// 200 or 429.
+pub(super) const fn status_of(success: bool) -> u16 {
+    if success {
+        200
+    } else {
+        429
+    }
+}
+
+/// The limits that a request is to be decided under.
+pub(super) fn policy_of(rule: Rule) -> Result<Policy, ApiError> {
+    match rule {
+        Rule::Inline(policy) => Ok(policy),
+        // Policies are not stored yet, so none has this name.
+        Rule::Named(name) => Err(ApiError::unknown_policy(name.as_str())),
+    }
+}
+
+async fn decide(
+    context: &Context,
+    caller: &Caller,
+    request: LimitRequest,
+) -> Result<Decided, ApiError> {
+    let policy = policy_of(request.rule)?;
+    let check = request.check;
+    let cost = check.cost;
+    let subject = request.subject.in_namespace(caller.namespace.clone());
+    let object = placement::object_of(&subject);
+    let items = vec![Item { policy, check }];
+    let call = Call::Limit {
+        operation: None,
+        items,
+    };
+    let answer = context.limiter().call(&object, &call).await;
+    let policy = match call {
+        Call::Limit { mut items, .. } => items.swap_remove(0).policy,
+        _ => unreachable!("it was made a few lines above"),
+    };
+    let (decision, source) = match answer {
+        Ok(answer) => (only(decisions(answer)?)?, Source::Object),
+        Err(failure) => (
+            without_object(failure, &object, &policy, &check)?,
+            Source::Fallback,
+        ),
+    };
+    let decided = Decided {
+        subject,
+        policy,
+        decision,
+        source,
+    };
+    note(context, &decided, &object, cost);
+    Ok(decided)
+}
+
+/// Counts and logs a decision, and remembers what remains where the failure mode wants to know.
+pub(super) fn note(context: &Context, decided: &Decided, object: &str, cost: i64) {
+    if decided.policy.fail_mode() == FailMode::Share && decided.source == Source::Object {
+        SHARES.with_borrow_mut(|shares| shares.learn(object, &decided.policy, &decided.decision));
+    }
+    observe::checked(
+        context,
+        &Checked {
+            subject: &decided.subject,
+            policy: &decided.policy,
+            cost,
+            decision: &decided.decision,
+            source: decided.source,
+        },
+    );
+}
+
+/// What the failure mode says.
+pub(super) fn without_object(
+    failure: Failure,
+    object: &str,
+    policy: &Policy,
+    check: &Check,
+) -> Result<Decision, ApiError> {
+    observe::failed(failure);
+    SHARES
+        .with_borrow_mut(|shares| shares.decide(object, policy, check, clock::now()))
+        .ok_or_else(ApiError::object_unavailable)
+}
+
+/// The decisions in an answer, or why there are none.
+pub(super) fn decisions(answer: Answer) -> Result<Vec<Decision>, ApiError> {
+    match answer {
+        Answer::Decided(decisions) => Ok(decisions),
+        other => Err(refused(&other)),
+    }
+}
+
+fn only(mut decisions: Vec<Decision>) -> Result<Decision, ApiError> {
+    decisions.pop().ok_or_else(ApiError::object_unavailable)
+}
+
+/// An answer that is not the one that was asked for, as an error.
+pub(super) fn refused(answer: &Answer) -> ApiError {
+    match answer {
+        Answer::Refused(RefusalCode::UnknownTimeZone, zone) => {
+            let detail =
+                format!("There is no time zone `{zone}`: take a name such as Europe/Berlin.");
+            ApiError::new(Code::UnknownTimeZone, detail).with_field("timeZone")
+        }
+        Answer::Refused(RefusalCode::UnknownPermit, _) => ApiError::unknown_permit(),
+        Answer::Refused(RefusalCode::TooManyLimits, _) => {
+            let detail = "The subject has 64 limits in use, which is the most: reset it, or use fewer different windows.";
+            ApiError::new(Code::TooManyLimits, detail)
+        }
+        _ => ApiError::object_unavailable(),
+    }
+}

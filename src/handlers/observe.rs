@@ -1,0 +1,76 @@
+//! Tells the telemetry what was decided, and writes its events down afterwards, in the background.
+
+use std::cell::{Cell, RefCell};
+
+use tollgate_core::{Duration, Timestamp};
+use wasm_bindgen::JsValue;
+
+use super::{healthz, request, Context};
+use crate::clock;
+use crate::runtime;
+use crate::task::{self, settled};
+use crate::telemetry::{Checked, Failure, Origin, Recorder, Telemetry};
+
+/// Events wait so long for others, so that writing them is one piece of work for many requests.
+const GATHER: u32 = 250;
+/// After this long, whoever was to write the events has been cancelled with its request.
+const OVERDUE: Duration = Duration::from_secs(5);
+/// Counters are written at most so often.
+const COUNTERS_EVERY: Duration = Duration::from_secs(60);
+
+thread_local! {
+    static RECORDER: RefCell<Recorder> = RefCell::default();
+    /// When writing was last put off to the background, while that is under way.
+    static FLUSHING: Cell<Option<Timestamp>> = const { Cell::new(None) };
+    static COUNTED: Cell<Timestamp> = const { Cell::new(Timestamp::ZERO) };
+}
+
+/// Counts a decision, and keeps an event where one is due.
+pub(super) fn checked(context: &Context, checked: &Checked) {
+    let every = context.config.log_every();
+    let due = RECORDER.with_borrow_mut(|recorder| recorder.count(checked, every));
+    if !due {
+        return;
+    }
+    let origin = Origin {
+        request_id: request::id_of(&context.request.headers()),
+        version: healthz::version(&context.env),
+        with_identifier: context.config.log_identifiers(),
+    };
+    RECORDER.with_borrow_mut(|recorder| recorder.log(checked, &origin));
+    flush_later(context, origin.version);
+}
+
+/// Counts a failure.
+pub(super) fn failed(failure: Failure) {
+    RECORDER.with_borrow_mut(|recorder| recorder.fail(failure));
+}
+
+fn flush_later(context: &Context, version: String) {
+    let now = clock::now();
+    let under_way = |since: Timestamp| since.plus(OVERDUE) > now;
+    if FLUSHING.get().is_some_and(under_way) {
+        return;
+    }
+    FLUSHING.set(Some(now));
+    let flushed = task::spawn(async move {
+        let _ = settled(runtime::later(GATHER)).await;
+        flush(&version);
+        JsValue::UNDEFINED
+    });
+    // It fails only where there is no event to wait for, and then the task runs on by itself.
+    let _ = context.execution.wait_until(&flushed);
+}
+
+fn flush(version: &str) {
+    FLUSHING.set(None);
+    let events = RECORDER.with_borrow_mut(Recorder::take_events);
+    for event in events {
+        runtime::log(&event);
+    }
+    let now = clock::now();
+    if COUNTED.get().plus(COUNTERS_EVERY) <= now {
+        COUNTED.set(now);
+        runtime::log(&RECORDER.with_borrow(|recorder| recorder.counters_event(version)));
+    }
+}

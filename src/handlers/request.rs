@@ -1,0 +1,36 @@
+//! The parts of a request that are read: its body, within bounds, and its id.
+
+use js_sys::Uint8Array;
+use wasm_bindgen::prelude::*;
+
+use crate::error::{ApiError, Code};
+use crate::router::{check_length, check_type, too_large, Body, MAX_BODY};
+use crate::runtime::{self, Headers, Request};
+use crate::task::settled;
+
+/// The body as text, if it is of a type that is read, not too large, and UTF-8.
+pub(super) async fn body(request: &Request, headers: &Headers) -> Result<String, ApiError> {
+    check_type(headers.get("content-type").as_deref())?;
+    let reading = match check_length(headers.get("content-length").as_deref())? {
+        Body::Announced => request.bytes().map_err(|_| unread())?,
+        Body::Counted => runtime::read_counted(request, MAX_BODY as u32),
+    };
+    let bytes = settled(reading).await.map_err(|_| unread())?;
+    if bytes.is_undefined() {
+        return Err(too_large());
+    }
+    String::from_utf8(bytes.unchecked_into::<Uint8Array>().to_vec())
+        .map_err(|_| ApiError::new(Code::InvalidJson, "The body must be JSON in UTF-8."))
+}
+
+fn unread() -> ApiError {
+    let detail = "The body did not arrive in full: send it again.";
+    ApiError::new(Code::InvalidJson, detail)
+}
+
+/// The platform's id of the request where there is one, else a random one.
+pub(super) fn id_of(headers: &Headers) -> String {
+    headers
+        .get("cf-ray")
+        .unwrap_or_else(|| format!("{:032x}", runtime::random_bits()))
+}

@@ -1,0 +1,260 @@
+//! `RateLimitDO`: the state of one subject.
+//!
+//! One object per subject, named by [`crate::placement`]. It answers the messages of [`tollgate_core::message`], each in one synchronous
+//! step: the clock is read once, the state comes from memory, the core decides, rows are written ahead, and nothing can run between.
+//! What it answers leaves only when its writes are safe (the runtime's output gate), so nothing that was answered is forgotten.
+//!
+//! Stored: the rows of [`crate::limiter_store`]. One alarm per idle period cleans; an idle subject ends with empty storage. The
+//! namespace's directory is told in the background.
+
+use core::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use tollgate_core::algorithm::state::Moment;
+use tollgate_core::message::{Answer, Call, RefusalCode};
+use tollgate_core::subject_state::{Effects, SubjectState, ALARM_SPACING};
+use tollgate_core::{Duration, Timestamp};
+use wasm_bindgen::prelude::*;
+
+use crate::clock::{self, RuntimeZones};
+use crate::directory::Notice;
+use crate::limiter_store::Store;
+use crate::runtime::{self, Env, ObjectContext};
+use crate::{directory_client, placement, task};
+
+/// When cleaning fails, because a row is of another version or a time zone has gone, it is tried again after this long.
+const CLEAN_AGAIN: Duration = Duration::from_secs(3_600);
+
+/// The object of one subject: a shell around [`Subject`].
+#[wasm_bindgen]
+pub struct RateLimitDO {
+    subject: Rc<Subject>,
+}
+
+#[wasm_bindgen]
+impl RateLimitDO {
+    /// Called by the runtime when the object wakes. Nothing is read before the first call.
+    #[wasm_bindgen(constructor)]
+    pub fn new(context: JsValue, env: JsValue) -> RateLimitDO {
+        RateLimitDO {
+            subject: Rc::new(Subject {
+                context: context.unchecked_into(),
+                env: env.unchecked_into(),
+                awake: RefCell::new(None),
+                telling: Cell::new(false),
+            }),
+        }
+    }
+
+    /// Answers one message, as text. Values, not strings, on both sides: nothing is copied into wasm before it is known to be alive.
+    pub fn call(&self, text: &JsValue) -> JsValue {
+        let answer = match text.as_string().map(|text| Call::decode(&text)) {
+            Some(Ok(call)) => self.subject.answer(&call),
+            Some(Err(unreadable)) => unavailable(&unreadable.to_string()),
+            None => unavailable("not a text"),
+        };
+        let text = JsValue::from_str(&answer.encode());
+        Subject::keep_listed(&self.subject);
+        text
+    }
+
+    /// The cleaning alarm. The promise ends when the directory knows: until then the runtime rings again.
+    pub fn alarm(&self) -> Result<JsValue, JsValue> {
+        self.subject.clean()?;
+        Ok(Subject::keep_listed(&self.subject))
+    }
+}
+
+impl RateLimitDO {
+    /// A value of the class that never lived, to look at the class.
+    pub(crate) fn unborn() -> RateLimitDO {
+        RateLimitDO::new(JsValue::NULL, JsValue::NULL)
+    }
+}
+
+fn unavailable(why: &str) -> Answer {
+    Answer::Refused(RefusalCode::Unavailable, why.to_owned())
+}
+
+struct Subject {
+    context: ObjectContext,
+    env: Env,
+    /// `None` before the first call, and after storage failed: then memory may be ahead of it, and is loaded anew.
+    awake: RefCell<Option<Awake>>,
+    /// Whether a notice to the directory is under way.
+    telling: Cell<bool>,
+}
+
+struct Awake {
+    state: SubjectState,
+    store: Store,
+    /// The name under which the directory lists the subject, if it does.
+    listed: Option<String>,
+    /// Whether the cleaning alarm has found nothing left.
+    cleaned: bool,
+}
+
+impl Awake {
+    /// Loads the state. Whether the alarm is still set cannot be asked without waiting, so with rows it is set anew.
+    fn wake(context: &ObjectContext) -> Result<Awake, JsValue> {
+        let (store, found) = Store::open(context)?;
+        let rows = found
+            .rows
+            .iter()
+            .map(|(key, row)| (key.as_str(), row.as_str()));
+        Ok(Awake {
+            state: SubjectState::from_rows(rows),
+            store,
+            listed: found.listed,
+            cleaned: false,
+        })
+    }
+
+    fn apply(&mut self, effects: &Effects) -> Result<(), JsValue> {
+        self.store.apply(&effects.writes)?;
+        effects.alarm.map_or(Ok(()), |at| self.store.set_alarm(at))
+    }
+}
+
+impl Subject {
+    fn answer(&self, call: &Call) -> Answer {
+        let now = clock::now();
+        self.with(|awake, woken| {
+            let mut effects = Effects::default();
+            let moment = Moment {
+                now,
+                zones: &RuntimeZones,
+            };
+            let answer = awake
+                .state
+                .answer(call, &mut runtime::random_bits, moment, &mut effects);
+            if woken && effects.alarm.is_none() && awake.state.has_rows() {
+                let at = now.plus(ALARM_SPACING);
+                awake.state.alarm_is(Some(at));
+                effects.alarm = Some(at);
+            }
+            awake.apply(&effects).map(|()| answer)
+        })
+        .unwrap_or_else(|error| unavailable(&runtime::said(&error)))
+    }
+
+    fn clean(&self) -> Result<(), JsValue> {
+        let now = clock::now();
+        self.with(|awake, _| {
+            let mut effects = Effects::default();
+            let moment = Moment {
+                now,
+                zones: &RuntimeZones,
+            };
+            if let Err(refusal) = awake.state.clean(moment, &mut effects) {
+                runtime::log_error(&format!("tollgate: a subject was not cleaned: {refusal}"));
+                effects = Effects {
+                    writes: Vec::new(),
+                    alarm: Some(now.plus(CLEAN_AGAIN)),
+                };
+                awake.state.alarm_is(effects.alarm);
+            }
+            awake.apply(&effects)?;
+            awake.cleaned = !awake.state.has_rows() && effects.alarm.is_none();
+            if awake.cleaned && awake.listed.is_none() {
+                awake.store.empty()?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Runs a step on the state, which is loaded where it is not there; `run` is told whether it just was.
+    fn with<T>(
+        &self,
+        run: impl FnOnce(&mut Awake, bool) -> Result<T, JsValue>,
+    ) -> Result<T, JsValue> {
+        let mut slot = self.awake.borrow_mut();
+        let woken = slot.is_none();
+        let mut awake = match slot.take() {
+            Some(awake) => awake,
+            None => Awake::wake(&self.context)?,
+        };
+        let result = run(&mut awake, woken);
+        if result.is_ok() {
+            *slot = Some(awake);
+        }
+        result
+    }
+
+    /// What the directory has to be told, if anything.
+    fn notice(&self) -> Option<Notice> {
+        let slot = self.awake.borrow();
+        let awake = slot.as_ref()?;
+        match (&awake.listed, awake.state.has_rows()) {
+            (None, true) => self.context.id().name().map(|name| Notice::Alive { name }),
+            (Some(name), false) if awake.cleaned => Some(Notice::Gone { name: name.clone() }),
+            _ => None,
+        }
+    }
+
+    /// Tells the directory in the background what it does not know yet; the promise of that. Once at a time, so that notices keep their
+    /// order.
+    fn keep_listed(this: &Rc<Subject>) -> JsValue {
+        if this.telling.get() || this.notice().is_none() {
+            return JsValue::UNDEFINED;
+        }
+        this.telling.set(true);
+        let subject = Rc::clone(this);
+        task::spawn(async move {
+            while let Some(notice) = subject.notice() {
+                if !subject.tell(&notice).await {
+                    break;
+                }
+            }
+            subject.telling.set(false);
+            JsValue::UNDEFINED
+        })
+    }
+
+    async fn tell(&self, notice: &Notice) -> bool {
+        let (Notice::Alive { name } | Notice::Gone { name }) = notice else {
+            return false;
+        };
+        let Some(directory) = placement::directory_for_object(name) else {
+            return false;
+        };
+        let told = directory_client::tell(&self.env, &directory, notice).await;
+        let noted = match told {
+            Ok(()) => self.note(notice),
+            Err(failure) => Err(JsValue::from_str(failure.word())),
+        };
+        if let Err(error) = &noted {
+            runtime::log_error(&format!(
+                "tollgate: the directory was not told: {}",
+                runtime::said(error)
+            ));
+            // A subject that is gone would never wake again by itself.
+            let _ = self.with(|awake, _| {
+                let at: Timestamp = clock::now().plus(ALARM_SPACING);
+                awake.state.alarm_is(Some(at));
+                awake.store.set_alarm(at)
+            });
+        }
+        noted.is_ok()
+    }
+
+    /// Notes what the directory knows now.
+    fn note(&self, notice: &Notice) -> Result<(), JsValue> {
+        self.with(|awake, _| {
+            match notice {
+                Notice::Alive { name } => {
+                    awake.store.set_listed(name)?;
+                    awake.listed = Some(name.clone());
+                }
+                // It may have come alive meanwhile: then it is told once more.
+                _ => {
+                    awake.listed = None;
+                    if !awake.state.has_rows() {
+                        awake.store.empty()?;
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+}

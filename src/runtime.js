@@ -1,0 +1,129 @@
+// What is simpler or cheaper to say in JavaScript than through bindings: awaiting, one promise with a deadline, an answer
+// with its headers in one literal (header names built at run time cost ten microseconds a request), offsets of time zones.
+// Nothing here decides anything. Each function is bound, and explained where it is used, in runtime.rs.
+
+/**
+ * Runs one task of Rust: `resume` runs it until it awaits a promise, which it returns, or is done. No promise, and no
+ * waker, is ever shared between requests: workerd forbids it. `failure` is the body for a task that broke off, because
+ * Rust panicked or because a panic elsewhere has replaced the wasm instance that it belonged to.
+ */
+export async function drive(resume, task, failure) {
+  try {
+    let next = resume(task, undefined, false);
+    while (typeof next?.then === "function") {
+      let value;
+      let failed = false;
+      try {
+        value = await next;
+      } catch (error) {
+        value = error;
+        failed = true;
+      }
+      next = resume(task, value, failed);
+    }
+    return next;
+  } catch (error) {
+    console.error(`tollgate: a request broke off: ${error}`);
+    const body = failure.replace("$REQUEST_ID", crypto.randomUUID());
+    return new Response(body, { status: 500, headers: { "content-type": "application/problem+json" } });
+  }
+}
+
+const TIMEOUT = 0;
+const OVERLOADED = 1;
+const UNREACHABLE = 2;
+
+/** Calls an object: its answer, or one of the numbers above. Never rejects, and never waits longer than told. */
+export function ask(namespace, name, text, milliseconds) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds, TIMEOUT);
+    const finish = (value) => {
+      clearTimeout(timer);
+      resolve(value);
+    };
+    const fail = (error) => {
+      if (!error?.overloaded) console.warn(`tollgate: an object did not answer: ${error}`);
+      finish(error?.overloaded ? OVERLOADED : UNREACHABLE);
+    };
+    try {
+      namespace.getByName(name).call(text).then(finish, fail);
+    } catch (error) {
+      fail(error);
+    }
+  });
+}
+
+/** Several of the above at once: `calls` is name, text, name, text … */
+export function askAll(namespace, calls, milliseconds) {
+  const answers = [];
+  for (let i = 0; i < calls.length; i += 2) answers.push(ask(namespace, calls[i], calls[i + 1], milliseconds));
+  return Promise.all(answers);
+}
+
+/** A decision over known limits. */
+export function decided(status, body, policy, state, limit, remaining, reset, retryAfter) {
+  const headers = {
+    "Content-Type": "application/json",
+    "RateLimit-Policy": policy,
+    RateLimit: state,
+    "X-RateLimit-Limit": limit,
+    "X-RateLimit-Remaining": remaining,
+    "X-RateLimit-Reset": reset,
+  };
+  if (retryAfter > 0) headers["Retry-After"] = retryAfter;
+  return new Response(body, { status, headers });
+}
+
+/** Any other answer; `lines` are `name: value` lines. */
+export function answer(status, body, lines) {
+  const headers = lines.split("\n").filter(Boolean);
+  return new Response(body, { status, headers: headers.map((line) => line.split(/: (.*)/s, 2)) });
+}
+
+/** A body of unknown length, read up to `most` bytes: undefined when there are more. */
+export async function readCounted(request, most) {
+  const parts = [];
+  let size = 0;
+  for await (const part of request.body ?? []) {
+    size += part.byteLength;
+    if (size > most) return undefined;
+    parts.push(part);
+  }
+  return await new Blob(parts).bytes();
+}
+
+/** Settles after so many milliseconds. */
+export function later(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+const formats = new Map();
+// There are about 600 zones, aliases included; but callers write names in any case, so the number has to be bounded.
+const MOST_FORMATS = 1_000;
+
+/** Seconds that the clocks of `zone` are ahead of UTC at an instant in milliseconds; NaN when there is no such zone. */
+export function zoneOffset(zone, milliseconds) {
+  let format = formats.get(zone);
+  if (!format) {
+    try {
+      format = new Intl.DateTimeFormat("en-US", {
+        timeZone: zone,
+        hourCycle: "h23",
+        year: "numeric",
+        month: "numeric",
+        day: "numeric",
+        hour: "numeric",
+        minute: "numeric",
+        second: "numeric",
+      });
+    } catch {
+      return Number.NaN;
+    }
+    if (formats.size >= MOST_FORMATS) formats.clear();
+    formats.set(zone, format);
+  }
+  const { year, month, day, hour, minute, second } = Object.fromEntries(
+    format.formatToParts(milliseconds).map(({ type, value }) => [type, Number(value)]),
+  );
+  return (Date.UTC(year, month - 1, day, hour, minute, second) - milliseconds) / 1000;
+}

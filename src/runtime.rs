@@ -1,0 +1,212 @@
+//! The bindings to workerd, by hand, and why: the `worker` crate wraps every request, answer and stub in types that read all their parts
+//! and build them again, which costs more than all of our own code; it has no RPC into objects; and linking it adds 14 KB gzipped.
+//! Here is what is used and nothing else. Whatever can throw is bound with `catch`: a JavaScript exception that passes through wasm
+//! ends the wasm instance, and with it every request in flight.
+
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    /// The Worker's bindings and settings. Those that are not set are `undefined`.
+    #[derive(Clone)]
+    pub(crate) type Env;
+
+    #[wasm_bindgen(method, getter, js_name = RATE_LIMIT)]
+    pub(crate) fn rate_limit(this: &Env) -> Namespace;
+
+    #[wasm_bindgen(method, getter, js_name = DIRECTORY)]
+    pub(crate) fn directory(this: &Env) -> Namespace;
+
+    // As values, not as strings: comparing two values in JavaScript is comparing two pointers.
+    #[wasm_bindgen(method, getter, js_name = TOLLGATE_TOKENS)]
+    pub(crate) fn tokens(this: &Env) -> JsValue;
+
+    #[wasm_bindgen(method, getter, js_name = TOLLGATE_CORS_ORIGINS)]
+    pub(crate) fn cors_origins(this: &Env) -> JsValue;
+
+    #[wasm_bindgen(method, getter, js_name = TOLLGATE_DEADLINE_MS)]
+    pub(crate) fn deadline_ms(this: &Env) -> JsValue;
+
+    #[wasm_bindgen(method, getter, js_name = TOLLGATE_LOG_EVERY)]
+    pub(crate) fn log_every(this: &Env) -> JsValue;
+
+    #[wasm_bindgen(method, getter, js_name = TOLLGATE_LOG_IDENTIFIERS)]
+    pub(crate) fn log_identifiers(this: &Env) -> JsValue;
+
+    #[wasm_bindgen(method, getter, js_name = CF_VERSION_METADATA)]
+    pub(crate) fn version_metadata(this: &Env) -> Option<VersionMetadata>;
+
+    /// What the platform knows of the deployed version.
+    pub(crate) type VersionMetadata;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn id(this: &VersionMetadata) -> String;
+
+    /// A namespace of objects: one class.
+    pub(crate) type Namespace;
+
+    /// What the event lives in.
+    pub(crate) type ExecutionContext;
+
+    /// Lets work go on after the answer.
+    #[wasm_bindgen(method, catch, js_name = waitUntil)]
+    pub(crate) fn wait_until(this: &ExecutionContext, promise: &JsValue) -> Result<(), JsValue>;
+}
+
+// The request. Only what is asked for is read: the runtime makes each part anew at each reading.
+#[wasm_bindgen]
+extern "C" {
+    /// A request.
+    pub(crate) type Request;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn method(this: &Request) -> String;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn url(this: &Request) -> String;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn headers(this: &Request) -> Headers;
+
+    /// The whole body: as bytes, because as text it would be mended where it is no UTF-8, and two identifiers could become one.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn bytes(this: &Request) -> Result<JsValue, JsValue>;
+
+    /// Headers of a request.
+    pub(crate) type Headers;
+
+    #[wasm_bindgen(method)]
+    pub(crate) fn get(this: &Headers, name: &str) -> Option<String>;
+}
+
+// An object's own side.
+#[wasm_bindgen]
+extern "C" {
+    /// What an object is given when it is made.
+    pub(crate) type ObjectContext;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn id(this: &ObjectContext) -> ObjectId;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn storage(this: &ObjectContext) -> Storage;
+
+    /// Which object it is.
+    pub(crate) type ObjectId;
+
+    /// The name by which it was reached; some events do not know it.
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn name(this: &ObjectId) -> Option<String>;
+
+    /// Its storage.
+    pub(crate) type Storage;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn sql(this: &Storage) -> Sql;
+
+    /// At this instant, in Unix milliseconds. The promise is not awaited: what an object answers waits for its writes anyway.
+    #[wasm_bindgen(method, catch, js_name = setAlarm)]
+    pub(crate) fn set_alarm(this: &Storage, at: f64) -> Result<JsValue, JsValue>;
+
+    /// Empties the storage, at once; the promise is that of the disk.
+    #[wasm_bindgen(method, catch, js_name = deleteAll)]
+    pub(crate) fn delete_all(this: &Storage) -> Result<JsValue, JsValue>;
+
+    /// SQLite, synchronous: nothing can run between a reading and the writing that follows from it.
+    pub(crate) type Sql;
+
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn exec(this: &Sql, query: &str) -> Result<Cursor, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = exec)]
+    pub(crate) fn exec1(this: &Sql, query: &str, a: &str) -> Result<Cursor, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = exec)]
+    pub(crate) fn exec2(this: &Sql, query: &str, a: &str, b: &str) -> Result<Cursor, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = exec)]
+    pub(crate) fn exec4(
+        this: &Sql,
+        query: &str,
+        a: &str,
+        b: &str,
+        c: &str,
+        d: u32,
+    ) -> Result<Cursor, JsValue>;
+
+    /// The rows of an answer.
+    pub(crate) type Cursor;
+
+    /// The rows as arrays of columns, not as objects.
+    #[wasm_bindgen(method)]
+    pub(crate) fn raw(this: &Cursor) -> Rows;
+
+    /// The rows still to be read.
+    pub(crate) type Rows;
+
+    #[wasm_bindgen(method, catch, js_name = toArray)]
+    pub(crate) fn to_array(this: &Rows) -> Result<js_sys::Array, JsValue>;
+}
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = Date, js_name = now)]
+    pub(crate) fn date_now() -> f64;
+
+    #[wasm_bindgen(catch, js_namespace = crypto, js_name = getRandomValues)]
+    fn get_random_values(bytes: &mut [u8]) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(js_namespace = console, js_name = log)]
+    pub(crate) fn log(line: &str);
+
+    #[wasm_bindgen(js_namespace = console, js_name = error)]
+    pub(crate) fn log_error(line: &str);
+}
+
+#[wasm_bindgen(module = "/src/runtime.js")]
+extern "C" {
+    pub(crate) fn drive(resume: &JsValue, task: u32, failure: &str) -> JsValue;
+
+    /// One RPC with a deadline in one crossing.
+    pub(crate) fn ask(namespace: &Namespace, name: &str, text: &str, milliseconds: u32) -> JsValue;
+
+    #[wasm_bindgen(js_name = askAll)]
+    pub(crate) fn ask_all(namespace: &Namespace, calls: Vec<String>, milliseconds: u32) -> JsValue;
+
+    #[allow(clippy::too_many_arguments)] // they are the headers, in one crossing
+    pub(crate) fn decided(
+        status: u16,
+        body: &str,
+        policy: &str,
+        state: &str,
+        limit: f64,
+        remaining: f64,
+        reset: f64,
+        retry_after: f64,
+    ) -> JsValue;
+
+    pub(crate) fn answer(status: u16, body: &str, lines: &str) -> JsValue;
+
+    #[wasm_bindgen(js_name = readCounted)]
+    pub(crate) fn read_counted(request: &Request, most: u32) -> JsValue;
+
+    pub(crate) fn later(milliseconds: u32) -> JsValue;
+
+    #[wasm_bindgen(catch, js_name = zoneOffset)]
+    pub(crate) fn zone_offset(zone: &str, milliseconds: f64) -> Result<f64, JsValue>;
+}
+
+/// 128 random bits, fit for secrets.
+pub(crate) fn random_bits() -> u128 {
+    let mut bytes = [0; 16];
+    match get_random_values(&mut bytes) {
+        Ok(_) => u128::from_le_bytes(bytes),
+        // The runtime has refused randomness, which it does only outside of events: without it no permit may be given.
+        Err(_) => wasm_bindgen::throw_str("no randomness"),
+    }
+}
+
+/// What an error of the runtime says.
+pub(crate) fn said(error: &JsValue) -> String {
+    js_sys::Object::from(error.clone()).to_string().into()
+}
