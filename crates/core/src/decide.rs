@@ -118,12 +118,13 @@ fn decide_one(
             )
         }
     };
+    let grant = grant(policy, core::iter::once(&*state), seed, moment.now);
     Ok(decision(
         policy,
         Standings::One([standing]),
         check,
         goes_at,
-        seed,
+        grant,
         moment,
     ))
 }
@@ -185,7 +186,13 @@ fn decide_many(
         standing_of(limit, seen.as_ref().unwrap_or(state), *room, moment)
     })
     .collect();
-    Ok(decision(policy, standings, check, goes_at, seed, moment))
+    let grant = grant(
+        policy,
+        states.iter().map(|state| &**state),
+        seed,
+        moment.now,
+    );
+    Ok(decision(policy, standings, check, goes_at, grant, moment))
 }
 
 /// Whether an admission of this check changes anything.
@@ -291,7 +298,7 @@ fn decision(
     limits: Standings,
     check: &Check,
     goes_at: Option<Timestamp>,
-    seed: GrantSeed,
+    grant: Option<Box<Grant>>,
     moment: Moment,
 ) -> Decision {
     let success = goes_at.is_some();
@@ -315,7 +322,7 @@ fn decision(
         delay: goes_at
             .filter(|_| check.max_delay.is_some() || policy.shapes())
             .map(|at| at.since(moment.now)),
-        grant: grant(policy, check, success, seed, moment.now),
+        grant,
         cache_for: if success || timeless {
             Duration::ZERO
         } else {
@@ -341,20 +348,20 @@ fn longest_wait(limits: &[Standing]) -> Option<usize> {
 }
 
 /// The permit of an admission that took slots: it ends with the first of them.
-fn grant(
+fn grant<'a>(
     policy: &Policy,
-    check: &Check,
-    success: bool,
+    states: impl Iterator<Item = &'a LimitState>,
     seed: GrantSeed,
     now: Timestamp,
 ) -> Option<Box<Grant>> {
-    if !policy.gives_permits() || !success || check.peek || check.cost <= 0 {
+    if !policy.gives_permits() {
         return None;
     }
-    let slots = policy.limits().iter().filter(|limit| limit.gives_permits());
-    let expires = slots
-        .map(|limit| slot_for(limit, check, 0, seed, now).deadline)
-        .min()?;
+    let held = states.filter_map(|state| match state {
+        LimitState::Slots(slots) => slots.find(seed.permit, now),
+        _ => None,
+    });
+    let expires = held.map(|slot| slot.deadline).min()?;
     Some(Box::new(Grant {
         permit: seed.permit,
         fence: seed.fence,

@@ -1,7 +1,7 @@
 //! `concurrency`: slots held until released or past their deadline.
 
 use super::{Ask, Room, View};
-use crate::Timestamp;
+use crate::{Duration, Timestamp};
 
 /// Slots taken by one admission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,12 +70,16 @@ impl Slots {
         Room::Never // not reached: with nothing held, a cost up to the limit is free
     }
 
-    /// Takes slots, and forgets those whose deadline has passed.
+    /// Takes slots, and forgets those whose deadline has passed. Under a clock that stepped back the deadline counts from the newest
+    /// time seen, as everything does.
     pub fn take(&mut self, slot: Slot, now: Timestamp) {
         self.time = self.now(now);
-        let now = self.time;
-        self.held.retain(|held| held.deadline > now);
-        self.held.push(slot);
+        let (newest, behind) = (self.time, self.time.since(now));
+        self.held.retain(|held| held.deadline > newest);
+        self.held.push(Slot {
+            deadline: slot.deadline.plus(behind),
+            ..slot
+        });
     }
 
     /// The slots of a permit, unless their deadline has passed.
@@ -84,12 +88,14 @@ impl Slots {
         self.live(now).find(|slot| slot.permit == permit)
     }
 
-    /// Moves a live permit's deadline.
-    pub fn renew(&mut self, permit: u128, deadline: Timestamp, now: Timestamp) {
-        self.time = self.now(now);
-        if let Some(slot) = self.held.iter_mut().find(|slot| slot.permit == permit) {
-            slot.deadline = deadline;
-        }
+    /// Moves a live permit's deadline to `hold` from now, never to an earlier instant; `None` when it is not held here.
+    pub fn renew(&mut self, permit: u128, hold: Duration, now: Timestamp) -> Option<Slot> {
+        let newest = self.now(now);
+        let live = |slot: &&mut Slot| slot.permit == permit && slot.deadline > newest;
+        let slot = self.held.iter_mut().find(live)?;
+        slot.deadline = slot.deadline.max(newest.plus(hold));
+        self.time = newest;
+        Some(*slot)
     }
 
     /// Frees a permit's slots.

@@ -198,12 +198,11 @@ impl Entry {
         else {
             return None;
         };
-        let held = *slots.find(permit, now)?;
-        let deadline = held
-            .deadline
-            .max(now.plus(hold.map_or(limit.ttl(), |hold| hold.min(limit.ttl()))));
-        slots.renew(permit, deadline, now);
-        Some(Slot { deadline, ..held })
+        slots.renew(
+            permit,
+            hold.map_or(limit.ttl(), |hold| hold.min(limit.ttl())),
+            now,
+        )
     }
 
     /// Frees the slots of a live permit; `false` when this limit does not hold it.
