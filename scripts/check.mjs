@@ -10,9 +10,11 @@ import { setup } from "./setup.mjs";
 const CLIPPY = ["clippy", "--quiet", "--all-targets"];
 const STRICT = ["--", "-D", "warnings"];
 const DOC = ["doc", "--quiet", "--no-deps", "--document-private-items"];
-const STRICT_DOC = { RUSTDOCFLAGS: "-D warnings" };
+// The documentation is built with the private items, so a link to one of them leads somewhere.
+const STRICT_DOC = { RUSTDOCFLAGS: "-D warnings -A rustdoc::private_intra_doc_links" };
 
-// The modules that talk to the runtime exist on wasm32 only, so the tools look at the root package twice.
+// The modules that talk to the runtime exist on wasm32 only, so clippy looks at the root package twice, and rustdoc,
+// which has to find whatever a comment links to, there alone.
 const GATES = [
   // First, because the next cargo command would mend it silently.
   { name: "lock", command: ["cargo", "fetch", "--quiet", "--locked"] },
@@ -24,7 +26,7 @@ const GATES = [
     name: "clippy-wasm",
     command: ["cargo", ...CLIPPY.slice(0, 2), "-p", "tollgate", "--lib", "--target", WASM_TARGET, ...STRICT],
   },
-  { name: "rustdoc-host", command: ["cargo", ...DOC, "--workspace"], env: STRICT_DOC },
+  { name: "rustdoc-host", command: ["cargo", ...DOC, "--workspace", "--exclude", "tollgate"], env: STRICT_DOC },
   { name: "rustdoc-wasm", command: ["cargo", ...DOC, "-p", "tollgate", "--target", WASM_TARGET], env: STRICT_DOC },
   { name: "size", command: ["node", "scripts/size.mjs"] },
   { name: "deploy", command: ["wrangler", "deploy", "--dry-run"] },
