@@ -2,7 +2,7 @@
 //! the core's business.
 //!
 //! One table, `state (key, row)`, made at the first write, so that a subject that stores nothing has no table either. The key
-//! `directory` is the shell's: it is there while the directory lists the subject, and holds the object's name.
+//! `listed` is the shell's: it is there while the directory lists the subject, and holds the object's name.
 
 use js_sys::Array;
 use tollgate_core::codec::{Line, LineWriter};
@@ -18,8 +18,8 @@ const CREATE: &str =
 const READ: &str = "SELECT key, row FROM state";
 const PUT: &str = "INSERT OR REPLACE INTO state (key, row) VALUES (?, ?)";
 const DELETE: &str = "DELETE FROM state WHERE key = ?";
-const DELETE_ALL: &str = "DELETE FROM state WHERE key <> 'directory'";
-const LISTED: &str = "directory";
+const DELETE_ALL: &str = "DELETE FROM state WHERE key <> 'listed'";
+const LISTED: &str = "listed";
 
 /// One subject's storage.
 pub(crate) struct Store {
