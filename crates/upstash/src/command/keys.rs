@@ -1,0 +1,140 @@
+//! Commands on keys of any type: existence and expiry.
+
+use super::arguments::{instant, is_word};
+use crate::keyspace::Keyspace;
+use crate::reply::{RedisError, Reply};
+use crate::value::Value;
+
+type Answer = Result<Reply, RedisError>;
+
+/// How long the hourly buckets of the SDK's analytics are kept. The SDK never gives them a TTL; its dashboard looks back 90 days.
+const ANALYTICS_KEPT: i64 = 90 * 24 * 3600 * 1000;
+
+fn count(keys: &[Vec<u8>], mut counts: impl FnMut(&[u8]) -> Result<bool, RedisError>) -> Answer {
+    keys.iter()
+        .try_fold(0, |sum, key| Ok(sum + usize::from(counts(key)?)))
+        .map(Reply::count)
+}
+
+pub(super) fn del(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+    count(&arguments[1..], |key| keyspace.remove(key))
+}
+
+pub(super) fn exists(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+    count(&arguments[1..], |key| Ok(keyspace.value(key)?.is_some()))
+}
+
+pub(super) fn type_name(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+    let kind = keyspace.value(&arguments[1])?.map(Value::kind);
+    Ok(Reply::Status(
+        kind.map_or("none", |kind| kind.name()).into(),
+    ))
+}
+
+/// Milliseconds to live; -1 for ever, -2 for no such key.
+fn remaining(keyspace: &mut Keyspace, key: &[u8]) -> Result<i64, RedisError> {
+    let now = keyspace.now();
+    Ok(match keyspace.expires(key)? {
+        None => -2,
+        Some(None) => -1,
+        Some(Some(time)) => time - now,
+    })
+}
+
+/// Seconds to live, rounded to the nearest; -1 for ever, -2 for no such key.
+pub(crate) fn seconds_to_live(keyspace: &mut Keyspace, key: &[u8]) -> Result<i64, RedisError> {
+    let remaining = remaining(keyspace, key)?;
+    Ok(if remaining < 0 {
+        remaining
+    } else {
+        (remaining + 500) / 1000
+    })
+}
+
+pub(super) fn ttl(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+    seconds_to_live(keyspace, &arguments[1]).map(Reply::Integer)
+}
+
+pub(super) fn pttl(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+    remaining(keyspace, &arguments[1]).map(Reply::Integer)
+}
+
+/// The conditions of `EXPIRE`.
+#[derive(Default)]
+struct Conditions {
+    nx: bool,
+    xx: bool,
+    gt: bool,
+    lt: bool,
+}
+
+fn conditions(words: &[Vec<u8>]) -> Result<Conditions, RedisError> {
+    let mut found = Conditions::default();
+    for word in words {
+        let flag = match () {
+            () if is_word(word, "NX") => &mut found.nx,
+            () if is_word(word, "XX") => &mut found.xx,
+            () if is_word(word, "GT") => &mut found.gt,
+            () if is_word(word, "LT") => &mut found.lt,
+            () => return Err(RedisError::Plain("ERR Unsupported option")),
+        };
+        *flag = true;
+    }
+    if found.nx && (found.xx || found.gt || found.lt) {
+        return Err(RedisError::Plain(
+            "ERR NX and XX, GT or LT options at the same time are not compatible",
+        ));
+    }
+    if found.gt && found.lt {
+        return Err(RedisError::Plain(
+            "ERR GT and LT options at the same time are not compatible",
+        ));
+    }
+    Ok(found)
+}
+
+fn set_expiry(keyspace: &mut Keyspace, arguments: &[Vec<u8>], unit: i64, relative: bool) -> Answer {
+    let wanted = conditions(&arguments[3..])?;
+    let time = instant(keyspace, &arguments[0], &arguments[2], unit, relative)?;
+    let key = &arguments[1];
+    let Some(current) = keyspace.expires(key)? else {
+        return Ok(Reply::flag(false));
+    };
+    // A key that lasts for ever counts as expiring later than any other.
+    let refused = wanted.nx && current.is_some()
+        || wanted.xx && current.is_none()
+        || wanted.gt && current.is_none_or(|current| time <= current)
+        || wanted.lt && current.is_some_and(|current| time >= current);
+    if !refused {
+        keyspace.expire_at(key, time)?;
+    }
+    Ok(Reply::flag(!refused))
+}
+
+pub(super) fn expire(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+    set_expiry(keyspace, arguments, 1000, true)
+}
+
+pub(super) fn pexpire(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+    set_expiry(keyspace, arguments, 1, true)
+}
+
+pub(super) fn expireat(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+    set_expiry(keyspace, arguments, 1000, false)
+}
+
+pub(super) fn pexpireat(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+    set_expiry(keyspace, arguments, 1, false)
+}
+
+pub(super) fn persist(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+    keyspace.persist(&arguments[1]).map(Reply::flag)
+}
+
+/// Gives a new bucket of the SDK's analytics (`<prefix>:events:<ms>`) the TTL that the SDK forgets.
+pub(super) fn expire_analytics(keyspace: &mut Keyspace, key: &[u8]) -> Result<(), RedisError> {
+    if crate::route::is_analytics_bucket(key) {
+        keyspace.expire_at(key, keyspace.now() + ANALYTICS_KEPT)?;
+    }
+    Ok(())
+}

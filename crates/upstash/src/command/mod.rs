@@ -1,0 +1,232 @@
+//! The commands: their names, who may call them, where their keys stand, and what runs them.
+
+mod arguments;
+mod hashes;
+mod keys;
+mod ranges;
+mod sets;
+mod sorted_sets;
+mod strings;
+
+use crate::keyspace::Keyspace;
+use crate::reply::{RedisError, Reply};
+use crate::script;
+
+pub(crate) use arguments::{expiry_after_now, integer, is_word};
+pub(crate) use hashes::all as hash_fields;
+pub(crate) use keys::seconds_to_live;
+pub(crate) use sets::{bulks, has_each, members};
+pub(crate) use sorted_sets::score_reply;
+pub(crate) use strings::sum;
+
+/// What a token has to allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    /// Looking.
+    Read,
+    /// Deciding and changing single keys.
+    Check,
+    /// Seeing or changing everything in the namespace.
+    Admin,
+}
+
+/// Where the keys of a command stand, and how answers from several objects become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// No keys and no data: answered where it arrives.
+    Here,
+    /// One key, the first argument.
+    Key,
+    /// The same, for commands that ask of any type: see `route::homes`.
+    AnyType,
+    /// Each argument is a key; the answers are added up.
+    Sum,
+    /// Each argument is a key; the answers stand in order.
+    Each,
+    /// Keys and values in turn.
+    Pairs,
+    /// Each argument is a key, and all have to live in one object.
+    Together,
+    /// A script with its keys.
+    Script,
+    /// Every key of the namespace.
+    Everywhere,
+}
+
+type Run = fn(&mut Keyspace, &[Vec<u8>]) -> Result<Reply, RedisError>;
+
+/// A command.
+pub struct Command {
+    /// Its name in capitals.
+    pub name: &'static str,
+    /// What its caller has to be allowed.
+    pub access: Access,
+    /// Where its keys stand.
+    pub place: Place,
+    /// Number of arguments with the name; negative: at least so many.
+    arity: i8,
+    /// Whether it may need more memory.
+    grows: bool,
+    run: Run,
+}
+
+impl Command {
+    /// Whether `count` arguments, the name included, are as many as the command takes.
+    pub fn takes(&self, count: usize) -> bool {
+        let least = usize::from(self.arity.unsigned_abs());
+        count == least || (self.arity < 0 && count > least)
+    }
+}
+
+/// The command of this name, in any case.
+pub fn find(name: &[u8]) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| is_word(name, command.name))
+}
+
+/// A name as it appears in an error: readable, lower case, not endless.
+pub fn display_name(name: &[u8]) -> String {
+    String::from_utf8_lossy(&name[..name.len().min(64)]).to_ascii_lowercase()
+}
+
+/// Finds a command and checks its number of arguments.
+pub fn resolve(arguments: &[Vec<u8>]) -> Result<&'static Command, RedisError> {
+    let name = arguments.first().map_or(&[][..], |name| name);
+    let command = find(name).ok_or_else(|| RedisError::Unknown(display_name(name)))?;
+    if !command.takes(arguments.len()) {
+        return Err(RedisError::Arity(display_name(name)));
+    }
+    Ok(command)
+}
+
+/// Runs one command on the keys it finds in this keyspace.
+pub fn run(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Reply {
+    let result = resolve(arguments).and_then(|command| {
+        if command.grows && keyspace.is_full() {
+            return Err(RedisError::OutOfMemory);
+        }
+        (command.run)(keyspace, arguments)
+    });
+    Reply::from(result)
+}
+
+/// For commands that an object is never asked to run.
+fn elsewhere(_: &mut Keyspace, arguments: &[Vec<u8>]) -> Result<Reply, RedisError> {
+    Err(RedisError::Unknown(display_name(&arguments[0])))
+}
+
+const fn command(
+    name: &'static str,
+    arity: i8,
+    access: Access,
+    place: Place,
+    grows: bool,
+    run: Run,
+) -> Command {
+    Command {
+        name,
+        access,
+        place,
+        arity,
+        grows,
+        run,
+    }
+}
+
+const fn read(name: &'static str, arity: i8, place: Place, run: Run) -> Command {
+    command(name, arity, Access::Read, place, false, run)
+}
+
+const fn write(name: &'static str, arity: i8, place: Place, run: Run) -> Command {
+    command(name, arity, Access::Check, place, true, run)
+}
+
+const fn shrink(name: &'static str, arity: i8, place: Place, run: Run) -> Command {
+    command(name, arity, Access::Check, place, false, run)
+}
+
+const fn admin(name: &'static str, arity: i8) -> Command {
+    command(
+        name,
+        arity,
+        Access::Admin,
+        Place::Everywhere,
+        false,
+        elsewhere,
+    )
+}
+
+static COMMANDS: &[Command] = &[
+    // The hot ones first, as the table is searched in order.
+    write("EVALSHA", -3, Place::Script, script::eval),
+    write("EVAL", -3, Place::Script, script::eval),
+    read("GET", 2, Place::Key, strings::get),
+    write("SET", -3, Place::Key, strings::set),
+    write("INCR", 2, Place::Key, strings::incr),
+    read("MGET", -2, Place::Each, strings::mget),
+    read("EVALSHA_RO", -3, Place::Script, script::eval),
+    read("EVAL_RO", -3, Place::Script, script::eval),
+    command("SCRIPT", -2, Access::Check, Place::Here, false, elsewhere),
+    read("PING", -1, Place::Here, elsewhere),
+    read("ECHO", 2, Place::Here, elsewhere),
+    read("TIME", 1, Place::Here, elsewhere),
+    read("INFO", -1, Place::Here, elsewhere),
+    write("INCRBY", 3, Place::Key, strings::incrby),
+    write("DECR", 2, Place::Key, strings::decr),
+    write("DECRBY", 3, Place::Key, strings::decrby),
+    write("SETEX", 4, Place::Key, strings::setex),
+    write("PSETEX", 4, Place::Key, strings::psetex),
+    write("SETNX", 3, Place::Key, strings::setnx),
+    write("GETSET", 3, Place::Key, strings::getset),
+    shrink("GETDEL", 2, Place::Key, strings::getdel),
+    shrink("GETEX", -2, Place::Key, strings::getex),
+    write("MSET", -3, Place::Pairs, strings::mset),
+    read("STRLEN", 2, Place::Key, strings::strlen),
+    shrink("DEL", -2, Place::Sum, keys::del),
+    shrink("UNLINK", -2, Place::Sum, keys::del),
+    read("EXISTS", -2, Place::Sum, keys::exists),
+    read("TYPE", 2, Place::AnyType, keys::type_name),
+    read("TTL", 2, Place::AnyType, keys::ttl),
+    read("PTTL", 2, Place::AnyType, keys::pttl),
+    shrink("EXPIRE", -3, Place::AnyType, keys::expire),
+    shrink("PEXPIRE", -3, Place::AnyType, keys::pexpire),
+    shrink("EXPIREAT", -3, Place::AnyType, keys::expireat),
+    shrink("PEXPIREAT", -3, Place::AnyType, keys::pexpireat),
+    shrink("PERSIST", 2, Place::AnyType, keys::persist),
+    write("HSET", -4, Place::Key, hashes::hset),
+    write("HMSET", -4, Place::Key, hashes::hmset),
+    write("HSETNX", 4, Place::Key, hashes::hsetnx),
+    read("HGET", 3, Place::Key, hashes::hget),
+    read("HMGET", -3, Place::Key, hashes::hmget),
+    read("HGETALL", 2, Place::AnyType, hashes::hgetall),
+    read("HKEYS", 2, Place::AnyType, hashes::hkeys),
+    read("HVALS", 2, Place::AnyType, hashes::hvals),
+    read("HLEN", 2, Place::AnyType, hashes::hlen),
+    read("HEXISTS", 3, Place::Key, hashes::hexists),
+    shrink("HDEL", -3, Place::Key, hashes::hdel),
+    write("HINCRBY", 4, Place::Key, hashes::hincrby),
+    write("SADD", -3, Place::Key, sets::sadd),
+    shrink("SREM", -3, Place::Key, sets::srem),
+    read("SCARD", 2, Place::Key, sets::scard),
+    read("SMEMBERS", 2, Place::Key, sets::smembers),
+    read("SISMEMBER", 3, Place::Key, sets::sismember),
+    read("SMISMEMBER", -3, Place::Key, sets::smismember),
+    read("SRANDMEMBER", -2, Place::Key, sets::srandmember),
+    write("SDIFFSTORE", -3, Place::Together, sets::sdiffstore),
+    write("SUNIONSTORE", -3, Place::Together, sets::sunionstore),
+    write("ZADD", -4, Place::Key, sorted_sets::zadd),
+    write("ZINCRBY", 4, Place::Key, sorted_sets::zincrby),
+    shrink("ZREM", -3, Place::Key, sorted_sets::zrem),
+    read("ZCARD", 2, Place::Key, sorted_sets::zcard),
+    read("ZSCORE", 3, Place::Key, sorted_sets::zscore),
+    read("ZCOUNT", 4, Place::Key, ranges::zcount),
+    read("ZRANGE", -4, Place::Key, ranges::zrange),
+    read("ZREVRANGE", -4, Place::Key, ranges::zrevrange),
+    read("ZRANGEBYSCORE", -4, Place::Key, ranges::zrangebyscore),
+    shrink("ZREMRANGEBYSCORE", 4, Place::Key, ranges::zremrangebyscore),
+    shrink("ZREMRANGEBYRANK", 4, Place::Key, ranges::zremrangebyrank),
+    admin("FLUSHDB", -1),
+    admin("FLUSHALL", -1),
+    admin("KEYS", 2),
+    admin("SCAN", -2),
+    admin("DBSIZE", 1),
+];

@@ -1,0 +1,449 @@
+//! The keys that one object holds: what commands and scripts read and change, with expiry, and the rows to be written for it.
+//!
+//! Memory is a cache over the stored rows. A value is read from storage when it is first asked for; every change stays marked
+//! until `take_changes` hands it out as rows, which the object writes in one step before it answers. Time is set once per call
+//! and stands still in it.
+
+use crate::reply::RedisError;
+use crate::table::{Table, Touched};
+use crate::value::{Kind, Value};
+
+/// Bytes that may stay in memory between calls; beyond it, what is also stored is forgotten. Objects share an isolate's 128 MB.
+const KEEP_BYTES: usize = 8 << 20;
+
+/// Bytes that one call may come to hold; beyond it, growing commands are refused.
+const MOST_BYTES: usize = 40 << 20;
+
+/// What a key costs in memory beside its own bytes.
+const OVERHEAD: usize = 96;
+
+/// A stored row of a key, without the key: page number and data.
+pub type Row = (u32, Vec<u8>);
+
+/// A key as storage lists it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// The key.
+    pub key: Vec<u8>,
+    /// Its type.
+    pub kind: Kind,
+    /// When it expires, Unix ms; `None` for never.
+    pub expires: Option<i64>,
+}
+
+/// The stored rows, as the object can read them without waiting.
+pub trait Rows {
+    /// All rows of a key by page; empty when there is none.
+    fn read(&mut self, key: &[u8]) -> Result<Vec<Row>, RedisError>;
+
+    /// Every key, the expired ones too.
+    fn list(&mut self) -> Result<Vec<Listed>, RedisError>;
+}
+
+/// A change of the stored rows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RowChange {
+    /// Writes one row, replacing what it held.
+    Put {
+        /// The key.
+        key: Vec<u8>,
+        /// The page.
+        page: u32,
+        /// The key's expiry for the column beside page 0; `None` for never, and on other pages.
+        expires: Option<i64>,
+        /// The content.
+        data: Vec<u8>,
+    },
+    /// Deletes the key's rows from this page on; from 0: the whole key.
+    Trim {
+        /// The key.
+        key: Vec<u8>,
+        /// The first page to go.
+        from: u32,
+    },
+}
+
+#[derive(Clone, Debug)]
+enum Dirty {
+    Clean,
+    Pages(Vec<u32>),
+    Whole,
+}
+
+struct Entry {
+    key: Vec<u8>,
+    /// `None`: known to be absent.
+    value: Option<Value>,
+    expires: Option<i64>,
+    /// How many rows of the key are in storage.
+    stored: u32,
+    dirty: Dirty,
+}
+
+impl Entry {
+    fn size(&self) -> usize {
+        OVERHEAD + self.key.len() + self.value.as_ref().map_or(0, Value::bytes)
+    }
+
+    fn touch(&mut self, touched: Touched) {
+        match (&mut self.dirty, touched) {
+            (Dirty::Whole, _) => {}
+            (dirty, Touched::All) => *dirty = Dirty::Whole,
+            (Dirty::Pages(pages), Touched::Page(page)) => {
+                if !pages.contains(&page) {
+                    pages.push(page);
+                }
+            }
+            (dirty, Touched::Page(page)) => *dirty = Dirty::Pages(vec![page]),
+        }
+    }
+}
+
+/// When a key that is written shall expire.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Expiry {
+    /// As it does now; never, when the key is new.
+    Keep,
+    /// Never.
+    Never,
+    /// At this Unix time in ms.
+    At(i64),
+}
+
+/// The keys of one object.
+pub struct Keyspace {
+    rows: Box<dyn Rows>,
+    /// By key.
+    entries: Vec<Entry>,
+    /// Whether `entries` knows every stored key, so that a key it does not have needs no look into storage.
+    complete: bool,
+    bytes: usize,
+    now: i64,
+    random: u64,
+}
+
+impl Keyspace {
+    /// Over the rows of an object; `empty` when storage is known to hold none.
+    pub fn new(rows: Box<dyn Rows>, empty: bool) -> Self {
+        Keyspace {
+            rows,
+            entries: Vec::new(),
+            complete: empty,
+            bytes: 0,
+            now: 0,
+            random: 1,
+        }
+    }
+
+    /// Begins a call at `now` (Unix ms; never runs backwards) with fresh random bits.
+    pub fn begin(&mut self, now: i64, random: u64) {
+        self.now = self.now.max(now);
+        self.random = random | 1;
+        for at in 0..self.entries.len() {
+            if self.entries[at].expires.is_some_and(|at| at <= self.now) {
+                self.clear(at);
+            }
+        }
+    }
+
+    /// The time of this call, Unix ms.
+    pub fn now(&self) -> i64 {
+        self.now
+    }
+
+    /// A random number below `bound`, which is above 0.
+    pub fn random_below(&mut self, bound: usize) -> usize {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        ((self.random >> 11) % bound as u64) as usize
+    }
+
+    /// Whether growing commands have to be refused.
+    pub fn is_full(&self) -> bool {
+        self.bytes > MOST_BYTES
+    }
+
+    /// The position of a key's entry, which is made and read from storage when it is not there.
+    fn load(&mut self, key: &[u8]) -> Result<usize, RedisError> {
+        let at = match self
+            .entries
+            .binary_search_by(|entry| entry.key[..].cmp(key))
+        {
+            Ok(at) => return Ok(at),
+            Err(at) => at,
+        };
+        let mut entry = Entry {
+            key: key.to_vec(),
+            value: None,
+            expires: None,
+            stored: 0,
+            dirty: Dirty::Clean,
+        };
+        if !self.complete {
+            let rows = self.rows.read(key)?;
+            if !rows.is_empty() {
+                let (value, expires) = Value::decode(&rows)?;
+                entry.stored = rows.len() as u32;
+                entry.value = Some(value);
+                entry.expires = expires;
+            }
+        }
+        self.bytes += entry.size();
+        self.entries.insert(at, entry);
+        if self.entries[at]
+            .expires
+            .is_some_and(|expires| expires <= self.now)
+        {
+            self.clear(at);
+        }
+        Ok(at)
+    }
+
+    fn clear(&mut self, at: usize) {
+        let entry = &mut self.entries[at];
+        self.bytes -= entry.value.take().map_or(0, |value| value.bytes());
+        entry.expires = None;
+        entry.touch(Touched::All);
+    }
+
+    /// The value of a key.
+    pub fn value(&mut self, key: &[u8]) -> Result<Option<&Value>, RedisError> {
+        let at = self.load(key)?;
+        Ok(self.entries[at].value.as_ref())
+    }
+
+    /// The byte string of a key; an error when it holds something else.
+    pub fn string(&mut self, key: &[u8]) -> Result<Option<&[u8]>, RedisError> {
+        match self.value(key)? {
+            None => Ok(None),
+            Some(Value::String(bytes)) => Ok(Some(bytes)),
+            Some(_) => Err(RedisError::WrongType),
+        }
+    }
+
+    /// The members of a key; an error when it holds something else than `kind`.
+    pub fn table(&mut self, kind: Kind, key: &[u8]) -> Result<Option<&Table>, RedisError> {
+        match self.value(key)? {
+            None => Ok(None),
+            Some(Value::Table(found, table)) if *found == kind => Ok(Some(table)),
+            Some(_) => Err(RedisError::WrongType),
+        }
+    }
+
+    /// When a key expires: `None` for no such key, `Some(None)` for never.
+    pub fn expires(&mut self, key: &[u8]) -> Result<Option<Option<i64>>, RedisError> {
+        let at = self.load(key)?;
+        let entry = &self.entries[at];
+        Ok(entry.value.as_ref().map(|_| entry.expires))
+    }
+
+    /// Sets a key, whatever it held; an expiry that is not in the future deletes it.
+    pub fn put(&mut self, key: &[u8], value: Value, expiry: Expiry) -> Result<(), RedisError> {
+        let at = self.load(key)?;
+        let entry = &mut self.entries[at];
+        // A string over a string is one row over another; anything else may leave pages behind.
+        let touched = match (&entry.value, &value) {
+            (Some(Value::String(_)), Value::String(_)) => Touched::Page(0),
+            _ => Touched::All,
+        };
+        self.bytes += value.bytes();
+        self.bytes -= entry.value.replace(value).map_or(0, |old| old.bytes());
+        entry.touch(touched);
+        match expiry {
+            Expiry::Keep => {}
+            Expiry::Never => entry.expires = None,
+            Expiry::At(time) => self.expire(at, time),
+        }
+        Ok(())
+    }
+
+    /// Makes a key expire; false when there is none. A time that is not in the future deletes it.
+    pub fn expire_at(&mut self, key: &[u8], time: i64) -> Result<bool, RedisError> {
+        let at = self.load(key)?;
+        let there = self.entries[at].value.is_some();
+        if there {
+            self.expire(at, time);
+        }
+        Ok(there)
+    }
+
+    fn expire(&mut self, at: usize, time: i64) {
+        if time <= self.now {
+            return self.clear(at);
+        }
+        self.entries[at].expires = Some(time);
+        self.entries[at].touch(Touched::Page(0));
+    }
+
+    /// Makes a key last; false when there is none or it did so already.
+    pub fn persist(&mut self, key: &[u8]) -> Result<bool, RedisError> {
+        let at = self.load(key)?;
+        let entry = &mut self.entries[at];
+        let changed = entry.expires.take().is_some();
+        if changed {
+            entry.touch(Touched::Page(0));
+        }
+        Ok(changed)
+    }
+
+    /// Deletes a key; false when there is none.
+    pub fn remove(&mut self, key: &[u8]) -> Result<bool, RedisError> {
+        let at = self.load(key)?;
+        let there = self.entries[at].value.is_some();
+        if there {
+            self.clear(at);
+        }
+        Ok(there)
+    }
+
+    /// Adds or replaces one member; true when it is new. Makes the key when there is none.
+    pub fn insert(
+        &mut self,
+        kind: Kind,
+        key: &[u8],
+        field: &[u8],
+        value: Vec<u8>,
+    ) -> Result<bool, RedisError> {
+        self.table(kind, key)?;
+        let at = self.load(key)?;
+        let entry = &mut self.entries[at];
+        if entry.value.is_none() {
+            entry.touch(Touched::All);
+        }
+        let Value::Table(_, table) = entry
+            .value
+            .get_or_insert_with(|| Value::Table(kind, Table::default()))
+        else {
+            return Err(RedisError::WrongType);
+        };
+        let before = table.bytes();
+        let (new, touched) = table.insert(field.to_vec(), value);
+        self.bytes = self.bytes + table.bytes() - before;
+        entry.touch(touched);
+        Ok(new)
+    }
+
+    /// Takes one member out; false when it was not there. The key goes with its last member.
+    pub fn take(&mut self, kind: Kind, key: &[u8], field: &[u8]) -> Result<bool, RedisError> {
+        self.table(kind, key)?;
+        let at = self.load(key)?;
+        let entry = &mut self.entries[at];
+        let Some(Value::Table(_, table)) = &mut entry.value else {
+            return Ok(false);
+        };
+        let Some((item, touched)) = table.remove(field) else {
+            return Ok(false);
+        };
+        self.bytes -= item.size();
+        let empty = table.is_empty();
+        entry.touch(touched);
+        if empty {
+            self.clear(at);
+        }
+        Ok(true)
+    }
+
+    /// Every key that is there now.
+    pub fn keys(&mut self) -> Result<Vec<Listed>, RedisError> {
+        let mut listed = if self.complete {
+            Vec::new()
+        } else {
+            self.rows.list()?
+        };
+        listed.retain(|stored| {
+            let known = self
+                .entries
+                .binary_search_by(|entry| entry.key.cmp(&stored.key))
+                .is_ok();
+            !known && stored.expires.is_none_or(|time| time > self.now)
+        });
+        listed.extend(self.entries.iter().filter_map(|entry| {
+            let kind = entry.value.as_ref()?.kind();
+            Some(Listed {
+                key: entry.key.clone(),
+                kind,
+                expires: entry.expires,
+            })
+        }));
+        Ok(listed)
+    }
+
+    /// Reads every stored key into memory when all of them are few, so that absent keys are known without asking storage.
+    pub fn load_all(&mut self, most: usize) -> Result<(), RedisError> {
+        let listed = self.rows.list()?;
+        if listed.len() > most {
+            return Ok(());
+        }
+        for stored in listed {
+            self.load(&stored.key)?;
+        }
+        self.complete = true;
+        Ok(())
+    }
+
+    /// The rows to write for everything that changed since the last time. Afterwards memory and storage are taken as equal.
+    pub fn take_changes(&mut self) -> Vec<RowChange> {
+        let mut changes = Vec::new();
+        for entry in &mut self.entries {
+            let dirty = std::mem::replace(&mut entry.dirty, Dirty::Clean);
+            let Some(value) = &entry.value else {
+                if entry.stored > 0 {
+                    changes.push(RowChange::Trim {
+                        key: entry.key.clone(),
+                        from: 0,
+                    });
+                    entry.stored = 0;
+                }
+                continue;
+            };
+            let pages = match dirty {
+                Dirty::Clean => continue,
+                Dirty::Pages(pages) => pages,
+                Dirty::Whole => (0..value.pages()).collect(),
+            };
+            for page in pages {
+                let expires = entry.expires.filter(|_| page == 0);
+                let data = value.encode(page, entry.expires);
+                changes.push(RowChange::Put {
+                    key: entry.key.clone(),
+                    page,
+                    expires,
+                    data,
+                });
+            }
+            if entry.stored > value.pages() {
+                changes.push(RowChange::Trim {
+                    key: entry.key.clone(),
+                    from: value.pages(),
+                });
+            }
+            entry.stored = value.pages();
+        }
+        self.forget();
+        changes
+    }
+
+    /// Drops absent keys where that loses nothing, and everything when there is too much; all of it is stored.
+    fn forget(&mut self) {
+        if self.bytes > KEEP_BYTES {
+            self.entries.clear();
+            self.complete = false;
+        } else {
+            self.entries.retain(|entry| entry.value.is_some());
+        }
+        self.bytes = self.entries.iter().map(Entry::size).sum();
+    }
+
+    /// Deletes what has expired, also what is only in storage; the rows follow from `take_changes`.
+    pub fn sweep(&mut self) -> Result<(), RedisError> {
+        if !self.complete {
+            for listed in self.rows.list()? {
+                if listed.expires.is_some_and(|time| time <= self.now) {
+                    self.load(&listed.key)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

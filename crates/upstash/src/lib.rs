@@ -1,0 +1,19 @@
+//! The Upstash side of Tollgate: Redis data, its commands, and the scripts of the published rate limiters, run natively.
+//!
+//! No I/O, no clock, no randomness: rows, time and random bits are arguments. [`keyspace`] is what one object holds, [`command`] and
+//! [`script`] work on it, [`route`] says which object holds a key, [`resp`] is how commands and replies travel there.
+#![forbid(unsafe_code)]
+
+pub mod base64;
+pub mod command;
+mod decimal;
+pub mod json;
+pub mod keyspace;
+pub mod number;
+pub mod reply;
+pub mod resp;
+pub mod route;
+pub mod script;
+pub mod sha1;
+pub mod table;
+pub mod value;
