@@ -6,11 +6,11 @@ import { defineConfig } from "vitest/config";
 process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
 
 // Two ways to run the Worker: inside the test isolate, where time can be faked and Durable Objects opened up, and
-// from outside, as a server with its own process, disk and HTTP port. The third project tests the scripts themselves.
+// from outside, as a server with its own process, disk and HTTP port. The third project tests the scripts.
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "scripts", include: ["scripts/**/*.test.mjs"] } },
+      { test: { name: "scripts", include: ["scripts/**/*.test.mjs", "bench/**/*.test.mjs"] } },
       {
         plugins: [
           cloudflareTest({
