@@ -47,7 +47,7 @@ async function main() {
 function chosenParts() {
   const parts = new Map([
     ["size", async () => shown(measureSize(), sizeTable)],
-    ["core", async () => shown({ subjects: await timeCore(options) }, coreTable)],
+    ["core", async () => shown(await timeCore(options), coreTable)],
     ["cold", async () => shown({ times: await measureColdStarts(options) }, coldTable)],
     ...scenarios().map((scenario) => [scenario.id, () => runScenario(scenario)]),
   ]);

@@ -59,7 +59,7 @@ export async function coldStart(variant, scenario, { command, port }) {
   return milliseconds;
 }
 
-/** Nanoseconds per decision: `[{ name, ns: [per round] }]`. */
+/** The core: `{ subjects: [{ name, ns: [per round] }], rows: { per10000Admitted, per10000Refused } }`. */
 export function timeCore({ coreRounds, coreSteps }) {
   return report("bench-core", coreRounds, coreSteps);
 }

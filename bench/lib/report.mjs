@@ -83,9 +83,10 @@ export function scenarioTable({ id, what, storage, body }, { keys, rounds, sampl
 }
 
 /** Nanoseconds per decision. */
-export function coreTable({ subjects }) {
+export function coreTable({ subjects, rows: written }) {
   const rows = subjects.map(({ name, ns }) => [name, interval(medianInterval(ns), "ns")]);
-  return `### core\n\n${table(["one decision", "time"], rows)}`;
+  const counted = `Rows written at limit 10,000: ${written.per10000Admitted} for 10,000 admissions, ${written.per10000Refused} for 10,000 refusals.`;
+  return `### core\n\n${table(["one decision", "time"], rows)}\n\n${counted}`;
 }
 
 /** The built files. */
@@ -121,9 +122,9 @@ function quantity(value, unit) {
 
 /** `median [low, high] unit`; a lone value where there is no spread or no interval. */
 export function interval({ median: middle, low, high }, unit) {
-  const digits = unit === "x" ? 2 : 1;
+  const digits = unit === "x" || unit === "rows" ? 2 : 1;
   const shown = (value) => value.toFixed(digits);
-  const tail = unit === "x" ? "" : ` ${unit}`;
+  const tail = unit === "x" || unit === "rows" ? "" : ` ${unit}`;
   if (low === undefined) return `${shown(middle)}${tail} (no interval)`;
   return low === high ? `${shown(middle)}${tail}` : `${shown(middle)} [${shown(low)}, ${shown(high)}]${tail}`;
 }

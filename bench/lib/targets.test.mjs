@@ -19,28 +19,40 @@ describe("a verdict", () => {
   });
 
   it("says what was not measured", () => {
-    expect(judge({}).map((target) => target.verdict)).toEqual(Array(7).fill("not measured"));
+    expect(judge({}).map((target) => target.verdict)).toEqual(Array(11).fill("not measured"));
   });
 });
 
 describe("the ratios", () => {
   const rounds = (requests, cpu) => Array.from({ length: 9 }, () => ({ requests, seconds: 10, serverCpuSeconds: cpu }));
-  const samples = { T: rounds(200, 10), D: rounds(100, 10), Bt: rounds(250, 10) };
+  const samples = { T: rounds(200, 10), D: rounds(100, 10), Bt: rounds(400, 10) };
 
   it("are above 1 where Tollgate takes less time or answers more", () => {
     expect(cpuRatioOf(samples, "D")).toMatchObject({ median: 2, low: 2, high: 2 });
-    expect(rateRatioOf(samples, "Bt").median).toBe(0.8);
+    expect(rateRatioOf(samples, "Bt").median).toBe(0.5);
   });
 
   it("decide the targets that name them", () => {
     const [bt, d] = judge({ "hot-allowed-tmpfs": { samples } });
-    expect(bt).toMatchObject({ verdict: "missed", median: 0.8 });
+    expect(bt).toMatchObject({ verdict: "missed", median: 0.5 });
     expect(d).toMatchObject({ verdict: "met", median: 2 });
   });
 
   it("take the slowest algorithm of the core", () => {
     const subject = (name, ns) => ({ name, ns: Array(9).fill(ns) });
-    const subjects = [subject("admit and update: a", 1), subject("admit and update: b", 6), subject("other", 99)];
-    expect(judge({ core: { subjects } })[3]).toMatchObject({ median: 6, verdict: "missed" });
+    const subjects = [
+      subject("admit and update: quota", 1),
+      subject("admit and update: tokenBucket", 6),
+      subject("admit and update: slidingLog", 99),
+      subject("governor", 999),
+    ];
+    const rows = { per10000Admitted: 100, per10000Refused: 0 };
+    const verdicts = judge({ core: { subjects, rows } });
+    expect(verdicts[3]).toMatchObject({ median: 6, verdict: "missed" });
+    expect(verdicts[5]).toMatchObject({ median: 99, verdict: "missed" });
+    expect(verdicts.slice(-2)).toMatchObject([
+      { median: 1, verdict: "met" },
+      { median: 0, verdict: "met" },
+    ]);
   });
 });

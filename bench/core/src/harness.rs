@@ -5,20 +5,27 @@ use std::time::Instant;
 /// One thing to time: a name, and a function that does it `count` times.
 pub(crate) struct Subject {
     /// What is timed, as it stands in the report.
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// Does it that many times. It must keep its result from being optimised away.
     pub(crate) run: Box<dyn FnMut(u64)>,
 }
 
 impl Subject {
     /// A subject from one step; the loop around it is compiled together with it. The step is told its number.
-    pub(crate) fn new<T>(name: &'static str, mut step: impl FnMut(u64) -> T + 'static) -> Subject {
+    pub(crate) fn new<T>(
+        name: impl Into<String>,
+        mut step: impl FnMut(u64) -> T + 'static,
+    ) -> Subject {
         let run = Box::new(move |count| {
             for index in 0..count {
-                std::hint::black_box(step(std::hint::black_box(index)));
+                // By reference: a copy of a large answer would be timed as well.
+                std::hint::black_box(&step(std::hint::black_box(index)));
             }
         });
-        Subject { name, run }
+        Subject {
+            name: name.into(),
+            run,
+        }
     }
 }
 
