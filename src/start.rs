@@ -11,7 +11,10 @@ use wasm_bindgen::prelude::*;
 use crate::directory_object::DirectoryDO;
 use crate::limiter_object::RateLimitDO;
 
-#[wasm_bindgen(inline_js = "export const state = { criticalError: false, instanceId: 0 };")]
+// On `globalThis` so that the tests can ask for a new instance.
+#[wasm_bindgen(
+    inline_js = "export const state = globalThis.__tollgate_init_state = { criticalError: false, instanceId: 0 };"
+)]
 extern "C" {
     type InitState;
 

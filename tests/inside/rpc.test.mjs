@@ -1,0 +1,185 @@
+// What everything rests on: calls into Rust objects, which outlive evictions and new wasm instances, on the clock that the
+// runtime shows. And the directory, which the objects tell.
+
+import { evictDurableObject, reset, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env, exports } from "cloudflare:workers";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+
+const START = Date.UTC(2027, 0, 4);
+const HOUR = 3_600_000;
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["Date"] });
+  vi.setSystemTime(START);
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await reset();
+});
+
+const objectOf = (identifier, namespace = "") =>
+  env.RATE_LIMIT.getByName(`${namespace}rate-limit:default:${identifier}`);
+const check = (identifier, rest = {}, token = "test-admin") =>
+  exports.default
+    .fetch("https://tollgate/limit", {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}` },
+      body: JSON.stringify({ identifier, algorithm: "fixedWindow", limit: 100, window: "1h", ...rest }),
+    })
+    .then((response) => response.json());
+
+/** The lines of a message, without the first. */
+const lines = (text) => text.split("\n").slice(1);
+const ONE_OF_5 = "1 limit\nitem cost=1\nlimit algorithm=fixedWindow limit=5 window=3600000";
+
+describe("a call into an object", () => {
+  test("is one method with a text each way", async () => {
+    const answer = await objectOf("rpc").call(ONE_OF_5);
+    expect(answer).toBe(
+      `1 decided\ndecision at=${START} success=1 deciding=0 cacheFor=0\nstanding limit=5 remaining=4 reset=${START + HOUR}`,
+    );
+    expect(lines(await objectOf("rpc").call(ONE_OF_5))[1]).toMatch(/ remaining=3 /);
+  });
+
+  test("that cannot be read changes nothing and says so", async () => {
+    for (const text of [
+      "",
+      "1",
+      "9 limit",
+      "1 dance",
+      "1 limit\nitem\nlimit",
+      "1 cancel operation=x",
+      `2${ONE_OF_5}`,
+    ]) {
+      expect(await objectOf("rpc").call(text), text).toMatch(/^1 refused code=unavailable detail=/);
+    }
+    expect(await objectOf("rpc").call(17)).toMatch(/^1 refused/);
+    expect(await objectOf("rpc").call("1 status")).toBe("1 status");
+  });
+
+  test("of the next version is understood", async () => {
+    const next = `2${ONE_OF_5.slice(1)} colour=red`;
+    expect(lines(await objectOf("rpc").call(next))[1]).toMatch(/ remaining=4 /);
+  });
+
+  test("reads the clock that the test sets", async () => {
+    await check("clock", { cost: 100 });
+    expect(await check("clock")).toMatchObject({ success: false, retryAfter: HOUR });
+    vi.setSystemTime(START + HOUR - 1);
+    expect(await check("clock")).toMatchObject({ success: false, retryAfter: 1 });
+    vi.setSystemTime(START + HOUR);
+    expect(await check("clock")).toMatchObject({ success: true, remaining: 99 });
+  });
+
+  test("finds its state again after an eviction", async () => {
+    await check("evicted", { cost: 40 });
+    await evictDurableObject(objectOf("evicted"));
+    expect(await check("evicted")).toMatchObject({ remaining: 59 });
+  });
+});
+
+describe("a new wasm instance", () => {
+  /** Makes the shim replace the instance before the next call: what follows a panic in any request of the isolate. */
+  const replace = () => {
+    globalThis.__tollgate_init_state.criticalError = true;
+  };
+
+  test("costs no object an admission that was answered", async () => {
+    for (const identifier of ["a", "b"]) await check(identifier, { cost: 60 });
+    replace();
+    for (const identifier of ["a", "b"]) expect(await check(identifier)).toMatchObject({ remaining: 39 });
+    replace();
+    expect(lines(await objectOf("a").call("1 status"))[0]).toMatch(/ remaining=39 /);
+  });
+
+  test("fails the requests that were under way, at once, and no others", async () => {
+    const { readable, writable } = new TransformStream();
+    const writer = writable.getWriter();
+    const underWay = exports.default.fetch("https://tollgate/limit", {
+      method: "POST",
+      headers: { authorization: "Bearer test-admin" },
+      body: readable,
+    });
+    await writer.write(new TextEncoder().encode('{"identifier":"c",'));
+    await check("elsewhere"); // by when the first one waits for the rest of its body
+    replace();
+    expect(await check("c", { cost: 10 })).toMatchObject({ success: true, remaining: 90 });
+    await writer.write(new TextEncoder().encode('"limit":100,"window":"1h","algorithm":"fixedWindow"}'));
+    await writer.close();
+    const response = await underWay;
+    expect(response.status).toBe(500);
+    expect(response.headers.get("content-type")).toBe("application/problem+json");
+    expect(await response.json()).toMatchObject({
+      code: "internal",
+      requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    });
+    expect(await check("c")).toMatchObject({ remaining: 89 });
+  });
+
+  test("still cleans", async () => {
+    await check("d");
+    replace();
+    vi.setSystemTime(START + 2 * HOUR);
+    expect(await runDurableObjectAlarm(objectOf("d"))).toBe(true);
+    expect(await runDurableObjectAlarm(objectOf("d"))).toBe(false);
+  });
+});
+
+describe("the directory", () => {
+  const list = (rest = "", name = "directory") =>
+    env.DIRECTORY.getByName(name)
+      .call(`1 list${rest}`)
+      .then((text) => lines(text).map((line) => decodeURIComponent(line.split("name=")[1])));
+  const settled = (rest, name, wanted) =>
+    vi.waitFor(async () => expect(await list(rest, name)).toEqual(wanted), { timeout: 5_000 });
+
+  test("lists who is alive, each namespace its own, and forgets who is gone", async () => {
+    await check("u 1");
+    await check("u2");
+    await check("u2", {}, "test-other-admin");
+    await check("peeked", { peek: true });
+    await settled("", "directory", ["rate-limit:default:u%201", "rate-limit:default:u2"]);
+    await settled("", "other/directory", ["other/rate-limit:default:u2"]);
+    vi.setSystemTime(START + 2 * HOUR);
+    expect(await runDurableObjectAlarm(objectOf("u 1".replace(" ", "%20")))).toBe(true);
+    await settled("", "directory", ["rate-limit:default:u2"]);
+  });
+
+  test("is emptied with the last one", async () => {
+    await check("last");
+    await settled("", "directory", ["rate-limit:default:last"]);
+    vi.setSystemTime(START + 2 * HOUR);
+    await runDurableObjectAlarm(objectOf("last"));
+    await settled("", "directory", []);
+    for (const stub of [objectOf("last"), env.DIRECTORY.getByName("directory")]) {
+      const tables = await runInDurableObject(stub, (_object, { storage }) => [
+        ...storage.sql.exec("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'"),
+      ]);
+      expect(tables.flatMap(({ name }) => name).filter((name) => name === "state")).toEqual([]);
+    }
+  });
+
+  test("lists in pages and by prefix", async () => {
+    const directory = env.DIRECTORY.getByName("paged");
+    for (const name of ["a:3", "a:1", "b:1", "a:2", "a:2"])
+      await directory.call(`1 alive name=${encodeURIComponent(name)}`);
+    expect(await list(" limit=2", "paged")).toEqual(["a:1", "a:2"]);
+    expect(await list(" limit=2 after=a%3A2", "paged")).toEqual(["a:3", "b:1"]);
+    expect(await list(" prefix=a%3A after=a%3A1", "paged")).toEqual(["a:2", "a:3"]);
+    expect(await directory.call("1 gone name=nobody")).toBe("1 done");
+  });
+
+  test("that cannot be reached is told later, and no answer waits for it", async () => {
+    const id = env.DIRECTORY.getByName("directory");
+    await id.call("1 alive name=x");
+    await runInDurableObject(id, (_object, { storage }) => {
+      storage.sql.exec("DROP TABLE alive");
+      storage.sql.exec("CREATE VIEW alive AS SELECT 1 AS name"); // nothing can be put into it
+    });
+    expect(await check("unlisted")).toMatchObject({ success: true });
+    await runInDurableObject(id, (_object, { storage }) => storage.sql.exec("DROP VIEW alive"));
+    vi.setSystemTime(START + 61_000);
+    await vi.waitFor(async () => expect(await runDurableObjectAlarm(objectOf("unlisted"))).toBe(true));
+    await settled("", "directory", ["rate-limit:default:unlisted"]);
+  });
+});
