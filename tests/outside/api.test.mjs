@@ -261,7 +261,7 @@ describe("who may do what", () => {
       expect([role, status]).toEqual([role, allowed.includes(role) ? 200 : 403]);
       if (status === 403) expect(json.code).toBe("forbidden");
     }
-    for (const token of [undefined, "wrong", ""]) {
+    for (const token of [null, "wrong", ""]) {
       const { status, json, headers } = await tollgate.call(method, path, body, { token });
       expect([status, json.code]).toEqual([401, "unauthorized"]);
       expect(headers.get("www-authenticate")).toMatch(/^Bearer/);
@@ -269,13 +269,13 @@ describe("who may do what", () => {
   });
 
   test("/healthz needs no token", async () => {
-    const { status, json } = await tollgate.call("GET", "/healthz", undefined, { token: undefined });
+    const { status, json } = await tollgate.call("GET", "/healthz", undefined, { token: null });
     expect(status).toBe(200);
     expect(json).toHaveProperty("version");
   });
 
   test("without tokens nothing is open, and the answer says what to set", async () => {
-    const bare = await (await server({ tokens: undefined })).start();
+    const bare = await (await server({ tokens: null })).start();
     try {
       const { status, json } = await bare.call("POST", "/limit", { identifier: "x", ...window(1) });
       expect([status, json.code]).toEqual([503, "notConfigured"]);

@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => tollgate?.remove());
 
 const visit = (id, address) =>
-  call(tollgate.urlOf(id), "GET", "/", undefined, { token: undefined, headers: { "cf-connecting-ip": address } });
+  call(tollgate.urlOf(id), "GET", "/", undefined, { token: null, headers: { "cf-connecting-ip": address } });
 
 test("each visitor is answered five times a minute, and then told when to come back", async () => {
   const answers = [];

@@ -276,7 +276,7 @@ fn edges() -> impl Strategy<Value = u64> {
 
 #[test]
 fn changing_the_numbers_keeps_what_was_used() {
-    let mut states = vec![LimitState::fresh(&fixed(10, 1_000), moment(START)).unwrap()];
+    let mut states = [LimitState::fresh(&fixed(10, 1_000), moment(START)).unwrap()];
     let used = |state: &mut LimitState, limit: u64, cost: i64| {
         let policy = policy_of(fixed(limit, 1_000));
         decide(

@@ -14,7 +14,7 @@ const TOKENS = readFileSync("tests/fixtures/tokens.json", "utf8");
  */
 export async function server({ texts = {}, variants = [], change = (main) => main, tokens = TOKENS } = {}) {
   const directory = await mkdtemp(join(tmpdir(), "tollgate-"));
-  const variables = { ...(tokens === undefined ? {} : { TOLLGATE_TOKENS: tokens }), ...texts };
+  const variables = { ...(tokens === null ? {} : { TOLLGATE_TOKENS: tokens }), ...texts };
   const main = tollgate({ texts: Object.entries(variables).map(([name, text]) => ({ name, text })) });
   const prepared = await prepare([change(main), ...variants], join(directory, "server"));
   let running;
@@ -50,11 +50,11 @@ export async function server({ texts = {}, variants = [], change = (main) => mai
   return self;
 }
 
-/** One request to any of the Workers. `token` undefined means none. */
+/** One request to any of the Workers. `token` null means none. */
 export async function call(url, method, path, body, { token = "test-admin", headers = {} } = {}) {
   const response = await fetch(url + path, {
     method,
-    headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers },
+    headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...headers },
     body: body === undefined || typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body),
   });
   const text = await response.text();

@@ -11,7 +11,7 @@ use tollgate_core::quota::{Anchor, Period, Quota, TimeZoneName};
 use tollgate_core::{Algorithm, Duration, Limit, Timestamp};
 
 /// A Monday in 2027, and a multiple of every window used.
-pub(crate) const START: u64 = 1_798_848_000_000 - 1_798_848_000_000 % 86_400_000;
+pub(crate) const START: u64 = 1_798_848_000_000;
 
 pub(crate) fn moment(now: u64) -> Moment<'static> {
     Moment {
