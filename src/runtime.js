@@ -21,6 +21,7 @@ export async function drive(resume, task, failure) {
       }
       next = resume(task, value, failed);
     }
+    if (next === null) throw new Error("its wasm instance has ended");
     return next;
   } catch (error) {
     console.error(`tollgate: a request broke off: ${error}`);

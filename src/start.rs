@@ -43,6 +43,11 @@ pub fn worker_init_state() -> JsValue {
     INIT_STATE.with(|state| state.into())
 }
 
+/// The number of this wasm instance in its isolate; it rises with each panic.
+pub(crate) fn instance_id() -> u32 {
+    INIT_STATE.with(InitState::instance_id)
+}
+
 // `private`: an exported function would be callable through service bindings.
 #[wasm_bindgen(start, private)]
 fn start() {

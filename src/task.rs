@@ -14,13 +14,16 @@ use wasm_bindgen::prelude::*;
 
 use crate::clock;
 use crate::error::{ApiError, Code};
-use crate::runtime;
+use crate::{runtime, start};
 
 /// What a promise came to.
 pub(crate) type Settled = Result<JsValue, JsValue>;
 
 /// When there are so many tasks, those of requests that ended without finishing are looked for.
 const SWEEP_FROM: usize = 256;
+/// The lower bits of a task's id count up; those above are the number of the wasm instance. So an id that outlived its instance is not
+/// known to the next one, and never means another request's task.
+const COUNT_BITS: u32 = 20;
 /// No request takes as long as this. A request that was cancelled, because its client went away, is never heard of again.
 const LONGEST: Duration = Duration::from_secs(120);
 
@@ -63,8 +66,8 @@ pub(crate) fn spawn(future: impl Future<Output = JsValue> + 'static) -> JsValue 
 /// Polls a task with what its promise came to: its next promise, or its output.
 fn resume(id: u32, value: JsValue, failed: bool) -> JsValue {
     let Some(mut task) = TASKS.with_borrow_mut(|tasks| tasks.take(id)) else {
-        // It was swept away, long after its request should have ended.
-        return JsValue::UNDEFINED;
+        // Its wasm instance has ended, or it was swept away. `drive` makes this a failure.
+        return JsValue::NULL;
     };
     SETTLED.set(Some(if failed { Err(value) } else { Ok(value) }));
     match task
@@ -91,7 +94,8 @@ impl Tasks {
             self.slots
                 .retain(|(_, task)| task.as_ref().is_none_or(alive));
         }
-        let id = self.next;
+        let count = self.next & ((1 << COUNT_BITS) - 1);
+        let id = start::instance_id() << COUNT_BITS | count;
         self.next = self.next.wrapping_add(1);
         self.slots.push((id, Some(task)));
         id
