@@ -10,20 +10,33 @@ import { setup } from "./setup.mjs";
 
 // Whatever the Worker embeds has to lie below these, or a change of it goes unnoticed.
 const INPUTS = ["Cargo.toml", "Cargo.lock", "build.rs", "src", "crates"].filter((path) => existsSync(join(root, path)));
-const STAMP = join(root, "build/.inputs");
 
 /** Sets up and builds, each only where needed. */
 export function build() {
   setup();
+  compile("build", []);
+}
+
+/** The same Worker as its next version will be, as far as messages and rows go: for the test that runs both at once. */
+export function buildNext() {
+  setup();
+  compile("build-next", ["--features", "next-version"]);
+}
+
+function compile(folder, options) {
+  const stamp = join(root, folder, ".inputs");
   const inputs = fingerprint();
-  if (existsSync(STAMP) && readFileSync(STAMP, "utf8") === inputs) return;
-  console.log("build: compiling the Worker");
-  rmSync(STAMP, { force: true }); // a build that is broken off must not look finished
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === inputs) return;
+  console.log(`build: compiling the Worker into ${folder}/`);
+  rmSync(stamp, { force: true }); // a build that is broken off must not look finished
   // These two point worker-build at the tools that are here; without them it downloads others.
   const tools = { ESBUILD_BIN: join(packagesBin, "esbuild"), WASM_BINDGEN_BIN: join(toolsBin, "wasm-bindgen") };
   // The compiler's own message is what helps; a backtrace of worker-build would bury it.
-  run(join(toolsBin, "worker-build"), ["--release"], { ...tools, RUST_BACKTRACE: "0" });
-  writeFileSync(STAMP, inputs);
+  run(join(toolsBin, "worker-build"), ["--release", "--out-dir", folder, ".", ...options], {
+    ...tools,
+    RUST_BACKTRACE: "0",
+  });
+  writeFileSync(stamp, inputs);
 }
 
 /** Hashes the content of every input and the version of the compiler; file times say little after a checkout. */

@@ -9,6 +9,9 @@ use thiserror::Error;
 
 use crate::percent::{decode_component, encode_component};
 
+/// What the feature `next-version` adds to every version, to build the neighbour that versions have to get on with.
+pub(crate) const NEXT: u32 = cfg!(feature = "next-version") as u32;
+
 /// Why a line cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Unreadable {

@@ -2,7 +2,7 @@
 //!
 //! Both sides of a deploy are alive at once, so a message says its version, and version N understands N − 1 and N + 1.
 
-use crate::codec::{Line, LineWriter, Unreadable};
+use crate::codec::{Line, LineWriter, Unreadable, NEXT};
 use crate::decide::Check;
 use crate::decision::{Decision, Grant, Reason, Standing};
 use crate::limit::Name;
@@ -12,7 +12,7 @@ use crate::subject_state::{Block, Denial, Item, LimitStatus, Status};
 use crate::{Duration, Limit, Timestamp};
 
 /// The version of messages.
-pub const MESSAGE_VERSION: u32 = 1;
+pub const MESSAGE_VERSION: u32 = 1 + NEXT;
 
 /// What a Worker asks.
 #[derive(Debug, Clone, PartialEq, Eq)]

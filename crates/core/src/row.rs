@@ -10,7 +10,7 @@ use crate::algorithm::sliding::Sliding;
 use crate::algorithm::slots::{Slot, Slots};
 use crate::algorithm::state::LimitState;
 use crate::calendar::Span;
-use crate::codec::{Line, LineWriter, Unreadable};
+use crate::codec::{Line, LineWriter, Unreadable, NEXT};
 use crate::limit::{
     Algorithm, BurstCredits, Concurrency, LeakyBucket, Limit, Name, Rate, TokenBucket, Window,
 };
@@ -19,7 +19,7 @@ use crate::quota::{Anchor, Period, Quota, TimeZoneName};
 use crate::{Duration, InvalidLimit, Timestamp};
 
 /// The version of stored rows. A row of this version, one less or one more is read; any other is left as it is.
-pub const ROW_VERSION: u32 = 1;
+pub const ROW_VERSION: u32 = 1 + NEXT;
 
 impl From<InvalidLimit> for Unreadable {
     fn from(invalid: InvalidLimit) -> Unreadable {
@@ -235,6 +235,7 @@ pub fn put_state(line: LineWriter, state: &LimitState) -> LineWriter {
             .put("time", log.time.as_millis()),
         LimitState::Slots(slots) => line
             .put("used", slots_text(slots))
+            .put("fence", slots.fence)
             .put("time", slots.time.as_millis()),
     }
 }
@@ -294,6 +295,7 @@ pub fn get_state(line: &Line, algorithm: &Algorithm) -> Result<LimitState, Unrea
         }),
         Algorithm::Concurrency(_) => LimitState::Slots(Slots {
             held: get_slots(line)?,
+            fence: line.needed("fence")?,
             time,
         }),
     })

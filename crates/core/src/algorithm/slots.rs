@@ -21,6 +21,8 @@ pub struct Slot {
 pub struct Slots {
     /// The slots; past ones may linger until the next grant.
     pub held: Vec<Slot>,
+    /// The newest fence given: kept after its slot is free, so that fences rise also across a restart.
+    pub fence: u64,
     /// The newest time seen.
     pub time: Timestamp,
 }
@@ -30,6 +32,7 @@ impl Slots {
     pub const fn fresh(now: Timestamp) -> Slots {
         Slots {
             held: Vec::new(),
+            fence: 0,
             time: now,
         }
     }
@@ -74,6 +77,7 @@ impl Slots {
     /// time seen, as everything does.
     pub fn take(&mut self, slot: Slot, now: Timestamp) {
         self.time = self.now(now);
+        self.fence = self.fence.max(slot.fence);
         let (newest, behind) = (self.time, self.time.since(now));
         self.held.retain(|held| held.deadline > newest);
         self.held.push(Slot {

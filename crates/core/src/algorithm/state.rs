@@ -373,6 +373,11 @@ impl LimitState {
         match self {
             LimitState::Counter(counter) if counter.used == 0 => now,
             LimitState::Counter(counter) => counter.span.end,
+            // Fences start from the clock: until it has passed the newest, that one has to be remembered.
+            LimitState::Slots(slots) => slots
+                .view(0, now)
+                .reset
+                .max(Timestamp::from_millis(slots.fence + 1)),
             LimitState::Bucket(bucket) => {
                 shape(algorithm).map_or(now, |shape| bucket.idle_at(shape))
             }

@@ -181,7 +181,7 @@ impl Entry {
 
     pub(super) fn newest_fence(&self) -> u64 {
         match &self.state {
-            LimitState::Slots(slots) => slots.held.iter().map(|slot| slot.fence).max().unwrap_or(0),
+            LimitState::Slots(slots) => slots.fence,
             _ => 0,
         }
     }

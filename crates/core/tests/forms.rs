@@ -1,0 +1,301 @@
+//! The stored and sent forms, byte for byte. A change here is a change of a version: old rows lie on disks for years, and old objects
+//! answer for minutes after a deployment.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{moment, START};
+use proptest::prelude::*;
+use tollgate_core::api::request::{parse, Rule};
+use tollgate_core::message::{Answer, Call, RefusalCode, MESSAGE_VERSION};
+use tollgate_core::row::ROW_VERSION;
+use tollgate_core::subject_state::{Effects, Item, SubjectState, Write};
+use tollgate_core::{Duration, Timestamp};
+
+/// What is asked, in JSON, beside the identifier.
+fn item(rest: &str) -> Item {
+    let request = parse(&format!(r#"{{"identifier": "u1", {rest}}}"#)).unwrap();
+    let Rule::Inline(policy) = request.rule else {
+        unreachable!()
+    };
+    Item {
+        policy,
+        check: request.check,
+    }
+}
+
+/// The rows that one admission writes.
+fn rows_after(rest: &str) -> Vec<(String, String)> {
+    let mut effects = Effects::default();
+    let mut state = SubjectState::default();
+    state
+        .limit(
+            &[item(rest)],
+            None,
+            &mut || 0xabc,
+            moment(START + 5),
+            &mut effects,
+        )
+        .unwrap();
+    let row = |write| match write {
+        Write::Put { key, row } => (key, row),
+        _ => unreachable!(),
+    };
+    effects.writes.into_iter().map(row).collect()
+}
+
+#[test]
+fn rows_have_these_forms() {
+    assert_eq!(ROW_VERSION, 1);
+    let table = [
+        (
+            r#""algorithm": "fixedWindow", "limit": 100, "window": "1m""#,
+            "limit//fixedWindow/60000",
+            "1 limit algorithm=fixedWindow limit=100 window=60000 used=1 start=1798848000000 end=1798848060000 time=1798848000005",
+        ),
+        (
+            r#""limit": 1000, "window": "1m", "cost": 3"#,
+            "limit//slidingWindow/60000",
+            "1 limit algorithm=slidingWindow limit=1000 window=60000 used=12 previous=0 start=1798848000000 time=1798848000005",
+        ),
+        (
+            r#""algorithm": "slidingLog", "limit": 5, "window": "1s", "cost": 2"#,
+            "limit//slidingLog/1000",
+            "1 limit algorithm=slidingLog limit=5 window=1000 used=1798848000005:2 time=1798848000005",
+        ),
+        (
+            r#""algorithm": "tokenBucket", "capacity": 100, "refill": {"amount": 0.11, "interval": "1s"}, "initial": 90"#,
+            "limit//tokenBucket/",
+            "1 limit algorithm=tokenBucket capacity=100 amount=0.11 interval=1000 initial=90 used=1100000 time=1798848000005",
+        ),
+        (
+            r#""algorithm": "tokenBucket", "capacity": 10, "refill": {"amount": 1, "interval": "1s"}, "burstCredits": {"cap": 5, "expiry": "1h"}, "forgetAfter": "2d", "reserve": 3"#,
+            "limit//tokenBucket/",
+            "1 limit reserve=3 algorithm=tokenBucket capacity=10 amount=1 interval=1000 creditsCap=5 creditsExpiry=3600000 forgetAfter=172800000 used=3000 time=1798848000005",
+        ),
+        (
+            r#""algorithm": "leakyBucket", "capacity": 10, "leak": {"amount": 100, "interval": "15m"}, "maxDelay": "1m""#,
+            "limit//leakyBucket/",
+            "1 limit algorithm=leakyBucket capacity=10 amount=100 interval=900000 maxDelay=60000 used=9000 time=1798848000005",
+        ),
+        (
+            r#""name": "weekly", "algorithm": "quota", "limit": 100, "period": "week", "timeZone": "UTC", "anchor": {"time": "09:00", "weekday": "tuesday"}"#,
+            "limit//weekly/week:UTC:0:1:32400",
+            "1 limit name=weekly algorithm=quota limit=100 period=week timeZone=UTC anchorTime=09:00:00 anchorWeekday=tuesday used=1 start=1798534800000 end=1799139600000 time=1798848000005",
+        ),
+        (
+            r#""algorithm": "concurrency", "limit": 3, "ttl": "10s", "cost": 2"#,
+            "limit//concurrency/",
+            "1 limit algorithm=concurrency limit=3 ttl=10000 used=abc:2:1798848000005:1798848010005 fence=1798848000005 time=1798848000005",
+        ),
+    ];
+    for (rest, key, row) in table {
+        assert_eq!(rows_after(rest), [(key.to_owned(), row.to_owned())]);
+        let state = SubjectState::from_rows([(key, row)]);
+        let status = state.status(None, moment(START + 5)).unwrap();
+        assert_eq!(status.limits.len(), 1, "{key} is read again");
+    }
+    let mut effects = Effects::default();
+    let hour = Duration::from_secs(3_600);
+    SubjectState::default()
+        .block(Some("p"), hour, "too much", moment(START), &mut effects)
+        .unwrap();
+    let row = "1 block policy=p until=1798851600000 reason=too%20much".to_owned();
+    assert_eq!(
+        effects.writes,
+        [Write::Put {
+            key: "block/p".to_owned(),
+            row
+        }]
+    );
+}
+
+#[test]
+fn messages_have_these_forms() {
+    assert_eq!(MESSAGE_VERSION, 1);
+    let named = Item {
+        policy: item(r#""limit": 1, "window": "1s""#).policy.named(
+            tollgate_core::limit::Name::new("p", "github.rest").unwrap(),
+            3,
+        ),
+        ..item(r#""limit": 1, "window": "1s", "peek": true, "cost": -2"#)
+    };
+    let calls = [
+        (
+            Call::Limit { operation: Some(0xbeef), items: vec![named, item(r#""algorithm": "concurrency", "limit": 3, "ttl": "10s", "hold": "1s""#)] },
+            "1 limit operation=beef\nitem policy=github.rest version=3 cost=-2 peek=1\nlimit algorithm=slidingWindow limit=1 window=1000\nitem cost=1 hold=1000\nlimit algorithm=concurrency limit=3 ttl=10000",
+        ),
+        (Call::Cancel { operation: 0xbeef }, "1 cancel operation=beef"),
+        (Call::Status { policy: None }, "1 status"),
+        (Call::Reset { policy: Some("p".to_owned()) }, "1 reset policy=p"),
+        (Call::Block { policy: None, duration: Duration::from_secs(1), reason: "a b".to_owned() }, "1 block duration=1000 reason=a%20b"),
+        (Call::Renew { permit: 0xabc, hold: None }, "1 renew permit=abc"),
+        (Call::Release { permit: 0xabc }, "1 release permit=abc"),
+    ];
+    for (call, text) in calls {
+        assert_eq!(call.encode(), text);
+        assert_eq!(Call::decode(text), Ok(call));
+    }
+    let mut state = SubjectState::default();
+    let mut ask = |rest: &str| {
+        let decisions = state
+            .limit(
+                &[item(rest)],
+                None,
+                &mut || 0xabc,
+                moment(START),
+                &mut Effects::default(),
+            )
+            .unwrap();
+        Answer::Decided(decisions)
+    };
+    let answers = [
+        (
+            ask(r#""algorithm": "fixedWindow", "limit": 1, "window": "1s""#),
+            "1 decided\ndecision at=1798848000000 success=1 deciding=0 cacheFor=0\nstanding limit=1 remaining=0 reset=1798848001000",
+        ),
+        (
+            ask(r#""algorithm": "fixedWindow", "limit": 1, "window": "1s""#),
+            "1 decided\ndecision at=1798848000000 reason=limit deciding=0 retryAfter=1000 cacheFor=1000\nstanding limit=1 remaining=0 reset=1798848001000 refused=limit retryAt=1798848001000",
+        ),
+        (
+            ask(r#""algorithm": "concurrency", "limit": 1, "ttl": "10s""#),
+            "1 decided\ndecision at=1798848000000 success=1 deciding=0 cacheFor=0 permit=abc fence=1798848000000 expires=1798848010000\nstanding limit=1 remaining=0 reset=1798848010000",
+        ),
+        (Answer::Done, "1 done"),
+        (Answer::Refused(RefusalCode::UnknownTimeZone, "Mars/Olympus".to_owned()), "1 refused code=unknownTimeZone detail=Mars%2FOlympus"),
+    ];
+    for (answer, text) in answers {
+        assert_eq!(answer.encode(), text);
+        assert_eq!(Answer::decode(text), Ok(answer));
+    }
+    let status = Answer::Status(state.status(None, moment(START)).unwrap());
+    let text = "1 status\nlimit algorithm=fixedWindow limit=1 window=1000 remaining=0 reset=1798848001000\nlimit algorithm=concurrency limit=1 ttl=10000 remaining=0 reset=1798848010000\ndenial at=1798848000000 limitedBy=1/1s cost=1 reason=limit";
+    assert_eq!(status.encode(), text);
+    assert_eq!(Answer::decode(text), Ok(status));
+}
+
+#[test]
+fn the_next_version_is_read_and_one_further_is_left_alone() {
+    let key = "limit//fixedWindow/60000";
+    let row = |version: u32| {
+        format!("{version} limit colour=red algorithm=fixedWindow limit=100 window=60000 used=40 start=1798848000000 end=1798848060000 time=1798848000005 more=1")
+    };
+    for (version, read) in [(0, false), (1, true), (2, true), (3, false), (99, false)] {
+        let text = row(version);
+        let mut state = SubjectState::from_rows([(key, text.as_str())]);
+        let mut effects = Effects::default();
+        let ask = item(r#""algorithm": "fixedWindow", "limit": 100, "window": "1m""#);
+        let answer = state.limit(&[ask], None, &mut || 1, moment(START + 9), &mut effects);
+        match answer {
+            Ok(decisions) => assert_eq!((read, decisions[0].limits[0].remaining), (true, 59)),
+            Err(_) => {
+                assert!(!read && effects.writes.is_empty(), "never overwritten");
+                assert!(
+                    state.has_rows() && state.reset(None, moment(START), &mut effects).is_err(),
+                    "never taken as empty"
+                );
+                assert!(effects.writes.is_empty());
+            }
+        }
+        assert_eq!(
+            Call::decode(&format!("{version} release permit=abc new=1")).is_ok(),
+            read
+        );
+        assert_eq!(
+            Answer::decode(&format!("{version} done new=1")).is_ok(),
+            read
+        );
+    }
+}
+
+/// Lines that look right, with everything in them now and then wrong.
+fn line() -> impl Strategy<Value = String> {
+    let words = prop::sample::select(vec![
+        "limit", "item", "decision", "standing", "block", "denial", "fence", "renew", "decided",
+        "status", "x", "",
+    ]);
+    let keys = prop::sample::select(vec![
+        "algorithm",
+        "limit",
+        "window",
+        "used",
+        "start",
+        "end",
+        "time",
+        "capacity",
+        "amount",
+        "interval",
+        "previous",
+        "policy",
+        "cost",
+        "at",
+        "ttl",
+        "permit",
+        "fence",
+        "until",
+        "reason",
+        "reset",
+        "remaining",
+        "initial",
+        "maxDelay",
+        "period",
+        "timeZone",
+        "seen",
+        "credits",
+    ]);
+    let values = prop_oneof![
+        prop::sample::select(vec![
+            "fixedWindow",
+            "slidingLog",
+            "tokenBucket",
+            "concurrency",
+            "quota",
+            "slidingWindow",
+            "leakyBucket",
+            "",
+            "0",
+            "1",
+            "-1",
+            "18446744073709551615",
+            "340282366920938463463374607431768211455",
+            "9007199254740993",
+            "abc:1:2:3",
+            "1:1,2:2",
+            "%zz",
+            "UTC",
+            "week",
+            "0.11"
+        ])
+        .prop_map(str::to_owned),
+        any::<u64>().prop_map(|n| n.to_string()),
+        "[ -~]{0,6}",
+    ];
+    (words, prop::collection::vec((keys, values), 0..9)).prop_map(|(word, fields)| {
+        fields
+            .into_iter()
+            .fold(word.to_owned(), |line, (key, value)| {
+                format!("{line} {key}={value}")
+            })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300_000) })]
+
+    #[test]
+    fn no_text_makes_a_reader_panic_and_no_row_makes_an_object_panic(version in "[0-3]?", lines in prop::collection::vec(line(), 1..4), now in any::<u64>()) {
+        let text = format!("{version} {}", lines.join("\n"));
+        drop(Call::decode(&text));
+        drop(Answer::decode(&text));
+        let key = "limit//fixedWindow/60000";
+        for row in &lines {
+            let row = format!("1 limit {row}");
+            let mut state = SubjectState::from_rows([(key, row.as_str()), ("block/", text.as_str())]);
+            let now = moment(Timestamp::from_millis(now).as_millis());
+            drop(state.status(None, now));
+            drop(state.clean(now, &mut Effects::default()));
+        }
+    }
+}
