@@ -15,6 +15,7 @@ export function setup({ gates = false } = {}) {
   const worker = { crate: "worker-build", version: lockedCrate("worker"), bin: "worker-build" };
   const compilesTools = !isInstalled(worker);
   checkMachine(compilesTools);
+  if (compilesTools) say("the first run takes about three minutes on two cores, later ones a few seconds");
   installPackages();
   addRustParts(gates);
   if (compilesTools) install(worker);
