@@ -156,7 +156,7 @@ fn gap() -> impl Strategy<Value = u64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(10_000) })]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn a_restart_never_admits_more_than_the_lost_state_would_have((spec, reserve) in spec(), steps in prop::collection::vec((gap(), step()), 1..40), later in prop::collection::vec(gap(), 0..40)) {

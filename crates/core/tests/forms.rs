@@ -282,7 +282,7 @@ fn line() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300_000) })]
+    #![proptest_config(ProptestConfig::with_cases(300_000))]
 
     #[test]
     fn no_text_makes_a_reader_panic_and_no_row_makes_an_object_panic(version in "[0-3]?", lines in prop::collection::vec(line(), 1..4), now in any::<u64>()) {
