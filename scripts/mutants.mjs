@@ -1,0 +1,321 @@
+// `npm run mutants`: breaks each guarantee on purpose, one small change of the source at a time, in a copy of the tree,
+// and runs the tests that promise to notice. A mutant that survives, or that no longer fits the source, is a failure:
+// either a guarantee has lost its test, or this list has to follow the code.
+
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fail, root } from "./lib/process.mjs";
+
+const CORE = "crates/core/src";
+
+// guarantee, file, what stands there, what is put in its place, the test binary that has to fail.
+const MUTANTS = [
+  [
+    "never above the limit: fixed window",
+    `${CORE}/algorithm/counter.rs`,
+    "self.used.saturating_add(ask.cost) <= limit",
+    "self.used.saturating_add(ask.cost) <= limit + 1",
+    "algorithms",
+  ],
+  [
+    "never above the limit: sliding window",
+    `${CORE}/algorithm/sliding.rs`,
+    "u128::from(limit.limit()) * window\n",
+    "(u128::from(limit.limit()) + 1) * window\n",
+    "algorithms",
+  ],
+  [
+    "nothing is rounded before the comparison",
+    `${CORE}/algorithm/sliding.rs`,
+    "self.overlap(limit, now) + wanted",
+    "self.overlap(limit, now) / window * window + wanted",
+    "algorithms",
+  ],
+  [
+    "never above the limit: log",
+    `${CORE}/algorithm/log.rs`,
+    "let gone = move |at: Timestamp| at.plus(limit.window()) <= now;",
+    "let gone = move |at: Timestamp| at.plus(limit.window()) <= now.plus(crate::Duration::from_millis(1));",
+    "algorithms",
+  ],
+  [
+    "never above the limit: bucket",
+    `${CORE}/algorithm/bucket.rs`,
+    "if wanted <= capacity + self.credits {",
+    "if wanted <= capacity + self.credits + shape.rate.unit() {",
+    "algorithms",
+  ],
+  [
+    "never above the limit: slots",
+    `${CORE}/algorithm/slots.rs`,
+    "if used <= free {\n            return Room::At(now);",
+    "if used <= free + 1 {\n            return Room::At(now);",
+    "algorithms",
+  ],
+  [
+    "several limits are charged together",
+    `${CORE}/decide.rs`,
+    "Room::At(at) => Some(latest.max(*at)),\n        _ => None,",
+    "Room::At(at) => Some(latest.max(*at)),\n        _ => Some(latest),",
+    "algorithms",
+  ],
+  [
+    "a denial changes nothing",
+    `${CORE}/algorithm/state.rs`,
+    "                if let Room::At(_) = room {\n                    seen.take(shape, ask.cost);\n                    *bucket = seen;\n                }",
+    "                if let Room::At(_) = room {\n                    seen.take(shape, ask.cost);\n                }\n                *bucket = seen;",
+    "algorithms",
+  ],
+  [
+    "a peek changes nothing",
+    `${CORE}/decide.rs`,
+    "Ok(cost) if cost > 0 && !check.peek => {",
+    "Ok(cost) if cost > 0 => {",
+    "algorithms",
+  ],
+  ["a wait is enough", `${CORE}/algorithm/mod.rs`, "divide(a - 1, b) + 1", "divide(a, b)", "algorithms"],
+  [
+    "a wait is not too much",
+    `${CORE}/algorithm/sliding.rs`,
+    "wait(window - u128::from(free) * window / u128::from(count))",
+    "wait(window - u128::from(free) * window / u128::from(count) + 1)",
+    "algorithms",
+  ],
+  [
+    "what can never fit has no wait",
+    `${CORE}/algorithm/counter.rs`,
+    "if ask.cost > limit {",
+    "if ask.cost > limit + 2 {",
+    "algorithms",
+  ],
+  [
+    "a clock that steps back refills nothing: bucket",
+    `${CORE}/algorithm/bucket.rs`,
+    "let now = now.max(self.seen);",
+    "let now = now;",
+    "algorithms",
+  ],
+  [
+    "a clock that steps back refills nothing: counter",
+    `${CORE}/algorithm/state.rs`,
+    "now: moment.now.max(counter.time),",
+    "now: moment.now,",
+    "algorithms",
+  ],
+  [
+    "deadlines count from the newest time seen",
+    `${CORE}/algorithm/slots.rs`,
+    "deadline: slot.deadline.plus(behind),",
+    "deadline: slot.deadline,",
+    "algorithms",
+  ],
+  [
+    "refunds are never above full",
+    `${CORE}/algorithm/bucket.rs`,
+    "self.deficit = self.deficit.saturating_sub(shape.parts(amount));",
+    "self.credits += shape.parts(amount).saturating_sub(self.deficit);\n        self.deficit = self.deficit.saturating_sub(shape.parts(amount));",
+    "algorithms",
+  ],
+  [
+    "a shaper spaces its callers",
+    `${CORE}/algorithm/bucket.rs`,
+    "Room::At(self.time.plus(shape.time_for(self.deficit)))",
+    "Room::At(self.time)",
+    "algorithms",
+  ],
+  [
+    "never is the longest wait",
+    `${CORE}/decide.rs`,
+    "unwrap_or(Timestamp::MAX)",
+    "unwrap_or(Timestamp::ZERO)",
+    "algorithms",
+  ],
+  [
+    "changed numbers keep past use",
+    `${CORE}/algorithm/state.rs`,
+    "_ => self.clone(),",
+    "_ => LimitState::fresh(to, moment)?,",
+    "durability",
+  ],
+  [
+    "a row covers what was admitted",
+    `${CORE}/subject_state/entry.rs`,
+    "if let (false, Some(stored)) = (always, &self.stored) {",
+    "if let (false, Some(_)) = (always, &self.stored) {\n            return Ok(());\n        }\n        if let (false, Some(stored)) = (always, &self.stored) {",
+    "durability",
+  ],
+  [
+    "a row is compared where it stands now",
+    `${CORE}/subject_state/entry.rs`,
+    "let projected = stored.projected(algorithm, moment)?;",
+    "let projected: Option<LimitState> = None;",
+    "durability",
+  ],
+  [
+    "rows cover: bucket",
+    `${CORE}/algorithm/bucket.rs`,
+    "self.deficit >= real.deficit\n",
+    "self.deficit + 1 >= real.deficit\n",
+    "durability",
+  ],
+  ["rows cover: sliding window", `${CORE}/algorithm/sliding.rs`, "&& self.previous >= real.previous", "", "durability"],
+  [
+    "a crash refuses at most R - 1 too many",
+    `${CORE}/subject_state/entry.rs`,
+    "reserve_of(algorithm, self.reserve) - 1",
+    "reserve_of(algorithm, self.reserve)",
+    "durability",
+  ],
+  [
+    "refunds are written",
+    `${CORE}/subject_state/mod.rs`,
+    "entry.write_ahead(refund, moment, effects)?;",
+    "entry.write_ahead(false, moment, effects)?;",
+    "durability",
+  ],
+  [
+    "a charge is cancelled once",
+    `${CORE}/subject_state/operations.rs`,
+    "core::mem::take(&mut operation.charges)",
+    "operation.charges.clone()",
+    "durability",
+  ],
+  [
+    "a cancelled operation is not charged later",
+    `${CORE}/subject_state/operations.rs`,
+    "self.remember(Operation::new(id, Vec::new(), Vec::new(), now));",
+    "",
+    "durability",
+  ],
+  [
+    "a repeated operation is charged once",
+    `${CORE}/subject_state/mod.rs`,
+    "operation.and_then(|id| self.operations.find(id))",
+    "operation.filter(|_| false).and_then(|id| self.operations.find(id))",
+    "durability",
+  ],
+  [
+    "a cancelled bucket charge gives back no more than it holds",
+    `${CORE}/algorithm/bucket.rs`,
+    "let still_charged = charged\n            .at(shape, self.seen)\n            .deficit\n            .min(shape.parts(amount))",
+    "let still_charged = shape.parts(amount)",
+    "durability",
+  ],
+  [
+    "a passed window is not refunded",
+    `${CORE}/algorithm/state.rs`,
+    "if counter.span.start == *start =>",
+    "if counter.span.start >= *start =>",
+    "durability",
+  ],
+  [
+    "idle storage returns to zero",
+    `${CORE}/subject_state/upkeep.rs`,
+    "effects.writes = vec![Write::DeleteAll];",
+    "effects.writes.clear();",
+    "durability",
+  ],
+  [
+    "memory is cleared with the storage",
+    `${CORE}/subject_state/upkeep.rs`,
+    "idle.push(entry.idle_at(moment)? <= moment.now);",
+    "idle.push(false);",
+    "durability",
+  ],
+  [
+    "what is in use is not forgotten",
+    `${CORE}/subject_state/upkeep.rs`,
+    "idle.push(entry.idle_at(moment)? <= moment.now);",
+    "idle.push(true);",
+    "durability",
+  ],
+  [
+    "fences rise across a restart",
+    `${CORE}/algorithm/slots.rs`,
+    "self.fence = self.fence.max(slot.fence);",
+    "",
+    "durability",
+  ],
+  [
+    "a row of an unknown version is not taken as empty",
+    `${CORE}/subject_state/mod.rs`,
+    "(Err(unreadable), _) => state.unreadable = Some(unreadable),",
+    "(Err(_), _) => {}",
+    "forms",
+  ],
+  [
+    "versions too far apart are refused",
+    `${CORE}/codec.rs`,
+    "found.abs_diff(ours) <= 1",
+    "found.abs_diff(ours) <= 2",
+    "forms",
+  ],
+  [
+    "stored forms do not change unnoticed",
+    `${CORE}/row.rs`,
+    '.put("previous", sliding.previous)',
+    '.put("before", sliding.previous)',
+    "forms",
+  ],
+];
+
+const tree = join(root, "target/mutants-tree");
+
+/** A copy of what the core's tests need; made anew, so that nothing of an earlier run is left. */
+function copyTree() {
+  rmSync(tree, { recursive: true, force: true });
+  mkdirSync(tree, { recursive: true });
+  for (const path of ["Cargo.lock", "crates", "clippy.toml"]) {
+    cpSync(join(root, path), join(tree, path), { recursive: true, filter: (from) => !from.includes("node_modules") });
+  }
+  const workspace = readFileSync(join(root, "Cargo.toml"), "utf8");
+  const shared = workspace.slice(workspace.indexOf("[workspace.package]"), workspace.indexOf("[package]"));
+  const profiles = workspace.slice(workspace.indexOf("[profile.dev"), workspace.indexOf("[profile.release]"));
+  writeFileSync(
+    join(tree, "Cargo.toml"),
+    `[workspace]\nmembers = ["crates/core"]\nresolver = "2"\n\n${shared}\n${profiles}`,
+  );
+}
+
+function testsPass(binary) {
+  const args = ["test", "--quiet", "-p", "tollgate-core", "--test", binary];
+  const env = {
+    ...process.env,
+    CARGO_TARGET_DIR: join(root, "target/mutants"),
+    // A mutant fails at once on a kept case or in the first few hundred; the sound tree has passed all of them before.
+    PROPTEST_MAX_SHRINK_ITERS: "0",
+    RUST_BACKTRACE: "0",
+  };
+  return spawnSync("cargo", args, { cwd: tree, env, encoding: "utf8" });
+}
+
+copyTree();
+const binaries = [...new Set(MUTANTS.map(([, , , , binary]) => binary))];
+for (const binary of binaries) {
+  const { status, stdout, stderr } = testsPass(binary);
+  if (status !== 0) fail(`The tests "${binary}" fail without any mutation:\n${stdout}\n${stderr}`);
+}
+
+let wrong = 0;
+for (const [guarantee, path, from, to, binary] of MUTANTS) {
+  const file = join(tree, path);
+  const sound = readFileSync(file, "utf8");
+  let verdict;
+  if (sound.split(from).length !== 2) {
+    verdict = "does not fit the source any more";
+  } else {
+    writeFileSync(
+      file,
+      sound.replace(from, () => to),
+    );
+    const { status, stderr } = testsPass(binary);
+    if (/could not compile/.test(stderr)) verdict = "does not compile";
+    else if (status === 0) verdict = "SURVIVED";
+    writeFileSync(file, sound);
+  }
+  if (verdict !== undefined) wrong++;
+  console.log(`${verdict ?? "noticed"}: ${guarantee} (${path})`);
+}
+console.log(`\n${MUTANTS.length - wrong} of ${MUTANTS.length} mutants noticed`);
+if (wrong > 0) process.exit(1);
