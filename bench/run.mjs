@@ -87,8 +87,12 @@ function outputFile() {
 
 /** Earlier results, into which a run of single parts is merged. A smoke run starts from nothing. */
 function load() {
-  if (options.quick || options.output || !existsSync(RESULTS)) return { parts: {} };
-  return JSON.parse(readFileSync(RESULTS, "utf8"));
+  return options.quick || options.output ? { parts: {} } : published();
+}
+
+/** The results that the page is made from. */
+function published() {
+  return existsSync(RESULTS) ? JSON.parse(readFileSync(RESULTS, "utf8")) : { parts: {} };
 }
 
 function save(results) {
@@ -104,9 +108,8 @@ function compact(results) {
 }
 
 function renderPage() {
-  if (!existsSync(RESULTS)) fail("bench/results.json is missing: run `npm run bench` first.");
   const page = readFileSync(PAGE, "utf8");
-  const fresh = withFigures(page, JSON.parse(readFileSync(RESULTS, "utf8")));
+  const fresh = withFigures(page, published());
   if (options.render) writeFileSync(PAGE, fresh);
   else if (fresh !== page) fail("docs/benchmarks.md is not what bench/results.json says: npm run bench -- --render");
 }

@@ -59,7 +59,7 @@ export async function coldStart(variant, scenario, { command, port }) {
   return milliseconds;
 }
 
-/** The core: `{ subjects: [{ name, ns: [per round] }], rows: { per10000Admitted, per10000Refused } }`. */
+/** The core: `{ subjects: [{ name, ns: [per round] }], written }`, and what 10,000 calls of each kind write. */
 export function timeCore({ coreRounds, coreSteps }) {
   return report("bench-core", coreRounds, coreSteps);
 }

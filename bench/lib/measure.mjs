@@ -40,8 +40,8 @@ export async function measureScenario(scenario, options, { isEnough, onRound }) 
       drive(variant, scenario, { ...options, port: server.ports[variant.id], pid: server.pid, keys, seconds }).catch(
         (error) => Promise.reject(new Error(`${scenario.id}, variant ${variant.id}: ${error.message}`)),
       );
-    // Compilers and caches warm up before anything counts.
-    for (const variant of contestants) await turn(variant, options.warmUpSeconds);
+    // Compilers and caches warm up before anything counts, and every key's storage is made.
+    for (const variant of contestants) await turn(variant, scenario.many ? options.seconds : options.warmUpSeconds);
     const samples = Object.fromEntries(contestants.map(({ id }) => [id, []]));
     let round = 0;
     while (round < options.rounds || (round < options.maxRounds && !isEnough(samples))) {

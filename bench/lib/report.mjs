@@ -9,6 +9,7 @@ const END = "<!-- end of figures -->";
 
 /** Everything between the markers of docs/benchmarks.md. */
 export function figures({ machine, parts }) {
+  if (Object.keys(parts).length === 0) return "Nothing has been measured yet: run `npm run bench`.";
   const blocks = [targetTable(parts), machineTable(machine, parts)];
   for (const scenario of scenarios()) {
     if (parts[scenario.id]) blocks.push(scenarioTable(scenario, parts[scenario.id]));
@@ -83,9 +84,14 @@ export function scenarioTable({ id, what, storage, body }, { keys, rounds, sampl
 }
 
 /** Nanoseconds per decision. */
-export function coreTable({ subjects, rows: written }) {
+export function coreTable({ subjects, written }) {
   const rows = subjects.map(({ name, ns }) => [name, interval(medianInterval(ns), "ns")]);
-  const counted = `Rows written at limit 10,000: ${written.per10000Admitted} for 10,000 admissions, ${written.per10000Refused} for 10,000 refusals.`;
+  const counts = Object.entries(written).map(([kind, { rows: put, alarms }]) => [
+    `10,000 ${kind}`,
+    `${put}`,
+    `${alarms}`,
+  ]);
+  const counted = table(["counted at limit 10,000 a window", "rows written", "alarms set"], counts);
   return `### core\n\n${table(["one decision", "time"], rows)}\n\n${counted}`;
 }
 

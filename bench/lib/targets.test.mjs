@@ -46,8 +46,8 @@ describe("the ratios", () => {
       subject("admit and update: slidingLog", 99),
       subject("governor", 999),
     ];
-    const rows = { per10000Admitted: 100, per10000Refused: 0 };
-    const verdicts = judge({ core: { subjects, rows } });
+    const written = { admitted: { rows: 100 }, refused: { rows: 0 } };
+    const verdicts = judge({ core: { subjects, written } });
     expect(verdicts[3]).toMatchObject({ median: 6, verdict: "missed" });
     expect(verdicts[5]).toMatchObject({ median: 99, verdict: "missed" });
     expect(verdicts.slice(-2)).toMatchObject([

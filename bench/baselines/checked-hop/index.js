@@ -31,7 +31,8 @@ export default {
     const stub = env.HOP.getByName(place);
     const text = await stub.check(capacity, refill.amount, refill.interval, cost, refused);
     const [success, remaining, reset, retryAfter] = text.split(" ").map(Number);
-    return answer(success === 1, capacity, remaining, reset, retryAfter);
+    const label = `${refill.amount}/${duration(refill.interval)}`;
+    return answer(success === 1, label, capacity, remaining, reset, retryAfter);
   },
 };
 
@@ -74,11 +75,11 @@ async function bodyOf(request) {
   return isRight ? body : undefined;
 }
 
-function answer(success, limit, remaining, reset, retryAfter) {
+function answer(success, label, limit, remaining, reset, retryAfter) {
   const headers = {
     "content-type": "application/json",
-    "ratelimit-policy": `"tokenBucket";q=${limit}`,
-    ratelimit: `"tokenBucket";r=${remaining};t=${Math.ceil((reset - Date.now()) / 1_000)}`,
+    "ratelimit-policy": `"${label}";q=${limit}`,
+    ratelimit: `"${label}";r=${remaining};t=${Math.ceil((reset - Date.now()) / 1_000)}`,
     "x-ratelimit-limit": String(limit),
     "x-ratelimit-remaining": String(remaining),
     "x-ratelimit-reset": String(Math.ceil(reset / 1_000)),
@@ -88,8 +89,22 @@ function answer(success, limit, remaining, reset, retryAfter) {
     return new Response(body, { headers });
   }
   headers["retry-after"] = String(Math.max(1, Math.ceil(retryAfter / 1_000)));
-  const body = JSON.stringify({ success, limit, remaining, reset, retryAfter, reason: "limit", source: "object" });
-  return new Response(body, { status: 429, headers });
+  const refusal = { success, limit, remaining, reset, retryAfter, reason: "limit", limitedBy: label, source: "object" };
+  return new Response(JSON.stringify(refusal), { status: 429, headers });
+}
+
+const UNITS = [
+  ["d", 86_400_000],
+  ["h", 3_600_000],
+  ["m", 60_000],
+  ["s", 1_000],
+  ["ms", 1],
+];
+
+/** The shortest exact text of a duration: `15m`. */
+function duration(milliseconds) {
+  const [unit, length] = UNITS.find(([, each]) => milliseconds % each === 0);
+  return `${milliseconds / length}${unit}`;
 }
 
 function problem(status, code) {

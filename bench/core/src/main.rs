@@ -19,7 +19,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut subjects = tollgate::subjects()?;
     subjects.extend(others::subjects());
     let timed = harness::report(subjects, rounds as usize, steps);
-    let (admitted, refused) = tollgate::rows()?;
-    println!("{{\"subjects\":{timed},\"rows\":{{\"per10000Admitted\":{admitted},\"per10000Refused\":{refused}}}}}");
+    let counted = tollgate::written()?.map(|written| {
+        format!(
+            "{{\"rows\":{},\"alarms\":{}}}",
+            written.rows, written.alarms
+        )
+    });
+    let [admitted, refused] = counted;
+    println!(
+        "{{\"subjects\":{timed},\"written\":{{\"admitted\":{admitted},\"refused\":{refused}}}}}"
+    );
     Ok(())
 }

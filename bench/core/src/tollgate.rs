@@ -143,9 +143,18 @@ fn decision(algorithm: Algorithm, answer: Answer) -> Result<Subject, Box<dyn Err
     Ok(Subject::new(name, ask))
 }
 
-/// How many rows a subject writes at a limit of 10,000 a window: for the first 10,000 checks, which are admitted, and for
-/// the next 10,000, which are refused.
-pub(crate) fn rows() -> Result<(usize, usize), Box<dyn Error>> {
+/// What 10,000 calls have the object write.
+#[derive(Default)]
+pub(crate) struct Written {
+    /// Rows put or deleted.
+    pub(crate) rows: usize,
+    /// Settings of the cleaning alarm.
+    pub(crate) alarms: usize,
+}
+
+/// What a subject writes at a limit of 10,000 a window: for the first 10,000 checks, which are admitted, and for the next
+/// 10,000, which are refused.
+pub(crate) fn written() -> Result<[Written; 2], Box<dyn Error>> {
     let limit = Algorithm::FixedWindow(Window::new(10_000, Duration::from_millis(86_400_000))?);
     let policy = Policy::new(vec![Limit::new(None, limit)])?;
     let items = [Item {
@@ -153,18 +162,19 @@ pub(crate) fn rows() -> Result<(usize, usize), Box<dyn Error>> {
         check: Check::ONE,
     }];
     let (mut state, mut clock) = (SubjectState::default(), Clock(0));
-    let mut written = [0; 2];
-    for (half, rows) in written.iter_mut().enumerate() {
+    let mut written = <[Written; 2]>::default();
+    for (half, written) in written.iter_mut().enumerate() {
         for _ in 0..10_000 {
             let mut effects = Effects::default();
             let answers = state.limit(&items, None, &mut || 1, clock.next(), &mut effects)?;
             if answers.iter().any(|answer| answer.success != (half == 0)) {
                 return Err("rows: the wrong answer".into());
             }
-            *rows += effects.writes.len();
+            written.rows += effects.writes.len();
+            written.alarms += usize::from(effects.alarm.is_some());
         }
     }
-    Ok((written[0], written[1]))
+    Ok(written)
 }
 
 #[cfg(test)]
@@ -177,9 +187,13 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_counted_for_admissions_and_for_refusals() {
-        let (admitted, refused) = rows().unwrap();
-        assert!((1..=10_000).contains(&admitted));
-        assert!(refused <= 10_000);
+    fn what_is_written_is_counted_for_admissions_and_for_refusals() {
+        let [admitted, refused] = written().unwrap();
+        assert!((1..=10_000).contains(&admitted.rows));
+        assert!(
+            admitted.alarms >= 1,
+            "the state has to be cleaned up some day"
+        );
+        assert!(refused.rows <= 10_000);
     }
 }
