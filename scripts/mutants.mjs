@@ -98,9 +98,9 @@ const MUTANTS = [
   ],
   [
     "a clock that steps back refills nothing: counter",
-    `${CORE}/algorithm/state.rs`,
-    "now: moment.now.max(counter.time),",
-    "now: moment.now,",
+    `${CORE}/algorithm/counter.rs`,
+    "now.max(self.time)",
+    "now",
     "algorithms",
   ],
   [
@@ -219,15 +219,15 @@ const MUTANTS = [
   [
     "memory is cleared with the storage",
     `${CORE}/subject_state/upkeep.rs`,
-    "idle.push(entry.idle_at(moment)? <= moment.now);",
-    "idle.push(false);",
+    "entry.idle_at(moment.now) <= moment.now",
+    "entry.idle_at(moment.now) < Timestamp::ZERO",
     "durability",
   ],
   [
     "what is in use is not forgotten",
     `${CORE}/subject_state/upkeep.rs`,
-    "idle.push(entry.idle_at(moment)? <= moment.now);",
-    "idle.push(true);",
+    "entry.idle_at(moment.now) <= moment.now",
+    "entry.idle_at(moment.now) >= Timestamp::ZERO",
     "durability",
   ],
   [

@@ -445,3 +445,32 @@ fn fences_rise_across_release_reset_restart_and_an_emptied_storage() {
     assert!(object.rows.is_empty());
     assert!(object.ask(&policy, 1, START + 100_000).grant.unwrap().fence > last);
 }
+
+#[test]
+fn a_bucket_that_starts_low_or_earns_credits_is_forgotten_when_idle_for_as_long_as_it_says() {
+    use tollgate_core::limit::BurstCredits;
+    let hour = Duration::from_secs(3_600);
+    let low = common::bucket(10, 1, 1_000)
+        .with_initial(2)
+        .unwrap()
+        .with_forget_after(hour)
+        .unwrap();
+    let credits = BurstCredits::new(5, hour).unwrap();
+    let rich = common::bucket(10, 1, 1_000)
+        .with_burst_credits(credits)
+        .unwrap()
+        .with_forget_after(hour)
+        .unwrap();
+    for bucket in [low, rich] {
+        let policy = policy(Algorithm::TokenBucket(bucket), None);
+        let mut object = Object::default();
+        object.ask(&policy, 1, START);
+        object.clean(START + 3_599_999);
+        assert!(
+            !object.rows.is_empty(),
+            "a full bucket is not yet a new one"
+        );
+        object.clean(START + 3_600_000);
+        assert!(object.rows.is_empty() && !object.state.has_rows());
+    }
+}

@@ -368,7 +368,8 @@ impl LimitState {
         }
     }
 
-    /// From when on the state answers as a new subject's would, or may be forgotten. The state must be projected.
+    /// From when on the state answers as a new subject's would, or may be forgotten, if nobody asks. The state must be as it was last
+    /// charged, not projected: idleness is counted from there.
     pub fn idle_at(&self, algorithm: &Algorithm, now: Timestamp) -> Timestamp {
         match self {
             LimitState::Counter(counter) if counter.used == 0 => now,

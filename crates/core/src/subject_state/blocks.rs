@@ -49,7 +49,8 @@ impl SubjectState {
             .finish();
         effects.writes.push(Write::Put { key, row });
         self.blocks.push(block);
-        self.ensure_alarm(moment, effects)
+        self.ensure_alarm(moment, effects);
+        Ok(())
     }
 
     pub(super) fn blocked(&self, item: &Item, now: Timestamp) -> Option<Decision> {

@@ -170,13 +170,8 @@ impl Entry {
         })
     }
 
-    pub(super) fn idle_at(&self, moment: Moment) -> Result<Timestamp, UnknownTimeZone> {
-        let algorithm = self.limit.algorithm();
-        let projected = self.state.projected(algorithm, moment)?;
-        Ok(projected
-            .as_ref()
-            .unwrap_or(&self.state)
-            .idle_at(algorithm, moment.now))
+    pub(super) fn idle_at(&self, now: Timestamp) -> Timestamp {
+        self.state.idle_at(self.limit.algorithm(), now)
     }
 
     pub(super) fn newest_fence(&self) -> u64 {

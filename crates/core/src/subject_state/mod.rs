@@ -111,7 +111,7 @@ impl SubjectState {
         if let Some(grant) = answers.iter().find_map(|answer| answer.grant.as_deref()) {
             self.fence = grant.fence;
         }
-        self.ensure_alarm(moment, effects)?;
+        self.ensure_alarm(moment, effects);
         Ok(answers)
     }
 

@@ -29,7 +29,7 @@ impl SubjectState {
     ) -> Result<Picked, Refusal> {
         let policy = item.policy.name_or_empty();
         if self.entries.len() + item.policy.limits().len() > MAX_ENTRIES {
-            self.drop_idle(moment, effects)?;
+            self.drop_idle(moment, effects);
         }
         let before = self.entries.len();
         let mut picked = Picked {

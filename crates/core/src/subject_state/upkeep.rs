@@ -58,7 +58,8 @@ impl SubjectState {
                 row,
             });
         }
-        self.ensure_alarm(moment, effects)
+        self.ensure_alarm(moment, effects);
+        Ok(())
     }
 
     fn delete_rows(&mut self, dropped: &[Entry], effects: &mut Effects) {
@@ -73,7 +74,7 @@ impl SubjectState {
     pub fn clean(&mut self, moment: Moment, effects: &mut Effects) -> Result<(), Refusal> {
         self.alarm = None;
         self.readable()?;
-        self.drop_idle(moment, effects)?;
+        self.drop_idle(moment, effects);
         let over = |block: &Block| block.until <= moment.now;
         for block in self.blocks.iter().filter(|block| over(block)) {
             effects.writes.push(Write::Delete {
@@ -86,40 +87,25 @@ impl SubjectState {
             effects.writes = vec![Write::DeleteAll];
             return Ok(());
         }
-        self.ensure_alarm(moment, effects)
-    }
-
-    pub(super) fn drop_idle(
-        &mut self,
-        moment: Moment,
-        effects: &mut Effects,
-    ) -> Result<(), Refusal> {
-        let mut idle = Vec::with_capacity(self.entries.len());
-        for entry in &self.entries {
-            idle.push(entry.idle_at(moment)? <= moment.now);
-        }
-        let mut idle = idle.into_iter();
-        let (dropped, kept) = self
-            .entries
-            .drain(..)
-            .partition(|_| idle.next().unwrap_or(false));
-        self.entries = kept;
-        self.delete_rows(&dropped, effects);
+        self.ensure_alarm(moment, effects);
         Ok(())
     }
 
+    pub(super) fn drop_idle(&mut self, moment: Moment, effects: &mut Effects) {
+        let idle = |entry: &Entry| entry.idle_at(moment.now) <= moment.now;
+        let (dropped, kept) = self.entries.drain(..).partition(idle);
+        self.entries = kept;
+        self.delete_rows(&dropped, effects);
+    }
+
     /// Sets the alarm when something is stored and none is set: once per idle period, not per admission.
-    pub(super) fn ensure_alarm(
-        &mut self,
-        moment: Moment,
-        effects: &mut Effects,
-    ) -> Result<(), Refusal> {
+    pub(super) fn ensure_alarm(&mut self, moment: Moment, effects: &mut Effects) {
         if self.alarm.is_some() || (effects.writes.is_empty() && !self.has_rows()) {
-            return Ok(());
+            return;
         }
         let mut last = moment.now.plus(ALARM_SPACING);
         for entry in &self.entries {
-            last = last.max(entry.idle_at(moment)?);
+            last = last.max(entry.idle_at(moment.now));
         }
         last = self
             .blocks
@@ -127,6 +113,5 @@ impl SubjectState {
             .fold(last, |last, block| last.max(block.until));
         self.alarm = Some(last);
         effects.alarm = Some(last);
-        Ok(())
     }
 }
