@@ -32,6 +32,7 @@ export async function measureScenario(scenario, options, { isEnough, onRound }) 
   const contestants = variants();
   const directory = stateDirectory(scenario.storage, options);
   const server = await start(await prepare(contestants, directory));
+  const forget = onExit(() => process.kill(server.pid, "SIGKILL"), directory);
   try {
     await sameShape(contestants, scenario, server);
     const withObjects = contestants.filter(({ objects }) => objects.length > 0).length;
@@ -52,8 +53,22 @@ export async function measureScenario(scenario, options, { isEnough, onRound }) 
     return { keys, rounds: round, samples };
   } finally {
     await server.stop();
+    forget();
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** Leaves neither process nor files behind when the benchmark is broken off. Gives the function that calls it off. */
+function onExit(end, directory) {
+  const leave = () => {
+    try {
+      end(); // throws when the server has ended already
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  };
+  process.once("exit", leave);
+  return () => process.off("exit", leave);
 }
 
 /** From starting the process to the first answer, for each variant alone, in turn. Gives `{ id: [milliseconds] }`. */
@@ -62,6 +77,7 @@ export async function measureColdStarts(options) {
   const contestants = variants();
   const directory = stateDirectory("tmpfs", options);
   const times = Object.fromEntries(contestants.map(({ id }) => [id, []]));
+  const forget = onExit(() => {}, directory);
   try {
     for (let round = 0; round < options.coldStarts + 1; round += 1) {
       for (const variant of orderOf(contestants, round)) {
@@ -72,6 +88,7 @@ export async function measureColdStarts(options) {
       }
     }
   } finally {
+    forget();
     rmSync(directory, { recursive: true, force: true });
   }
   return times;

@@ -123,14 +123,18 @@ export function table(head, rows) {
 }
 
 function quantity(value, unit) {
-  return unit === "x" ? `${value}x` : `${value} ${unit}`;
+  return `${value}${suffix(unit)}`;
+}
+
+function suffix(unit) {
+  return { x: "x", rows: "" }[unit] ?? ` ${unit}`;
 }
 
 /** `median [low, high] unit`; a lone value where there is no spread or no interval. */
 export function interval({ median: middle, low, high }, unit) {
   const digits = unit === "x" || unit === "rows" ? 2 : 1;
   const shown = (value) => value.toFixed(digits);
-  const tail = unit === "x" || unit === "rows" ? "" : ` ${unit}`;
+  const tail = unit === "x" ? "" : suffix(unit);
   if (low === undefined) return `${shown(middle)}${tail} (no interval)`;
   return low === high ? `${shown(middle)}${tail}` : `${shown(middle)} [${shown(low)}, ${shown(high)}]${tail}`;
 }
