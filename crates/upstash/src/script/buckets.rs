@@ -80,6 +80,8 @@ pub(super) fn bucket(call: &mut Call<'_>, kind: Bucket) -> Answer {
     } else {
         call.arguments.first().and_then(|text| to_number(text))
     };
+    let key = call.key(0)?;
+    let stored = read(call.keyspace, key, kind.time)?;
     let increment = if kind.rate {
         call.arguments.get(4).and_then(|text| to_number(text))
     } else {
@@ -88,8 +90,6 @@ pub(super) fn bucket(call: &mut Call<'_>, kind: Bucket) -> Answer {
     let interval = argument(call.arguments, 1)?;
     let refill = call.arguments.get(2).and_then(|text| to_number(text));
     let now = argument(call.arguments, 3)?;
-    let key = call.key(0)?;
-    let stored = read(call.keyspace, key, kind.time)?;
     let (refilled, mut tokens) = stored.unwrap_or((Some(now), limit));
     let mut refilled = present(refilled)?;
     if now >= refilled + interval {
@@ -146,22 +146,26 @@ pub(super) fn early(call: &mut Call<'_>, kind: Early) -> Answer {
     } else {
         "updatedAt"
     };
-    let limit = argument(call.arguments, 0)?;
-    let interval = argument(call.arguments, 1)?;
-    let refill = argument(call.arguments, 2)?;
-    let now = argument(call.arguments, 3)?;
     let key = call.key(0)?;
-    let Some((updated, tokens)) = read(call.keyspace, key, field)? else {
+    let stored = read(call.keyspace, key, field)?;
+    // Some paths do without these, and then do not mind when they are no numbers.
+    let limit = call.arguments.first().and_then(|text| to_number(text));
+    let refill = call.arguments.get(2).and_then(|text| to_number(text));
+    let interval = argument(call.arguments, 1)?;
+    let now = argument(call.arguments, 3)?;
+    let refills_to_full = |remaining: f64| Some(((limit? - remaining) / refill?).ceil());
+    let Some((updated, tokens)) = stored else {
         let expiry = match kind {
             Early::Grid => None,
             _ => Some(expiry_after_now(call.keyspace, &as_argument(interval))?),
         };
-        write(call.keyspace, key, Some((field, now)), limit - 1.0)?;
+        let remaining = present(limit)? - 1.0;
+        write(call.keyspace, key, Some((field, now)), remaining)?;
         match expiry {
             Some(time) => drop(call.keyspace.expire_at(key, time)?),
-            None => forget_when_full(call.keyspace, key, 1.0, refill, interval)?,
+            None => forget_when_full(call.keyspace, key, refills_to_full(remaining), interval)?,
         }
-        return Ok(integers(&[Some(limit - 1.0), Some(now + interval)]));
+        return Ok(integers(&[Some(remaining), Some(now + interval)]));
     };
     let (updated, tokens) = (present(updated)?, present(tokens)?);
     if now >= updated + interval {
@@ -173,11 +177,11 @@ pub(super) fn early(call: &mut Call<'_>, kind: Early) -> Answer {
             _ => (1.0, now),
         };
         let debt_forgiven = kind != Early::Moving && tokens <= 0.0;
-        let full = refills * refill + if debt_forgiven { 0.0 } else { tokens };
-        let remaining = min(limit, full) - 1.0;
+        let full = refills * present(refill)? + if debt_forgiven { 0.0 } else { tokens };
+        let remaining = min(present(limit)?, full) - 1.0;
         write(call.keyspace, key, Some((field, time)), remaining)?;
         if kind == Early::Grid {
-            forget_when_full(call.keyspace, key, limit - remaining, refill, interval)?;
+            forget_when_full(call.keyspace, key, refills_to_full(remaining), interval)?;
         }
         return Ok(integers(&[Some(remaining), Some(time + interval)]));
     }
@@ -188,7 +192,7 @@ pub(super) fn early(call: &mut Call<'_>, kind: Early) -> Answer {
         _ => write(call.keyspace, key, None, remaining)?,
     }
     if kind == Early::Grid {
-        forget_when_full(call.keyspace, key, limit - remaining, refill, interval)?;
+        forget_when_full(call.keyspace, key, refills_to_full(remaining), interval)?;
     }
     Ok(integers(&[Some(remaining), Some(updated + interval)]))
 }
@@ -198,11 +202,10 @@ pub(super) fn early(call: &mut Call<'_>, kind: Early) -> Answer {
 fn forget_when_full(
     keyspace: &mut Keyspace,
     key: &[u8],
-    missing: f64,
-    refill: f64,
+    refills: Number,
     interval: f64,
 ) -> Result<(), RedisError> {
-    let expiry = (missing / refill).ceil() * interval;
+    let expiry = refills.map_or(0.0, |refills| refills * interval);
     if expiry > 0.0 {
         if let Ok(time) = expiry_after_now(keyspace, &as_argument(expiry)) {
             keyspace.expire_at(key, time)?;

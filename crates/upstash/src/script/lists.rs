@@ -16,7 +16,9 @@ const REFRESH: i64 = 30_000;
 pub(super) fn denied(call: &mut Call<'_>) -> Answer {
     let (list, status) = (call.key(0)?, call.key(1)?);
     if call.arguments.is_empty() {
-        return Err(RedisError::Arity("smismember".to_owned()));
+        return Err(RedisError::Plain(
+            "ERR Wrong number of args calling Redis command from script",
+        ));
     }
     let found = has_each(call.keyspace, list, call.arguments)?;
     let seconds = seconds_to_live(call.keyspace, status)?;

@@ -46,7 +46,7 @@ fn add(
 ) -> Result<(), RedisError> {
     let lasting = keyspace.expires(key)? == Some(None);
     let time = match expiry_after_now(keyspace, ttl) {
-        Ok(time) => Some(time).filter(|_| first || lasting),
+        Ok(time) => Some(time).filter(|time| first || lasting && *time > keyspace.now()),
         Err(error) if first => return Err(error),
         Err(_) => None,
     };
@@ -97,11 +97,11 @@ fn total(keyspace: &mut Keyspace, kind: Kind, key: &[u8]) -> Result<f64, RedisEr
 /// Decides over both windows and adds an accepted request to the current one.
 pub(super) fn sliding(call: &mut Call<'_>, how: Sliding) -> Answer {
     let (current, previous) = (call.key(0)?, call.key(1)?);
+    let used = total(call.keyspace, how.kind, current)?;
+    let used_before = total(call.keyspace, how.kind, previous)?;
     let limit = call.arguments.first().and_then(|text| to_number(text));
     let now = argument(call.arguments, 1)?;
     let window = argument(call.arguments, 2)?;
-    let used = total(call.keyspace, how.kind, current)?;
-    let used_before = total(call.keyspace, how.kind, previous)?;
     let sum = used_before * (1.0 - passed(now, window)) + used;
     let rate = call.arguments.get(4).and_then(|text| to_number(text));
     let rejected = match how.counts_itself {

@@ -30,8 +30,9 @@ pub(super) fn fixed(call: &mut Call<'_>, kind: Fixed) -> Answer {
     } else {
         1
     };
-    let count = increase(call.keyspace, call.key(0)?, increment, |_| {
-        Ok(text(call.arguments, first)?.to_vec())
+    let key = call.key(0)?;
+    let count = increase(call.keyspace, key, increment, || {
+        text(call.arguments, first)
     })?;
     Ok(if kind.limit {
         integers(&[Some(count), effective])
@@ -41,17 +42,17 @@ pub(super) fn fixed(call: &mut Call<'_>, kind: Fixed) -> Answer {
 }
 
 /// Adds to a counter, which begins to expire when it then equals the increment; all is judged before anything is changed.
-fn increase(
+fn increase<'a>(
     keyspace: &mut Keyspace,
     key: &[u8],
     increment: i64,
-    ttl: impl Fn(f64) -> Result<Vec<u8>, RedisError>,
+    ttl: impl FnOnce() -> Result<&'a [u8], RedisError>,
 ) -> Result<f64, RedisError> {
     let exact = sum(keyspace, key, increment)?;
     // Lua holds every number as a double.
     let count = exact as f64;
     let expiry = match count == increment as f64 {
-        true => Expiry::At(expiry_after_now(keyspace, &ttl(count)?)?),
+        true => Expiry::At(expiry_after_now(keyspace, ttl()?)?),
         false => Expiry::Keep,
     };
     keyspace.put(key, Value::String(integer_text(exact)), expiry)?;
@@ -124,14 +125,12 @@ pub(super) fn sliding(call: &mut Call<'_>, kind: Sliding) -> Answer {
     if kind.floored {
         share = share.floor();
     }
-    let (increment, refund) = match kind.rate {
-        Rate::One => (b"1".to_vec(), false),
-        Rate::Text => (text(call.arguments, 3)?.to_vec(), false),
-        Rate::Number => {
-            let rate = argument(call.arguments, 3)?;
-            (as_argument(rate), rate <= 0.0 || rate.is_nan())
-        }
+    // Only the form with refunds looks at the rate before it decides.
+    let rate = match kind.rate {
+        Rate::Number => Some(argument(call.arguments, 3)?),
+        _ => None,
     };
+    let refund = rate.is_some_and(|rate| rate <= 0.0 || rate.is_nan());
     let limit = present(limit)?;
     let answer = |remaining: f64| match kind.dynamic {
         true => integers(&[Some(remaining), Some(limit)]),
@@ -140,14 +139,15 @@ pub(super) fn sliding(call: &mut Call<'_>, kind: Sliding) -> Answer {
     if !refund && share + current >= limit {
         return Ok(answer(kind.rejected));
     }
+    let increment = match (kind.rate, rate) {
+        (Rate::One, _) => 1,
+        (_, Some(rate)) => strict_integer(&as_argument(rate))?,
+        (_, None) => strict_integer(text(call.arguments, 3)?)?,
+    };
     // Long enough to overlap with the next window, and a second more.
     let ttl = as_argument(window * 2.0 + 1000.0);
-    let count = increase(
-        call.keyspace,
-        call.key(0)?,
-        strict_integer(&increment)?,
-        |_| Ok(ttl.clone()),
-    )?;
+    let key = call.key(0)?;
+    let count = increase(call.keyspace, key, increment, || Ok(&ttl))?;
     Ok(answer(
         limit - (count + if kind.floored { share } else { 0.0 }),
     ))

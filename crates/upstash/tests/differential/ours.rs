@@ -1,0 +1,97 @@
+//! Our side: a keyspace over rows in memory. Between calls it is now and then dropped and read from its rows anew, so that what is
+//! compared has been through storage.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use tollgate_upstash::command;
+use tollgate_upstash::keyspace::{Keyspace, Listed, Row, RowChange, Rows};
+use tollgate_upstash::reply::{RedisError, Reply};
+use tollgate_upstash::value::Kind;
+
+type Stored = BTreeMap<(Vec<u8>, u32), (Option<i64>, Vec<u8>)>;
+
+#[derive(Clone, Default)]
+pub(crate) struct Memory(Rc<RefCell<Stored>>);
+
+impl Rows for Memory {
+    fn read(&mut self, key: &[u8]) -> Result<Vec<Row>, RedisError> {
+        let rows = self.0.borrow();
+        let of_key = rows.iter().filter(|((stored, _), _)| stored == key);
+        Ok(of_key
+            .map(|((_, page), (_, data))| (*page, data.clone()))
+            .collect())
+    }
+
+    fn list(&mut self) -> Result<Vec<Listed>, RedisError> {
+        let rows = self.0.borrow();
+        let heads = rows.iter().filter(|((_, page), _)| *page == 0);
+        Ok(heads
+            .map(|((key, _), (expires, data))| Listed {
+                key: key.clone(),
+                kind: Kind::from_byte(data[1]).unwrap(),
+                expires: *expires,
+            })
+            .collect())
+    }
+}
+
+impl Memory {
+    fn apply(&self, changes: Vec<RowChange>) {
+        let mut rows = self.0.borrow_mut();
+        for change in changes {
+            match change {
+                RowChange::Put {
+                    key,
+                    page,
+                    expires,
+                    data,
+                } => {
+                    rows.insert((key, page), (expires, data));
+                }
+                RowChange::Trim { key, from } => {
+                    rows.retain(|(stored, page), _| *stored != key || *page < from)
+                }
+            }
+        }
+    }
+}
+
+pub(crate) struct Ours {
+    rows: Memory,
+    keyspace: Keyspace,
+    now: i64,
+    calls: u32,
+}
+
+impl Ours {
+    pub(crate) fn new(now: i64) -> Ours {
+        let rows = Memory::default();
+        let keyspace = Keyspace::new(Box::new(rows.clone()), true);
+        Ours {
+            rows,
+            keyspace,
+            now,
+            calls: 0,
+        }
+    }
+
+    pub(crate) fn run(&mut self, command: &[Vec<u8>]) -> Reply {
+        self.calls += 1;
+        if self.calls % 3 == 0 {
+            self.keyspace = Keyspace::new(Box::new(self.rows.clone()), false);
+            if self.calls % 2 == 0 {
+                self.keyspace.load_all(100).unwrap();
+            }
+        }
+        self.keyspace.begin(self.now, 1);
+        let reply = command::run(&mut self.keyspace, command);
+        self.rows.apply(self.keyspace.take_changes());
+        reply
+    }
+
+    pub(crate) fn rows(&self) -> Stored {
+        self.rows.0.borrow().clone()
+    }
+}
