@@ -26,23 +26,23 @@ impl<'a> Limiter<'a> {
         }
     }
 
-    /// Asks the object `name`.
-    pub(crate) async fn call(&self, name: &str, call: &Call) -> Result<Answer, Failure> {
-        let namespace = self.env.rate_limit();
-        let asked = runtime::ask(&namespace, name, &call.encode(), self.deadline);
-        answer_of(settled(asked).await)
-    }
-
     /// Asks several objects at once; the answers in their order. Two calls to one object are answered in their order as well.
     pub(crate) async fn call_all(
         &self,
         calls: impl Iterator<Item = (&str, &Call)>,
     ) -> Vec<Result<Answer, Failure>> {
-        let texts: Vec<String> = calls
-            .flat_map(|(name, call)| [name.to_owned(), call.encode()])
-            .collect();
+        let mut texts = Vec::with_capacity(2);
+        for (name, call) in calls {
+            texts.push(name.to_owned());
+            texts.push(call.encode());
+        }
+        let namespace = self.env.rate_limit();
+        if let [name, text] = texts.as_slice() {
+            let asked = runtime::ask(&namespace, name, text, self.deadline);
+            return vec![answer_of(settled(asked).await)];
+        }
         let count = texts.len() / 2;
-        let asked = runtime::ask_all(&self.env.rate_limit(), texts, self.deadline);
+        let asked = runtime::ask_all(&namespace, texts, self.deadline);
         match settled(asked).await {
             Ok(values) => js_sys::Array::from(&values)
                 .iter()

@@ -4,18 +4,14 @@ use tollgate_core::api::block as form;
 use tollgate_core::limit::Name;
 use tollgate_core::message::Call;
 
-use super::reply::Reply;
-use super::subject::{ask, done};
-use super::Context;
+use super::step::Step;
+use super::subject;
 use crate::auth::Caller;
 use crate::error::ApiError;
+use crate::placement;
 
 /// Blocks or unblocks.
-pub(super) async fn block(
-    context: &Context,
-    caller: &Caller,
-    body: &str,
-) -> Result<Reply, ApiError> {
+pub(super) fn block(caller: &Caller, body: &str) -> Result<Step, ApiError> {
     let block = form::parse(body)?;
     let subject = block.subject.in_namespace(caller.namespace.clone());
     let call = Call::Block {
@@ -23,5 +19,8 @@ pub(super) async fn block(
         duration: block.duration,
         reason: block.reason.unwrap_or_default(),
     };
-    done(&ask(context, &subject, &call).await?)
+    let object = placement::object_of(&subject);
+    Ok(Step::ask(object, call, |_, asked| {
+        subject::done(subject::answer_of(asked)?)
+    }))
 }

@@ -13,6 +13,7 @@ use tollgate_core::subject::Subject;
 use tollgate_core::subject_state::Item;
 
 use super::reply::Reply;
+use super::step::{Asked, Step};
 use super::{observe, Context};
 use crate::auth::Caller;
 use crate::clock;
@@ -34,38 +35,34 @@ pub(super) struct Decided {
     pub(super) source: Source,
 }
 
-/// 1 reads the request, 2 finds its limits, 3 names the object, 4 asks it, 5 answers.
-pub(super) async fn limit(
-    context: &Context,
-    caller: &Caller,
-    body: &str,
-) -> Result<Reply, ApiError> {
-    let decided = decide(context, caller, request::parse(body)?).await?;
-    let Decided {
-        subject,
-        policy,
-        decision,
-        source,
-    } = &decided;
-    Ok(Reply {
-        status: status_of(decision.success),
-        body: to_json(&DecisionBody::new(decision, policy, subject, *source)),
-        headers: RateLimitHeaders::new(decision, policy),
+/// 1 reads the request, 2 finds its limits, 3 names the object, 4 has it asked, 5 answers.
+pub(super) fn limit(caller: &Caller, body: &str) -> Result<Step, ApiError> {
+    check(caller, request::parse(body)?, |decided| Reply {
+        status: status_of(decided.decision.success),
+        body: to_json(&decided.body()),
+        headers: decided.headers(),
     })
 }
 
 /// As [`limit`], always 200.
-pub(super) async fn acquire(
-    context: &Context,
-    caller: &Caller,
-    body: &str,
-) -> Result<Reply, ApiError> {
-    let decided = decide(context, caller, acquire_form::parse(body)?).await?;
-    Ok(Reply {
+pub(super) fn acquire(caller: &Caller, body: &str) -> Result<Step, ApiError> {
+    check(caller, acquire_form::parse(body)?, |decided| Reply {
         status: 200,
         body: to_json(&AcquireBody::from(&decided.decision)),
-        headers: RateLimitHeaders::new(&decided.decision, &decided.policy),
+        headers: decided.headers(),
     })
+}
+
+impl Decided {
+    /// The decision as JSON shows it.
+    pub(super) fn body(&self) -> DecisionBody<'_> {
+        DecisionBody::new(&self.decision, &self.policy, &self.subject, self.source)
+    }
+
+    /// The decision as headers show it.
+    pub(super) fn headers(&self) -> RateLimitHeaders {
+        RateLimitHeaders::new(&self.decision, &self.policy)
+    }
 }
 
 /// 200 or 429.
@@ -86,32 +83,38 @@ pub(super) fn policy_of(rule: Rule) -> Result<Policy, ApiError> {
     }
 }
 
-async fn decide(
-    context: &Context,
+fn check(
     caller: &Caller,
     request: LimitRequest,
-) -> Result<Decided, ApiError> {
+    render: fn(&Decided) -> Reply,
+) -> Result<Step, ApiError> {
     let policy = policy_of(request.rule)?;
     let check = request.check;
-    let cost = check.cost;
     let subject = request.subject.in_namespace(caller.namespace.clone());
     let object = placement::object_of(&subject);
-    let items = vec![Item { policy, check }];
     let call = Call::Limit {
         operation: None,
-        items,
+        items: vec![Item { policy, check }],
     };
-    let answer = context.limiter().call(&object, &call).await;
-    let policy = match call {
-        Call::Limit { mut items, .. } => items.swap_remove(0).policy,
-        _ => unreachable!("it was made a few lines above"),
+    Ok(Step::ask(object, call, move |context, asked| {
+        decide(context, subject, asked).map(|decided| render(&decided))
+    }))
+}
+
+/// The object's decision, or that of the failure mode.
+fn decide(context: &Context, subject: Subject, asked: Asked) -> Result<Decided, ApiError> {
+    let item = match asked.call {
+        Call::Limit { mut items, .. } => items.pop(),
+        _ => None,
     };
-    let (decision, source) = match answer {
+    // The call is the one that was made above.
+    let Item { policy, check } = item.ok_or_else(ApiError::object_unavailable)?;
+    let (decision, source) = match asked.answer {
         Ok(answer) => (only(decisions(answer)?)?, Source::Object),
-        Err(failure) => (
-            without_object(failure, &object, &policy, &check)?,
-            Source::Fallback,
-        ),
+        Err(failure) => {
+            let decision = without_object(failure, &asked.object, &policy, &check)?;
+            (decision, Source::Fallback)
+        }
     };
     let decided = Decided {
         subject,
@@ -119,7 +122,7 @@ async fn decide(
         decision,
         source,
     };
-    note(context, &decided, &object, cost);
+    note(context, &decided, &asked.object, check.cost);
     Ok(decided)
 }
 

@@ -1,5 +1,5 @@
-//! From a request to its answer: the flow that all routes share. Each route's own work is in a module of its own, which parses, calls
-//! and renders, and knows neither objects nor storage.
+//! From a request to its answer: the flow that all routes share. Each route's own work is in a module of its own, which parses, says what
+//! to ask and renders, and knows neither objects nor storage.
 
 mod block;
 mod healthz;
@@ -10,6 +10,7 @@ mod permit;
 mod reply;
 mod request;
 mod settings;
+mod step;
 mod subject;
 
 use std::rc::Rc;
@@ -21,87 +22,116 @@ use crate::config::Config;
 use crate::error::ApiError;
 use crate::limiter_client::Limiter;
 use crate::router::{split_url, Route};
-use crate::runtime::{Env, ExecutionContext, Request};
+use crate::runtime::{Env, ExecutionContext, Headers, Request};
 
 use reply::{Cors, Reply};
+use step::{Asked, Question, Step};
 
 /// One request, and what its handler may use.
 pub(crate) struct Context {
-    request: Request,
+    headers: Headers,
     env: Env,
     execution: ExecutionContext,
     config: Rc<Config>,
 }
 
-impl Context {
-    /// The door to the objects, with the deadline that is set.
-    fn limiter(&self) -> Limiter<'_> {
-        Limiter::new(&self.env, self.config.deadline())
-    }
-}
-
 /// Answers one request.
 pub(crate) async fn handle(request: Request, env: Env, execution: ExecutionContext) -> JsValue {
-    let config = settings::of(&env);
+    let parsed = settings::of(&env);
+    let headers = request.headers();
     let url = request.url();
     let (path, query) = split_url(&url);
     let method = request.method();
-    let cors = match &*config {
-        Ok(config) => Cors::of(config, &request),
+    let cors = match &*parsed {
+        Ok(config) => Cors::of(config, &headers),
         Err(_) => Cors::default(),
     };
     if let Some(preflight) = cors.preflight(&method, path) {
         return preflight;
     }
-    let request_headers = request.headers();
-    let answer = match (Route::find(&method, path), &*config) {
+    let answer = match (Route::find(&method, path), &*parsed) {
         (Ok(Route::Healthz), _) => Ok(healthz::healthz(&env)),
         (_, Err(invalid)) => Err(ApiError::from(invalid)),
         (Err(error), _) => Err(error),
         (Ok(route), Ok(config)) => {
             let context = Context {
-                request,
+                headers,
                 env,
                 execution,
                 config: Rc::clone(config),
             };
-            route_to(&context, route, query).await
+            match answer(&context, &request, route, query).await {
+                Ok(reply) => Ok(reply),
+                Err(error) => return problem(&error, &context.headers, &cors),
+            }
         }
     };
     match answer {
         Ok(reply) => reply.into_response(&cors),
-        Err(error) => {
-            let request_id = request::id_of(&request_headers);
-            reply::problem(&error, &request_id, &cors)
+        Err(error) => problem(&error, &request.headers(), &cors),
+    }
+}
+
+fn problem(error: &ApiError, headers: &Headers, cors: &Cors) -> JsValue {
+    reply::problem(error, &request::id_of(headers), cors)
+}
+
+/// 1 who asks, 2 the body, 3 what is asked of objects, 4 their answers, as often as the handler wants any.
+async fn answer(
+    context: &Context,
+    request: &Request,
+    route: Route,
+    query: &str,
+) -> Result<Reply, ApiError> {
+    let Some(role) = route.role() else {
+        return Ok(healthz::healthz(&context.env));
+    };
+    let token = context.headers.get("authorization");
+    let caller = authorize(&context.config, token.as_deref(), role)?;
+    let body = if route.reads_body() {
+        request::body(request, &context.headers).await?
+    } else {
+        String::new()
+    };
+    let mut step = begin(route, caller, query, &body)?;
+    loop {
+        match step {
+            Step::Done(reply) => return Ok(reply),
+            Step::Ask(questions, then) => {
+                step = then(context, ask(context, questions).await)?;
+            }
         }
     }
 }
 
-/// Who asks, what is asked, and the answer.
-async fn route_to(context: &Context, route: Route, query: &str) -> Result<Reply, ApiError> {
-    let Some(role) = route.role() else {
-        return Ok(healthz::healthz(&context.env));
-    };
-    let headers = context.request.headers();
-    let caller: &Caller = authorize(
-        &context.config,
-        headers.get("authorization").as_deref(),
-        role,
-    )?;
-    let body = if route.reads_body() {
-        request::body(&context.request, &headers).await?
-    } else {
-        String::new()
-    };
+fn begin(route: Route, caller: &Caller, query: &str, body: &str) -> Result<Step, ApiError> {
     match route {
-        Route::Healthz => Ok(healthz::healthz(&context.env)),
-        Route::Limit => limit::limit(context, caller, &body).await,
-        Route::Acquire => limit::acquire(context, caller, &body).await,
-        Route::Multi => multi::multi(context, caller, &body).await,
-        Route::Status => subject::status(context, caller, query).await,
-        Route::Reset => subject::reset(context, caller, query).await,
-        Route::Block => block::block(context, caller, &body).await,
-        Route::Renew => permit::renew(context, caller, &body).await,
-        Route::Release => permit::release(context, caller, &body).await,
+        // Answered before anybody was asked who they are.
+        Route::Healthz => Ok(Step::Done(Reply::done())),
+        Route::Limit => limit::limit(caller, body),
+        Route::Acquire => limit::acquire(caller, body),
+        Route::Multi => multi::multi(caller, body),
+        Route::Status => subject::status(caller, query),
+        Route::Reset => subject::reset(caller, query),
+        Route::Block => block::block(caller, body),
+        Route::Renew => permit::renew(caller, body),
+        Route::Release => permit::release(caller, body),
     }
+}
+
+async fn ask(context: &Context, questions: Vec<Question>) -> Vec<Asked> {
+    let limiter = Limiter::new(&context.env, context.config.deadline());
+    let calls = questions
+        .iter()
+        .map(|question| (question.object.as_str(), &question.call));
+    let answers = limiter.call_all(calls).await;
+    questions
+        .into_iter()
+        .zip(answers)
+        .map(|(question, answer)| Asked {
+            object: question.object,
+            call: question.call,
+            answer,
+        })
+        .collect()
 }

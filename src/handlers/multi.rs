@@ -6,19 +6,19 @@
 
 use tollgate_core::api::multi as form;
 use tollgate_core::api::request::LimitRequest;
-use tollgate_core::api::response::{to_json, DecisionBody, MultiBody};
-use tollgate_core::decide::Check;
+use tollgate_core::api::response::{to_json, MultiBody};
 use tollgate_core::decision::{Decision, Source};
 use tollgate_core::message::{Answer, Call};
+use tollgate_core::subject::Subject;
 use tollgate_core::subject_state::Item;
 use wasm_bindgen::JsValue;
 
 use super::limit::{decisions, note, policy_of, status_of, without_object, Decided};
 use super::reply::Reply;
+use super::step::{Question, Step, Then};
 use super::Context;
 use crate::auth::Caller;
 use crate::error::ApiError;
-use crate::headers::RateLimitHeaders;
 use crate::limiter_client::Limiter;
 use crate::telemetry::Failure;
 use crate::{placement, runtime, task};
@@ -28,88 +28,13 @@ struct Group {
     object: String,
     /// The places of its entries in the request.
     entries: Vec<usize>,
-    call: Call,
 }
 
 /// One entry, from its request to its answer.
 struct Entry {
-    subject: tollgate_core::subject::Subject,
+    subject: Subject,
     item: Item,
     answer: Option<(Decision, Source)>,
-}
-
-/// 1 reads the entries, 2 groups them by object, 3 asks all at once, 4 takes back what was charged if one denied, 5 answers.
-pub(super) async fn multi(
-    context: &Context,
-    caller: &Caller,
-    body: &str,
-) -> Result<Reply, ApiError> {
-    let requests = form::parse(body)?.into_iter();
-    let entry = |request: LimitRequest| entry_of(caller, request);
-    let mut entries = requests
-        .map(entry)
-        .collect::<Result<Vec<Entry>, ApiError>>()?;
-    let operation = runtime::random_bits();
-    let groups = groups_of(&entries, operation);
-    let calls = groups
-        .iter()
-        .map(|group| (group.object.as_str(), &group.call));
-    let answers = context.limiter().call_all(calls).await;
-    let outcomes: Vec<Outcome> = groups
-        .iter()
-        .zip(answers)
-        .map(|(group, answer)| settle(&mut entries, group, answer))
-        .collect();
-    let success = outcomes.iter().all(|outcome| outcome.error.is_none())
-        && entries.iter().all(Entry::is_admitted);
-    if !success && groups.len() > 1 {
-        take_back(context, &mut entries, &groups, &outcomes, operation).await;
-    }
-    if let Some(error) = outcomes.into_iter().find_map(|outcome| outcome.error) {
-        return Err(error);
-    }
-    Ok(render(context, entries, success))
-}
-
-fn entry_of(caller: &Caller, request: LimitRequest) -> Result<Entry, ApiError> {
-    Ok(Entry {
-        subject: request.subject.in_namespace(caller.namespace.clone()),
-        item: Item {
-            policy: policy_of(request.rule)?,
-            check: request.check,
-        },
-        answer: None,
-    })
-}
-
-impl Entry {
-    fn is_admitted(&self) -> bool {
-        self.answer
-            .as_ref()
-            .is_some_and(|(decision, _)| decision.success)
-    }
-}
-
-fn groups_of(entries: &[Entry], operation: u128) -> Vec<Group> {
-    let mut groups: Vec<(String, Vec<usize>)> = Vec::with_capacity(entries.len());
-    for (i, entry) in entries.iter().enumerate() {
-        let object = placement::object_of(&entry.subject);
-        match groups.iter_mut().find(|(known, _)| *known == object) {
-            Some((_, places)) => places.push(i),
-            None => groups.push((object, vec![i])),
-        }
-    }
-    // One object decides all or nothing by itself: no operation has to be remembered.
-    let operation = (groups.len() > 1).then_some(operation);
-    let group = |(object, places): (String, Vec<usize>)| Group {
-        call: Call::Limit {
-            operation,
-            items: places.iter().map(|&i| entries[i].item.clone()).collect(),
-        },
-        object,
-        entries: places,
-    };
-    groups.into_iter().map(group).collect()
 }
 
 /// What became of one object's call.
@@ -128,101 +53,167 @@ enum Charged {
     Perhaps,
 }
 
-/// Gives each entry of a group its decision.
-fn settle(entries: &mut [Entry], group: &Group, answer: Result<Answer, Failure>) -> Outcome {
-    let (decided, source, charged) = match answer {
-        Ok(answer) => {
-            let decided = decisions(answer);
-            let all = |decided: &Vec<Decision>| decided.iter().all(|decision| decision.success);
-            let charged = if decided.as_ref().is_ok_and(all) {
-                Charged::Yes
-            } else {
-                Charged::No
-            };
-            (decided, Source::Object, charged)
-        }
-        Err(failure) => {
-            let decided = group.entries.iter().map(|&i| {
-                let Item { policy, check } = &entries[i].item;
-                without_object(failure, &group.object, policy, check)
-            });
-            (decided.collect(), Source::Fallback, Charged::Perhaps)
-        }
-    };
-    match decided {
-        Ok(decided) => {
-            for (&place, decision) in group.entries.iter().zip(decided) {
-                entries[place].answer = Some((decision, source));
-            }
-            Outcome {
-                charged,
-                error: None,
-            }
-        }
-        Err(error) => Outcome {
-            charged,
-            error: Some(error),
-        },
+/// 1 reads the entries, 2 groups them by object, 3 has all asked at once, 4 answers.
+pub(super) fn multi(caller: &Caller, body: &str) -> Result<Step, ApiError> {
+    let mut entries = Vec::new();
+    for request in form::parse(body)? {
+        entries.push(entry_of(caller, request)?);
     }
+    let groups = groups_of(&entries);
+    let operation = runtime::random_bits();
+    let question = |group: &Group| Question {
+        object: group.object.clone(),
+        call: Call::Limit {
+            // One object decides all or nothing by itself: no operation has to be remembered.
+            operation: (groups.len() > 1).then_some(operation),
+            items: items(&entries, group, false),
+        },
+    };
+    let questions = groups.iter().map(question).collect();
+    let then: Then = Box::new(move |context, asked| {
+        let answers = asked.into_iter().map(|asked| asked.answer).collect();
+        settle_all(context, entries, groups, answers, operation)
+    });
+    Ok(Step::Ask(questions, then))
 }
 
-/// Cancels what was charged, and asks those who charged how they stand without it. Who did not answer is told in the background.
-async fn take_back(
+fn entry_of(caller: &Caller, request: LimitRequest) -> Result<Entry, ApiError> {
+    Ok(Entry {
+        subject: request.subject.in_namespace(caller.namespace.clone()),
+        item: Item {
+            policy: policy_of(request.rule)?,
+            check: request.check,
+        },
+        answer: None,
+    })
+}
+
+fn groups_of(entries: &[Entry]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::with_capacity(entries.len());
+    for (i, entry) in entries.iter().enumerate() {
+        let object = placement::object_of(&entry.subject);
+        match groups.iter_mut().find(|known| known.object == object) {
+            Some(group) => group.entries.push(i),
+            None => groups.push(Group {
+                object,
+                entries: vec![i],
+            }),
+        }
+    }
+    groups
+}
+
+/// What is asked of a group's object; a peek changes nothing.
+fn items(entries: &[Entry], group: &Group, peek: bool) -> Vec<Item> {
+    let item = |&place: &usize| {
+        let mut item = entries[place].item.clone();
+        item.check.peek |= peek;
+        item
+    };
+    group.entries.iter().map(item).collect()
+}
+
+/// Gives every entry its decision, and has charges taken back if one denied.
+fn settle_all(
     context: &Context,
-    entries: &mut [Entry],
-    groups: &[Group],
-    outcomes: &[Outcome],
+    mut entries: Vec<Entry>,
+    groups: Vec<Group>,
+    answers: Vec<Result<Answer, Failure>>,
     operation: u128,
-) {
+) -> Result<Step, ApiError> {
+    let mut outcomes = Vec::with_capacity(groups.len());
+    for (group, answer) in groups.iter().zip(answers) {
+        outcomes.push(settle(&mut entries, group, answer));
+    }
+    let admitted = |entry: &Entry| entry.answer.as_ref().is_some_and(|(it, _)| it.success);
+    let success = entries.iter().all(admitted);
+    let charged: Vec<Charged> = outcomes.iter().map(|outcome| outcome.charged).collect();
+    let error = outcomes.into_iter().find_map(|outcome| outcome.error);
+    if (success && error.is_none()) || groups.len() == 1 {
+        return finish(context, entries, success, error);
+    }
     let of = |wanted: Charged| {
-        let both = groups.iter().zip(outcomes);
-        both.filter(move |(_, outcome)| outcome.charged == wanted)
+        let both = groups.iter().zip(&charged);
+        both.filter(move |(_, charged)| **charged == wanted)
             .map(|(group, _)| group)
     };
-    let silent: Vec<String> = of(Charged::Perhaps)
-        .map(|group| group.object.clone())
-        .collect();
-    cancel_later(context, silent, operation);
-    let charged: Vec<&Group> = of(Charged::Yes).collect();
-    let peeks: Vec<Call> = charged.iter().map(|group| peek(group)).collect();
-    let cancel = Call::Cancel { operation };
-    let calls = charged.iter().zip(&peeks).flat_map(|(group, peek)| {
-        [
-            (group.object.as_str(), &cancel),
-            (group.object.as_str(), peek),
-        ]
-    });
-    let answers = context.limiter().call_all(calls).await;
-    let peeked = answers.into_iter().skip(1).step_by(2);
-    for (group, answer) in charged.into_iter().zip(peeked) {
-        // Without an answer the entry keeps what it said before it was cancelled, which was true then.
-        if let Ok(Answer::Decided(decided)) = answer {
-            for (&place, decision) in group.entries.iter().zip(decided) {
-                entries[place].answer = Some((decision, Source::Object));
+    let silent = of(Charged::Perhaps).map(|group| group.object.clone());
+    cancel_later(context, silent.collect(), operation);
+    let mut questions = Vec::new();
+    for group in of(Charged::Yes) {
+        take_back(&entries, group, operation, &mut questions);
+    }
+    let then: Then = Box::new(move |context, asked| {
+        let charged = groups
+            .iter()
+            .zip(&charged)
+            .filter(|(_, charged)| **charged == Charged::Yes);
+        // Of each two answers the second is that to the peek.
+        let peeked = asked.into_iter().skip(1).step_by(2);
+        for ((group, _), asked) in charged.zip(peeked) {
+            // Without an answer the entries keep what they said before they were cancelled, which was true then.
+            if let Ok(Answer::Decided(decided)) = asked.answer {
+                give(&mut entries, group, decided, Source::Object);
             }
         }
+        finish(context, entries, success, error)
+    });
+    Ok(Step::Ask(questions, then))
+}
+
+/// Gives each entry of a group its decision.
+fn settle(entries: &mut [Entry], group: &Group, answer: Result<Answer, Failure>) -> Outcome {
+    let (decided, source, mut charged) = match answer {
+        Ok(answer) => (decisions(answer), Source::Object, Charged::Yes),
+        Err(failure) => {
+            let decide = |&place: &usize| {
+                let Item { policy, check } = &entries[place].item;
+                without_object(failure, &group.object, policy, check)
+            };
+            let decided = group.entries.iter().map(decide).collect();
+            (decided, Source::Fallback, Charged::Perhaps)
+        }
+    };
+    let error = match decided {
+        Ok(decided) => {
+            if source == Source::Object && decided.iter().any(|decision| !decision.success) {
+                charged = Charged::No;
+            }
+            give(entries, group, decided, source);
+            None
+        }
+        Err(error) => {
+            if source == Source::Object {
+                charged = Charged::No;
+            }
+            Some(error)
+        }
+    };
+    Outcome { charged, error }
+}
+
+fn give(entries: &mut [Entry], group: &Group, decided: Vec<Decision>, source: Source) {
+    for (&place, decision) in group.entries.iter().zip(decided) {
+        entries[place].answer = Some((decision, source));
     }
 }
 
-/// The same call, changing nothing.
-fn peek(group: &Group) -> Call {
-    let items = match &group.call {
-        Call::Limit { items, .. } => items.as_slice(),
-        _ => &[],
-    };
-    let peek = |item: &Item| Item {
-        policy: item.policy.clone(),
-        check: Check {
-            peek: true,
-            ..item.check
+/// Cancels what was charged, and asks how the entries stand without it: two calls to one object are answered in their order.
+fn take_back(entries: &[Entry], group: &Group, operation: u128, questions: &mut Vec<Question>) {
+    let calls = [
+        Call::Cancel { operation },
+        Call::Limit {
+            operation: None,
+            items: items(entries, group, true),
         },
-    };
-    Call::Limit {
-        operation: None,
-        items: items.iter().map(peek).collect(),
-    }
+    ];
+    questions.extend(calls.map(|call| Question {
+        object: group.object.clone(),
+        call,
+    }));
 }
 
+/// Tells those who did not answer in the background: what is not cancelled stays charged until its window passes.
 fn cancel_later(context: &Context, objects: Vec<String>, operation: u128) {
     if objects.is_empty() {
         return;
@@ -230,61 +221,63 @@ fn cancel_later(context: &Context, objects: Vec<String>, operation: u128) {
     let (env, deadline) = (context.env.clone(), context.config.deadline());
     let cancelled = task::spawn(async move {
         let call = Call::Cancel { operation };
-        let limiter = Limiter::new(&env, deadline);
         let calls = objects.iter().map(|object| (object.as_str(), &call));
-        let _ = limiter.call_all(calls).await; // what is not cancelled stays charged until its window passes
+        let _ = Limiter::new(&env, deadline).call_all(calls).await;
         JsValue::UNDEFINED
     });
     let _ = context.execution.wait_until(&cancelled);
 }
 
 /// The answer; its headers are those of the entry that decided.
-fn render(context: &Context, entries: Vec<Entry>, success: bool) -> Reply {
-    let decided: Vec<Decided> = entries
-        .into_iter()
-        .filter_map(|entry| {
-            let (decision, source) = entry.answer?;
-            let decided = Decided {
-                subject: entry.subject,
-                policy: entry.item.policy,
-                decision,
-                source,
-            };
-            let object = placement::object_of(&decided.subject);
-            note(context, &decided, &object, entry.item.check.cost);
-            Some(decided)
-        })
-        .collect();
-    let results = decided
-        .iter()
-        .map(|it| DecisionBody::new(&it.decision, &it.policy, &it.subject, it.source));
+fn finish(
+    context: &Context,
+    entries: Vec<Entry>,
+    success: bool,
+    error: Option<ApiError>,
+) -> Result<Step, ApiError> {
+    if let Some(error) = error {
+        return Err(error);
+    }
+    let mut decided = Vec::with_capacity(entries.len());
+    for entry in entries {
+        // Every group has been settled, and every entry is in one.
+        let (decision, source) = entry.answer.ok_or_else(ApiError::object_unavailable)?;
+        let it = Decided {
+            subject: entry.subject,
+            policy: entry.item.policy,
+            decision,
+            source,
+        };
+        let object = placement::object_of(&it.subject);
+        note(context, &it, &object, entry.item.check.cost);
+        decided.push(it);
+    }
     let body = to_json(&MultiBody {
         success,
-        results: results.collect(),
+        results: decided.iter().map(Decided::body).collect(),
     });
-    let deciding = deciding(&decided, success);
-    Reply {
+    Ok(Step::Done(Reply {
         status: status_of(success),
         body,
-        headers: deciding
-            .map(|it| RateLimitHeaders::new(&it.decision, &it.policy))
+        headers: deciding(&decided, success)
+            .map(Decided::headers)
             .unwrap_or_default(),
-    }
+    }))
 }
 
 /// On success the entry with least left, on denial the refused one with the longest wait, of which never is the longest.
 fn deciding(decided: &[Decided], success: bool) -> Option<&Decided> {
     if success {
-        let known = |it: &&Decided| it.decision.deciding().map(|standing| standing.remaining);
+        let left = |it: &Decided| it.decision.deciding().map(|standing| standing.remaining);
         return decided
             .iter()
-            .filter(|it| known(it).is_some())
-            .min_by_key(known);
+            .filter(|it| left(it).is_some())
+            .min_by_key(|it| left(it));
     }
+    let wait = |it: &Decided| {
+        let wait = it.decision.retry_after;
+        wait.map_or(u64::MAX, |wait| wait.as_millis())
+    };
     let refused = decided.iter().filter(|it| !it.decision.success);
-    refused.max_by_key(|it| {
-        it.decision
-            .retry_after
-            .map_or(u64::MAX, |wait| wait.as_millis())
-    })
+    refused.max_by_key(|it| wait(it))
 }

@@ -33,7 +33,7 @@ pub(super) fn checked(context: &Context, checked: &Checked) {
         return;
     }
     let origin = Origin {
-        request_id: request::id_of(&context.request.headers()),
+        request_id: request::id_of(&context.headers),
         version: healthz::version(&context.env),
         with_identifier: context.config.log_identifiers(),
     };

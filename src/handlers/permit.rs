@@ -8,46 +8,47 @@ use tollgate_core::permit::Permit;
 
 use super::limit::refused;
 use super::reply::Reply;
-use super::subject::{ask, done};
-use super::Context;
+use super::step::Step;
+use super::subject;
 use crate::auth::Caller;
 use crate::error::ApiError;
+use crate::placement;
 
 /// Holds it longer.
-pub(super) async fn renew(
-    context: &Context,
-    caller: &Caller,
-    body: &str,
-) -> Result<Reply, ApiError> {
+pub(super) fn renew(caller: &Caller, body: &str) -> Result<Step, ApiError> {
     let form = form::parse_renew(body)?;
     let permit = known(caller, &form.permit)?;
     let call = Call::Renew {
         permit: permit.bits,
         hold: form.hold,
     };
-    match ask(context, &permit.subject, &call).await? {
-        Answer::Renewed(grant) => Ok(Reply::json(to_json(&RenewedBody {
-            success: true,
-            permit: form.permit,
-            fence: grant.fence,
-            expires: grant.expires.as_millis(),
-        }))),
-        other => Err(refused(&other)),
-    }
+    let object = placement::object_of(&permit.subject);
+    Ok(Step::ask(
+        object,
+        call,
+        |_, asked| match subject::answer_of(asked)? {
+            Answer::Renewed(grant) => Ok(Reply::json(to_json(&RenewedBody {
+                success: true,
+                permit: form.permit,
+                fence: grant.fence,
+                expires: grant.expires.as_millis(),
+            }))),
+            other => Err(refused(&other)),
+        },
+    ))
 }
 
 /// Gives it back.
-pub(super) async fn release(
-    context: &Context,
-    caller: &Caller,
-    body: &str,
-) -> Result<Reply, ApiError> {
+pub(super) fn release(caller: &Caller, body: &str) -> Result<Step, ApiError> {
     let form = form::parse_release(body)?;
     let permit = known(caller, &form.permit)?;
     let call = Call::Release {
         permit: permit.bits,
     };
-    done(&ask(context, &permit.subject, &call).await?)
+    let object = placement::object_of(&permit.subject);
+    Ok(Step::ask(object, call, |_, asked| {
+        subject::done(subject::answer_of(asked)?)
+    }))
 }
 
 fn known(caller: &Caller, text: &str) -> Result<Permit, ApiError> {

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::error::ApiError;
 use crate::headers::{RateLimitHeaders, NAMES};
 use crate::router::methods_of;
-use crate::runtime::{self, Request};
+use crate::runtime::{self, Headers};
 
 /// How long a page may remember that it may ask, in seconds: two hours, the most that browsers keep.
 const PREFLIGHT_AGE: u32 = 7_200;
@@ -85,11 +85,11 @@ pub(super) struct Cors {
 
 impl Cors {
     /// Looks at the request's origin.
-    pub(super) fn of(config: &Config, request: &Request) -> Cors {
+    pub(super) fn of(config: &Config, headers: &Headers) -> Cors {
         if !config.allows_pages() {
             return Cors::default();
         }
-        let origin = request.headers().get("origin");
+        let origin = headers.get("origin");
         Cors {
             origin: origin.filter(|origin| config.allows_origin(origin)),
             varies: true,
