@@ -56,8 +56,8 @@ const MUTANTS = [
   [
     "several limits are charged together",
     `${CORE}/decide.rs`,
-    "Room::At(at) => Some(latest.max(*at)),\n        _ => None,",
-    "Room::At(at) => Some(latest.max(*at)),\n        _ => Some(latest),",
+    "Room::At(at) => Some(latest.max(*at)),\n            _ => None,",
+    "Room::At(at) => Some(latest.max(*at)),\n            _ => Some(latest),",
     "algorithms",
   ],
   [
@@ -159,7 +159,7 @@ const MUTANTS = [
     "self.deficit + 1 >= real.deficit\n",
     "durability",
   ],
-  ["rows cover: sliding window", `${CORE}/algorithm/sliding.rs`, "&& self.previous >= real.previous", "", "durability"],
+  ["rows cover: sliding window", `${CORE}/algorithm/sliding.rs`, "&& self.current >= real.current", "", "durability"],
   [
     "a crash refuses at most R - 1 too many",
     `${CORE}/subject_state/entry.rs`,
