@@ -49,16 +49,21 @@ impl LineWriter {
 
     /// Adds a field whose value has neither spaces nor newlines.
     pub fn put(mut self, key: &str, value: impl Display) -> LineWriter {
-        let _ = write!(self.0, " {key}={value}");
+        self.push(key, &value);
         self
     }
 
+    /// Apart and not generic: every field of every line comes through here, and in the Worker size counts.
+    fn push(&mut self, key: &str, value: &dyn Display) {
+        let _ = write!(self.0, " {key}={value}");
+    }
+
     /// Adds a field when there is a value.
-    pub fn put_some(self, key: &str, value: Option<impl Display>) -> LineWriter {
-        match value {
-            Some(value) => self.put(key, value),
-            None => self,
+    pub fn put_some(mut self, key: &str, value: Option<impl Display>) -> LineWriter {
+        if let Some(value) = value {
+            self.push(key, &value);
         }
+        self
     }
 
     /// Adds a flag, which is there or not.
