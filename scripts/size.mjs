@@ -8,7 +8,7 @@ import { fail, isMain, root } from "./lib/process.mjs";
 
 // Bytes of compressed wasm, a little above what there is, so that growth is noticed. The target is 90,000: it is missed,
 // and docs/benchmarks.md says so. Lower this with every gain; raise it only with a reason in the commit.
-const BUDGET = 142_000;
+const BUDGET = 145_000;
 
 /** The sizes of the built wasm in bytes, and whether the compressed one is within the budget. */
 export function wasmSize() {
