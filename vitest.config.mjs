@@ -9,6 +9,8 @@ process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
 // from outside, as a server with its own process, disk and HTTP port. The third project tests the scripts.
 export default defineConfig({
   test: {
+    // The Worker's own log of decisions: thousands of lines, among which nobody would see a failing test.
+    onConsoleLog: (text) => !text.includes('"event":"rate_limit_'),
     projects: [
       { test: { name: "scripts", include: ["scripts/**/*.test.mjs", "bench/**/*.test.mjs"] } },
       {
