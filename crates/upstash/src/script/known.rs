@@ -14,6 +14,14 @@ pub(super) fn normalized(start: u64) -> Option<Script> {
     find(&NORMALIZED, start)
 }
 
+/// A hash by which a script is named between the Worker and an object: that of its oldest text, which every version knows.
+pub(super) fn name_of(script: Script) -> Option<u64> {
+    EXACT
+        .iter()
+        .find(|(_, known)| *known == script)
+        .map(|(start, _)| *start)
+}
+
 fn find(table: &[(u64, Script)], start: u64) -> Option<Script> {
     table
         .iter()

@@ -119,6 +119,19 @@ pub fn by_sha1(sha1: &[u8]) -> Option<Script> {
     known::exact(u64::from_str_radix(start, 16).ok()?)
 }
 
+impl Script {
+    /// Its name between the Worker and an object.
+    pub fn wire_name(self) -> String {
+        hex(&known::name_of(self).unwrap_or(0).to_be_bytes())
+    }
+
+    /// The script of such a name; `None` when this version does not know it.
+    pub fn from_wire_name(name: &[u8]) -> Option<Script> {
+        let name = std::str::from_utf8(name).ok()?;
+        known::exact(u64::from_str_radix(name, 16).ok()?)
+    }
+}
+
 /// The script that this text is; else the error that names it.
 pub fn by_text(text: &[u8]) -> Result<Script, RedisError> {
     let digest = sha1(text);
@@ -164,8 +177,11 @@ pub struct Parts<'a> {
     pub arguments: &'a [Vec<u8>],
 }
 
-/// Takes `EVAL` or `EVALSHA` apart.
-pub fn parts(command: &[Vec<u8>]) -> Result<Parts<'_>, RedisError> {
+/// Takes `EVAL` or `EVALSHA` apart; `by_sha1` knows the scripts by hash.
+pub(crate) fn parts(
+    command: &[Vec<u8>],
+    by_sha1: impl Fn(&[u8]) -> Option<Script>,
+) -> Result<Parts<'_>, RedisError> {
     let by_name = command[0].len() >= 7 && command[0][4..7].eq_ignore_ascii_case(b"SHA");
     let count = integer(&command[2])?;
     let rest = &command[3..];
@@ -195,7 +211,7 @@ pub fn parts(command: &[Vec<u8>]) -> Result<Parts<'_>, RedisError> {
 
 /// `EVAL` and `EVAL_RO`, with a dynamic limit read here.
 pub(crate) fn eval(keyspace: &mut Keyspace, command: &[Vec<u8>]) -> Result<Reply, RedisError> {
-    run(keyspace, &parts(command)?, Dynamic::Stored)
+    run(keyspace, &parts(command, by_sha1)?, Dynamic::Stored)
 }
 
 /// Runs a script. When it fails, it has changed nothing.
