@@ -4,6 +4,7 @@
 //! Needs redis-server, and Node with a registry to fetch the packages that the scripts are taken from. Where one is missing the tests
 //! say so and are skipped; with `TOLLGATE_REQUIRE_REDIS=1`, as in continuous integration, they fail instead.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used)] // the helpers of tests
 
 mod commands;
 mod compare;

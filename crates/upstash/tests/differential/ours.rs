@@ -79,9 +79,9 @@ impl Ours {
 
     pub(crate) fn run(&mut self, command: &[Vec<u8>]) -> Reply {
         self.calls += 1;
-        if self.calls % 3 == 0 {
+        if self.calls.is_multiple_of(3) {
             self.keyspace = Keyspace::new(Box::new(self.rows.clone()), false);
-            if self.calls % 2 == 0 {
+            if self.calls.is_multiple_of(2) {
                 self.keyspace.load_all(100).unwrap();
             }
         }
