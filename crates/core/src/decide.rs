@@ -337,7 +337,7 @@ fn least_left(limits: &[Standing]) -> Option<usize> {
 }
 
 /// The refusal that lasts longest; one that never ends lasts longest of all.
-fn longest_wait(limits: &[Standing]) -> Option<usize> {
+pub(crate) fn longest_wait(limits: &[Standing]) -> Option<usize> {
     let refused = (0..limits.len()).filter(|&i| limits[i].refused.is_some());
     refused.max_by_key(|&i| {
         (

@@ -7,6 +7,7 @@
 pub mod algorithm;
 pub mod api;
 pub mod base64url;
+pub mod bounded;
 pub mod calendar;
 pub mod codec;
 pub mod decide;
@@ -20,6 +21,7 @@ pub mod percent;
 pub mod permit;
 pub mod policy;
 pub mod quota;
+pub mod refusals;
 pub mod row;
 pub mod store;
 pub mod subject;

@@ -1,6 +1,7 @@
 //! One limit: an algorithm with its numbers. Fields are private and constructors validate, so a bad limit cannot exist.
 
 use crate::algorithm::bucket::Shape;
+use crate::algorithm::{div_ceil, wait};
 use crate::error::InvalidLimit;
 use crate::number::{Decimal, MAX_SAFE};
 use crate::quota::Quota;
@@ -40,7 +41,7 @@ impl Name {
 }
 
 /// One algorithm with its numbers, optionally named.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Limit {
     name: Option<Name>,
     algorithm: Algorithm,
@@ -64,7 +65,7 @@ impl Limit {
 }
 
 /// The seven algorithms.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// Counts in windows aligned to the Unix epoch.
     FixedWindow(Window),
@@ -130,7 +131,7 @@ fn span(field: &'static str, value: Duration) -> Result<Duration, InvalidLimit> 
 }
 
 /// `limit` units per `window`: the numbers of the three window algorithms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Window {
     limit: u64,
     window: Duration,
@@ -163,7 +164,7 @@ impl Window {
 }
 
 /// `amount` units per `interval`, kept exactly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rate {
     amount: Decimal,
     interval: Duration,
@@ -211,6 +212,18 @@ impl Rate {
     pub const fn unit(&self) -> u128 {
         self.unit
     }
+
+    /// How long it takes until at least so many units (at most 2^53) have come back: continuously, or in whole intervals.
+    pub(crate) fn time_for(&self, units: u64, stepped: bool) -> Duration {
+        let parts = u128::from(units) * self.unit;
+        let interval = u128::from(self.interval.as_millis());
+        if stepped {
+            let step = u128::from(self.parts) * interval;
+            wait(div_ceil(parts, step).saturating_mul(interval))
+        } else {
+            wait(div_ceil(parts, u128::from(self.parts)))
+        }
+    }
 }
 
 fn gcd(mut a: u128, mut b: u128) -> u128 {
@@ -221,7 +234,7 @@ fn gcd(mut a: u128, mut b: u128) -> u128 {
 }
 
 /// Tokens up to `capacity`, refilled at a rate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenBucket {
     capacity: u64,
     refill: Rate,
@@ -233,7 +246,7 @@ pub struct TokenBucket {
 }
 
 /// Tokens earned while the bucket is full, beyond `capacity`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BurstCredits {
     cap: u64,
     expiry: Duration,
@@ -352,7 +365,7 @@ impl TokenBucket {
 }
 
 /// A level that rises with use and leaks at a rate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LeakyBucket {
     capacity: u64,
     leak: Rate,
@@ -402,7 +415,7 @@ impl LeakyBucket {
 }
 
 /// At most `limit` slots held at once, each at most `ttl` unless renewed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Concurrency {
     limit: u64,
     ttl: Duration,

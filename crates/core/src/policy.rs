@@ -10,7 +10,7 @@ use crate::number::MAX_SAFE;
 pub const MAX_LIMITS: usize = 8;
 
 /// What a caller is told when the subject's object cannot be reached in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum FailMode {
     /// Admitted, and said to be `degraded`.
     #[default]
@@ -49,7 +49,7 @@ impl FailMode {
 /// assert_eq!(policy.limits()[0].label(), "100/1h");
 /// # Ok::<(), tollgate_core::InvalidLimit>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Policy {
     name: Option<Name>,
     version: u64,

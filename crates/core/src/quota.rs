@@ -14,7 +14,7 @@ use crate::limit::bounded;
 use crate::number::MAX_SAFE;
 
 /// `limit` units per calendar period.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Quota {
     limit: u64,
     period: Period,

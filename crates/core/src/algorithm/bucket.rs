@@ -8,7 +8,7 @@ use crate::limit::{BurstCredits, Rate, TokenBucket};
 use crate::{Duration, Timestamp};
 
 /// The numbers of a bucket, whichever end it is read from, made ready for the arithmetic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shape {
     rate: Rate,
     /// The capacity, in parts.
