@@ -13,6 +13,41 @@ pub type Sent = Result<Vec<Vec<u8>>, RedisError>;
 /// The most commands in one pipeline or transaction: what the SDKs put into one request at most.
 const MOST_COMMANDS: usize = 1_000;
 
+/// What a request of this protocol is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form<'a> {
+    /// One command in the body.
+    Single,
+    /// Commands in the body.
+    Pipeline,
+    /// Commands in the body, as one transaction.
+    Transaction,
+    /// One command as a path.
+    Path(&'a str),
+    /// Another method is needed: one of these.
+    WrongMethod(&'static str),
+}
+
+/// What a request is by method and path; `None` when it is not of this protocol. At the root there are only the three `POST`s, under
+/// `/upstash` also paths. Clients join their URL and `pipeline` without looking, so slashes may be doubled.
+pub fn form<'a>(method: &str, path: &'a str) -> Option<Form<'a>> {
+    let under = path
+        .strip_prefix("/upstash")
+        .filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    let rest = under.unwrap_or(path).trim_start_matches('/');
+    let post = method == "POST";
+    let form = match rest.trim_end_matches('/') {
+        "" if post => Form::Single,
+        "pipeline" if post => Form::Pipeline,
+        "multi-exec" if post => Form::Transaction,
+        "pipeline" | "multi-exec" => Form::WrongMethod("POST"),
+        _ if under.is_none() => return None,
+        _ if matches!(method, "GET" | "POST" | "PUT" | "HEAD") => Form::Path(rest),
+        _ => Form::WrongMethod("GET, POST, PUT, HEAD"),
+    };
+    Some(form)
+}
+
 /// The body of `POST /`: one command.
 pub fn single(body: &[u8]) -> Sent {
     match json::parse(body) {
@@ -205,6 +240,34 @@ mod tests {
         text.split(' ')
             .map(|word| word.as_bytes().to_vec())
             .collect()
+    }
+
+    #[test]
+    fn requests_are_told_apart_by_method_and_path() {
+        for (method, path, expected) in [
+            ("POST", "/", Some(Form::Single)),
+            ("POST", "/upstash", Some(Form::Single)),
+            ("POST", "/upstash/", Some(Form::Single)),
+            ("POST", "/pipeline", Some(Form::Pipeline)),
+            ("POST", "//pipeline", Some(Form::Pipeline)),
+            ("POST", "/upstash//pipeline", Some(Form::Pipeline)),
+            ("POST", "/multi-exec", Some(Form::Transaction)),
+            ("GET", "/pipeline", Some(Form::WrongMethod("POST"))),
+            ("GET", "/upstash/get/a%2Fb", Some(Form::Path("get/a%2Fb"))),
+            ("PUT", "/upstash/set/k", Some(Form::Path("set/k"))),
+            ("GET", "/upstash", Some(Form::Path(""))),
+            (
+                "DELETE",
+                "/upstash/get/a",
+                Some(Form::WrongMethod("GET, POST, PUT, HEAD")),
+            ),
+            ("GET", "/", None),
+            ("POST", "/get/a", None),
+            ("POST", "/upstashed", None),
+            ("POST", "/limit", None),
+        ] {
+            assert_eq!(form(method, path), expected, "{method} {path}");
+        }
     }
 
     #[test]

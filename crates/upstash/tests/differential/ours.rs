@@ -38,6 +38,14 @@ impl Rows for Memory {
 }
 
 impl Memory {
+    fn all(&self) -> Vec<(Vec<u8>, Row)> {
+        let rows = self.0.borrow();
+        let row = |((key, page), (_, data)): (&(Vec<u8>, u32), &(_, Vec<u8>))| {
+            (key.clone(), (*page, data.clone()))
+        };
+        rows.iter().map(row).collect()
+    }
+
     fn apply(&self, changes: Vec<RowChange>) {
         let mut rows = self.0.borrow_mut();
         for change in changes {
@@ -82,7 +90,7 @@ impl Ours {
         if self.calls.is_multiple_of(3) {
             self.keyspace = Keyspace::new(Box::new(self.rows.clone()), false);
             if self.calls.is_multiple_of(2) {
-                self.keyspace.load_all(100).unwrap();
+                self.keyspace.restore(self.rows.all()).unwrap();
             }
         }
         self.keyspace.begin(self.now, 1);

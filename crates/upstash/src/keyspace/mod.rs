@@ -4,6 +4,15 @@
 //! until `take_changes` hands it out as rows, which the object writes in one step before it answers. Time is set once per call
 //! and stands still in it.
 
+mod entry;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+pub use rows::{Listed, Row, RowChange, Rows};
+
+use entry::Entry;
+
 use crate::reply::RedisError;
 use crate::table::{Table, Touched};
 use crate::value::{Kind, Value};
@@ -14,90 +23,8 @@ const KEEP_BYTES: usize = 8 << 20;
 /// Bytes that one call may come to hold; beyond it, growing commands are refused.
 const MOST_BYTES: usize = 40 << 20;
 
-/// What a key costs in memory beside its own bytes.
-const OVERHEAD: usize = 96;
-
-/// A stored row of a key, without the key: page number and data.
-pub type Row = (u32, Vec<u8>);
-
-/// A key as storage lists it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Listed {
-    /// The key.
-    pub key: Vec<u8>,
-    /// Its type.
-    pub kind: Kind,
-    /// When it expires, Unix ms; `None` for never.
-    pub expires: Option<i64>,
-}
-
-/// The stored rows, as the object can read them without waiting.
-pub trait Rows {
-    /// All rows of a key by page; empty when there is none.
-    fn read(&mut self, key: &[u8]) -> Result<Vec<Row>, RedisError>;
-
-    /// Every key, the expired ones too.
-    fn list(&mut self) -> Result<Vec<Listed>, RedisError>;
-}
-
-/// A change of the stored rows.
-#[derive(Clone, Debug, PartialEq)]
-pub enum RowChange {
-    /// Writes one row, replacing what it held.
-    Put {
-        /// The key.
-        key: Vec<u8>,
-        /// The page.
-        page: u32,
-        /// The key's expiry for the column beside page 0; `None` for never, and on other pages.
-        expires: Option<i64>,
-        /// The content.
-        data: Vec<u8>,
-    },
-    /// Deletes the key's rows from this page on; from 0: the whole key.
-    Trim {
-        /// The key.
-        key: Vec<u8>,
-        /// The first page to go.
-        from: u32,
-    },
-}
-
-#[derive(Clone, Debug)]
-enum Dirty {
-    Clean,
-    Pages(Vec<u32>),
-    Whole,
-}
-
-struct Entry {
-    key: Vec<u8>,
-    /// `None`: known to be absent.
-    value: Option<Value>,
-    expires: Option<i64>,
-    /// How many rows of the key are in storage.
-    stored: u32,
-    dirty: Dirty,
-}
-
-impl Entry {
-    fn size(&self) -> usize {
-        OVERHEAD + self.key.len() + self.value.as_ref().map_or(0, Value::bytes)
-    }
-
-    fn touch(&mut self, touched: Touched) {
-        match (&mut self.dirty, touched) {
-            (Dirty::Whole, _) => {}
-            (dirty, Touched::All) => *dirty = Dirty::Whole,
-            (Dirty::Pages(pages), Touched::Page(page)) => {
-                if !pages.contains(&page) {
-                    pages.push(page);
-                }
-            }
-            (dirty, Touched::Page(page)) => *dirty = Dirty::Pages(vec![page]),
-        }
-    }
-}
+/// How long an expired key may stay in storage, ms. Each sweep is a call and a row written, so one serves many keys.
+const SWEEP_LAG: i64 = 3_600_000;
 
 /// When a key that is written shall expire.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -173,31 +100,39 @@ impl Keyspace {
             Ok(at) => return Ok(at),
             Err(at) => at,
         };
-        let mut entry = Entry {
-            key: key.to_vec(),
-            value: None,
-            expires: None,
-            stored: 0,
-            dirty: Dirty::Clean,
+        let rows = if self.complete {
+            Vec::new()
+        } else {
+            self.rows.read(key)?
         };
-        if !self.complete {
-            let rows = self.rows.read(key)?;
-            if !rows.is_empty() {
-                let (value, expires) = Value::decode(&rows)?;
-                entry.stored = rows.len() as u32;
-                entry.value = Some(value);
-                entry.expires = expires;
-            }
+        self.insert_entry(at, key, &rows)?;
+        Ok(at)
+    }
+
+    /// Adds a key that was read from storage.
+    fn add_stored(&mut self, key: &[u8], rows: &[Row]) -> Result<(), RedisError> {
+        match self
+            .entries
+            .binary_search_by(|entry| entry.key[..].cmp(key))
+        {
+            Ok(_) => Ok(()),
+            Err(at) => self.insert_entry(at, key, rows),
         }
+    }
+
+    fn insert_entry(&mut self, at: usize, key: &[u8], rows: &[Row]) -> Result<(), RedisError> {
+        let (value, expires) = match rows {
+            [] => (None, None),
+            rows => Value::decode(rows).map(|(value, expires)| (Some(value), expires))?,
+        };
+        let stored = rows.len() as u32;
+        let entry = Entry::new(key, value, expires, stored);
         self.bytes += entry.size();
         self.entries.insert(at, entry);
-        if self.entries[at]
-            .expires
-            .is_some_and(|expires| expires <= self.now)
-        {
+        if expires.is_some_and(|expires| expires <= self.now) {
             self.clear(at);
         }
-        Ok(at)
+        Ok(())
     }
 
     fn clear(&mut self, at: usize) {
@@ -369,56 +304,34 @@ impl Keyspace {
         Ok(listed)
     }
 
-    /// Reads every stored key into memory when all of them are few, so that absent keys are known without asking storage.
-    pub fn load_all(&mut self, most: usize) -> Result<(), RedisError> {
-        let listed = self.rows.list()?;
-        if listed.len() > most {
-            return Ok(());
-        }
-        for stored in listed {
-            self.load(&stored.key)?;
+    /// Takes over all stored rows, ordered by key and page: then absent keys are known without a look into storage.
+    pub fn restore(&mut self, rows: Vec<(Vec<u8>, Row)>) -> Result<(), RedisError> {
+        for group in rows.chunk_by(|a, b| a.0 == b.0) {
+            let pages: Vec<Row> = group.iter().map(|(_, row)| row.clone()).collect();
+            self.add_stored(&group[0].0, &pages)?;
         }
         self.complete = true;
         Ok(())
+    }
+
+    /// Whether there are no keys, as far as memory knows: `None` when storage may hold others.
+    pub fn is_empty(&self) -> Option<bool> {
+        let any = self.entries.iter().any(|entry| entry.value.is_some());
+        (any || self.complete).then_some(!any)
+    }
+
+    /// When the keys in memory should be swept, Unix ms: once the last of them has expired, but no more than an hour after the first.
+    /// `None` when none of them expires.
+    pub fn sweep_at(&self) -> Option<i64> {
+        let times = || self.entries.iter().filter_map(|entry| entry.expires);
+        Some(times().max()?.min(times().min()?.saturating_add(SWEEP_LAG)))
     }
 
     /// The rows to write for everything that changed since the last time. Afterwards memory and storage are taken as equal.
     pub fn take_changes(&mut self) -> Vec<RowChange> {
         let mut changes = Vec::new();
         for entry in &mut self.entries {
-            let dirty = std::mem::replace(&mut entry.dirty, Dirty::Clean);
-            let Some(value) = &entry.value else {
-                if entry.stored > 0 {
-                    changes.push(RowChange::Trim {
-                        key: entry.key.clone(),
-                        from: 0,
-                    });
-                    entry.stored = 0;
-                }
-                continue;
-            };
-            let pages = match dirty {
-                Dirty::Clean => continue,
-                Dirty::Pages(pages) => pages,
-                Dirty::Whole => (0..value.pages()).collect(),
-            };
-            for page in pages {
-                let expires = entry.expires.filter(|_| page == 0);
-                let data = value.encode(page, entry.expires);
-                changes.push(RowChange::Put {
-                    key: entry.key.clone(),
-                    page,
-                    expires,
-                    data,
-                });
-            }
-            if entry.stored > value.pages() {
-                changes.push(RowChange::Trim {
-                    key: entry.key.clone(),
-                    from: value.pages(),
-                });
-            }
-            entry.stored = value.pages();
+            entry.take_changes(&mut changes);
         }
         self.forget();
         changes
