@@ -24,6 +24,13 @@ pub enum Call {
         /// What is asked, in order.
         items: Vec<Item>,
     },
+    /// Record what was given out while the object could not be asked, past any limit.
+    Charge {
+        /// Names the charge, so that it can be repeated.
+        operation: u128,
+        /// What was given out, in order.
+        items: Vec<Item>,
+    },
     /// Take back what an operation charged.
     Cancel {
         /// The operation.
@@ -161,6 +168,9 @@ impl Call {
                 new("limit").put_some("operation", operation.map(hex)),
                 put_item,
             ),
+            Call::Charge { operation, items } => items
+                .iter()
+                .fold(new("charge").put("operation", hex(*operation)), put_item),
             Call::Cancel { operation } => new("cancel").put("operation", hex(*operation)),
             Call::Status { policy } => new("status").put_some("policy", policy.as_ref()),
             Call::Reset { policy } => new("reset").put_some("policy", policy.as_ref()),
@@ -189,6 +199,10 @@ impl Call {
         Ok(match line.word() {
             "limit" => Call::Limit {
                 operation: optional_bits(&line, "operation")?,
+                items: get_items(lines)?,
+            },
+            "charge" => Call::Charge {
+                operation: bits(&line, "operation")?,
                 items: get_items(lines)?,
             },
             "cancel" => Call::Cancel {
@@ -472,6 +486,9 @@ impl crate::subject_state::SubjectState {
             Call::Limit { operation, items } => self
                 .limit(items, *operation, random, moment, effects)
                 .map(Answer::Decided),
+            Call::Charge { operation, items } => self
+                .charge(items, *operation, moment, effects)
+                .map(|()| Answer::Done),
             Call::Cancel { operation } => self
                 .cancel(*operation, moment, effects)
                 .map(|()| Answer::Done),

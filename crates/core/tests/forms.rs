@@ -126,6 +126,10 @@ fn messages_have_these_forms() {
             Call::Limit { operation: Some(0xbeef), items: vec![named, item(r#""algorithm": "concurrency", "limit": 3, "ttl": "10s", "hold": "1s""#)] },
             "1 limit operation=beef\nitem policy=github.rest version=3 cost=-2 peek=1\nlimit algorithm=slidingWindow limit=1 window=1000\nitem cost=1 hold=1000\nlimit algorithm=concurrency limit=3 ttl=10000",
         ),
+        (
+            Call::Charge { operation: 0xbeef, items: vec![item(r#""limit": 5, "window": "1s", "cost": 3"#)] },
+            "1 charge operation=beef\nitem cost=3\nlimit algorithm=slidingWindow limit=5 window=1000",
+        ),
         (Call::Cancel { operation: 0xbeef }, "1 cancel operation=beef"),
         (Call::Status { policy: None }, "1 status"),
         (Call::Reset { policy: Some("p".to_owned()) }, "1 reset policy=p"),

@@ -7,6 +7,7 @@
 
 mod blocks;
 mod call;
+mod charge;
 mod entry;
 mod operations;
 mod permits;
