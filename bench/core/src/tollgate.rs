@@ -85,7 +85,7 @@ pub(crate) fn subjects() -> Result<Vec<Subject>, Box<dyn Error>> {
     Ok(subjects)
 }
 
-/// The algorithm alone: is there room, take it, what is left.
+/// The algorithm alone: is there room, and take it.
 fn admission(algorithm: Algorithm) -> Result<Subject, Box<dyn Error>> {
     let mut clock = Clock(0);
     let mut state = LimitState::fresh(&algorithm, clock.next())?;
@@ -107,7 +107,7 @@ fn admission(algorithm: Algorithm) -> Result<Subject, Box<dyn Error>> {
         state.admit(&algorithm, &ask, slot, moment)
     };
     for step in 0..10_000 {
-        if !matches!(admit(step)?.0, Room::At(_)) {
+        if !matches!(admit(step)?, Room::At(_)) {
             return Err(format!("{name}: refused").into());
         }
     }

@@ -99,7 +99,7 @@ fn decide_one(
                 max_delay: check.max_delay,
             };
             let slot = slot_for(limit, check, cost, seed, moment.now);
-            let (room, view) = state.admit(algorithm, &ask, slot, moment)?;
+            let (room, view) = state.admit_and_view(algorithm, &ask, slot, moment)?;
             (standing_with(limit, room, view), goes_at(room))
         }
         Ok(_) => {

@@ -155,8 +155,8 @@ impl LimitState {
         Ok(())
     }
 
-    /// Asks, and takes at once when there is room: what most decisions do, in one step. Answers the room found and what is left after.
-    /// On success the state is projected to now, else it is as it was.
+    /// Asks, and takes at once when there is room: what most decisions do, in one step. On success the state is projected to now, else
+    /// it is as it was.
     #[inline]
     pub fn admit(
         &mut self,
@@ -164,7 +164,35 @@ impl LimitState {
         ask: &Ask,
         slot: Slot,
         moment: Moment,
+    ) -> Result<Room, UnknownTimeZone> {
+        Ok(self.step::<false>(algorithm, ask, slot, moment)?.0)
+    }
+
+    /// As [`LimitState::admit`], and tells what is left after.
+    #[inline]
+    pub(crate) fn admit_and_view(
+        &mut self,
+        algorithm: &Algorithm,
+        ask: &Ask,
+        slot: Slot,
+        moment: Moment,
     ) -> Result<(Room, View), UnknownTimeZone> {
+        self.step::<true>(algorithm, ask, slot, moment)
+    }
+
+    /// Both of the above. Looking costs as much as deciding: divisions that nobody asked for are not made.
+    #[inline]
+    fn step<const LOOK: bool>(
+        &mut self,
+        algorithm: &Algorithm,
+        ask: &Ask,
+        slot: Slot,
+        moment: Moment,
+    ) -> Result<(Room, View), UnknownTimeZone> {
+        let unseen = View {
+            remaining: 0,
+            reset: moment.now,
+        };
         match (&mut *self, algorithm) {
             (LimitState::Bucket(bucket), Algorithm::TokenBucket(_) | Algorithm::LeakyBucket(_)) => {
                 let Some(shape) = shape(algorithm) else {
@@ -176,7 +204,7 @@ impl LimitState {
                     seen.take(shape, ask.cost);
                     *bucket = seen;
                 }
-                Ok((room, seen.view(shape)))
+                Ok((room, if LOOK { seen.view(shape) } else { unseen }))
             }
             (LimitState::Sliding(sliding), Algorithm::SlidingWindow(window)) => {
                 let mut seen = sliding.at(window, moment.now);
@@ -185,7 +213,14 @@ impl LimitState {
                     seen.take(window, ask.cost, at);
                     *sliding = seen;
                 }
-                Ok((room, seen.view(window, moment.now)))
+                Ok((
+                    room,
+                    if LOOK {
+                        seen.view(window, moment.now)
+                    } else {
+                        unseen
+                    },
+                ))
             }
             (LimitState::Counter(counter), _)
                 if !counter.is_over(moment.now) && ask.max_delay.is_none() =>
@@ -194,7 +229,14 @@ impl LimitState {
                 if let Room::At(_) = room {
                     counter.take(ask.cost, moment.now);
                 }
-                Ok((room, counter.view(algorithm.limit(), moment.now)))
+                Ok((
+                    room,
+                    if LOOK {
+                        counter.view(algorithm.limit(), moment.now)
+                    } else {
+                        unseen
+                    },
+                ))
             }
             _ => self.admit_any(algorithm, ask, slot, moment),
         }
