@@ -120,6 +120,30 @@ impl<V> Bounded<V> {
         }
     }
 
+    /// The value of a key, made where there is none; in a full set it takes the place of the one worth least.
+    pub fn get_or_put<W: Ord>(
+        &mut self,
+        key: Fingerprint,
+        make: impl FnOnce() -> V,
+        worth: impl Fn(&V) -> W,
+    ) -> &mut V {
+        let set = self.set(key);
+        let place = match set.iter().position(|(known, _)| *known == key) {
+            Some(place) => place,
+            None if set.len() < WAYS => {
+                set.push((key, make()));
+                set.len() - 1
+            }
+            None => {
+                let least = (0..set.len()).min_by_key(|&i| worth(&set[i].1));
+                let place = least.unwrap_or(0); // a full set is not empty
+                set[place] = (key, make());
+                place
+            }
+        };
+        &mut set[place].1
+    }
+
     /// All values, in no order.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (Fingerprint, &mut V)> {
         let all = self.sets.iter_mut().flatten();
@@ -162,9 +186,12 @@ mod tests {
         assert_eq!(map.put(key(8), 50, |v| *v), Some(10));
         assert_eq!(map.get_mut(key(0)), None);
         assert_eq!(map.get_mut(key(8)), Some(&mut 50));
+        assert_eq!(map.get_or_put(key(8), || 1, |v| *v), &mut 50);
+        assert_eq!(map.get_or_put(key(9), || 51, |v| *v), &mut 51);
+        assert_eq!(map.get_mut(key(1)), None);
         assert_eq!(map.remove(key(8)), Some(50));
         assert_eq!((map.len(), map.capacity()), (7, 8));
-        map.retain(|v| *v < 14);
+        map.retain(|v| *v < 15);
         assert_eq!(map.iter_mut().count(), 2);
         map.retain(|_| false);
         assert!(map.is_empty());

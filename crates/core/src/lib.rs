@@ -16,6 +16,7 @@ pub mod decide;
 pub mod decision;
 pub mod duration;
 pub mod error;
+pub mod eventual;
 pub mod limit;
 pub mod message;
 pub mod number;

@@ -1,0 +1,230 @@
+//! The KV mode: isolates count for themselves and tell each other through KV, without any object.
+//!
+//! Each isolate keeps the count of each limit of a subject ([`count`]), decides by the core's own arithmetic over its count and what
+//! it knows of the others', and every ten seconds writes its counts under a key of its own and reads everybody's with one list
+//! ([`record`], [`sync`](Eventual::due)). So it may admit too much: how much is expected and how much is possible at most is in
+//! [`bounds`]. KV shows a write elsewhere after up to a minute and takes one write a second per key, hence the rules in [`suits`].
+//!
+//! Pure: time comes in, what is to be written comes out, the texts that were read come in. Bounded: [`MOST_SUBJECTS`], of which those
+//! that used least of their limits are forgotten first.
+
+pub mod bounds;
+mod count;
+mod record;
+mod sync;
+
+pub use record::{read_counts, read_definitions, Definition, Record, RECORD_VERSION};
+pub use sync::{Put, Sync};
+
+use count::Count;
+
+use crate::algorithm::state::{LimitState, Moment};
+use crate::bounded::{Bounded, Fingerprint, Secret};
+use crate::calendar::UnknownTimeZone;
+use crate::decide::{decide, Check, GrantSeed};
+use crate::decision::{Decision, Reason};
+use crate::error::InvalidLimit;
+use crate::policy::Policy;
+use crate::quota::Period;
+use crate::{Algorithm, Duration, Timestamp};
+
+/// The shortest window that makes sense: KV shows a count to other isolates after up to a minute, and the bounds grow with the part of
+/// the window in which isolates do not know of each other.
+pub const SHORTEST: Duration = Duration::from_secs(600);
+/// How often an isolate writes and reads the counts of a subject that is in use.
+pub const INTERVAL: Duration = Duration::from_secs(10);
+/// The least time between two writes of one key, which is what KV takes; also how soon a new subject is first told and read.
+pub const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+/// The most subjects that an isolate counts at once: up to 1.5 KB each.
+pub const MOST_SUBJECTS: usize = 4_096;
+/// The most limits of one subject: so many fit in the 1,024 bytes of metadata that a list shows.
+pub const MOST_LIMITS: usize = 10;
+
+/// Why a policy cannot be counted through KV; both sentences name what to take instead.
+pub fn suits(policy: &Policy) -> Result<(), InvalidLimit> {
+    let conflict = |field, with| Err(InvalidLimit::Conflict { field, with });
+    for limit in policy.limits() {
+        let too_short = match limit.algorithm() {
+            Algorithm::FixedWindow(window) | Algorithm::SlidingWindow(window) => {
+                window.window() < SHORTEST
+            }
+            Algorithm::Quota(quota) => quota.period() < Period::Hour,
+            _ => return conflict(
+                "algorithm",
+                "counting through KV (`eventual`), which adds up aligned windows: take fixedWindow, slidingWindow or quota, or `consistency: \"strong\"`",
+            ),
+        };
+        if too_short {
+            return conflict(
+                "window",
+                "counting through KV (`eventual`), which takes windows of 10m and longer: take `consistency: \"strong\"`, or \"local\" for 10s and 1m",
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The counts of one isolate. See the module's documentation.
+#[derive(Debug)]
+pub struct Eventual {
+    secret: Secret,
+    /// In front of every key in KV.
+    prefix: &'static str,
+    /// This isolate's part of its keys.
+    isolate: String,
+    subjects: Bounded<Counted>,
+    /// No subject is due before this instant.
+    soonest: Timestamp,
+}
+
+/// One subject in this isolate.
+#[derive(Debug)]
+struct Counted {
+    /// Its part of the keys in KV.
+    name: String,
+    counts: Vec<Count>,
+    timing: sync::Timing,
+}
+
+impl Eventual {
+    /// Counts nothing yet. `prefix` stands in front of every key, `isolate` are random bits that no other isolate has.
+    pub fn new(prefix: &'static str, isolate: u64, secret: Secret) -> Eventual {
+        Eventual {
+            secret,
+            prefix,
+            isolate: format!("{isolate:016x}"),
+            subjects: Bounded::new(MOST_SUBJECTS),
+            soonest: Timestamp::MAX,
+        }
+    }
+
+    /// Decides, and counts what was admitted. `name` is the subject's part of the keys in KV: no two subjects may share one, and it is at
+    /// most 400 bytes long. The policy has to [suit](suits).
+    pub fn check(
+        &mut self,
+        name: &str,
+        policy: &Policy,
+        check: &Check,
+        moment: Moment,
+    ) -> Result<Decision, UnknownTimeZone> {
+        let counted = self.counted(name, moment.now);
+        let places = counted.places(policy, moment)?;
+        let mut states: Vec<LimitState> = places
+            .iter()
+            .map(|&place| counted.counts[place].estimate(moment.now))
+            .collect();
+        let mut borrowed: Vec<&mut LimitState> = states.iter_mut().collect();
+        let mut decision = decide(policy, &mut borrowed, check, GrantSeed::default(), moment)?;
+        decision.cache_for = Duration::ZERO;
+        if decision.success && !check.peek {
+            for &place in &places {
+                counted.counts[place].charge(check.cost);
+            }
+        }
+        if decision.success && counted.timing.is_alone() {
+            decision.reason = Some(Reason::Degraded);
+        }
+        let next = counted.timing.touch(moment.now);
+        self.soonest = self.soonest.min(next);
+        Ok(decision)
+    }
+
+    /// Takes over what the subject's object said, so that counting can go on from there when it is out of reach.
+    pub fn learn(
+        &mut self,
+        name: &str,
+        policy: &Policy,
+        decision: &Decision,
+        moment: Moment,
+    ) -> Result<(), UnknownTimeZone> {
+        if decision.limits.len() != policy.limits().len() {
+            return Ok(());
+        }
+        let counted = self.counted(name, moment.now);
+        let places = counted.places(policy, moment)?;
+        for (&place, standing) in places.iter().zip(decision.limits.iter()) {
+            let used = standing.limit.saturating_sub(standing.remaining);
+            counted.counts[place].start_from(used, moment.now);
+        }
+        Ok(())
+    }
+
+    /// How each limit of the subject stands, as far as this isolate knows.
+    pub fn known(&mut self, name: &str, now: Timestamp) -> Vec<(Definition, Record)> {
+        let key = self.key(name);
+        let counted = self.subjects.get_mut(key);
+        counted.map_or_else(Vec::new, |counted| {
+            let of = |count: &Count| (count.definition(), count.record(now));
+            counted.counts.iter().map(of).collect()
+        })
+    }
+
+    /// How many subjects are counted.
+    pub fn len(&self) -> usize {
+        self.subjects.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.subjects.is_empty()
+    }
+
+    fn key(&self, name: &str) -> Fingerprint {
+        self.secret.fingerprint(&name)
+    }
+
+    fn counted(&mut self, name: &str, now: Timestamp) -> &mut Counted {
+        let make = || Counted {
+            name: name.to_owned(),
+            counts: Vec::with_capacity(1),
+            timing: sync::Timing::default(),
+        };
+        // Who is forgotten has used nothing, as far as this isolate knows: so those go that have used least.
+        let used = |counted: &Counted| counted.part_used(now);
+        self.subjects
+            .get_or_put(self.secret.fingerprint(&name), make, used)
+    }
+}
+
+impl Counted {
+    /// Finds or makes the count of each limit, turned to the window that holds now.
+    fn places(&mut self, policy: &Policy, moment: Moment) -> Result<Vec<usize>, UnknownTimeZone> {
+        let mut places = Vec::with_capacity(policy.limits().len());
+        for limit in policy.limits() {
+            let known = self
+                .counts
+                .iter()
+                .position(|count| count.keeps(policy, limit));
+            let place = match known {
+                Some(place) => {
+                    self.counts[place].turn(policy, limit, moment)?;
+                    place
+                }
+                None => {
+                    let count = Count::fresh(policy, limit, moment)?;
+                    self.add(count, &places)
+                }
+            };
+            places.push(place);
+        }
+        Ok(places)
+    }
+
+    /// Adds a count; where there are too many in the place of the least used one, of those that are not asked for just now.
+    fn add(&mut self, count: Count, asked: &[usize]) -> usize {
+        if self.counts.len() < MOST_LIMITS {
+            self.counts.push(count);
+            return self.counts.len() - 1;
+        }
+        let others = (0..self.counts.len()).filter(|place| !asked.contains(place));
+        let least = others.min_by_key(|&place| self.counts[place].part_used(count.time()));
+        let place = least.unwrap_or(0); // a policy has fewer limits than there is room for
+        self.counts[place] = count;
+        place
+    }
+
+    fn part_used(&self, now: Timestamp) -> u64 {
+        let part = |count: &Count| count.part_used(now);
+        self.counts.iter().map(part).max().unwrap_or(0)
+    }
+}

@@ -1,0 +1,327 @@
+//! The count of one limit of one subject in one isolate: its own units, and what it knows of those of others.
+
+use crate::algorithm::counter::{window_at, Counter};
+use crate::algorithm::sliding::Sliding;
+use crate::algorithm::state::{LimitState, Moment};
+use crate::calendar::{period_at, Span, UnknownTimeZone};
+use crate::policy::Policy;
+use crate::{Algorithm, Duration, Limit, Timestamp};
+
+use super::record::{id_of, Definition, Record};
+
+/// For how long what others did last is taken to go on when nothing is heard of them: until the next reading at the latest, and KV's
+/// own delay. Whoever stops says so, so this matters only for those that end.
+const GOES_ON: Duration = Duration::from_secs(75);
+/// A rate over less than this says nothing.
+const RATE_OVER: Duration = Duration::from_secs(5);
+
+/// Units in the present window and in the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Pair {
+    current: u64,
+    previous: u64,
+}
+
+impl Pair {
+    const fn turned(self) -> Pair {
+        Pair {
+            current: 0,
+            previous: self.current,
+        }
+    }
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Count {
+    policy: String,
+    version: u64,
+    limit: Limit,
+    id: u64,
+    span: Span,
+    own: Pair,
+    /// What the object said last, where counting goes on for one that is out of reach; and when.
+    object: Pair,
+    object_at: Timestamp,
+    others: Pair,
+    /// When the others' counts were read, and how fast they were rising, in units per million seconds.
+    read_at: Timestamp,
+    others_rate: u64,
+    /// Own units since the last writing, when that was, and the rate that it told.
+    since_told: u64,
+    told_at: Option<Timestamp>,
+    told_rate: u64,
+    /// Whether there is something that has not been told.
+    untold: bool,
+    /// The newest time seen.
+    time: Timestamp,
+}
+
+/// The window or period that holds `now`.
+fn span_at(limit: &Limit, moment: Moment) -> Result<Span, UnknownTimeZone> {
+    match limit.algorithm() {
+        Algorithm::Quota(quota) => period_at(quota, moment.zones, moment.now),
+        // Only windows and quotas are counted so: `suits` has seen to it.
+        algorithm => {
+            let window = algorithm.window().unwrap_or(super::SHORTEST);
+            Ok(window_at(window, moment.now))
+        }
+    }
+}
+
+impl Count {
+    pub(super) fn fresh(
+        policy: &Policy,
+        limit: &Limit,
+        moment: Moment,
+    ) -> Result<Count, UnknownTimeZone> {
+        Ok(Count {
+            policy: policy.name_or_empty().to_owned(),
+            version: policy.version(),
+            limit: limit.clone(),
+            id: id_of(policy.name_or_empty(), limit),
+            span: span_at(limit, moment)?,
+            own: Pair::default(),
+            object: Pair::default(),
+            object_at: Timestamp::ZERO,
+            others: Pair::default(),
+            read_at: moment.now,
+            others_rate: 0,
+            since_told: 0,
+            told_at: None,
+            told_rate: 0,
+            untold: false,
+            time: moment.now,
+        })
+    }
+
+    /// Whether this is the count of `limit` in `policy`: by the same rule as an object's states, so changing numbers keeps past use.
+    pub(super) fn keeps(&self, policy: &Policy, limit: &Limit) -> bool {
+        self.policy == policy.name_or_empty() && self.limit.shares_state_with(limit)
+    }
+
+    /// Turns to the window that holds now, under the numbers asked for. A clock that steps back turns nothing.
+    pub(super) fn turn(
+        &mut self,
+        policy: &Policy,
+        limit: &Limit,
+        moment: Moment,
+    ) -> Result<(), UnknownTimeZone> {
+        if self.limit != *limit {
+            self.limit = limit.clone();
+        }
+        self.version = policy.version();
+        self.time = self.time.max(moment.now);
+        if self.time < self.span.end {
+            return Ok(());
+        }
+        let now = self.time;
+        let span = span_at(limit, Moment { now, ..moment })?;
+        let follows = span.start == self.span.end;
+        for pair in [&mut self.own, &mut self.object, &mut self.others] {
+            *pair = if follows {
+                pair.turned()
+            } else {
+                Pair::default()
+            };
+        }
+        // What was extrapolated for the old window is not known to be used in the new one.
+        self.others_rate = 0;
+        self.span = span;
+        Ok(())
+    }
+
+    /// The state that an object would have, had it been asked all the time, as far as this isolate can tell.
+    pub(super) fn estimate(&self, now: Timestamp) -> LimitState {
+        let now = self.time.max(now);
+        let current = sum([self.own.current, self.object.current, self.others_by(now)]);
+        let previous = sum([
+            self.own.previous,
+            self.object.previous,
+            self.others.previous,
+        ]);
+        match self.limit.algorithm() {
+            Algorithm::SlidingWindow(_) => LimitState::Sliding(Sliding {
+                start: self.span.start,
+                previous,
+                current,
+                time: now,
+            }),
+            _ => LimitState::Counter(Counter {
+                span: self.span,
+                used: current,
+                time: now,
+            }),
+        }
+    }
+
+    /// What others have used by `now`: what was read, and what has come since if they went on as they did.
+    fn others_by(&self, now: Timestamp) -> u64 {
+        let since = now.since(self.read_at).min(GOES_ON);
+        self.others
+            .current
+            .saturating_add(units(self.others_rate, since))
+    }
+
+    /// Counts what was admitted, or gives back of the isolate's own use of this window; the excess is dropped.
+    pub(super) fn charge(&mut self, cost: i64) {
+        let amount = cost.unsigned_abs();
+        if cost > 0 {
+            self.own.current = self.own.current.saturating_add(amount);
+            self.since_told = self.since_told.saturating_add(amount);
+        } else {
+            self.own.current = self.own.current.saturating_sub(amount);
+        }
+        self.untold |= cost != 0;
+    }
+
+    /// The object is asked again and has counted `used`: everything known before is in that.
+    pub(super) fn start_from(&mut self, used: u64, now: Timestamp) {
+        self.own = Pair::default();
+        self.others = Pair::default();
+        self.others_rate = 0;
+        self.since_told = 0;
+        self.untold = false;
+        self.object = Pair {
+            current: used,
+            previous: 0,
+        };
+        self.object_at = now;
+    }
+
+    pub(super) const fn time(&self) -> Timestamp {
+        self.time
+    }
+
+    /// The part of the limit that this isolate itself has given out lately, in thousandths.
+    pub(super) fn part_used(&self, now: Timestamp) -> u64 {
+        if now >= self.span.end.plus(self.span.end.since(self.span.start)) {
+            return 0;
+        }
+        let own = self.own.current.max(self.own.previous);
+        own.saturating_mul(1_000) / self.limit.algorithm().limit().max(1)
+    }
+
+    /// Whether there is something that others do not know: units, or that no more are coming.
+    pub(super) const fn has_news(&self) -> bool {
+        self.untold || self.told_rate > 0
+    }
+
+    pub(super) fn definition(&self) -> Definition {
+        Definition {
+            id: self.id,
+            policy: self.policy.clone(),
+            version: self.version,
+            limit: self.limit.clone(),
+        }
+    }
+
+    /// What this isolate tells of itself.
+    pub(super) fn record(&self, now: Timestamp) -> Record {
+        Record {
+            id: self.id,
+            start: self.span.start,
+            used: self.own.current,
+            previous: self.start_before().map_or(0, |_| self.own.previous),
+            rate: self.rate(now),
+        }
+    }
+
+    /// Own units per million seconds since the last writing.
+    fn rate(&self, now: Timestamp) -> u64 {
+        let over = |told: Timestamp| now.since(told);
+        match self.told_at.map(over) {
+            Some(over) if over >= RATE_OVER => {
+                let rate =
+                    u128::from(self.since_told) * 1_000_000_000 / u128::from(over.as_millis());
+                u64::try_from(rate).unwrap_or(u64::MAX)
+            }
+            _ => self.told_rate,
+        }
+    }
+
+    /// What has been taken out to be written.
+    pub(super) fn told(&mut self, now: Timestamp) {
+        self.told_rate = self.rate(now);
+        self.since_told = 0;
+        self.told_at = Some(now);
+        self.untold = false;
+    }
+
+    /// The writing failed.
+    pub(super) fn not_told(&mut self) {
+        self.untold = true;
+    }
+
+    /// Begins to add up what others tell.
+    pub(super) fn begin_reading(&mut self, now: Timestamp) {
+        self.others = Pair::default();
+        self.others_rate = 0;
+        self.read_at = self.time.max(now);
+    }
+
+    /// Adds what another isolate told at `at`.
+    pub(super) fn add_other(&mut self, record: &Record, at: Timestamp) {
+        if at < self.object_at {
+            return; // the object counts it already
+        }
+        if record.start == self.span.start {
+            let age = self.read_at.since(at);
+            let going_on = age < GOES_ON;
+            let rate = if going_on { record.rate } else { 0 };
+            let used = record.used.saturating_add(units(rate, age));
+            self.others.current = self.others.current.saturating_add(used);
+            self.others.previous = self.others.previous.saturating_add(record.previous);
+            self.others_rate = self.others_rate.saturating_add(rate);
+        } else if record.start == self.span.end {
+            // Its clock is ahead, and has turned already.
+            self.others.current = self.others.current.saturating_add(record.previous);
+        } else if Some(record.start) == self.start_before() {
+            self.others.previous = self.others.previous.saturating_add(record.used);
+        }
+    }
+
+    /// Where the window before this one started; only sliding windows look back.
+    fn start_before(&self) -> Option<Timestamp> {
+        let Algorithm::SlidingWindow(window) = self.limit.algorithm() else {
+            return None;
+        };
+        let before = self
+            .span
+            .start
+            .as_millis()
+            .checked_sub(window.window().as_millis());
+        before.map(Timestamp::from_millis)
+    }
+
+    /// Units per million seconds of all isolates together, as far as known.
+    pub(super) fn total_rate(&self, now: Timestamp) -> u64 {
+        self.rate(now).saturating_add(self.others_rate)
+    }
+
+    pub(super) const fn limit(&self) -> &Limit {
+        &self.limit
+    }
+
+    pub(super) const fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Until when what this isolate tells matters: the window's end, and of a sliding window the next one's.
+    pub(super) fn matters_until(&self) -> Timestamp {
+        match self.limit.algorithm() {
+            Algorithm::SlidingWindow(window) => self.span.end.plus(window.window()),
+            _ => self.span.end,
+        }
+    }
+}
+
+fn sum<const N: usize>(units: [u64; N]) -> u64 {
+    units.into_iter().fold(0, u64::saturating_add)
+}
+
+/// What comes in a time at a rate per million seconds, rounded down.
+fn units(rate: u64, time: Duration) -> u64 {
+    let units = u128::from(rate) * u128::from(time.as_millis()) / 1_000_000_000;
+    u64::try_from(units).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,240 @@
+//! When an isolate writes and reads the counts of a subject, and what.
+//!
+//! While a subject is in use: a second after its first request, then every [`INTERVAL`]; sooner, down to a second, the nearer its limit
+//! is. After failures less and less often. All of it in the background: no answer waits for KV.
+
+use crate::bounded::Fingerprint;
+use crate::{Duration, Timestamp};
+
+use super::record::{read_counts, write_counts, write_definitions};
+use super::{Count, Counted, Eventual, INTERVAL, SHORTEST_INTERVAL};
+
+/// After this many failures in a row an isolate says that it counts alone.
+const ALONE_AFTER: u32 = 3;
+/// The longest interval after failures.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(60);
+/// Whoever was to sync and has not come back after this long has been cancelled with its request.
+const OVERDUE: Duration = Duration::from_secs(30);
+/// How many times a limit is looked at before it can be reached at the present rate.
+const LOOKS: u64 = 4;
+/// KV keeps a key for at least a minute.
+const SHORTEST_LIFE: Duration = Duration::from_secs(60);
+
+/// One subject's counts to write, where others do not know them, and to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sync {
+    /// To hand back with the outcome.
+    pub key: Fingerprint,
+    /// What to write, if anything.
+    pub put: Option<Put>,
+    /// Every key that starts so is to be listed, with its metadata.
+    pub prefix: String,
+}
+
+/// One key to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Put {
+    /// The key: this isolate's own.
+    pub key: String,
+    /// The definitions.
+    pub value: String,
+    /// The counts, at most 1,024 bytes.
+    pub metadata: String,
+    /// After this long the key may go: it says nothing any more.
+    pub life: Duration,
+}
+
+/// When a subject was and will be synced.
+#[derive(Debug, Default)]
+pub(super) struct Timing {
+    next: Option<Timestamp>,
+    last: Option<Timestamp>,
+    under_way: Option<Timestamp>,
+    interval: Option<Duration>,
+    failures: u32,
+    /// How many isolates had counted, this one included, at the last reading.
+    isolates: usize,
+}
+
+impl Timing {
+    /// The subject has been asked for: when it is due.
+    pub(super) fn touch(&mut self, now: Timestamp) -> Timestamp {
+        let interval = self.interval.unwrap_or(SHORTEST_INTERVAL);
+        let last = self.last;
+        *self.next.get_or_insert_with(|| match last {
+            Some(last) => last.plus(interval).max(now),
+            None => now.plus(interval),
+        })
+    }
+
+    /// Whether nothing has been heard of the others for long.
+    pub(super) const fn is_alone(&self) -> bool {
+        self.failures >= ALONE_AFTER
+    }
+
+    fn is_due(&self, now: Timestamp) -> bool {
+        let under_way = |since: Timestamp| since <= now && now < since.plus(OVERDUE);
+        self.next.is_some_and(|next| next <= now) && !self.under_way.is_some_and(under_way)
+    }
+}
+
+impl Eventual {
+    /// Takes out up to `most` subjects whose counts are due, those first that have used most of their limits.
+    pub fn due(&mut self, now: Timestamp, most: usize) -> Vec<Sync> {
+        if now < self.soonest {
+            return Vec::new();
+        }
+        let mut due: Vec<(u64, Fingerprint, &mut Counted)> = self
+            .subjects
+            .iter_mut()
+            .filter(|(_, counted)| counted.timing.is_due(now))
+            .map(|(key, counted)| (counted.part_used(now), key, counted))
+            .collect();
+        due.sort_unstable_by_key(|&(part, key, _)| (core::cmp::Reverse(part), key));
+        due.truncate(most);
+        let (prefix, isolate) = (self.prefix, &self.isolate);
+        let due = due
+            .into_iter()
+            .map(|(_, key, counted)| counted.sync(key, prefix, isolate, now))
+            .collect();
+        let waiting = self.subjects.iter_mut();
+        let soonest = waiting.filter_map(|(_, counted)| counted.timing.next).min();
+        self.soonest = soonest.unwrap_or(Timestamp::MAX);
+        due
+    }
+
+    /// Before when no subject is due; `None` while none is waiting.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        Some(self.soonest).filter(|&soonest| soonest < Timestamp::MAX)
+    }
+
+    /// Tells what came of a sync: whether its key was written (or there was none to write), and what was read, key and metadata each;
+    /// `None` when nothing could be.
+    pub fn synced(
+        &mut self,
+        sync: &Sync,
+        written: bool,
+        read: Option<&[(String, String)]>,
+        now: Timestamp,
+    ) {
+        let own = format!("{}{}", sync.prefix, self.isolate);
+        if let Some(counted) = self.subjects.get_mut(sync.key) {
+            counted.synced(&own, written, read, now);
+            let next = counted.timing.next.unwrap_or(Timestamp::MAX);
+            self.soonest = self.soonest.min(next);
+        }
+    }
+
+    /// How many isolates had counted for the subject at the last reading, this one included; 1 before that.
+    pub fn isolates(&mut self, name: &str) -> u64 {
+        let key = self.key(name);
+        let counted = self.subjects.get_mut(key);
+        counted.map_or(1, |counted| counted.timing.isolates.max(1) as u64)
+    }
+
+    /// Before every key of a subject.
+    pub fn prefix_of(&self, name: &str) -> String {
+        prefix_of(self.prefix, name)
+    }
+}
+
+fn prefix_of(prefix: &str, name: &str) -> String {
+    format!("{prefix}/{name}/")
+}
+
+impl Counted {
+    fn sync(&mut self, key: Fingerprint, prefix: &str, isolate: &str, now: Timestamp) -> Sync {
+        self.timing.next = None;
+        self.timing.last = Some(now);
+        self.timing.under_way = Some(now);
+        let prefix = prefix_of(prefix, &self.name);
+        let put = self.counts.iter().any(Count::has_news).then(|| Put {
+            key: format!("{prefix}{isolate}"),
+            value: write_definitions(self.counts.iter().map(Count::definition)),
+            metadata: write_counts(now, self.counts.iter().map(|count| count.record(now))),
+            life: self.life(now),
+        });
+        if put.is_some() {
+            self.counts.iter_mut().for_each(|count| count.told(now));
+        }
+        Sync { key, put, prefix }
+    }
+
+    /// A key says something until the last window that it speaks of has passed.
+    fn life(&self, now: Timestamp) -> Duration {
+        let until = self.counts.iter().map(Count::matters_until).max();
+        until
+            .map_or(Duration::ZERO, |until| until.since(now))
+            .max(SHORTEST_LIFE)
+    }
+
+    fn synced(
+        &mut self,
+        own: &str,
+        written: bool,
+        read: Option<&[(String, String)]>,
+        now: Timestamp,
+    ) {
+        self.timing.under_way = None;
+        if !written {
+            self.counts.iter_mut().for_each(Count::not_told);
+        }
+        if let Some(read) = read {
+            self.read(own, read, now);
+        }
+        if written && read.is_some() {
+            self.timing.failures = 0;
+        } else {
+            self.timing.failures = self.timing.failures.saturating_add(1);
+        }
+        let interval = self.interval(now);
+        self.timing.interval = Some(interval);
+        if self.timing.next.is_some() || self.counts.iter().any(Count::has_news) {
+            self.timing.next = self.timing.last.map(|last| last.plus(interval));
+        }
+    }
+
+    fn read(&mut self, own: &str, read: &[(String, String)], now: Timestamp) {
+        for count in &mut self.counts {
+            count.begin_reading(now);
+        }
+        let mut isolates = 1;
+        for (_, metadata) in read.iter().filter(|(key, _)| key != own) {
+            // Another version, or not ours at all: not added.
+            let Ok((at, records)) = read_counts(metadata) else {
+                continue;
+            };
+            isolates += 1;
+            for record in &records {
+                let mut counts = self.counts.iter_mut();
+                if let Some(count) = counts.find(|count| count.id() == record.id) {
+                    count.add_other(record, at);
+                }
+            }
+        }
+        self.timing.isolates = isolates;
+    }
+
+    /// Until the next sync: the usual interval, shorter where a limit would be reached soon, longer after failures.
+    fn interval(&self, now: Timestamp) -> Duration {
+        if self.timing.failures > 0 {
+            let times = 1 << self.timing.failures.min(6);
+            return Duration::from_millis(INTERVAL.as_millis() * times / 2).min(LONGEST_INTERVAL);
+        }
+        let soonest = self.counts.iter().map(|count| time_to_limit(count, now));
+        let soonest = soonest.min().unwrap_or(INTERVAL);
+        Duration::from_millis(soonest.as_millis() / LOOKS).clamp(SHORTEST_INTERVAL, INTERVAL)
+    }
+}
+
+/// How long until a limit is reached at the present rate. Once it is, there is no hurry.
+fn time_to_limit(count: &Count, now: Timestamp) -> Duration {
+    let algorithm = count.limit().algorithm();
+    let left = count.estimate(now).view(algorithm, now).remaining;
+    let rate = count.total_rate(now);
+    if left == 0 || rate == 0 {
+        return Duration::from_millis(u64::MAX);
+    }
+    let millis = u128::from(left) * 1_000_000_000 / u128::from(rate);
+    Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
+}

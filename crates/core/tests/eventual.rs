@@ -1,0 +1,519 @@
+//! Counting through KV, step by step: what isolates tell each other and what they make of it. How much too much it admits is in
+//! `eventual_simulation.rs`.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{moment, named, START};
+use proptest::prelude::*;
+use tollgate_core::api::request::{parse, Rule};
+use tollgate_core::bounded::Secret;
+use tollgate_core::decide::Check;
+use tollgate_core::decision::{Decision, Reason};
+use tollgate_core::eventual::{
+    read_counts, read_definitions, suits, Eventual, Sync, INTERVAL, MOST_LIMITS, MOST_SUBJECTS,
+};
+use tollgate_core::policy::Policy;
+use tollgate_core::subject_state::{Effects, Item, SubjectState};
+use tollgate_core::{Duration, Timestamp};
+
+const MINUTE: u64 = 60_000;
+const HOUR: u64 = 60 * MINUTE;
+
+fn policy(rest: &str) -> Policy {
+    match parse(&format!(r#"{{"identifier": "u1", {rest}}}"#))
+        .unwrap()
+        .rule
+    {
+        Rule::Inline(policy) => policy,
+        Rule::Named(_) => unreachable!(),
+    }
+}
+
+fn fixed(limit: u64) -> Policy {
+    policy(&format!(
+        r#""algorithm": "fixedWindow", "limit": {limit}, "window": "1h""#
+    ))
+}
+
+fn at(now: u64) -> Timestamp {
+    Timestamp::from_millis(START + now)
+}
+
+/// Isolates on one KV that shows every write at once.
+struct World {
+    isolates: Vec<Eventual>,
+    kv: Vec<(String, String, String)>,
+}
+
+impl World {
+    fn new(isolates: u64) -> World {
+        let isolate = |i| Eventual::new("eventual", i, Secret::new(9));
+        World {
+            isolates: (0..isolates).map(isolate).collect(),
+            kv: Vec::new(),
+        }
+    }
+
+    fn ask(&mut self, isolate: usize, policy: &Policy, cost: i64, now: u64) -> Decision {
+        let isolate = &mut self.isolates[isolate];
+        isolate
+            .check("u1", policy, &Check::of(cost), moment(START + now))
+            .unwrap()
+    }
+
+    fn sync(&mut self, isolate: usize, now: u64) -> Vec<Sync> {
+        let due = self.isolates[isolate].due(at(now), 100);
+        for sync in &due {
+            if let Some(put) = &sync.put {
+                self.kv.retain(|(key, ..)| *key != put.key);
+                let (key, value) = (put.key.clone(), put.value.clone());
+                self.kv.push((key, put.metadata.clone(), value));
+            }
+            let read: Vec<_> = self
+                .kv
+                .iter()
+                .filter(|(key, ..)| key.starts_with(&sync.prefix))
+                .map(|(key, metadata, _)| (key.clone(), metadata.clone()))
+                .collect();
+            self.isolates[isolate].synced(sync, true, Some(&read), at(now));
+        }
+        due
+    }
+
+    /// Everybody writes, then everybody reads.
+    fn sync_all(&mut self, now: u64) {
+        for round in 0..2 {
+            for isolate in 0..self.isolates.len() {
+                self.sync(isolate, now + round * INTERVAL.as_millis());
+                // Keeps it in use, so that it is due again.
+                self.isolates[isolate]
+                    .check(
+                        "u1",
+                        &fixed(0),
+                        &Check::of(0),
+                        moment(START + now + round * 10_000),
+                    )
+                    .unwrap();
+            }
+        }
+    }
+}
+
+fn remaining(decision: &Decision) -> u64 {
+    decision.deciding().unwrap().remaining
+}
+
+#[test]
+fn isolates_that_told_each_other_share_the_limit() {
+    let mut world = World::new(2);
+    let policy = fixed(10);
+    assert_eq!(remaining(&world.ask(0, &policy, 4, 0)), 6);
+    assert_eq!(remaining(&world.ask(1, &policy, 3, 0)), 7, "not told yet");
+    world.sync_all(1_000);
+    assert_eq!(remaining(&world.ask(0, &policy, 0, 12_000)), 3);
+    assert_eq!(remaining(&world.ask(1, &policy, 1, 12_000)), 2);
+    let refused = world.ask(1, &policy, 3, 12_000);
+    assert_eq!(refused.reason, Some(Reason::Limit));
+    assert_eq!(
+        refused.retry_after,
+        Some(Duration::from_millis(HOUR - 12_000))
+    );
+    assert_eq!(world.isolates[0].isolates("u1"), 2);
+    assert!(world.ask(0, &policy, 10, HOUR).success, "the next window");
+}
+
+#[test]
+fn a_sliding_window_remembers_what_others_used_in_the_last_one() {
+    let mut world = World::new(2);
+    let policy = policy(r#""limit": 100, "window": "1h""#);
+    world.ask(0, &policy, 60, HOUR - 30_000);
+    world.ask(1, &policy, 20, HOUR - 30_000);
+    world.sync_all(HOUR - 28_000);
+    // Half of the 80 still count in the middle of the next window.
+    assert_eq!(remaining(&world.ask(0, &policy, 0, HOUR + HOUR / 2)), 60);
+    assert_eq!(remaining(&world.ask(1, &policy, 10, HOUR + HOUR / 2)), 50);
+    // Whoever reads only then finds them under the window before.
+    world
+        .isolates
+        .push(Eventual::new("eventual", 7, Secret::new(9)));
+    world.ask(2, &policy, 1, HOUR + HOUR / 2);
+    world.sync(2, HOUR + HOUR / 2 + 1_000);
+    assert_eq!(
+        remaining(&world.ask(2, &policy, 0, HOUR + HOUR / 2 + 1_000)),
+        59
+    );
+}
+
+#[test]
+fn quotas_and_several_limits_are_all_or_nothing() {
+    let mut world = World::new(1);
+    let policy = policy(
+        r#""limits": [{"algorithm": "quota", "limit": 5, "period": "day"}, {"algorithm": "fixedWindow", "limit": 3, "window": "1h"}]"#,
+    );
+    assert!(world.ask(0, &policy, 3, 0).success);
+    let refused = world.ask(0, &policy, 1, 0);
+    assert!(!refused.success);
+    assert_eq!(
+        refused.limits[0].remaining, 2,
+        "nothing was taken of the other"
+    );
+    assert!(world.ask(0, &policy, 2, HOUR).success);
+    let refused = world.ask(0, &policy, 1, 2 * HOUR);
+    assert_eq!(refused.deciding, Some(0));
+    assert!(world.ask(0, &policy, 1, 24 * HOUR).success);
+}
+
+#[test]
+fn refunds_give_back_of_the_own_use_and_the_excess_is_dropped() {
+    let mut world = World::new(2);
+    let policy = fixed(10);
+    world.ask(0, &policy, 8, 0);
+    assert_eq!(remaining(&world.ask(0, &policy, -3, 0)), 5);
+    world.ask(0, &policy, -100, 0);
+    assert_eq!(remaining(&world.ask(0, &policy, 0, 0)), 10);
+    assert_eq!(remaining(&world.ask(1, &policy, -100, 0)), 10);
+}
+
+#[test]
+fn a_peek_and_a_denial_count_nothing() {
+    let mut world = World::new(1);
+    let policy = fixed(10);
+    let peek = Check {
+        peek: true,
+        ..Check::of(4)
+    };
+    world.isolates[0]
+        .check("u1", &policy, &peek, moment(START))
+        .unwrap();
+    assert!(!world.ask(0, &policy, 11, 0).success);
+    assert_eq!(remaining(&world.ask(0, &policy, 0, 0)), 10);
+    let due = world.sync(0, 60_000);
+    assert!(due[0].put.is_none(), "there is nothing to tell");
+}
+
+#[test]
+fn subjects_and_policies_have_counts_of_their_own() {
+    let mut world = World::new(1);
+    let limit = fixed(10);
+    let name = tollgate_core::limit::Name::new("policy", "p").unwrap();
+    let named_policy = limit.clone().named(name, 1);
+    world.ask(0, &limit, 4, 0);
+    assert_eq!(remaining(&world.ask(0, &named_policy, 1, 0)), 9);
+    let other = world.isolates[0].check("u2", &limit, &Check::ONE, moment(START));
+    assert_eq!(remaining(&other.unwrap()), 9);
+    assert_eq!(
+        remaining(&world.ask(0, &fixed(20), 0, 0)),
+        16,
+        "other numbers keep past use"
+    );
+}
+
+#[test]
+fn counts_are_told_after_a_second_then_every_ten_and_not_without_news() {
+    let mut world = World::new(1);
+    let policy = fixed(1_000_000);
+    let mut told = Vec::new();
+    let mut read = Vec::new();
+    for second in 0..=60 {
+        let now = second * 1_000;
+        for sync in world.sync(0, now) {
+            read.push(second);
+            told.extend(sync.put.map(|_| second));
+        }
+        if second < 35 {
+            world.ask(0, &policy, 1, now);
+        }
+    }
+    // At 41 the last units, at 51 that no more are coming.
+    assert_eq!(told, [1, 11, 21, 31, 41, 51]);
+    assert_eq!(read, told);
+    assert_eq!(world.isolates[0].next_due(), None);
+}
+
+#[test]
+fn near_its_limit_a_count_is_told_more_often_but_never_twice_a_second() {
+    let mut world = World::new(1);
+    let policy = fixed(2_000);
+    let mut told = Vec::new();
+    for step in 0..400 {
+        let now = step * 100;
+        told.extend(
+            world
+                .sync(0, now)
+                .iter()
+                .filter(|sync| sync.put.is_some())
+                .map(|_| now),
+        );
+        for _ in 0..6 {
+            world.ask(0, &policy, 1, now);
+        }
+    }
+    let gaps: Vec<u64> = told.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(
+        gaps.iter().all(|&gap| (1_000..=10_000).contains(&gap)),
+        "{gaps:?}"
+    );
+    assert!(gaps.contains(&1_000), "{gaps:?}");
+}
+
+#[test]
+fn a_kv_that_fails_is_asked_less_often_and_answers_say_so() {
+    let mut world = World::new(1);
+    let policy = fixed(10);
+    let mut tried = Vec::new();
+    for second in 0..=200 {
+        let now = second * 1_000;
+        for sync in world.isolates[0].due(at(now), 100) {
+            tried.push(second);
+            world.isolates[0].synced(&sync, false, None, at(now));
+        }
+        let decision = world.ask(0, &policy, i64::from(second == 0), now);
+        let degraded = decision.reason == Some(Reason::Degraded);
+        assert_eq!(degraded, tried.len() >= 3, "after {tried:?}");
+        assert_eq!(remaining(&decision), 9, "it goes on with its own count");
+    }
+    assert_eq!(tried, [1, 11, 31, 71, 131, 191]);
+    let sync = world.sync(0, 251_000).pop().unwrap();
+    assert!(sync.put.is_some(), "nothing was lost");
+    assert_eq!(world.ask(0, &policy, 0, 251_000).reason, None);
+}
+
+#[test]
+fn a_sync_that_never_came_back_is_not_waited_for() {
+    let mut world = World::new(1);
+    let policy = fixed(10);
+    world.ask(0, &policy, 1, 0);
+    assert_eq!(world.isolates[0].due(at(1_000), 100).len(), 1);
+    world.ask(0, &policy, 1, 2_000);
+    assert!(world.isolates[0].due(at(30_999), 100).is_empty());
+    assert_eq!(world.isolates[0].due(at(31_000), 100).len(), 1);
+}
+
+#[test]
+fn texts_of_others_that_cannot_be_read_are_passed_over() {
+    let mut world = World::new(1);
+    let policy = fixed(10);
+    world.ask(0, &policy, 1, 0);
+    let sync = world.isolates[0].due(at(1_000), 1).pop().unwrap();
+    let own = sync.put.clone().unwrap();
+    let good = own.metadata.replace("u=1", "u=3");
+    let read = [
+        ("eventual/u1/a".to_owned(), "".to_owned()),
+        ("eventual/u1/b".to_owned(), "9 counts time=1".to_owned()),
+        (
+            "eventual/u1/c".to_owned(),
+            "1 counts time=1\nc i=zz s=1 u=1".to_owned(),
+        ),
+        ("eventual/u1/d".to_owned(), good),
+        (own.key.clone(), own.metadata.clone()),
+    ];
+    world.isolates[0].synced(&sync, true, Some(&read), at(1_000));
+    assert_eq!(remaining(&world.ask(0, &policy, 0, 1_000)), 6);
+}
+
+#[test]
+fn what_is_written_has_this_form_and_lives_as_long_as_it_matters() {
+    let mut world = World::new(1);
+    let sliding = policy(r#""limit": 100, "window": "1h""#);
+    world.ask(0, &sliding, 7, 0);
+    world.ask(0, &sliding, 2, HOUR);
+    let name = tollgate_core::limit::Name::new("policy", "p").unwrap();
+    world.ask(0, &fixed(10).named(name, 3), 1, HOUR);
+    let put = world.sync(0, HOUR + 1_000).pop().unwrap().put.unwrap();
+    assert_eq!(put.key, "eventual/u1/0000000000000000");
+    assert_eq!(
+        put.metadata,
+        "1 counts time=1798851601000\nc i=643db5f8db84b674 s=1798851600000 u=2 p=7\nc i=5b1585fc5de734ae s=1798851600000 u=1"
+    );
+    assert_eq!(
+        put.value,
+        "1 definitions\nlimit id=643db5f8db84b674 algorithm=slidingWindow limit=100 window=3600000\nlimit id=5b1585fc5de734ae policy=p version=3 algorithm=fixedWindow limit=10 window=3600000"
+    );
+    assert_eq!(put.life, Duration::from_millis(2 * HOUR - 1_000));
+    let definitions = read_definitions(&put.value).unwrap();
+    let (_, records) = read_counts(&put.metadata).unwrap();
+    for (definition, record) in definitions.iter().zip(&records) {
+        assert_eq!(definition.id, record.id);
+    }
+    assert_eq!(definitions[0].policy().unwrap(), sliding);
+}
+
+#[test]
+fn the_counts_of_the_most_limits_fit_in_metadata() {
+    let mut world = World::new(1);
+    let huge = |i: u64| {
+        policy(&format!(
+            r#""limit": 9007199254740992, "window": "{}m""#,
+            600 + i
+        ))
+    };
+    for i in 0..30 {
+        world.ask(0, &huge(i), 9_007_199_254_740_992, 0);
+        world.ask(0, &huge(i), 9_007_199_254_740_991, 11 * HOUR);
+    }
+    world.sync(0, 11 * HOUR + 1_000);
+    let many = "x".repeat(64);
+    let limits = (0..8).map(|i| {
+        let name = format!("{}{i}", &many[..63]);
+        named(&name, common::fixed(9_007_199_254_740_992, HOUR))
+    });
+    let policy = Policy::new(limits.collect()).unwrap();
+    for i in 0..20 {
+        world.ask(0, &policy, 1_000_000_000_000, 11 * HOUR + 2_000 + i);
+    }
+    let put = world
+        .sync(0, 11 * HOUR + 21_000)
+        .pop()
+        .unwrap()
+        .put
+        .unwrap();
+    assert!(put.metadata.len() <= 1_000, "{}", put.metadata.len());
+    assert_eq!(read_counts(&put.metadata).unwrap().1.len(), MOST_LIMITS);
+}
+
+#[test]
+fn a_million_subjects_are_bounded_and_the_most_used_is_not_forgotten() {
+    let mut isolate = Eventual::new("eventual", 1, Secret::new(9));
+    let policy = fixed(100);
+    let mut syncs = 0;
+    for i in 0..1_000_000u64 {
+        let now = START + i / 50;
+        isolate
+            .check(&i.to_string(), &policy, &Check::ONE, moment(now))
+            .unwrap();
+        if i % 1_000 == 0 {
+            isolate
+                .check("hot", &policy, &Check::ONE, moment(now))
+                .unwrap();
+        }
+        if i % 50_000 == 0 {
+            for sync in isolate.due(Timestamp::from_millis(now), 50) {
+                syncs += 1;
+                isolate.synced(&sync, true, Some(&[]), Timestamp::from_millis(now));
+            }
+        }
+    }
+    assert!(isolate.len() <= MOST_SUBJECTS);
+    assert!(syncs <= 20 * 50, "writing is bounded as well");
+    let hot = isolate
+        .check("hot", &policy, &Check::of(0), moment(START + 20_000))
+        .unwrap();
+    assert_eq!(
+        remaining(&hot),
+        0,
+        "a hundred were counted, and none forgotten"
+    );
+}
+
+#[test]
+fn counting_goes_on_from_what_the_object_said() {
+    let mut world = World::new(2);
+    let policy = fixed(10);
+    let item = [Item {
+        policy: policy.clone(),
+        check: Check::of(6),
+    }];
+    let mut object = SubjectState::default();
+    let decided = object.limit(
+        &item,
+        None,
+        &mut || 1,
+        moment(START + 5_000),
+        &mut Effects::default(),
+    );
+    let decision = decided.unwrap().pop().unwrap();
+    world.ask(1, &policy, 2, 0);
+    world.sync(1, 1_000); // told before the object was asked: it has that already
+    world.isolates[0]
+        .learn("u1", &policy, &decision, moment(START + 5_000))
+        .unwrap();
+    world.ask(0, &policy, 1, 6_000);
+    world.sync(0, 7_000);
+    assert_eq!(remaining(&world.ask(0, &policy, 0, 7_000)), 3);
+    world.ask(1, &policy, 1, 12_000);
+    world.sync(1, 12_000);
+    world.sync(0, 17_000);
+    assert_eq!(
+        remaining(&world.ask(0, &policy, 0, 17_000)),
+        0,
+        "3 of another isolate, told since"
+    );
+    assert_eq!(remaining(&world.ask(0, &policy, 0, HOUR)), 10);
+}
+
+#[test]
+fn what_cannot_be_counted_so_is_refused_with_what_to_take_instead() {
+    let table = [
+        (r#""limit": 1, "window": "599999ms""#, "10m and longer"),
+        (
+            r#""algorithm": "quota", "limit": 1, "period": "minute""#,
+            "10m and longer",
+        ),
+        (
+            r#""algorithm": "slidingLog", "limit": 1, "window": "1h""#,
+            "take fixedWindow",
+        ),
+        (
+            r#""algorithm": "concurrency", "limit": 1, "ttl": "1h""#,
+            "take fixedWindow",
+        ),
+        (
+            r#""algorithm": "tokenBucket", "capacity": 1, "refill": {"amount": 1, "interval": "1h"}"#,
+            "take fixedWindow",
+        ),
+    ];
+    for (rest, what) in table {
+        let error = suits(&policy(rest)).unwrap_err().to_string();
+        assert!(error.contains(what) && error.contains("strong"), "{error}");
+    }
+    for rest in [
+        r#""limit": 1, "window": "10m""#,
+        r#""algorithm": "quota", "limit": 1, "period": "hour""#,
+    ] {
+        assert_eq!(suits(&policy(rest)), Ok(()));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// Alone, an isolate decides exactly as an object does.
+    #[test]
+    fn one_isolate_alone_is_exact(
+        kind in 0..3usize,
+        limit in 0..20u64,
+        steps in prop::collection::vec((0..20 * MINUTE, -3..6i64, any::<bool>()), 1..60),
+    ) {
+        let policy = policy(&[
+            format!(r#""algorithm": "fixedWindow", "limit": {limit}, "window": "17m""#),
+            format!(r#""algorithm": "slidingWindow", "limit": {limit}, "window": "17m""#),
+            format!(r#""algorithm": "quota", "limit": {limit}, "period": "hour""#),
+        ][kind]);
+        let mut world = World::new(1);
+        let mut object = SubjectState::default();
+        let mut now = 0;
+        for (pause, cost, peek) in steps {
+            now += pause;
+            world.sync(0, now);
+            let check = Check { peek, ..Check::of(cost) };
+            let item = [Item { policy: policy.clone(), check }];
+            let exact = object.limit(&item, None, &mut || 1, moment(START + now), &mut Effects::default());
+            let exact = Decision { cache_for: Duration::ZERO, ..exact.unwrap()[0].clone() };
+            let counted = world.isolates[0].check("u1", &policy, &check, moment(START + now)).unwrap();
+            prop_assert_eq!(counted, exact);
+        }
+    }
+
+    #[test]
+    fn no_text_of_others_makes_a_reader_panic(text in "[0-9]? ?[a-z]{0,8}( [a-z]=[0-9a-f]{0,20})*(\nc( [isupr]=[0-9a-f]{0,20}){0,6}){0,3}") {
+        let mut world = World::new(1);
+        world.ask(0, &fixed(10), 1, 0);
+        let sync = world.isolates[0].due(at(1_000), 1).pop().unwrap();
+        let read = [("eventual/u1/x".to_owned(), text.clone())];
+        world.isolates[0].synced(&sync, true, Some(&read), at(1_000));
+        world.ask(0, &fixed(10), 1, 2_000);
+        drop(read_definitions(&text));
+    }
+}
