@@ -13,7 +13,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Tells the directory of this name something. It may be told again: all notices may be repeated.
 pub(crate) async fn tell(env: &Env, directory: &str, notice: &Notice) -> Result<(), Failure> {
-    let patience = PATIENCE.as_millis() as u32; // a small constant
+    tell_within(env, directory, notice, PATIENCE).await
+}
+
+/// As [`tell`], for when somebody waits: at most for this long.
+pub(crate) async fn tell_within(
+    env: &Env,
+    directory: &str,
+    notice: &Notice,
+    patience: Duration,
+) -> Result<(), Failure> {
+    let patience = patience.as_millis() as u32; // seconds
     let asked = runtime::ask(&env.directory(), directory, &notice.encode(), patience);
     let Reached(text) = read(settled(asked).await)?;
     match Listing::decode(&text) {

@@ -176,6 +176,11 @@ impl ApiError {
         self.0.code
     }
 
+    /// The sentence that says what to do.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// The body.
     pub fn to_json(&self, request_id: &str) -> String {
         let (status, code, title) = self.0.code.parts();

@@ -32,6 +32,10 @@ pub mod directory_object;
 #[cfg(target_arch = "wasm32")]
 mod handlers;
 #[cfg(target_arch = "wasm32")]
+pub mod keyspace_object;
+#[cfg(target_arch = "wasm32")]
+mod keyspace_store;
+#[cfg(target_arch = "wasm32")]
 mod limiter_client;
 #[cfg(target_arch = "wasm32")]
 pub mod limiter_object;
@@ -43,6 +47,8 @@ mod runtime;
 pub mod start;
 #[cfg(target_arch = "wasm32")]
 mod task;
+#[cfg(target_arch = "wasm32")]
+mod upstash;
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen::prelude::*;

@@ -5,6 +5,9 @@ use tollgate_core::subject::{Namespace, Subject};
 /// The last part of the name of a namespace's directory.
 const DIRECTORY: &str = "directory";
 
+/// What the name of an object for Redis keys begins with, in the default namespace.
+const KEYSPACES: &str = "keyspace:";
+
 /// The name of the subject's object, such as `rate-limit:salesforce:org:abc123`, or `shop/rate-limit:default:u1`.
 pub fn object_of(subject: &Subject) -> String {
     subject.object_name()
@@ -19,9 +22,25 @@ pub fn directory_of(namespace: &Namespace) -> String {
     }
 }
 
-/// The directory in which the subject with this object name is listed; `None` when no subject has such a name.
+/// What the names of a namespace's objects for Redis keys begin with: `keyspace:`, or `shop/keyspace:`.
+pub fn keyspaces_of(namespace: &Namespace) -> String {
+    if namespace.is_default() {
+        KEYSPACES.to_owned()
+    } else {
+        format!("{}/{KEYSPACES}", namespace.as_str())
+    }
+}
+
+/// The directory in which the object of this name is listed; `None` when no subject and no shard of keys has such a name.
 pub fn directory_for_object(name: &str) -> Option<String> {
-    Subject::from_object_name(name).map(|subject| directory_of(subject.namespace()))
+    // What follows this word is encoded, so it has no slash and the word stands nowhere else.
+    match name.split_once(KEYSPACES) {
+        Some(("", _)) => Some(DIRECTORY.to_owned()),
+        Some((namespace, _)) if namespace.ends_with('/') && !namespace.contains(':') => {
+            Some(format!("{namespace}{DIRECTORY}"))
+        }
+        _ => Subject::from_object_name(name).map(|subject| directory_of(subject.namespace())),
+    }
 }
 
 #[cfg(test)]
@@ -34,6 +53,10 @@ mod tests {
             ("rate-limit:default:u1", Some("directory")),
             ("shop/rate-limit:stripe:u1", Some("shop/directory")),
             ("shop/keys:3", None),
+            ("keyspace:p%3Auser", Some("directory")),
+            ("shop/keyspace:p", Some("shop/directory")),
+            ("rate-limit:keyspace:u1", Some("directory")),
+            ("shop/rate-limit:keyspace:u1", Some("shop/directory")),
             ("rate-limit:", None),
         ];
         for (object, directory) in table {

@@ -81,6 +81,12 @@ export function answer(status, body, lines) {
   return new Response(body, { status, headers: headers.map((line) => line.split(/: (.*)/s, 2)) });
 }
 
+/** An answer of the Upstash protocol; `count` makes its sync token another one each time. */
+export function upstashAnswer(status, body, count) {
+  const headers = { "Content-Type": "application/json", "Upstash-Sync-Token": `tollgate=${count}` };
+  return new Response(body, { status, headers });
+}
+
 /** A body of unknown length, read up to `most` bytes: undefined when there are more. */
 export async function readCounted(request, most) {
   const parts = [];

@@ -17,6 +17,9 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = DIRECTORY)]
     pub(crate) fn directory(this: &Env) -> Namespace;
 
+    #[wasm_bindgen(method, getter, js_name = KEYSPACE)]
+    pub(crate) fn keyspace(this: &Env) -> Namespace;
+
     // As values, not as strings: comparing two values in JavaScript is comparing two pointers.
     #[wasm_bindgen(method, getter, js_name = TOLLGATE_TOKENS)]
     pub(crate) fn tokens(this: &Env) -> JsValue;
@@ -186,6 +189,9 @@ extern "C" {
     ) -> JsValue;
 
     pub(crate) fn answer(status: u16, body: &str, lines: &str) -> JsValue;
+
+    #[wasm_bindgen(js_name = upstashAnswer)]
+    pub(crate) fn upstash_answer(status: u16, body: &str, count: u32) -> JsValue;
 
     #[wasm_bindgen(js_name = readCounted)]
     pub(crate) fn read_counted(request: &Request, most: u32) -> JsValue;

@@ -9,6 +9,7 @@ use js_sys::{Object, Reflect};
 use wasm_bindgen::prelude::*;
 
 use crate::directory_object::DirectoryDO;
+use crate::keyspace_object::KeyspaceDO;
 use crate::limiter_object::RateLimitDO;
 
 // On `globalThis` so that the tests can ask for a new instance.
@@ -59,6 +60,7 @@ fn start() {
     });
     extend_durable_object(RateLimitDO::unborn());
     extend_durable_object(DirectoryDO::unborn());
+    extend_durable_object(KeyspaceDO::unborn());
 }
 
 /// Makes the class of `instance` extend `DurableObject`: the runtime takes calls only to methods of classes that do. `instance` is any

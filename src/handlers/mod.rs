@@ -23,7 +23,9 @@ use crate::error::ApiError;
 use crate::limiter_client::Limiter;
 use crate::router::{split_url, Route};
 use crate::runtime::{Env, ExecutionContext, Headers, Request};
+use crate::upstash;
 
+pub(crate) use observe::failed;
 use reply::{Cors, Reply};
 use step::{Asked, Question, Step};
 
@@ -48,6 +50,10 @@ pub(crate) async fn handle(request: Request, env: Env, execution: ExecutionConte
     };
     if let Some(preflight) = cors.preflight(&method, path) {
         return preflight;
+    }
+    if let Some(form) = tollgate_upstash::protocol::form(&method, path) {
+        let config = parsed.as_ref().as_ref().map(|config| &**config);
+        return upstash::handle(form, (&request, &headers, query), &env, config).await;
     }
     let answer = match (Route::find(&method, path), &*parsed) {
         (Ok(Route::Healthz), _) => Ok(healthz::healthz(&env)),

@@ -42,7 +42,7 @@ pub(super) fn checked(context: &Context, checked: &Checked) {
 }
 
 /// Counts a failure.
-pub(super) fn failed(failure: Failure) {
+pub(crate) fn failed(failure: Failure) {
     RECORDER.with_borrow_mut(|recorder| recorder.fail(failure));
 }
 

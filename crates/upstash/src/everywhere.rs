@@ -1,10 +1,11 @@
 //! Commands about every key of a namespace. The directory names the objects, page by page, and each is asked.
 
 use crate::command::{integer, is_word};
+use crate::error::RedisError;
 use crate::message::{decode_replies, Message};
 use crate::placement::{cursor_behind, name_of_cursor};
-use crate::reply::{RedisError, Reply};
-use crate::session::{Answer, Ask, UNREACHABLE};
+use crate::reply::Reply;
+use crate::session::{Answer, Ask};
 
 /// Objects asked at once. One request may make a thousand calls on the platform, and the directory needs some of them.
 const PAGE: u32 = 200;
@@ -58,8 +59,7 @@ impl Everywhere {
             }
             "DBSIZE" => Kind::Size,
             _ => {
-                last =
-                    name_of_cursor(&command[1]).ok_or(RedisError::Plain("ERR invalid cursor"))?;
+                last = name_of_cursor(&command[1]).ok_or(RedisError::InvalidCursor)?;
                 for pair in command[2..].chunks(2) {
                     match pair {
                         [word, value] if is_word(word, "MATCH") => pattern.clone_from(value),
@@ -140,7 +140,7 @@ impl Everywhere {
 
     fn reply(&mut self, more: bool) -> Reply {
         if self.failed > 0 {
-            return Reply::Error(UNREACHABLE.to_string());
+            return Reply::Error(RedisError::Unreachable.text(&[]));
         }
         let found = std::mem::take(&mut self.found);
         match self.kind {

@@ -2,7 +2,7 @@
 //! Both bounded, both only to save calls: forgetting any of it changes no decision by more than that second.
 
 use crate::command::{self, Access};
-use crate::reply::RedisError;
+use crate::error::RedisError;
 use crate::script::{self, Script};
 use crate::sha1::hex;
 
@@ -38,14 +38,20 @@ impl Isolate {
         (now < limit.until && now >= limit.until - FRESH).then_some(limit.value.as_deref())
     }
 
-    pub(crate) fn set_limit(&mut self, object: &str, key: &[u8], value: Option<Vec<u8>>, now: i64) {
-        self.forget_limit(object, key);
+    pub(crate) fn set_limit(
+        &mut self,
+        object: String,
+        key: Vec<u8>,
+        value: Option<Vec<u8>>,
+        now: i64,
+    ) {
+        self.forget_limit(&object, &key);
         if self.limits.len() >= MOST_LIMITS {
             self.limits.clear();
         }
         self.limits.push(Limit {
-            object: object.to_owned(),
-            key: key.to_vec(),
+            object,
+            key,
             value,
             until: now + FRESH,
         });

@@ -212,7 +212,29 @@ impl Reader<'_> {
 /// Appends `bytes` as a JSON string; what is no UTF-8 becomes U+FFFD.
 pub fn write_string(out: &mut String, bytes: &[u8]) {
     out.push('"');
-    for letter in String::from_utf8_lossy(bytes).chars() {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let (text, broken) = match std::str::from_utf8(rest) {
+            Ok(text) => (text, 0),
+            Err(error) => {
+                let good = error.valid_up_to();
+                (
+                    std::str::from_utf8(&rest[..good]).unwrap_or_default(),
+                    error.error_len().unwrap_or(rest.len() - good),
+                )
+            }
+        };
+        write_text(out, text);
+        if broken > 0 {
+            out.push(char::REPLACEMENT_CHARACTER);
+        }
+        rest = &rest[text.len() + broken..];
+    }
+    out.push('"');
+}
+
+fn write_text(out: &mut String, text: &str) {
+    for letter in text.chars() {
         match letter {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
@@ -226,7 +248,6 @@ pub fn write_string(out: &mut String, bytes: &[u8]) {
             _ => out.push(letter),
         }
     }
-    out.push('"');
 }
 
 #[cfg(test)]

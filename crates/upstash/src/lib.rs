@@ -7,6 +7,7 @@
 pub mod base64;
 pub mod command;
 mod decimal;
+pub mod error;
 mod everywhere;
 pub mod glob;
 pub mod isolate;

@@ -4,9 +4,10 @@
 //! because a Worker and an object may run different deployments for some minutes.
 
 use crate::command;
+use crate::error::RedisError;
 use crate::glob;
 use crate::keyspace::Keyspace;
-use crate::reply::{RedisError, Reply};
+use crate::reply::Reply;
 use crate::resp::{read_command, read_reply, write_command, write_reply};
 use crate::script::{self, Dynamic};
 
@@ -153,15 +154,15 @@ pub fn answer(keyspace: &mut Keyspace, message: &Message) -> Vec<Reply> {
             .iter()
             .map(|command| run(keyspace, command))
             .collect(),
-        Message::Keys { pattern, kind } => vec![Reply::from(keys(keyspace, pattern, kind))],
-        Message::Clear => vec![Reply::from(clear(keyspace))],
+        Message::Keys { pattern, kind } => vec![Reply::of(keys(keyspace, pattern, kind), &[])],
+        Message::Clear => vec![Reply::of(clear(keyspace), &[])],
     }
 }
 
 fn run(keyspace: &mut Keyspace, command: &[Vec<u8>]) -> Reply {
     match command {
         [name, script, flag, limit, rest @ ..] if name == SCRIPT => {
-            Reply::from(run_script(keyspace, [script, flag, limit], rest))
+            Reply::of(run_script(keyspace, [script, flag, limit], rest), &[])
         }
         _ => command::run(keyspace, command),
     }
@@ -202,7 +203,7 @@ fn keys(keyspace: &mut Keyspace, pattern: &[u8], kind: &[u8]) -> Result<Reply, R
         let of_kind = kind.is_empty() || kind.eq_ignore_ascii_case(listed.kind.name().as_bytes());
         of_kind && glob::matches(pattern, &listed.key)
     });
-    Ok(command::bulks(wanted.map(|listed| listed.key).collect()))
+    Ok(Reply::bulks(wanted.map(|listed| listed.key).collect()))
 }
 
 fn clear(keyspace: &mut Keyspace) -> Result<Reply, RedisError> {

@@ -3,9 +3,10 @@
 //! Statuses are part of it: one command that fails is 400, a pipeline answers 200 whatever its commands came to.
 
 use crate::base64;
+use crate::error::RedisError;
 use crate::json::{self, write_string, Json};
 use crate::number::integer_text;
-use crate::reply::{RedisError, Reply};
+use crate::reply::Reply;
 
 /// A command with its name first, or why it is none.
 pub type Sent = Result<Vec<Vec<u8>>, RedisError>;
@@ -52,24 +53,18 @@ pub fn form<'a>(method: &str, path: &'a str) -> Option<Form<'a>> {
 pub fn single(body: &[u8]) -> Sent {
     match json::parse(body) {
         Some(Json::Array(words)) => arguments(words),
-        _ => Err(RedisError::Plain(
-            "ERR failed to parse the body: send one command as a JSON array, such as [\"GET\",\"key\"]",
-        )),
+        _ => Err(RedisError::BadBody),
     }
 }
 
 /// The body of `POST /pipeline` and `POST /multi-exec`: commands. What is wrong with one of them is told of that one.
 pub fn several(body: &[u8]) -> Result<Vec<Sent>, RedisError> {
-    const FORM: RedisError = RedisError::Plain(
-        "ERR failed to parse the body: send a JSON array of commands, such as [[\"GET\",\"key\"]]",
-    );
+    const FORM: RedisError = RedisError::BadPipeline;
     let Some(Json::Array(commands)) = json::parse(body) else {
         return Err(FORM);
     };
     if commands.len() > MOST_COMMANDS {
-        return Err(RedisError::Plain(
-            "ERR a pipeline has at most 1000 commands",
-        ));
+        return Err(RedisError::LongPipeline);
     }
     let command = |command: Json| match command {
         Json::Array(words) => Ok(arguments(words)),
@@ -80,17 +75,17 @@ pub fn several(body: &[u8]) -> Result<Vec<Sent>, RedisError> {
 
 fn arguments(words: Vec<Json>) -> Sent {
     if words.is_empty() {
-        return Err(RedisError::Plain("ERR empty command"));
+        return Err(RedisError::EmptyCommand);
     }
-    let word = |word: Json| {
-        match word {
+    let word = |word: Json| match word {
         Json::String(text) | Json::Number(text) => Ok(text),
-        Json::Bool(value) => Ok(if value { b"true".to_vec() } else { b"false".to_vec() }),
+        Json::Bool(value) => Ok(if value {
+            b"true".to_vec()
+        } else {
+            b"false".to_vec()
+        }),
         Json::Null => Ok(b"null".to_vec()),
-        Json::Array(_) | Json::Object(_) => {
-            Err(RedisError::Plain("ERR arguments are strings, numbers and booleans: send anything else as JSON in a string"))
-        }
-    }
+        Json::Array(_) | Json::Object(_) => Err(RedisError::BadArgument),
     };
     words.into_iter().map(word).collect()
 }
@@ -104,7 +99,7 @@ pub fn path(path: &str, query: &str, body: &[u8]) -> Sent {
         .map(|part| decode(part, false))
         .collect();
     if words.is_empty() {
-        return Err(RedisError::Plain("ERR empty command"));
+        return Err(RedisError::EmptyCommand);
     }
     if !body.is_empty() {
         words.push(body.to_vec());

@@ -84,7 +84,7 @@ fn read(input: &mut &[u8], depth: usize) -> Option<Reply> {
     Some(match kind {
         b':' => Reply::Integer(parse_integer(text)?),
         b'+' => Reply::Status(text.to_vec()),
-        b'-' => Reply::Error(String::from_utf8_lossy(text).into_owned()),
+        b'-' => Reply::Error(text.iter().map(|&byte| char::from(byte)).collect()),
         b'$' => match parse_integer(text)? {
             -1 => Reply::Nil,
             length => Reply::Bulk(read_bulk(input, usize::try_from(length).ok()?)?),

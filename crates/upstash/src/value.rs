@@ -4,7 +4,7 @@
 //! version (1), kind, expiry, number of pages; every other page only with the version. A version that this code does not know
 //! is never taken as empty and never overwritten: reading it fails.
 
-use crate::reply::RedisError;
+use crate::error::RedisError;
 use crate::table::{Item, Table};
 
 /// The version of every row written here.
@@ -101,9 +101,7 @@ impl Value {
 
     /// Reads a value from all its rows, ordered by page, and its expiry.
     pub fn decode(rows: &[(u32, Vec<u8>)]) -> Result<(Value, Option<i64>), RedisError> {
-        read_rows(rows).ok_or(RedisError::Plain(
-            "ERR stored data has a form that this version of Tollgate does not know; nothing was changed",
-        ))
+        read_rows(rows).ok_or(RedisError::UnknownForm)
     }
 }
 

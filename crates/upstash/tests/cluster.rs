@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tollgate_upstash::command::Access;
+use tollgate_upstash::error::RedisError;
 use tollgate_upstash::isolate::Isolate;
 use tollgate_upstash::keyspace::{Keyspace, Listed, Row, Rows};
 use tollgate_upstash::message::{answer, encode_replies, Message};
 use tollgate_upstash::protocol::Sent;
-use tollgate_upstash::reply::{RedisError, Reply};
+use tollgate_upstash::reply::Reply;
 use tollgate_upstash::session::{Answer, Ask, Next, Session};
 
 /// Storage that never held anything: the tests here live in memory.
@@ -53,8 +54,8 @@ impl Cluster {
                 let object = self
                     .objects
                     .entry(name)
-                    .or_insert_with(|| Keyspace::new(Box::new(Nothing), true));
-                object.begin(self.now, 7);
+                    .or_insert_with(|| Keyspace::new(Box::new(Nothing), true, 7));
+                object.begin(self.now);
                 let replies = answer(object, &Message::decode(&text).unwrap());
                 object.take_changes();
                 Answer::Text(encode_replies(&replies))
@@ -92,7 +93,7 @@ impl Cluster {
         self.run(&[line]).pop().unwrap()
     }
 
-    fn transaction(&mut self, lines: &[&str]) -> Result<Vec<Reply>, RedisError> {
+    fn transaction(&mut self, lines: &[&str]) -> Result<Vec<Reply>, String> {
         let prefix = "keyspace:".to_owned();
         let session =
             Session::transaction(commands(lines), Access::Admin, prefix, &mut self.isolate)?;
@@ -447,7 +448,7 @@ fn a_transaction_is_one_call_of_one_object_or_refused_as_a_whole() {
     assert_eq!(bucket, Ok(integers(&[1, 1, 60])));
     assert_eq!(
         cluster.transaction(&["SET a 1", "SET b 1"]),
-        Err(RedisError::CrossShard)
+        Err(RedisError::CrossShard.text(&[]))
     );
     assert!(cluster.transaction(&["SET a 1", "FLUSHDB"]).is_err());
     assert!(cluster.transaction(&["SET a 1", "GET"]).is_err());

@@ -1,9 +1,10 @@
 //! Commands on hashes.
 
 use super::arguments::integer;
+use crate::error::RedisError;
 use crate::keyspace::Keyspace;
 use crate::number::{integer_text, parse_integer};
-use crate::reply::{RedisError, Reply};
+use crate::reply::Reply;
 use crate::table::Item;
 use crate::value::Kind;
 
@@ -22,7 +23,7 @@ fn field<'a>(
 /// Sets fields and values in turn; answers how many fields are new.
 fn set_all(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Result<usize, RedisError> {
     if arguments.len() % 2 == 1 {
-        return Err(RedisError::Arity(super::display_name(&arguments[0])));
+        return Err(RedisError::Arity);
     }
     let mut new = 0;
     for pair in arguments[2..].chunks_exact(2) {

@@ -1,8 +1,9 @@
 //! Commands on keys of any type: existence and expiry.
 
 use super::arguments::{instant, is_word};
+use crate::error::RedisError;
 use crate::keyspace::Keyspace;
-use crate::reply::{RedisError, Reply};
+use crate::reply::Reply;
 use crate::value::Value;
 
 type Answer = Result<Reply, RedisError>;
@@ -76,26 +77,22 @@ fn conditions(words: &[Vec<u8>]) -> Result<Conditions, RedisError> {
             () if is_word(word, "XX") => &mut found.xx,
             () if is_word(word, "GT") => &mut found.gt,
             () if is_word(word, "LT") => &mut found.lt,
-            () => return Err(RedisError::Plain("ERR Unsupported option")),
+            () => return Err(RedisError::UnsupportedOption),
         };
         *flag = true;
     }
     if found.nx && (found.xx || found.gt || found.lt) {
-        return Err(RedisError::Plain(
-            "ERR NX and XX, GT or LT options at the same time are not compatible",
-        ));
+        return Err(RedisError::ExpireNxAlone);
     }
     if found.gt && found.lt {
-        return Err(RedisError::Plain(
-            "ERR GT and LT options at the same time are not compatible",
-        ));
+        return Err(RedisError::ExpireGtOrLt);
     }
     Ok(found)
 }
 
 fn set_expiry(keyspace: &mut Keyspace, arguments: &[Vec<u8>], unit: i64, relative: bool) -> Answer {
     let wanted = conditions(&arguments[3..])?;
-    let time = instant(keyspace, &arguments[0], &arguments[2], unit, relative)?;
+    let time = instant(keyspace, &arguments[2], unit, relative)?;
     let key = &arguments[1];
     let Some(current) = keyspace.expires(key)? else {
         return Ok(Reply::flag(false));

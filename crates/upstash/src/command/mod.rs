@@ -8,14 +8,15 @@ mod sets;
 mod sorted_sets;
 mod strings;
 
+use crate::error::RedisError;
 use crate::keyspace::Keyspace;
-use crate::reply::{RedisError, Reply};
+use crate::reply::Reply;
 use crate::script;
 
 pub(crate) use arguments::{expiry_after_now, integer, is_word};
 pub(crate) use hashes::all as hash_fields;
 pub(crate) use keys::seconds_to_live;
-pub(crate) use sets::{bulks, has_each, members};
+pub(crate) use sets::{has_each, members};
 pub(crate) use sorted_sets::score_reply;
 pub(crate) use strings::sum;
 
@@ -83,17 +84,12 @@ pub fn find(name: &[u8]) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| is_word(name, command.name))
 }
 
-/// A name as it appears in an error: readable, lower case, not endless.
-pub fn display_name(name: &[u8]) -> String {
-    String::from_utf8_lossy(&name[..name.len().min(64)]).to_ascii_lowercase()
-}
-
 /// Finds a command and checks its number of arguments.
 pub fn resolve(arguments: &[Vec<u8>]) -> Result<&'static Command, RedisError> {
     let name = arguments.first().map_or(&[][..], |name| name);
-    let command = find(name).ok_or_else(|| RedisError::Unknown(display_name(name)))?;
+    let command = find(name).ok_or(RedisError::Unknown)?;
     if !command.takes(arguments.len()) {
-        return Err(RedisError::Arity(display_name(name)));
+        return Err(RedisError::Arity);
     }
     Ok(command)
 }
@@ -106,12 +102,12 @@ pub fn run(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Reply {
         }
         (command.run)(keyspace, arguments)
     });
-    Reply::from(result)
+    Reply::of(result, arguments)
 }
 
 /// For commands that an object is never asked to run.
-fn elsewhere(_: &mut Keyspace, arguments: &[Vec<u8>]) -> Result<Reply, RedisError> {
-    Err(RedisError::Unknown(display_name(&arguments[0])))
+fn elsewhere(_: &mut Keyspace, _: &[Vec<u8>]) -> Result<Reply, RedisError> {
+    Err(RedisError::Unknown)
 }
 
 const fn command(

@@ -2,9 +2,10 @@
 
 use super::arguments::{integer, is_word};
 use super::sorted_sets::score_reply;
+use crate::error::RedisError;
 use crate::keyspace::Keyspace;
 use crate::number::scan_double;
-use crate::reply::{RedisError, Reply};
+use crate::reply::Reply;
 use crate::table::Item;
 use crate::value::Kind;
 
@@ -119,9 +120,7 @@ fn options(words: &[Vec<u8>]) -> Result<Options, RedisError> {
                 found.limit = Some((integer(offset)?, integer(count)?));
             }
             () if is_word(word, "BYLEX") => {
-                return Err(RedisError::Plain(
-                    "ERR ranges BYLEX are not supported by Tollgate",
-                ));
+                return Err(RedisError::NoRangesByLex);
             }
             () => return Err(RedisError::Syntax),
         }
@@ -146,9 +145,7 @@ fn reply(items: &[&Item], options: &Options) -> Reply {
 pub(super) fn zrange(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let options = options(&arguments[4..])?;
     if options.limit.is_some() && !options.by_score {
-        return Err(RedisError::Plain(
-            "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX",
-        ));
+        return Err(RedisError::LimitNeedsScores);
     }
     let (first, second) = (&arguments[2], &arguments[3]);
     let range = match (options.by_score, options.reverse) {

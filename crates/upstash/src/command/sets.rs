@@ -1,8 +1,9 @@
 //! Commands on sets.
 
 use super::arguments::integer;
+use crate::error::RedisError;
 use crate::keyspace::{Expiry, Keyspace};
-use crate::reply::{RedisError, Reply};
+use crate::reply::Reply;
 use crate::table::Table;
 use crate::value::{Kind, Value};
 
@@ -51,12 +52,7 @@ pub(crate) fn members(keyspace: &mut Keyspace, key: &[u8]) -> Result<Vec<Vec<u8>
 }
 
 pub(super) fn smembers(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
-    Ok(bulks(members(keyspace, &arguments[1])?))
-}
-
-/// Byte strings as an array.
-pub(crate) fn bulks(items: Vec<Vec<u8>>) -> Reply {
-    Reply::Array(items.into_iter().map(Reply::Bulk).collect())
+    Ok(Reply::bulks(members(keyspace, &arguments[1])?))
 }
 
 pub(super) fn sismember(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
@@ -107,13 +103,13 @@ pub(super) fn srandmember(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Ans
                 members.swap(at, other);
             }
             members.truncate(count);
-            Ok(bulks(members))
+            Ok(Reply::bulks(members))
         }
         Some(count) if count >= -MOST_REPEATED => {
             let pick = |_| members[keyspace.random_below(members.len())].clone();
-            Ok(bulks((0..-count).map(pick).collect()))
+            Ok(Reply::bulks((0..-count).map(pick).collect()))
         }
-        Some(_) => Err(RedisError::Plain("ERR value is out of range")),
+        Some(_) => Err(RedisError::OutOfRange),
     }
 }
 

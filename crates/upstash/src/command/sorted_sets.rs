@@ -1,9 +1,10 @@
 //! Commands that change sorted sets or look at single members. Ranges are in `ranges`.
 
 use super::arguments::is_word;
+use crate::error::RedisError;
 use crate::keyspace::Keyspace;
 use crate::number::{double_text, parse_double, EXACT};
-use crate::reply::{RedisError, Reply};
+use crate::reply::Reply;
 use crate::table::{score_of, Table};
 use crate::value::Kind;
 
@@ -57,19 +58,13 @@ pub(super) fn zadd(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
         return Err(RedisError::Syntax);
     }
     if options.nx && options.xx {
-        return Err(RedisError::Plain(
-            "ERR XX and NX options at the same time are not compatible",
-        ));
+        return Err(RedisError::AddNxOrXx);
     }
     if options.nx && (options.gt || options.lt) || options.gt && options.lt {
-        return Err(RedisError::Plain(
-            "ERR GT, LT, and/or NX options at the same time are not compatible",
-        ));
+        return Err(RedisError::AddGtOrLt);
     }
     if options.increment && pairs.len() > 2 {
-        return Err(RedisError::Plain(
-            "ERR INCR option supports a single increment-element pair",
-        ));
+        return Err(RedisError::IncrementOnePair);
     }
     add(keyspace, &arguments[1], pairs, &options)
 }

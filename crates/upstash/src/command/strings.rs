@@ -1,9 +1,10 @@
 //! Commands on byte strings and counters.
 
 use super::arguments::{expiry_after, expiry_option, integer, is_word};
+use crate::error::RedisError;
 use crate::keyspace::{Expiry, Keyspace};
 use crate::number::{integer_text, parse_integer};
-use crate::reply::{RedisError, Reply};
+use crate::reply::Reply;
 use crate::value::Value;
 
 type Answer = Result<Reply, RedisError>;
@@ -75,7 +76,7 @@ fn set_options(keyspace: &Keyspace, arguments: &[Vec<u8>]) -> Result<SetOptions,
     }
     if let Some((argument, unit, relative)) = time {
         options.expiry = Some(Expiry::At(expiry_after(
-            keyspace, b"set", argument, unit, relative,
+            keyspace, argument, unit, relative,
         )?));
     }
     Ok(options)
@@ -103,7 +104,7 @@ pub(super) fn set(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
 }
 
 fn set_with_expiry(keyspace: &mut Keyspace, arguments: &[Vec<u8>], unit: i64) -> Answer {
-    let time = expiry_after(keyspace, &arguments[0], &arguments[2], unit, true)?;
+    let time = expiry_after(keyspace, &arguments[2], unit, true)?;
     put(keyspace, &arguments[1], &arguments[3], Expiry::At(time))?;
     Ok(Reply::ok())
 }
@@ -147,9 +148,7 @@ pub(super) fn getex(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
             if keyspace.string(key)?.is_none() {
                 return Ok(Reply::Nil);
             }
-            Some(Expiry::At(expiry_after(
-                keyspace, b"getex", time, unit, relative,
-            )?))
+            Some(Expiry::At(expiry_after(keyspace, time, unit, relative)?))
         }
         _ => return Err(RedisError::Syntax),
     };
@@ -168,7 +167,7 @@ pub(super) fn getex(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
 
 pub(super) fn mset(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     if arguments.len().is_multiple_of(2) {
-        return Err(RedisError::Arity("mset".to_owned()));
+        return Err(RedisError::Arity);
     }
     for pair in arguments[1..].chunks_exact(2) {
         put(keyspace, &pair[0], &pair[1], Expiry::Never)?;
@@ -207,6 +206,6 @@ pub(super) fn decrby(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let decrement = integer(&arguments[2])?;
     let increment = decrement
         .checked_neg()
-        .ok_or(RedisError::Plain("ERR decrement would overflow"))?;
+        .ok_or(RedisError::DecrementOverflow)?;
     add(keyspace, &arguments[1], increment)
 }

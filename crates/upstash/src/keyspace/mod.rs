@@ -13,7 +13,7 @@ pub use rows::{Listed, Row, RowChange, Rows};
 
 use entry::Entry;
 
-use crate::reply::RedisError;
+use crate::error::RedisError;
 use crate::table::{Table, Touched};
 use crate::value::{Kind, Value};
 
@@ -50,22 +50,21 @@ pub struct Keyspace {
 }
 
 impl Keyspace {
-    /// Over the rows of an object; `empty` when storage is known to hold none.
-    pub fn new(rows: Box<dyn Rows>, empty: bool) -> Self {
+    /// Over the rows of an object; `empty` when storage is known to hold none. `random` are bits that decide what `SRANDMEMBER` picks.
+    pub fn new(rows: Box<dyn Rows>, empty: bool, random: u64) -> Self {
         Keyspace {
             rows,
             entries: Vec::new(),
             complete: empty,
             bytes: 0,
             now: 0,
-            random: 1,
+            random: random | 1, // never 0, which would stay 0
         }
     }
 
-    /// Begins a call at `now` (Unix ms; never runs backwards) with fresh random bits.
-    pub fn begin(&mut self, now: i64, random: u64) {
+    /// Begins a call at `now` (Unix ms; never runs backwards).
+    pub fn begin(&mut self, now: i64) {
         self.now = self.now.max(now);
-        self.random = random | 1;
         for at in 0..self.entries.len() {
             if self.entries[at].expires.is_some_and(|at| at <= self.now) {
                 self.clear(at);

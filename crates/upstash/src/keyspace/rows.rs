@@ -1,6 +1,6 @@
 //! What is stored of the keys, and how it is read and changed.
 
-use crate::reply::RedisError;
+use crate::error::RedisError;
 use crate::value::Kind;
 
 /// A stored row of a key, without the key: page number and data.

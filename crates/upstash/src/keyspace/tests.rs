@@ -57,8 +57,8 @@ fn string(text: &str) -> Value {
 #[test]
 fn a_counter_costs_one_row_and_a_read_none() {
     let disk = Stored::default();
-    let mut keyspace = Keyspace::new(Box::new(Disk(disk.clone())), true);
-    keyspace.begin(1_000, 0);
+    let mut keyspace = Keyspace::new(Box::new(Disk(disk.clone())), true, 7);
+    keyspace.begin(1_000);
     keyspace.put(b"a", string("1"), Expiry::At(2_000)).unwrap();
     assert_eq!(save(&disk, &mut keyspace), 1);
     keyspace.put(b"a", string("2"), Expiry::Keep).unwrap();
@@ -72,8 +72,8 @@ fn a_counter_costs_one_row_and_a_read_none() {
 #[test]
 fn an_expired_key_is_gone_at_its_millisecond_and_its_rows_follow() {
     let disk = Stored::default();
-    let mut keyspace = Keyspace::new(Box::new(Disk(disk.clone())), true);
-    keyspace.begin(1_000, 0);
+    let mut keyspace = Keyspace::new(Box::new(Disk(disk.clone())), true, 7);
+    keyspace.begin(1_000);
     keyspace.put(b"a", string("1"), Expiry::At(2_000)).unwrap();
     keyspace.put(b"b", string("1"), Expiry::Never).unwrap();
     keyspace
@@ -81,17 +81,17 @@ fn an_expired_key_is_gone_at_its_millisecond_and_its_rows_follow() {
         .unwrap();
     save(&disk, &mut keyspace);
     assert_eq!(keyspace.sweep_at(), Some(2_000 + SWEEP_LAG));
-    keyspace.begin(1_999, 0);
+    keyspace.begin(1_999);
     assert!(keyspace.value(b"a").unwrap().is_some());
-    keyspace.begin(2_000, 0);
+    keyspace.begin(2_000);
     assert!(keyspace.value(b"a").unwrap().is_none());
     assert_eq!((save(&disk, &mut keyspace), disk.borrow().len()), (1, 2));
     // The clock steps back: nothing comes back to life, and nothing lives longer.
-    keyspace.begin(500, 0);
+    keyspace.begin(500);
     assert_eq!(keyspace.now(), 2_000);
     // And what only storage knows expires there.
-    let mut woken = Keyspace::new(Box::new(Disk(disk.clone())), false);
-    woken.begin(9_000_001, 0);
+    let mut woken = Keyspace::new(Box::new(Disk(disk.clone())), false, 7);
+    woken.begin(9_000_001);
     assert_eq!(woken.keys().unwrap().len(), 1);
     woken.sweep().unwrap();
     save(&disk, &mut woken);
@@ -104,9 +104,9 @@ fn an_expired_key_is_gone_at_its_millisecond_and_its_rows_follow() {
 #[test]
 fn memory_stays_bounded_and_storage_keeps_everything() {
     let disk = Stored::default();
-    let mut keyspace = Keyspace::new(Box::new(Disk(disk.clone())), true);
+    let mut keyspace = Keyspace::new(Box::new(Disk(disk.clone())), true, 7);
     for number in 0..30u32 {
-        keyspace.begin(1_000, 0);
+        keyspace.begin(1_000);
         let value = Value::String(vec![number as u8; 1 << 20]);
         keyspace
             .put(&number.to_be_bytes(), value, Expiry::Never)
@@ -124,8 +124,8 @@ fn memory_stays_bounded_and_storage_keeps_everything() {
 
 #[test]
 fn a_call_that_holds_too_much_is_full_until_it_ends() {
-    let mut keyspace = Keyspace::new(Box::new(Disk(Stored::default())), true);
-    keyspace.begin(0, 0);
+    let mut keyspace = Keyspace::new(Box::new(Disk(Stored::default())), true, 7);
+    keyspace.begin(0);
     for number in 0..MOST_BYTES >> 20 {
         assert!(!keyspace.is_full());
         let value = Value::String(vec![0; 1 << 20]);
@@ -141,8 +141,8 @@ fn a_call_that_holds_too_much_is_full_until_it_ends() {
 #[test]
 fn a_value_that_shrinks_leaves_no_pages_behind() {
     let disk = Stored::default();
-    let mut keyspace = Keyspace::new(Box::new(Disk(disk.clone())), true);
-    keyspace.begin(0, 0);
+    let mut keyspace = Keyspace::new(Box::new(Disk(disk.clone())), true, 7);
+    keyspace.begin(0);
     for number in 0..1_000 {
         keyspace
             .insert(Kind::Set, b"s", format!("{number}").as_bytes(), vec![])
@@ -179,10 +179,10 @@ fn a_row_of_a_newer_version_is_neither_empty_nor_overwritten() {
             .map(|((key, page), (_, data))| (key.clone(), (*page, data.clone())))
             .collect()
     };
-    let mut keyspace = Keyspace::new(Box::new(Disk(disk.clone())), false);
+    let mut keyspace = Keyspace::new(Box::new(Disk(disk.clone())), false, 7);
     assert!(keyspace.restore(all()).is_err());
-    let mut keyspace = Keyspace::new(Box::new(Disk(disk.clone())), false);
-    keyspace.begin(0, 0);
+    let mut keyspace = Keyspace::new(Box::new(Disk(disk.clone())), false, 7);
+    keyspace.begin(0);
     assert!(keyspace.value(b"new").is_err());
     assert!(keyspace.put(b"new", string("2"), Expiry::Never).is_err());
     assert!(keyspace.remove(b"new").is_err());

@@ -5,9 +5,10 @@ use std::cmp::Ordering;
 use super::lua::{integer, number, text, to_number};
 use super::Call;
 use crate::command::{integer as strict_integer, score_reply};
+use crate::error::RedisError;
 use crate::json::{self, Json};
 use crate::number::double_text;
-use crate::reply::{RedisError, Reply};
+use crate::reply::Reply;
 use crate::table::{Item, Table};
 use crate::value::{Kind, Value};
 
@@ -30,13 +31,13 @@ pub(super) fn aggregate(call: &mut Call<'_>) -> Answer {
         .map_or_else(Vec::new, Table::by_score);
     for event in events {
         let Some(Json::Object(members)) = json::parse(&event.field) else {
-            return Err(RedisError::Script("an event is not a JSON object"));
+            return Err(RedisError::ScriptEvent);
         };
         let found = members
             .into_iter()
             .rev()
             .find(|(name, _)| Some(name) == field);
-        let (_, value) = found.ok_or(RedisError::Script("table index is nil"))?;
+        let (_, value) = found.ok_or(RedisError::ScriptIndex)?;
         let value = plain(value);
         match groups.iter_mut().find(|(known, _)| *known == value) {
             Some((_, sum)) => *sum += event.score(),
@@ -74,9 +75,7 @@ fn union(call: &mut Call<'_>) -> Result<Vec<Item>, RedisError> {
     let step = number(text(call.arguments, 1)?)?;
     let buckets = strict_integer(&double_text(number(text(call.arguments, 2)?)?, 17))?;
     if !(1..=MOST_BUCKETS).contains(&buckets) {
-        return Err(RedisError::Plain(
-            "ERR at least 1 input key is needed for 'zunion' command, and at most 7999",
-        ));
+        return Err(RedisError::ScriptUnion);
     }
     let mut sums = Table::default();
     for back in 0..buckets {

@@ -3,8 +3,9 @@
 use super::lua::{argument, as_argument, integer_or_nil, integers, min, present, to_number};
 use super::Call;
 use crate::command::expiry_after_now;
+use crate::error::RedisError;
 use crate::keyspace::Keyspace;
-use crate::reply::{RedisError, Reply};
+use crate::reply::Reply;
 use crate::value::Kind;
 
 type Answer = Result<Reply, RedisError>;
@@ -73,7 +74,7 @@ pub(super) struct Bucket {
 }
 
 /// Refills in whole intervals, then takes the tokens.
-pub(super) fn bucket(call: &mut Call<'_>, kind: Bucket) -> Answer {
+pub(super) fn bucket(call: &mut Call<'_>, kind: &Bucket) -> Answer {
     let first = usize::from(kind.dynamic);
     let limit = if kind.dynamic {
         call.limit(1, 0)?

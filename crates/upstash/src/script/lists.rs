@@ -2,8 +2,9 @@
 
 use super::Call;
 use crate::command::{has_each, seconds_to_live};
+use crate::error::RedisError;
 use crate::keyspace::Expiry;
-use crate::reply::{RedisError, Reply};
+use crate::reply::Reply;
 use crate::value::Value;
 
 type Answer = Result<Reply, RedisError>;
@@ -16,9 +17,7 @@ const REFRESH: i64 = 30_000;
 pub(super) fn denied(call: &mut Call<'_>) -> Answer {
     let (list, status) = (call.key(0)?, call.key(1)?);
     if call.arguments.is_empty() {
-        return Err(RedisError::Plain(
-            "ERR Wrong number of args calling Redis command from script",
-        ));
+        return Err(RedisError::ScriptArity);
     }
     let found = has_each(call.keyspace, list, call.arguments)?;
     let seconds = seconds_to_live(call.keyspace, status)?;

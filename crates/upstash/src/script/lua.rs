@@ -1,11 +1,11 @@
 //! The arithmetic of the scripts as Lua 5.1 and Redis do it: everything is a double, texts become numbers when calculated with.
 
+use crate::error::RedisError;
 use crate::number::{double_text, scan_double, EXACT};
-use crate::reply::{RedisError, Reply};
+use crate::reply::Reply;
 
 /// Lua's complaint about a value that is no number.
-const NO_NUMBER: RedisError =
-    RedisError::Script("attempt to perform arithmetic on a value that is not a number");
+const NO_NUMBER: RedisError = RedisError::ScriptArithmetic;
 
 /// `tonumber` of a text; hexadecimal is not read.
 pub(super) fn to_number(text: &[u8]) -> Option<f64> {
@@ -43,7 +43,7 @@ pub(super) fn present(value: Option<f64>) -> Result<f64, RedisError> {
 
 /// An argument that is handed to a command as it is.
 pub(super) fn text(arguments: &[Vec<u8>], at: usize) -> Result<&[u8], RedisError> {
-    let missing = RedisError::Script("Lua redis lib command arguments must be strings or integers");
+    let missing = RedisError::ScriptArgument;
     arguments.get(at).map(|text| &text[..]).ok_or(missing)
 }
 

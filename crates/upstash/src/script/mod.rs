@@ -6,6 +6,7 @@
 //! hashes, which a test computes anew from the packages.
 
 mod analytics;
+mod behaviour;
 mod buckets;
 mod known;
 mod lists;
@@ -13,15 +14,12 @@ mod lua;
 mod regions;
 mod windows;
 
-use buckets::{Bucket, Early, Look, Reject};
-use windows::{Fixed, Rate, Sliding};
-
-use crate::command::{display_name, integer};
+use crate::command::integer;
+use crate::error::RedisError;
 use crate::keyspace::Keyspace;
-use crate::reply::{RedisError, Reply};
+use crate::reply::Reply;
 use crate::route;
 use crate::sha1::{hex, sha1};
-use crate::value::Kind;
 
 /// A behaviour, named as in `docs/upstash.md`. Releases that only forgot an expiry share the name of those that set it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,11 +110,21 @@ impl<'a> Call<'a> {
 
 /// The script of this SHA1, written in hexadecimal in any case.
 pub fn by_sha1(sha1: &[u8]) -> Option<Script> {
-    if sha1.len() != 40 || !sha1.iter().all(u8::is_ascii_hexdigit) {
+    if sha1.len() != 40 {
         return None;
     }
-    let start = std::str::from_utf8(&sha1[..16]).ok()?;
-    known::exact(u64::from_str_radix(start, 16).ok()?)
+    let (start, rest) = sha1.split_at(16);
+    parse_hex(rest)?;
+    known::exact(parse_hex(start)?)
+}
+
+/// The last 64 bits of a hexadecimal number in any case.
+fn parse_hex(digits: &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for &digit in digits {
+        number = number << 4 | u64::from(char::from(digit).to_digit(16)?);
+    }
+    Some(number)
 }
 
 impl Script {
@@ -127,8 +135,7 @@ impl Script {
 
     /// The script of such a name; `None` when this version does not know it.
     pub fn from_wire_name(name: &[u8]) -> Option<Script> {
-        let name = std::str::from_utf8(name).ok()?;
-        known::exact(u64::from_str_radix(name, 16).ok()?)
+        known::exact(parse_hex(name)?)
     }
 }
 
@@ -137,7 +144,7 @@ pub fn by_text(text: &[u8]) -> Result<Script, RedisError> {
     let digest = sha1(text);
     let found = known::exact(start_of(digest))
         .or_else(|| known::normalized(start_of(sha1(&normalize(text)))));
-    found.ok_or_else(|| RedisError::UnknownScript(hex(&digest)))
+    found.ok_or(RedisError::UnknownScript)
 }
 
 /// The first 64 bits of a SHA1, which tell the known scripts apart from each other and from everything met by chance.
@@ -186,12 +193,9 @@ pub(crate) fn parts(
     let count = integer(&command[2])?;
     let rest = &command[3..];
     if count > rest.len() as i64 {
-        return Err(RedisError::Plain(
-            "ERR Number of keys can't be greater than number of args",
-        ));
+        return Err(RedisError::TooManyKeys);
     }
-    let count = usize::try_from(count)
-        .map_err(|_| RedisError::Plain("ERR Number of keys can't be negative"))?;
+    let count = usize::try_from(count).map_err(|_| RedisError::NegativeKeys)?;
     let script = match by_name {
         true => by_sha1(&command[1]).ok_or(RedisError::NoScript)?,
         false => by_text(&command[1])?,
@@ -201,10 +205,11 @@ pub(crate) fn parts(
         keys: &rest[..count],
         arguments: &rest[count..],
     };
-    if display_name(&command[0]).ends_with("_ro") && !script.reads_only() {
-        return Err(RedisError::Plain(
-            "ERR Write commands are not allowed from read-only scripts.",
-        ));
+    let read_only = command[0]
+        .last()
+        .is_some_and(|letter| letter.eq_ignore_ascii_case(&b'O'));
+    if read_only && !script.reads_only() {
+        return Err(RedisError::ReadOnlyScript);
     }
     Ok(parts)
 }
@@ -226,160 +231,7 @@ pub fn run(
         arguments: parts.arguments,
         dynamic,
     };
-    match parts.script {
-        Script::F1 => windows::fixed(
-            call,
-            Fixed {
-                limit: false,
-                rate: false,
-            },
-        ),
-        Script::F2 => windows::fixed(
-            call,
-            Fixed {
-                limit: false,
-                rate: true,
-            },
-        ),
-        Script::F3 => windows::fixed(
-            call,
-            Fixed {
-                limit: true,
-                rate: true,
-            },
-        ),
-        Script::FR1 => windows::fixed_used(call),
-        Script::FR2 => windows::fixed_remaining(call),
-        Script::S0 => windows::sliding(call, sliding(0.0, 0.0, false, Rate::One)),
-        Script::S0b => windows::sliding(call, sliding(-1.0, -1.0, false, Rate::One)),
-        Script::S1 => windows::sliding(call, sliding(0.0, -1.0, true, Rate::One)),
-        Script::S2 => windows::sliding(call, sliding(0.0, -1.0, true, Rate::Text)),
-        Script::S3 => windows::sliding(call, sliding(0.0, -1.0, true, Rate::Number)),
-        Script::S4 => windows::sliding(
-            call,
-            Sliding {
-                dynamic: true,
-                ..sliding(0.0, -1.0, true, Rate::Number)
-            },
-        ),
-        Script::SR1 => windows::sliding_used(call),
-        Script::SR2 => windows::sliding_remaining(call),
-        Script::T0 => buckets::early(call, Early::Moving),
-        Script::T0b => buckets::early(call, Early::Anchored),
-        Script::T0p => buckets::early(call, Early::Grid),
-        Script::T1 => buckets::bucket(
-            call,
-            Bucket {
-                rate: false,
-                ..BUCKET
-            },
-        ),
-        Script::T1p => buckets::bucket(
-            call,
-            Bucket {
-                rate: false,
-                ..PYTHON_BUCKET
-            },
-        ),
-        Script::T2 => buckets::bucket(call, BUCKET),
-        Script::T2p => buckets::bucket(call, PYTHON_BUCKET),
-        Script::T3 => buckets::bucket(
-            call,
-            Bucket {
-                dynamic: false,
-                ..REFUNDING_BUCKET
-            },
-        ),
-        Script::T4 => buckets::bucket(call, REFUNDING_BUCKET),
-        Script::T5 => buckets::bucket(
-            call,
-            Bucket {
-                reject: Reject::ShortConsuming,
-                ..REFUNDING_BUCKET
-            },
-        ),
-        Script::T5p => buckets::bucket(
-            call,
-            Bucket {
-                reject: Reject::Short,
-                ..PYTHON_BUCKET
-            },
-        ),
-        Script::TR0 => buckets::look(call, Look::Tokens),
-        Script::TR1 => buckets::look(call, Look::Both),
-        Script::TR2 => buckets::look(call, Look::Limit),
-        Script::MF0 => regions::fixed(call, Kind::Set),
-        Script::MF1 => regions::fixed(call, Kind::Hash),
-        Script::MFR => regions::fixed_used(call),
-        Script::MS0 => regions::sliding(
-            call,
-            regions::Sliding {
-                kind: Kind::Set,
-                verdict: false,
-                counts_itself: false,
-            },
-        ),
-        Script::MS0b => regions::sliding(
-            call,
-            regions::Sliding {
-                kind: Kind::Set,
-                verdict: true,
-                counts_itself: false,
-            },
-        ),
-        Script::MS1 => regions::sliding(
-            call,
-            regions::Sliding {
-                kind: Kind::Hash,
-                verdict: true,
-                counts_itself: false,
-            },
-        ),
-        Script::MS2 => regions::sliding(
-            call,
-            regions::Sliding {
-                kind: Kind::Hash,
-                verdict: true,
-                counts_itself: true,
-            },
-        ),
-        Script::MSR => regions::sliding_used(call),
-        Script::R => lists::reset(call),
-        Script::D => lists::denied(call),
-        Script::A1 => analytics::aggregate(call),
-        Script::A2 => analytics::usage(call),
-        Script::A3a => analytics::top(call, false, false),
-        Script::A3b => analytics::top(call, true, false),
-        Script::A3c => analytics::top(call, true, true),
-    }
-}
-
-const BUCKET: Bucket = Bucket {
-    time: "refilledAt",
-    rate: true,
-    reject: Reject::Empty,
-    keep_expiry: false,
-    dynamic: false,
-};
-const PYTHON_BUCKET: Bucket = Bucket {
-    time: "refilled_at",
-    ..BUCKET
-};
-const REFUNDING_BUCKET: Bucket = Bucket {
-    reject: Reject::EmptyConsuming,
-    keep_expiry: true,
-    dynamic: true,
-    ..BUCKET
-};
-
-const fn sliding(absent: f64, rejected: f64, floored: bool, rate: Rate) -> Sliding {
-    Sliding {
-        absent,
-        rejected,
-        floored,
-        rate,
-        dynamic: false,
-    }
+    behaviour::run(parts.script, call)
 }
 
 impl Script {
@@ -444,11 +296,7 @@ mod tests {
 
     #[test]
     fn an_unknown_script_is_named_and_an_unknown_hash_asks_for_its_text() {
-        let error = by_text(b"return 1").unwrap_err().to_string();
-        assert!(
-            error.starts_with("ERR unknown Lua script e0e1f9fabfc9d4800c877a703b823ac0578ff8db"),
-            "{error}"
-        );
+        assert_eq!(by_text(b"return 1"), Err(RedisError::UnknownScript));
         assert_eq!(by_sha1(b"e0e1f9fabfc9d4800c877a703b823ac0578ff8db"), None);
         assert_eq!(
             by_sha1(b"B2EFC02798c8e9b471a10f9b1d5745db89923ff3"),

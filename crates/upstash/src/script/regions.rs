@@ -3,9 +3,10 @@
 
 use super::lua::{argument, as_argument, integer, number, passed, present, text, to_number};
 use super::Call;
-use crate::command::{bulks, expiry_after_now, hash_fields, members};
+use crate::command::{expiry_after_now, hash_fields, members};
+use crate::error::RedisError;
 use crate::keyspace::Keyspace;
-use crate::reply::{RedisError, Reply};
+use crate::reply::Reply;
 use crate::value::Kind;
 
 type Answer = Result<Reply, RedisError>;
@@ -59,7 +60,7 @@ fn add(
 
 fn requests(keyspace: &mut Keyspace, kind: Kind, key: &[u8]) -> Answer {
     match kind {
-        Kind::Set => members(keyspace, key).map(bulks),
+        Kind::Set => members(keyspace, key).map(Reply::bulks),
         _ => hash_fields(keyspace, key),
     }
 }
@@ -72,7 +73,7 @@ pub(super) fn fixed_used(call: &mut Call<'_>) -> Answer {
 
 /// How a release's sliding window differs from the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Sliding {
+pub(super) struct Region {
     /// A set of requests, or a hash of requests and their rates.
     pub(super) kind: Kind,
     /// Whether the answer ends with whether the call was accepted.
@@ -95,7 +96,7 @@ fn total(keyspace: &mut Keyspace, kind: Kind, key: &[u8]) -> Result<f64, RedisEr
 }
 
 /// Decides over both windows and adds an accepted request to the current one.
-pub(super) fn sliding(call: &mut Call<'_>, how: Sliding) -> Answer {
+pub(super) fn sliding(call: &mut Call<'_>, how: &Region) -> Answer {
     let (current, previous) = (call.key(0)?, call.key(1)?);
     let used = total(call.keyspace, how.kind, current)?;
     let used_before = total(call.keyspace, how.kind, previous)?;

@@ -5,9 +5,10 @@ use super::lua::{
 };
 use super::Call;
 use crate::command::{expiry_after_now, integer as strict_integer, sum};
+use crate::error::RedisError;
 use crate::keyspace::{Expiry, Keyspace};
 use crate::number::integer_text;
-use crate::reply::{RedisError, Reply};
+use crate::reply::Reply;
 use crate::value::Value;
 
 type Answer = Result<Reply, RedisError>;
@@ -22,7 +23,7 @@ pub(super) struct Fixed {
 }
 
 /// Counts a call in the window. Whether it is one too many is for the client to see.
-pub(super) fn fixed(call: &mut Call<'_>, kind: Fixed) -> Answer {
+pub(super) fn fixed(call: &mut Call<'_>, kind: &Fixed) -> Answer {
     let first = usize::from(kind.limit);
     let effective = if kind.limit { call.limit(1, 0)? } else { None };
     let increment = if kind.rate {
@@ -112,7 +113,7 @@ fn counters(call: &mut Call<'_>, absent: f64) -> Result<(f64, f64), RedisError> 
 }
 
 /// Decides over the current window and the share of the previous one that is still in sight, and counts an accepted call.
-pub(super) fn sliding(call: &mut Call<'_>, kind: Sliding) -> Answer {
+pub(super) fn sliding(call: &mut Call<'_>, kind: &Sliding) -> Answer {
     let limit = if kind.dynamic {
         call.limit(2, 0)?
     } else {

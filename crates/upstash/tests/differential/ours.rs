@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use tollgate_upstash::command;
+use tollgate_upstash::error::RedisError;
 use tollgate_upstash::keyspace::{Keyspace, Listed, Row, RowChange, Rows};
-use tollgate_upstash::reply::{RedisError, Reply};
+use tollgate_upstash::reply::Reply;
 use tollgate_upstash::value::Kind;
 
 type Stored = BTreeMap<(Vec<u8>, u32), (Option<i64>, Vec<u8>)>;
@@ -76,7 +77,7 @@ pub(crate) struct Ours {
 impl Ours {
     pub(crate) fn new(now: i64) -> Ours {
         let rows = Memory::default();
-        let keyspace = Keyspace::new(Box::new(rows.clone()), true);
+        let keyspace = Keyspace::new(Box::new(rows.clone()), true, 7);
         Ours {
             rows,
             keyspace,
@@ -88,12 +89,12 @@ impl Ours {
     pub(crate) fn run(&mut self, command: &[Vec<u8>]) -> Reply {
         self.calls += 1;
         if self.calls.is_multiple_of(3) {
-            self.keyspace = Keyspace::new(Box::new(self.rows.clone()), false);
+            self.keyspace = Keyspace::new(Box::new(self.rows.clone()), false, 7);
             if self.calls.is_multiple_of(2) {
                 self.keyspace.restore(self.rows.all()).unwrap();
             }
         }
-        self.keyspace.begin(self.now, 1);
+        self.keyspace.begin(self.now);
         let reply = command::run(&mut self.keyspace, command);
         self.rows.apply(self.keyspace.take_changes());
         reply

@@ -1,0 +1,165 @@
+//! The refusals, in the words of Redis where Redis has the case.
+
+use crate::sha1::{hex, sha1};
+
+/// Why a command was refused. A plain value: what the sentence needs to know is in the command itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // `template` says what each means, in the very words of the answer
+pub enum RedisError {
+    WrongType,
+    Syntax,
+    Arity,
+    Unknown,
+    NoPermission,
+    EmptyCommand,
+    BadArgument,
+    BadBody,
+    BadPipeline,
+    LongPipeline,
+    NotAnInteger,
+    NotADouble,
+    HashNotAnInteger,
+    Overflow,
+    DecrementOverflow,
+    OutOfRange,
+    ScoreNotANumber,
+    NotARange,
+    NoRangesByLex,
+    LimitNeedsScores,
+    ExpireTime,
+    ScriptExpireTime,
+    UnsupportedOption,
+    ExpireNxAlone,
+    ExpireGtOrLt,
+    AddNxOrXx,
+    AddGtOrLt,
+    IncrementOnePair,
+    InvalidCursor,
+    ScriptSubcommand,
+    NoScript,
+    UnknownScript,
+    TooManyKeys,
+    NegativeKeys,
+    ReadOnlyScript,
+    ScriptArithmetic,
+    ScriptArgument,
+    ScriptArity,
+    ScriptEvent,
+    ScriptIndex,
+    ScriptUnion,
+    CrossShard,
+    OutOfMemory,
+    UnknownForm,
+    Unreadable,
+    Unreachable,
+}
+
+impl RedisError {
+    /// The sentence; `%` stands for the name of the command, `$` for the SHA1 of its first argument.
+    fn template(self) -> &'static str {
+        match self {
+            Self::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",
+            Self::Syntax => "ERR syntax error",
+            Self::Arity => "ERR wrong number of arguments for '%' command",
+            Self::Unknown => {
+                "ERR unknown command '%': Tollgate has strings, hashes, sets, sorted sets and the scripts of the rate limiting SDKs; no lists, streams, pub/sub, JSON or functions"
+            }
+            Self::NoPermission => "NOPERM this token's role has no permission to run the '%' command",
+            Self::EmptyCommand => "ERR empty command",
+            Self::BadArgument => "ERR arguments are strings, numbers and booleans: send anything else as JSON in a string",
+            Self::BadBody => "ERR failed to parse the body: send a command as a JSON array, such as [\"GET\",\"key\"]",
+            Self::BadPipeline => "ERR failed to parse the body: send a JSON array of commands, such as [[\"GET\",\"key\"]]",
+            Self::LongPipeline => "ERR a pipeline has at most 1000 commands",
+            Self::NotAnInteger => "ERR value is not an integer or out of range",
+            Self::NotADouble => "ERR value is not a valid float",
+            Self::HashNotAnInteger => "ERR hash value is not an integer",
+            Self::Overflow => "ERR increment or decrement would overflow",
+            Self::DecrementOverflow => "ERR decrement would overflow",
+            Self::OutOfRange => "ERR value is out of range",
+            Self::ScoreNotANumber => "ERR resulting score is not a number (NaN)",
+            Self::NotARange => "ERR min or max is not a float",
+            Self::NoRangesByLex => "ERR ranges BYLEX are not supported by Tollgate",
+            Self::LimitNeedsScores => {
+                "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
+            }
+            Self::ExpireTime => "ERR invalid expire time in '%' command",
+            Self::ScriptExpireTime => "ERR invalid expire time in 'pexpire' command",
+            Self::UnsupportedOption => "ERR Unsupported option",
+            Self::ExpireNxAlone => "ERR NX and XX, GT or LT options at the same time are not compatible",
+            Self::ExpireGtOrLt => "ERR GT and LT options at the same time are not compatible",
+            Self::AddNxOrXx => "ERR XX and NX options at the same time are not compatible",
+            Self::AddGtOrLt => "ERR GT, LT, and/or NX options at the same time are not compatible",
+            Self::IncrementOnePair => "ERR INCR option supports a single increment-element pair",
+            Self::InvalidCursor => "ERR invalid cursor",
+            Self::ScriptSubcommand => "ERR unknown subcommand or wrong number of arguments for 'script': there are LOAD, EXISTS and FLUSH",
+            Self::NoScript => "NOSCRIPT No matching script. Please use EVAL.",
+            Self::UnknownScript => {
+                "ERR unknown Lua script $: Tollgate runs the scripts of @upstash/ratelimit 0.1.3 to 2.2.0, @upstash/core-analytics 0.0.8 to 0.0.10 and upstash-ratelimit (Python) 0.2.0 to 1.2.0, no others"
+            }
+            Self::TooManyKeys => "ERR Number of keys can't be greater than number of args",
+            Self::NegativeKeys => "ERR Number of keys can't be negative",
+            Self::ReadOnlyScript => "ERR Write commands are not allowed from read-only scripts.",
+            Self::ScriptArithmetic => "ERR user_script: attempt to perform arithmetic on a value that is not a number",
+            Self::ScriptArgument => "ERR user_script: Lua redis lib command arguments must be strings or integers",
+            Self::ScriptArity => "ERR Wrong number of args calling Redis command from script",
+            Self::ScriptEvent => "ERR user_script: an event is not a JSON object",
+            Self::ScriptIndex => "ERR user_script: table index is nil",
+            Self::ScriptUnion => "ERR at least 1 input key is needed for 'zunion' command, and at most 7999",
+            Self::CrossShard => "CROSSSLOT Keys in request don't hash to the same slot",
+            Self::OutOfMemory => "OOM command not allowed when used memory > 'maxmemory'.",
+            Self::UnknownForm => "ERR stored data has a form that this version of Tollgate does not know; nothing was changed",
+            Self::Unreadable => "ERR the stored keys cannot be read now; nothing was changed",
+            Self::Unreachable => {
+                "ERR the keys could not be reached in time. Nothing says whether the command was executed; try again shortly"
+            }
+        }
+    }
+
+    /// What is answered to this command.
+    pub fn text(self, command: &[Vec<u8>]) -> String {
+        let mut text = String::new();
+        for letter in self.template().chars() {
+            match letter {
+                '%' => text.push_str(
+                    &command
+                        .first()
+                        .map_or_else(String::new, |name| display_name(name)),
+                ),
+                '$' => text.push_str(&hex(&sha1(command.get(1).map_or(&[][..], |text| text)))),
+                _ => text.push(letter),
+            }
+        }
+        text
+    }
+}
+
+/// A name as it appears in an error: printable, lower case, not endless.
+fn display_name(name: &[u8]) -> String {
+    let shown = |byte: &u8| {
+        char::from(if byte.is_ascii_graphic() {
+            byte.to_ascii_lowercase()
+        } else {
+            b'?'
+        })
+    };
+    name.iter().take(64).map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_names_the_command_and_never_all_of_it() {
+        let command = [b"LPush\n".to_vec(), b"return 1".to_vec()];
+        assert_eq!(
+            RedisError::Arity.text(&command),
+            "ERR wrong number of arguments for 'lpush?' command"
+        );
+        assert!(RedisError::UnknownScript
+            .text(&command)
+            .starts_with("ERR unknown Lua script e0e1f9fabfc9d4800c877a703b823ac0578ff8db: "));
+        assert!(RedisError::Unknown.text(&[vec![b'x'; 100_000]]).len() < 300);
+        assert_eq!(RedisError::Syntax.text(&[]), "ERR syntax error");
+    }
+}

@@ -1,0 +1,56 @@
+// The stored rows of one object's keys, in its SQLite. One table, made at the first write:
+// key (bytes), page, expires (Unix ms, of page 0, NULL for never), data (bytes).
+// The row with the text 'listed' as its key, which no client's key is, holds the name under which the directory lists the
+// object. Bound, and explained where it is used, in keyspace_store.rs.
+
+const CREATE =
+  "CREATE TABLE IF NOT EXISTS keys (key BLOB, page INTEGER, expires INTEGER, data BLOB NOT NULL, PRIMARY KEY (key, page)) WITHOUT ROWID";
+const PUT = "INSERT OR REPLACE INTO keys (key, page, expires, data) VALUES (?, ?, ?, ?)";
+const TRIM = "DELETE FROM keys WHERE key = ? AND page >= ?";
+const KEYS = "FROM keys WHERE page = 0 AND typeof(key) = 'blob'";
+
+export const exists = (sql) =>
+  sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'keys'").raw().toArray().length > 0;
+
+export const create = (sql) => void sql.exec(CREATE);
+
+/** Writes one row, or with no data deletes the key's rows from `page` on. */
+export function change(sql, key, page, expires, data) {
+  if (data === undefined) sql.exec(TRIM, key, page);
+  else sql.exec(PUT, key, page, expires ?? null, data);
+}
+
+/** Several of the above, all or none: `changes` is key, page, expires, data, key … */
+export function changeAll(storage, changes) {
+  storage.transactionSync(() => {
+    for (let i = 0; i < changes.length; i += 4) change(storage.sql, ...changes.slice(i, i + 4));
+  });
+}
+
+/** How many rows there are and their bytes, counted up to `most` rows. */
+export const size = (sql, most) =>
+  sql
+    .exec(
+      "SELECT count(*), total(length(data)) FROM (SELECT data FROM keys WHERE typeof(key) = 'blob' LIMIT ?)",
+      most,
+    )
+    .raw()
+    .toArray()[0];
+
+/** Every row as [key, page, data], by key and page. */
+export const all = (sql) =>
+  sql.exec("SELECT key, page, data FROM keys WHERE typeof(key) = 'blob' ORDER BY key, page").raw().toArray();
+
+/** The rows of one key as [page, data]. */
+export const read = (sql, key) =>
+  sql.exec("SELECT page, data FROM keys WHERE key = ? ORDER BY page", key).raw().toArray();
+
+/** Every key as [key, expires, its type's byte in hexadecimal]. */
+export const list = (sql) => sql.exec(`SELECT key, expires, hex(substr(data, 2, 1)) ${KEYS}`).raw().toArray();
+
+/** Whether any key is left, and the first expiry, null when none expires. */
+export const left = (sql) => sql.exec(`SELECT count(*) > 0, min(expires) ${KEYS}`).raw().toArray()[0];
+
+export const listed = (sql) => sql.exec("SELECT data FROM keys WHERE key = 'listed' AND page = 0").raw().toArray()[0]?.[0];
+
+export const setListed = (sql, name) => void sql.exec(PUT, "listed", 0, null, name);

@@ -1,0 +1,316 @@
+//! `KeyspaceDO`: the Redis keys of one shard of a namespace.
+//!
+//! One object per shard, as `tollgate_upstash::route` cuts them: the keys of one limiter and identifier. It answers the messages of
+//! [`tollgate_upstash::message`], each in one synchronous step: the clock is read once, commands run on the keys in memory, what they
+//! changed is written all or none, and nothing can run between. What it answers leaves only when its writes are safe (the runtime's
+//! output gate).
+//!
+//! Stored: the rows of [`crate::keyspace_store`]. One alarm sweeps expired keys; an object without keys ends with empty storage. The
+//! namespace's directory is told before the first answer, so that whatever was answered is found by `FLUSHDB` and its like.
+
+use core::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use tollgate_core::Duration;
+use tollgate_upstash::keyspace::Keyspace;
+use tollgate_upstash::message::{answer, encode_replies, Message};
+use wasm_bindgen::prelude::*;
+
+use crate::directory::Notice;
+use crate::keyspace_store::Store;
+use crate::runtime::{self, Env, ObjectContext};
+use crate::{clock, directory_client, placement, task};
+
+/// How long a first answer waits for the directory; afterwards it is told in the background. Shorter than the caller's own patience.
+const LISTING: Duration = Duration::from_millis(500);
+
+/// When the object is to look again whether it is empty, or whether the directory can be told, ms.
+const LOOK_AGAIN: i64 = 30_000;
+
+/// The most that a sweep lags behind the first expiry that only storage knows, ms. As in the keyspace's own reckoning.
+const LAG: i64 = 3_600_000;
+
+/// What is answered when nothing can be: no reply that the Worker could take for one.
+const REFUSED: &str = "1 refused\n";
+
+/// The object of one shard: a shell around `Shard`.
+#[wasm_bindgen]
+pub struct KeyspaceDO {
+    shard: Rc<Shard>,
+}
+
+#[wasm_bindgen]
+impl KeyspaceDO {
+    /// Called by the runtime when the object wakes. Nothing is read before the first call.
+    #[wasm_bindgen(constructor)]
+    pub fn new(context: JsValue, env: JsValue) -> KeyspaceDO {
+        KeyspaceDO {
+            shard: Rc::new(Shard {
+                context: context.unchecked_into(),
+                env: env.unchecked_into(),
+                awake: RefCell::new(None),
+                telling: RefCell::new(None),
+                leaving: Cell::new(false),
+                waited: Cell::new(false),
+            }),
+        }
+    }
+
+    /// Answers one message: a text, or its promise while the directory is being told of the first keys. Values, not strings, on both
+    /// sides: nothing is copied into wasm before it is known to be alive.
+    pub fn call(&self, text: &JsValue) -> JsValue {
+        let message = text.as_string().and_then(|text| Message::decode(&text));
+        let answer =
+            message.map_or_else(|| REFUSED.to_owned(), |message| self.shard.answer(&message));
+        let answer = JsValue::from_str(&answer);
+        let told = Shard::keep_listed(&self.shard);
+        if told.is_undefined() || !self.shard.waits() {
+            return answer;
+        }
+        task::spawn(async move {
+            let _ = task::settled(told).await;
+            answer
+        })
+    }
+
+    /// Sweeps. The promise ends when the directory knows what there is to know.
+    pub fn alarm(&self) -> Result<JsValue, JsValue> {
+        self.shard.sweep()?;
+        Ok(Shard::keep_listed(&self.shard))
+    }
+}
+
+impl KeyspaceDO {
+    /// A value of the class that never lived, to look at the class.
+    pub(crate) fn unborn() -> KeyspaceDO {
+        KeyspaceDO::new(JsValue::NULL, JsValue::NULL)
+    }
+}
+
+struct Shard {
+    context: ObjectContext,
+    env: Env,
+    /// `None` before the first call, and after storage failed: then memory may be ahead of it, and is loaded anew.
+    awake: RefCell<Option<Awake>>,
+    /// The promise of a notice to the directory that is under way.
+    telling: RefCell<Option<JsValue>>,
+    /// Whether that notice says that the object is gone.
+    leaving: Cell<bool>,
+    /// Whether the directory was last not reached in time: then answers do not wait for it.
+    waited: Cell<bool>,
+}
+
+struct Awake {
+    keyspace: Keyspace,
+    store: Store,
+    /// The name under which the directory lists the object, if it does.
+    listed: Option<String>,
+    /// When the alarm rings, as far as this memory set it; Unix ms.
+    alarm: Option<i64>,
+    /// Whether nothing is stored any more.
+    emptied: bool,
+}
+
+impl Awake {
+    fn wake(context: &ObjectContext) -> Result<Awake, JsValue> {
+        let (store, keyspace, listed) = Store::open(context)?;
+        Ok(Awake {
+            keyspace,
+            store,
+            listed,
+            alarm: None,
+            emptied: false,
+        })
+    }
+
+    /// Writes what has changed, and sees to it that an alarm will sweep what is left.
+    fn save(&mut self, now: i64) -> Result<(), JsValue> {
+        let changes = self.keyspace.take_changes();
+        self.store.apply(&changes)?;
+        let due = match self.keyspace.is_empty() {
+            // The directory is told when it rings: by then the keys may be back.
+            Some(true) if self.listed.is_some() => Some(now + LOOK_AGAIN),
+            _ => self.keyspace.sweep_at(),
+        };
+        self.ring(due)
+    }
+
+    /// Reads the storage anew where memory does not know whether it is empty.
+    fn look_into_storage(&mut self) -> Result<(), JsValue> {
+        if self.keyspace.is_empty().is_none() {
+            self.keyspace = self.store.keyspace()?;
+        }
+        Ok(())
+    }
+
+    /// Sets the alarm, unless it rings early enough.
+    fn ring(&mut self, due: Option<i64>) -> Result<(), JsValue> {
+        match (due, self.alarm) {
+            (Some(due), alarm) if alarm.is_none_or(|alarm| due < alarm) => {
+                self.alarm = Some(due);
+                self.store.set_alarm(due)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Shard {
+    fn answer(&self, message: &Message) -> String {
+        let now = clock::now().as_millis() as i64; // far below 2^63
+        let replies = self.with(|awake| {
+            awake.keyspace.begin(now);
+            let replies = answer(&mut awake.keyspace, message);
+            awake.save(now)?;
+            awake.emptied = *message == Message::Clear;
+            if awake.emptied {
+                awake.look_into_storage()?;
+            }
+            Ok(replies)
+        });
+        match replies {
+            Ok(replies) => encode_replies(&replies),
+            Err(error) => {
+                runtime::log_error(&format!(
+                    "tollgate: keys were not written: {}",
+                    runtime::said(&error)
+                ));
+                REFUSED.to_owned()
+            }
+        }
+    }
+
+    fn sweep(&self) -> Result<(), JsValue> {
+        let now = clock::now().as_millis() as i64;
+        self.with(|awake| {
+            awake.alarm = None;
+            awake.keyspace.begin(now);
+            if let Err(error) = awake.keyspace.sweep() {
+                runtime::log_error(&format!("tollgate: keys were not swept: {error:?}"));
+                return awake.ring(Some(now + LAG));
+            }
+            let changes = awake.keyspace.take_changes();
+            awake.store.apply(&changes)?;
+            let left = awake.store.left()?;
+            awake.emptied = !left.any;
+            if awake.emptied {
+                awake.look_into_storage()?;
+            }
+            if awake.emptied && awake.listed.is_none() {
+                return awake.store.empty();
+            }
+            let stored = left.first_expiry.map(|first| first.max(now) + LAG);
+            awake.ring(awake.keyspace.sweep_at().or(stored))
+        })
+    }
+
+    /// Runs a step on the keys, which are loaded where they are not there.
+    fn with<T>(&self, run: impl FnOnce(&mut Awake) -> Result<T, JsValue>) -> Result<T, JsValue> {
+        let mut slot = self.awake.borrow_mut();
+        let mut awake = match slot.take() {
+            Some(awake) => awake,
+            None => Awake::wake(&self.context)?,
+        };
+        let result = run(&mut awake);
+        if result.is_ok() {
+            *slot = Some(awake);
+        }
+        result
+    }
+
+    /// What the directory has to be told, if anything.
+    fn notice(&self) -> Option<Notice> {
+        let slot = self.awake.borrow();
+        let awake = slot.as_ref()?;
+        let empty = awake.keyspace.is_empty() == Some(true);
+        match &awake.listed {
+            None if !empty && !awake.emptied => {
+                self.context.id().name().map(|name| Notice::Alive { name })
+            }
+            Some(name) if awake.emptied && empty => Some(Notice::Gone { name: name.clone() }),
+            _ => None,
+        }
+    }
+
+    /// Whether an answer has to wait until the directory knows: it does not list the object, or is about to forget it, and can be
+    /// reached.
+    fn waits(&self) -> bool {
+        let slot = self.awake.borrow();
+        let listed = slot.as_ref().is_some_and(|awake| awake.listed.is_some());
+        !self.waited.get() && (!listed || self.leaving.get())
+    }
+
+    /// Tells the directory in the background what it does not know yet; the promise of that. Once at a time, so that notices keep their
+    /// order.
+    fn keep_listed(this: &Rc<Shard>) -> JsValue {
+        if let Some(under_way) = &*this.telling.borrow() {
+            return under_way.clone();
+        }
+        if this.notice().is_none() {
+            return JsValue::UNDEFINED;
+        }
+        // A task runs at once until it first waits, and may be done by then.
+        this.telling.replace(Some(JsValue::UNDEFINED));
+        let shard = Rc::clone(this);
+        let told = task::spawn(async move {
+            while let Some(notice) = shard.notice() {
+                if !shard.tell(&notice).await {
+                    break;
+                }
+            }
+            shard.telling.replace(None);
+            JsValue::UNDEFINED
+        });
+        if let Some(under_way) = &mut *this.telling.borrow_mut() {
+            under_way.clone_from(&told);
+        }
+        told
+    }
+
+    async fn tell(&self, notice: &Notice) -> bool {
+        let (Notice::Alive { name } | Notice::Gone { name }) = notice else {
+            return false;
+        };
+        let Some(directory) = placement::directory_for_object(name) else {
+            return false;
+        };
+        self.leaving.set(matches!(notice, Notice::Gone { .. }));
+        let told = directory_client::tell_within(&self.env, &directory, notice, LISTING).await;
+        self.leaving.set(false);
+        self.waited.set(told.is_err());
+        let noted = match told {
+            Ok(()) => self.note(notice),
+            Err(failure) => Err(JsValue::from_str(failure.word())),
+        };
+        if let Err(error) = &noted {
+            runtime::log_error(&format!(
+                "tollgate: the directory was not told of keys: {}",
+                runtime::said(error)
+            ));
+            let due = clock::now().as_millis() as i64 + LOOK_AGAIN;
+            let _ = self.with(|awake| awake.ring(Some(due)));
+        }
+        noted.is_ok()
+    }
+
+    /// Notes what the directory knows now.
+    fn note(&self, notice: &Notice) -> Result<(), JsValue> {
+        self.with(|awake| {
+            match notice {
+                Notice::Alive { name } => {
+                    awake.store.set_listed(name)?;
+                    awake.listed = Some(name.clone());
+                }
+                // Keys may have come back meanwhile: then it is told once more.
+                _ => {
+                    awake.listed = None;
+                    if awake.keyspace.is_empty() == Some(true) {
+                        awake.alarm = None;
+                        awake.store.empty()?;
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,247 @@
+//! The rows of one object's keys in its SQLite storage: keyspace.js has the statements, this the way to them. What the rows say is the
+//! business of `tollgate_upstash`.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use js_sys::{Array, Uint8Array};
+use tollgate_upstash::keyspace::{Keyspace, Listed, Row, RowChange, Rows};
+use tollgate_upstash::error::RedisError;
+use tollgate_upstash::value::Kind;
+use wasm_bindgen::prelude::*;
+
+use crate::runtime::{self, ObjectContext, Sql, Storage};
+
+/// So many rows of so many bytes are read at once when an object wakes; of more, each key when it is asked for.
+const FEW_ROWS: u32 = 128;
+const FEW_BYTES: f64 = 1_048_576.0;
+
+#[wasm_bindgen(module = "/src/keyspace.js")]
+extern "C" {
+    #[wasm_bindgen(catch)]
+    fn exists(sql: &Sql) -> Result<bool, JsValue>;
+    #[wasm_bindgen(catch)]
+    fn create(sql: &Sql) -> Result<(), JsValue>;
+    #[wasm_bindgen(catch)]
+    fn change(
+        sql: &Sql,
+        key: &[u8],
+        page: u32,
+        expires: Option<f64>,
+        data: Option<&[u8]>,
+    ) -> Result<(), JsValue>;
+    #[wasm_bindgen(catch, js_name = changeAll)]
+    fn change_all(storage: &Storage, changes: Array) -> Result<(), JsValue>;
+    #[wasm_bindgen(catch)]
+    fn size(sql: &Sql, most: u32) -> Result<Array, JsValue>;
+    #[wasm_bindgen(catch)]
+    fn all(sql: &Sql) -> Result<Array, JsValue>;
+    #[wasm_bindgen(catch)]
+    fn read(sql: &Sql, key: &[u8]) -> Result<Array, JsValue>;
+    #[wasm_bindgen(catch)]
+    fn list(sql: &Sql) -> Result<Array, JsValue>;
+    #[wasm_bindgen(catch)]
+    fn left(sql: &Sql) -> Result<Array, JsValue>;
+    #[wasm_bindgen(catch)]
+    fn listed(sql: &Sql) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch, js_name = setListed)]
+    fn set_listed(sql: &Sql, name: &str) -> Result<(), JsValue>;
+}
+
+/// One object's storage.
+pub(crate) struct Store {
+    storage: Storage,
+    sql: Sql,
+    has_table: Rc<Cell<bool>>,
+}
+
+/// What only storage knows.
+pub(crate) struct Left {
+    /// Whether any key is stored.
+    pub(crate) any: bool,
+    /// When the first of them expires, Unix ms; `None` when none does.
+    pub(crate) first_expiry: Option<i64>,
+}
+
+impl Store {
+    /// Opens the storage: the store, its keys, and the name under which the directory lists the object, if it does.
+    pub(crate) fn open(
+        context: &ObjectContext,
+    ) -> Result<(Store, Keyspace, Option<String>), JsValue> {
+        let storage = context.storage();
+        let sql = storage.sql();
+        let has_table = Rc::new(Cell::new(exists(&sql)?));
+        let store = Store {
+            storage,
+            sql,
+            has_table,
+        };
+        let known_as = match store.has_table.get() {
+            true => listed(&store.sql)?.as_string(),
+            false => None,
+        };
+        let keyspace = store.keyspace()?;
+        Ok((store, keyspace, known_as))
+    }
+
+    /// The keys, as storage has them.
+    pub(crate) fn keyspace(&self) -> Result<Keyspace, JsValue> {
+        let make = |empty| {
+            let rows = SqlRows {
+                sql: self.storage.sql(),
+                has_table: Rc::clone(&self.has_table),
+            };
+            // Which member `SRANDMEMBER` picks is no secret; half of the bits do.
+            Keyspace::new(Box::new(rows), empty, runtime::random_bits() as u64)
+        };
+        if !self.has_table.get() {
+            return Ok(make(true));
+        }
+        let size = size(&self.sql, FEW_ROWS + 1)?;
+        let number = |at| size.get(at).as_f64().unwrap_or(f64::MAX);
+        let mut keyspace = make(false);
+        if number(0) <= f64::from(FEW_ROWS) && number(1) <= FEW_BYTES {
+            let found = all(&self.sql)?;
+            let rows = found.iter().map(|row| {
+                let row: Array = row.unchecked_into();
+                (
+                    bytes(&row.get(0)),
+                    (integer(&row.get(1)) as u32, bytes(&row.get(2))),
+                )
+            });
+            // A row that cannot be read fails the commands on its own key, and no others.
+            if keyspace.restore(rows.collect()).is_err() {
+                return Ok(make(false));
+            }
+        }
+        Ok(keyspace)
+    }
+
+    /// Applies changes, all or none.
+    pub(crate) fn apply(&self, changes: &[RowChange]) -> Result<(), JsValue> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.ensure_table()?;
+        if let [only] = changes {
+            let (key, page, expires, data) = parts(only);
+            return change(&self.sql, key, page, expires, data);
+        }
+        let flat = Array::new();
+        for one in changes {
+            let (key, page, expires, data) = parts(one);
+            flat.push(&Uint8Array::from(key));
+            flat.push(&page.into());
+            flat.push(&expires.map_or(JsValue::UNDEFINED, JsValue::from));
+            flat.push(&data.map_or(JsValue::UNDEFINED, |data| Uint8Array::from(data).into()));
+        }
+        change_all(&self.storage, flat)
+    }
+
+    fn ensure_table(&self) -> Result<(), JsValue> {
+        if !self.has_table.replace(true) {
+            create(&self.sql)?;
+        }
+        Ok(())
+    }
+
+    /// What storage holds.
+    pub(crate) fn left(&self) -> Result<Left, JsValue> {
+        if !self.has_table.get() {
+            return Ok(Left {
+                any: false,
+                first_expiry: None,
+            });
+        }
+        let left = left(&self.sql)?;
+        Ok(Left {
+            any: integer(&left.get(0)) > 0,
+            first_expiry: left.get(1).as_f64().map(|time| time as i64),
+        })
+    }
+
+    /// Notes that the directory lists the object under this name.
+    pub(crate) fn set_listed(&self, name: &str) -> Result<(), JsValue> {
+        self.ensure_table()?;
+        set_listed(&self.sql, name)
+    }
+
+    /// Empties the storage wholly, table and alarm included.
+    pub(crate) fn empty(&self) -> Result<(), JsValue> {
+        self.has_table.set(false);
+        self.storage.delete_all().map(|_| ())
+    }
+
+    /// Sets the alarm (Unix ms), which replaces any other.
+    pub(crate) fn set_alarm(&self, at: i64) -> Result<(), JsValue> {
+        self.storage.set_alarm(at as f64).map(|_| ())
+    }
+}
+
+fn parts(change: &RowChange) -> (&[u8], u32, Option<f64>, Option<&[u8]>) {
+    match change {
+        RowChange::Put {
+            key,
+            page,
+            expires,
+            data,
+        } => (key, *page, expires.map(|time| time as f64), Some(data)),
+        RowChange::Trim { key, from } => (key, *from, None, None),
+    }
+}
+
+fn bytes(value: &JsValue) -> Vec<u8> {
+    Uint8Array::new(value).to_vec()
+}
+
+fn integer(value: &JsValue) -> i64 {
+    value.as_f64().unwrap_or(0.0) as i64
+}
+
+/// The rows, for keys that are not in memory.
+struct SqlRows {
+    sql: Sql,
+    has_table: Rc<Cell<bool>>,
+}
+
+/// A row that cannot be read, or a storage that does not answer. The cause is logged.
+fn failed(error: &JsValue) -> RedisError {
+    runtime::log_error(&format!(
+        "tollgate: keys cannot be read: {}",
+        runtime::said(error)
+    ));
+    RedisError::Unreadable
+}
+
+impl Rows for SqlRows {
+    fn read(&mut self, key: &[u8]) -> Result<Vec<Row>, RedisError> {
+        if !self.has_table.get() {
+            return Ok(Vec::new());
+        }
+        let rows = read(&self.sql, key).map_err(|error| failed(&error))?;
+        let row = |row: JsValue| {
+            let row: Array = row.unchecked_into();
+            (integer(&row.get(0)) as u32, bytes(&row.get(1)))
+        };
+        Ok(rows.iter().map(row).collect())
+    }
+
+    fn list(&mut self) -> Result<Vec<Listed>, RedisError> {
+        if !self.has_table.get() {
+            return Ok(Vec::new());
+        }
+        let rows = list(&self.sql).map_err(|error| failed(&error))?;
+        let listed = rows.iter().filter_map(|row| {
+            let row: Array = row.unchecked_into();
+            // A kind that only a newer version knows is not listed.
+            let kind = u8::from_str_radix(&row.get(2).as_string()?, 16).ok()?;
+            let expires = row.get(1).as_f64().map(|time| time as i64);
+            Some(Listed {
+                key: bytes(&row.get(0)),
+                kind: Kind::from_byte(kind)?,
+                expires,
+            })
+        });
+        Ok(listed.collect())
+    }
+}
