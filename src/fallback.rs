@@ -57,6 +57,7 @@ impl Shares {
             FailMode::Open => true,
             FailMode::Closed => return None,
             FailMode::Share => self.spend(object, policy, check, now),
+            FailMode::Eventual => false,
         };
         Some(Decision {
             at: now,

@@ -26,7 +26,7 @@ use crate::decision::{Decision, Reason};
 use crate::error::InvalidLimit;
 use crate::policy::Policy;
 use crate::quota::Period;
-use crate::{Algorithm, Duration, Timestamp};
+use crate::{Algorithm, Duration, Limit, Timestamp};
 
 /// The shortest window that makes sense: KV shows a count to other isolates after up to a minute, and the bounds grow with the part of
 /// the window in which isolates do not know of each other.
@@ -40,10 +40,10 @@ pub const MOST_SUBJECTS: usize = 4_096;
 /// The most limits of one subject: so many fit in the 1,024 bytes of metadata that a list shows.
 pub const MOST_LIMITS: usize = 10;
 
-/// Why a policy cannot be counted through KV; both sentences name what to take instead.
-pub fn suits(policy: &Policy) -> Result<(), InvalidLimit> {
+/// Whether these limits can be counted through KV. The errors name what to take instead.
+pub fn suits(limits: &[Limit]) -> Result<(), InvalidLimit> {
     let conflict = |field, with| Err(InvalidLimit::Conflict { field, with });
-    for limit in policy.limits() {
+    for limit in limits {
         let too_short = match limit.algorithm() {
             Algorithm::FixedWindow(window) | Algorithm::SlidingWindow(window) => {
                 window.window() < SHORTEST

@@ -11,6 +11,7 @@ pub mod bounded;
 pub mod calendar;
 pub mod circuit;
 pub mod codec;
+pub mod consistency;
 pub mod debts;
 pub mod decide;
 pub mod decision;

@@ -2,6 +2,7 @@
 //!
 //! Also the keys under which states are kept, because two limits of one policy must not share one.
 
+use crate::consistency::{Consistency, LocalLimit};
 use crate::error::InvalidLimit;
 use crate::limit::{bounded, Algorithm, Limit, Name};
 use crate::number::MAX_SAFE;
@@ -19,6 +20,8 @@ pub enum FailMode {
     Closed,
     /// Admitted while a small share of the limit lasts, counted by each isolate for itself.
     Share,
+    /// Counted by the isolates and merged through KV, from what the object said last.
+    Eventual,
 }
 
 impl FailMode {
@@ -28,14 +31,19 @@ impl FailMode {
             FailMode::Open => "open",
             FailMode::Closed => "closed",
             FailMode::Share => "share",
+            FailMode::Eventual => "eventual",
         }
     }
 
     /// The mode that a word names.
     pub fn from_word(word: &str) -> Option<FailMode> {
-        [FailMode::Open, FailMode::Closed, FailMode::Share]
-            .into_iter()
-            .find(|mode| mode.word() == word)
+        let all = [
+            FailMode::Open,
+            FailMode::Closed,
+            FailMode::Share,
+            FailMode::Eventual,
+        ];
+        all.into_iter().find(|mode| mode.word() == word)
     }
 }
 
@@ -54,6 +62,8 @@ pub struct Policy {
     name: Option<Name>,
     version: u64,
     limits: Vec<Limit>,
+    consistency: Consistency,
+    shed: Option<LocalLimit>,
     fail_mode: FailMode,
     refunds: bool,
     reserve: Option<u64>,
@@ -82,6 +92,8 @@ impl Policy {
             name: None,
             version: 0,
             limits,
+            consistency: Consistency::Strong,
+            shed: None,
             fail_mode: FailMode::Open,
             refunds: true,
             reserve: None,
@@ -96,11 +108,37 @@ impl Policy {
         self
     }
 
-    /// What happens when the object cannot be reached; [`FailMode::Open`] unless said.
-    #[must_use]
-    pub const fn with_fail_mode(mut self, fail_mode: FailMode) -> Policy {
+    /// Where the policy is decided; [`Consistency::Strong`] unless said. Not every limit can be decided everywhere.
+    pub fn with_consistency(mut self, consistency: Consistency) -> Result<Policy, InvalidLimit> {
+        consistency.suits(&self.limits)?;
+        self.consistency = consistency;
+        self.checked()
+    }
+
+    /// Sheds floods in front: what a native binding refuses is not asked of anything else.
+    pub fn with_shed(mut self, shed: LocalLimit) -> Result<Policy, InvalidLimit> {
+        self.shed = Some(shed);
+        self.checked()
+    }
+
+    fn checked(self) -> Result<Policy, InvalidLimit> {
+        if self.shed.is_some() && self.consistency == Consistency::Local {
+            return Err(InvalidLimit::Conflict {
+                field: "shed",
+                with: "`consistency: \"local\"`, which is the same alone",
+            });
+        }
+        Ok(self)
+    }
+
+    /// What happens when the object cannot be reached; [`FailMode::Open`] unless said. [`FailMode::Eventual`] takes limits that can be
+    /// counted through KV.
+    pub fn with_fail_mode(mut self, fail_mode: FailMode) -> Result<Policy, InvalidLimit> {
+        if fail_mode == FailMode::Eventual {
+            Consistency::Eventual.suits(&self.limits)?;
+        }
         self.fail_mode = fail_mode;
-        self
+        Ok(self)
     }
 
     /// Makes a negative cost an error.
@@ -135,6 +173,16 @@ impl Policy {
     /// The limits, in the order given.
     pub fn limits(&self) -> &[Limit] {
         &self.limits
+    }
+
+    /// Where the policy is decided.
+    pub const fn consistency(&self) -> Consistency {
+        self.consistency
+    }
+
+    /// What sheds floods in front, if anything does.
+    pub const fn shed(&self) -> Option<LocalLimit> {
+        self.shed
     }
 
     /// What happens when the object cannot be reached.

@@ -6,6 +6,7 @@ use tollgate_core::api::request::{LimitRequest, Rule};
 use tollgate_core::api::{
     acquire, block, multi, permit, query, request, BadRequest, Problem, Unit,
 };
+use tollgate_core::consistency::Consistency;
 use tollgate_core::decide::Check;
 use tollgate_core::limit::{
     BurstCredits, Concurrency, LeakyBucket, Name, Rate, TokenBucket, Window,
@@ -217,6 +218,17 @@ fn settings_belong_to_the_inline_policy() {
     assert_eq!(policy.fail_mode(), FailMode::Closed);
     assert!(!policy.refunds());
     assert_eq!(policy.reserve(), Some(200));
+    let elsewhere = inline(
+        r#""limit": 200, "window": "1h", "failMode": "eventual", "consistency": "eventual", "shed": {"limit": 9, "window": "1m"}"#,
+    );
+    assert_eq!(elsewhere.fail_mode(), FailMode::Eventual);
+    assert_eq!(elsewhere.consistency(), Consistency::Eventual);
+    assert_eq!(
+        elsewhere.shed().map(|shed| shed.binding()).as_deref(),
+        Some("LOCAL_9_60")
+    );
+    let local = inline(r#""limit": 200, "window": "10s", "consistency": "local""#);
+    assert_eq!(local.consistency(), Consistency::Local);
     let policy = inline(r#""limit": 200, "window": "1h", "failMode": "share", "refunds": true"#);
     assert_eq!(
         (policy.fail_mode(), policy.refunds(), policy.reserve()),
@@ -498,10 +510,23 @@ fn options_that_a_limit_cannot_keep_are_refused() {
         (format!(r#"{slots}, "maxDelay": 0"#), "`maxDelay` does not go with `concurrency`: nobody knows when a slot is released."),
         (format!(r#"{slots}, "hold": 0"#), "`hold` must be between 1ms and 366d."),
         (format!(r#"{window}, "refunds": false, "cost": -1"#), "`cost` does not go with `refunds: false` when it is below 0."),
-        (format!(r#"{window}, "failMode": "eventual""#), "`failMode` is not supported yet: take open, closed or share."),
-        (format!(r#"{window}, "failMode": "ajar""#), "`failMode` must be open, closed or share."),
-        (format!(r#"{window}, "consistency": "leased""#), "`consistency` is not supported yet: every limit is `strong`; take that, or leave it out."),
-        (format!(r#"{window}, "consistency": "weak""#), "`consistency` must be strong."),
+        (format!(r#"{window}, "failMode": "ajar""#), "`failMode` must be open, closed, share or eventual."),
+        (format!(r#"{window}, "failMode": "eventual""#), "`failMode` does not go with these limits when it is `eventual`, which adds up fixedWindow, slidingWindow and quota of 10m and longer through KV: take open, closed or share."),
+        (format!(r#"{window}, "consistency": "eventual""#), "`consistency` does not go with counting through KV (`eventual`), which takes windows of 10m and longer: take `consistency: \"strong\"`, or \"local\" for 10s and 1m."),
+        (format!(r#"{slots}, "consistency": "eventual""#), "`consistency` does not go with counting through KV (`eventual`), which adds up aligned windows: take fixedWindow, slidingWindow or quota, or `consistency: \"strong\"`."),
+        (r#""limit": 5, "window": "30s", "consistency": "local""#.to_owned(), "`consistency` does not go with these limits when it is `local`: give one fixedWindow or slidingWindow with a window of 10s or 1m and a limit of 1 or more, or take `strong`."),
+        (r#""limit": 0, "window": "10s", "consistency": "local""#.to_owned(), "`consistency` does not go with these limits when it is `local`: give one fixedWindow or slidingWindow with a window of 10s or 1m and a limit of 1 or more, or take `strong`."),
+        (format!(r#"{window}, "consistency": "local", "cost": 2"#), "`cost` does not go with `consistency: \"local\"` when it is not 0 or 1: a native binding counts requests; take `strong`."),
+        (format!(r#"{window}, "consistency": "local", "peek": true"#), "`peek` does not go with `consistency: \"local\"`: a native binding cannot be asked without counting; take `strong`."),
+        (format!(r#"{window}, "consistency": "local", "maxDelay": 0"#), "`maxDelay` does not go with `consistency: \"local\"`: nobody keeps a place there; take `strong`."),
+        (r#""limit": 5, "window": "1h", "consistency": "eventual", "maxDelay": 0"#.to_owned(), "`maxDelay` does not go with `consistency: \"eventual\"`: nobody keeps a place there; take `strong`."),
+        (format!(r#"{window}, "consistency": "local", "shed": {{"limit": 1, "window": "10s"}}"#), "`shed` does not go with `consistency: \"local\"`, which is the same alone."),
+        (format!(r#"{window}, "shed": {{"limit": 1, "window": "11s"}}"#), "`shed.window` must be 10s or 1m, which is what native rate-limit bindings have."),
+        (format!(r#"{window}, "shed": {{"limit": 0, "window": "10s"}}"#), "`shed.limit` must be between 1 and 9007199254740992."),
+        (format!(r#"{window}, "shed": {{"window": "10s"}}"#), "`shed.limit` is missing: add it."),
+        (format!(r#"{window}, "shed": {{"limit": 1, "window": "10s", "x": 1}}"#), "`shed.x` is not known here: remove it, or check its spelling."),
+        (format!(r#"{window}, "consistency": "leased""#), "`consistency` is not supported yet: take strong, eventual or local."),
+        (format!(r#"{window}, "consistency": "weak""#), "`consistency` must be strong, eventual or local."),
         (format!(r#"{window}, "reserve": 0"#), "`reserve` must be between 1 and 5."),
         (format!(r#"{window}, "reserve": 6"#), "`reserve` must be between 1 and 5."),
         (format!(r#"{window}, "wait": "30s""#), "`wait` is not supported yet: send `maxDelay`, and wait for the answer's `delay` before going on."),
@@ -674,6 +699,8 @@ fn wrong_entries_are_named_by_their_place_and_wrong_defaults_by_their_name() {
         (format!(r#"{{"limits": [{a}, {{"identifier": "b", "wait": 1}}]}}"#), "`limits[1].wait` is not supported yet: send `maxDelay`, and wait for the answer's `delay` before going on."),
         (r#"{"limits": [{"identifier": "b", "limits": [{"limit": 1, "window": "1m"}, {"limit": 1}]}]}"#.to_owned(), "`limits[0].limits[1].window` is missing: add it."),
         (r#"{"window": "1m", "limits": [{"identifier": "b", "algorithm": "tokenBucket", "limit": 1, "capacity": 5, "refillRate": 1}]}"#.to_owned(), "`limits[0].limit` does not go with tokenBucket."),
+        (r#"{"limit": 1, "window": "1h", "consistency": "eventual", "limits": [{"identifier": "a"}]}"#.to_owned(), "`limits[0].consistency` does not go with POST /limit/multi, whose entries are decided together by their objects: ask for it alone."),
+        (r#"{"limits": [{"identifier": "a", "limit": 1, "window": "1h", "shed": {"limit": 1, "window": "10s"}}]}"#.to_owned(), "`limits[0].shed` does not go with POST /limit/multi, whose entries are decided together by their objects: ask for it alone."),
         (r#"{"policy": "p", "failMode": "open", "limits": [{"identifier": "a"}]}"#.to_owned(), "`failMode` does not go with `policy`, which has its own."),
         (r#"{"policy": "p", "limit": 5, "limits": [{"identifier": "a"}]}"#.to_owned(), "`policy` does not go with a limit in the request: give one or the other."),
         (r#"{"maxDelay": 5, "limits": [{"identifier": "a", "algorithm": "concurrency", "limit": 1, "ttl": 5}]}"#.to_owned(), "`maxDelay` does not go with `concurrency`: nobody knows when a slot is released."),

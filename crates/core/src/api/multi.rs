@@ -7,6 +7,7 @@
 use super::fields::Fields;
 use super::request::{self, only_known, LimitRequest, Rule};
 use super::{inline, rule, BadRequest, Problem};
+use crate::consistency::Consistency;
 use crate::policy::Policy;
 use crate::subject::{SubjectParts, DEFAULT_PROVIDER};
 
@@ -32,6 +33,11 @@ pub fn parse(body: &str) -> Result<Vec<LimitRequest>, BadRequest> {
         fields.add_defaults(&defaults, wanted);
         let path = fields.here().to_owned();
         let request = request::take(fields)?;
+        if let Some(setting) = decided_elsewhere(&request) {
+            let with = "POST /limit/multi, whose entries are decided together by their objects: ask for it alone";
+            let field = format!("{path}.{setting}");
+            return Err(BadRequest::new(field, Problem::Conflict { with }));
+        }
         if requests
             .iter()
             .any(|other| charge_same_state(other, &request))
@@ -59,6 +65,17 @@ fn wanted(name: &str, entry: &Fields<'_>) -> bool {
     } else {
         true
     }
+}
+
+/// The setting by which a request is not decided by its object alone.
+fn decided_elsewhere(request: &LimitRequest) -> Option<&'static str> {
+    let Rule::Inline(policy) = &request.rule else {
+        return None;
+    };
+    if policy.consistency() != Consistency::Strong {
+        return Some("consistency");
+    }
+    policy.shed().map(|_| "shed")
 }
 
 fn charge_same_state(a: &LimitRequest, b: &LimitRequest) -> bool {

@@ -5,6 +5,7 @@
 
 use super::fields::Fields;
 use super::{inline, rule, BadRequest, Problem};
+use crate::consistency::Consistency;
 use crate::decide::Check;
 use crate::limit::{Name, MAX_WINDOW};
 use crate::number::MAX_SAFE;
@@ -33,7 +34,7 @@ pub enum Rule {
 }
 
 /// Fields of a request beside those of one inline limit.
-pub(super) const FIELDS: [&str; 13] = [
+pub(super) const FIELDS: [&str; 14] = [
     "identifier",
     "provider",
     "scope",
@@ -45,6 +46,7 @@ pub(super) const FIELDS: [&str; 13] = [
     "hold",
     "failMode",
     "consistency",
+    "shed",
     "refunds",
     "reserve",
 ];
@@ -172,9 +174,36 @@ fn clash(check: &Check, policy: &Policy) -> Option<(&'static str, Problem)> {
         let why = "only a `concurrency` limit can be held, and none of these is one";
         return Some(("hold", Problem::Unsupported { why }));
     }
+    if let Some(clash) = clash_of_mode(check, policy.consistency()) {
+        return Some(clash);
+    }
     if check.cost < 0 && !policy.refunds() {
         let with = "`refunds: false` when it is below 0";
         return Some(("cost", conflict(with)));
     }
     None
+}
+
+/// What cannot be asked of counts that no object keeps.
+fn clash_of_mode(check: &Check, consistency: Consistency) -> Option<(&'static str, Problem)> {
+    let conflict = |with| Problem::Conflict { with };
+    match consistency {
+        Consistency::Eventual if check.max_delay.is_some() => {
+            let with = "`consistency: \"eventual\"`: nobody keeps a place there; take `strong`";
+            Some(("maxDelay", conflict(with)))
+        }
+        Consistency::Local if check.max_delay.is_some() => {
+            let with = "`consistency: \"local\"`: nobody keeps a place there; take `strong`";
+            Some(("maxDelay", conflict(with)))
+        }
+        Consistency::Local if !matches!(check.cost, 0 | 1) => {
+            let with = "`consistency: \"local\"` when it is not 0 or 1: a native binding counts requests; take `strong`";
+            Some(("cost", conflict(with)))
+        }
+        Consistency::Local if check.peek => {
+            let with = "`consistency: \"local\"`: a native binding cannot be asked without counting; take `strong`";
+            Some(("peek", conflict(with)))
+        }
+        _ => None,
+    }
 }

@@ -4,11 +4,17 @@ use super::fields::Fields;
 use super::inline::{self, at};
 use super::request::Rule;
 use super::{BadRequest, Problem};
-use crate::limit::Limit;
+use crate::consistency::{Consistency, LocalLimit};
+use crate::limit::{Limit, MAX_WINDOW};
+use crate::number::MAX_SAFE;
 use crate::policy::{FailMode, Policy, MAX_LIMITS};
+use crate::{Duration, InvalidLimit};
+
+/// The shortest duration that is read where only some are right.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// How an inline policy behaves: a named one has its own.
-pub(super) const SETTINGS: [&str; 4] = ["failMode", "consistency", "refunds", "reserve"];
+pub(super) const SETTINGS: [&str; 5] = ["failMode", "consistency", "shed", "refunds", "reserve"];
 
 /// Takes the policy's name, or the limits and settings of an inline policy.
 pub(super) fn take(fields: &mut Fields<'_>) -> Result<Rule, BadRequest> {
@@ -66,9 +72,19 @@ fn inline_policy(fields: &mut Fields<'_>, limits: Vec<Limit>) -> Result<Rule, Ba
         .max(1);
     let mut policy = Policy::new(limits).map_err(|error| at(fields, error))?;
     if let Some(mode) = fields.word("failMode", FAIL_MODES, fail_mode)? {
-        policy = policy.with_fail_mode(mode);
+        policy = policy
+            .with_fail_mode(mode)
+            .map_err(|_| fields.error("failMode", Problem::Conflict { with: UNCOUNTABLE }))?;
     }
-    fields.word("consistency", CONSISTENCY, consistency)?;
+    if let Some(mode) = fields.word("consistency", CONSISTENCY, consistency)? {
+        policy = policy
+            .with_consistency(mode)
+            .map_err(|error| of_consistency(fields, error))?;
+    }
+    if let Some(inner) = fields.object("shed")? {
+        let shed = local_limit(inner)?;
+        policy = policy.with_shed(shed).map_err(|error| at(fields, error))?;
+    }
     if fields.boolean("refunds")? == Some(false) {
         policy = policy.without_refunds();
     }
@@ -80,28 +96,45 @@ fn inline_policy(fields: &mut Fields<'_>, limits: Vec<Limit>) -> Result<Rule, Ba
     Ok(Rule::Inline(policy))
 }
 
-const FAIL_MODES: &str = "open, closed or share";
+const UNCOUNTABLE: &str = "these limits when it is `eventual`, which adds up fixedWindow, slidingWindow and quota of 10m and longer through KV: take open, closed or share";
+
+const FAIL_MODES: &str = "open, closed, share or eventual";
 
 fn fail_mode(word: &str) -> Result<FailMode, Problem> {
-    if word == "eventual" {
-        let why = "take open, closed or share";
-        return Err(Problem::Unsupported { why });
-    }
     FailMode::from_word(word).ok_or(Problem::Malformed {
         expected: FAIL_MODES,
     })
 }
 
-const CONSISTENCY: &str = "strong";
+const CONSISTENCY: &str = "strong, eventual or local";
 
-fn consistency(word: &str) -> Result<(), Problem> {
-    match word {
-        "strong" => Ok(()),
-        "leased" | "eventual" | "local" => Err(Problem::Unsupported {
-            why: "every limit is `strong`; take that, or leave it out",
-        }),
-        _ => Err(Problem::Malformed {
-            expected: CONSISTENCY,
-        }),
+fn consistency(word: &str) -> Result<Consistency, Problem> {
+    if word == "leased" {
+        let why = "take strong, eventual or local";
+        return Err(Problem::Unsupported { why });
     }
+    Consistency::from_word(word).ok_or(Problem::Malformed {
+        expected: CONSISTENCY,
+    })
+}
+
+/// Limits that cannot be decided as wanted are an error of the setting, whichever of their fields it is about.
+fn of_consistency(fields: &Fields<'_>, error: InvalidLimit) -> BadRequest {
+    match error {
+        InvalidLimit::Conflict { with, .. } => {
+            fields.error("consistency", Problem::Conflict { with })
+        }
+        other => at(fields, other),
+    }
+}
+
+/// `{limit, window}`.
+fn local_limit(mut fields: Fields<'_>) -> Result<LocalLimit, BadRequest> {
+    let limit = fields.count("limit", 1, MAX_SAFE)?;
+    let limit = fields.required("limit", limit)?;
+    let window = fields.duration("window", SHORTEST, MAX_WINDOW)?;
+    let window = fields.required("window", window)?;
+    let shed = LocalLimit::new(limit, window).map_err(|error| at(&fields, error))?;
+    fields.finish()?;
+    Ok(shed)
 }
