@@ -12,6 +12,12 @@ describe("test totals", () => {
     expect(cargoTotals(text)).toEqual({ passed: 5, failed: 1, skipped: 4 });
   });
 
+  it("do not count as passed what says that it was skipped", () => {
+    const text =
+      "SKIPPED: comparing with Redis: no redis-server\n\ntest result: ok. 4 passed; 0 failed; 0 ignored; 0 measured";
+    expect(cargoTotals(text)).toEqual({ passed: 3, failed: 0, skipped: 1 });
+  });
+
   it("are zero where nothing was compiled", () => {
     expect(cargoTotals("error: could not compile")).toEqual({ passed: 0, failed: 0, skipped: 0 });
   });
