@@ -57,13 +57,13 @@ pub fn hash(token: &str) -> Hash {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// The caller that `header`, the value of `Authorization`, speaks for, if its role reaches `needed`.
+/// The caller that `header`, the value of `Authorization` or nothing, speaks for, if its role reaches `needed`.
 pub fn authorize<'a>(
     config: &'a Config,
-    header: Option<&str>,
+    header: &str,
     needed: Role,
 ) -> Result<&'a Caller, ApiError> {
-    let token = header.and_then(bearer).ok_or_else(|| {
+    let token = bearer(header).ok_or_else(|| {
         unauthorized("Send the header `Authorization: Bearer <token>` with a token of this Worker.")
     })?;
     let caller = find(config.callers(), &hash(token)).ok_or_else(|| {
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn a_token_brings_its_own_role_and_namespace() {
         let config = config();
-        let caller = authorize(&config, Some("Bearer app"), Role::Check).unwrap();
+        let caller = authorize(&config, "Bearer app", Role::Check).unwrap();
         assert_eq!(
             (caller.role, caller.namespace.as_str()),
             (Role::Check, "shop")
@@ -141,7 +141,7 @@ mod tests {
             ("Bearer app", Role::Admin, Err(Code::Forbidden)),
         ];
         for (header, needed, expected) in table {
-            let answer = authorize(&config, Some(header), needed);
+            let answer = authorize(&config, header, needed);
             assert_eq!(
                 answer.map(|_| ()).map_err(|error| error.code()),
                 expected,
@@ -154,16 +154,15 @@ mod tests {
     fn anything_but_a_known_token_is_refused() {
         let config = config();
         let table = [
-            None,
-            Some(""),
-            Some("Bearer"),
-            Some("Bearer "),
-            Some("Bearer rootx"),
-            Some("Bearer Root"),
-            Some("Bearer root app"),
-            Some("Basic root"),
-            Some("root"),
-            Some("Bearer 3d6c0e0e40c67af4ffa3ad6bf4c2ac8a6d6f4a6f3b3a5a5d0c8cb6d0bdc4c2a1"),
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer rootx",
+            "Bearer Root",
+            "Bearer root app",
+            "Basic root",
+            "root",
+            "Bearer 3d6c0e0e40c67af4ffa3ad6bf4c2ac8a6d6f4a6f3b3a5a5d0c8cb6d0bdc4c2a1",
         ];
         for header in table {
             let error = authorize(&config, header, Role::Read).unwrap_err();
@@ -179,7 +178,7 @@ mod tests {
     fn the_scheme_is_read_in_any_case_and_spacing() {
         for header in ["bearer app", "BEARER app", "Bearer  app", " Bearer app "] {
             assert!(
-                authorize(&config(), Some(header), Role::Read).is_ok(),
+                authorize(&config(), header, Role::Read).is_ok(),
                 "{header:?}"
             );
         }

@@ -3,7 +3,7 @@
 use tollgate_core::Duration;
 
 use crate::directory::{Listing, Notice};
-use crate::limiter_client::{read, Reached};
+use crate::limiter_client::{addressed, read, Reached};
 use crate::runtime::{self, Env};
 use crate::task::settled;
 use crate::telemetry::Failure;
@@ -24,7 +24,8 @@ pub(crate) async fn tell_within(
     patience: Duration,
 ) -> Result<(), Failure> {
     let patience = patience.as_millis() as u32; // seconds
-    let asked = runtime::ask(&env.directory(), directory, &notice.encode(), patience);
+    let call = addressed(directory, &notice.encode());
+    let asked = runtime::ask(&env.directory(), &call, patience);
     let Reached(text) = read(settled(asked).await)?;
     match Listing::decode(&text) {
         Ok(Listing::Done) => Ok(()),

@@ -30,10 +30,7 @@ export function changeAll(storage, changes) {
 /** How many rows there are and their bytes, counted up to `most` rows. */
 export const size = (sql, most) =>
   sql
-    .exec(
-      "SELECT count(*), total(length(data)) FROM (SELECT data FROM keys WHERE typeof(key) = 'blob' LIMIT ?)",
-      most,
-    )
+    .exec("SELECT count(*), total(length(data)) FROM (SELECT data FROM keys WHERE typeof(key) = 'blob' LIMIT ?)", most)
     .raw()
     .toArray()[0];
 
@@ -51,6 +48,7 @@ export const list = (sql) => sql.exec(`SELECT key, expires, hex(substr(data, 2, 
 /** Whether any key is left, and the first expiry, null when none expires. */
 export const left = (sql) => sql.exec(`SELECT count(*) > 0, min(expires) ${KEYS}`).raw().toArray()[0];
 
-export const listed = (sql) => sql.exec("SELECT data FROM keys WHERE key = 'listed' AND page = 0").raw().toArray()[0]?.[0];
+export const listed = (sql) =>
+  sql.exec("SELECT data FROM keys WHERE key = 'listed' AND page = 0").raw().toArray()[0]?.[0];
 
 export const setListed = (sql, name) => void sql.exec(PUT, "listed", 0, null, name);

@@ -5,8 +5,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use js_sys::{Array, Uint8Array};
-use tollgate_upstash::keyspace::{Keyspace, Listed, Row, RowChange, Rows};
 use tollgate_upstash::error::RedisError;
+use tollgate_upstash::keyspace::{Keyspace, Listed, Row, RowChange, Rows};
 use tollgate_upstash::value::Kind;
 use wasm_bindgen::prelude::*;
 

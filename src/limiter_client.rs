@@ -31,19 +31,18 @@ impl<'a> Limiter<'a> {
         &self,
         calls: impl Iterator<Item = (&str, &Call)>,
     ) -> Vec<Result<Answer, Failure>> {
-        let mut texts = Vec::with_capacity(2);
+        let mut asked = Vec::with_capacity(1);
         for (name, call) in calls {
-            texts.push(name.to_owned());
-            texts.push(call.encode());
+            asked.push(addressed(name, &call.encode()));
         }
         let namespace = self.env.rate_limit();
-        if let [name, text] = texts.as_slice() {
-            let asked = runtime::ask(&namespace, name, text, self.deadline);
-            return vec![answer_of(settled(asked).await)];
+        if let [call] = asked.as_slice() {
+            let answer = runtime::ask(&namespace, call, self.deadline);
+            return vec![answer_of(settled(answer).await)];
         }
-        let count = texts.len() / 2;
-        let asked = runtime::ask_all(&namespace, texts, self.deadline);
-        match settled(asked).await {
+        let count = asked.len();
+        let answers = runtime::ask_all(&namespace, asked, self.deadline);
+        match settled(answers).await {
             Ok(values) => js_sys::Array::from(&values)
                 .iter()
                 .map(|value| answer_of(Ok(value)))
@@ -51,6 +50,15 @@ impl<'a> Limiter<'a> {
             Err(_) => vec![Err(Failure::Unreachable); count], // `ask` never rejects
         }
     }
+}
+
+/// A text with the name of the object that it is for, as `ask` in runtime.js takes it. Names have no line breaks.
+pub(crate) fn addressed(name: &str, text: &str) -> String {
+    let mut call = String::with_capacity(name.len() + 1 + text.len());
+    call.push_str(name);
+    call.push('\n');
+    call.push_str(text);
+    call
 }
 
 /// What `ask` in runtime.js came to.

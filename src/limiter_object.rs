@@ -11,6 +11,7 @@ use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use tollgate_core::algorithm::state::Moment;
+use tollgate_core::codec::Unreadable;
 use tollgate_core::message::{Answer, Call, RefusalCode};
 use tollgate_core::subject_state::{Effects, SubjectState, ALARM_SPACING};
 use tollgate_core::{Duration, Timestamp};
@@ -41,6 +42,7 @@ impl RateLimitDO {
                 context: context.unchecked_into(),
                 env: env.unchecked_into(),
                 awake: RefCell::new(None),
+                last: RefCell::new(None),
                 telling: Cell::new(false),
             }),
         }
@@ -48,7 +50,7 @@ impl RateLimitDO {
 
     /// Answers one message, as text. Values, not strings, on both sides: nothing is copied into wasm before it is known to be alive.
     pub fn call(&self, text: &JsValue) -> JsValue {
-        let answer = match text.as_string().map(|text| Call::decode(&text)) {
+        let answer = match text.as_string().map(|text| self.subject.read(text)) {
             Some(Ok(call)) => self.subject.answer(&call),
             Some(Err(unreadable)) => unavailable(&unreadable.to_string()),
             None => unavailable("not a text"),
@@ -81,6 +83,8 @@ struct Subject {
     env: Env,
     /// `None` before the first call, and after storage failed: then memory may be ahead of it, and is loaded anew.
     awake: RefCell<Option<Awake>>,
+    /// The last call and its text. A busy subject is mostly asked the same, and reading a call costs more than deciding it.
+    last: RefCell<Option<(String, Rc<Call>)>>,
     /// Whether a notice to the directory is under way.
     telling: Cell<bool>,
 }
@@ -117,6 +121,16 @@ impl Awake {
 }
 
 impl Subject {
+    fn read(&self, text: String) -> Result<Rc<Call>, Unreadable> {
+        let mut last = self.last.borrow_mut();
+        if let Some((_, call)) = last.as_ref().filter(|(known, _)| *known == text) {
+            return Ok(Rc::clone(call));
+        }
+        let call = Rc::new(Call::decode(&text)?);
+        *last = Some((text, Rc::clone(&call)));
+        Ok(call)
+    }
+
     fn answer(&self, call: &Call) -> Answer {
         let now = clock::now();
         self.with(|awake, woken| {

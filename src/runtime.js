@@ -3,14 +3,16 @@
 // Nothing here decides anything. Each function is bound, and explained where it is used, in runtime.rs.
 
 /**
- * Runs one task of Rust: `resume` runs it until it awaits a promise, which it returns, or is done. No promise, and no
- * waker, is ever shared between requests: workerd forbids it. `failure` is the body for a task that broke off, because
- * Rust panicked or because a panic elsewhere has replaced the wasm instance that it belonged to.
+ * Runs one task of Rust: `resume` runs it until it awaits a promise, which it returns, or is done, when it returns a
+ * Response, a text, undefined, or null for a task that nobody knows. No promise, and no waker, is ever shared between requests:
+ * workerd forbids it. `failure` is the body for a task that broke off, because Rust panicked or because a panic elsewhere
+ * has replaced the wasm instance that it belonged to.
  */
 export async function drive(resume, task, failure) {
   try {
     let next = resume(task, undefined, false);
-    while (typeof next?.then === "function") {
+    // Not by looking for a `then`: on the promise of a remote call that alone costs as much as a header.
+    while (typeof next === "object" && next !== null && !(next instanceof Response)) {
       let value;
       let failed = false;
       try {
@@ -30,12 +32,34 @@ export async function drive(resume, task, failure) {
   }
 }
 
+let seen = [];
+
+/** The settings of an environment, in the order of their names; undefined when they are those of the last time and `known`. */
+export function settings(env, names, known) {
+  const values = names.map((name) => env[name]);
+  if (known && values.every((value, i) => value === seen[i])) return undefined;
+  seen = values;
+  // wrangler also hands on numbers, truth values and JSON as such.
+  return values.map((value) => (typeof value === "string" || value == null ? value : JSON.stringify(value)));
+}
+
+/** What is always read of a request, as lines, in one crossing: none of it can hold a line break. */
+export function head(request, headers) {
+  const token = headers.get("authorization") ?? "";
+  const type = headers.get("content-type") ?? "";
+  return `${request.method}\n${request.url}\n${token}\n${type}\n${headers.get("content-length") ?? ""}`;
+}
+
 const TIMEOUT = 0;
 const OVERLOADED = 1;
 const UNREACHABLE = 2;
 
-/** Calls an object: its answer, or one of the numbers above. Never rejects, and never waits longer than told. */
-export function ask(namespace, name, text, milliseconds) {
+/**
+ * Calls an object: its answer, or one of the numbers above. Never rejects, and never waits longer than told. `call` is
+ * its name and the text, with a line break between them.
+ */
+export function ask(namespace, call, milliseconds) {
+  const end = call.indexOf("\n");
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, milliseconds, TIMEOUT);
     const finish = (value) => {
@@ -47,32 +71,35 @@ export function ask(namespace, name, text, milliseconds) {
       finish(error?.overloaded ? OVERLOADED : UNREACHABLE);
     };
     try {
-      namespace.getByName(name).call(text).then(finish, fail);
+      namespace
+        .getByName(call.slice(0, end))
+        .call(call.slice(end + 1))
+        .then(finish, fail);
     } catch (error) {
       fail(error);
     }
   });
 }
 
-/** Several of the above at once: `calls` is name, text, name, text … */
+/** Several of the above at once. */
 export function askAll(namespace, calls, milliseconds) {
-  const answers = [];
-  for (let i = 0; i < calls.length; i += 2) answers.push(ask(namespace, calls[i], calls[i + 1], milliseconds));
-  return Promise.all(answers);
+  return Promise.all(calls.map((call) => ask(namespace, call, milliseconds)));
 }
 
-/** A decision over known limits. */
-export function decided(status, body, policy, state, limit, remaining, reset, retryAfter) {
+/** A decision over known limits. `text` is RateLimit-Policy, RateLimit and the body, with line breaks between them. */
+export function decided(status, text, limit, remaining, reset, retryAfter) {
+  const first = text.indexOf("\n");
+  const second = text.indexOf("\n", first + 1);
   const headers = {
     "Content-Type": "application/json",
-    "RateLimit-Policy": policy,
-    RateLimit: state,
+    "RateLimit-Policy": text.slice(0, first),
+    RateLimit: text.slice(first + 1, second),
     "X-RateLimit-Limit": limit,
     "X-RateLimit-Remaining": remaining,
     "X-RateLimit-Reset": reset,
   };
   if (retryAfter > 0) headers["Retry-After"] = retryAfter;
-  return new Response(body, { status, headers });
+  return new Response(text.slice(second + 1), { status, headers });
 }
 
 /** Any other answer; `lines` are `name: value` lines. */

@@ -20,22 +20,6 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = KEYSPACE)]
     pub(crate) fn keyspace(this: &Env) -> Namespace;
 
-    // As values, not as strings: comparing two values in JavaScript is comparing two pointers.
-    #[wasm_bindgen(method, getter, js_name = TOLLGATE_TOKENS)]
-    pub(crate) fn tokens(this: &Env) -> JsValue;
-
-    #[wasm_bindgen(method, getter, js_name = TOLLGATE_CORS_ORIGINS)]
-    pub(crate) fn cors_origins(this: &Env) -> JsValue;
-
-    #[wasm_bindgen(method, getter, js_name = TOLLGATE_DEADLINE_MS)]
-    pub(crate) fn deadline_ms(this: &Env) -> JsValue;
-
-    #[wasm_bindgen(method, getter, js_name = TOLLGATE_LOG_EVERY)]
-    pub(crate) fn log_every(this: &Env) -> JsValue;
-
-    #[wasm_bindgen(method, getter, js_name = TOLLGATE_LOG_IDENTIFIERS)]
-    pub(crate) fn log_identifiers(this: &Env) -> JsValue;
-
     #[wasm_bindgen(method, getter, js_name = CF_VERSION_METADATA)]
     pub(crate) fn version_metadata(this: &Env) -> Option<VersionMetadata>;
 
@@ -61,12 +45,6 @@ extern "C" {
 extern "C" {
     /// A request.
     pub(crate) type Request;
-
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn method(this: &Request) -> String;
-
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn url(this: &Request) -> String;
 
     #[wasm_bindgen(method, getter)]
     pub(crate) fn headers(this: &Request) -> Headers;
@@ -168,20 +146,24 @@ extern "C" {
 
 #[wasm_bindgen(module = "/src/runtime.js")]
 extern "C" {
-    pub(crate) fn drive(resume: &JsValue, task: u32, failure: &str) -> JsValue;
+    pub(crate) fn drive(resume: &JsValue, task: u32, failure: &JsValue) -> JsValue;
+
+    /// `names` as a value, made once: text that crosses costs a microsecond. `known`: this wasm instance has seen the last ones.
+    pub(crate) fn settings(env: &Env, names: &JsValue, known: bool) -> Option<js_sys::Array>;
+
+    /// Four getters and their texts in one crossing.
+    pub(crate) fn head(request: &Request, headers: &Headers) -> String;
 
     /// One RPC with a deadline in one crossing.
-    pub(crate) fn ask(namespace: &Namespace, name: &str, text: &str, milliseconds: u32) -> JsValue;
+    pub(crate) fn ask(namespace: &Namespace, call: &str, milliseconds: u32) -> JsValue;
 
     #[wasm_bindgen(js_name = askAll)]
     pub(crate) fn ask_all(namespace: &Namespace, calls: Vec<String>, milliseconds: u32) -> JsValue;
 
-    #[allow(clippy::too_many_arguments)] // they are the headers, in one crossing
+    /// The answer that is given most, its headers in one crossing.
     pub(crate) fn decided(
         status: u16,
-        body: &str,
-        policy: &str,
-        state: &str,
+        text: &str,
         limit: f64,
         remaining: f64,
         reset: f64,

@@ -46,11 +46,12 @@ thread_local! {
     /// What the promise of the running task came to.
     static SETTLED: Cell<Option<Settled>> = const { Cell::new(None) };
     static RESUME: JsValue = Closure::<dyn Fn(u32, JsValue, bool) -> JsValue>::new(resume).into_js_value();
-    static FAILURE: String = ApiError::new(
+    static FAILURE: JsValue = ApiError::new(
         Code::Internal,
         "A fault in this program ended the request. Nothing says whether it was counted.",
     )
-    .to_json("$REQUEST_ID");
+    .to_json("$REQUEST_ID")
+    .into();
 }
 
 /// Begins `future`; the promise of its output.

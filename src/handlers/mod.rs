@@ -22,11 +22,12 @@ use crate::config::Config;
 use crate::error::ApiError;
 use crate::limiter_client::Limiter;
 use crate::router::{split_url, Route};
-use crate::runtime::{Env, ExecutionContext, Headers, Request};
+use crate::runtime::{self, Env, ExecutionContext, Headers, Request};
 use crate::upstash;
 
 pub(crate) use observe::failed;
 use reply::{Cors, Reply};
+use request::Head;
 use step::{Asked, Question, Step};
 
 /// One request, and what its handler may use.
@@ -41,21 +42,21 @@ pub(crate) struct Context {
 pub(crate) async fn handle(request: Request, env: Env, execution: ExecutionContext) -> JsValue {
     let parsed = settings::of(&env);
     let headers = request.headers();
-    let url = request.url();
-    let (path, query) = split_url(&url);
-    let method = request.method();
+    let lines = runtime::head(&request, &headers);
+    let head = Head::parse(&lines);
+    let (path, query) = split_url(head.url);
     let cors = match &*parsed {
         Ok(config) => Cors::of(config, &headers),
         Err(_) => Cors::default(),
     };
-    if let Some(preflight) = cors.preflight(&method, path) {
+    if let Some(preflight) = cors.preflight(head.method, path) {
         return preflight;
     }
-    if let Some(form) = tollgate_upstash::protocol::form(&method, path) {
+    if let Some(form) = tollgate_upstash::protocol::form(head.method, path) {
         let config = parsed.as_ref().as_ref().map(|config| &**config);
         return upstash::handle(form, (&request, &headers, query), &env, config).await;
     }
-    let answer = match (Route::find(&method, path), &*parsed) {
+    let answer = match (Route::find(head.method, path), &*parsed) {
         (Ok(Route::Healthz), _) => Ok(healthz::healthz(&env)),
         (_, Err(invalid)) => Err(ApiError::from(invalid)),
         (Err(error), _) => Err(error),
@@ -66,7 +67,7 @@ pub(crate) async fn handle(request: Request, env: Env, execution: ExecutionConte
                 execution,
                 config: Rc::clone(config),
             };
-            match answer(&context, &request, route, query).await {
+            match answer(&context, &request, &head, route, query).await {
                 Ok(reply) => Ok(reply),
                 Err(error) => return problem(&error, &context.headers, &cors),
             }
@@ -86,16 +87,16 @@ fn problem(error: &ApiError, headers: &Headers, cors: &Cors) -> JsValue {
 async fn answer(
     context: &Context,
     request: &Request,
+    head: &Head<'_>,
     route: Route,
     query: &str,
 ) -> Result<Reply, ApiError> {
     let Some(role) = route.role() else {
         return Ok(healthz::healthz(&context.env));
     };
-    let token = context.headers.get("authorization");
-    let caller = authorize(&context.config, token.as_deref(), role)?;
+    let caller = authorize(&context.config, head.authorization, role)?;
     let body = if route.reads_body() {
-        request::body(request, &context.headers).await?
+        request::body(request, head).await?
     } else {
         String::new()
     };

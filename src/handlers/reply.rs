@@ -39,17 +39,19 @@ impl Reply {
     /// The runtime's answer.
     pub(super) fn into_response(self, cors: &Cors) -> JsValue {
         match (&self.headers.limits, &cors.origin) {
-            (Some(limits), None) => runtime::decided(
-                self.status,
-                &self.body,
-                &limits.policy,
-                &limits.state,
-                // All at most 2^53, and a reset in seconds far below.
-                limits.limit as f64,
-                limits.remaining as f64,
-                limits.reset_seconds as f64,
-                self.headers.retry_after.unwrap_or(0) as f64,
-            ),
+            (Some(limits), None) => {
+                // None of the three can hold a line break.
+                let text = [&limits.policy, "\n", &limits.state, "\n", &self.body].concat();
+                runtime::decided(
+                    self.status,
+                    &text,
+                    // All at most 2^53, and a reset in seconds far below.
+                    limits.limit as f64,
+                    limits.remaining as f64,
+                    limits.reset_seconds as f64,
+                    self.headers.retry_after.unwrap_or(0) as f64,
+                )
+            }
             _ => {
                 let lines = self.headers.lines();
                 respond(self.status, &self.body, "application/json", &lines, cors)

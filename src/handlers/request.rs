@@ -8,10 +8,34 @@ use crate::router::{check_length, check_type, too_large, Body, MAX_BODY};
 use crate::runtime::{self, Headers, Request};
 use crate::task::settled;
 
+/// What is always read of a request. Headers that are not there are empty.
+pub(super) struct Head<'a> {
+    pub(super) method: &'a str,
+    pub(super) url: &'a str,
+    pub(super) authorization: &'a str,
+    content_type: &'a str,
+    content_length: &'a str,
+}
+
+impl<'a> Head<'a> {
+    /// Splits what [`runtime::head`] read.
+    pub(super) fn parse(lines: &'a str) -> Head<'a> {
+        let mut lines = lines.split('\n');
+        let mut next = || lines.next().unwrap_or("");
+        Head {
+            method: next(),
+            url: next(),
+            authorization: next(),
+            content_type: next(),
+            content_length: next(),
+        }
+    }
+}
+
 /// The body as text, if it is of a type that is read, not too large, and UTF-8.
-pub(super) async fn body(request: &Request, headers: &Headers) -> Result<String, ApiError> {
-    check_type(headers.get("content-type").as_deref())?;
-    let reading = match check_length(headers.get("content-length").as_deref())? {
+pub(super) async fn body(request: &Request, head: &Head<'_>) -> Result<String, ApiError> {
+    check_type(head.content_type)?;
+    let reading = match check_length(head.content_length)? {
         Body::Announced => request.bytes().map_err(|_| unread())?,
         Body::Counted => runtime::read_counted(request, MAX_BODY as u32),
     };

@@ -3,48 +3,47 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use js_sys::Array;
 use wasm_bindgen::JsValue;
 
 use crate::config::{Config, InvalidSetting, Settings};
-use crate::runtime::Env;
+use crate::runtime::{self, Env};
 
 /// What was parsed, or what is wrong.
 pub(super) type Parsed = Result<Rc<Config>, InvalidSetting>;
 
-struct Cached {
-    values: [JsValue; 5],
-    parsed: Rc<Parsed>,
-}
+const NAMES: [&str; 5] = [
+    "TOLLGATE_TOKENS",
+    "TOLLGATE_CORS_ORIGINS",
+    "TOLLGATE_DEADLINE_MS",
+    "TOLLGATE_LOG_EVERY",
+    "TOLLGATE_LOG_IDENTIFIERS",
+];
 
 thread_local! {
-    static CACHED: RefCell<Option<Cached>> = const { RefCell::new(None) };
+    static NAMES_VALUE: JsValue = NAMES.into_iter().map(JsValue::from_str).collect::<Array>().into();
+    static PARSED: RefCell<Option<Rc<Parsed>>> = const { RefCell::new(None) };
 }
 
 /// The configuration of this environment.
 pub(super) fn of(env: &Env) -> Rc<Parsed> {
-    let values = [
-        env.tokens(),
-        env.cors_origins(),
-        env.deadline_ms(),
-        env.log_every(),
-        env.log_identifiers(),
-    ];
-    CACHED.with_borrow_mut(|cached| match cached {
-        Some(cached) if cached.values == values => Rc::clone(&cached.parsed),
-        _ => {
-            let parsed = Rc::new(parse(&values));
-            *cached = Some(Cached {
-                values,
-                parsed: Rc::clone(&parsed),
-            });
-            parsed
+    PARSED.with_borrow_mut(|parsed| {
+        let known = parsed.is_some();
+        let values = NAMES_VALUE.with(|names| runtime::settings(env, names, known));
+        match (&*parsed, values) {
+            (Some(parsed), None) => Rc::clone(parsed),
+            (_, values) => {
+                let now = Rc::new(parse(&values.unwrap_or_default()));
+                *parsed = Some(Rc::clone(&now));
+                now
+            }
         }
     })
 }
 
-fn parse(values: &[JsValue; 5]) -> Parsed {
-    let [tokens, cors_origins, deadline_ms, log_every, log_identifiers] =
-        values.each_ref().map(text_of);
+fn parse(values: &Array) -> Parsed {
+    let text = |i: u32| values.get(i).as_string();
+    let [tokens, cors_origins, deadline_ms, log_every, log_identifiers] = [0, 1, 2, 3, 4].map(text);
     Config::parse(&Settings {
         tokens: tokens.as_deref(),
         cors_origins: cors_origins.as_deref(),
@@ -53,13 +52,4 @@ fn parse(values: &[JsValue; 5]) -> Parsed {
         log_identifiers: log_identifiers.as_deref(),
     })
     .map(Rc::new)
-}
-
-/// A setting as text: wrangler also hands on numbers, truth values and JSON as such.
-fn text_of(value: &JsValue) -> Option<String> {
-    if value.is_undefined() || value.is_null() {
-        return None;
-    }
-    let json = || js_sys::JSON::stringify(value).ok().map(String::from);
-    value.as_string().or_else(json)
 }

@@ -18,7 +18,7 @@ use crate::config::{Config, InvalidSetting};
 use crate::directory::{Listing, Notice};
 use crate::error::ApiError;
 use crate::handlers::failed;
-use crate::limiter_client::{read, Reached};
+use crate::limiter_client::{addressed, read, Reached};
 use crate::placement;
 use crate::runtime::{self, Env, Headers, Request};
 use crate::task::{settled, Settled};
@@ -94,7 +94,7 @@ fn begin<'a>(
     }
     let token = protocol::token(query).map(|token| format!("Bearer {token}"));
     let token = headers.get("authorization").or(token);
-    let caller = authorize(config, token.as_deref(), Role::Read);
+    let caller = authorize(config, token.as_deref().unwrap_or(""), Role::Read);
     let caller = caller.map_err(|_| refused(401, "WRONGPASS invalid or missing auth token"))?;
     if headers
         .get("upstash-response-format")
@@ -190,12 +190,12 @@ fn render(form: Form<'_>, replies: &[tollgate_upstash::reply::Reply], base64: bo
 /// The promise of all answers: one value for one question, else a list.
 fn ask(env: &Env, directory: &str, asks: Vec<Ask>, deadline: u32) -> JsValue {
     if let [Ask::Object { name, text }] = &asks[..] {
-        return runtime::ask(&env.keyspace(), name, text, deadline);
+        return runtime::ask(&env.keyspace(), &addressed(name, text), deadline);
     }
-    let mut texts = Vec::with_capacity(asks.len() * 2);
+    let mut calls = Vec::with_capacity(asks.len());
     for ask in asks {
         match ask {
-            Ask::Object { name, text } => texts.extend([name, text]),
+            Ask::Object { name, text } => calls.push(addressed(&name, &text)),
             Ask::Names {
                 prefix,
                 after,
@@ -206,11 +206,12 @@ fn ask(env: &Env, directory: &str, asks: Vec<Ask>, deadline: u32) -> JsValue {
                     after,
                     limit,
                 };
-                return runtime::ask(&env.directory(), directory, &notice.encode(), deadline);
+                let call = addressed(directory, &notice.encode());
+                return runtime::ask(&env.directory(), &call, deadline);
             }
         }
     }
-    runtime::ask_all(&env.keyspace(), texts, deadline)
+    runtime::ask_all(&env.keyspace(), calls, deadline)
 }
 
 fn read_answers(came: Settled, names: bool, count: usize) -> Vec<Answer> {
