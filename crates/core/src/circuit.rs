@@ -7,7 +7,6 @@
 //! come back in the same moment.
 
 use crate::bounded::{Bounded, Fingerprint, Secret};
-use crate::subject::Subject;
 use crate::{Duration, Timestamp};
 
 /// So many failures in a row open a circuit: fewer may be the one deployment or the one network that every object sees now and then.
@@ -80,12 +79,12 @@ impl Circuits {
         }
     }
 
-    /// Whether the subject's object may be called now; `None` means that it is to be left alone.
-    pub fn pass(&mut self, subject: &Subject, now: Timestamp) -> Option<Pass> {
+    /// Whether the object of this name may be called now; `None` means that it is to be left alone.
+    pub fn pass(&mut self, object: &str, now: Timestamp) -> Option<Pass> {
         if self.count == 0 {
             return Some(Pass::Free);
         }
-        let Some(circuit) = self.circuits.get_mut(self.secret.fingerprint(subject)) else {
+        let Some(circuit) = self.circuits.get_mut(self.secret.fingerprint(&object)) else {
             return Some(Pass::Free);
         };
         if let Circuit::Open { until, open_for } = *circuit {
@@ -115,7 +114,7 @@ impl Circuits {
     /// Tells what came of a call. `random`: any bits.
     pub fn came_to(
         &mut self,
-        subject: &Subject,
+        object: &str,
         pass: Pass,
         outcome: Outcome,
         now: Timestamp,
@@ -124,7 +123,7 @@ impl Circuits {
         if outcome == Outcome::Answered && self.count == 0 {
             return;
         }
-        let key = self.secret.fingerprint(subject);
+        let key = self.secret.fingerprint(&object);
         match (outcome, pass) {
             (Outcome::Answered, _) => self.answered(key, pass),
             (_, Pass::Probe) => self.probe_failed(key, now, random),
@@ -215,33 +214,25 @@ impl Circuits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::subject::{Namespace, SubjectParts};
-
-    fn subject(identifier: &str) -> Subject {
-        SubjectParts::new(identifier)
-            .unwrap()
-            .in_namespace(Namespace::default())
-    }
-
     fn at(millis: u64) -> Timestamp {
         Timestamp::from_millis(1_000_000 + millis)
     }
 
     struct World {
         circuits: Circuits,
-        subject: Subject,
+        object: &'static str,
     }
 
     fn world() -> World {
         World {
             circuits: Circuits::new(Secret::new(3)),
-            subject: subject("u1"),
+            object: "u1",
         }
     }
 
     impl World {
         fn pass(&mut self, now: u64) -> Option<Pass> {
-            self.circuits.pass(&self.subject, at(now))
+            self.circuits.pass(self.object, at(now))
         }
 
         /// A call that takes no time; whether it was let through.
@@ -256,7 +247,7 @@ mod tests {
         fn came_to(&mut self, pass: Pass, outcome: Outcome, now: u64) {
             // The largest random part: open for the whole time.
             self.circuits
-                .came_to(&self.subject, pass, outcome, at(now), 500);
+                .came_to(self.object, pass, outcome, at(now), 500);
         }
     }
 
@@ -343,7 +334,7 @@ mod tests {
         let returns = [0, 100, 250, 499, u64::MAX].map(|random| {
             let mut it = world();
             it.circuits
-                .came_to(&it.subject, Pass::Free, Outcome::Overloaded, at(0), random);
+                .came_to(it.object, Pass::Free, Outcome::Overloaded, at(0), random);
             (0..).find(|&now| it.pass(now).is_some())
         });
         assert_eq!(returns[..4], [Some(500), Some(600), Some(750), Some(999)]);
@@ -354,21 +345,18 @@ mod tests {
     fn a_clock_that_steps_back_does_not_keep_it_open() {
         let mut it = world();
         it.circuits
-            .came_to(&it.subject, Pass::Free, Outcome::Overloaded, at(0), 0);
+            .came_to(it.object, Pass::Free, Outcome::Overloaded, at(0), 0);
         let long_before = Timestamp::from_millis(0);
-        assert_eq!(
-            it.circuits.pass(&it.subject, long_before),
-            Some(Pass::Probe)
-        );
+        assert_eq!(it.circuits.pass(it.object, long_before), Some(Pass::Probe));
     }
 
     #[test]
     fn each_object_has_its_own_and_memory_is_bounded() {
         let mut it = world();
         it.call(Outcome::Overloaded, 0);
-        assert_eq!(it.circuits.pass(&subject("u2"), at(0)), Some(Pass::Free));
+        assert_eq!(it.circuits.pass("u2", at(0)), Some(Pass::Free));
         for i in 0..100_000 {
-            let other = subject(&i.to_string());
+            let other = i.to_string();
             it.circuits
                 .came_to(&other, Pass::Free, Outcome::Failed, at(1), 0);
         }

@@ -10,7 +10,6 @@ use crate::bounded::{Bounded, Fingerprint, Secret};
 use crate::calendar::UnknownTimeZone;
 use crate::decide::Check;
 use crate::policy::Policy;
-use crate::subject::Subject;
 use crate::subject_state::Item;
 use crate::{Algorithm, Limit};
 
@@ -51,11 +50,11 @@ impl Debts {
         self.count == 0
     }
 
-    /// Records that the subject was given the cost of `check` without its object. Slots are never given out so, and of refunds nothing
+    /// Records that the cost of `check` was given out without the object of this name. Slots are never given out so, and of refunds nothing
     /// is recorded: who gives back can do so again.
     pub fn record(
         &mut self,
-        subject: &Subject,
+        object: &str,
         policy: &Policy,
         check: &Check,
         moment: Moment,
@@ -64,7 +63,7 @@ impl Debts {
         if units == 0 || check.peek || policy.gives_permits() {
             return Ok(());
         }
-        let key = self.secret.fingerprint(subject);
+        let key = self.secret.fingerprint(&object);
         if self.subjects.get_mut(key).is_none() {
             self.begin(key, moment);
         }
@@ -88,17 +87,13 @@ impl Debts {
         }
     }
 
-    /// Takes what is owed to the subject's object, one item a limit; nothing is owed afterwards. What has come back of itself by now is
+    /// Takes what is owed to an object, one item a limit; nothing is owed afterwards. What has come back of itself by now is
     /// left out.
-    pub fn take(
-        &mut self,
-        subject: &Subject,
-        moment: Moment,
-    ) -> Result<Vec<Item>, UnknownTimeZone> {
+    pub fn take(&mut self, object: &str, moment: Moment) -> Result<Vec<Item>, UnknownTimeZone> {
         if self.is_empty() {
             return Ok(Vec::new());
         }
-        let Some(debts) = self.subjects.remove(self.secret.fingerprint(subject)) else {
+        let Some(debts) = self.subjects.remove(self.secret.fingerprint(&object)) else {
             return Ok(Vec::new());
         };
         self.count -= 1;
@@ -211,7 +206,6 @@ mod tests {
     use super::*;
     use crate::api::request::{parse, Rule};
     use crate::calendar::UtcOnly;
-    use crate::subject::{Namespace, SubjectParts};
     use crate::subject_state::{Effects, SubjectState};
     use crate::Timestamp;
 
@@ -223,12 +217,6 @@ mod tests {
             Rule::Inline(policy) => policy,
             Rule::Named(_) => unreachable!(),
         }
-    }
-
-    fn subject(identifier: &str) -> Subject {
-        SubjectParts::new(identifier)
-            .unwrap()
-            .in_namespace(Namespace::default())
     }
 
     fn moment(now: u64) -> Moment<'static> {
@@ -247,10 +235,10 @@ mod tests {
         let (mut debts, policy) = (debts(), policy(rest));
         for &(now, cost) in given {
             debts
-                .record(&subject("u1"), &policy, &Check::of(cost), moment(now))
+                .record("u1", &policy, &Check::of(cost), moment(now))
                 .unwrap();
         }
-        let items = debts.take(&subject("u1"), moment(later)).unwrap();
+        let items = debts.take("u1", moment(later)).unwrap();
         items.iter().map(|item| item.check.cost).collect()
     }
 
@@ -303,9 +291,7 @@ mod tests {
             peek: true,
             ..Check::ONE
         };
-        debts
-            .record(&subject("u1"), &policy, &peek, moment(0))
-            .unwrap();
+        debts.record("u1", &policy, &peek, moment(0)).unwrap();
         assert!(debts.is_empty());
     }
 
@@ -316,12 +302,10 @@ mod tests {
             policy(r#""algorithm": "fixedWindow", "limit": 10, "window": "1m""#),
         );
         for _ in 0..25 {
-            debts
-                .record(&subject("u1"), &policy, &Check::ONE, moment(0))
-                .unwrap();
+            debts.record("u1", &policy, &Check::ONE, moment(0)).unwrap();
         }
-        let items = debts.take(&subject("u1"), moment(1)).unwrap();
-        assert!(debts.is_empty() && debts.take(&subject("u1"), moment(1)).unwrap().is_empty());
+        let items = debts.take("u1", moment(1)).unwrap();
+        assert!(debts.is_empty() && debts.take("u1", moment(1)).unwrap().is_empty());
         let mut object = SubjectState::default();
         let mut effects = Effects::default();
         for _ in 0..3 {
@@ -384,32 +368,27 @@ mod tests {
     fn memory_is_bounded_and_the_largest_debts_are_kept() {
         let (mut debts, policy) = (debts(), policy(r#""limit": 1000, "window": "1h""#));
         for i in 0..40 {
-            let subject = subject(&format!("large{i}"));
+            let object = format!("large{i}");
             debts
-                .record(&subject, &policy, &Check::of(1_000), moment(0))
+                .record(&object, &policy, &Check::of(1_000), moment(0))
                 .unwrap();
         }
         for i in 0..100_000 {
             debts
-                .record(&subject(&i.to_string()), &policy, &Check::ONE, moment(1))
+                .record(&i.to_string(), &policy, &Check::ONE, moment(1))
                 .unwrap();
         }
         assert!(debts.len() <= MOST);
         for i in 0..40 {
-            let items = debts
-                .take(&subject(&format!("large{i}")), moment(2))
-                .unwrap();
+            let items = debts.take(&format!("large{i}"), moment(2)).unwrap();
             assert_eq!(items[0].check.cost, 1_000);
         }
         let many = |i: usize| self::policy(&format!(r#""limit": 9, "window": "{}m""#, i + 1));
         for i in 0..100 {
             debts
-                .record(&subject("u1"), &many(i), &Check::ONE, moment(3))
+                .record("u1", &many(i), &Check::ONE, moment(3))
                 .unwrap();
         }
-        assert_eq!(
-            debts.take(&subject("u1"), moment(4)).unwrap().len(),
-            MOST_LIMITS
-        );
+        assert_eq!(debts.take("u1", moment(4)).unwrap().len(), MOST_LIMITS);
     }
 }

@@ -10,9 +10,12 @@
 
 pub mod bounds;
 mod count;
+mod marks;
 mod record;
 mod sync;
+mod told;
 
+pub use marks::{Mark, Said};
 pub use record::{read_counts, read_definitions, Definition, Record, RECORD_VERSION};
 pub use sync::{Put, Sync};
 
@@ -26,6 +29,7 @@ use crate::decision::{Decision, Reason};
 use crate::error::InvalidLimit;
 use crate::policy::Policy;
 use crate::quota::Period;
+use crate::subject_state::Block;
 use crate::{Algorithm, Duration, Limit, Timestamp};
 
 /// The shortest window that makes sense: KV shows a count to other isolates after up to a minute, and the bounds grow with the part of
@@ -83,6 +87,7 @@ struct Counted {
     /// Its part of the keys in KV.
     name: String,
     counts: Vec<Count>,
+    blocks: Vec<Mark>,
     timing: sync::Timing,
 }
 
@@ -108,25 +113,10 @@ impl Eventual {
         moment: Moment,
     ) -> Result<Decision, UnknownTimeZone> {
         let counted = self.counted(name, moment.now);
-        let places = counted.places(policy, moment)?;
-        let mut states: Vec<LimitState> = places
-            .iter()
-            .map(|&place| counted.counts[place].estimate(moment.now))
-            .collect();
-        let mut borrowed: Vec<&mut LimitState> = states.iter_mut().collect();
-        let mut decision = decide(policy, &mut borrowed, check, GrantSeed::default(), moment)?;
-        decision.cache_for = Duration::ZERO;
-        if decision.success && !check.peek {
-            for &place in &places {
-                counted.counts[place].charge(check.cost);
-            }
-        }
-        if decision.success && counted.timing.is_alone() {
-            decision.reason = Some(Reason::Degraded);
-        }
         let next = counted.timing.touch(moment.now);
+        let decision = counted.check(policy, check, moment);
         self.soonest = self.soonest.min(next);
-        Ok(decision)
+        decision
     }
 
     /// Takes over what the subject's object said, so that counting can go on from there when it is out of reach.
@@ -177,6 +167,7 @@ impl Eventual {
         let make = || Counted {
             name: name.to_owned(),
             counts: Vec::with_capacity(1),
+            blocks: Vec::new(),
             timing: sync::Timing::default(),
         };
         // Who is forgotten has used nothing, as far as this isolate knows: so those go that have used least.
@@ -187,6 +178,44 @@ impl Eventual {
 }
 
 impl Counted {
+    fn check(
+        &mut self,
+        policy: &Policy,
+        check: &Check,
+        moment: Moment,
+    ) -> Result<Decision, UnknownTimeZone> {
+        if let Some(block) = self.block(policy, check, moment.now) {
+            return Ok(Decision {
+                cache_for: Duration::ZERO,
+                ..block.refusal(moment.now)
+            });
+        }
+        let places = self.places(policy, moment)?;
+        let estimate = |&place: &usize| self.counts[place].estimate(moment.now);
+        let mut states: Vec<LimitState> = places.iter().map(estimate).collect();
+        let mut borrowed: Vec<&mut LimitState> = states.iter_mut().collect();
+        let seed = GrantSeed::default();
+        let mut decision = decide(policy, &mut borrowed, check, seed, moment)?;
+        decision.cache_for = Duration::ZERO;
+        if decision.success && !check.peek {
+            for &place in &places {
+                self.counts[place].charge(check.cost);
+            }
+        }
+        if decision.success && self.timing.is_alone() {
+            decision.reason = Some(Reason::Degraded);
+        }
+        Ok(decision)
+    }
+
+    /// The block that shuts this request out, the longest if there are several. What was used may be given back.
+    fn block(&self, policy: &Policy, check: &Check, now: Timestamp) -> Option<Block> {
+        let marks = self.blocks.iter().filter(|_| check.cost >= 0);
+        let named = marks.filter(|mark| mark.is_for(policy.name_or_empty()));
+        let in_force = named.filter_map(|mark| mark.block(now));
+        in_force.max_by_key(|block| block.until)
+    }
+
     /// Finds or makes the count of each limit, turned to the window that holds now.
     fn places(&mut self, policy: &Policy, moment: Moment) -> Result<Vec<usize>, UnknownTimeZone> {
         let mut places = Vec::with_capacity(policy.limits().len());

@@ -12,7 +12,6 @@ use crate::decide::{longest_wait, Check};
 use crate::decision::{Decision, Reason, Standing, Standings};
 use crate::limit::{Rate, Window};
 use crate::policy::Policy;
-use crate::subject::Subject;
 use crate::{Algorithm, Duration, Limit, Timestamp};
 
 /// The most refusals that an isolate remembers: with their one to eight limits 0.7 to 2.5 MB of its 128 MB. An abuser needs one entry
@@ -57,9 +56,10 @@ impl Refusals {
         }
     }
 
-    /// Under what the refusals of a subject by a policy are kept: namespace, subject, and the whole definition with its version.
-    pub fn key(&self, subject: &Subject, policy: &Policy) -> Fingerprint {
-        self.secret.fingerprint(&(subject, policy))
+    /// Under what the refusals by a policy are kept: the object's name, which names the namespace and the subject, and the whole
+    /// definition with its version.
+    pub fn key(&self, object: &str, policy: &Policy) -> Fingerprint {
+        self.secret.fingerprint(&(object, policy))
     }
 
     /// Answers `check` with what is remembered, as of `now` by the isolate's clock; `None` means that the object has to be asked.

@@ -12,18 +12,12 @@ use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Reason};
 use tollgate_core::policy::Policy;
 use tollgate_core::refusals::{Asked, Refusals, MOST};
-use tollgate_core::subject::{Namespace, Subject, SubjectParts};
+use tollgate_core::subject::{Namespace, SubjectParts};
 use tollgate_core::subject_state::{Effects, Item, SubjectState};
 use tollgate_core::{Algorithm, Duration, Timestamp};
 
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(START + millis)
-}
-
-fn subject(identifier: &str) -> Subject {
-    SubjectParts::new(identifier)
-        .unwrap()
-        .in_namespace(Namespace::default())
 }
 
 fn refusals() -> Refusals {
@@ -65,7 +59,7 @@ impl World {
 
     /// What the isolate answers: `true` beside it when it comes from the cache. A call takes `there` and `back` milliseconds.
     fn ask(&mut self, check: &Check, there: u64, back: u64) -> (Decision, bool) {
-        let key = self.cache.key(&subject("u1"), &self.policy);
+        let key = self.cache.key("u1", &self.policy);
         if let Some(known) = self.cache.find(key, &self.policy, check, at(self.now)) {
             return (known, true);
         }
@@ -190,11 +184,10 @@ fn another_namespace_subject_policy_or_number_is_another_entry() {
         sent: at(0),
         received: at(0),
     };
-    let key = cache.key(&subject("u1"), &policy);
+    let key = cache.key("u1", &policy);
     cache.learn(key, &Check::ONE, asked, &refused);
-    let elsewhere = SubjectParts::new("u1")
-        .unwrap()
-        .in_namespace(Namespace::new("shop").unwrap());
+    let in_shop = Namespace::new("shop").unwrap();
+    let elsewhere = SubjectParts::new("u1").unwrap().in_namespace(in_shop);
     let larger = policy_of(algorithm(&Spec {
         limit: 11,
         ..spec(Kind::FixedWindow)
@@ -202,11 +195,11 @@ fn another_namespace_subject_policy_or_number_is_another_entry() {
     let name = tollgate_core::limit::Name::new("policy", "p").unwrap();
     let versions = [1, 2].map(|version| policy.clone().named(name.clone(), version));
     let others = [
-        cache.key(&elsewhere, &policy),
-        cache.key(&subject("u2"), &policy),
-        cache.key(&subject("u1"), &larger),
-        cache.key(&subject("u1"), &versions[0]),
-        cache.key(&subject("u1"), &versions[1]),
+        cache.key(&elsewhere.object_name(), &policy),
+        cache.key("u2", &policy),
+        cache.key("u1", &larger),
+        cache.key("u1", &versions[0]),
+        cache.key("u1", &versions[1]),
     ];
     for (i, other) in others.into_iter().enumerate() {
         assert!(!others[..i].contains(&other) && other != key);
@@ -272,7 +265,7 @@ fn a_flood_of_a_million_identifiers_is_bounded_and_the_hot_one_still_hits() {
     let mut world = World::new(policy.clone());
     world.object(&Check::of(10), 0);
     let refused = world.object(&Check::ONE, 0);
-    let hot = cache.key(&subject("abuser"), &policy);
+    let hot = cache.key("abuser", &policy);
     let (mut misses, mut asked_of_hot, mut peak) = (0, 0, 0);
     for i in 0..1_000_000u64 {
         let now = i / 100; // 100,000 new identifiers a second, each refused
@@ -280,7 +273,7 @@ fn a_flood_of_a_million_identifiers_is_bounded_and_the_hot_one_still_hits() {
             sent: at(now),
             received: at(now),
         };
-        let flood = cache.key(&subject(&i.to_string()), &policy);
+        let flood = cache.key(&i.to_string(), &policy);
         cache.learn(flood, &Check::ONE, asked, &refused);
         if i % 50 == 0 {
             asked_of_hot += 1;

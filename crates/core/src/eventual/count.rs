@@ -8,13 +8,11 @@ use crate::policy::Policy;
 use crate::{Algorithm, Duration, Limit, Timestamp};
 
 use super::record::{id_of, Definition, Record};
+use super::told::Told;
 
 /// For how long what others did last is taken to go on when nothing is heard of them: until the next reading at the latest, and KV's
 /// own delay. Whoever stops says so, so this matters only for those that end.
 const GOES_ON: Duration = Duration::from_secs(75);
-/// A rate over less than this says nothing.
-const RATE_OVER: Duration = Duration::from_secs(5);
-
 /// Units in the present window and in the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Pair {
@@ -40,19 +38,16 @@ pub(super) struct Count {
     id: u64,
     span: Span,
     own: Pair,
-    /// What the object said last, where counting goes on for one that is out of reach; and when.
-    object: Pair,
-    object_at: Timestamp,
+    /// What the object said last, where counting goes on for one that is out of reach; what was told before then is in it.
+    base: Pair,
+    base_at: Timestamp,
     others: Pair,
     /// When the others' counts were read, and how fast they were rising, in units per million seconds.
     read_at: Timestamp,
     others_rate: u64,
-    /// Own units since the last writing, when that was, and the rate that it told.
-    since_told: u64,
-    told_at: Option<Timestamp>,
-    told_rate: u64,
-    /// Whether there is something that has not been told.
-    untold: bool,
+    pub(super) told: Told,
+    /// Since when it counts.
+    begun: Timestamp,
     /// The newest time seen.
     time: Timestamp,
 }
@@ -82,15 +77,13 @@ impl Count {
             id: id_of(policy.name_or_empty(), limit),
             span: span_at(limit, moment)?,
             own: Pair::default(),
-            object: Pair::default(),
-            object_at: Timestamp::ZERO,
+            base: Pair::default(),
+            base_at: Timestamp::ZERO,
             others: Pair::default(),
             read_at: moment.now,
             others_rate: 0,
-            since_told: 0,
-            told_at: None,
-            told_rate: 0,
-            untold: false,
+            told: Told::default(),
+            begun: moment.now,
             time: moment.now,
         })
     }
@@ -118,7 +111,7 @@ impl Count {
         let now = self.time;
         let span = span_at(limit, Moment { now, ..moment })?;
         let follows = span.start == self.span.end;
-        for pair in [&mut self.own, &mut self.object, &mut self.others] {
+        for pair in [&mut self.own, &mut self.base, &mut self.others] {
             *pair = if follows {
                 pair.turned()
             } else {
@@ -134,12 +127,8 @@ impl Count {
     /// The state that an object would have, had it been asked all the time, as far as this isolate can tell.
     pub(super) fn estimate(&self, now: Timestamp) -> LimitState {
         let now = self.time.max(now);
-        let current = sum([self.own.current, self.object.current, self.others_by(now)]);
-        let previous = sum([
-            self.own.previous,
-            self.object.previous,
-            self.others.previous,
-        ]);
+        let current = sum([self.own.current, self.base.current, self.others_by(now)]);
+        let previous = sum([self.own.previous, self.base.previous, self.others.previous]);
         match self.limit.algorithm() {
             Algorithm::SlidingWindow(_) => LimitState::Sliding(Sliding {
                 start: self.span.start,
@@ -165,28 +154,40 @@ impl Count {
 
     /// Counts what was admitted, or gives back of the isolate's own use of this window; the excess is dropped.
     pub(super) fn charge(&mut self, cost: i64) {
-        let amount = cost.unsigned_abs();
-        if cost > 0 {
-            self.own.current = self.own.current.saturating_add(amount);
-            self.since_told = self.since_told.saturating_add(amount);
+        let own = &mut self.own.current;
+        *own = if cost > 0 {
+            own.saturating_add(cost.unsigned_abs())
         } else {
-            self.own.current = self.own.current.saturating_sub(amount);
-        }
-        self.untold |= cost != 0;
+            own.saturating_sub(cost.unsigned_abs())
+        };
+        self.told.count(cost);
     }
 
-    /// The object is asked again and has counted `used`: everything known before is in that.
-    pub(super) fn start_from(&mut self, used: u64, now: Timestamp) {
+    /// Everything that anybody has counted until `at` comes to `used`: the object has said so, or somebody has reset it.
+    pub(super) fn start_from(&mut self, used: u64, at: Timestamp) {
         self.own = Pair::default();
         self.others = Pair::default();
         self.others_rate = 0;
-        self.since_told = 0;
-        self.untold = false;
-        self.object = Pair {
+        self.told = Told::default();
+        self.base = Pair {
             current: used,
             previous: 0,
         };
-        self.object_at = now;
+        self.base_at = at;
+        self.begun = at;
+    }
+
+    /// Somebody has reset it: what was counted before `at` is forgotten, once.
+    pub(super) fn reset(&mut self, at: Timestamp) {
+        if at <= self.base_at {
+            return;
+        }
+        if self.begun < at {
+            self.start_from(0, at);
+            self.told.count(1); // so that others learn of it soon
+        } else {
+            self.base_at = at;
+        }
     }
 
     pub(super) const fn time(&self) -> Timestamp {
@@ -200,11 +201,6 @@ impl Count {
         }
         let own = self.own.current.max(self.own.previous);
         own.saturating_mul(1_000) / self.limit.algorithm().limit().max(1)
-    }
-
-    /// Whether there is something that others do not know: units, or that no more are coming.
-    pub(super) const fn has_news(&self) -> bool {
-        self.untold || self.told_rate > 0
     }
 
     pub(super) fn definition(&self) -> Definition {
@@ -223,34 +219,8 @@ impl Count {
             start: self.span.start,
             used: self.own.current,
             previous: self.start_before().map_or(0, |_| self.own.previous),
-            rate: self.rate(now),
+            rate: self.told.rate(now),
         }
-    }
-
-    /// Own units per million seconds since the last writing.
-    fn rate(&self, now: Timestamp) -> u64 {
-        let over = |told: Timestamp| now.since(told);
-        match self.told_at.map(over) {
-            Some(over) if over >= RATE_OVER => {
-                let rate =
-                    u128::from(self.since_told) * 1_000_000_000 / u128::from(over.as_millis());
-                u64::try_from(rate).unwrap_or(u64::MAX)
-            }
-            _ => self.told_rate,
-        }
-    }
-
-    /// What has been taken out to be written.
-    pub(super) fn told(&mut self, now: Timestamp) {
-        self.told_rate = self.rate(now);
-        self.since_told = 0;
-        self.told_at = Some(now);
-        self.untold = false;
-    }
-
-    /// The writing failed.
-    pub(super) fn not_told(&mut self) {
-        self.untold = true;
     }
 
     /// Begins to add up what others tell.
@@ -262,8 +232,8 @@ impl Count {
 
     /// Adds what another isolate told at `at`.
     pub(super) fn add_other(&mut self, record: &Record, at: Timestamp) {
-        if at < self.object_at {
-            return; // the object counts it already
+        if at < self.base_at {
+            return; // in the base already, or reset
         }
         if record.start == self.span.start {
             let age = self.read_at.since(at);
@@ -296,11 +266,16 @@ impl Count {
 
     /// Units per million seconds of all isolates together, as far as known.
     pub(super) fn total_rate(&self, now: Timestamp) -> u64 {
-        self.rate(now).saturating_add(self.others_rate)
+        self.told.rate(now).saturating_add(self.others_rate)
     }
 
     pub(super) const fn limit(&self) -> &Limit {
         &self.limit
+    }
+
+    /// The name of its policy, empty for inline.
+    pub(super) fn policy(&self) -> &str {
+        &self.policy
     }
 
     pub(super) const fn id(&self) -> u64 {

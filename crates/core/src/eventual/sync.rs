@@ -6,6 +6,7 @@
 use crate::bounded::Fingerprint;
 use crate::{Duration, Timestamp};
 
+use super::marks::{keep, Mark, Said};
 use super::record::{read_counts, write_counts, write_definitions};
 use super::{Count, Counted, Eventual, INTERVAL, SHORTEST_INTERVAL};
 
@@ -18,7 +19,7 @@ const OVERDUE: Duration = Duration::from_secs(30);
 /// How many times a limit is looked at before it can be reached at the present rate.
 const LOOKS: u64 = 4;
 /// KV keeps a key for at least a minute.
-const SHORTEST_LIFE: Duration = Duration::from_secs(60);
+pub(super) const SHORTEST_LIFE: Duration = Duration::from_secs(60);
 
 /// One subject's counts to write, where others do not know them, and to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,6 +133,16 @@ impl Eventual {
         counted.map_or(1, |counted| counted.timing.isolates.max(1) as u64)
     }
 
+    /// Does at once here what an operator says about a subject; the key to write, so that others do it as well.
+    pub fn mark(&mut self, name: &str, mark: Mark, now: Timestamp) -> Put {
+        let put = mark.put(&self.prefix_of(name), now);
+        let key = self.key(name);
+        if let Some(counted) = self.subjects.get_mut(key) {
+            counted.apply(mark, now);
+        }
+        put
+    }
+
     /// Before every key of a subject.
     pub fn prefix_of(&self, name: &str) -> String {
         prefix_of(self.prefix, name)
@@ -148,14 +159,20 @@ impl Counted {
         self.timing.last = Some(now);
         self.timing.under_way = Some(now);
         let prefix = prefix_of(prefix, &self.name);
-        let put = self.counts.iter().any(Count::has_news).then(|| Put {
-            key: format!("{prefix}{isolate}"),
-            value: write_definitions(self.counts.iter().map(Count::definition)),
-            metadata: write_counts(now, self.counts.iter().map(|count| count.record(now))),
-            life: self.life(now),
-        });
+        let put = self
+            .counts
+            .iter()
+            .any(|count| count.told.has_news())
+            .then(|| Put {
+                key: format!("{prefix}{isolate}"),
+                value: write_definitions(self.counts.iter().map(Count::definition)),
+                metadata: write_counts(now, self.counts.iter().map(|count| count.record(now))),
+                life: self.life(now),
+            });
         if put.is_some() {
-            self.counts.iter_mut().for_each(|count| count.told(now));
+            self.counts
+                .iter_mut()
+                .for_each(|count| count.told.tell(now));
         }
         Sync { key, put, prefix }
     }
@@ -177,7 +194,7 @@ impl Counted {
     ) {
         self.timing.under_way = None;
         if !written {
-            self.counts.iter_mut().for_each(Count::not_told);
+            self.counts.iter_mut().for_each(|count| count.told.fail());
         }
         if let Some(read) = read {
             self.read(own, read, now);
@@ -189,7 +206,7 @@ impl Counted {
         }
         let interval = self.interval(now);
         self.timing.interval = Some(interval);
-        if self.timing.next.is_some() || self.counts.iter().any(Count::has_news) {
+        if self.timing.next.is_some() || self.counts.iter().any(|count| count.told.has_news()) {
             self.timing.next = self.timing.last.map(|last| last.plus(interval));
         }
     }
@@ -200,8 +217,11 @@ impl Counted {
         }
         let mut isolates = 1;
         for (_, metadata) in read.iter().filter(|(key, _)| key != own) {
-            // Another version, or not ours at all: not added.
+            // What is of another version, or not ours at all, is not added.
             let Ok((at, records)) = read_counts(metadata) else {
+                if let Ok(Some(mark)) = Mark::read(metadata) {
+                    self.apply(mark, now);
+                }
                 continue;
             };
             isolates += 1;
@@ -213,6 +233,18 @@ impl Counted {
             }
         }
         self.timing.isolates = isolates;
+    }
+
+    /// Does what an operator said.
+    pub(super) fn apply(&mut self, mark: Mark, now: Timestamp) {
+        if mark.what == Said::Reset {
+            let counts = self.counts.iter_mut();
+            counts
+                .filter(|count| mark.is_for(count.policy()))
+                .for_each(|count| count.reset(mark.at));
+        } else {
+            keep(&mut self.blocks, mark, now);
+        }
     }
 
     /// Until the next sync: the usual interval, shorter where a limit would be reached soon, longer after failures.

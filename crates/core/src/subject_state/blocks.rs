@@ -69,17 +69,24 @@ impl SubjectState {
             .filter(named)
             .filter(|block| block.until > now)
             .max_by_key(|block| block.until)?;
-        Some(Decision {
+        Some(block.refusal(now))
+    }
+}
+
+impl Block {
+    /// The refusal of whatever is asked while it is in force.
+    pub(crate) fn refusal(&self, now: Timestamp) -> Decision {
+        Decision {
             at: now,
             success: false,
             reason: Some(Reason::Blocked),
             deciding: None,
             // A block until the end of time is for good: waiting cannot help.
-            retry_after: (block.until < Timestamp::MAX).then(|| block.until.since(now)),
+            retry_after: (self.until < Timestamp::MAX).then(|| self.until.since(now)),
             delay: None,
             limits: Standings::Many(Vec::new()),
             grant: None,
-            cache_for: crate::decide::CACHE_CAP.min(block.until.since(now)),
-        })
+            cache_for: crate::decide::CACHE_CAP.min(self.until.since(now)),
+        }
     }
 }

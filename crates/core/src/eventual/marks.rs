@@ -1,0 +1,109 @@
+//! What an operator says about a subject that is counted through KV: a reset or a block, in a key beside those of the isolates, so that
+//! the list which every isolate reads shows it. Of two about the same the newer counts.
+
+use crate::codec::{Line, LineWriter, Unreadable};
+use crate::limit::MAX_WINDOW;
+use crate::subject_state::Block;
+use crate::{Duration, Timestamp};
+
+use super::record::RECORD_VERSION;
+use super::sync::{Put, SHORTEST_LIFE};
+
+/// See the module's documentation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The policy it is for; `None` means all.
+    pub policy: Option<String>,
+    /// When it was said.
+    pub at: Timestamp,
+    /// What was said.
+    pub what: Said,
+}
+
+/// What an operator can say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// Forget use.
+    Reset,
+    /// Shut out until an instant; an instant that has passed lets in.
+    Block {
+        /// From then on it is over.
+        until: Timestamp,
+        /// What whoever set it said.
+        reason: String,
+    },
+}
+
+impl Mark {
+    /// Its key and text, under the subject's prefix.
+    pub(super) fn put(&self, prefix: &str, now: Timestamp) -> Put {
+        let word = match self.what {
+            Said::Reset => "reset",
+            Said::Block { .. } => "block",
+        };
+        let line = LineWriter::new(RECORD_VERSION, word)
+            .put("time", self.at.as_millis())
+            .put_some("policy", self.policy.as_ref());
+        let (line, life) = match &self.what {
+            // As long as any count of before may be found.
+            Said::Reset => (line, Duration::from_millis(MAX_WINDOW.as_millis() * 2)),
+            Said::Block { until, reason } => {
+                let line = line.put("until", until.as_millis());
+                (line.text("reason", reason), until.since(now))
+            }
+        };
+        Put {
+            // A name has no `!`, so no isolate's key is like it.
+            key: format!("{prefix}!{word}.{}", self.policy.as_deref().unwrap_or("")),
+            value: String::new(),
+            metadata: line.finish(),
+            life: life.max(SHORTEST_LIFE),
+        }
+    }
+
+    /// Reads its text; `None` when it is none.
+    pub(super) fn read(text: &str) -> Result<Option<Mark>, Unreadable> {
+        let line = Line::parse(Line::versioned(text, RECORD_VERSION)?);
+        let what = match line.word() {
+            "reset" => Said::Reset,
+            "block" => Said::Block {
+                until: Timestamp::from_millis(line.needed("until")?),
+                reason: line.text("reason")?,
+            },
+            _ => return Ok(None),
+        };
+        Ok(Some(Mark {
+            policy: line.get("policy").map(str::to_owned),
+            at: Timestamp::from_millis(line.needed("time")?),
+            what,
+        }))
+    }
+
+    /// Whether it is for this policy.
+    pub(super) fn is_for(&self, policy: &str) -> bool {
+        self.policy.as_deref().is_none_or(|name| name == policy)
+    }
+
+    /// The block in force that it is, if it is one.
+    pub(super) fn block(&self, now: Timestamp) -> Option<Block> {
+        match &self.what {
+            Said::Block { until, reason } if *until > now => Some(Block {
+                policy: self.policy.clone(),
+                until: *until,
+                reason: reason.clone(),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// Keeps a mark among the others: the newest about each policy.
+pub(super) fn keep(marks: &mut Vec<Mark>, mark: Mark, now: Timestamp) {
+    marks.retain(|known| known.block(now).is_some() || known.at.plus(MAX_WINDOW) > now);
+    let same = |known: &&mut Mark| known.policy == mark.policy;
+    match marks.iter_mut().find(same) {
+        Some(known) if known.at <= mark.at => *known = mark,
+        Some(_) => {}
+        None => marks.push(mark),
+    }
+}
