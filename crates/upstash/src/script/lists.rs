@@ -33,11 +33,12 @@ pub(super) fn denied(call: &mut Call<'_>) -> Answer {
 /// taken literally, where Redis reads the whole as a pattern and may delete a neighbour's windows.
 pub(super) fn reset(call: &mut Call<'_>) -> Answer {
     let pattern = call.key(0)?;
+    // Also when it ends with `:*`, which may be the name of a bucket.
+    call.keyspace.remove(pattern)?;
     let Some(stem) = pattern
         .strip_suffix(b"*")
         .filter(|stem| stem.ends_with(b":"))
     else {
-        call.keyspace.remove(pattern)?;
         return Ok(Reply::Nil);
     };
     for listed in call.keyspace.keys()? {

@@ -10,6 +10,7 @@ use crate::message::script_command;
 use crate::placement::object_name;
 use crate::reply::Reply;
 use crate::route;
+use crate::script::Script;
 
 /// A piece of a command that goes to one object, or to each of two that may hold its key.
 pub(super) struct Piece {
@@ -99,10 +100,19 @@ impl Session {
                 limit = Some((home, key.clone()));
             }
         }
+        let mut homes = vec![object];
+        if let (Script::R, [pattern, ..]) = (parts.script, parts.keys) {
+            // `<prefix>:*` resets the windows of one identifier, or the bucket of the identifier `*`, which lives elsewhere.
+            let bucket = object_name(&self.prefix, pattern);
+            if !homes.contains(&bucket) {
+                homes.push(bucket);
+            }
+        }
+        let command = script_command(&parts);
         Ok(Piece {
             place: Place::Script,
-            homes: vec![object],
-            command: script_command(&parts),
+            homes,
+            command,
             limit,
         })
     }
