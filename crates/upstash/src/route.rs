@@ -57,7 +57,9 @@ pub fn is_analytics_bucket(key: &[u8]) -> bool {
 /// The key without the number at its end; `None` when there is none.
 fn stem(key: &[u8]) -> Option<&[u8]> {
     let colon = last_colon(key)?;
-    let digits = &key[colon + 1..];
+    let end = &key[colon + 1..];
+    // Before 1.0 the Python SDK computes the number of the window before wrongly, and it is below zero.
+    let digits = end.strip_prefix(b"-").unwrap_or(end);
     let number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     (number && colon > 0).then(|| &key[..colon])
 }
@@ -95,6 +97,8 @@ mod tests {
                 ],
                 "p:events",
             ),
+            (&["p:user:20778", "p:user:-86379222"], "p:user"),
+            (&["p:user:-"], "p:user:-"),
             (&["p:dynamic:global"], "p:dynamic:global"),
             (&["p:10.0.0.1"], "p:10.0.0.1"),
             (&["12"], "12"),
