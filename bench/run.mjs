@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fail, root } from "../scripts/lib/process.mjs";
+import { setup } from "../scripts/setup.mjs";
 import { compile, timeCore } from "./lib/driver.mjs";
 import { machine, moment } from "./lib/machine.mjs";
 import { measureColdStarts, measureScenario, measureSize } from "./lib/measure.mjs";
@@ -33,6 +34,7 @@ else await main().catch((error) => fail(`bench: ${error.message}`));
 async function main() {
   if (process.platform !== "linux") fail("The benchmark reads processor times from /proc and needs Linux.");
   if (!existsSync(join(root, "build/index.js"))) fail("There is no build/ yet: `npm run bench` makes it.");
+  setup({ baselines: true });
   compile();
   const results = { machine: machine(), parts: load().parts };
   for (const [id, measure] of chosenParts()) {

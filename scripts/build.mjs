@@ -1,15 +1,18 @@
 // Turns src/ and crates/ into build/, the Worker that workerd runs. `wrangler dev` and `wrangler deploy` call this too
-// (wrangler.toml). A build whose inputs have not changed is left alone: comparing them takes 50 ms, worker-build a
-// second, and every command would wait for it.
+// (wrangler.toml). A build whose inputs have not changed is left alone: comparing them takes 50 ms, cargo and
+// the bundler a second, and every command would wait for them.
 
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { WASM_TARGET } from "./lib/prerequisites.mjs";
 import { isMain, packagesBin, read, root, run, toolsBin } from "./lib/process.mjs";
 import { setup } from "./setup.mjs";
 
 // Whatever the Worker embeds has to lie below these, or a change of it goes unnoticed.
-const INPUTS = ["Cargo.toml", "Cargo.lock", "build.rs", "src", "crates"].filter((path) => existsSync(join(root, path)));
+const INPUTS = ["Cargo.toml", "Cargo.lock", "build.rs", "src", "crates", "scripts/build.mjs"].filter((path) =>
+  existsSync(join(root, path)),
+);
 
 /** Sets up and builds, each only where needed. */
 export function build() {
@@ -29,14 +32,45 @@ function compile(folder, options) {
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === inputs) return;
   console.log(`build: compiling the Worker into ${folder}/`);
   rmSync(stamp, { force: true }); // a build that is broken off must not look finished
-  // These two point worker-build at the tools that are here; without them it downloads others.
-  const tools = { ESBUILD_BIN: join(packagesBin, "esbuild"), WASM_BINDGEN_BIN: join(toolsBin, "wasm-bindgen") };
-  // The compiler's own message is what helps; a backtrace of worker-build would bury it.
-  run(join(toolsBin, "worker-build"), ["--release", "--out-dir", folder, ".", ...options], {
-    ...tools,
-    RUST_BACKTRACE: "0",
-  });
+  run("cargo", ["build", "--release", "--locked", "--lib", "--target", WASM_TARGET, ...options]);
+  rmSync(join(root, folder), { recursive: true, force: true });
+  const bound = join(root, folder, "bound");
+  bind(join(targetFolder(), WASM_TARGET, "release/tollgate.wasm"), bound);
+  bundle(bound, join(root, folder));
+  rmSync(bound, { recursive: true });
   writeFileSync(stamp, inputs);
+}
+
+const targetFolder = () => process.env.CARGO_TARGET_DIR ?? join(root, "target");
+
+/** Writes the JavaScript around the wasm, with what src/entry.js needs to follow a panic with a new instance. */
+function bind(wasm, out) {
+  const options = ["--target", "module", "--no-typescript", "--out-name", "index", "--out-dir", out];
+  run(join(toolsBin, "wasm-bindgen"), [
+    wasm,
+    ...options,
+    "--experimental-reset-state-function",
+    "--force-enable-abort-handler",
+  ]);
+  // workerd gives the module where the standard says `source`.
+  const script = join(out, "index.js");
+  writeFileSync(script, readFileSync(script, "utf8").replace("import source ", "import "));
+}
+
+/** One script and one wasm file. */
+function bundle(bound, out) {
+  run(join(packagesBin, "esbuild"), [
+    join(root, "src/entry.js"),
+    `--alias:tollgate=${join(bound, "index.js")}`,
+    "--external:./index_bg.wasm",
+    "--external:cloudflare:*",
+    "--bundle",
+    "--format=esm",
+    "--minify",
+    "--log-level=warning",
+    `--outfile=${join(out, "index.js")}`,
+  ]);
+  renameSync(join(bound, "index_bg.wasm"), join(out, "index_bg.wasm"));
 }
 
 /** Hashes the content of every input and the version of the compiler; file times say little after a checkout. */

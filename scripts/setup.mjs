@@ -10,26 +10,29 @@ import { fail, isMain, packagesBin, read, root, run, toolsBin } from "./lib/proc
 // Nothing but `npm run check` needs cargo-deny, so its version stands here and not in Cargo.lock.
 const CARGO_DENY = "0.20.2";
 
-/** Sets up what every script needs; `gates: true` adds what only `npm run check` needs. */
-export function setup({ gates = false } = {}) {
-  const worker = { crate: "worker-build", version: lockedCrate("worker"), bin: "worker-build" };
-  const compilesTools = !isInstalled(worker);
-  checkMachine(compilesTools);
-  if (compilesTools) say("the first run takes about three minutes on two cores, later ones a few seconds");
+/**
+ * Sets up what every script needs; `gates: true` adds what only `npm run check` needs, `baselines: true` what only
+ * `npm run bench` needs.
+ */
+export function setup({ gates = false, baselines = false } = {}) {
+  // The CLI has to match the wasm-bindgen library to the patch level. Its default features only serve its test runner.
+  const bindgen = { crate: "wasm-bindgen-cli", version: lockedCrate("wasm-bindgen"), bin: "wasm-bindgen" };
+  const worker = { crate: "worker-build", version: lockedCrate("worker", "bench/Cargo.lock"), bin: "worker-build" };
+  checkMachine(baselines && !isInstalled(worker));
+  if (!isInstalled(bindgen)) say("the first run takes about two minutes on two cores, later ones a few seconds");
   installPackages();
   addRustParts(gates);
-  if (compilesTools) install(worker);
-  // The CLI has to match the wasm-bindgen library to the patch level. Its default features only serve its test runner.
-  install({ crate: "wasm-bindgen-cli", version: lockedCrate("wasm-bindgen"), bin: "wasm-bindgen" });
+  install(bindgen);
   if (gates) install({ crate: "cargo-deny", version: CARGO_DENY, bin: "cargo-deny" });
+  if (baselines) install(worker);
 }
 
 const say = (text) => console.log(`setup: ${text}`);
 
-function checkMachine(compilesTools) {
+function checkMachine(needsOpenssl) {
   const machine = thisMachine(read);
   const command = `npm run ${process.env.npm_lifecycle_event ?? "setup"}`;
-  const missing = findMissing(machine, { compilesTools, rust: oldestRust(), command });
+  const missing = findMissing(machine, { needsOpenssl, rust: oldestRust(), command });
   if (missing.length > 0) fail(explain(missing, machine));
 }
 
@@ -99,10 +102,10 @@ function addRustParts(gates) {
 
 // 3. Tools that are compiled here, once, into .tools.
 
-function lockedCrate(name) {
-  const lock = readFileSync(join(root, "Cargo.lock"), "utf8");
+function lockedCrate(name, file = "Cargo.lock") {
+  const lock = readFileSync(join(root, file), "utf8");
   const version = new RegExp(`name = "${name}"\\nversion = "([^"]+)"`).exec(lock)?.[1];
-  return version ?? fail(`Cargo.lock has no "${name}". It is part of the repository: git checkout Cargo.lock`);
+  return version ?? fail(`${file} has no "${name}". It is part of the repository: git checkout ${file}`);
 }
 
 function isInstalled({ bin, version }) {

@@ -25,7 +25,7 @@ pub(crate) async fn tell_within(
 ) -> Result<(), Failure> {
     let patience = patience.as_millis() as u32; // seconds
     let call = addressed(directory, &notice.encode());
-    let asked = runtime::ask(&env.directory(), &call, patience);
+    let asked = runtime::ask_from_object(&env.directory(), &call, patience);
     let Reached(text) = read(settled(asked).await)?;
     match Listing::decode(&text) {
         Ok(Listing::Done) => Ok(()),

@@ -24,7 +24,7 @@ pub struct DirectoryDO {
 
 #[wasm_bindgen]
 impl DirectoryDO {
-    /// Called by the runtime when the object wakes.
+    /// Made by src/entry.js for the first call of an object in this wasm instance.
     #[wasm_bindgen(constructor)]
     pub fn new(context: JsValue, _env: JsValue) -> DirectoryDO {
         DirectoryDO {
@@ -44,11 +44,6 @@ impl DirectoryDO {
 }
 
 impl DirectoryDO {
-    /// A value of the class that never lived, to look at the class.
-    pub(crate) fn unborn() -> DirectoryDO {
-        DirectoryDO::new(JsValue::NULL, JsValue::NULL)
-    }
-
     fn answer(&self, notice: &Notice) -> Result<Listing, JsValue> {
         let storage: Storage = self.context.storage();
         let sql = storage.sql();

@@ -41,7 +41,7 @@ pub struct KeyspaceDO {
 
 #[wasm_bindgen]
 impl KeyspaceDO {
-    /// Called by the runtime when the object wakes. Nothing is read before the first call.
+    /// Made by src/entry.js for the first call of an object in this wasm instance. Nothing is read before that call is answered.
     #[wasm_bindgen(constructor)]
     pub fn new(context: JsValue, env: JsValue) -> KeyspaceDO {
         KeyspaceDO {
@@ -77,13 +77,6 @@ impl KeyspaceDO {
     pub fn alarm(&self) -> Result<JsValue, JsValue> {
         self.shard.sweep()?;
         Ok(Shard::keep_listed(&self.shard))
-    }
-}
-
-impl KeyspaceDO {
-    /// A value of the class that never lived, to look at the class.
-    pub(crate) fn unborn() -> KeyspaceDO {
-        KeyspaceDO::new(JsValue::NULL, JsValue::NULL)
     }
 }
 

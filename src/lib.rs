@@ -53,7 +53,7 @@ mod upstash;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen::prelude::*;
 
-/// The Worker's entry: called by worker-build's shim with the request, the environment and the event. Its promise never rejects.
+/// The Worker's entry: called by src/entry.js with the request, the environment and the event. Its promise never rejects.
 #[cfg(target_arch = "wasm32")]
 #[wasm_bindgen]
 pub fn fetch(request: JsValue, env: JsValue, execution: JsValue) -> JsValue {

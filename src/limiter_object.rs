@@ -34,7 +34,7 @@ pub struct RateLimitDO {
 
 #[wasm_bindgen]
 impl RateLimitDO {
-    /// Called by the runtime when the object wakes. Nothing is read before the first call.
+    /// Made by src/entry.js for the first call of an object in this wasm instance. Nothing is read before that call is answered.
     #[wasm_bindgen(constructor)]
     pub fn new(context: JsValue, env: JsValue) -> RateLimitDO {
         RateLimitDO {
@@ -64,13 +64,6 @@ impl RateLimitDO {
     pub fn alarm(&self) -> Result<JsValue, JsValue> {
         self.subject.clean()?;
         Ok(Subject::keep_listed(&self.subject))
-    }
-}
-
-impl RateLimitDO {
-    /// A value of the class that never lived, to look at the class.
-    pub(crate) fn unborn() -> RateLimitDO {
-        RateLimitDO::new(JsValue::NULL, JsValue::NULL)
     }
 }
 

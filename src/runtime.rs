@@ -157,6 +157,9 @@ extern "C" {
     /// One RPC with a deadline in one crossing.
     pub(crate) fn ask(namespace: &Namespace, call: &str, milliseconds: u32) -> JsValue;
 
+    #[wasm_bindgen(js_name = askFromObject)]
+    pub(crate) fn ask_from_object(namespace: &Namespace, call: &str, milliseconds: u32) -> JsValue;
+
     #[wasm_bindgen(js_name = askAll)]
     pub(crate) fn ask_all(namespace: &Namespace, calls: Vec<String>, milliseconds: u32) -> JsValue;
 

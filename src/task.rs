@@ -96,7 +96,7 @@ impl Tasks {
                 .retain(|(_, task)| task.as_ref().is_none_or(alive));
         }
         let count = self.next & ((1 << COUNT_BITS) - 1);
-        let id = start::instance_id() << COUNT_BITS | count;
+        let id = start::instance_number() << COUNT_BITS | count;
         self.next = self.next.wrapping_add(1);
         self.slots.push((id, Some(task)));
         id

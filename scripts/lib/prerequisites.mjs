@@ -1,4 +1,4 @@
-// What the machine itself has to bring: Node, Rust, a C compiler and, on Linux, OpenSSL. Asked for before anything is
+// What the machine itself has to bring: Node, Rust, a C compiler and, for the benchmark on Linux, OpenSSL. Asked for before anything is
 // downloaded or compiled, so that a missing header does not show up as a linker error after two minutes.
 // It looks and explains; it installs nothing.
 
@@ -44,14 +44,14 @@ export function oldestRust() {
  * What is missing, as `{ problem, need }` or `{ problem, line }`: `need` is a key of MANAGERS, `line` the command that
  * helps. Empty where the machine has everything.
  *
- * `machine` is as `thisMachine` makes it. `compilesTools` is true where worker-build has still to be compiled, the only
- * step that needs OpenSSL.
+ * `machine` is as `thisMachine` makes it. `needsOpenssl` is true where worker-build has still to be compiled, the only
+ * step that needs it.
  */
-export function findMissing(machine, { compilesTools, rust, command }) {
+export function findMissing(machine, { needsOpenssl, rust, command }) {
   if (machine.platform === "win32") {
     return [{ problem: "Linux or macOS: on Windows, run it inside WSL", line: "wsl --install" }];
   }
-  return [...missingNode(machine, command), ...missingRust(machine, rust), ...missingPackages(machine, compilesTools)];
+  return [...missingNode(machine, command), ...missingRust(machine, rust), ...missingPackages(machine, needsOpenssl)];
 }
 
 /** Answers the questions of `findMissing`; `read` gives what a program prints, undefined where it is not there. */
@@ -97,12 +97,12 @@ export function hasWasmTarget({ read, exists }) {
   return Boolean(libraries) && exists(libraries);
 }
 
-function missingPackages({ platform, env, read }, compilesTools) {
+function missingPackages({ platform, env, read }, needsOpenssl) {
   const missing = [];
   if (!read("cc", "--version")) missing.push({ problem: "a C compiler, `cc`: Rust links with it", need: "cc" });
   // macOS has its own TLS, which worker-build uses there.
-  const needsOpenssl = platform === "linux" && compilesTools && !env.OPENSSL_DIR && !env.OPENSSL_LIB_DIR;
-  if (needsOpenssl && read("pkg-config", "--exists", "openssl") === undefined) {
+  const looksForIt = platform === "linux" && !env.OPENSSL_DIR && !env.OPENSSL_LIB_DIR;
+  if (needsOpenssl && looksForIt && read("pkg-config", "--exists", "openssl") === undefined) {
     missing.push({ problem: "pkg-config and the OpenSSL headers: worker-build links to OpenSSL", need: "openssl" });
   }
   return missing;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { atLeast, explain, findMissing, oldestRust } from "./prerequisites.mjs";
 
-const asks = { compilesTools: true, rust: "1.91", command: "npm start" };
+const asks = { needsOpenssl: true, rust: "1.91", command: "npm start" };
 
 // A machine where everything is installed, but for the commands named in `without`.
 function machine(without = [], rest = {}) {
@@ -42,7 +42,7 @@ describe("prerequisites", () => {
 
   it("does not ask for OpenSSL where nothing links to it", () => {
     const here = machine(["pkg-config --exists openssl"]);
-    expect(findMissing(here, { ...asks, compilesTools: false })).toEqual([]);
+    expect(findMissing(here, { ...asks, needsOpenssl: false })).toEqual([]);
     expect(findMissing({ ...here, platform: "darwin" }, asks)).toEqual([]);
     expect(findMissing({ ...here, env: { OPENSSL_DIR: "/opt/openssl" } }, asks)).toEqual([]);
   });

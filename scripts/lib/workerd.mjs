@@ -31,7 +31,7 @@ export function tollgate({ id = "T", texts = [], folder = "build" } = {}) {
   };
 }
 
-/** What worker-build made: the entry, in which its snippets are bundled, and the wasm. */
+/** What a build made: the entry, in which all scripts are bundled, and the wasm. */
 export function workerBuild(folder) {
   return [join(folder, "index.js"), join(folder, "index_bg.wasm")];
 }
