@@ -7,8 +7,8 @@ use super::sliding::Sliding;
 use super::slots::{Slot, Slots};
 use super::{Ask, Room, View};
 use crate::calendar::{period_at, Span, TimeZone, UnknownTimeZone};
-use crate::limit::{Algorithm, Limit};
-use crate::Timestamp;
+use crate::limit::{Algorithm, Limit, Rate};
+use crate::{Duration, Timestamp};
 
 /// The moment of a decision: the object's clock, read once, and the zones that quotas ask.
 #[derive(Clone, Copy)]
@@ -527,13 +527,65 @@ impl LimitState {
     }
 }
 
+/// What comes back of a bucket within this time may be stored as used: it has come back before a lost object answers again.
+const SOON: Duration = Duration::from_millis(100);
+
 /// How far a stored row may run ahead of the real use, plus one: `reserve` where the policy sets it, else 1 for limits up to 100 (exact)
-/// and 1 % of the limit above. Logs and slots are always exact.
+/// and 1 % of the limit above; for a bucket also what comes back within [`SOON`], at most a tenth of it. Logs and slots are always exact.
 pub fn reserve_of(algorithm: &Algorithm, reserve: Option<u64>) -> u64 {
-    match algorithm {
-        Algorithm::SlidingLog(_) | Algorithm::Concurrency(_) => 1,
-        _ => reserve
-            .unwrap_or(algorithm.limit() / 100)
-            .clamp(1, algorithm.limit().max(1)),
+    let limit = algorithm.limit();
+    let usual = match algorithm {
+        Algorithm::SlidingLog(_) | Algorithm::Concurrency(_) => return 1,
+        _ if limit <= 100 => 1,
+        Algorithm::TokenBucket(bucket) => soon(bucket.refill(), limit),
+        Algorithm::LeakyBucket(bucket) => soon(bucket.leak(), limit),
+        _ => limit / 100,
+    };
+    reserve.unwrap_or(usual).clamp(1, limit.max(1))
+}
+
+fn soon(rate: Rate, limit: u64) -> u64 {
+    rate.units_within(SOON).clamp(limit / 100, limit / 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::request::{parse, Rule};
+
+    fn reserve(limit: &str, set: Option<u64>) -> u64 {
+        let request = parse(&format!(r#"{{"identifier": "u", {limit}}}"#)).unwrap();
+        let Rule::Inline(policy) = request.rule else {
+            panic!()
+        };
+        reserve_of(policy.limits()[0].algorithm(), set)
+    }
+
+    #[test]
+    fn rows_run_ahead_by_one_percent_or_by_what_a_bucket_gets_back_at_once() {
+        let bucket = |capacity: u64, a_second: u64| {
+            let limit = format!(
+                r#""algorithm": "tokenBucket", "capacity": {capacity}, "refill": {{"amount": {a_second}, "interval": "1s"}}"#
+            );
+            reserve(&limit, None)
+        };
+        assert_eq!(bucket(10_000, 1), 100);
+        assert_eq!(bucket(10_000, 5_000), 500);
+        assert_eq!(bucket(10_000, 1_000_000), 1_000);
+        assert_eq!(bucket(100, 1_000_000), 1);
+        assert_eq!(bucket(101, 1_000_000), 10);
+        let leaky = r#""algorithm": "leakyBucket", "capacity": 1000, "leak": {"amount": 500, "interval": "1s"}"#;
+        assert_eq!(reserve(leaky, None), 50);
+        let window = r#""algorithm": "fixedWindow", "limit": 10000, "window": "1s""#;
+        assert_eq!(reserve(window, None), 100);
+        assert_eq!(reserve(window, Some(1)), 1);
+        assert_eq!(reserve(window, Some(99_999)), 10_000);
+        assert_eq!(
+            reserve(
+                r#""algorithm": "slidingLog", "limit": 500, "window": "1s""#,
+                Some(9)
+            ),
+            1
+        );
     }
 }
