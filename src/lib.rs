@@ -5,7 +5,7 @@
 //!
 //! 1. [`fetch`] hands the request to `handlers`; [`router`] knows the path, [`auth`] the caller, `handlers::request` reads the body.
 //! 2. `handlers::limit` reads the JSON through the core, or stops with an [`error::ApiError`].
-//! 3. [`placement`] names the object; `limiter_client` asks it, within the deadline.
+//! 3. [`placement`] names the object; `isolate` may remember that it refuses; else `limiter_client` asks it, within the deadline.
 //! 4. `limiter_object` reads its clock once, lets the core decide on the state in its memory, and `limiter_store` writes ahead.
 //! 5. `handlers` write body and [`headers`]; [`telemetry`] is told, and writes its log afterwards.
 //!
@@ -31,6 +31,8 @@ mod directory_client;
 pub mod directory_object;
 #[cfg(target_arch = "wasm32")]
 mod handlers;
+#[cfg(target_arch = "wasm32")]
+mod isolate;
 #[cfg(target_arch = "wasm32")]
 pub mod keyspace_object;
 #[cfg(target_arch = "wasm32")]

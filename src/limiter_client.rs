@@ -1,9 +1,14 @@
-//! The typed door to a subject's object: one call, one answer, within the deadline. A call that timed out may have been counted, so
-//! nothing is ever sent twice.
+//! The typed door to a subject's object: one call, one answer, within the deadline, and none while the object's circuit is open.
+//!
+//! Nothing is ever sent twice from here. A call that timed out may have been counted. Errors that the platform marks `retryable` it has
+//! retried itself, where it knows that the call did not run; those marked `overloaded` must not be retried, and open the circuit.
 
+use tollgate_core::circuit::{Outcome, Pass};
 use tollgate_core::message::{Answer, Call, RefusalCode};
 use tollgate_core::Duration;
 
+use crate::clock;
+use crate::isolate::memory;
 use crate::runtime::{self, Env};
 use crate::task::{settled, Settled};
 use crate::telemetry::Failure;
@@ -32,16 +37,36 @@ impl<'a> Limiter<'a> {
         calls: impl Iterator<Item = (&str, &Call)>,
     ) -> Vec<Result<Answer, Failure>> {
         let mut asked = Vec::with_capacity(1);
-        for (name, call) in calls {
-            asked.push(addressed(name, &call.encode()));
+        let mut texts = Vec::with_capacity(1);
+        let now = clock::now();
+        for (object, call) in calls {
+            let pass = memory(|memory| memory.circuits.pass(object, now));
+            if pass.is_some() {
+                texts.push(addressed(object, &call.encode()));
+            }
+            asked.push((object, pass));
         }
+        let mut answers = self.send(texts).await.into_iter();
+        let answer = |(object, pass): (&str, Option<Pass>)| {
+            let pass = pass.ok_or(Failure::LeftAlone)?;
+            let answer = answers.next().unwrap_or(Err(Failure::Unreachable)); // one for each text
+            came_to(object, pass, &answer);
+            answer
+        };
+        asked.into_iter().map(answer).collect()
+    }
+
+    async fn send(&self, texts: Vec<String>) -> Vec<Result<Answer, Failure>> {
         let namespace = self.env.rate_limit();
-        if let [call] = asked.as_slice() {
-            let answer = runtime::ask(&namespace, call, self.deadline);
+        if let [text] = texts.as_slice() {
+            let answer = runtime::ask(&namespace, text, self.deadline);
             return vec![answer_of(settled(answer).await)];
         }
-        let count = asked.len();
-        let answers = runtime::ask_all(&namespace, asked, self.deadline);
+        if texts.is_empty() {
+            return Vec::new();
+        }
+        let count = texts.len();
+        let answers = runtime::ask_all(&namespace, texts, self.deadline);
         match settled(answers).await {
             Ok(values) => js_sys::Array::from(&values)
                 .iter()
@@ -50,6 +75,24 @@ impl<'a> Limiter<'a> {
             Err(_) => vec![Err(Failure::Unreachable); count], // `ask` never rejects
         }
     }
+}
+
+/// Tells the object's circuit what came of a call.
+fn came_to(object: &str, pass: Pass, answer: &Result<Answer, Failure>) {
+    let outcome = match answer {
+        Ok(_) | Err(Failure::Unreadable | Failure::Unavailable) => Outcome::Answered,
+        Err(Failure::Overloaded) => Outcome::Overloaded,
+        Err(Failure::Timeout | Failure::Unreachable | Failure::LeftAlone) => Outcome::Failed,
+    };
+    memory(|memory| {
+        // Randomness is wanted only for how long a circuit opens.
+        let random = match outcome {
+            Outcome::Answered => 0,
+            _ => runtime::random_bits() as u64,
+        };
+        let circuits = &mut memory.circuits;
+        circuits.came_to(object, pass, outcome, clock::now(), random);
+    });
 }
 
 /// A text with the name of the object that it is for, as `ask` in runtime.js takes it. Names have no line breaks.

@@ -29,15 +29,18 @@ pub enum Failure {
     Unreadable,
     /// It cannot read or write its state.
     Unavailable,
+    /// It was not asked: its circuit is open.
+    LeftAlone,
 }
 
 impl Failure {
-    const ALL: [Failure; 5] = [
+    const ALL: [Failure; 6] = [
         Failure::Timeout,
         Failure::Overloaded,
         Failure::Unreachable,
         Failure::Unreadable,
         Failure::Unavailable,
+        Failure::LeftAlone,
     ];
 
     /// The word for it in counters.
@@ -48,7 +51,13 @@ impl Failure {
             Failure::Unreachable => "unreachable",
             Failure::Unreadable => "unreadable",
             Failure::Unavailable => "unavailable",
+            Failure::LeftAlone => "leftAlone",
         }
+    }
+
+    /// Whether the object may have counted the call all the same.
+    pub const fn may_have_counted(self) -> bool {
+        matches!(self, Failure::Timeout | Failure::Unreadable)
     }
 }
 
@@ -80,7 +89,8 @@ pub struct Origin {
 
 /// Receives what happens. Behind it: counters and logs now, metrics later.
 pub trait Telemetry {
-    /// Counts a decision. True when it is to be logged as well: every denial, and one admission in `every` (0: none).
+    /// Counts a decision. True when it is to be logged as well: every denial but those remembered by the isolate, which repeat one that
+    /// was logged at most a second ago, and one admission in `every` (0: none).
     fn count(&mut self, checked: &Checked, every: u64) -> bool;
 
     /// Keeps the log event of a decision.
@@ -155,7 +165,7 @@ impl Telemetry for Recorder {
         self.counter(checked.policy.name_or_empty(), source, outcome)
             .count += 1;
         if !checked.decision.success {
-            return true;
+            return checked.source != Source::Cache;
         }
         self.admissions += 1;
         every > 0 && self.admissions.is_multiple_of(every)

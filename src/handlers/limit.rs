@@ -1,10 +1,10 @@
-//! `POST /limit`: decide and consume. `POST /acquire`: the same in its small older form.
-
-use std::cell::RefCell;
+//! `POST /limit`: decide and consume. `POST /acquire`: the same in its small older form. What the isolate remembers as refused is answered
+//! without the object.
 
 use tollgate_core::api::request::{LimitRequest, Rule};
 use tollgate_core::api::response::{to_json, AcquireBody, DecisionBody};
 use tollgate_core::api::{acquire as acquire_form, request};
+use tollgate_core::bounded::Fingerprint;
 use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Source};
 use tollgate_core::message::{Answer, Call, RefusalCode};
@@ -14,18 +14,14 @@ use tollgate_core::subject_state::Item;
 
 use super::reply::Reply;
 use super::step::{Asked, Step};
-use super::{observe, Context};
+use super::{charge_back, observe, Context};
 use crate::auth::Caller;
 use crate::clock;
 use crate::error::{ApiError, Code};
-use crate::fallback::Shares;
 use crate::headers::RateLimitHeaders;
+use crate::isolate::memory;
 use crate::placement;
 use crate::telemetry::{Checked, Failure};
-
-thread_local! {
-    static SHARES: RefCell<Shares> = RefCell::default();
-}
 
 /// One decision, with what it was made of.
 pub(super) struct Decided {
@@ -35,9 +31,9 @@ pub(super) struct Decided {
     pub(super) source: Source,
 }
 
-/// 1 reads the request, 2 finds its limits, 3 names the object, 4 has it asked, 5 answers.
-pub(super) fn limit(caller: &Caller, body: &str) -> Result<Step, ApiError> {
-    check(caller, request::parse(body)?, |decided| Reply {
+/// 1 reads the request, 2 finds its limits, 3 names the object, 4 answers from memory or has it asked, 5 answers.
+pub(super) fn limit(context: &Context, caller: &Caller, body: &str) -> Result<Step, ApiError> {
+    check(context, caller, request::parse(body)?, |decided| Reply {
         status: status_of(decided.decision.success),
         body: to_json(&decided.body()),
         headers: decided.headers(),
@@ -45,8 +41,9 @@ pub(super) fn limit(caller: &Caller, body: &str) -> Result<Step, ApiError> {
 }
 
 /// As [`limit`], always 200.
-pub(super) fn acquire(caller: &Caller, body: &str) -> Result<Step, ApiError> {
-    check(caller, acquire_form::parse(body)?, |decided| Reply {
+pub(super) fn acquire(context: &Context, caller: &Caller, body: &str) -> Result<Step, ApiError> {
+    let request = acquire_form::parse(body)?;
+    check(context, caller, request, |decided| Reply {
         status: 200,
         body: to_json(&AcquireBody::from(&decided.decision)),
         headers: decided.headers(),
@@ -84,6 +81,7 @@ pub(super) fn policy_of(rule: Rule) -> Result<Policy, ApiError> {
 }
 
 fn check(
+    context: &Context,
     caller: &Caller,
     request: LimitRequest,
     render: fn(&Decided) -> Reply,
@@ -92,17 +90,38 @@ fn check(
     let check = request.check;
     let subject = request.subject.in_namespace(caller.namespace.clone());
     let object = placement::object_of(&subject);
+    let key = memory(|memory| memory.refusals.key(&object, &policy));
+    if let Some(decision) = remembered(key, &policy, &check) {
+        let decided = Decided {
+            subject,
+            policy,
+            decision,
+            source: Source::Cache,
+        };
+        note(context, &decided, &object, check.cost);
+        return Ok(Step::Done(render(&decided)));
+    }
     let call = Call::Limit {
         operation: None,
         items: vec![Item { policy, check }],
     };
     Ok(Step::ask(object, call, move |context, asked| {
-        decide(context, subject, asked).map(|decided| render(&decided))
+        decide(context, subject, key, asked).map(|decided| render(&decided))
     }))
 }
 
+/// What the object refused a moment ago and would refuse still.
+pub(super) fn remembered(key: Fingerprint, policy: &Policy, check: &Check) -> Option<Decision> {
+    memory(|memory| memory.refusals.find(key, policy, check, clock::now()))
+}
+
 /// The object's decision, or that of the failure mode.
-fn decide(context: &Context, subject: Subject, asked: Asked) -> Result<Decided, ApiError> {
+fn decide(
+    context: &Context,
+    subject: Subject,
+    key: Fingerprint,
+    asked: Asked,
+) -> Result<Decided, ApiError> {
     let item = match asked.call {
         Call::Limit { mut items, .. } => items.pop(),
         _ => None,
@@ -110,9 +129,19 @@ fn decide(context: &Context, subject: Subject, asked: Asked) -> Result<Decided, 
     // The call is the one that was made above.
     let Item { policy, check } = item.ok_or_else(ApiError::object_unavailable)?;
     let (decision, source) = match asked.answer {
-        Ok(answer) => (only(decisions(answer)?)?, Source::Object),
+        Ok(answer) => {
+            let decision = only(decisions(answer)?)?;
+            memory(|memory| {
+                let refusals = &mut memory.refusals;
+                refusals.learn(key, &check, asked.times, &decision);
+            });
+            (decision, Source::Object)
+        }
         Err(failure) => {
             let decision = without_object(failure, &asked.object, &policy, &check)?;
+            if decision.success && !failure.may_have_counted() {
+                charge_back::owe(&asked.object, &policy, &check);
+            }
             (decision, Source::Fallback)
         }
     };
@@ -129,7 +158,10 @@ fn decide(context: &Context, subject: Subject, asked: Asked) -> Result<Decided, 
 /// Counts and logs a decision, and remembers what remains where the failure mode wants to know.
 pub(super) fn note(context: &Context, decided: &Decided, object: &str, cost: i64) {
     if decided.policy.fail_mode() == FailMode::Share && decided.source == Source::Object {
-        SHARES.with_borrow_mut(|shares| shares.learn(object, &decided.policy, &decided.decision));
+        memory(|memory| {
+            let shares = &mut memory.shares;
+            shares.learn(object, &decided.policy, &decided.decision);
+        });
     }
     observe::checked(
         context,
@@ -151,8 +183,7 @@ pub(super) fn without_object(
     check: &Check,
 ) -> Result<Decision, ApiError> {
     observe::failed(failure);
-    SHARES
-        .with_borrow_mut(|shares| shares.decide(object, policy, check, clock::now()))
+    memory(|memory| memory.shares.decide(object, policy, check, clock::now()))
         .ok_or_else(ApiError::object_unavailable)
 }
 

@@ -2,6 +2,7 @@
 //! to ask and renders, and knows neither objects nor storage.
 
 mod block;
+mod charge_back;
 mod healthz;
 mod limit;
 mod multi;
@@ -15,9 +16,11 @@ mod subject;
 
 use std::rc::Rc;
 
+use tollgate_core::refusals::CallTimes;
 use wasm_bindgen::prelude::*;
 
 use crate::auth::{authorize, Caller};
+use crate::clock;
 use crate::config::Config;
 use crate::error::ApiError;
 use crate::limiter_client::Limiter;
@@ -100,7 +103,7 @@ async fn answer(
     } else {
         String::new()
     };
-    let mut step = begin(route, caller, query, &body)?;
+    let mut step = begin(context, route, caller, query, &body)?;
     loop {
         match step {
             Step::Done(reply) => return Ok(reply),
@@ -111,13 +114,19 @@ async fn answer(
     }
 }
 
-fn begin(route: Route, caller: &Caller, query: &str, body: &str) -> Result<Step, ApiError> {
+fn begin(
+    context: &Context,
+    route: Route,
+    caller: &Caller,
+    query: &str,
+    body: &str,
+) -> Result<Step, ApiError> {
     match route {
         // Answered before anybody was asked who they are.
         Route::Healthz => Ok(Step::Done(Reply::done())),
-        Route::Limit => limit::limit(caller, body),
-        Route::Acquire => limit::acquire(caller, body),
-        Route::Multi => multi::multi(caller, body),
+        Route::Limit => limit::limit(context, caller, body),
+        Route::Acquire => limit::acquire(context, caller, body),
+        Route::Multi => multi::multi(context, caller, body),
         Route::Status => subject::status(caller, query),
         Route::Reset => subject::reset(caller, query),
         Route::Block => block::block(caller, body),
@@ -131,14 +140,22 @@ async fn ask(context: &Context, questions: Vec<Question>) -> Vec<Asked> {
     let calls = questions
         .iter()
         .map(|question| (question.object.as_str(), &question.call));
+    let sent = clock::now();
     let answers = limiter.call_all(calls).await;
-    questions
+    let times = CallTimes {
+        sent,
+        received: clock::now(),
+    };
+    let asked: Vec<Asked> = questions
         .into_iter()
         .zip(answers)
         .map(|(question, answer)| Asked {
             object: question.object,
             call: question.call,
+            times,
             answer,
         })
-        .collect()
+        .collect();
+    charge_back::charge_back(context, &asked);
+    asked
 }

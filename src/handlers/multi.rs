@@ -2,25 +2,28 @@
 //!
 //! Entries of one object go to it in one call, which it decides all or nothing by itself. All objects are asked at once, under one
 //! operation id. If any denies, what the others charged is cancelled at once, and they are asked how they stand without it. If the
-//! Worker dies in between, those units stay charged until their windows pass: never above any limit.
+//! Worker dies in between, those units stay charged until their windows pass: never above any limit. If the isolate remembers that one
+//! is refused, nothing is charged to begin with: the others are only asked how they stand.
 
 use tollgate_core::api::multi as form;
 use tollgate_core::api::request::LimitRequest;
 use tollgate_core::api::response::{to_json, MultiBody};
+use tollgate_core::bounded::Fingerprint;
 use tollgate_core::decision::{Decision, Source};
 use tollgate_core::message::{Answer, Call};
+use tollgate_core::refusals::CallTimes;
 use tollgate_core::subject::Subject;
 use tollgate_core::subject_state::Item;
 use wasm_bindgen::JsValue;
 
-use super::limit::{decisions, note, policy_of, status_of, without_object, Decided};
+use super::limit::{decisions, note, policy_of, remembered, status_of, without_object, Decided};
 use super::reply::Reply;
-use super::step::{Question, Step, Then};
-use super::Context;
+use super::step::{Asked, Question, Step, Then};
+use super::{charge_back, Context};
 use crate::auth::Caller;
 use crate::error::ApiError;
+use crate::isolate::memory;
 use crate::limiter_client::Limiter;
-use crate::telemetry::Failure;
 use crate::{placement, runtime, task};
 
 /// Everything asked of one object.
@@ -33,8 +36,13 @@ struct Group {
 /// One entry, from its request to its answer.
 struct Entry {
     subject: Subject,
+    object: String,
+    /// Under what its refusals are remembered.
+    key: Fingerprint,
     item: Item,
     answer: Option<(Decision, Source)>,
+    /// Whether its object, if the whole is admitted, has certainly not counted it.
+    uncounted: bool,
 }
 
 /// What became of one object's call.
@@ -53,11 +61,14 @@ enum Charged {
     Perhaps,
 }
 
-/// 1 reads the entries, 2 groups them by object, 3 has all asked at once, 4 answers.
-pub(super) fn multi(caller: &Caller, body: &str) -> Result<Step, ApiError> {
+/// 1 reads the entries, 2 looks them up in memory, 3 groups them by object, 4 has all asked at once, 5 answers.
+pub(super) fn multi(context: &Context, caller: &Caller, body: &str) -> Result<Step, ApiError> {
     let mut entries = Vec::new();
     for request in form::parse(body)? {
         entries.push(entry_of(caller, request)?);
+    }
+    if remember(&mut entries) {
+        return refused_already(context, entries);
     }
     let groups = groups_of(&entries);
     let operation = runtime::random_bits();
@@ -70,32 +81,75 @@ pub(super) fn multi(caller: &Caller, body: &str) -> Result<Step, ApiError> {
         },
     };
     let questions = groups.iter().map(question).collect();
+    let then: Then =
+        Box::new(move |context, asked| settle_all(context, entries, groups, asked, operation));
+    Ok(Step::Ask(questions, then))
+}
+
+/// Gives the entries that are known to be refused their decisions; whether there was any.
+fn remember(entries: &mut [Entry]) -> bool {
+    for entry in entries.iter_mut() {
+        let Item { policy, check } = &entry.item;
+        let decision = remembered(entry.key, policy, check);
+        entry.answer = decision.map(|decision| (decision, Source::Cache));
+    }
+    entries.iter().any(|entry| entry.answer.is_some())
+}
+
+/// Nothing will be charged: those not known to be refused are asked how they stand.
+fn refused_already(context: &Context, mut entries: Vec<Entry>) -> Result<Step, ApiError> {
+    let groups = groups_of(&entries);
+    if groups.is_empty() {
+        return finish(context, entries, false, None);
+    }
+    let question = |group: &Group| Question {
+        object: group.object.clone(),
+        call: Call::Limit {
+            operation: None,
+            items: items(&entries, group, true),
+        },
+    };
+    let questions = groups.iter().map(question).collect();
     let then: Then = Box::new(move |context, asked| {
-        let answers = asked.into_iter().map(|asked| asked.answer).collect();
-        settle_all(context, entries, groups, answers, operation)
+        let mut error = None;
+        for (group, asked) in groups.iter().zip(asked) {
+            let outcome = settle(&mut entries, group, asked);
+            error = error.or(outcome.error);
+        }
+        finish(context, entries, false, error)
     });
     Ok(Step::Ask(questions, then))
 }
 
 fn entry_of(caller: &Caller, request: LimitRequest) -> Result<Entry, ApiError> {
+    let subject = request.subject.in_namespace(caller.namespace.clone());
+    let object = placement::object_of(&subject);
+    let policy = policy_of(request.rule)?;
     Ok(Entry {
-        subject: request.subject.in_namespace(caller.namespace.clone()),
+        key: memory(|memory| memory.refusals.key(&object, &policy)),
+        subject,
+        object,
         item: Item {
-            policy: policy_of(request.rule)?,
+            policy,
             check: request.check,
         },
         answer: None,
+        uncounted: false,
     })
 }
 
+/// The entries that have no answer yet, by object.
 fn groups_of(entries: &[Entry]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::with_capacity(entries.len());
     for (i, entry) in entries.iter().enumerate() {
-        let object = placement::object_of(&entry.subject);
-        match groups.iter_mut().find(|known| known.object == object) {
+        if entry.answer.is_some() {
+            continue;
+        }
+        let same = |group: &&mut Group| group.object == entry.object;
+        match groups.iter_mut().find(same) {
             Some(group) => group.entries.push(i),
             None => groups.push(Group {
-                object,
+                object: entry.object.clone(),
                 entries: vec![i],
             }),
         }
@@ -118,12 +172,12 @@ fn settle_all(
     context: &Context,
     mut entries: Vec<Entry>,
     groups: Vec<Group>,
-    answers: Vec<Result<Answer, Failure>>,
+    asked: Vec<Asked>,
     operation: u128,
 ) -> Result<Step, ApiError> {
     let mut outcomes = Vec::with_capacity(groups.len());
-    for (group, answer) in groups.iter().zip(answers) {
-        outcomes.push(settle(&mut entries, group, answer));
+    for (group, asked) in groups.iter().zip(asked) {
+        outcomes.push(settle(&mut entries, group, asked));
     }
     let admitted = |entry: &Entry| entry.answer.as_ref().is_some_and(|(it, _)| it.success);
     let success = entries.iter().all(admitted);
@@ -162,8 +216,8 @@ fn settle_all(
 }
 
 /// Gives each entry of a group its decision.
-fn settle(entries: &mut [Entry], group: &Group, answer: Result<Answer, Failure>) -> Outcome {
-    let (decided, source, mut charged) = match answer {
+fn settle(entries: &mut [Entry], group: &Group, asked: Asked) -> Outcome {
+    let (decided, source, mut charged) = match asked.answer {
         Ok(answer) => (decisions(answer), Source::Object, Charged::Yes),
         Err(failure) => {
             let decide = |&place: &usize| {
@@ -171,6 +225,9 @@ fn settle(entries: &mut [Entry], group: &Group, answer: Result<Answer, Failure>)
                 without_object(failure, &group.object, policy, check)
             };
             let decided = group.entries.iter().map(decide).collect();
+            for &place in &group.entries {
+                entries[place].uncounted = !failure.may_have_counted();
+            }
             (decided, Source::Fallback, Charged::Perhaps)
         }
     };
@@ -178,6 +235,9 @@ fn settle(entries: &mut [Entry], group: &Group, answer: Result<Answer, Failure>)
         Ok(decided) => {
             if source == Source::Object && decided.iter().any(|decision| !decision.success) {
                 charged = Charged::No;
+            }
+            if source == Source::Object {
+                learn(entries, group, asked.times, &decided);
             }
             give(entries, group, decided, source);
             None
@@ -190,6 +250,17 @@ fn settle(entries: &mut [Entry], group: &Group, answer: Result<Answer, Failure>)
         }
     };
     Outcome { charged, error }
+}
+
+/// Remembers a refusal. Of several entries of one object one may be refused because of another, which is then not charged: so only of one.
+fn learn(entries: &[Entry], group: &Group, times: CallTimes, decided: &[Decision]) {
+    if let ([place], [decision]) = (group.entries.as_slice(), decided) {
+        let Entry { key, item, .. } = &entries[*place];
+        memory(|memory| {
+            let refusals = &mut memory.refusals;
+            refusals.learn(*key, &item.check, times, decision);
+        });
+    }
 }
 
 fn give(entries: &mut [Entry], group: &Group, decided: Vec<Decision>, source: Source) {
@@ -240,7 +311,7 @@ fn finish(
     }
     let mut decided = Vec::with_capacity(entries.len());
     for entry in entries {
-        // Every group has been settled, and every entry is in one.
+        // Every group has been settled, and every entry is in one or was refused from memory.
         let (decision, source) = entry.answer.ok_or_else(ApiError::object_unavailable)?;
         let it = Decided {
             subject: entry.subject,
@@ -248,8 +319,10 @@ fn finish(
             decision,
             source,
         };
-        let object = placement::object_of(&it.subject);
-        note(context, &it, &object, entry.item.check.cost);
+        if success && entry.uncounted {
+            charge_back::owe(&entry.object, &it.policy, &entry.item.check);
+        }
+        note(context, &it, &entry.object, entry.item.check.cost);
         decided.push(it);
     }
     let body = to_json(&MultiBody {

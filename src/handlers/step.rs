@@ -2,6 +2,7 @@
 //! awaits ([`super::handle`]), because every function that does becomes a state machine, and those were a tenth of the Worker's size.
 
 use tollgate_core::message::{Answer, Call};
+use tollgate_core::refusals::CallTimes;
 
 use super::reply::Reply;
 use super::Context;
@@ -30,6 +31,8 @@ pub(super) struct Asked {
     pub(super) object: String,
     /// What it was asked.
     pub(super) call: Call,
+    /// When it was asked, and when it had answered.
+    pub(super) times: CallTimes,
     /// What it said, or why it said nothing.
     pub(super) answer: Result<Answer, Failure>,
 }

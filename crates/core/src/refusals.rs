@@ -30,7 +30,7 @@ struct Entry {
     /// The least cost known to be refused.
     cost: u64,
     /// The isolate's clock before the object was asked, and when its answer was there.
-    asked: Asked,
+    asked: CallTimes,
     /// From this instant on, by the isolate's clock, the object has to be asked.
     until: Timestamp,
     /// Whether it has answered anything: such an entry stays when room is needed.
@@ -40,7 +40,7 @@ struct Entry {
 
 /// The isolate's clock around one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asked {
+pub struct CallTimes {
     /// Just before the call was sent.
     pub sent: Timestamp,
     /// When the answer was there.
@@ -86,7 +86,13 @@ impl Refusals {
 
     /// Remembers what the object answered to `check`, if it may be remembered. An admission ends what was remembered: less is left now
     /// than that says, and after a refund more.
-    pub fn learn(&mut self, key: Fingerprint, check: &Check, asked: Asked, decision: &Decision) {
+    pub fn learn(
+        &mut self,
+        key: Fingerprint,
+        check: &Check,
+        asked: CallTimes,
+        decision: &Decision,
+    ) {
         if decision.success {
             if !check.peek && check.cost != 0 {
                 self.entries.remove(key);

@@ -11,7 +11,7 @@ use tollgate_core::bounded::Secret;
 use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Reason};
 use tollgate_core::policy::Policy;
-use tollgate_core::refusals::{Asked, Refusals, MOST};
+use tollgate_core::refusals::{CallTimes, Refusals, MOST};
 use tollgate_core::subject::{Namespace, SubjectParts};
 use tollgate_core::subject_state::{Effects, Item, SubjectState};
 use tollgate_core::{Algorithm, Duration, Timestamp};
@@ -67,7 +67,7 @@ impl World {
         let sent = at(self.now);
         let decision = self.object(check, self.now + there);
         self.now += there + back;
-        let asked = Asked {
+        let asked = CallTimes {
             sent,
             received: at(self.now),
         };
@@ -180,7 +180,7 @@ fn another_namespace_subject_policy_or_number_is_another_entry() {
     let mut world = World::new(policy.clone());
     world.object(&Check::of(10), 0);
     let refused = world.object(&Check::ONE, 0);
-    let asked = Asked {
+    let asked = CallTimes {
         sent: at(0),
         received: at(0),
     };
@@ -269,7 +269,7 @@ fn a_flood_of_a_million_identifiers_is_bounded_and_the_hot_one_still_hits() {
     let (mut misses, mut asked_of_hot, mut peak) = (0, 0, 0);
     for i in 0..1_000_000u64 {
         let now = i / 100; // 100,000 new identifiers a second, each refused
-        let asked = Asked {
+        let asked = CallTimes {
             sent: at(now),
             received: at(now),
         };

@@ -1,0 +1,65 @@
+//! Charges to an object what this isolate gave out while it was away, as soon as it has answered again: in the background, so nobody
+//! waits for it, and not before, because a charge that gets no answer may have arrived and is not sent again.
+
+use tollgate_core::algorithm::state::Moment;
+use tollgate_core::decide::Check;
+use tollgate_core::message::Call;
+use tollgate_core::policy::Policy;
+use tollgate_core::subject_state::Item;
+use wasm_bindgen::JsValue;
+
+use super::step::Asked;
+use super::Context;
+use crate::clock::{self, RuntimeZones};
+use crate::isolate::memory;
+use crate::limiter_client::Limiter;
+use crate::telemetry::Failure;
+use crate::{runtime, task};
+
+/// Remembers what was given out without the object. In a time zone that nobody knows nothing can be counted.
+pub(super) fn owe(object: &str, policy: &Policy, check: &Check) {
+    let _ = memory(|memory| memory.debts.record(object, policy, check, moment()));
+}
+
+/// Charges what is owed to the objects that have just answered.
+pub(super) fn charge_back(context: &Context, asked: &[Asked]) {
+    if memory(|memory| memory.debts.is_empty()) {
+        return;
+    }
+    for it in asked.iter().filter(|it| it.answer.is_ok()) {
+        let owed = memory(|memory| memory.debts.take(&it.object, moment()));
+        match owed {
+            Ok(items) if !items.is_empty() => charge_later(context, it.object.clone(), items),
+            _ => {}
+        }
+    }
+}
+
+fn charge_later(context: &Context, object: String, items: Vec<Item>) {
+    let (env, deadline) = (context.env.clone(), context.config.deadline());
+    let charged = task::spawn(async move {
+        let call = Call::Charge {
+            operation: runtime::random_bits(),
+            items,
+        };
+        let calls = [(object.as_str(), &call)].into_iter();
+        let answers = Limiter::new(&env, deadline).call_all(calls).await;
+        // Only where it has certainly not arrived is it owed on.
+        if let ([Err(Failure::LeftAlone | Failure::Overloaded)], Call::Charge { items, .. }) =
+            (answers.as_slice(), &call)
+        {
+            for Item { policy, check } in items {
+                owe(&object, policy, check);
+            }
+        }
+        JsValue::UNDEFINED
+    });
+    let _ = context.execution.wait_until(&charged);
+}
+
+fn moment() -> Moment<'static> {
+    Moment {
+        now: clock::now(),
+        zones: &RuntimeZones,
+    }
+}
