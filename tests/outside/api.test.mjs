@@ -167,7 +167,8 @@ describe("GET and DELETE /limit, POST /limit/block", () => {
     expect(shown.overrides).toMatchObject([{ kind: "block", reason: "abuse" }]);
     expect(shown.recentDenials.at(-1)).toMatchObject({ reason: "blocked" });
     await post("/limit/block", { identifier, duration: 0 });
-    expect((await ask()).status).toBe(200);
+    // The isolate may remember the refusal for up to a second.
+    await expect.poll(async () => (await ask()).status, { timeout: 1_500 }).toBe(200);
   });
 });
 
