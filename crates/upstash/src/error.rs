@@ -125,7 +125,7 @@ impl RedisError {
                         .first()
                         .map_or_else(String::new, |name| display_name(name)),
                 ),
-                '$' => text.push_str(&hex(&sha1(command.get(1).map_or(&[][..], |text| text)))),
+                '$' => text.push_str(&hex(&sha1(script_of(command)))),
                 _ => text.push(letter),
             }
         }
@@ -145,6 +145,15 @@ fn display_name(name: &[u8]) -> String {
     name.iter().take(64).map(shown).collect()
 }
 
+/// The Lua of `EVAL <script> …` and of `SCRIPT LOAD <script>`.
+fn script_of(command: &[Vec<u8>]) -> &[u8] {
+    match command {
+        [name, _, script, ..] if name.eq_ignore_ascii_case(b"SCRIPT") => script,
+        [_, script, ..] => script,
+        _ => b"",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,9 +165,12 @@ mod tests {
             RedisError::Arity.text(&command),
             "ERR wrong number of arguments for 'lpush?' command"
         );
-        assert!(RedisError::UnknownScript
-            .text(&command)
-            .starts_with("ERR unknown Lua script e0e1f9fabfc9d4800c877a703b823ac0578ff8db: "));
+        let load = [b"script".to_vec(), b"load".to_vec(), b"return 1".to_vec()];
+        for command in [&command[..], &load] {
+            assert!(RedisError::UnknownScript
+                .text(command)
+                .starts_with("ERR unknown Lua script e0e1f9fabfc9d4800c877a703b823ac0578ff8db: "));
+        }
         assert!(RedisError::Unknown.text(&[vec![b'x'; 100_000]]).len() < 300);
         assert_eq!(RedisError::Syntax.text(&[]), "ERR syntax error");
     }
