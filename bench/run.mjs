@@ -13,7 +13,7 @@ import { parseOptions, USAGE } from "./lib/options.mjs";
 import { coldTable, coreTable, figures, interval, scenarioTable, sizeTable, withFigures } from "./lib/report.mjs";
 import { scenarios } from "./lib/scenarios.mjs";
 import { relativeWidth } from "./lib/statistics.mjs";
-import { cpuRatioOf, judge, TARGETS } from "./lib/targets.mjs";
+import { judge, TARGETS } from "./lib/targets.mjs";
 
 const RESULTS = join(root, "bench/results.json");
 const PAGE = join(root, "docs/benchmarks.md");
@@ -63,7 +63,7 @@ function chosenParts() {
 
 async function runScenario(scenario) {
   const watched = TARGETS.filter((target) => target.scenario === scenario.id);
-  const ratio = (samples, { against }) => cpuRatioOf(samples, against);
+  const ratio = (samples, target) => target.figure({ [scenario.id]: { samples } });
   const measured = await measureScenario(scenario, options, {
     isEnough: (samples) => watched.every((target) => relativeWidth(ratio(samples, target)) <= NARROW),
     onRound: (round, samples) => {

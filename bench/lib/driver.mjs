@@ -4,7 +4,7 @@ import { execFile, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { environment, fail, packagesBin, root, toolsBin } from "../../scripts/lib/process.mjs";
-import { expectation, headers } from "./scenarios.mjs";
+import { exchange, headers } from "./scenarios.mjs";
 
 const TARGET = process.env.CARGO_TARGET_DIR ?? join(root, "target/bench");
 const program = (name) => join(TARGET, "release", name);
@@ -37,9 +37,9 @@ async function report(name, ...args) {
 
 /** What is asked of one variant: where, what, and which answer is right. */
 function load(variant, scenario, port) {
-  const { status, contains } = expectation(variant, scenario);
-  const words = ["--address", `127.0.0.1:${port}`, "--path", "/limit", "--prefix", scenario.prefix];
-  words.push("--body", scenario.body, "--status", status, "--contains", contains);
+  const { path, body, status, contains } = exchange(variant, scenario);
+  const words = ["--address", `127.0.0.1:${port}`, "--path", path, "--prefix", scenario.prefix];
+  words.push("--body", body, "--status", status, "--contains", contains);
   for (const [name, value] of Object.entries(headers())) words.push("--header", `${name}: ${value}`);
   return words;
 }

@@ -29,7 +29,7 @@ export function stateDirectory(storage, options) {
  * or the most rounds allowed. Gives `{ keys, rounds, samples: { id: [per round] } }`.
  */
 export async function measureScenario(scenario, options, { isEnough, onRound }) {
-  const contestants = variants();
+  const contestants = variants(scenario.ids);
   const directory = stateDirectory(scenario.storage, options);
   const server = await start(await prepare(contestants, directory));
   const forget = onExit(() => process.kill(server.pid, "SIGKILL"), directory);
@@ -74,7 +74,7 @@ function onExit(end, directory) {
 /** From starting the process to the first answer, for each variant alone, in turn. Gives `{ id: [milliseconds] }`. */
 export async function measureColdStarts(options) {
   const scenario = scenarios().find(({ id }) => id === "hot-allowed-tmpfs");
-  const contestants = variants();
+  const contestants = variants(scenario.ids);
   const directory = stateDirectory("tmpfs", options);
   const times = Object.fromEntries(contestants.map(({ id }) => [id, []]));
   const forget = onExit(() => {}, directory);
@@ -96,7 +96,7 @@ export async function measureColdStarts(options) {
 
 /** The built Worker's files, as they are and compressed as `gzip -9` does. */
 export function measureSize() {
-  const { modules } = variants().find(({ id }) => id === "T");
+  const [{ modules }] = variants(["T"]);
   const files = modules.map((path) => {
     const content = readFileSync(join(root, path));
     return { file: basename(path), bytes: content.length, gzipped: gzipSync(content, { level: 9 }).length };

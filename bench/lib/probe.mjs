@@ -1,7 +1,7 @@
 // Before anything is timed: one answer of every variant is read in full. The yardstick Bt is worth something only while
 // it answers exactly what Tollgate answers, so a difference between the two ends the benchmark.
 
-import { expectation, headers } from "./scenarios.mjs";
+import { exchange, headers } from "./scenarios.mjs";
 
 /** Asks every variant once, with keys of their own, and compares T with Bt. Throws where an answer is wrong. */
 export async function sameShape(variants, scenario, { ports }) {
@@ -17,15 +17,15 @@ export async function sameShape(variants, scenario, { ports }) {
 }
 
 async function answerOf(variant, scenario, port) {
-  const expected = expectation(variant, scenario);
+  const { path, body, ...expected } = exchange(variant, scenario);
   const key = `${scenario.prefix}probe`;
   const fill = (text) => text.replaceAll("$KEY", key);
   const all = Object.entries(headers()).map(([name, value]) => [name, fill(value)]);
   const ask = async () => {
-    const answer = await fetch(`http://127.0.0.1:${port}/limit`, {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
       method: "POST",
       headers: all,
-      body: fill(scenario.body),
+      body: fill(body),
     });
     return { status: answer.status, headers: answer.headers, text: await answer.text() };
   };

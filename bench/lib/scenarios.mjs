@@ -7,7 +7,10 @@ const DAY_MS = 86_400_000;
 // Buckets throughout: they have no window that could turn over in the middle of a run.
 const bucket = (capacity, amount, interval) => ({ algorithm: "tokenBucket", capacity, refill: { amount, interval } });
 
-/** What is asked. `allowed`: the right answer of a variant that decides. */
+/** Tollgate beside its baselines. */
+const BASELINES = ["A", "B", "Bt", "C", "D", "T"];
+
+/** What is asked. `ids`: of which variants; `allowed`: the right answer of a variant that decides. */
 const LOADS = {
   // Far above what one thread of workerd answers, so that every request is admitted; and as every admission
   // finds the bucket full again after moments, one that makes a limiter write often.
@@ -19,14 +22,21 @@ const LOADS = {
     limit: bucket(10_000, 10_000, 3_600_000),
     allowed: true,
   },
+  "sdk-allowed": {
+    what: "one key, every request admitted, natively and as the Upstash SDK asks",
+    limit: { algorithm: "fixedWindow", limit: 1_000_000_000, window: 86_400_000 },
+    allowed: true,
+    ids: ["T", "U"],
+  },
 };
 
 /** Every load on both kinds of storage. */
 export function scenarios() {
-  return Object.entries(LOADS).flatMap(([load, { what, limit, allowed }]) =>
+  return Object.entries(LOADS).flatMap(([load, { what, limit, allowed, ids = BASELINES }]) =>
     ["tmpfs", "disk"].map((storage) => ({
       id: `${load}-${storage}`,
       what,
+      ids,
       storage,
       many: load.startsWith("many"),
       allowed,
@@ -42,10 +52,10 @@ export function headers() {
   return { authorization: `Bearer ${TOKEN}`, "content-type": "application/json", "x-bench-key": "$KEY" };
 }
 
-/** What the answer of a variant has to be. */
-export function expectation({ decides }, { allowed }) {
+/** What a variant is sent, and what its answer has to be. */
+export function exchange({ decides, asks }, { allowed, body }) {
   const success = allowed || !decides;
-  return { status: success ? 200 : 429, contains: `"success":${success}` };
+  return { path: "/limit", body, status: success ? 200 : 429, contains: `"success":${success}`, ...asks };
 }
 
 /**

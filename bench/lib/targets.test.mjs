@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cpuRatioOf, judge, rateRatioOf, verdict } from "./targets.mjs";
+import { cpuRatioOf, judge, rateRatioOf, TARGETS, verdict } from "./targets.mjs";
 
 describe("a verdict", () => {
   it("is met only if the worse end of the interval meets the target", () => {
@@ -19,7 +19,7 @@ describe("a verdict", () => {
   });
 
   it("says what was not measured", () => {
-    expect(judge({}).map((target) => target.verdict)).toEqual(Array(11).fill("not measured"));
+    expect(judge({}).map((target) => target.verdict)).toEqual(TARGETS.map(() => "not measured"));
   });
 });
 
@@ -30,6 +30,12 @@ describe("the ratios", () => {
   it("are above 1 where Tollgate takes less time or answers more", () => {
     expect(cpuRatioOf(samples, "D")).toMatchObject({ median: 2, low: 2, high: 2 });
     expect(rateRatioOf(samples, "Bt").median).toBe(0.5);
+  });
+
+  it("compare the SDK's limit() with the native one, the other way round", () => {
+    const samples = { T: rounds(200, 10), U: rounds(160, 10) };
+    const figures = judge({ "sdk-allowed-disk": { samples } }).filter(({ median }) => median !== undefined);
+    expect(figures).toMatchObject([{ median: 0.8, verdict: "met" }]);
   });
 
   it("decide the targets that name them", () => {

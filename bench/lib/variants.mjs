@@ -15,11 +15,28 @@ const TOKENS = JSON.stringify([
 const baseline = (folder, file) => join("bench/baselines", folder, file);
 const tokens = { name: "TOLLGATE_TOKENS", text: TOKENS };
 
+/** What the newest SDK sends for a `limit()` of a fixed window: one pipeline with one script, by its hash. */
+const SDK_LIMIT = [
+  "EVALSHA",
+  "b2efc02798c8e9b471a10f9b1d5745db89923ff3",
+  2,
+  "$KEY:1",
+  "",
+  1_000_000_000,
+  86_400_000,
+  1,
+];
+
 /**
  * `id`: its letter in the tables; `what`: one line for the reader; `modules`: files of the Worker, the first its entry;
- * `objects`: its Durable Objects; `decides`: whether its answer depends on the limit, or is always a success.
+ * `objects`: its Durable Objects; `decides`: whether its answer depends on the limit, or is always a success; `asks`:
+ * what it is sent where that is not the scenario's body to `/limit`. Only those with the ids asked for.
  */
-export function variants() {
+export function variants(ids) {
+  return all().filter(({ id }) => ids.includes(id));
+}
+
+function all() {
   return [
     {
       id: "A",
@@ -61,6 +78,12 @@ export function variants() {
       ...tollgate({ texts: [tokens] }),
       what: "Tollgate: token check, strict parsing, exact durable decision, all headers",
       decides: true,
+    },
+    {
+      ...tollgate({ id: "U", texts: [tokens] }),
+      what: "Tollgate, asked as the Upstash SDK asks: the script of a fixed window, by its hash",
+      decides: true,
+      asks: { path: "/pipeline", body: JSON.stringify([SDK_LIMIT]), contains: '[{"result":[' },
     },
   ];
 }
