@@ -56,7 +56,7 @@ describe("the ratios", () => {
     const verdicts = judge({ core: { subjects, written } });
     expect(verdicts[3]).toMatchObject({ median: 6, verdict: "missed" });
     expect(verdicts[5]).toMatchObject({ median: 99, verdict: "missed" });
-    expect(verdicts.slice(-2)).toMatchObject([
+    expect(verdicts.filter(({ unit }) => unit === "rows")).toMatchObject([
       { median: 1, verdict: "met" },
       { median: 0, verdict: "met" },
     ]);
