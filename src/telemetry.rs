@@ -344,6 +344,22 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_from_memory_is_counted_and_not_logged_again() {
+        let mut recorder = Recorder::default();
+        let (subject, policy, decision) = (subject(), policy(), decision(false));
+        let checked = Checked {
+            subject: &subject,
+            policy: &policy,
+            cost: 1,
+            decision: &decision,
+            source: Source::Cache,
+        };
+        assert!(!recorder.count(&checked, 1));
+        assert_eq!(recorder.counters()[0].source, "cache");
+        assert_eq!(recorder.counters()[0].count, 1);
+    }
+
+    #[test]
     fn an_event_names_the_person_only_when_told_to() {
         let (subject, policy, decision) = (subject(), policy(), decision(false));
         let checked = Checked {

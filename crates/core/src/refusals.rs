@@ -5,6 +5,9 @@
 //! unblock or a raised limit is therefore seen within that second. Entries are keyed by the subject, with its namespace, and the
 //! whole policy; they hold for the cost that was refused and for dearer ones, never for a cheaper one.
 //!
+//! Shortly before an entry ends one caller is sent to the object to renew it while the others are still answered from memory: so a
+//! crowd that repeats itself costs one call, not one for each that asks while the entry is missing.
+//!
 //! Only plain data is kept, bounded by [`MOST`] entries of a fixed size, and what is asked for again outlives what is not.
 
 use crate::bounded::{Bounded, Fingerprint, Secret};
@@ -17,6 +20,9 @@ use crate::{Algorithm, Duration, Limit, Timestamp};
 /// The most refusals that an isolate remembers: with their one to eight limits 0.7 to 2.5 MB of its 128 MB. An abuser needs one entry
 /// a second, so this many can be refused at once before any object is asked twice.
 pub const MOST: usize = 4_096;
+
+/// An entry is renewed in the last twentieth of its time: 50 ms of a second, longer than most calls take.
+const RENEWED_IN_LAST: u64 = 20;
 
 /// What was refused lately. See the module's documentation.
 #[derive(Debug)]
@@ -33,6 +39,8 @@ struct Entry {
     asked: CallTimes,
     /// From this instant on, by the isolate's clock, the object has to be asked.
     until: Timestamp,
+    /// Whether somebody has been sent to the object to renew it.
+    renewing: bool,
     /// Whether it has answered anything: such an entry stays when room is needed.
     used: bool,
     decision: Decision,
@@ -79,6 +87,10 @@ impl Refusals {
         if cost < entry.cost || !entry.is_alive(now) {
             return None;
         }
+        if entry.is_due(now) {
+            entry.renewing = true;
+            return None;
+        }
         let decision = entry.decision_at(policy, cost, now)?;
         entry.used = true;
         Some(decision)
@@ -112,6 +124,7 @@ impl Refusals {
             cost,
             asked,
             until,
+            renewing: false,
             used,
             decision: decision.clone(),
         };
@@ -142,6 +155,12 @@ impl Entry {
     /// A clock that stepped back says nothing about how much time has passed.
     fn is_alive(&self, now: Timestamp) -> bool {
         self.asked.sent <= now && now < self.until
+    }
+
+    /// Whether it is time for somebody to renew it.
+    fn is_due(&self, now: Timestamp) -> bool {
+        let whole = self.until.since(self.asked.sent).as_millis();
+        !self.renewing && self.until.since(now).as_millis() <= whole / RENEWED_IN_LAST
     }
 
     fn decision_at(&self, policy: &Policy, cost: u64, now: Timestamp) -> Option<Decision> {
