@@ -9,7 +9,7 @@ import { fail, root } from "./lib/process.mjs";
 
 const CORE = "crates/core/src";
 
-// guarantee, file, what stands there, what is put in its place, the test binary that has to fail.
+// guarantee, file, what stands there, what is put in its place, the test binary that has to fail ("lib": the tests beside the code).
 const MUTANTS = [
   [
     "never above the limit: fixed window",
@@ -258,6 +258,49 @@ const MUTANTS = [
     '.put("before", sliding.previous)',
     "forms",
   ],
+  [
+    "a refusal is remembered no longer than the object allows",
+    `${CORE}/refusals.rs`,
+    "asked.sent.plus(decision.cache_for)",
+    "asked.sent.plus(Duration::from_secs(1))",
+    "refusals",
+  ],
+  [
+    "a cheaper request is not refused by a dearer one's refusal",
+    `${CORE}/refusals.rs`,
+    "if cost < entry.cost || !entry.is_alive(now) {",
+    "if !entry.is_alive(now) {",
+    "refusals",
+  ],
+  ["one of a crowd renews a remembered refusal", `${CORE}/refusals.rs`, "!self.renewing && ", "", "refusals"],
+  [
+    "a failing object is left alone",
+    `${CORE}/circuit.rs`,
+    "if *failures >= FAILURES {",
+    "if *failures > u32::MAX - 1 {",
+    "lib",
+  ],
+  [
+    "an overloaded object is left alone",
+    `${CORE}/circuit.rs`,
+    "if !self.is_open(key) {",
+    "if self.is_open(key) {",
+    "lib",
+  ],
+  [
+    "what was given out is owed",
+    `${CORE}/debts.rs`,
+    "debt.take(limit, units, moment)?;",
+    "debt.take(limit, 0, moment)?;",
+    "lib",
+  ],
+  [
+    "what was given out is charged to the object",
+    `${CORE}/subject_state/charge.rs`,
+    "if units == 0 || item",
+    "if units > 0 || item",
+    "lib",
+  ],
 ];
 
 const tree = join(root, "target/mutants-tree");
@@ -279,7 +322,8 @@ function copyTree() {
 }
 
 function testsPass(binary) {
-  const args = ["test", "--quiet", "-p", "tollgate-core", "--test", binary];
+  const of = binary === "lib" ? ["--lib"] : ["--test", binary];
+  const args = ["test", "--quiet", "-p", "tollgate-core", ...of];
   const env = {
     ...process.env,
     CARGO_TARGET_DIR: join(root, "target/mutants"),
