@@ -5,6 +5,7 @@
 //! to now by the same arithmetic; if it no longer covers the real use, now and ever after, it is rewritten. So a restart from the rows
 //! may refuse up to R − 1 units too many and never admits one too many.
 
+mod answer;
 mod blocks;
 mod call;
 mod charge;

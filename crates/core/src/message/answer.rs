@@ -1,0 +1,263 @@
+//! What an object answers, and its text.
+
+use super::{duration, hex, instant, optional_bits, policy_name, MESSAGE_VERSION};
+use crate::codec::{Line, LineWriter, Unreadable};
+use crate::decision::{Decision, Grant, Reason, Standing};
+use crate::row::{get_limit, put_limit};
+use crate::subject_state::{Block, Denial, LimitStatus, Refusal, Status};
+use crate::{Duration, Timestamp};
+
+/// What the object answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// To [`Call::Limit`]: one decision an item.
+    Decided(Vec<Decision>),
+    /// To [`Call::Status`].
+    Status(Status),
+    /// To [`Call::Renew`].
+    Renewed(Grant),
+    /// To the rest.
+    Done,
+    /// Not done, and why.
+    Refused(RefusalCode, String),
+}
+
+/// A refusal, as it travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalCode {
+    /// [`Refusal::UnknownTimeZone`]; the text is the zone's name.
+    UnknownTimeZone,
+    /// [`Refusal::UnknownPermit`].
+    UnknownPermit,
+    /// [`Refusal::TooManyLimits`].
+    TooManyLimits,
+    /// [`Refusal::Cancelled`].
+    Cancelled,
+    /// [`Refusal::Unavailable`], or the object cannot read the call or write its storage.
+    Unavailable,
+}
+
+impl RefusalCode {
+    const ALL: [RefusalCode; 5] = [
+        RefusalCode::UnknownTimeZone,
+        RefusalCode::UnknownPermit,
+        RefusalCode::TooManyLimits,
+        RefusalCode::Cancelled,
+        RefusalCode::Unavailable,
+    ];
+
+    const fn word(self) -> &'static str {
+        match self {
+            RefusalCode::UnknownTimeZone => "unknownTimeZone",
+            RefusalCode::UnknownPermit => "unknownPermit",
+            RefusalCode::TooManyLimits => "tooManyLimits",
+            RefusalCode::Cancelled => "cancelled",
+            RefusalCode::Unavailable => "unavailable",
+        }
+    }
+}
+
+impl From<&Refusal> for Answer {
+    fn from(refusal: &Refusal) -> Answer {
+        use Refusal;
+        match refusal {
+            Refusal::UnknownTimeZone(zone) => {
+                Answer::Refused(RefusalCode::UnknownTimeZone, zone.clone())
+            }
+            Refusal::UnknownPermit => Answer::Refused(RefusalCode::UnknownPermit, String::new()),
+            Refusal::TooManyLimits => Answer::Refused(RefusalCode::TooManyLimits, String::new()),
+            Refusal::Cancelled => Answer::Refused(RefusalCode::Cancelled, String::new()),
+            Refusal::Unavailable(why) => Answer::Refused(RefusalCode::Unavailable, why.to_string()),
+        }
+    }
+}
+
+impl Answer {
+    /// The answer as text.
+    pub fn encode(&self) -> String {
+        let new = |word| LineWriter::new(MESSAGE_VERSION, word);
+        match self {
+            Answer::Decided(decisions) => decisions.iter().fold(new("decided"), put_decision),
+            Answer::Status(status) => put_status(new("status"), status),
+            Answer::Renewed(grant) => put_grant(new("renewed"), Some(grant)),
+            Answer::Done => new("done"),
+            Answer::Refused(code, detail) => new("refused")
+                .put("code", code.word())
+                .text("detail", detail),
+        }
+        .finish()
+    }
+
+    /// Reads an answer.
+    pub fn decode(text: &str) -> Result<Answer, Unreadable> {
+        let mut lines = Line::versioned(text, MESSAGE_VERSION)?
+            .split('\n')
+            .map(Line::parse);
+        let line = lines.next().ok_or(Unreadable::Damaged("empty"))?;
+        Ok(match line.word() {
+            "decided" => Answer::Decided(get_decisions(lines)?),
+            "status" => Answer::Status(get_status(lines)?),
+            "renewed" => Answer::Renewed(get_grant(&line)?.ok_or(Unreadable::Damaged("permit"))?),
+            "done" => Answer::Done,
+            "refused" => {
+                let code = RefusalCode::ALL
+                    .into_iter()
+                    .find(|code| Some(code.word()) == line.get("code"));
+                Answer::Refused(
+                    code.unwrap_or(RefusalCode::Unavailable),
+                    line.text("detail")?,
+                )
+            }
+            _ => return Err(Unreadable::Damaged("word")),
+        })
+    }
+}
+
+fn put_grant(line: LineWriter, grant: Option<&Grant>) -> LineWriter {
+    match grant {
+        Some(grant) => line
+            .put("permit", hex(grant.permit))
+            .put("fence", grant.fence)
+            .put("expires", grant.expires.as_millis()),
+        None => line,
+    }
+}
+
+fn get_grant(line: &Line) -> Result<Option<Grant>, Unreadable> {
+    let Some(permit) = optional_bits(line, "permit")? else {
+        return Ok(None);
+    };
+    Ok(Some(Grant {
+        permit,
+        fence: line.needed("fence")?,
+        expires: instant(line, "expires")?,
+    }))
+}
+
+fn put_decision(line: LineWriter, decision: &Decision) -> LineWriter {
+    let line = line
+        .and("decision")
+        .put("at", decision.at.as_millis())
+        .flag("success", decision.success)
+        .put_some("reason", decision.reason.map(Reason::word))
+        .put_some("deciding", decision.deciding)
+        .put_some("retryAfter", decision.retry_after.map(Duration::as_millis))
+        .put_some("delay", decision.delay.map(Duration::as_millis))
+        .put("cacheFor", decision.cache_for.as_millis());
+    let line = put_grant(line, decision.grant.as_deref());
+    decision.limits.iter().fold(line, |line, standing| {
+        line.and("standing")
+            .put("limit", standing.limit)
+            .put("remaining", standing.remaining)
+            .put("reset", standing.reset.as_millis())
+            .put_some("refused", standing.refused.map(Reason::word))
+            .put_some("retryAt", standing.retry_at.map(Timestamp::as_millis))
+    })
+}
+
+fn reason(line: &Line, key: &'static str) -> Result<Option<Reason>, Unreadable> {
+    line.get(key)
+        .map(|word| Reason::from_word(word).ok_or(Unreadable::Damaged(key)))
+        .transpose()
+}
+
+fn get_decisions<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<Vec<Decision>, Unreadable> {
+    let mut parts: Vec<(Line, Vec<Standing>)> = Vec::with_capacity(1);
+    for line in lines {
+        match (line.word(), parts.last_mut()) {
+            ("decision", _) => parts.push((line, Vec::with_capacity(1))),
+            ("standing", Some((_, standings))) => standings.push(get_standing(&line)?),
+            _ => return Err(Unreadable::Damaged("word")),
+        }
+    }
+    parts
+        .into_iter()
+        .map(|(line, standings)| get_decision(&line, standings))
+        .collect()
+}
+
+fn get_standing(line: &Line) -> Result<Standing, Unreadable> {
+    Ok(Standing {
+        limit: line.needed("limit")?,
+        remaining: line.needed("remaining")?,
+        reset: instant(line, "reset")?,
+        refused: reason(line, "refused")?,
+        retry_at: line.number("retryAt")?.map(Timestamp::from_millis),
+    })
+}
+
+fn get_decision(line: &Line, standings: Vec<Standing>) -> Result<Decision, Unreadable> {
+    Ok(Decision {
+        at: instant(line, "at")?,
+        success: line.flag("success"),
+        reason: reason(line, "reason")?,
+        deciding: line.number("deciding")?,
+        retry_after: duration(line, "retryAfter")?,
+        delay: duration(line, "delay")?,
+        limits: standings.into_iter().collect(),
+        grant: get_grant(line)?.map(Box::new),
+        cache_for: duration(line, "cacheFor")?.unwrap_or(Duration::ZERO),
+    })
+}
+
+fn put_status(line: LineWriter, status: &Status) -> LineWriter {
+    let line = status.limits.iter().fold(line, |line, limit| {
+        let line = line
+            .and("limit")
+            .put_some(
+                "policy",
+                (!limit.policy.is_empty()).then_some(&limit.policy),
+            )
+            .put_some("version", (limit.version > 0).then_some(limit.version));
+        put_limit(line, &limit.limit)
+            .put("remaining", limit.remaining)
+            .put("reset", limit.reset.as_millis())
+    });
+    let line = status.blocks.iter().fold(line, |line, block| {
+        line.and("block")
+            .put_some("policy", block.policy.as_ref())
+            .put("until", block.until.as_millis())
+            .text("reason", &block.reason)
+    });
+    status.denials.iter().fold(line, |line, denial| {
+        line.and("denial")
+            .put("at", denial.at.as_millis())
+            .put_some(
+                "policy",
+                (!denial.policy.is_empty()).then_some(&denial.policy),
+            )
+            .put_some("limitedBy", denial.limited_by.as_ref())
+            .put("cost", denial.cost)
+            .put("reason", denial.reason.word())
+    })
+}
+
+fn get_status<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<Status, Unreadable> {
+    let mut status = Status::default();
+    for line in lines {
+        let policy = policy_name(&line);
+        match line.word() {
+            "limit" => status.limits.push(LimitStatus {
+                policy: policy.unwrap_or_default(),
+                version: line.number("version")?.unwrap_or(0),
+                limit: get_limit(&line)?,
+                remaining: line.needed("remaining")?,
+                reset: instant(&line, "reset")?,
+            }),
+            "block" => status.blocks.push(Block {
+                policy,
+                until: instant(&line, "until")?,
+                reason: line.text("reason")?,
+            }),
+            "denial" => status.denials.push(Denial {
+                at: instant(&line, "at")?,
+                policy: policy.unwrap_or_default(),
+                limited_by: line.get("limitedBy").map(str::to_owned),
+                cost: line.needed("cost")?,
+                reason: reason(&line, "reason")?.ok_or(Unreadable::Damaged("reason"))?,
+            }),
+            _ => return Err(Unreadable::Damaged("word")),
+        }
+    }
+    Ok(status)
+}

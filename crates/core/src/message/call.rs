@@ -1,0 +1,189 @@
+//! What a Worker asks, and its text.
+
+use super::{bits, duration, hex, optional_bits, policy_name, MESSAGE_VERSION};
+use crate::codec::{Line, LineWriter, Unreadable};
+use crate::decide::Check;
+use crate::limit::Name;
+use crate::policy::Policy;
+use crate::row::{get_limit, put_limit};
+use crate::subject_state::Item;
+use crate::{Duration, Limit};
+
+/// What a Worker asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// Decide every item, all or nothing.
+    Limit {
+        /// Names the charge, so that it can be repeated or cancelled.
+        operation: Option<u128>,
+        /// What is asked, in order.
+        items: Vec<Item>,
+    },
+    /// Record what was given out while the object could not be asked, past any limit.
+    Charge {
+        /// Names the charge, so that it can be repeated.
+        operation: u128,
+        /// What was given out, in order.
+        items: Vec<Item>,
+    },
+    /// Take back what an operation charged.
+    Cancel {
+        /// The operation.
+        operation: u128,
+    },
+    /// Show the state.
+    Status {
+        /// Of one policy only.
+        policy: Option<String>,
+    },
+    /// Forget use.
+    Reset {
+        /// Of one policy only.
+        policy: Option<String>,
+    },
+    /// Shut out.
+    Block {
+        /// From one policy only.
+        policy: Option<String>,
+        /// For how long; zero lets in.
+        duration: Duration,
+        /// What the one who blocks says.
+        reason: String,
+    },
+    /// Hold a permit longer.
+    Renew {
+        /// The permit's bits.
+        permit: u128,
+        /// How long from now.
+        hold: Option<Duration>,
+    },
+    /// Free a permit.
+    Release {
+        /// The permit's bits.
+        permit: u128,
+    },
+}
+
+impl Call {
+    /// The call as text.
+    pub fn encode(&self) -> String {
+        let new = |word| LineWriter::new(MESSAGE_VERSION, word);
+        match self {
+            Call::Limit { operation, items } => items.iter().fold(
+                new("limit").put_some("operation", operation.map(hex)),
+                put_item,
+            ),
+            Call::Charge { operation, items } => items
+                .iter()
+                .fold(new("charge").put("operation", hex(*operation)), put_item),
+            Call::Cancel { operation } => new("cancel").put("operation", hex(*operation)),
+            Call::Status { policy } => new("status").put_some("policy", policy.as_ref()),
+            Call::Reset { policy } => new("reset").put_some("policy", policy.as_ref()),
+            Call::Block {
+                policy,
+                duration,
+                reason,
+            } => new("block")
+                .put_some("policy", policy.as_ref())
+                .put("duration", duration.as_millis())
+                .text("reason", reason),
+            Call::Renew { permit, hold } => new("renew")
+                .put("permit", hex(*permit))
+                .put_some("hold", hold.map(Duration::as_millis)),
+            Call::Release { permit } => new("release").put("permit", hex(*permit)),
+        }
+        .finish()
+    }
+
+    /// Reads a call.
+    pub fn decode(text: &str) -> Result<Call, Unreadable> {
+        let mut lines = Line::versioned(text, MESSAGE_VERSION)?
+            .split('\n')
+            .map(Line::parse);
+        let line = lines.next().ok_or(Unreadable::Damaged("empty"))?;
+        Ok(match line.word() {
+            "limit" => Call::Limit {
+                operation: optional_bits(&line, "operation")?,
+                items: get_items(lines)?,
+            },
+            "charge" => Call::Charge {
+                operation: bits(&line, "operation")?,
+                items: get_items(lines)?,
+            },
+            "cancel" => Call::Cancel {
+                operation: bits(&line, "operation")?,
+            },
+            "status" => Call::Status {
+                policy: policy_name(&line),
+            },
+            "reset" => Call::Reset {
+                policy: policy_name(&line),
+            },
+            "block" => Call::Block {
+                policy: policy_name(&line),
+                duration: Duration::from_millis(line.needed("duration")?),
+                reason: line.text("reason")?,
+            },
+            "renew" => Call::Renew {
+                permit: bits(&line, "permit")?,
+                hold: duration(&line, "hold")?,
+            },
+            "release" => Call::Release {
+                permit: bits(&line, "permit")?,
+            },
+            _ => return Err(Unreadable::Damaged("word")),
+        })
+    }
+}
+
+fn put_item(line: LineWriter, item: &Item) -> LineWriter {
+    let (policy, check) = (&item.policy, &item.check);
+    let line = line
+        .and("item")
+        .put_some("policy", policy.name().map(Name::as_str))
+        .put_some("version", (policy.version() > 0).then(|| policy.version()))
+        .put_some("reserve", policy.reserve())
+        .put("cost", check.cost)
+        .flag("peek", check.peek)
+        .put_some("maxDelay", check.max_delay.map(Duration::as_millis))
+        .put_some("hold", check.hold.map(Duration::as_millis));
+    policy
+        .limits()
+        .iter()
+        .fold(line, |line, limit| put_limit(line.and("limit"), limit))
+}
+
+fn get_items<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<Vec<Item>, Unreadable> {
+    let mut parts: Vec<(Line, Vec<Limit>)> = Vec::with_capacity(1);
+    for line in lines {
+        match (line.word(), parts.last_mut()) {
+            ("item", _) => parts.push((line, Vec::with_capacity(1))),
+            ("limit", Some((_, limits))) => limits.push(get_limit(&line)?),
+            _ => return Err(Unreadable::Damaged("word")),
+        }
+    }
+    parts
+        .into_iter()
+        .map(|(line, limits)| get_item(&line, limits))
+        .collect()
+}
+
+fn get_item(line: &Line, limits: Vec<Limit>) -> Result<Item, Unreadable> {
+    let mut policy = Policy::new(limits)?;
+    if let Some(name) = line.get("policy") {
+        policy = policy.named(
+            Name::new("policy", name)?,
+            line.number("version")?.unwrap_or(0),
+        );
+    }
+    if let Some(reserve) = line.number("reserve")? {
+        policy = policy.with_reserve(reserve)?;
+    }
+    let check = Check {
+        cost: line.needed("cost")?,
+        peek: line.flag("peek"),
+        max_delay: duration(line, "maxDelay")?,
+        hold: duration(line, "hold")?,
+    };
+    Ok(Item { policy, check })
+}

@@ -1,0 +1,40 @@
+//! What a Worker and a subject's object say to each other: one text each way, lines in the form of [`crate::codec`].
+//!
+//! Both sides of a deploy are alive at once, so a message says its version, and version N understands N − 1 and N + 1.
+
+mod answer;
+mod call;
+
+pub use answer::{Answer, RefusalCode};
+pub use call::Call;
+
+use crate::codec::{Line, Unreadable, NEXT};
+use crate::{Duration, Timestamp};
+
+/// The version of messages.
+pub const MESSAGE_VERSION: u32 = 1 + NEXT;
+
+fn hex(bits: u128) -> String {
+    format!("{bits:x}")
+}
+
+fn bits(line: &Line, key: &'static str) -> Result<u128, Unreadable> {
+    let text = line.get(key).ok_or(Unreadable::Damaged(key))?;
+    u128::from_str_radix(text, 16).map_err(|_| Unreadable::Damaged(key))
+}
+
+fn optional_bits(line: &Line, key: &'static str) -> Result<Option<u128>, Unreadable> {
+    line.get(key).map(|_| bits(line, key)).transpose()
+}
+
+fn duration(line: &Line, key: &'static str) -> Result<Option<Duration>, Unreadable> {
+    Ok(line.number(key)?.map(Duration::from_millis))
+}
+
+fn instant(line: &Line, key: &'static str) -> Result<Timestamp, Unreadable> {
+    line.needed(key).map(Timestamp::from_millis)
+}
+
+fn policy_name(line: &Line) -> Option<String> {
+    line.get("policy").map(str::to_owned)
+}
