@@ -35,21 +35,24 @@ async function crowd(count, width, ask) {
 }
 
 describe("a refusal is remembered", () => {
-  test("and 1,000 repeats on one key reach the object at most once a second", async () => {
+  test("and repeats on one key reach the object once a second, however many ask at once", async () => {
     const identifier = fresh();
     const ask = () => post("/limit", { identifier, ...window(1) });
     await ask();
     expect((await ask()).json).toMatchObject({ success: false, source: "object" });
     await tollgate.become("well");
+    const [repeats, width] = [10_000, 20];
     const begun = performance.now();
-    const answers = await crowd(1_000, 20, ask);
+    const answers = await crowd(repeats, width, ask);
     const seconds = (performance.now() - begun) / 1_000;
-    // An entry lives for a second and is renewed in its last twentieth, by one caller.
-    expect(await tollgate.reached()).toBeLessThanOrEqual(Math.ceil(seconds / 0.95));
+    // An entry lives for a second and is renewed in its last twentieth, by one caller. Once it may take longer, on a busy
+    // machine: then the others go as well.
+    const reached = await tollgate.reached();
+    expect(reached).toBeLessThanOrEqual(Math.ceil(seconds / 0.95) + width);
     for (const { status, reason, limit, remaining } of answers) {
       expect([status, reason, limit, remaining]).toEqual([429, "limit", 1, 0]);
     }
-    expect(answers.filter(({ source }) => source === "cache").length).toBeGreaterThanOrEqual(1_000 - seconds * 2 - 1);
+    expect(answers.filter(({ source }) => source === "cache")).toHaveLength(repeats - reached);
   });
 
   test("with headers as usual, and a wait that has gone on", async () => {
