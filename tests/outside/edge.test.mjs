@@ -35,7 +35,7 @@ async function crowd(count, width, ask) {
 }
 
 describe("a refusal is remembered", () => {
-  test("and repeats on one key reach the object once a second, however many ask at once", async () => {
+  test("and repeats on one key reach the object once a second, however many ask at once", { retry: 2 }, async () => {
     const identifier = fresh();
     const ask = () => post("/limit", { identifier, ...window(1) });
     await ask();
@@ -45,10 +45,10 @@ describe("a refusal is remembered", () => {
     const begun = performance.now();
     const answers = await crowd(repeats, width, ask);
     const seconds = (performance.now() - begun) / 1_000;
-    // An entry lives for a second and is renewed in its last twentieth, by one caller. Once it may take longer, on a busy
-    // machine: then the others go as well.
+    // An entry lives for a second and is renewed in its last twentieth, by one caller. On a busy machine that may take longer than
+    // the twentieth, and the others go as well: hence the retries.
     const reached = await tollgate.reached();
-    expect(reached).toBeLessThanOrEqual(Math.ceil(seconds / 0.95) + width);
+    expect(reached).toBeLessThanOrEqual(Math.ceil(seconds / 0.95));
     for (const { status, reason, limit, remaining } of answers) {
       expect([status, reason, limit, remaining]).toEqual([429, "limit", 1, 0]);
     }
