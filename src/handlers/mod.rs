@@ -14,6 +14,8 @@ mod settings;
 mod step;
 mod subject;
 
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use tollgate_core::refusals::CallTimes;
@@ -57,7 +59,13 @@ pub(crate) async fn handle(request: Request, env: Env, execution: ExecutionConte
     }
     if let Some(form) = tollgate_upstash::protocol::form(head.method, path) {
         let config = parsed.as_ref().as_ref().map(|config| &**config);
-        return upstash::handle(form, (&request, &headers, query), &env, config).await;
+        let answer: Pin<Box<dyn Future<Output = JsValue> + '_>> = Box::pin(upstash::handle(
+            form,
+            (&request, &headers, query),
+            &env,
+            config,
+        ));
+        return answer.await;
     }
     let answer = match (Route::find(head.method, path), &*parsed) {
         (Ok(Route::Healthz), _) => Ok(healthz::healthz(&env)),
@@ -82,6 +90,7 @@ pub(crate) async fn handle(request: Request, env: Env, execution: ExecutionConte
     }
 }
 
+#[inline(never)]
 fn problem(error: &ApiError, headers: &Headers, cors: &Cors) -> JsValue {
     reply::problem(error, &request::id_of(headers), cors)
 }
@@ -115,6 +124,22 @@ async fn answer(
 }
 
 fn begin(
+    context: &Context,
+    route: Route,
+    caller: &Caller,
+    query: &str,
+    body: &str,
+) -> Result<Step, ApiError> {
+    match route {
+        Route::Limit => limit::limit(context, caller, body),
+        _ => begin_other(context, route, caller, query, body),
+    }
+}
+
+/// The routes that are asked less. Apart, like the Upstash protocol and the errors, because the first request of an isolate waits
+/// until all functions that it calls are compiled, with whatever is inlined into them.
+#[inline(never)]
+fn begin_other(
     context: &Context,
     route: Route,
     caller: &Caller,
