@@ -10,11 +10,11 @@ use crate::{Duration, Timestamp};
 /// What the object answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// To [`Call::Limit`]: one decision an item.
+    /// To [`Call::Limit`](super::Call::Limit): one decision an item.
     Decided(Vec<Decision>),
-    /// To [`Call::Status`].
+    /// To [`Call::Status`](super::Call::Status).
     Status(Status),
-    /// To [`Call::Renew`].
+    /// To [`Call::Renew`](super::Call::Renew).
     Renewed(Grant),
     /// To the rest.
     Done,
