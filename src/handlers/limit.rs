@@ -5,6 +5,7 @@ use tollgate_core::api::request::{LimitRequest, Rule};
 use tollgate_core::api::response::{to_json, AcquireBody, DecisionBody};
 use tollgate_core::api::{acquire as acquire_form, request};
 use tollgate_core::bounded::Fingerprint;
+use tollgate_core::consistency::Consistency;
 use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Source};
 use tollgate_core::message::{Answer, Call, RefusalCode};
@@ -74,10 +75,28 @@ pub(super) const fn status_of(success: bool) -> u16 {
 /// The limits that a request is to be decided under.
 pub(super) fn policy_of(rule: Rule) -> Result<Policy, ApiError> {
     match rule {
-        Rule::Inline(policy) => Ok(policy),
+        Rule::Inline(policy) => served(policy),
         // Policies are not stored yet, so none has this name.
         Rule::Named(name) => Err(ApiError::unknown_policy(name.as_str())),
     }
+}
+
+/// Refuses what the core understands and this Worker cannot do yet: answering otherwise than asked would be worse.
+fn served(policy: Policy) -> Result<Policy, ApiError> {
+    let (field, instead) = if policy.consistency() != Consistency::Strong {
+        (
+            "consistency",
+            "take `strong`, which is also what is meant without it",
+        )
+    } else if policy.fail_mode() == FailMode::Eventual {
+        ("failMode", "take `open`, `closed` or `share`")
+    } else if policy.shed().is_some() {
+        ("shed", "leave it out")
+    } else {
+        return Ok(policy);
+    };
+    let detail = format!("`{field}` is not supported yet: {instead}.");
+    Err(ApiError::new(Code::InvalidField, detail).with_field(field))
 }
 
 fn check(
