@@ -94,11 +94,13 @@ impl Sliding {
     /// Takes `cost` at `at`, at or after now.
     #[inline]
     pub fn take(&mut self, limit: &Window, cost: u64, at: Timestamp) {
-        let time = self.time;
-        *self = Sliding {
-            time,
-            ..self.at(limit, at)
-        };
+        if at > self.time {
+            let time = self.time;
+            *self = Sliding {
+                time,
+                ..self.at(limit, at)
+            };
+        }
         self.current = self.current.saturating_add(cost);
     }
 
