@@ -5,26 +5,25 @@
 //! Worker dies in between, those units stay charged until their windows pass: never above any limit. If the isolate remembers that one
 //! is refused, nothing is charged to begin with: the others are only asked how they stand.
 
+mod settle;
+
 use tollgate_core::api::multi as form;
 use tollgate_core::api::request::LimitRequest;
 use tollgate_core::api::response::{to_json, MultiBody};
 use tollgate_core::bounded::Fingerprint;
 use tollgate_core::decision::{Decision, Source};
-use tollgate_core::message::{Answer, Call};
-use tollgate_core::refusals::CallTimes;
+use tollgate_core::message::Call;
 use tollgate_core::subject::Subject;
 use tollgate_core::subject_state::Item;
-use wasm_bindgen::JsValue;
 
-use super::limit::{decisions, note, policy_of, remembered, status_of, without_object, Decided};
+use super::limit::{note, policy_of, remembered, status_of, Decided};
 use super::reply::Reply;
-use super::step::{Asked, Question, Step, Then};
+use super::step::{Question, Step, Then};
 use super::{charge_back, Context};
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::isolate::memory;
-use crate::limiter_client::Limiter;
-use crate::{placement, runtime, task};
+use crate::{placement, runtime};
 
 /// Everything asked of one object.
 struct Group {
@@ -43,22 +42,6 @@ struct Entry {
     answer: Option<(Decision, Source)>,
     /// Whether its object, if the whole is admitted, has certainly not counted it.
     uncounted: bool,
-}
-
-/// What became of one object's call.
-struct Outcome {
-    /// Whether it may have charged anything.
-    charged: Charged,
-    /// Why the whole request fails, if it does.
-    error: Option<ApiError>,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Charged {
-    Yes,
-    No,
-    /// It did not answer.
-    Perhaps,
 }
 
 /// 1 reads the entries, 2 looks them up in memory, 3 groups them by object, 4 has all asked at once, 5 answers.
@@ -81,8 +64,9 @@ pub(super) fn multi(context: &Context, caller: &Caller, body: &str) -> Result<St
         },
     };
     let questions = groups.iter().map(question).collect();
-    let then: Then =
-        Box::new(move |context, asked| settle_all(context, entries, groups, asked, operation));
+    let then: Then = Box::new(move |context, asked| {
+        settle::settle_all(context, entries, groups, asked, operation)
+    });
     Ok(Step::Ask(questions, then))
 }
 
@@ -113,7 +97,7 @@ fn refused_already(context: &Context, mut entries: Vec<Entry>) -> Result<Step, A
     let then: Then = Box::new(move |context, asked| {
         let mut error = None;
         for (group, asked) in groups.iter().zip(asked) {
-            let outcome = settle(&mut entries, group, asked);
+            let outcome = settle::settle(&mut entries, group, asked);
             error = error.or(outcome.error);
         }
         finish(context, entries, false, error)
@@ -165,138 +149,6 @@ fn items(entries: &[Entry], group: &Group, peek: bool) -> Vec<Item> {
         item
     };
     group.entries.iter().map(item).collect()
-}
-
-/// Gives every entry its decision, and has charges taken back if one denied.
-fn settle_all(
-    context: &Context,
-    mut entries: Vec<Entry>,
-    groups: Vec<Group>,
-    asked: Vec<Asked>,
-    operation: u128,
-) -> Result<Step, ApiError> {
-    let mut outcomes = Vec::with_capacity(groups.len());
-    for (group, asked) in groups.iter().zip(asked) {
-        outcomes.push(settle(&mut entries, group, asked));
-    }
-    let admitted = |entry: &Entry| entry.answer.as_ref().is_some_and(|(it, _)| it.success);
-    let success = entries.iter().all(admitted);
-    let charged: Vec<Charged> = outcomes.iter().map(|outcome| outcome.charged).collect();
-    let error = outcomes.into_iter().find_map(|outcome| outcome.error);
-    if (success && error.is_none()) || groups.len() == 1 {
-        return finish(context, entries, success, error);
-    }
-    let of = |wanted: Charged| {
-        let both = groups.iter().zip(&charged);
-        both.filter(move |(_, charged)| **charged == wanted)
-            .map(|(group, _)| group)
-    };
-    let silent = of(Charged::Perhaps).map(|group| group.object.clone());
-    cancel_later(context, silent.collect(), operation);
-    let mut questions = Vec::new();
-    for group in of(Charged::Yes) {
-        take_back(&entries, group, operation, &mut questions);
-    }
-    let then: Then = Box::new(move |context, asked| {
-        let charged = groups
-            .iter()
-            .zip(&charged)
-            .filter(|(_, charged)| **charged == Charged::Yes);
-        // Of each two answers the second is that to the peek.
-        let peeked = asked.into_iter().skip(1).step_by(2);
-        for ((group, _), asked) in charged.zip(peeked) {
-            // Without an answer the entries keep what they said before they were cancelled, which was true then.
-            if let Ok(Answer::Decided(decided)) = asked.answer {
-                give(&mut entries, group, decided, Source::Object);
-            }
-        }
-        finish(context, entries, success, error)
-    });
-    Ok(Step::Ask(questions, then))
-}
-
-/// Gives each entry of a group its decision.
-fn settle(entries: &mut [Entry], group: &Group, asked: Asked) -> Outcome {
-    let (decided, source, mut charged) = match asked.answer {
-        Ok(answer) => (decisions(answer), Source::Object, Charged::Yes),
-        Err(failure) => {
-            let decide = |&place: &usize| {
-                let Item { policy, check } = &entries[place].item;
-                without_object(failure, &group.object, policy, check)
-            };
-            let decided = group.entries.iter().map(decide).collect();
-            for &place in &group.entries {
-                entries[place].uncounted = !failure.may_have_counted();
-            }
-            (decided, Source::Fallback, Charged::Perhaps)
-        }
-    };
-    let error = match decided {
-        Ok(decided) => {
-            if source == Source::Object && decided.iter().any(|decision| !decision.success) {
-                charged = Charged::No;
-            }
-            if source == Source::Object {
-                learn(entries, group, asked.times, &decided);
-            }
-            give(entries, group, decided, source);
-            None
-        }
-        Err(error) => {
-            if source == Source::Object {
-                charged = Charged::No;
-            }
-            Some(error)
-        }
-    };
-    Outcome { charged, error }
-}
-
-/// Remembers a refusal. Of several entries of one object one may be refused because of another, which is then not charged: so only of one.
-fn learn(entries: &[Entry], group: &Group, times: CallTimes, decided: &[Decision]) {
-    if let ([place], [decision]) = (group.entries.as_slice(), decided) {
-        let Entry { key, item, .. } = &entries[*place];
-        memory(|memory| {
-            let refusals = &mut memory.refusals;
-            refusals.learn(*key, &item.check, times, decision);
-        });
-    }
-}
-
-fn give(entries: &mut [Entry], group: &Group, decided: Vec<Decision>, source: Source) {
-    for (&place, decision) in group.entries.iter().zip(decided) {
-        entries[place].answer = Some((decision, source));
-    }
-}
-
-/// Cancels what was charged, and asks how the entries stand without it: two calls to one object are answered in their order.
-fn take_back(entries: &[Entry], group: &Group, operation: u128, questions: &mut Vec<Question>) {
-    let calls = [
-        Call::Cancel { operation },
-        Call::Limit {
-            operation: None,
-            items: items(entries, group, true),
-        },
-    ];
-    questions.extend(calls.map(|call| Question {
-        object: group.object.clone(),
-        call,
-    }));
-}
-
-/// Tells those who did not answer in the background: what is not cancelled stays charged until its window passes.
-fn cancel_later(context: &Context, objects: Vec<String>, operation: u128) {
-    if objects.is_empty() {
-        return;
-    }
-    let (env, deadline) = (context.env.clone(), context.config.deadline());
-    let cancelled = task::spawn(async move {
-        let call = Call::Cancel { operation };
-        let calls = objects.iter().map(|object| (object.as_str(), &call));
-        let _ = Limiter::new(&env, deadline).call_all(calls).await;
-        JsValue::UNDEFINED
-    });
-    let _ = context.execution.wait_until(&cancelled);
 }
 
 /// The answer; its headers are those of the entry that decided.
