@@ -1,0 +1,188 @@
+//! The numbers of `tokenBucket` and `leakyBucket`.
+
+use super::{bounded, span, Rate, FORGET_AFTER, MAX_WINDOW};
+use crate::algorithm::bucket::Shape;
+use crate::error::InvalidLimit;
+use crate::number::MAX_SAFE;
+use crate::Duration;
+
+/// Tokens up to `capacity`, refilled at a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TokenBucket {
+    capacity: u64,
+    refill: Rate,
+    initial: Option<u64>,
+    stepped: bool,
+    burst_credits: Option<BurstCredits>,
+    forget_after: Duration,
+    shape: Shape,
+}
+
+/// Tokens earned while the bucket is full, beyond `capacity`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BurstCredits {
+    cap: u64,
+    expiry: Duration,
+}
+
+impl BurstCredits {
+    /// At most `cap` credits (1 to 2^53); what is not spent goes `expiry` (1 ms to 366 d) after the bucket was last full.
+    pub fn new(cap: u64, expiry: Duration) -> Result<BurstCredits, InvalidLimit> {
+        Ok(BurstCredits {
+            cap: bounded("burstCredits.cap", cap, 1, MAX_SAFE)?,
+            expiry: span("burstCredits.expiry", expiry)?,
+        })
+    }
+
+    /// The most credits.
+    pub const fn cap(&self) -> u64 {
+        self.cap
+    }
+
+    /// How long they last after the bucket was last full.
+    pub const fn expiry(&self) -> Duration {
+        self.expiry
+    }
+}
+
+impl TokenBucket {
+    /// A continuous bucket that starts full. `capacity` 0 (deny all) to 2^53.
+    pub fn new(capacity: u64, refill: Rate) -> Result<TokenBucket, InvalidLimit> {
+        let capacity = bounded("capacity", capacity, 0, MAX_SAFE)?;
+        Ok(TokenBucket {
+            capacity,
+            refill,
+            initial: None,
+            stepped: false,
+            burst_credits: None,
+            forget_after: FORGET_AFTER,
+            shape: Shape::new(capacity, refill),
+        })
+    }
+
+    /// Starts a new subject with `initial` tokens, 0 to capacity.
+    pub fn with_initial(mut self, initial: u64) -> Result<TokenBucket, InvalidLimit> {
+        self.initial = Some(bounded("initial", initial, 0, self.capacity)?);
+        self.checked()
+    }
+
+    /// Refills whole amounts at whole intervals instead of continuously. Not together with burst credits, which accrue continuously.
+    pub fn stepped(mut self) -> Result<TokenBucket, InvalidLimit> {
+        self.stepped = true;
+        self.checked()
+    }
+
+    /// Earns credits while full. Not together with [`TokenBucket::stepped`].
+    pub fn with_burst_credits(
+        mut self,
+        credits: BurstCredits,
+    ) -> Result<TokenBucket, InvalidLimit> {
+        self.burst_credits = Some(credits);
+        self.checked()
+    }
+
+    fn checked(mut self) -> Result<TokenBucket, InvalidLimit> {
+        if self.stepped && self.burst_credits.is_some() {
+            return Err(InvalidLimit::Conflict {
+                field: "burstCredits",
+                with: "`stepped`",
+            });
+        }
+        self.shape = Shape::of_token_bucket(&self);
+        Ok(self)
+    }
+
+    /// How long an idle bucket with `initial` or `burstCredits` is remembered: 1 ms to 366 d, and never less than its time to full.
+    pub fn with_forget_after(
+        mut self,
+        forget_after: Duration,
+    ) -> Result<TokenBucket, InvalidLimit> {
+        self.forget_after = span("forgetAfter", forget_after)?;
+        self.checked()
+    }
+
+    /// The numbers, made ready for the arithmetic.
+    pub(crate) const fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The most tokens.
+    pub const fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
+    /// How fast they come back.
+    pub const fn refill(&self) -> Rate {
+        self.refill
+    }
+
+    /// The tokens of a new subject; `None` means full.
+    pub const fn initial(&self) -> Option<u64> {
+        self.initial
+    }
+
+    /// Whether whole intervals refill at once.
+    pub const fn is_stepped(&self) -> bool {
+        self.stepped
+    }
+
+    /// What is earned beyond capacity, if anything.
+    pub const fn burst_credits(&self) -> Option<BurstCredits> {
+        self.burst_credits
+    }
+
+    /// How long it is remembered when idle.
+    pub const fn forget_after(&self) -> Duration {
+        self.forget_after
+    }
+}
+
+/// A level that rises with use and leaks at a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LeakyBucket {
+    capacity: u64,
+    leak: Rate,
+    max_delay: Option<Duration>,
+    shape: Shape,
+}
+
+impl LeakyBucket {
+    /// A meter. `capacity` 0 (deny all) to 2^53.
+    pub fn new(capacity: u64, leak: Rate) -> Result<LeakyBucket, InvalidLimit> {
+        let capacity = bounded("capacity", capacity, 0, MAX_SAFE)?;
+        Ok(LeakyBucket {
+            capacity,
+            leak,
+            max_delay: None,
+            shape: Shape::of_leaky_bucket(capacity, leak, None),
+        })
+    }
+
+    /// A shaper: callers are spaced at the leak rate and wait at most `max_delay` (0 to 366 d).
+    pub fn with_max_delay(mut self, max_delay: Duration) -> Result<LeakyBucket, InvalidLimit> {
+        bounded("maxDelay", max_delay.as_millis(), 0, MAX_WINDOW.as_millis())?;
+        self.max_delay = Some(max_delay);
+        self.shape = Shape::of_leaky_bucket(self.capacity, self.leak, self.max_delay);
+        Ok(self)
+    }
+
+    /// The numbers, made ready for the arithmetic.
+    pub(crate) const fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The highest level, and with `maxDelay` the longest queue.
+    pub const fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
+    /// How fast it leaks.
+    pub const fn leak(&self) -> Rate {
+        self.leak
+    }
+
+    /// The longest wait of a shaper; `None` for a meter.
+    pub const fn max_delay(&self) -> Option<Duration> {
+        self.max_delay
+    }
+}

@@ -1,0 +1,198 @@
+//! One limit: an algorithm with its numbers. Fields are private and constructors validate, so a bad limit cannot exist.
+
+mod buckets;
+mod rate;
+
+pub use buckets::{BurstCredits, LeakyBucket, TokenBucket};
+pub use rate::Rate;
+
+use crate::error::InvalidLimit;
+use crate::number::MAX_SAFE;
+use crate::quota::Quota;
+use crate::Duration;
+
+/// The longest window, interval, `ttl` or `expiry`: 366 days, so that a leap year fits.
+pub const MAX_WINDOW: Duration = Duration::from_millis(366 * 86_400_000);
+/// The largest `limit` of a sliding log: it stores every admission.
+pub const MAX_LOG: u64 = 1_000;
+/// How long a bucket with `initial` or `burstCredits` is remembered when idle, unless `forgetAfter` says otherwise.
+pub const FORGET_AFTER: Duration = Duration::from_millis(86_400_000);
+/// The longest name of a policy or limit.
+pub const MAX_NAME: usize = 64;
+
+/// A name of a policy or a limit: 1 to 64 of `A-Z a-z 0-9 . _ -`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(String);
+
+impl Name {
+    /// Checks the grammar; `field` names the JSON field in the error.
+    pub fn new(field: &'static str, text: &str) -> Result<Name, InvalidLimit> {
+        let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        if (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(good) {
+            Ok(Name(text.to_owned()))
+        } else {
+            Err(InvalidLimit::Malformed {
+                field,
+                expected: "1 to 64 of A-Z a-z 0-9 . _ -",
+            })
+        }
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One algorithm with its numbers, optionally named.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Limit {
+    name: Option<Name>,
+    algorithm: Algorithm,
+}
+
+impl Limit {
+    /// A limit; the algorithm has validated itself.
+    pub const fn new(name: Option<Name>, algorithm: Algorithm) -> Limit {
+        Limit { name, algorithm }
+    }
+
+    /// The limit's own name in its policy, if it has one.
+    pub const fn name(&self) -> Option<&Name> {
+        self.name.as_ref()
+    }
+
+    /// What it does, with its numbers.
+    pub const fn algorithm(&self) -> &Algorithm {
+        &self.algorithm
+    }
+}
+
+/// The seven algorithms.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// Counts in windows aligned to the Unix epoch.
+    FixedWindow(Window),
+    /// Two counts, the older weighted by what of it still overlaps.
+    SlidingWindow(Window),
+    /// Exact times: never more than the limit in any window.
+    SlidingLog(Window),
+    /// Tokens that refill; a burst up to capacity.
+    TokenBucket(TokenBucket),
+    /// A level that leaks: a meter, or with `maxDelay` a shaper.
+    LeakyBucket(LeakyBucket),
+    /// Counts in calendar periods of a time zone.
+    Quota(Quota),
+    /// Slots with a deadline.
+    Concurrency(Concurrency),
+}
+
+impl Algorithm {
+    /// The word for it in JSON.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Algorithm::FixedWindow(_) => "fixedWindow",
+            Algorithm::SlidingWindow(_) => "slidingWindow",
+            Algorithm::SlidingLog(_) => "slidingLog",
+            Algorithm::TokenBucket(_) => "tokenBucket",
+            Algorithm::LeakyBucket(_) => "leakyBucket",
+            Algorithm::Quota(_) => "quota",
+            Algorithm::Concurrency(_) => "concurrency",
+        }
+    }
+
+    /// The most units ever admitted at once: `limit` or `capacity`.
+    pub const fn limit(&self) -> u64 {
+        match self {
+            Algorithm::FixedWindow(w) | Algorithm::SlidingWindow(w) | Algorithm::SlidingLog(w) => {
+                w.limit
+            }
+            Algorithm::TokenBucket(b) => b.capacity(),
+            Algorithm::LeakyBucket(b) => b.capacity(),
+            Algorithm::Quota(q) => q.limit(),
+            Algorithm::Concurrency(c) => c.limit,
+        }
+    }
+}
+
+/// `value` when between `min` and `max`, else the error that names the field and both bounds.
+pub(crate) fn bounded(
+    field: &'static str,
+    value: u64,
+    min: u64,
+    max: u64,
+) -> Result<u64, InvalidLimit> {
+    if (min..=max).contains(&value) {
+        Ok(value)
+    } else {
+        Err(InvalidLimit::OutOfRange { field, min, max })
+    }
+}
+
+/// A window or interval: 1 ms to [`MAX_WINDOW`].
+fn span(field: &'static str, value: Duration) -> Result<Duration, InvalidLimit> {
+    bounded(field, value.as_millis(), 1, MAX_WINDOW.as_millis()).map(|_| value)
+}
+
+/// `limit` units per `window`: the numbers of the three window algorithms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Window {
+    limit: u64,
+    window: Duration,
+}
+
+impl Window {
+    /// `limit` 0 (deny all) to 2^53, `window` 1 ms to 366 d.
+    pub fn new(limit: u64, window: Duration) -> Result<Window, InvalidLimit> {
+        Ok(Window {
+            limit: bounded("limit", limit, 0, MAX_SAFE)?,
+            window: span("window", window)?,
+        })
+    }
+
+    /// As [`Window::new`], with `limit` at most [`MAX_LOG`]: for `slidingLog`.
+    pub fn new_log(limit: u64, window: Duration) -> Result<Window, InvalidLimit> {
+        bounded("limit", limit, 0, MAX_LOG)?;
+        Window::new(limit, window)
+    }
+
+    /// The most units per window.
+    pub const fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// The window's length.
+    pub const fn window(&self) -> Duration {
+        self.window
+    }
+}
+
+/// At most `limit` slots held at once, each at most `ttl` unless renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Concurrency {
+    limit: u64,
+    ttl: Duration,
+}
+
+impl Concurrency {
+    /// The most slots: each is stored, and all of them are rewritten when one changes.
+    pub const MAX_SLOTS: u64 = 1_000;
+
+    /// `limit` 0 (deny all) to [`Concurrency::MAX_SLOTS`], `ttl` 1 ms to 366 d.
+    pub fn new(limit: u64, ttl: Duration) -> Result<Concurrency, InvalidLimit> {
+        Ok(Concurrency {
+            limit: bounded("limit", limit, 0, Concurrency::MAX_SLOTS)?,
+            ttl: span("ttl", ttl)?,
+        })
+    }
+
+    /// The most slots held at once.
+    pub const fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// How long a slot is held unless it is renewed or released.
+    pub const fn ttl(&self) -> Duration {
+        self.ttl
+    }
+}
