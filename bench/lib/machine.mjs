@@ -22,18 +22,8 @@ export function machine() {
 
 /** When a part is measured, of which commit, and how busy the machine is just then. */
 export function moment() {
-  const dirty = read(
-    "git",
-    "status",
-    "--porcelain",
-    "--untracked-files=no",
-    "--",
-    "src",
-    "crates",
-    "Cargo.toml",
-    "Cargo.lock",
-    "bench",
-  );
+  const measured = ["src", "crates", "Cargo.toml", "Cargo.lock", "bench", ":!bench/results.json"];
+  const dirty = read("git", "status", "--porcelain", "--untracked-files=no", "--", ...measured);
   return {
     at: new Date().toISOString(),
     commit: (read("git", "rev-parse", "--short=12", "HEAD") ?? "unknown") + (dirty ? " with changes" : ""),
