@@ -133,7 +133,7 @@ const MUTANTS = [
   ],
   [
     "changed numbers keep past use",
-    `${CORE}/algorithm/state.rs`,
+    `${CORE}/algorithm/adopted.rs`,
     "_ => self.clone(),",
     "_ => LimitState::fresh(to, moment)?,",
     "durability",

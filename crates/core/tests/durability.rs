@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use common::{algorithm, moment, named, Kind, Spec, START};
 use proptest::prelude::*;
-use tollgate_core::algorithm::state::reserve_of;
+use tollgate_core::algorithm::stored::reserve_of;
 use tollgate_core::decide::Check;
 use tollgate_core::decision::Decision;
 use tollgate_core::policy::Policy;

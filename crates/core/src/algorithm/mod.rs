@@ -3,12 +3,14 @@
 //!
 //! Every state remembers the newest time it has seen; an earlier `now` counts as that time, so a clock that steps back refills nothing.
 
+mod adopted;
 pub mod bucket;
 pub mod counter;
 pub mod log;
 pub mod sliding;
 pub mod slots;
 pub mod state;
+pub mod stored;
 
 use crate::{Duration, Timestamp};
 

@@ -1,7 +1,8 @@
 //! One limit's state with its definition, and the row that stands for it in storage.
 
 use crate::algorithm::slots::Slot;
-use crate::algorithm::state::{reserve_of, Charge, LimitState, Moment};
+use crate::algorithm::state::{Charge, LimitState, Moment};
+use crate::algorithm::stored::reserve_of;
 use crate::calendar::UnknownTimeZone;
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::policy::Policy;
