@@ -6,6 +6,7 @@
 use serde::Serialize;
 use tollgate_core::api::response::to_json;
 use tollgate_core::api::{BadRequest, Problem};
+use tollgate_core::consistency::LocalLimit;
 
 /// The closed list of codes. A caller may match on them; the sentences may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +41,13 @@ pub enum Code {
     NotConfigured,
     /// The subject's object did not answer in time, and nothing may be decided without it.
     ObjectUnavailable,
+    /// KV did not answer in time.
+    KvUnavailable,
 }
 
 impl Code {
     /// Every code, for the documentation and its test.
-    pub const ALL: [Code; 15] = [
+    pub const ALL: [Code; 16] = [
         Code::InvalidJson,
         Code::InvalidField,
         Code::UnknownTimeZone,
@@ -60,6 +63,7 @@ impl Code {
         Code::Internal,
         Code::NotConfigured,
         Code::ObjectUnavailable,
+        Code::KvUnavailable,
     ];
 
     /// Status, code and title: the one mapping to HTTP.
@@ -84,6 +88,7 @@ impl Code {
             Code::Internal => (500, "internal", "Something went wrong here"),
             Code::NotConfigured => (503, "notConfigured", "The Worker is not set up"),
             Code::ObjectUnavailable => (503, "objectUnavailable", "The limit is out of reach"),
+            Code::KvUnavailable => (503, "kvUnavailable", "KV is out of reach"),
         }
     }
 
@@ -164,6 +169,34 @@ impl ApiError {
         ApiError::new(Code::ObjectUnavailable, detail)
     }
 
+    /// A quota names a time zone that the runtime does not know.
+    pub fn unknown_time_zone(zone: &str) -> ApiError {
+        let detail = format!("There is no time zone `{zone}`: take a name such as Europe/Berlin.");
+        ApiError::new(Code::UnknownTimeZone, detail).with_field("timeZone")
+    }
+
+    /// KV did not answer. What was asked may be asked again.
+    pub fn kv_unavailable() -> ApiError {
+        let detail = "KV did not answer in time. The subject's object has done its part; ask again, so that counts in KV follow.";
+        ApiError::new(Code::KvUnavailable, detail)
+    }
+
+    /// Counting through KV is asked for, and no KV namespace is bound.
+    pub fn no_kv() -> ApiError {
+        let detail = "Counting through KV (`eventual`) needs a KV namespace that wrangler.toml binds as TOLLGATE_KV; docs/deploy.md says how.";
+        ApiError::new(Code::NotConfigured, detail)
+    }
+
+    /// A native rate-limit binding is asked for that is not there.
+    pub fn no_binding(field: &str, limit: &LocalLimit) -> ApiError {
+        let binding = limit.binding();
+        let (units, period) = (limit.limit(), limit.period().as_secs_ceil());
+        let detail = format!(
+            "`{field}` needs a native rate-limit binding `{binding}`: add `[[ratelimits]]` with `name = \"{binding}\"` and `simple = {{ limit = {units}, period = {period} }}` to wrangler.toml."
+        );
+        ApiError::new(Code::InvalidField, detail).with_field(field)
+    }
+
     /// Names the field.
     #[must_use]
     pub fn with_field(mut self, field: impl Into<String>) -> ApiError {
@@ -202,7 +235,9 @@ impl ApiError {
             (None, Code::Unauthorized) => {
                 "www-authenticate: Bearer realm=\"tollgate\"\n".to_owned()
             }
-            (None, Code::NotConfigured | Code::ObjectUnavailable) => "retry-after: 1\n".to_owned(),
+            (None, Code::NotConfigured | Code::ObjectUnavailable | Code::KvUnavailable) => {
+                "retry-after: 1\n".to_owned()
+            }
             _ => String::new(),
         }
     }

@@ -57,7 +57,8 @@ impl Shares {
             FailMode::Open => true,
             FailMode::Closed => return None,
             FailMode::Share => self.spend(object, policy, check, now),
-            FailMode::Eventual => false,
+            // Counted elsewhere: through KV.
+            FailMode::Eventual => return None,
         };
         Some(Decision {
             at: now,

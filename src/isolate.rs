@@ -1,4 +1,5 @@
-//! What one isolate remembers between requests: refusals, circuits, what it gave out while objects were away, and shares of limits.
+//! What one isolate remembers between requests: refusals, circuits, what it gave out while objects were away, shares of
+//! limits, and the counts that it tells others through KV.
 //!
 //! Plain data only: a promise or a waker of one request must never be seen by another. Every part is bounded, is lost with the isolate,
 //! and may be: then objects are asked more often, and what was given out without them is not charged to them.
@@ -8,25 +9,31 @@ use std::cell::RefCell;
 use tollgate_core::bounded::Secret;
 use tollgate_core::circuit::Circuits;
 use tollgate_core::debts::Debts;
+use tollgate_core::eventual::Eventual;
 use tollgate_core::refusals::Refusals;
 
 use crate::fallback::Shares;
 use crate::runtime;
+
+/// What every key of the counts in KV begins with.
+const COUNTS: &str = "eventual";
 
 /// The parts, each with a module of its own.
 pub(crate) struct Memory {
     pub(crate) refusals: Refusals,
     pub(crate) circuits: Circuits,
     pub(crate) debts: Debts,
+    pub(crate) eventual: Eventual,
     pub(crate) shares: Shares,
 }
 
 impl Memory {
-    fn new(secret: Secret) -> Memory {
+    fn new(secret: Secret, isolate: u64) -> Memory {
         Memory {
             refusals: Refusals::new(secret),
             circuits: Circuits::new(secret),
             debts: Debts::new(secret),
+            eventual: Eventual::new(COUNTS, isolate, secret),
             shares: Shares::default(),
         }
     }
@@ -34,7 +41,10 @@ impl Memory {
 
 thread_local! {
     // Made by the first request, because there is no randomness outside of events.
-    static MEMORY: RefCell<Memory> = RefCell::new(Memory::new(Secret::new(runtime::random_bits())));
+    static MEMORY: RefCell<Memory> = RefCell::new(Memory::new(
+        Secret::new(runtime::random_bits()),
+        runtime::random_bits() as u64,
+    ));
 }
 
 /// Uses the memory. `run` must not use it again.

@@ -38,6 +38,8 @@ pub mod keyspace_object;
 #[cfg(target_arch = "wasm32")]
 mod keyspace_store;
 #[cfg(target_arch = "wasm32")]
+mod kv_client;
+#[cfg(target_arch = "wasm32")]
 mod limiter_client;
 #[cfg(target_arch = "wasm32")]
 pub mod limiter_object;

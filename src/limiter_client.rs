@@ -82,7 +82,7 @@ fn came_to(object: &str, pass: Pass, answer: &Result<Answer, Failure>) {
     let outcome = match answer {
         Ok(_) | Err(Failure::Unreadable | Failure::Unavailable) => Outcome::Answered,
         Err(Failure::Overloaded) => Outcome::Overloaded,
-        Err(Failure::Timeout | Failure::Unreachable | Failure::LeftAlone) => Outcome::Failed,
+        Err(_) => Outcome::Failed,
     };
     memory(|memory| {
         // Randomness is wanted only for how long a circuit opens.

@@ -1,6 +1,11 @@
 //! Which object keeps what: the names under which the Worker reaches its objects. Names are permanent; state is stored under them.
 
+use core::fmt::Write;
+use std::borrow::Cow;
+
 use tollgate_core::subject::{Namespace, Subject};
+
+use crate::auth::hash;
 
 /// The last part of the name of a namespace's directory.
 const DIRECTORY: &str = "directory";
@@ -31,6 +36,29 @@ pub fn keyspaces_of(namespace: &Namespace) -> String {
     }
 }
 
+/// The longest part of a KV key that names a subject, in bytes: a key has 512, and what stands around it needs up to 100.
+const LONGEST_COUNTED: usize = 400;
+/// In place of the rest of a longer name: `@` and a SHA-256 as hex. No part of an object's name has an `@`.
+const DIGEST: usize = 65;
+
+/// What stands for the subject of the object `name` in KV and in native rate-limit bindings: its name, cut and made unmistakable by a
+/// hash where it is long.
+pub fn counted_name(name: &str) -> Cow<'_, str> {
+    if name.len() <= LONGEST_COUNTED {
+        return Cow::Borrowed(name);
+    }
+    // Names are ASCII, so they can be cut anywhere.
+    let mut short = name
+        .get(..LONGEST_COUNTED - DIGEST)
+        .unwrap_or("")
+        .to_owned();
+    short.push('@');
+    for byte in hash(name) {
+        let _ = write!(short, "{byte:02x}"); // writing to a String cannot fail
+    }
+    Cow::Owned(short)
+}
+
 /// The directory in which the object of this name is listed; `None` when no subject and no shard of keys has such a name.
 pub fn directory_for_object(name: &str) -> Option<String> {
     // What follows this word is encoded, so it has no slash and the word stands nowhere else.
@@ -46,6 +74,7 @@ pub fn directory_for_object(name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tollgate_core::subject::SubjectParts;
 
     #[test]
     fn each_namespace_has_its_own_directory() {
@@ -66,5 +95,24 @@ mod tests {
                 "{object}"
             );
         }
+    }
+
+    #[test]
+    fn long_names_are_cut_and_never_become_one() {
+        let of = |id: &str| {
+            let subject = SubjectParts::new(id).unwrap();
+            object_of(&subject.in_namespace(Namespace::default()))
+        };
+        let short = of("u1");
+        assert_eq!(counted_name(&short), short);
+        let long = [of(&"ä".repeat(500)), of(&format!("{}b", "ä".repeat(499)))];
+        let names = [counted_name(&long[0]), counted_name(&long[1])];
+        assert_ne!(names[0], names[1]);
+        for name in &names {
+            assert_eq!(name.len(), LONGEST_COUNTED);
+            assert!(name.is_ascii() && !name.contains('/'), "{name}");
+        }
+        let limit = of(&"x".repeat(LONGEST_COUNTED - "rate-limit:default:".len()));
+        assert_eq!(counted_name(&limit), limit);
     }
 }

@@ -144,6 +144,72 @@ export function later(milliseconds) {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
+/** What a promise comes to within so many milliseconds, else undefined. Never rejects; says why on the console. */
+async function within(milliseconds, what, promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error("no answer in time")), milliseconds);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } catch (error) {
+    console.warn(`tollgate: ${what}: ${error}`);
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Writes a key of KV and lists others at once: whether it was written, and key, metadata and expiry (Unix seconds) of each
+ * that was listed, one after the other; undefined in place of what did not work.
+ */
+export function syncKv(kv, put, prefix, milliseconds) {
+  return Promise.all([
+    put.length === 0 || within(milliseconds, "KV could not be written", putKey(kv, put)),
+    prefix === "" ? [] : within(milliseconds, "KV could not be listed", listKeys(kv, prefix)),
+  ]);
+}
+
+async function putKey(kv, [key, value, metadata, seconds]) {
+  await kv.put(key, value, { metadata, expirationTtl: Number(seconds) });
+  return true;
+}
+
+// A page has a thousand keys. So many isolates share no limit.
+const MOST_PAGES = 10;
+
+async function listKeys(kv, prefix) {
+  const listed = [];
+  let cursor;
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const { keys, ...rest } = await kv.list({ prefix, cursor });
+    for (const { name, metadata, expiration } of keys) {
+      if (typeof metadata === "string") listed.push(name, metadata, expiration ?? 0);
+    }
+    if (rest.list_complete) break;
+    cursor = rest.cursor;
+  }
+  return listed;
+}
+
+/** The values of some keys of KV, as far as there are any; undefined when they could not be read. */
+export function readKv(kv, keys, milliseconds) {
+  const values = async () => (await Promise.all(keys.map((key) => kv.get(key)))).filter((value) => value !== null);
+  return within(milliseconds, "KV could not be read", values());
+}
+
+/** Whether there is a native rate-limit binding of this name. */
+export function hasBinding(env, name) {
+  return typeof env[name]?.limit === "function";
+}
+
+/** Whether a native rate-limit binding admits one more request for a key; undefined when it does not say. */
+export function askBinding(env, name, key, milliseconds) {
+  const ask = async () => (await env[name].limit({ key })).success;
+  return within(milliseconds, `the binding ${name} did not answer`, ask());
+}
+
 const formats = new Map();
 // There are about 600 zones, aliases included; but callers write names in any case, so the number has to be bounded.
 const MOST_FORMATS = 1_000;

@@ -23,6 +23,14 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = CF_VERSION_METADATA)]
     pub(crate) fn version_metadata(this: &Env) -> Option<VersionMetadata>;
 
+    /// The KV namespace, if one is bound.
+    #[wasm_bindgen(method, getter, js_name = TOLLGATE_KV)]
+    pub(crate) fn kv(this: &Env) -> Option<Kv>;
+
+    /// A KV namespace.
+    #[derive(Clone)]
+    pub(crate) type Kv;
+
     /// What the platform knows of the deployed version.
     pub(crate) type VersionMetadata;
 
@@ -182,6 +190,19 @@ extern "C" {
     pub(crate) fn read_counted(request: &Request, most: u32) -> JsValue;
 
     pub(crate) fn later(milliseconds: u32) -> JsValue;
+
+    /// `put`: key, value, metadata and life in seconds, or nothing. An empty `prefix` lists nothing.
+    #[wasm_bindgen(js_name = syncKv)]
+    pub(crate) fn sync_kv(kv: &Kv, put: Vec<String>, prefix: &str, milliseconds: u32) -> JsValue;
+
+    #[wasm_bindgen(js_name = readKv)]
+    pub(crate) fn read_kv(kv: &Kv, keys: Vec<String>, milliseconds: u32) -> JsValue;
+
+    #[wasm_bindgen(js_name = hasBinding)]
+    pub(crate) fn has_binding(env: &Env, name: &str) -> bool;
+
+    #[wasm_bindgen(js_name = askBinding)]
+    pub(crate) fn ask_binding(env: &Env, name: &str, key: &str, milliseconds: u32) -> JsValue;
 
     #[wasm_bindgen(catch, js_name = zoneOffset)]
     pub(crate) fn zone_offset(zone: &str, milliseconds: f64) -> Result<f64, JsValue>;

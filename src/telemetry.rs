@@ -16,7 +16,7 @@ const MOST_EVENTS: usize = 1_000;
 /// The name under which the policies beyond [`MOST_COUNTERS`] are counted.
 const OTHERS: &str = "…";
 
-/// Why an object gave no answer.
+/// Why an object, or what stands in its place, gave no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     /// It did not answer within the deadline; whether it counted is not known.
@@ -31,16 +31,22 @@ pub enum Failure {
     Unavailable,
     /// It was not asked: its circuit is open.
     LeftAlone,
+    /// KV could not be written or read.
+    Kv,
+    /// A native rate-limit binding did not answer.
+    Binding,
 }
 
 impl Failure {
-    const ALL: [Failure; 6] = [
+    const ALL: [Failure; 8] = [
         Failure::Timeout,
         Failure::Overloaded,
         Failure::Unreachable,
         Failure::Unreadable,
         Failure::Unavailable,
         Failure::LeftAlone,
+        Failure::Kv,
+        Failure::Binding,
     ];
 
     /// The word for it in counters.
@@ -52,6 +58,8 @@ impl Failure {
             Failure::Unreadable => "unreadable",
             Failure::Unavailable => "unavailable",
             Failure::LeftAlone => "leftAlone",
+            Failure::Kv => "kv",
+            Failure::Binding => "binding",
         }
     }
 

@@ -5,7 +5,7 @@ use tollgate_core::api::request::{LimitRequest, Rule};
 use tollgate_core::api::response::{to_json, AcquireBody, DecisionBody};
 use tollgate_core::api::{acquire as acquire_form, request};
 use tollgate_core::bounded::Fingerprint;
-use tollgate_core::consistency::Consistency;
+use tollgate_core::consistency::{Consistency, LocalLimit};
 use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Source};
 use tollgate_core::message::{Answer, Call, RefusalCode};
@@ -14,8 +14,8 @@ use tollgate_core::subject::Subject;
 use tollgate_core::subject_state::Item;
 
 use super::reply::Reply;
-use super::step::{Asked, Step};
-use super::{charge_back, observe, Context};
+use super::step::{AfterAwait, Asked, Step};
+use super::{charge_back, eventual, local, observe, Context};
 use crate::auth::Caller;
 use crate::clock;
 use crate::error::{ApiError, Code};
@@ -75,28 +75,10 @@ pub(super) const fn status_of(success: bool) -> u16 {
 /// The limits that a request is to be decided under.
 pub(super) fn policy_of(rule: Rule) -> Result<Policy, ApiError> {
     match rule {
-        Rule::Inline(policy) => served(policy),
+        Rule::Inline(policy) => Ok(policy),
         // Policies are not stored yet, so none has this name.
         Rule::Named(name) => Err(ApiError::unknown_policy(name.as_str())),
     }
-}
-
-/// Refuses what the core understands and this Worker cannot do yet: answering otherwise than asked would be worse.
-fn served(policy: Policy) -> Result<Policy, ApiError> {
-    let (field, instead) = if policy.consistency() != Consistency::Strong {
-        (
-            "consistency",
-            "take `strong`, which is also what is meant without it",
-        )
-    } else if policy.fail_mode() == FailMode::Eventual {
-        ("failMode", "take `open`, `closed` or `share`")
-    } else if policy.shed().is_some() {
-        ("shed", "leave it out")
-    } else {
-        return Ok(policy);
-    };
-    let detail = format!("`{field}` is not supported yet: {instead}.");
-    Err(ApiError::new(Code::InvalidField, detail).with_field(field))
 }
 
 fn check(
@@ -109,24 +91,112 @@ fn check(
     let check = request.check;
     let subject = request.subject.in_namespace(caller.namespace.clone());
     let object = placement::object_of(&subject);
-    let key = memory(|memory| memory.refusals.key(&object, &policy));
-    if let Some(decision) = remembered(key, &policy, &check) {
-        let decided = Decided {
-            subject,
-            policy,
-            decision,
-            source: Source::Cache,
-        };
-        note(context, &decided, &object, check.cost);
-        return Ok(Step::Done(render(&decided)));
-    }
-    let call = Call::Limit {
-        operation: None,
-        items: vec![Item { policy, check }],
+    let asked = Question {
+        subject,
+        object,
+        policy,
+        check,
+        render,
     };
-    Ok(Step::ask(object, call, move |context, asked| {
-        decide(context, subject, key, asked).map(|decided| render(&decided))
-    }))
+    match asked.policy.consistency() {
+        Consistency::Strong => asked.strong(context),
+        Consistency::Eventual => asked.eventual(context),
+        Consistency::Local => asked.local(context),
+    }
+}
+
+/// What is asked, of whom.
+struct Question {
+    subject: Subject,
+    object: String,
+    policy: Policy,
+    check: Check,
+    render: fn(&Decided) -> Reply,
+}
+
+impl Question {
+    /// The answer.
+    fn decided(self, context: &Context, decision: Decision, source: Source) -> Step {
+        let decided = Decided {
+            subject: self.subject,
+            policy: self.policy,
+            decision,
+            source,
+        };
+        note(context, &decided, &self.object, self.check.cost);
+        Step::Done((self.render)(&decided))
+    }
+
+    /// The subject's object decides, unless the isolate remembers that it refuses; where it is to be shielded from floods, a native binding
+    /// is asked first.
+    fn strong(self, context: &Context) -> Result<Step, ApiError> {
+        let key = memory(|memory| memory.refusals.key(&self.object, &self.policy));
+        if let Some(decision) = remembered(key, &self.policy, &self.check) {
+            return Ok(self.decided(context, decision, Source::Cache));
+        }
+        match self.policy.shed() {
+            Some(shed) if self.check.cost > 0 && !self.check.peek => self.shed(context, &shed, key),
+            _ => Ok(self.ask(key)),
+        }
+    }
+
+    fn ask(self, key: Fingerprint) -> Step {
+        let (subject, render) = (self.subject, self.render);
+        let items = vec![Item {
+            policy: self.policy,
+            check: self.check,
+        }];
+        let call = Call::Limit {
+            operation: None,
+            items,
+        };
+        Step::ask(self.object, call, move |context, asked| {
+            let decided = decide(context, subject, key, asked)?;
+            Ok(Step::Done(render(&decided)))
+        })
+    }
+
+    #[inline(never)]
+    fn shed(
+        self,
+        context: &Context,
+        shed: &LocalLimit,
+        key: Fingerprint,
+    ) -> Result<Step, ApiError> {
+        let asked = local::ask(context, shed, "shed", &self.object)?;
+        let then: AfterAwait = Box::new(move |context, settled| {
+            // A binding that does not answer sheds nothing.
+            Ok(match local::admits(settled) {
+                Some(false) => self.decided(context, local::decision(false), Source::Binding),
+                _ => self.ask(key),
+            })
+        });
+        Ok(Step::Await(asked, then))
+    }
+
+    /// The isolate decides by what it knows of all.
+    fn eventual(self, context: &Context) -> Result<Step, ApiError> {
+        let decision = eventual::decide(context, &self.object, &self.policy, &self.check)?;
+        Ok(self.decided(context, decision, Source::Kv))
+    }
+
+    /// A native binding decides, or the failure mode where it does not answer.
+    #[inline(never)]
+    fn local(self, context: &Context) -> Result<Step, ApiError> {
+        let limit = local::limit_of(&self.policy)?;
+        let asked = local::ask(context, &limit, "consistency", &self.object)?;
+        if self.check.cost == 0 {
+            return Ok(self.decided(context, local::decision(true), Source::Binding));
+        }
+        let then: AfterAwait = Box::new(move |context, settled| {
+            let (decision, source) = match local::admits(settled) {
+                Some(success) => (local::decision(success), Source::Binding),
+                None => fall_back(context, &self.object, &self.policy, &self.check)?,
+            };
+            Ok(self.decided(context, decision, source))
+        });
+        Ok(Step::Await(asked, then))
+    }
 }
 
 /// What the object refused a moment ago and would refuse still.
@@ -157,11 +227,12 @@ fn decide(
             (decision, Source::Object)
         }
         Err(failure) => {
-            let decision = without_object(failure, &asked.object, &policy, &check)?;
+            let (decision, source) =
+                without_object(context, failure, &asked.object, &policy, &check)?;
             if decision.success && !failure.may_have_counted() {
                 charge_back::owe(&asked.object, &policy, &check);
             }
-            (decision, Source::Fallback)
+            (decision, source)
         }
     };
     let decided = Decided {
@@ -174,36 +245,58 @@ fn decide(
     Ok(decided)
 }
 
-/// Counts and logs a decision, and remembers what remains where the failure mode wants to know.
+/// Counts and logs a decision, and remembers what the object said where the failure mode wants to know.
 pub(super) fn note(context: &Context, decided: &Decided, object: &str, cost: i64) {
-    if decided.policy.fail_mode() == FailMode::Share && decided.source == Source::Object {
-        memory(|memory| {
-            let shares = &mut memory.shares;
-            shares.learn(object, &decided.policy, &decided.decision);
-        });
+    let Decided {
+        policy, decision, ..
+    } = decided;
+    match policy.fail_mode() {
+        FailMode::Share if decided.source == Source::Object => memory(|memory| {
+            memory.shares.learn(object, policy, decision);
+        }),
+        FailMode::Eventual if decided.source == Source::Object => {
+            eventual::learn(object, policy, decision);
+        }
+        _ => {}
     }
     observe::checked(
         context,
         &Checked {
             subject: &decided.subject,
-            policy: &decided.policy,
+            policy,
             cost,
-            decision: &decided.decision,
+            decision,
             source: decided.source,
         },
     );
 }
 
-/// What the failure mode says.
+/// What the failure mode says in place of an object that gave no answer.
 pub(super) fn without_object(
+    context: &Context,
     failure: Failure,
     object: &str,
     policy: &Policy,
     check: &Check,
-) -> Result<Decision, ApiError> {
+) -> Result<(Decision, Source), ApiError> {
     observe::failed(failure);
-    memory(|memory| memory.shares.decide(object, policy, check, clock::now()))
-        .ok_or_else(ApiError::object_unavailable)
+    fall_back(context, object, policy, check)
+}
+
+#[inline(never)]
+fn fall_back(
+    context: &Context,
+    object: &str,
+    policy: &Policy,
+    check: &Check,
+) -> Result<(Decision, Source), ApiError> {
+    if policy.fail_mode() == FailMode::Eventual {
+        let decision = eventual::decide_degraded(context, object, policy, check)?;
+        return Ok((decision, Source::Kv));
+    }
+    let decision = memory(|memory| memory.shares.decide(object, policy, check, clock::now()));
+    let decision = decision.ok_or_else(ApiError::object_unavailable)?;
+    Ok((decision, Source::Fallback))
 }
 
 /// The decisions in an answer, or why there are none.
@@ -221,11 +314,7 @@ fn only(mut decisions: Vec<Decision>) -> Result<Decision, ApiError> {
 /// An answer that is not the one that was asked for, as an error.
 pub(super) fn refused(answer: &Answer) -> ApiError {
     match answer {
-        Answer::Refused(RefusalCode::UnknownTimeZone, zone) => {
-            let detail =
-                format!("There is no time zone `{zone}`: take a name such as Europe/Berlin.");
-            ApiError::new(Code::UnknownTimeZone, detail).with_field("timeZone")
-        }
+        Answer::Refused(RefusalCode::UnknownTimeZone, zone) => ApiError::unknown_time_zone(zone),
         Answer::Refused(RefusalCode::UnknownPermit, _) => ApiError::unknown_permit(),
         Answer::Refused(RefusalCode::TooManyLimits, _) => {
             let detail = "The subject has 64 limits in use, which is the most: reset it, or use fewer different windows.";

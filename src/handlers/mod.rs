@@ -3,8 +3,10 @@
 
 mod block;
 mod charge_back;
+mod eventual;
 mod healthz;
 mod limit;
+mod local;
 mod multi;
 mod observe;
 mod permit;
@@ -28,6 +30,7 @@ use crate::error::ApiError;
 use crate::limiter_client::Limiter;
 use crate::router::{split_url, Route};
 use crate::runtime::{self, Env, ExecutionContext, Headers, Request};
+use crate::task::settled;
 use crate::upstash;
 
 pub(crate) use observe::failed;
@@ -119,6 +122,7 @@ async fn answer(
             Step::Ask(questions, then) => {
                 step = then(context, ask(context, questions).await)?;
             }
+            Step::Await(promise, then) => step = then(context, settled(promise).await)?,
         }
     }
 }

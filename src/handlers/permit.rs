@@ -27,12 +27,12 @@ pub(super) fn renew(caller: &Caller, body: &str) -> Result<Step, ApiError> {
         object,
         call,
         |_, asked| match subject::answer_of(asked)? {
-            Answer::Renewed(grant) => Ok(Reply::json(to_json(&RenewedBody {
+            Answer::Renewed(grant) => Ok(Step::Done(Reply::json(to_json(&RenewedBody {
                 success: true,
                 permit: form.permit,
                 fence: grant.fence,
                 expires: grant.expires.as_millis(),
-            }))),
+            })))),
             other => Err(refused(&other)),
         },
     ))

@@ -3,10 +3,12 @@
 
 use tollgate_core::message::{Answer, Call};
 use tollgate_core::refusals::CallTimes;
+use wasm_bindgen::JsValue;
 
 use super::reply::Reply;
 use super::Context;
 use crate::error::ApiError;
+use crate::task::Settled;
 use crate::telemetry::Failure;
 
 /// What comes next for a request.
@@ -15,6 +17,8 @@ pub(super) enum Step {
     Done(Reply),
     /// Questions to objects, asked all at once.
     Ask(Vec<Question>, Then),
+    /// Something of the runtime's to wait for, and what to do with what came of it.
+    Await(JsValue, AfterAwait),
 }
 
 /// One call to one object.
@@ -40,18 +44,21 @@ pub(super) struct Asked {
 /// What to do with the answers, which come in the order of the questions.
 pub(super) type Then = Box<dyn FnOnce(&Context, Vec<Asked>) -> Result<Step, ApiError>>;
 
+/// What to do with what a promise came to.
+pub(super) type AfterAwait = Box<dyn FnOnce(&Context, Settled) -> Result<Step, ApiError>>;
+
 impl Step {
     /// Asks one object one thing.
     pub(super) fn ask(
         object: String,
         call: Call,
-        then: impl FnOnce(&Context, Asked) -> Result<Reply, ApiError> + 'static,
+        then: impl FnOnce(&Context, Asked) -> Result<Step, ApiError> + 'static,
     ) -> Step {
         let then: Then = Box::new(|context, asked| {
             let asked = asked.into_iter().next();
             // There is an answer to every question.
             let asked = asked.ok_or_else(ApiError::object_unavailable)?;
-            then(context, asked).map(Step::Done)
+            then(context, asked)
         });
         Step::Ask(vec![Question { object, call }], then)
     }

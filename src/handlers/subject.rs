@@ -2,14 +2,15 @@
 
 use tollgate_core::api::query;
 use tollgate_core::api::response::{to_json, StatusBody};
+use tollgate_core::eventual::{CountedLimit, Said};
 use tollgate_core::limit::Name;
 use tollgate_core::message::{Answer, Call};
 use tollgate_core::subject::Subject;
 
 use super::limit::refused;
-use super::observe;
 use super::reply::Reply;
 use super::step::{Asked, Step};
+use super::{eventual, observe, Context};
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::placement;
@@ -18,12 +19,23 @@ use crate::placement;
 pub(super) fn status(caller: &Caller, query: &str) -> Result<Step, ApiError> {
     let (subject, policy) = asked_for(caller, query)?;
     let object = placement::object_of(&subject);
+    let named = policy.clone();
     let call = Call::Status { policy };
-    Ok(Step::ask(object, call, move |_, asked| {
-        match answer_of(asked)? {
-            Answer::Status(status) => Ok(Reply::json(to_json(&StatusBody::new(&subject, &status)))),
-            other => Err(refused(&other)),
-        }
+    Ok(Step::ask(object, call, move |context, asked| {
+        let object = asked.object.clone();
+        let status = match answer_of(asked)? {
+            Answer::Status(status) => status,
+            other => return Err(refused(&other)),
+        };
+        Ok(eventual::standings(context, &object, move |mut counted| {
+            let wanted = |it: &CountedLimit| {
+                named
+                    .as_ref()
+                    .is_none_or(|name| *name == it.definition.policy)
+            };
+            counted.retain(wanted);
+            Reply::json(to_json(&StatusBody::new(&subject, &status, &counted)))
+        }))
     }))
 }
 
@@ -31,8 +43,11 @@ pub(super) fn status(caller: &Caller, query: &str) -> Result<Step, ApiError> {
 pub(super) fn reset(caller: &Caller, query: &str) -> Result<Step, ApiError> {
     let (subject, policy) = asked_for(caller, query)?;
     let object = placement::object_of(&subject);
+    let named = policy.clone();
     let call = Call::Reset { policy };
-    Ok(Step::ask(object, call, |_, asked| done(answer_of(asked)?)))
+    Ok(Step::ask(object, call, |context, asked| {
+        done_and_told(context, asked, named, Said::Reset)
+    }))
 }
 
 fn asked_for(caller: &Caller, query: &str) -> Result<(Subject, Option<String>), ApiError> {
@@ -51,9 +66,23 @@ pub(super) fn answer_of(asked: Asked) -> Result<Answer, ApiError> {
 }
 
 /// Done, or why not.
-pub(super) fn done(answer: Answer) -> Result<Reply, ApiError> {
+pub(super) fn done(answer: Answer) -> Result<Step, ApiError> {
     match answer {
-        Answer::Done => Ok(Reply::done()),
+        Answer::Done => Ok(Step::Done(Reply::done())),
+        other => Err(refused(&other)),
+    }
+}
+
+/// What the object has done, those isolates that count through KV are told.
+pub(super) fn done_and_told(
+    context: &Context,
+    asked: Asked,
+    policy: Option<String>,
+    what: Said,
+) -> Result<Step, ApiError> {
+    let object = asked.object.clone();
+    match answer_of(asked)? {
+        Answer::Done => Ok(eventual::tell(context, &object, policy, what)),
         other => Err(refused(&other)),
     }
 }

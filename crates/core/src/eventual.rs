@@ -12,11 +12,13 @@ pub mod bounds;
 mod count;
 mod marks;
 mod record;
+mod standing;
 mod sync;
 mod told;
 
 pub use marks::{Mark, Said};
 pub use record::{read_counts, read_definitions, Definition, Record, RECORD_VERSION};
+pub use standing::CountedLimit;
 pub use sync::{Put, Sync};
 
 use count::Count;
@@ -137,16 +139,6 @@ impl Eventual {
             counted.counts[place].start_from(used, moment.now);
         }
         Ok(())
-    }
-
-    /// How each limit of the subject stands, as far as this isolate knows.
-    pub fn known(&mut self, name: &str, now: Timestamp) -> Vec<(Definition, Record)> {
-        let key = self.key(name);
-        let counted = self.subjects.get_mut(key);
-        counted.map_or_else(Vec::new, |counted| {
-            let of = |count: &Count| (count.definition(), count.record(now));
-            counted.counts.iter().map(of).collect()
-        })
     }
 
     /// How many subjects are counted.

@@ -12,7 +12,8 @@ use tollgate_core::bounded::Secret;
 use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Reason};
 use tollgate_core::eventual::{
-    read_counts, read_definitions, suits, Eventual, Sync, INTERVAL, MOST_LIMITS, MOST_SUBJECTS,
+    read_counts, read_definitions, suits, CountedLimit, Eventual, Mark, Said, Sync, INTERVAL,
+    MOST_LIMITS, MOST_SUBJECTS,
 };
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::{Effects, Item, SubjectState};
@@ -516,4 +517,99 @@ proptest! {
         world.ask(0, &fixed(10), 1, 2_000);
         drop(read_definitions(&text));
     }
+}
+
+#[test]
+fn what_all_isolates_told_is_shown_with_what_may_be_too_much() {
+    let mut world = World::new(3);
+    let (hourly, daily) = (
+        fixed(100),
+        policy(r#""algorithm": "quota", "limit": 50, "period": "day""#),
+    );
+    for second in 0..40 {
+        world.ask(0, &hourly, 1, second * 1_000);
+        world.ask(1, &hourly, 1, second * 1_000);
+        world.ask(1, &daily, 1, second * 1_000);
+        world.sync(0, second * 1_000);
+        world.sync(1, second * 1_000);
+    }
+    // Written at 31 s and not yet at 41 s; an isolate that knows nothing of the subject shows what others have told.
+    let now = 40_000;
+    let mut shown = |isolate: usize| {
+        let read: Vec<_> = world
+            .kv
+            .iter()
+            .map(|(key, m, _)| (key.clone(), m.clone()))
+            .collect();
+        let values = world.isolates[isolate].undefined_in("u1", &read, 10);
+        let texts = world.kv.iter().filter(|(key, ..)| values.contains(key));
+        let definitions: Vec<_> = texts
+            .flat_map(|(.., value)| read_definitions(value).unwrap())
+            .collect();
+        let moment = moment(START + now);
+        let shown = world.isolates[isolate].standings("u1", &read, &definitions, moment);
+        (values.len(), shown.unwrap())
+    };
+    let (values, stranger) = shown(2);
+    assert_eq!(values, 2, "the second defines what the first does not");
+    let of = |shown: &[CountedLimit], word: &str| {
+        let named = |it: &&CountedLimit| it.definition.limit.algorithm().word() == word;
+        shown.iter().find(named).unwrap().clone()
+    };
+    let hourly = of(&stranger, "fixedWindow");
+    assert!((18..=22).contains(&hourly.remaining), "{hourly:?}");
+    assert_eq!(hourly.isolates, 2);
+    // Two isolates at one a second each, of which half is not known for 40 s on average.
+    assert!((36..=44).contains(&hourly.over.expected), "{hourly:?}");
+    assert_eq!(hourly.over.hard, 100);
+    let daily = of(&stranger, "quota");
+    assert_eq!((daily.isolates, daily.over.hard), (1, 0));
+    let (values, own) = shown(1);
+    assert_eq!(values, 0, "it knows its own limits");
+    assert_eq!(of(&own, "quota").remaining, 10, "to the last unit");
+}
+
+#[test]
+fn a_reset_and_a_block_reach_the_others_and_end_with_their_keys() {
+    let mut world = World::new(2);
+    let hourly = fixed(10);
+    for isolate in [0, 1] {
+        assert!(world.ask(isolate, &hourly, 5, 0).success);
+    }
+    world.sync_all(1_000);
+    assert!(!world.ask(0, &hourly, 1, 12_000).success);
+    let say = |world: &mut World, what: Said, now: u64| {
+        let mark = Mark {
+            policy: None,
+            at: at(now),
+            what,
+        };
+        let put = world.isolates[0].mark("u1", mark, at(HOUR), at(now));
+        world.kv.retain(|(key, ..)| *key != put.key);
+        world
+            .kv
+            .push((put.key.clone(), put.metadata.clone(), put.value.clone()));
+        put
+    };
+    let put = say(&mut world, Said::Reset, 13_000);
+    assert_eq!(put.life, Duration::from_secs(86_400));
+    assert!(world.ask(0, &hourly, 1, 13_001).success, "here at once");
+    assert!(!world.ask(1, &hourly, 1, 13_001).success, "there not yet");
+    world.sync(1, 24_000);
+    assert!(
+        world.ask(1, &hourly, 1, 24_001).success,
+        "and there after a reading"
+    );
+    let (until, reason) = (at(HOUR), "fraud".to_owned());
+    let put = say(&mut world, Said::Block { until, reason }, 30_000);
+    assert_eq!(put.life, Duration::from_secs(3_570));
+    let blocked =
+        |world: &mut World, now| world.ask(1, &hourly, 1, now).reason == Some(Reason::Blocked);
+    assert!(!blocked(&mut world, 33_000));
+    world.sync(1, 35_000);
+    assert!(blocked(&mut world, 35_001));
+    // Unblocked, and the key that says so has expired before this isolate has read it.
+    world.kv.retain(|(key, ..)| !key.contains("!block"));
+    world.sync(1, 160_000);
+    assert!(!blocked(&mut world, 160_001));
 }

@@ -19,7 +19,7 @@ use tollgate_core::subject_state::Item;
 use super::limit::{note, policy_of, remembered, status_of, Decided};
 use super::reply::Reply;
 use super::step::{Question, Step, Then};
-use super::{charge_back, Context};
+use super::{charge_back, eventual, Context};
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::isolate::memory;
@@ -97,7 +97,7 @@ fn refused_already(context: &Context, mut entries: Vec<Entry>) -> Result<Step, A
     let then: Then = Box::new(move |context, asked| {
         let mut error = None;
         for (group, asked) in groups.iter().zip(asked) {
-            let outcome = settle::settle(&mut entries, group, asked);
+            let outcome = settle::settle(context, &mut entries, group, asked);
             error = error.or(outcome.error);
         }
         finish(context, entries, false, error)
@@ -158,6 +158,9 @@ fn finish(
     success: bool,
     error: Option<ApiError>,
 ) -> Result<Step, ApiError> {
+    if !success || error.is_some() {
+        give_back(context, &entries);
+    }
     if let Some(error) = error {
         return Err(error);
     }
@@ -188,6 +191,17 @@ fn finish(
             .map(Decided::headers)
             .unwrap_or_default(),
     }))
+}
+
+/// What this isolate counted itself, in place of an object that gave no answer, for a request that is refused as a whole.
+fn give_back(context: &Context, entries: &[Entry]) {
+    for entry in entries {
+        let Item { policy, check } = &entry.item;
+        let counted = |it: &(Decision, Source)| it.0.success && it.1 == Source::Kv;
+        if entry.answer.as_ref().is_some_and(counted) && !check.peek {
+            eventual::give_back(context, &entry.object, policy, check);
+        }
+    }
 }
 
 /// On success the entry with least left, on denial the refused one with the longest wait, of which never is the longest.

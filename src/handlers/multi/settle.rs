@@ -41,7 +41,7 @@ pub(super) fn settle_all(
 ) -> Result<Step, ApiError> {
     let mut outcomes = Vec::with_capacity(groups.len());
     for (group, asked) in groups.iter().zip(asked) {
-        outcomes.push(settle(&mut entries, group, asked));
+        outcomes.push(settle(context, &mut entries, group, asked));
     }
     let admitted = |entry: &Entry| entry.answer.as_ref().is_some_and(|(it, _)| it.success);
     let success = entries.iter().all(admitted);
@@ -71,7 +71,7 @@ pub(super) fn settle_all(
         for ((group, _), asked) in charged.zip(peeked) {
             // Without an answer the entries keep what they said before they were cancelled, which was true then.
             if let Ok(Answer::Decided(decided)) = asked.answer {
-                give(&mut entries, group, decided, Source::Object);
+                give(&mut entries, group, sourced(decided));
             }
         }
         finish(context, entries, success, error)
@@ -80,40 +80,62 @@ pub(super) fn settle_all(
 }
 
 /// Gives each entry of a group its decision.
-pub(super) fn settle(entries: &mut [Entry], group: &Group, asked: Asked) -> Outcome {
-    let (decided, source, mut charged) = match asked.answer {
-        Ok(answer) => (decisions(answer), Source::Object, Charged::Yes),
+pub(super) fn settle(
+    context: &Context,
+    entries: &mut [Entry],
+    group: &Group,
+    asked: Asked,
+) -> Outcome {
+    let (charged, decided) = match asked.answer {
+        Ok(answer) => of_object(entries, group, asked.times, answer),
         Err(failure) => {
             let decide = |&place: &usize| {
                 let Item { policy, check } = &entries[place].item;
-                without_object(failure, &group.object, policy, check)
+                without_object(context, failure, &group.object, policy, check)
             };
             let decided = group.entries.iter().map(decide).collect();
             for &place in &group.entries {
                 entries[place].uncounted = !failure.may_have_counted();
             }
-            (decided, Source::Fallback, Charged::Perhaps)
+            (Charged::Perhaps, decided)
         }
     };
     let error = match decided {
         Ok(decided) => {
-            if source == Source::Object && decided.iter().any(|decision| !decision.success) {
-                charged = Charged::No;
-            }
-            if source == Source::Object {
-                learn(entries, group, asked.times, &decided);
-            }
-            give(entries, group, decided, source);
+            give(entries, group, decided);
             None
         }
-        Err(error) => {
-            if source == Source::Object {
-                charged = Charged::No;
-            }
-            Some(error)
-        }
+        Err(error) => Some(error),
     };
     Outcome { charged, error }
+}
+
+type Sourced = Vec<(Decision, Source)>;
+
+/// What an object said, and whether it has charged anything.
+fn of_object(
+    entries: &[Entry],
+    group: &Group,
+    times: CallTimes,
+    answer: Answer,
+) -> (Charged, Result<Sourced, ApiError>) {
+    match decisions(answer) {
+        Ok(decided) => {
+            learn(entries, group, times, &decided);
+            let charged = if decided.iter().all(|decision| decision.success) {
+                Charged::Yes
+            } else {
+                Charged::No
+            };
+            (charged, Ok(sourced(decided)))
+        }
+        Err(error) => (Charged::No, Err(error)),
+    }
+}
+
+fn sourced(decided: Vec<Decision>) -> Sourced {
+    let of_object = |decision| (decision, Source::Object);
+    decided.into_iter().map(of_object).collect()
 }
 
 /// Remembers a refusal. Of several entries of one object one may be refused because of another, which is then not charged: so only of one.
@@ -127,9 +149,9 @@ fn learn(entries: &[Entry], group: &Group, times: CallTimes, decided: &[Decision
     }
 }
 
-fn give(entries: &mut [Entry], group: &Group, decided: Vec<Decision>, source: Source) {
-    for (&place, decision) in group.entries.iter().zip(decided) {
-        entries[place].answer = Some((decision, source));
+fn give(entries: &mut [Entry], group: &Group, decided: Sourced) {
+    for (&place, answer) in group.entries.iter().zip(decided) {
+        entries[place].answer = Some(answer);
     }
 }
 

@@ -3,7 +3,9 @@
 
 use serde::Serialize;
 
+use crate::consistency::{Consistency, LocalLimit};
 use crate::decision::{Decision, Reason, Source};
+use crate::eventual::CountedLimit;
 use crate::limit::Name;
 use crate::permit::Permit;
 use crate::policy::Policy;
@@ -91,7 +93,10 @@ impl<'a> DecisionBody<'a> {
         source: Source,
     ) -> DecisionBody<'a> {
         let deciding = decision.deciding();
-        let label = |i: u8| policy.limits().get(usize::from(i)).map(Limit::label);
+        let label = |i: u8| match policy.shed() {
+            Some(shed) if source == Source::Binding => Some(LocalLimit::label(&shed)),
+            _ => policy.limits().get(usize::from(i)).map(Limit::label),
+        };
         DecisionBody {
             success: decision.success,
             limit: deciding.map(|standing| standing.limit),
@@ -241,6 +246,30 @@ pub struct LimitBody<'a> {
     pub remaining: u64,
     /// As in a decision, in Unix ms.
     pub reset: u64,
+    /// What is only there where isolates count through KV.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<CountedBody>,
+}
+
+/// How far counts that isolates tell each other through KV may be off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CountedBody {
+    /// Always `eventual`.
+    pub consistency: &'static str,
+    /// Isolates that have counted in this window.
+    pub isolates: u64,
+    /// Units above the limit that this window may end with.
+    pub over_admission: OverAdmissionBody,
+}
+
+/// Units above a limit, in one aligned window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OverAdmissionBody {
+    /// On average no more, at the present rate.
+    pub expected: u64,
+    /// Never more.
+    pub hard: u64,
 }
 
 /// An exception in `GET /limit`.
@@ -282,15 +311,22 @@ fn some(text: &str) -> Option<&str> {
 }
 
 impl<'a> StatusBody<'a> {
-    /// The body for a subject's status.
-    pub fn new(subject: &'a Subject, status: &'a Status) -> StatusBody<'a> {
+    /// The body for a subject's status: what its object said, and what isolates have counted without it.
+    pub fn new(
+        subject: &'a Subject,
+        status: &'a Status,
+        counted: &'a [CountedLimit],
+    ) -> StatusBody<'a> {
+        let of_object = status.limits.iter().map(LimitBody::new);
         StatusBody {
             subject: SubjectBody {
                 provider: subject.provider(),
                 scope: subject.scope(),
                 identifier: subject.identifier(),
             },
-            limits: status.limits.iter().map(LimitBody::new).collect(),
+            limits: of_object
+                .chain(counted.iter().map(LimitBody::counted))
+                .collect(),
             overrides: (status.blocks.iter())
                 .map(|block| OverrideBody {
                     kind: "block",
@@ -324,6 +360,30 @@ impl<'a> LimitBody<'a> {
             used: limit.saturating_sub(status.remaining),
             remaining: status.remaining,
             reset: status.reset.as_millis(),
+            counted: None,
+        }
+    }
+
+    fn counted(counted: &'a CountedLimit) -> LimitBody<'a> {
+        let definition = &counted.definition;
+        let limit = definition.limit.algorithm().limit();
+        LimitBody {
+            policy: some(&definition.policy),
+            version: some(&definition.policy).map(|_| definition.version),
+            name: definition.limit.label(),
+            algorithm: definition.limit.algorithm().word(),
+            limit,
+            used: limit.saturating_sub(counted.remaining),
+            remaining: counted.remaining,
+            reset: counted.reset.as_millis(),
+            counted: Some(CountedBody {
+                consistency: Consistency::Eventual.word(),
+                isolates: counted.isolates,
+                over_admission: OverAdmissionBody {
+                    expected: counted.over.expected,
+                    hard: counted.over.hard,
+                },
+            }),
         }
     }
 }

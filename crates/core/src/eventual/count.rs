@@ -230,10 +230,10 @@ impl Count {
         self.read_at = self.time.max(now);
     }
 
-    /// Adds what another isolate told at `at`.
-    pub(super) fn add_other(&mut self, record: &Record, at: Timestamp) {
+    /// Adds what another isolate told at `at`; whether it has counted in this window.
+    pub(super) fn add_other(&mut self, record: &Record, at: Timestamp) -> bool {
         if at < self.base_at {
-            return; // in the base already, or reset
+            return false; // in the base already, or reset
         }
         if record.start == self.span.start {
             let age = self.read_at.since(at);
@@ -243,12 +243,17 @@ impl Count {
             self.others.current = self.others.current.saturating_add(used);
             self.others.previous = self.others.previous.saturating_add(record.previous);
             self.others_rate = self.others_rate.saturating_add(rate);
-        } else if record.start == self.span.end {
+            return record.used > 0;
+        }
+        if record.start == self.span.end {
             // Its clock is ahead, and has turned already.
             self.others.current = self.others.current.saturating_add(record.previous);
-        } else if Some(record.start) == self.start_before() {
+            return record.previous > 0;
+        }
+        if Some(record.start) == self.start_before() {
             self.others.previous = self.others.previous.saturating_add(record.used);
         }
+        false
     }
 
     /// Where the window before this one started; only sliding windows look back.

@@ -9,6 +9,9 @@ use crate::{Duration, Timestamp};
 use super::record::RECORD_VERSION;
 use super::sync::{Put, SHORTEST_LIFE};
 
+/// An isolate that has just counted and not yet written reads a reset when the subject is asked for again: within a day, if at all.
+const SHORTEST_LIFE_OF_RESET: Duration = Duration::from_secs(86_400);
+
 /// See the module's documentation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
@@ -35,8 +38,8 @@ pub enum Said {
 }
 
 impl Mark {
-    /// Its key and text, under the subject's prefix.
-    pub(super) fn put(&self, prefix: &str, now: Timestamp) -> Put {
+    /// Its key and text, under the subject's prefix. It lives at least until `until`: as long as any count of before may be found.
+    pub(super) fn put(&self, prefix: &str, until: Timestamp, now: Timestamp) -> Put {
         let word = match self.what {
             Said::Reset => "reset",
             Said::Block { .. } => "block",
@@ -45,8 +48,7 @@ impl Mark {
             .put("time", self.at.as_millis())
             .put_some("policy", self.policy.as_ref());
         let (line, life) = match &self.what {
-            // As long as any count of before may be found.
-            Said::Reset => (line, Duration::from_millis(MAX_WINDOW.as_millis() * 2)),
+            Said::Reset => (line, SHORTEST_LIFE_OF_RESET),
             Said::Block { until, reason } => {
                 let line = line.put("until", until.as_millis());
                 (line.text("reason", reason), until.since(now))
@@ -57,7 +59,7 @@ impl Mark {
             key: format!("{prefix}!{word}.{}", self.policy.as_deref().unwrap_or("")),
             value: String::new(),
             metadata: line.finish(),
-            life: life.max(SHORTEST_LIFE),
+            life: life.max(until.since(now)).max(SHORTEST_LIFE),
         }
     }
 

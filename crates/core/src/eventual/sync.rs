@@ -6,6 +6,7 @@
 use crate::bounded::Fingerprint;
 use crate::{Duration, Timestamp};
 
+use super::bounds::KV_DELAY;
 use super::marks::{keep, Mark, Said};
 use super::record::{read_counts, write_counts, write_definitions};
 use super::{Count, Counted, Eventual, INTERVAL, SHORTEST_INTERVAL};
@@ -133,9 +134,10 @@ impl Eventual {
         counted.map_or(1, |counted| counted.timing.isolates.max(1) as u64)
     }
 
-    /// Does at once here what an operator says about a subject; the key to write, so that others do it as well.
-    pub fn mark(&mut self, name: &str, mark: Mark, now: Timestamp) -> Put {
-        let put = mark.put(&self.prefix_of(name), now);
+    /// Does at once here what an operator says about a subject; the key to write, so that others do it as well. `until` is when the last
+    /// of the subject's keys expires, for a reset.
+    pub fn mark(&mut self, name: &str, mark: Mark, until: Timestamp, now: Timestamp) -> Put {
+        let put = mark.put(&self.prefix_of(name), until, now);
         let key = self.key(name);
         if let Some(counted) = self.subjects.get_mut(key) {
             counted.apply(mark, now);
@@ -212,6 +214,9 @@ impl Counted {
     }
 
     fn read(&mut self, own: &str, read: &[(String, String)], now: Timestamp) {
+        // What an operator said is taken back by its key's end too. It may not be shown yet, or may still be shown.
+        let lately = |mark: &Mark| mark.at.plus(KV_DELAY).plus(KV_DELAY) > now;
+        self.blocks.retain(lately);
         for count in &mut self.counts {
             count.begin_reading(now);
         }
