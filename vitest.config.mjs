@@ -18,7 +18,10 @@ export default defineConfig({
           cloudflareTest({
             wrangler: { configPath: "./wrangler.toml" },
             // Wins over a developer's own .dev.vars.
-            miniflare: { bindings: { TOLLGATE_TOKENS: readFileSync("tests/fixtures/tokens.json", "utf8") } },
+            miniflare: {
+              bindings: { TOLLGATE_TOKENS: readFileSync("tests/fixtures/tokens.json", "utf8") },
+              ratelimits: { LOCAL_3_60: { namespace_id: "1", simple: { limit: 3, period: 60 } } },
+            },
           }),
         ],
         test: { name: "inside", include: ["tests/inside/*.test.mjs"] },

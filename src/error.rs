@@ -192,7 +192,7 @@ impl ApiError {
         let binding = limit.binding();
         let (units, period) = (limit.limit(), limit.period().as_secs_ceil());
         let detail = format!(
-            "`{field}` needs a native rate-limit binding `{binding}`: add `[[ratelimits]]` with `name = \"{binding}\"` and `simple = {{ limit = {units}, period = {period} }}` to wrangler.toml."
+            "`{field}` needs a native rate-limit binding `{binding}`: add `[[ratelimits]]` with `name = \"{binding}\"`, a `namespace_id` that is yours alone and `simple = {{ limit = {units}, period = {period} }}` to wrangler.toml."
         );
         ApiError::new(Code::InvalidField, detail).with_field(field)
     }

@@ -12,6 +12,9 @@ import { root } from "./process.mjs";
 // The program itself: the package's command may be a launcher, which would be timed along with it.
 const WORKERD = workerd.default ?? workerd;
 
+// The name of the socket by which the KV namespace is told how to be: lib/kv.js.
+const KV = "kv";
+
 // workerd listens after a fraction of a second; a machine this slow measures nothing.
 const PATIENCE_MS = 20_000;
 
@@ -49,7 +52,8 @@ function wrangler() {
 export async function prepare(variants, directory) {
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
-  const ports = Object.fromEntries(await Promise.all(variants.map(async ({ id }) => [id, await freePort()])));
+  const ids = [...variants.map(({ id }) => id), KV];
+  const ports = Object.fromEntries(await Promise.all(ids.map(async (id) => [id, await freePort()])));
   for (const { id } of variants) mkdirSync(join(directory, `storage-${id}`));
   const file = join(directory, "workerd.capnp");
   writeFileSync(file, configuration(variants, ports, directory));
@@ -62,25 +66,25 @@ export function configuration(variants, ports, directory) {
     `    (name = "worker-${id}", worker = .worker${id}),`,
     `    (name = "storage-${id}", disk = (path = "${join(directory, `storage-${id}`)}", writable = true)),`,
   ]);
-  const sockets = variants.map(
-    ({ id }) => `    (name = "${id}", address = "127.0.0.1:${ports[id]}", http = (), service = "worker-${id}"),`,
-  );
+  const socket = (id, service) =>
+    `    (name = "${id}", address = "127.0.0.1:${ports[id]}", http = (), service = "${service}"),`;
+  const sockets = [...variants.map(({ id }) => socket(id, `worker-${id}`)), socket(KV, "kv")];
   return `# Made by scripts/lib/workerd.mjs.
 using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
   services = [
 ${services.join("\n")}
-    (name = "empty-kv", worker = .emptyKv),
+    (name = "kv", worker = .kv),
   ],
   sockets = [
 ${sockets.join("\n")}
   ],
 );
 
-const emptyKv :Workerd.Worker = (
+const kv :Workerd.Worker = (
   compatibilityDate = "${compatibilityDate()}",
-  modules = [(name = "kv.js", esModule = "export default { fetch: () => new Response(null, { status: 404 }) };")],
+  modules = [(name = "kv.js", esModule = embed "${relative(directory, join(root, "scripts/lib/kv.js"))}")],
 );
 ${variants.map((variant) => worker(variant, directory)).join("")}`;
 }
@@ -100,7 +104,7 @@ function worker({ id, modules, objects, texts = [], kv = [], services = [] }, di
     ...objects.map((object) => `    (name = "${object.binding}", durableObjectNamespace = ${namespace(object)}),`),
     ...services.map(({ binding, of }) => `    (name = "${binding}", service = "worker-${of}"),`),
     ...texts.map(({ name, text }) => `    (name = "${name}", text = ${JSON.stringify(text)}),`),
-    ...kv.map((binding) => `    (name = "${binding}", kvNamespace = "empty-kv"),`),
+    ...kv.map((binding) => `    (name = "${binding}", kvNamespace = "kv"),`),
   ];
   return `
 const worker${id} :Workerd.Worker = (

@@ -44,6 +44,11 @@ export async function server({ texts = {}, variants = [], change = (main) => mai
       const text = readFileSync(file, "utf8").replaceAll(/embed "([^"]*)\/build[^"/]*\//g, `embed "$1/${folder}/`);
       writeFileSync(file, text);
     },
+    /** Tells KV how to be, if anything; what was done with it since it was told last. See scripts/lib/kv.js. */
+    async kv(how) {
+      const body = how && JSON.stringify(how);
+      return (await fetch(self.urlOf("kv"), { method: "POST", body })).json();
+    },
     /** One request, as JSON both ways; the answer with its status and headers. */
     call: (method, path, body, options) => call(self.url, method, path, body, options),
   };

@@ -1,0 +1,227 @@
+// Counting through KV, with two isolates that share one KV and their objects: two Workers of one build.
+
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { tollgate as describeTollgate } from "../../scripts/lib/workerd.mjs";
+import { call, server } from "./lib/server.mjs";
+import { switchedServer } from "./lib/switched.mjs";
+
+const TOKENS = { name: "TOLLGATE_TOKENS", text: readFileSync("tests/fixtures/tokens.json", "utf8") };
+// An isolate tells what it has counted and reads what others have within so long, plus a little for a busy machine.
+const SYNC_MS = 15_000;
+
+let made = 0;
+const fresh = () => `eventual${made++}`;
+const hourly = (limit, rest = {}) => ({
+  algorithm: "fixedWindow",
+  limit,
+  window: "52w",
+  consistency: "eventual",
+  ...rest,
+});
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Asks until `accept` takes the answer; the answer. */
+async function until(ask, accept, patience = SYNC_MS) {
+  const end = Date.now() + patience;
+  for (;;) {
+    const answer = await ask();
+    if (accept(answer)) return answer;
+    if (Date.now() > end) throw new Error(`still ${JSON.stringify(answer)} after ${patience} ms`);
+    await sleep(100);
+  }
+}
+
+describe("two isolates", () => {
+  let tollgate;
+  let first;
+  let second;
+  beforeAll(async () => {
+    const other = describeTollgate({ id: "S", texts: [TOKENS] });
+    const objects = other.objects.map((object) => ({ ...object, of: "T" }));
+    tollgate = await server({ variants: [{ ...other, objects }] });
+    await tollgate.start();
+    const isolate = (id) => (method, path, body) =>
+      call(tollgate.urlOf(id), method, path, body).then(({ json }) => json);
+    first = isolate("T");
+    second = isolate("S");
+  });
+  afterAll(() => tollgate?.remove());
+
+  const ask = (isolate, identifier, limit, rest) => isolate("POST", "/limit", { identifier, ...limit, ...rest });
+  const many = async (isolate, identifier, limit, count) => {
+    const answers = [];
+    for (let i = 0; i < count; i++) answers.push(await ask(isolate, identifier, limit));
+    return answers.filter(({ success }) => success).length;
+  };
+
+  test("share a limit, and GET /limit says how far it may be off", async () => {
+    const [identifier, limit] = [fresh(), hourly(100)];
+    expect(await many(first, identifier, limit, 60)).toBe(60);
+    expect(await ask(second, identifier, limit)).toMatchObject({ success: true, source: "kv", remaining: 99 });
+    const known = ({ remaining }) => remaining < 45;
+    await until(() => ask(second, identifier, limit, { peek: true }), known);
+    // 61 are used; what the first did last is taken to go on for a while.
+    const admitted = await many(second, identifier, limit, 60);
+    expect(admitted).toBeLessThanOrEqual(39);
+    await until(
+      () => ask(first, identifier, limit, { peek: true }),
+      ({ remaining }) => remaining <= 39 - admitted,
+    );
+    const { limits } = await first("GET", `/limit?identifier=${identifier}`);
+    const { overAdmission, ...rest } = limits[0];
+    expect(rest).toMatchObject({ consistency: "eventual", algorithm: "fixedWindow", limit: 100, isolates: 2 });
+    expect(rest.used + rest.remaining).toBe(100);
+    expect(overAdmission.hard).toBe(100);
+    expect(overAdmission.expected).toBeLessThanOrEqual(100);
+  });
+
+  test("write and read KV once an interval, however often they are asked", async () => {
+    const [identifier, limit] = [fresh(), hourly(1_000_000_000)];
+    await sleep(1_500); // the tests before have been told
+    await tollgate.kv({});
+    const begun = Date.now();
+    let asked = 0;
+    const caller = async () => {
+      while (Date.now() - begun < 12_000) {
+        await ask(first, identifier, limit);
+        asked++;
+      }
+    };
+    await Promise.all(Array.from({ length: 10 }, caller));
+    const { puts } = await tollgate.kv();
+    const own = puts.filter(({ key }) => key.includes(`:${identifier}/`));
+    expect(asked).toBeGreaterThan(1_000);
+    // After a second, then every ten.
+    expect(own.length).toBeGreaterThanOrEqual(1);
+    expect(own.length).toBeLessThanOrEqual(1 + Math.ceil((Date.now() - begun) / 10_000));
+    const gaps = own.slice(1).map(({ at }, i) => at - own[i].at);
+    for (const gap of gaps) expect(gap).toBeGreaterThanOrEqual(9_900);
+  });
+
+  test("what was asked last is told without another request", async () => {
+    const [identifier, limit] = [fresh(), hourly(10)];
+    expect(await many(first, identifier, limit, 4)).toBe(4);
+    const shown = await until(
+      () => second("GET", `/limit?identifier=${identifier}`),
+      ({ limits }) => limits.length > 0,
+    );
+    expect(shown.limits[0]).toMatchObject({ limit: 10, used: 4, remaining: 6, isolates: 1 });
+    expect(shown.limits[0].overAdmission).toEqual({ expected: 0, hard: 0 });
+  });
+
+  test("both forget what DELETE /limit resets, and both know a block", async () => {
+    const [identifier, limit] = [fresh(), hourly(2)];
+    await many(first, identifier, limit, 3);
+    await until(
+      () => ask(second, identifier, limit),
+      ({ success }) => !success,
+    );
+    expect(await first("DELETE", `/limit?identifier=${identifier}`)).toEqual({ success: true });
+    expect(await ask(first, identifier, limit)).toMatchObject({ success: true });
+    await until(
+      () => ask(second, identifier, limit),
+      ({ success }) => success,
+    );
+    const block = (duration) => first("POST", "/limit/block", { identifier, duration, reason: "fraud" });
+    const blocked = ({ reason }) => reason === "blocked";
+    expect(await block("1h")).toEqual({ success: true });
+    expect(await ask(first, identifier, limit)).toMatchObject({ reason: "blocked" });
+    await until(() => ask(second, identifier, limit), blocked);
+    expect(await block(0)).toEqual({ success: true });
+    expect((await ask(first, identifier, limit)).reason).not.toBe("blocked");
+    await until(
+      () => ask(second, identifier, limit),
+      (answer) => !blocked(answer),
+    );
+  });
+
+  test("the longest identifiers and namespaces of their own", async () => {
+    const long = "ä".repeat(512);
+    const [identifier, limit] = [long, hourly(3)];
+    expect(await many(first, identifier, limit, 5)).toBe(3);
+    await until(
+      () => ask(second, identifier, limit, { peek: true }),
+      ({ success }) => !success,
+    );
+    const shop = await call(tollgate.url, "POST", "/limit", { identifier, ...limit }, { token: "test-other-admin" });
+    expect(shop.json).toMatchObject({ success: true, remaining: 2 });
+  });
+
+  test("a KV that is slow or fails holds no answer up, and what was counted is told when it is back", async () => {
+    const [identifier, limit] = [fresh(), hourly(1_000)];
+    for (const how of [{ fails: true }, { slow: 30_000 }]) {
+      await tollgate.kv(how);
+      const begun = performance.now();
+      expect(await many(first, identifier, limit, 50)).toBe(50);
+      expect(performance.now() - begun).toBeLessThan(5_000);
+      await sleep(1_200);
+      const shown = await call(tollgate.url, "GET", `/limit?identifier=${identifier}`);
+      expect([shown.status, shown.json.code]).toEqual([503, "kvUnavailable"]);
+      const reset = await call(tollgate.url, "DELETE", `/limit?identifier=${fresh()}`);
+      expect([reset.status, reset.json.code]).toEqual([503, "kvUnavailable"]);
+    }
+    await tollgate.kv({});
+    const told = ({ limits }) => limits?.[0]?.used === 100;
+    await until(() => second("GET", `/limit?identifier=${identifier}`), told, 40_000);
+  });
+});
+
+test("without a KV namespace the error says what to bind", async () => {
+  const tollgate = await server({ change: (main) => ({ ...main, kv: [] }) });
+  try {
+    await tollgate.start();
+    const { status, json } = await tollgate.call("POST", "/limit", { identifier: "u1", ...hourly(5) });
+    expect([status, json.code]).toEqual([503, "notConfigured"]);
+    expect(json.detail).toContain("TOLLGATE_KV");
+    const strong = hourly(5, { consistency: "strong" });
+    expect((await tollgate.call("POST", "/limit", { identifier: "u1", ...strong })).status).toBe(200);
+    expect((await tollgate.call("DELETE", "/limit?identifier=u1")).status).toBe(200);
+    expect((await tollgate.call("GET", "/limit?identifier=u1")).json.limits).toEqual([]);
+  } finally {
+    await tollgate.remove();
+  }
+});
+
+describe("failMode eventual", () => {
+  let tollgate;
+  beforeAll(async () => {
+    tollgate = await switchedServer({ TOLLGATE_DEADLINE_MS: "200" });
+  });
+  afterAll(() => tollgate?.remove());
+
+  for (const how of ["broken", "silent", "overloaded"]) {
+    test(`goes on where the object stopped when it is ${how}, and the object is charged when it is back`, async () => {
+      const identifier = fresh();
+      const limit = { algorithm: "fixedWindow", limit: 100, window: "52w", failMode: "eventual" };
+      const ask = () => tollgate.call("POST", "/limit", { identifier, ...limit });
+      await tollgate.become("well");
+      for (let i = 0; i < 60; i++) expect((await ask()).json).toMatchObject({ success: true, source: "object" });
+      await tollgate.become(how);
+      const answers = [];
+      const caller = async () => {
+        while (answers.length < 60) {
+          const place = answers.push(undefined) - 1;
+          const begun = performance.now();
+          const { json } = await ask();
+          answers[place] = { ...json, took: performance.now() - begun };
+        }
+      };
+      await Promise.all(Array.from({ length: 10 }, caller));
+      for (const { source, reason, took } of answers) {
+        expect([source, reason]).toEqual(["kv", "degraded"]);
+        expect(took).toBeLessThan(2_000);
+      }
+      expect(answers.filter(({ success }) => success)).toHaveLength(40);
+      await tollgate.become("well");
+      // The circuit lets a try through after a while. A call that timed out may have been counted, and is not charged.
+      const back = await until(ask, ({ json }) => json.source === "object");
+      expect(back.json.success || back.json.reason === "limit").toBe(true);
+      const least = how === "silent" ? 60 : 100;
+      await until(
+        () => tollgate.call("GET", `/limit?identifier=${identifier}`),
+        ({ json }) => (json.limits?.find(({ consistency }) => !consistency)?.used ?? 0) >= least,
+      );
+    });
+  }
+});
