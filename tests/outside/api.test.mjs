@@ -319,10 +319,19 @@ describe("bad input is refused, names the field, and consumes nothing", () => {
       "timeZone",
     ],
     [{ identifier, limits: [window(1), window(2)] }, 400, "invalidField"],
-    [{ identifier, ...window(5), window: "1h", consistency: "eventual" }, 400, "invalidField", "consistency"],
-    [{ identifier, ...window(5), window: "1m", consistency: "local" }, 400, "invalidField", "consistency"],
-    [{ identifier, ...window(5), window: "1h", failMode: "eventual" }, 400, "invalidField", "failMode"],
-    [{ identifier, ...window(5), window: "1h", shed: { limit: 5, window: "10s" } }, 400, "invalidField", "shed"],
+    [{ identifier, limit: 5, window: "9m", consistency: "eventual" }, 400, "invalidField", "consistency"],
+    [{ identifier, ...window(5), consistency: "leased" }, 400, "invalidField", "consistency"],
+    [{ identifier, limit: 5, window: "1m", consistency: "local" }, 400, "invalidField", "consistency"],
+    [{ identifier, limit: 5, window: "1h", consistency: "local" }, 400, "invalidField", "consistency"],
+    [{ identifier, limit: 5, window: "9m", failMode: "eventual" }, 400, "invalidField", "failMode"],
+    [{ identifier, ...window(5), shed: { limit: 5, window: "10s" } }, 400, "invalidField", "shed"],
+    [{ identifier, ...window(5), shed: { limit: 5, window: "11s" } }, 400, "invalidField", "shed.window"],
+    [
+      { identifier, algorithm: "quota", limit: 5, period: "day", timeZone: "Mars/Olympus", consistency: "eventual" },
+      400,
+      "unknownTimeZone",
+      "timeZone",
+    ],
     [{ identifier, limits: [{ ...window(1), window: 0 }] }, 400, "invalidField", "limits[0].window"],
   ];
   test.each(cases)("%j", async (body, status, code, field) => {
