@@ -136,7 +136,7 @@ export async function readCounted(request, most) {
     if (size > most) return undefined;
     parts.push(part);
   }
-  return await new Blob(parts).bytes();
+  return await new Blob(parts).arrayBuffer();
 }
 
 /** Settles after so many milliseconds. */

@@ -10,7 +10,10 @@ const bucket = (capacity, amount, interval) => ({ algorithm: "tokenBucket", capa
 /** Tollgate beside its baselines. */
 const BASELINES = ["A", "B", "Bt", "C", "D", "T"];
 
-/** What is asked. `ids`: of which variants; `allowed`: the right answer of a variant that decides. */
+/** Where state can lie. */
+const STORAGES = ["tmpfs", "disk"];
+
+/** What is asked. `ids`: of which variants; `storages`: on which; `allowed`: the right answer of a variant that decides. */
 const LOADS = {
   // Far above what one thread of workerd answers, so that every request is admitted; and as every admission
   // finds the bucket full again after moments, one that makes a limiter write often.
@@ -22,6 +25,14 @@ const LOADS = {
     limit: bucket(10_000, 10_000, 3_600_000),
     allowed: true,
   },
+  // No object and no storage: in memory alone says it all.
+  "eventual-allowed": {
+    what: "one key, every request admitted, counted through KV",
+    limit: { algorithm: "fixedWindow", limit: 1_000_000_000, window: DAY_MS, consistency: "eventual" },
+    allowed: true,
+    ids: ["A", "T"],
+    storages: ["tmpfs"],
+  },
   "sdk-allowed": {
     what: "one key, every request admitted, natively and as the Upstash SDK asks",
     limit: { algorithm: "fixedWindow", limit: 1_000_000_000, window: 86_400_000 },
@@ -30,10 +41,10 @@ const LOADS = {
   },
 };
 
-/** Every load on both kinds of storage. */
+/** Every load on the kinds of storage that it is for. */
 export function scenarios() {
-  return Object.entries(LOADS).flatMap(([load, { what, limit, allowed, ids = BASELINES }]) =>
-    ["tmpfs", "disk"].map((storage) => ({
+  return Object.entries(LOADS).flatMap(([load, { what, limit, allowed, ids = BASELINES, storages = STORAGES }]) =>
+    storages.map((storage) => ({
       id: `${load}-${storage}`,
       what,
       ids,

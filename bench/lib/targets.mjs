@@ -25,6 +25,13 @@ export const TARGETS = [
     "admitting on a hot key, against the hop with the same checks and headers (Bt)",
   ),
   cpuRatio("hot-allowed-tmpfs", "D", 1.8, "admitting on a hot key, against naive workers-rs (D)"),
+  cpuRatio("hot-refused-tmpfs", "A", 0.85, "refusing repeats on a hot key, against answering without an object (A)"),
+  cpuRatio(
+    "eventual-allowed-tmpfs",
+    "A",
+    0.8,
+    "admitting on a hot key through KV, against answering without an object (A)",
+  ),
   cpuRatio("hot-allowed-disk", "C", 2.5, "admitting on a hot key on disk, against the JavaScript tutorial (C)"),
   core("admit and update", 5, COUNTING),
   core("complete decision", 25, COUNTING),

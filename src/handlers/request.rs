@@ -1,7 +1,6 @@
 //! The parts of a request that are read: its body, within bounds, and its id.
 
 use js_sys::Uint8Array;
-use wasm_bindgen::prelude::*;
 
 use crate::error::{ApiError, Code};
 use crate::router::{check_length, check_type, too_large, Body, MAX_BODY};
@@ -36,14 +35,14 @@ impl<'a> Head<'a> {
 pub(super) async fn body(request: &Request, head: &Head<'_>) -> Result<String, ApiError> {
     check_type(head.content_type)?;
     let reading = match check_length(head.content_length)? {
-        Body::Announced => request.bytes().map_err(|_| unread())?,
+        Body::Announced => request.array_buffer().map_err(|_| unread())?,
         Body::Counted => runtime::read_counted(request, MAX_BODY as u32),
     };
     let bytes = settled(reading).await.map_err(|_| unread())?;
     if bytes.is_undefined() {
         return Err(too_large());
     }
-    String::from_utf8(bytes.unchecked_into::<Uint8Array>().to_vec())
+    String::from_utf8(Uint8Array::new(&bytes).to_vec())
         .map_err(|_| ApiError::new(Code::InvalidJson, "The body must be JSON in UTF-8."))
 }
 

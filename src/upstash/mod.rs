@@ -119,14 +119,14 @@ async fn body(request: &Request, headers: &Headers) -> Result<Vec<u8>, Answered>
         .and_then(|length| length.parse::<usize>().ok());
     let reading = match announced {
         Some(length) if length > MAX_BODY => return Err(too_large()),
-        Some(_) => request.bytes().map_err(unread)?,
+        Some(_) => request.array_buffer().map_err(unread)?,
         None => runtime::read_counted(request, MAX_BODY as u32),
     };
     let bytes = settled(reading).await.map_err(unread)?;
     if bytes.is_undefined() {
         return Err(too_large());
     }
-    Ok(bytes.unchecked_into::<Uint8Array>().to_vec())
+    Ok(Uint8Array::new(&bytes).to_vec())
 }
 
 fn read_commands(form: Form<'_>, query: &str, body: &[u8]) -> Result<Vec<Sent>, Answered> {
