@@ -301,6 +301,55 @@ const MUTANTS = [
     "if units > 0 || item",
     "lib",
   ],
+  [
+    "isolates tell each other what they have counted",
+    `${CORE}/eventual/sync.rs`,
+    ".any(|count| count.told.has_news())\n            .then(",
+    ".any(|_| false)\n            .then(",
+    "eventual",
+  ],
+  [
+    "what others have counted is counted",
+    `${CORE}/eventual/count.rs`,
+    "self.others.current = self.others.current.saturating_add(used);",
+    "let _ = used;",
+    "eventual",
+  ],
+  [
+    "an isolate alone never admits more than the limit",
+    `${CORE}/eventual/count.rs`,
+    "let current = sum([self.own.current, ",
+    "let current = sum([self.own.current.saturating_sub(1), ",
+    "eventual",
+  ],
+  [
+    "no key of KV is written twice in a second",
+    `${CORE}/eventual/sync.rs`,
+    ".clamp(SHORTEST_INTERVAL, INTERVAL)",
+    ".clamp(Duration::ZERO, INTERVAL)",
+    "eventual",
+  ],
+  [
+    "a reset reaches the other isolates",
+    `${CORE}/eventual/sync.rs`,
+    ".for_each(|count| count.reset(mark.at));",
+    ".for_each(|_| {});",
+    "eventual",
+  ],
+  [
+    "a block that was lifted ends where its end was not read",
+    `${CORE}/eventual/sync.rs`,
+    "self.blocks.retain(lately);",
+    "let _ = lately;",
+    "eventual",
+  ],
+  [
+    "over-admission is stated for all isolates that counted",
+    `${CORE}/eventual/standing.rs`,
+    "isolates: isolates as u64,",
+    "isolates: 1,",
+    "eventual",
+  ],
 ];
 
 const tree = join(root, "target/mutants-tree");
