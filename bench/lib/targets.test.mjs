@@ -54,8 +54,11 @@ describe("the ratios", () => {
     ];
     const written = { admitted: { rows: 100 }, refused: { rows: 0 } };
     const verdicts = judge({ core: { subjects, written } });
-    expect(verdicts[3]).toMatchObject({ median: 6, verdict: "missed" });
-    expect(verdicts[5]).toMatchObject({ median: 99, verdict: "missed" });
+    const admitting = verdicts.filter(({ name }) => name.startsWith("core: admit and update"));
+    expect(admitting).toMatchObject([
+      { median: 6, verdict: "missed" },
+      { median: 99, verdict: "missed" },
+    ]);
     expect(verdicts.filter(({ unit }) => unit === "rows")).toMatchObject([
       { median: 1, verdict: "met" },
       { median: 0, verdict: "met" },

@@ -144,7 +144,8 @@ describe("what a decision costs in storage", () => {
       const original = prototype.exec;
       prototype.exec = function exec(statement, ...values) {
         const word = statement.trim().split(" ")[0];
-        counts[word] = (counts[word] ?? 0) + 1;
+        // The prototype is that of all objects, and the directory hears of the subject in the background.
+        if (!statement.includes("alive")) counts[word] = (counts[word] ?? 0) + 1;
         return original.call(this, statement, ...values);
       };
       counts.restore = () => {
