@@ -126,7 +126,8 @@ pub struct Counter {
 pub struct Recorder {
     counters: Vec<Counter>,
     failures: [u64; Failure::ALL.len()],
-    admissions: u64,
+    /// How many there were of those of which one in so many is logged.
+    sampled: u64,
     events: Vec<String>,
     dropped: u64,
 }
@@ -172,11 +173,16 @@ impl Telemetry for Recorder {
         let (source, outcome) = (checked.source.word(), outcome(checked.decision));
         self.counter(checked.policy.name_or_empty(), source, outcome)
             .count += 1;
-        if !checked.decision.success {
-            return checked.source != Source::Cache;
+        match (checked.decision.success, checked.source) {
+            // Repeats what was logged a second before at most.
+            (false, Source::Cache) => false,
+            // Made for floods: a log of each denial would cost more than the denial.
+            (true, _) | (false, Source::Kv | Source::Binding) => {
+                self.sampled += 1;
+                every > 0 && self.sampled.is_multiple_of(every)
+            }
+            (false, _) => true,
         }
-        self.admissions += 1;
-        every > 0 && self.admissions.is_multiple_of(every)
     }
 
     fn log(&mut self, checked: &Checked, origin: &Origin) {
@@ -319,17 +325,25 @@ mod tests {
     }
 
     fn record(recorder: &mut Recorder, policy: &Policy, success: bool, every: u64) -> bool {
+        record_from(recorder, policy, success, Source::Object, every)
+    }
+
+    fn record_from(
+        recorder: &mut Recorder,
+        policy: &Policy,
+        success: bool,
+        source: Source,
+        every: u64,
+    ) -> bool {
         let (subject, decision) = (subject(), decision(success));
-        recorder.count(
-            &Checked {
-                subject: &subject,
-                policy,
-                cost: 2,
-                decision: &decision,
-                source: Source::Object,
-            },
-            every,
-        )
+        let checked = Checked {
+            subject: &subject,
+            policy,
+            cost: 2,
+            decision: &decision,
+            source,
+        };
+        recorder.count(&checked, every)
     }
 
     #[test]
@@ -354,17 +368,35 @@ mod tests {
     #[test]
     fn a_refusal_from_memory_is_counted_and_not_logged_again() {
         let mut recorder = Recorder::default();
-        let (subject, policy, decision) = (subject(), policy(), decision(false));
-        let checked = Checked {
-            subject: &subject,
-            policy: &policy,
-            cost: 1,
-            decision: &decision,
-            source: Source::Cache,
-        };
-        assert!(!recorder.count(&checked, 1));
+        assert!(!record_from(
+            &mut recorder,
+            &policy(),
+            false,
+            Source::Cache,
+            1
+        ));
         assert_eq!(recorder.counters()[0].source, "cache");
         assert_eq!(recorder.counters()[0].count, 1);
+    }
+
+    #[test]
+    fn where_floods_are_answered_denials_are_logged_as_seldom_as_admissions() {
+        let mut recorder = Recorder::default();
+        for source in [Source::Kv, Source::Binding] {
+            let mut logged = |success| {
+                (0..10)
+                    .filter(|_| record_from(&mut recorder, &policy(), success, source, 5))
+                    .count()
+            };
+            assert_eq!((logged(false), logged(true)), (2, 2), "{source:?}");
+        }
+        assert!(record_from(
+            &mut recorder,
+            &policy(),
+            false,
+            Source::Fallback,
+            0
+        ));
     }
 
     #[test]
