@@ -1,7 +1,6 @@
 //! Charges to an object what this isolate gave out while it was away, as soon as it has answered again: in the background, so nobody
 //! waits for it, and not before, because a charge that gets no answer may have arrived and is not sent again.
 
-use tollgate_core::algorithm::state::Moment;
 use tollgate_core::decide::Check;
 use tollgate_core::message::Call;
 use tollgate_core::policy::Policy;
@@ -10,7 +9,7 @@ use wasm_bindgen::JsValue;
 
 use super::step::Asked;
 use super::Context;
-use crate::clock::{self, RuntimeZones};
+use crate::clock::moment;
 use crate::isolate::memory;
 use crate::limiter_client::Limiter;
 use crate::telemetry::Failure;
@@ -55,11 +54,4 @@ fn charge_later(context: &Context, object: String, items: Vec<Item>) {
         JsValue::UNDEFINED
     });
     let _ = context.execution.wait_until(&charged);
-}
-
-fn moment() -> Moment<'static> {
-    Moment {
-        now: clock::now(),
-        zones: &RuntimeZones,
-    }
 }

@@ -1,8 +1,11 @@
 //! From a request to its answer: the flow that all routes share. Each route's own work is in a module of its own, which parses, says what
 //! to ask and renders, and knows neither objects nor storage.
 
+mod answer;
 mod block;
 mod charge_back;
+mod check;
+mod decided;
 mod eventual;
 mod healthz;
 mod limit;

@@ -6,10 +6,9 @@ use tollgate_core::api::response::{to_json, RenewedBody};
 use tollgate_core::message::{Answer, Call};
 use tollgate_core::permit::Permit;
 
-use super::limit::refused;
+use super::answer::{answer_of, done, refused};
 use super::reply::Reply;
 use super::step::Step;
-use super::subject;
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::placement;
@@ -23,10 +22,8 @@ pub(super) fn renew(caller: &Caller, body: &str) -> Result<Step, ApiError> {
         hold: form.hold,
     };
     let object = placement::object_of(&permit.subject);
-    Ok(Step::ask(
-        object,
-        call,
-        |_, asked| match subject::answer_of(asked)? {
+    Ok(Step::ask(object, call, |_, asked| {
+        match answer_of(asked)? {
             Answer::Renewed(grant) => Ok(Step::Done(Reply::json(to_json(&RenewedBody {
                 success: true,
                 permit: form.permit,
@@ -34,8 +31,8 @@ pub(super) fn renew(caller: &Caller, body: &str) -> Result<Step, ApiError> {
                 expires: grant.expires.as_millis(),
             })))),
             other => Err(refused(&other)),
-        },
-    ))
+        }
+    }))
 }
 
 /// Gives it back.
@@ -46,9 +43,7 @@ pub(super) fn release(caller: &Caller, body: &str) -> Result<Step, ApiError> {
         permit: permit.bits,
     };
     let object = placement::object_of(&permit.subject);
-    Ok(Step::ask(object, call, |_, asked| {
-        subject::done(subject::answer_of(asked)?)
-    }))
+    Ok(Step::ask(object, call, |_, asked| done(answer_of(asked)?)))
 }
 
 fn known(caller: &Caller, text: &str) -> Result<Permit, ApiError> {

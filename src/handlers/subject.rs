@@ -7,10 +7,10 @@ use tollgate_core::limit::Name;
 use tollgate_core::message::{Answer, Call};
 use tollgate_core::subject::Subject;
 
-use super::limit::refused;
+use super::answer::{answer_of, refused};
 use super::reply::Reply;
 use super::step::{Asked, Step};
-use super::{eventual, observe, Context};
+use super::{eventual, Context};
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::placement;
@@ -55,22 +55,6 @@ fn asked_for(caller: &Caller, query: &str) -> Result<(Subject, Option<String>), 
     let policy = query.policy.as_ref().map(Name::as_str).map(str::to_owned);
     let subject = query.subject.in_namespace(caller.namespace.clone());
     Ok((subject, policy))
-}
-
-/// The answer to something that no failure mode can answer.
-pub(super) fn answer_of(asked: Asked) -> Result<Answer, ApiError> {
-    asked.answer.map_err(|failure| {
-        observe::failed(failure);
-        ApiError::object_unavailable()
-    })
-}
-
-/// Done, or why not.
-pub(super) fn done(answer: Answer) -> Result<Step, ApiError> {
-    match answer {
-        Answer::Done => Ok(Step::Done(Reply::done())),
-        other => Err(refused(&other)),
-    }
 }
 
 /// What the object has done, those isolates that count through KV are told.

@@ -16,7 +16,9 @@ use tollgate_core::message::Call;
 use tollgate_core::subject::Subject;
 use tollgate_core::subject_state::Item;
 
-use super::limit::{note, policy_of, remembered, status_of, Decided};
+use super::check::{policy_of, remembered};
+use super::decided::{note, Decided};
+use super::limit::status_of;
 use super::reply::Reply;
 use super::step::{Question, Step, Then};
 use super::{charge_back, eventual, Context};

@@ -8,7 +8,8 @@ use wasm_bindgen::JsValue;
 
 use super::{finish, items, Entry, Group};
 use crate::error::ApiError;
-use crate::handlers::limit::{decisions, without_object};
+use crate::handlers::answer::decisions;
+use crate::handlers::check::without_object;
 use crate::handlers::step::{Asked, Question, Step, Then};
 use crate::handlers::Context;
 use crate::isolate::memory;

@@ -1,0 +1,228 @@
+//! One check of one subject: in the object, in the isolate or by a native binding, as its policy wants; what the isolate remembers as
+//! refused is answered without the object, and the failure mode answers in place of an object that does not.
+
+use tollgate_core::api::request::{LimitRequest, Rule};
+use tollgate_core::bounded::Fingerprint;
+use tollgate_core::consistency::{Consistency, LocalLimit};
+use tollgate_core::decide::Check;
+use tollgate_core::decision::{Decision, Source};
+use tollgate_core::message::Call;
+use tollgate_core::policy::{FailMode, Policy};
+use tollgate_core::subject::Subject;
+use tollgate_core::subject_state::Item;
+
+use super::answer::decisions;
+use super::decided::{note, Decided};
+use super::reply::Reply;
+use super::step::{AfterAwait, Asked, Step};
+use super::{charge_back, eventual, local, observe, Context};
+use crate::auth::Caller;
+use crate::clock;
+use crate::error::ApiError;
+use crate::isolate::memory;
+use crate::placement;
+use crate::telemetry::Failure;
+
+/// The limits that a request is to be decided under.
+pub(super) fn policy_of(rule: Rule) -> Result<Policy, ApiError> {
+    match rule {
+        Rule::Inline(policy) => Ok(policy),
+        // Policies are not stored yet, so none has this name.
+        Rule::Named(name) => Err(ApiError::unknown_policy(name.as_str())),
+    }
+}
+
+/// Finds the limits, names the subject, and has it decided; `render` writes the answer.
+pub(super) fn check(
+    context: &Context,
+    caller: &Caller,
+    request: LimitRequest,
+    render: fn(&Decided) -> Reply,
+) -> Result<Step, ApiError> {
+    let policy = policy_of(request.rule)?;
+    let check = request.check;
+    let subject = request.subject.in_namespace(caller.namespace.clone());
+    let object = placement::object_of(&subject);
+    let asked = Question {
+        subject,
+        object,
+        policy,
+        check,
+        render,
+    };
+    match asked.policy.consistency() {
+        Consistency::Strong => asked.strong(context),
+        Consistency::Eventual => asked.eventual(context),
+        Consistency::Local => asked.local(context),
+    }
+}
+
+/// What is asked, of whom.
+struct Question {
+    subject: Subject,
+    object: String,
+    policy: Policy,
+    check: Check,
+    render: fn(&Decided) -> Reply,
+}
+
+impl Question {
+    /// The answer.
+    fn decided(self, context: &Context, decision: Decision, source: Source) -> Step {
+        let decided = Decided {
+            subject: self.subject,
+            policy: self.policy,
+            decision,
+            source,
+        };
+        note(context, &decided, &self.object, self.check.cost);
+        Step::Done((self.render)(&decided))
+    }
+
+    /// The subject's object decides, unless the isolate remembers that it refuses; where it is to be shielded from floods, a native binding
+    /// is asked first.
+    fn strong(self, context: &Context) -> Result<Step, ApiError> {
+        let key = memory(|memory| memory.refusals.key(&self.object, &self.policy));
+        if let Some(decision) = remembered(key, &self.policy, &self.check) {
+            return Ok(self.decided(context, decision, Source::Cache));
+        }
+        match self.policy.shed() {
+            Some(shed) if self.check.cost > 0 && !self.check.peek => self.shed(context, &shed, key),
+            _ => Ok(self.ask(key)),
+        }
+    }
+
+    fn ask(self, key: Fingerprint) -> Step {
+        let (subject, render) = (self.subject, self.render);
+        let items = vec![Item {
+            policy: self.policy,
+            check: self.check,
+        }];
+        let call = Call::Limit {
+            operation: None,
+            items,
+        };
+        Step::ask(self.object, call, move |context, asked| {
+            let decided = decide(context, subject, key, asked)?;
+            Ok(Step::Done(render(&decided)))
+        })
+    }
+
+    #[inline(never)]
+    fn shed(
+        self,
+        context: &Context,
+        shed: &LocalLimit,
+        key: Fingerprint,
+    ) -> Result<Step, ApiError> {
+        let asked = local::ask(context, shed, "shed", &self.object)?;
+        let then: AfterAwait = Box::new(move |context, settled| {
+            // A binding that does not answer sheds nothing.
+            Ok(match local::admits(settled) {
+                Some(false) => self.decided(context, local::decision(false), Source::Binding),
+                _ => self.ask(key),
+            })
+        });
+        Ok(Step::Await(asked, then))
+    }
+
+    /// The isolate decides by what it knows of all.
+    fn eventual(self, context: &Context) -> Result<Step, ApiError> {
+        let decision = eventual::decide(context, &self.object, &self.policy, &self.check)?;
+        Ok(self.decided(context, decision, Source::Kv))
+    }
+
+    /// A native binding decides, or the failure mode where it does not answer.
+    #[inline(never)]
+    fn local(self, context: &Context) -> Result<Step, ApiError> {
+        let limit = local::limit_of(&self.policy)?;
+        let asked = local::ask(context, &limit, "consistency", &self.object)?;
+        if self.check.cost == 0 {
+            return Ok(self.decided(context, local::decision(true), Source::Binding));
+        }
+        let then: AfterAwait = Box::new(move |context, settled| {
+            let (decision, source) = match local::admits(settled) {
+                Some(success) => (local::decision(success), Source::Binding),
+                None => fall_back(context, &self.object, &self.policy, &self.check)?,
+            };
+            Ok(self.decided(context, decision, source))
+        });
+        Ok(Step::Await(asked, then))
+    }
+}
+
+/// What the object refused a moment ago and would refuse still.
+pub(super) fn remembered(key: Fingerprint, policy: &Policy, check: &Check) -> Option<Decision> {
+    memory(|memory| memory.refusals.find(key, policy, check, clock::now()))
+}
+
+/// The object's decision, or that of the failure mode.
+fn decide(
+    context: &Context,
+    subject: Subject,
+    key: Fingerprint,
+    asked: Asked,
+) -> Result<Decided, ApiError> {
+    let item = match asked.call {
+        Call::Limit { mut items, .. } => items.pop(),
+        _ => None,
+    };
+    // The call is the one that was made above.
+    let Item { policy, check } = item.ok_or_else(ApiError::object_unavailable)?;
+    let (decision, source) = match asked.answer {
+        Ok(answer) => {
+            // One item was asked, so there is one decision.
+            let decision = decisions(answer)?.pop();
+            let decision = decision.ok_or_else(ApiError::object_unavailable)?;
+            memory(|memory| {
+                let refusals = &mut memory.refusals;
+                refusals.learn(key, &check, asked.times, &decision);
+            });
+            (decision, Source::Object)
+        }
+        Err(failure) => {
+            let (decision, source) =
+                without_object(context, failure, &asked.object, &policy, &check)?;
+            if decision.success && !failure.may_have_counted() {
+                charge_back::owe(&asked.object, &policy, &check);
+            }
+            (decision, source)
+        }
+    };
+    let decided = Decided {
+        subject,
+        policy,
+        decision,
+        source,
+    };
+    note(context, &decided, &asked.object, check.cost);
+    Ok(decided)
+}
+
+/// What the failure mode says in place of an object that gave no answer.
+pub(super) fn without_object(
+    context: &Context,
+    failure: Failure,
+    object: &str,
+    policy: &Policy,
+    check: &Check,
+) -> Result<(Decision, Source), ApiError> {
+    observe::failed(failure);
+    fall_back(context, object, policy, check)
+}
+
+#[inline(never)]
+fn fall_back(
+    context: &Context,
+    object: &str,
+    policy: &Policy,
+    check: &Check,
+) -> Result<(Decision, Source), ApiError> {
+    if policy.fail_mode() == FailMode::Eventual {
+        let decision = eventual::decide_degraded(context, object, policy, check)?;
+        return Ok((decision, Source::Kv));
+    }
+    let decision = memory(|memory| memory.shares.decide(object, policy, check, clock::now()));
+    let decision = decision.ok_or_else(ApiError::object_unavailable)?;
+    Ok((decision, Source::Fallback))
+}

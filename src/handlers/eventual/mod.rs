@@ -1,0 +1,55 @@
+//! Counting through KV: the isolate decides by what it knows, and tells the others afterwards, in the background ([`sync`]). What an operator
+//! says of a subject is told as well, and what all isolates have told can be shown ([`subject`]).
+
+mod subject;
+mod sync;
+
+use tollgate_core::decide::Check;
+use tollgate_core::decision::{Decision, Reason};
+use tollgate_core::policy::Policy;
+
+use super::Context;
+use crate::clock::moment;
+use crate::error::ApiError;
+use crate::isolate::memory;
+use crate::placement;
+
+pub(super) use subject::{standings, tell};
+
+/// Decides, and has others told.
+pub(super) fn decide(
+    context: &Context,
+    object: &str,
+    policy: &Policy,
+    check: &Check,
+) -> Result<Decision, ApiError> {
+    let kv = context.env.kv().ok_or_else(ApiError::no_kv)?;
+    let name = placement::counted_name(object);
+    let decision = memory(|memory| memory.eventual.check(&name, policy, check, moment()));
+    sync::sync_later(context, kv);
+    decision.map_err(|unknown| ApiError::unknown_time_zone(unknown.zone.as_str()))
+}
+
+/// The same in place of an object that is out of reach.
+pub(super) fn decide_degraded(
+    context: &Context,
+    object: &str,
+    policy: &Policy,
+    check: &Check,
+) -> Result<Decision, ApiError> {
+    let mut decision = decide(context, object, policy, check)?;
+    decision.reason = Some(Reason::Degraded);
+    Ok(decision)
+}
+
+/// Gives back what was counted for a request that was refused by another subject's limit.
+pub(super) fn give_back(context: &Context, object: &str, policy: &Policy, check: &Check) {
+    let cost = check.cost.saturating_neg();
+    let _ = decide(context, object, policy, &Check { cost, ..*check });
+}
+
+/// Remembers what the object said, so that counting can go on from there. In a time zone that nobody knows nothing is counted.
+pub(super) fn learn(object: &str, policy: &Policy, decision: &Decision) {
+    let name = placement::counted_name(object);
+    let _ = memory(|memory| memory.eventual.learn(&name, policy, decision, moment()));
+}

@@ -1,0 +1,84 @@
+//! Tells KV what this isolate has counted and reads what others have: by a task that a request leaves behind, and that looks once a second
+//! what is due. No request waits for it.
+
+use std::cell::Cell;
+
+use tollgate_core::eventual::Sync;
+use tollgate_core::{Duration, Timestamp};
+use wasm_bindgen::JsValue;
+
+use crate::clock;
+use crate::handlers::{observe, Context};
+use crate::isolate::memory;
+use crate::kv_client;
+use crate::runtime::{self, Kv};
+use crate::task::{self, settled};
+use crate::telemetry::Failure;
+
+/// How long a task in the background looks what is due. The platform ends it half a minute after the answer.
+const LIFE: Duration = Duration::from_secs(25);
+/// How often it looks.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long KV may take in the background.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How many subjects one task syncs: each is two calls, of which an invocation has fifty on the platform's free plan.
+const MOST: usize = 20;
+thread_local! {
+    /// Whatever is due until then is synced by a task that runs already.
+    static COVERED: Cell<Timestamp> = const { Cell::new(Timestamp::ZERO) };
+}
+
+/// Sees to it that what is due is synced, even if this is the last request.
+pub(super) fn sync_later(context: &Context, kv: Kv) {
+    let due = memory(|memory| memory.eventual.next_due());
+    if due.is_none_or(|due| due <= COVERED.get()) {
+        return;
+    }
+    let end = clock::now().plus(LIFE);
+    COVERED.set(end);
+    let synced = task::spawn(async move {
+        sync_until(&kv, end).await;
+        if COVERED.get() == end {
+            COVERED.set(Timestamp::ZERO);
+        }
+        JsValue::UNDEFINED
+    });
+    // It fails only where there is no event to wait for, and then the task runs on by itself.
+    let _ = context.execution.wait_until(&synced);
+}
+
+async fn sync_until(kv: &Kv, end: Timestamp) {
+    let mut left = MOST;
+    while left > 0 {
+        let now = clock::now();
+        let due = memory(|memory| memory.eventual.due(now, left));
+        left -= due.len();
+        let begun: Vec<JsValue> = due
+            .iter()
+            .map(|it| kv_client::sync(kv, it.put.as_ref(), &it.prefix, PATIENCE))
+            .collect();
+        for (sync, promise) in due.iter().zip(begun) {
+            heard(sync, kv_client::synced(settled(promise).await));
+        }
+        match memory(|memory| memory.eventual.next_due()) {
+            Some(next) if next <= end => {
+                let wait = next.since(clock::now()).min(LOOK);
+                // Whatever is due and has not been taken is under way in another task.
+                let wait = if due.is_empty() { wait.max(LOOK) } else { wait };
+                let _ = settled(runtime::later(wait.as_millis() as u32)).await;
+            }
+            _ => return,
+        }
+    }
+}
+
+fn heard(sync: &Sync, outcome: kv_client::Outcome) {
+    if !outcome.written || outcome.listed.is_none() {
+        observe::failed(Failure::Kv);
+    }
+    let read = outcome.listed.as_ref().map(|listed| listed.keys.as_slice());
+    memory(|memory| {
+        let eventual = &mut memory.eventual;
+        eventual.synced(sync, outcome.written, read, clock::now());
+    });
+}
