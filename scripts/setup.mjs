@@ -19,7 +19,7 @@ export function setup({ gates = false, baselines = false } = {}) {
   const bindgen = { crate: "wasm-bindgen-cli", version: lockedCrate("wasm-bindgen"), bin: "wasm-bindgen" };
   const worker = { crate: "worker-build", version: lockedCrate("worker", "bench/Cargo.lock"), bin: "worker-build" };
   checkMachine(baselines && !isInstalled(worker));
-  if (!isInstalled(bindgen)) say("the first run takes about two minutes on two cores, later ones a few seconds");
+  if (!isInstalled(bindgen)) say("the first run takes about three minutes on two cores, later ones a few seconds");
   installPackages();
   addRustParts(gates);
   install(bindgen);

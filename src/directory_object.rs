@@ -10,6 +10,7 @@ use crate::directory::{end_of, Listing, Notice};
 use crate::runtime::{said, ObjectContext, Storage};
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS alive (name TEXT PRIMARY KEY) WITHOUT ROWID";
+const EXISTS: &str = "SELECT 1 FROM sqlite_master WHERE name = 'alive'";
 const ADD: &str = "INSERT OR IGNORE INTO alive (name) VALUES (?)";
 const REMOVE: &str = "DELETE FROM alive WHERE name = ?";
 const ANY: &str = "SELECT 1 FROM alive LIMIT 1";
@@ -47,11 +48,15 @@ impl DirectoryDO {
     fn answer(&self, notice: &Notice) -> Result<Listing, JsValue> {
         let storage: Storage = self.context.storage();
         let sql = storage.sql();
-        sql.exec(CREATE)?;
+        // Who only asks leaves nothing behind.
+        let is_empty = || Ok::<bool, JsValue>(sql.exec(EXISTS)?.raw().to_array()?.length() == 0);
         match notice {
             Notice::Alive { name } => {
+                sql.exec(CREATE)?;
                 sql.exec1(ADD, name)?;
             }
+            Notice::List { .. } if is_empty()? => return Ok(Listing::Names(Vec::new())),
+            Notice::Gone { .. } if is_empty()? => {}
             Notice::Gone { name } => {
                 sql.exec1(REMOVE, name)?;
                 if sql.exec(ANY)?.raw().to_array()?.length() == 0 {

@@ -1,6 +1,7 @@
 // A KV namespace for raw workerd, which has none of its own: the other end of the protocol that its binding speaks, in
 // the memory of one isolate. Over HTTP (`POST /`, JSON) it is told how to be: `delay` milliseconds until a write is
-// shown, `slow` milliseconds before each answer, `fails`; it answers with what was done since it was last told.
+// shown, `slow` milliseconds before each answer, `fails`; it answers with what was done since it was last told. Like the
+// platform's it takes one write of a key a second.
 
 const YEAR_MS = 31_536_000_000;
 
@@ -11,7 +12,7 @@ become({});
 
 function become(next) {
   how = { delay: 0, slow: 0, fails: false, ...next };
-  done = { puts: [], lists: 0, gets: 0 };
+  done = { puts: [], lists: [], gets: 0 };
 }
 
 /** The newest version of a key that is shown by now. */
@@ -29,10 +30,13 @@ function get(key) {
 }
 
 async function put(key, search, request) {
+  const last = values.get(key)?.at(-1);
+  if (last && Date.now() - last.written < 1_000) return new Response("one write a second", { status: 429 });
   done.puts.push({ key, at: Date.now() });
   const ttl = Number(search.get("expiration_ttl") ?? YEAR_MS / 1000);
   if (key.length > 512 || ttl < 60) return new Response("bad key or expiration", { status: 400 });
   const version = {
+    written: Date.now(),
     from: Date.now() + how.delay,
     expiration: Math.floor(Date.now() / 1000) + ttl,
     metadata: request.headers.get("CF-KV-Metadata"),
@@ -46,8 +50,8 @@ async function put(key, search, request) {
 }
 
 function list(search) {
-  done.lists++;
   const prefix = search.get("prefix") ?? "";
+  done.lists.push({ key: prefix, at: Date.now() });
   const keys = [];
   for (const [name, versions] of values) {
     const version = name.startsWith(prefix) && shown(versions);

@@ -3,12 +3,12 @@
 
 use tollgate_core::decide::Check;
 use tollgate_core::message::Call;
-use tollgate_core::policy::Policy;
+use tollgate_core::policy::{FailMode, Policy};
 use tollgate_core::subject_state::Item;
 use wasm_bindgen::JsValue;
 
 use super::step::Asked;
-use super::Context;
+use super::{eventual, Context};
 use crate::clock::moment;
 use crate::isolate::memory;
 use crate::limiter_client::Limiter;
@@ -43,12 +43,17 @@ fn charge_later(context: &Context, object: String, items: Vec<Item>) {
         };
         let calls = [(object.as_str(), &call)].into_iter();
         let answers = Limiter::new(&env, deadline).call_all(calls).await;
-        // Only where it has certainly not arrived is it owed on.
-        if let ([Err(Failure::LeftAlone | Failure::Overloaded)], Call::Charge { items, .. }) =
-            (answers.as_slice(), &call)
-        {
-            for Item { policy, check } in items {
-                owe(&object, policy, check);
+        let Call::Charge { items, .. } = &call else {
+            return JsValue::UNDEFINED; // the call is the one that was made above
+        };
+        for Item { policy, check } in items {
+            match answers.as_slice() {
+                // Only where it has certainly not arrived is it owed on.
+                [Err(Failure::LeftAlone | Failure::Overloaded)] => owe(&object, policy, check),
+                [Ok(_)] if policy.fail_mode() == FailMode::Eventual => {
+                    eventual::charged(&object, policy, check.cost.unsigned_abs());
+                }
+                _ => {}
             }
         }
         JsValue::UNDEFINED

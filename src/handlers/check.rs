@@ -13,6 +13,7 @@ use tollgate_core::subject_state::Item;
 
 use super::answer::decisions;
 use super::decided::{note, Decided};
+use super::local::Tier;
 use super::reply::Reply;
 use super::step::{AfterAwait, Asked, Step};
 use super::{charge_back, eventual, local, observe, Context};
@@ -50,6 +51,9 @@ pub(super) fn check(
         check,
         render,
     };
+    if asked.policy.fail_mode() == FailMode::Eventual && context.env.kv().is_none() {
+        return Err(ApiError::no_kv()); // now, and not first when the object is out of reach
+    }
     match asked.policy.consistency() {
         Consistency::Strong => asked.strong(context),
         Consistency::Eventual => asked.eventual(context),
@@ -115,7 +119,8 @@ impl Question {
         shed: &LocalLimit,
         key: Fingerprint,
     ) -> Result<Step, ApiError> {
-        let asked = local::ask(context, shed, "shed", &self.object)?;
+        local::find(context, shed, "shed")?;
+        let asked = local::ask(context, shed, &self.object, Tier::First);
         let then: AfterAwait = Box::new(move |context, settled| {
             // A binding that does not answer sheds nothing.
             Ok(match local::admits(settled) {
@@ -136,10 +141,11 @@ impl Question {
     #[inline(never)]
     fn local(self, context: &Context) -> Result<Step, ApiError> {
         let limit = local::limit_of(&self.policy)?;
-        let asked = local::ask(context, &limit, "consistency", &self.object)?;
+        local::find(context, &limit, "consistency")?;
         if self.check.cost == 0 {
             return Ok(self.decided(context, local::decision(true), Source::Binding));
         }
+        let asked = local::ask(context, &limit, &self.object, Tier::Alone);
         let then: AfterAwait = Box::new(move |context, settled| {
             let (decision, source) = match local::admits(settled) {
                 Some(success) => (local::decision(success), Source::Binding),

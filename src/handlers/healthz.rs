@@ -14,8 +14,10 @@ struct Health<'a> {
 
 /// The version deployed: the platform's id where there is one, else that of the program.
 pub(super) fn version(env: &Env) -> String {
-    env.version_metadata()
-        .map_or_else(|| env!("CARGO_PKG_VERSION").to_owned(), |known| known.id())
+    let known = env.version_metadata().map(|known| known.id());
+    known
+        .filter(|id| !id.is_empty())
+        .unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned())
 }
 
 /// Alive.

@@ -14,27 +14,42 @@ use crate::runtime;
 use crate::task::Settled;
 use crate::telemetry::Failure;
 
+/// A first tier may take this part of the deadline. It answers from the same location, or not at all.
+const SHARE_OF_FIRST: u64 = 4;
+
 /// The native limit that alone decides under this policy.
 pub(super) fn limit_of(policy: &Policy) -> Result<LocalLimit, ApiError> {
     let local = policy.limits().first().and_then(LocalLimit::of);
     local.ok_or_else(ApiError::object_unavailable) // no such policy can be built
 }
 
-/// Asks the binding of a limit; an error where there is none, naming the field that wants it.
-pub(super) fn ask(
-    context: &Context,
-    limit: &LocalLimit,
-    field: &str,
-    object: &str,
-) -> Result<JsValue, ApiError> {
-    let binding = limit.binding();
-    if !runtime::has_binding(&context.env, &binding) {
-        return Err(ApiError::no_binding(field, limit));
+/// Where a binding stands. What is counted in one place is not counted in the other.
+pub(super) enum Tier {
+    /// It alone decides.
+    Alone,
+    /// An object decides behind it.
+    First,
+}
+
+/// Makes sure that a limit has its binding; the error names the field that wants it.
+pub(super) fn find(context: &Context, limit: &LocalLimit, field: &str) -> Result<(), ApiError> {
+    if runtime::has_binding(&context.env, &limit.binding()) {
+        return Ok(());
     }
-    let key = placement::counted_name(object);
+    Err(ApiError::no_binding(field, limit))
+}
+
+/// Asks the binding of a limit.
+pub(super) fn ask(context: &Context, limit: &LocalLimit, object: &str, tier: Tier) -> JsValue {
+    let name = placement::counted_name(object);
     let deadline = context.config.deadline().as_millis();
-    let deadline = u32::try_from(deadline).unwrap_or(u32::MAX);
-    Ok(runtime::ask_binding(&context.env, &binding, &key, deadline))
+    let (key, patience) = match tier {
+        Tier::Alone => (name, deadline),
+        // The object is still to be asked.
+        Tier::First => (format!("shed/{name}").into(), deadline / SHARE_OF_FIRST),
+    };
+    let patience = u32::try_from(patience.max(1)).unwrap_or(u32::MAX);
+    runtime::ask_binding(&context.env, &limit.binding(), &key, patience)
 }
 
 /// Whether the binding admits; `None` where it did not answer.

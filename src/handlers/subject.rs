@@ -27,14 +27,15 @@ pub(super) fn status(caller: &Caller, query: &str) -> Result<Step, ApiError> {
             Answer::Status(status) => status,
             other => return Err(refused(&other)),
         };
-        Ok(eventual::standings(context, &object, move |mut counted| {
+        Ok(eventual::standings(context, &object, move |counted| {
             let wanted = |it: &CountedLimit| {
-                named
-                    .as_ref()
-                    .is_none_or(|name| *name == it.definition.policy)
+                let policy = &it.definition.policy;
+                named.as_ref().is_none_or(|name| name == policy)
             };
-            counted.retain(wanted);
-            Reply::json(to_json(&StatusBody::new(&subject, &status, &counted)))
+            let counted: Option<Vec<_>> =
+                counted.map(|all| all.into_iter().filter(wanted).collect());
+            let body = StatusBody::new(&subject, &status, counted.as_deref());
+            Reply::json(to_json(&body))
         }))
     }))
 }

@@ -6,7 +6,7 @@
 //! [`bounds`]. KV shows a write elsewhere after up to a minute and takes one write a second per key, hence the rules in [`suits`].
 //!
 //! Pure: time comes in, what is to be written comes out, the texts that were read come in. Bounded: [`MOST_SUBJECTS`], of which those
-//! that used least of their limits are forgotten first.
+//! that are asked least are forgotten first.
 
 pub mod bounds;
 mod count;
@@ -43,6 +43,8 @@ pub const INTERVAL: Duration = Duration::from_secs(10);
 pub const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 /// The most subjects that an isolate counts at once: up to 1.5 KB each.
 pub const MOST_SUBJECTS: usize = 4_096;
+/// For how long a subject that nobody asks for is worth more than a new one.
+const REMEMBERED: Duration = Duration::from_secs(3_600);
 /// The most limits of one subject: so many fit in the 1,024 bytes of metadata that a list shows.
 pub const MOST_LIMITS: usize = 10;
 
@@ -70,14 +72,26 @@ pub fn suits(limits: &[Limit]) -> Result<(), InvalidLimit> {
     Ok(())
 }
 
+/// For what units are counted. One does not see the other's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The policy is decided so.
+    Mode,
+    /// The policy's object is out of reach, and is charged when it is back.
+    Fallback,
+}
+
 /// The counts of one isolate. See the module's documentation.
 #[derive(Debug)]
 pub struct Eventual {
     secret: Secret,
     /// In front of every key in KV.
     prefix: &'static str,
-    /// This isolate's part of its keys.
+    /// This isolate's part of its keys; behind it each subject has a number, so that no key is taken up again by one that has forgotten
+    /// what it told there.
     isolate: String,
+    /// The last number given.
+    number: u64,
     subjects: Bounded<Counted>,
     /// No subject is due before this instant.
     soonest: Timestamp,
@@ -88,6 +102,11 @@ pub struct Eventual {
 struct Counted {
     /// Its part of the keys in KV.
     name: String,
+    /// The last part of its own key.
+    writer: Writer,
+    /// How often it was asked, and when last: who is asked least is forgotten first.
+    asked: u64,
+    asked_at: Timestamp,
     counts: Vec<Count>,
     blocks: Vec<Mark>,
     timing: sync::Timing,
@@ -100,15 +119,17 @@ impl Eventual {
             secret,
             prefix,
             isolate: format!("{isolate:016x}"),
+            number: 0,
             subjects: Bounded::new(MOST_SUBJECTS),
             soonest: Timestamp::MAX,
         }
     }
 
-    /// Decides, and counts what was admitted. `name` is the subject's part of the keys in KV: no two subjects may share one, and it is at
+    /// Decides for a purpose, and counts what was admitted. `name` is the subject's part of the keys in KV: no two subjects may share one, and it is at
     /// most 400 bytes long. The policy has to [suit](suits).
     pub fn check(
         &mut self,
+        purpose: Purpose,
         name: &str,
         policy: &Policy,
         check: &Check,
@@ -116,7 +137,7 @@ impl Eventual {
     ) -> Result<Decision, UnknownTimeZone> {
         let counted = self.counted(name, moment.now);
         let next = counted.timing.touch(moment.now);
-        let decision = counted.check(policy, check, moment);
+        let decision = counted.check(purpose, policy, check, moment);
         self.soonest = self.soonest.min(next);
         decision
     }
@@ -133,10 +154,25 @@ impl Eventual {
             return Ok(());
         }
         let counted = self.counted(name, moment.now);
-        let places = counted.places(policy, moment)?;
+        let places = counted.places(Purpose::Fallback, policy, moment)?;
         for (&place, standing) in places.iter().zip(decision.limits.iter()) {
             let used = standing.limit.saturating_sub(standing.remaining);
-            counted.counts[place].start_from(used, moment.now);
+            counted.counts[place].learn(used, moment.now);
+        }
+        Ok(())
+    }
+
+    /// The subject's object has been charged what this isolate gave out in its place.
+    pub fn charged(
+        &mut self,
+        name: &str,
+        policy: &Policy,
+        units: u64,
+        moment: Moment,
+    ) -> Result<(), UnknownTimeZone> {
+        let counted = self.counted(name, moment.now);
+        for place in counted.places(Purpose::Fallback, policy, moment)? {
+            counted.counts[place].charged(units);
         }
         Ok(())
     }
@@ -156,22 +192,45 @@ impl Eventual {
     }
 
     fn counted(&mut self, name: &str, now: Timestamp) -> &mut Counted {
+        let number = self.number + 1;
         let make = || Counted {
             name: name.to_owned(),
+            writer: Writer { number, turn: 0 },
+            asked: 0,
+            asked_at: now,
             counts: Vec::with_capacity(1),
             blocks: Vec::new(),
             timing: sync::Timing::default(),
         };
-        // Who is forgotten has used nothing, as far as this isolate knows: so those go that have used least.
-        let used = |counted: &Counted| counted.part_used(now);
-        self.subjects
-            .get_or_put(self.secret.fingerprint(&name), make, used)
+        let worth = |counted: &Counted| counted.worth(now);
+        let counted = self
+            .subjects
+            .get_or_put(self.secret.fingerprint(&name), make, worth);
+        self.number = self.number.max(counted.writer.number);
+        counted.asked = counted.asked.saturating_add(1);
+        counted.asked_at = now;
+        counted
+    }
+}
+
+/// Which of an isolate's keys a subject's counts are told by: the subject's number, and how often it has left one behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Writer {
+    number: u64,
+    turn: u32,
+}
+
+impl Writer {
+    fn key(self, prefix: &str, isolate: &str) -> String {
+        let Writer { number, turn } = self;
+        format!("{prefix}{isolate}.{number:x}.{turn:x}")
     }
 }
 
 impl Counted {
     fn check(
         &mut self,
+        purpose: Purpose,
         policy: &Policy,
         check: &Check,
         moment: Moment,
@@ -182,7 +241,7 @@ impl Counted {
                 ..block.refusal(moment.now)
             });
         }
-        let places = self.places(policy, moment)?;
+        let places = self.places(purpose, policy, moment)?;
         let estimate = |&place: &usize| self.counts[place].estimate(moment.now);
         let mut states: Vec<LimitState> = places.iter().map(estimate).collect();
         let mut borrowed: Vec<&mut LimitState> = states.iter_mut().collect();
@@ -209,20 +268,25 @@ impl Counted {
     }
 
     /// Finds or makes the count of each limit, turned to the window that holds now.
-    fn places(&mut self, policy: &Policy, moment: Moment) -> Result<Vec<usize>, UnknownTimeZone> {
+    fn places(
+        &mut self,
+        purpose: Purpose,
+        policy: &Policy,
+        moment: Moment,
+    ) -> Result<Vec<usize>, UnknownTimeZone> {
         let mut places = Vec::with_capacity(policy.limits().len());
         for limit in policy.limits() {
             let known = self
                 .counts
                 .iter()
-                .position(|count| count.keeps(policy, limit));
+                .position(|count| count.keeps(purpose, policy, limit));
             let place = match known {
                 Some(place) => {
                     self.counts[place].turn(policy, limit, moment)?;
                     place
                 }
                 None => {
-                    let count = Count::fresh(policy, limit, moment)?;
+                    let count = Count::fresh(purpose, policy, limit, moment)?;
                     self.add(count, &places)
                 }
             };
@@ -240,8 +304,19 @@ impl Counted {
         let others = (0..self.counts.len()).filter(|place| !asked.contains(place));
         let least = others.min_by_key(|&place| self.counts[place].part_used(count.time()));
         let place = least.unwrap_or(0); // a policy has fewer limits than there is room for
+                                        // What was told of it stays told, by a key that is left behind.
+        self.counts.iter_mut().for_each(Count::leave_to_others);
+        self.writer.turn = self.writer.turn.wrapping_add(1);
         self.counts[place] = count;
         place
+    }
+
+    /// How much it is worth to be remembered: by how often it is asked, which no cost and no limit distorts.
+    fn worth(&self, now: Timestamp) -> u64 {
+        if self.asked_at.plus(REMEMBERED) <= now {
+            return 0;
+        }
+        self.asked
     }
 
     fn part_used(&self, now: Timestamp) -> u64 {

@@ -12,8 +12,8 @@ use tollgate_core::bounded::Secret;
 use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Reason};
 use tollgate_core::eventual::{
-    read_counts, read_definitions, suits, CountedLimit, Eventual, Mark, Said, Sync, INTERVAL,
-    MOST_LIMITS, MOST_SUBJECTS,
+    read_counts, read_definitions, suits, CountedLimit, Eventual, Mark, Purpose, Said, Sync,
+    INTERVAL, MOST_LIMITS, MOST_SUBJECTS,
 };
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::{Effects, Item, SubjectState};
@@ -58,9 +58,22 @@ impl World {
     }
 
     fn ask(&mut self, isolate: usize, policy: &Policy, cost: i64, now: u64) -> Decision {
+        self.ask_for(Purpose::Mode, isolate, policy, cost, now)
+    }
+
+    fn ask_for(
+        &mut self,
+        purpose: Purpose,
+        isolate: usize,
+        policy: &Policy,
+        cost: i64,
+        now: u64,
+    ) -> Decision {
+        let check = Check::of(cost);
+        let moment = moment(START + now);
         let isolate = &mut self.isolates[isolate];
         isolate
-            .check("u1", policy, &Check::of(cost), moment(START + now))
+            .check(purpose, "u1", policy, &check, moment)
             .unwrap()
     }
 
@@ -91,6 +104,7 @@ impl World {
                 // Keeps it in use, so that it is due again.
                 self.isolates[isolate]
                     .check(
+                        Purpose::Mode,
                         "u1",
                         &fixed(0),
                         &Check::of(0),
@@ -186,7 +200,7 @@ fn a_peek_and_a_denial_count_nothing() {
         ..Check::of(4)
     };
     world.isolates[0]
-        .check("u1", &policy, &peek, moment(START))
+        .check(Purpose::Mode, "u1", &policy, &peek, moment(START))
         .unwrap();
     assert!(!world.ask(0, &policy, 11, 0).success);
     assert_eq!(remaining(&world.ask(0, &policy, 0, 0)), 10);
@@ -202,7 +216,7 @@ fn subjects_and_policies_have_counts_of_their_own() {
     let named_policy = limit.clone().named(name, 1);
     world.ask(0, &limit, 4, 0);
     assert_eq!(remaining(&world.ask(0, &named_policy, 1, 0)), 9);
-    let other = world.isolates[0].check("u2", &limit, &Check::ONE, moment(START));
+    let other = world.isolates[0].check(Purpose::Mode, "u2", &limit, &Check::ONE, moment(START));
     assert_eq!(remaining(&other.unwrap()), 9);
     assert_eq!(
         remaining(&world.ask(0, &fixed(20), 0, 0)),
@@ -323,7 +337,7 @@ fn what_is_written_has_this_form_and_lives_as_long_as_it_matters() {
     let name = tollgate_core::limit::Name::new("policy", "p").unwrap();
     world.ask(0, &fixed(10).named(name, 3), 1, HOUR);
     let put = world.sync(0, HOUR + 1_000).pop().unwrap().put.unwrap();
-    assert_eq!(put.key, "eventual/u1/0000000000000000");
+    assert_eq!(put.key, "eventual/u1/0000000000000000.1.0");
     assert_eq!(
         put.metadata,
         "1 counts time=1798851601000\nc i=643db5f8db84b674 s=1798851600000 u=2 p=7\nc i=5b1585fc5de734ae s=1798851600000 u=1"
@@ -382,11 +396,17 @@ fn a_million_subjects_are_bounded_and_the_most_used_is_not_forgotten() {
     for i in 0..1_000_000u64 {
         let now = START + i / 50;
         isolate
-            .check(&i.to_string(), &policy, &Check::ONE, moment(now))
+            .check(
+                Purpose::Mode,
+                &i.to_string(),
+                &policy,
+                &Check::ONE,
+                moment(now),
+            )
             .unwrap();
         if i % 1_000 == 0 {
             isolate
-                .check("hot", &policy, &Check::ONE, moment(now))
+                .check(Purpose::Mode, "hot", &policy, &Check::ONE, moment(now))
                 .unwrap();
         }
         if i % 50_000 == 0 {
@@ -399,7 +419,13 @@ fn a_million_subjects_are_bounded_and_the_most_used_is_not_forgotten() {
     assert!(isolate.len() <= MOST_SUBJECTS);
     assert!(syncs <= 20 * 50, "writing is bounded as well");
     let hot = isolate
-        .check("hot", &policy, &Check::of(0), moment(START + 20_000))
+        .check(
+            Purpose::Mode,
+            "hot",
+            &policy,
+            &Check::of(0),
+            moment(START + 20_000),
+        )
         .unwrap();
     assert_eq!(
         remaining(&hot),
@@ -408,40 +434,169 @@ fn a_million_subjects_are_bounded_and_the_most_used_is_not_forgotten() {
     );
 }
 
+/// What an object says when so many units are asked of it.
+fn said_by(object: &mut SubjectState, policy: &Policy, cost: i64, now: u64) -> Decision {
+    let item = [Item {
+        policy: policy.clone(),
+        check: Check::of(cost),
+    }];
+    let moment = moment(START + now);
+    let decided = object.limit(&item, None, &mut || 1, moment, &mut Effects::default());
+    decided.unwrap().pop().unwrap()
+}
+
 #[test]
 fn counting_goes_on_from_what_the_object_said() {
     let mut world = World::new(2);
     let policy = fixed(10);
-    let item = [Item {
-        policy: policy.clone(),
-        check: Check::of(6),
-    }];
-    let mut object = SubjectState::default();
-    let decided = object.limit(
-        &item,
-        None,
-        &mut || 1,
-        moment(START + 5_000),
-        &mut Effects::default(),
-    );
-    let decision = decided.unwrap().pop().unwrap();
-    world.ask(1, &policy, 2, 0);
+    let decision = said_by(&mut SubjectState::default(), &policy, 6, 5_000);
+    let ask = |world: &mut World, isolate, cost, now| {
+        remaining(&world.ask_for(Purpose::Fallback, isolate, &policy, cost, now))
+    };
+    ask(&mut world, 1, 2, 0);
     world.sync(1, 1_000); // told before the object was asked: it has that already
     world.isolates[0]
         .learn("u1", &policy, &decision, moment(START + 5_000))
         .unwrap();
-    world.ask(0, &policy, 1, 6_000);
+    ask(&mut world, 0, 1, 6_000);
     world.sync(0, 7_000);
-    assert_eq!(remaining(&world.ask(0, &policy, 0, 7_000)), 3);
-    world.ask(1, &policy, 1, 12_000);
+    assert_eq!(ask(&mut world, 0, 0, 7_000), 3);
+    ask(&mut world, 1, 1, 12_000);
     world.sync(1, 12_000);
     world.sync(0, 17_000);
     assert_eq!(
-        remaining(&world.ask(0, &policy, 0, 17_000)),
+        ask(&mut world, 0, 0, 17_000),
         0,
         "3 of another isolate, told since"
     );
-    assert_eq!(remaining(&world.ask(0, &policy, 0, HOUR)), 10);
+    assert_eq!(ask(&mut world, 0, 0, HOUR), 10);
+}
+
+#[test]
+fn an_object_that_comes_and_goes_is_not_taken_to_know_what_it_was_not_charged() {
+    let mut world = World::new(1);
+    let policy = fixed(100);
+    let mut object = SubjectState::default();
+    let learn = |world: &mut World, decision: &Decision, now| {
+        let moment = moment(START + now);
+        world.isolates[0]
+            .learn("u1", &policy, decision, moment)
+            .unwrap();
+    };
+    let left =
+        |world: &mut World, now| remaining(&world.ask_for(Purpose::Fallback, 0, &policy, 0, now));
+    let decision = said_by(&mut object, &policy, 60, 0);
+    learn(&mut world, &decision, 0);
+    assert!(
+        world
+            .ask_for(Purpose::Fallback, 0, &policy, 40, 1_000)
+            .success
+    );
+    assert_eq!(left(&mut world, 1_000), 0);
+    // It answers again, before it is charged, and is gone again.
+    let decision = said_by(&mut object, &policy, 0, 2_000);
+    assert_eq!(remaining(&decision), 40);
+    learn(&mut world, &decision, 2_000);
+    assert_eq!(left(&mut world, 3_000), 0, "the 40 are not forgotten");
+    let moment = moment(START + 4_000);
+    world.isolates[0]
+        .charged("u1", &policy, 40, moment)
+        .unwrap();
+    assert_eq!(left(&mut world, 4_000), 0, "nor counted twice");
+    let decision = said_by(&mut object, &policy, 40, 4_500);
+    learn(&mut world, &decision, 5_000);
+    assert_eq!(left(&mut world, 5_000), 0);
+}
+
+#[test]
+fn what_an_object_says_does_not_touch_what_is_counted_by_mode() {
+    let mut world = World::new(1);
+    let policy = fixed(100);
+    assert!(world.ask(0, &policy, 100, 0).success);
+    let decision = said_by(&mut SubjectState::default(), &policy, 1, 1_000);
+    let learnt = world.isolates[0].learn("u1", &policy, &decision, moment(START + 1_000));
+    learnt.unwrap();
+    assert!(!world.ask(0, &policy, 1, 2_000).success);
+    assert_eq!(
+        remaining(&world.ask_for(Purpose::Fallback, 0, &policy, 0, 2_000)),
+        99
+    );
+}
+
+#[test]
+fn a_subject_that_was_forgotten_finds_what_it_had_told() {
+    let mut world = World::new(1);
+    let policy = fixed(100);
+    world.ask(0, &policy, 90, 0);
+    world.sync(0, 1_000);
+    // Enough others, asked more often, to push it out.
+    for i in 0..20_000 {
+        for _ in 0..3 {
+            let moment = moment(START + 2_000);
+            let isolate = &mut world.isolates[0];
+            isolate
+                .check(
+                    Purpose::Mode,
+                    &i.to_string(),
+                    &policy,
+                    &Check::of(0),
+                    moment,
+                )
+                .unwrap();
+        }
+    }
+    assert_eq!(remaining(&world.ask(0, &policy, 1, 3_000)), 99, "forgotten");
+    for now in [4_000, 5_000, 15_000] {
+        world.sync(0, now);
+        world.ask(0, &policy, 0, now);
+    }
+    assert_eq!(remaining(&world.ask(0, &policy, 0, 16_000)), 9);
+    assert!(!world.ask(0, &policy, 10, 16_000).success);
+}
+
+#[test]
+fn more_limits_than_are_counted_at_once_lose_nothing_that_was_told() {
+    let mut world = World::new(2);
+    let hours = |i: usize| {
+        let limit = format!(
+            r#""algorithm": "fixedWindow", "limit": 100, "window": "{}h""#,
+            i + 1
+        );
+        policy(&limit)
+    };
+    for i in 0..MOST_LIMITS {
+        world.ask(0, &hours(i), 50 + i as i64, 0);
+    }
+    world.sync(0, 1_000);
+    world.ask(0, &hours(MOST_LIMITS), 1, 2_000); // the first has to go
+    for now in [11_000, 21_000] {
+        world.sync(0, now);
+        world.ask(0, &hours(MOST_LIMITS), 0, now);
+    }
+    for i in 0..MOST_LIMITS {
+        world.ask(1, &hours(i), 0, 30_000);
+    }
+    world.sync(1, 31_000);
+    for i in 0..MOST_LIMITS {
+        let left = remaining(&world.ask(1, &hours(i), 0, 32_000));
+        assert_eq!(left, 50 - i as u64, "{} h", i + 1);
+    }
+}
+
+#[test]
+fn a_hot_limit_is_not_forgotten_for_many_small_ones() {
+    let mut isolate = Eventual::new("eventual", 1, Secret::new(9));
+    let (hot, small) = (fixed(1_000_000), fixed(1));
+    for i in 0..200_000u64 {
+        let moment = moment(START + i / 100);
+        isolate
+            .check(Purpose::Mode, &i.to_string(), &small, &Check::ONE, moment)
+            .unwrap();
+        if i % 10 == 0 {
+            let decision = isolate.check(Purpose::Mode, "all", &hot, &Check::ONE, moment);
+            assert_eq!(remaining(&decision.unwrap()), 1_000_000 - 1 - i / 10);
+        }
+    }
 }
 
 #[test]
@@ -502,7 +657,7 @@ proptest! {
             let item = [Item { policy: policy.clone(), check }];
             let exact = object.limit(&item, None, &mut || 1, moment(START + now), &mut Effects::default());
             let exact = Decision { cache_for: Duration::ZERO, ..exact.unwrap()[0].clone() };
-            let counted = world.isolates[0].check("u1", &policy, &check, moment(START + now)).unwrap();
+            let counted = world.isolates[0].check(Purpose::Mode, "u1", &policy, &check, moment(START + now)).unwrap();
             prop_assert_eq!(counted, exact);
         }
     }

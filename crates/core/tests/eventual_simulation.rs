@@ -13,7 +13,7 @@ use common::{fixed, moment, policy_of, START};
 use tollgate_core::bounded::Secret;
 use tollgate_core::decide::Check;
 use tollgate_core::eventual::bounds::Conditions;
-use tollgate_core::eventual::{Eventual, INTERVAL};
+use tollgate_core::eventual::{Eventual, Purpose, INTERVAL};
 use tollgate_core::policy::Policy;
 use tollgate_core::{Duration, Timestamp};
 
@@ -178,9 +178,13 @@ impl World {
     fn ask(&mut self, now: u64) {
         let i = self.random.below(self.isolates.len() as u64) as usize;
         let isolate = &mut self.isolates[i];
-        let decided = isolate
-            .counts
-            .check("u1", &self.policy, &Check::ONE, moment(START + now));
+        let decided = isolate.counts.check(
+            Purpose::Mode,
+            "u1",
+            &self.policy,
+            &Check::ONE,
+            moment(START + now),
+        );
         if !decided.unwrap().success {
             return;
         }

@@ -6,6 +6,7 @@ mod sync;
 
 use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Reason};
+use tollgate_core::eventual::Purpose;
 use tollgate_core::policy::Policy;
 
 use super::Context;
@@ -23,9 +24,22 @@ pub(super) fn decide(
     policy: &Policy,
     check: &Check,
 ) -> Result<Decision, ApiError> {
+    decide_for(Purpose::Mode, context, object, policy, check)
+}
+
+fn decide_for(
+    purpose: Purpose,
+    context: &Context,
+    object: &str,
+    policy: &Policy,
+    check: &Check,
+) -> Result<Decision, ApiError> {
     let kv = context.env.kv().ok_or_else(ApiError::no_kv)?;
     let name = placement::counted_name(object);
-    let decision = memory(|memory| memory.eventual.check(&name, policy, check, moment()));
+    let decision = memory(|memory| {
+        let eventual = &mut memory.eventual;
+        eventual.check(purpose, &name, policy, check, moment())
+    });
     sync::sync_later(context, kv);
     decision.map_err(|unknown| ApiError::unknown_time_zone(unknown.zone.as_str()))
 }
@@ -37,19 +51,26 @@ pub(super) fn decide_degraded(
     policy: &Policy,
     check: &Check,
 ) -> Result<Decision, ApiError> {
-    let mut decision = decide(context, object, policy, check)?;
+    let mut decision = decide_for(Purpose::Fallback, context, object, policy, check)?;
     decision.reason = Some(Reason::Degraded);
     Ok(decision)
 }
 
-/// Gives back what was counted for a request that was refused by another subject's limit.
+/// Gives back what was counted in place of an object for a request that was refused by another subject's limit.
 pub(super) fn give_back(context: &Context, object: &str, policy: &Policy, check: &Check) {
     let cost = check.cost.saturating_neg();
-    let _ = decide(context, object, policy, &Check { cost, ..*check });
+    let check = Check { cost, ..*check };
+    let _ = decide_for(Purpose::Fallback, context, object, policy, &check);
 }
 
 /// Remembers what the object said, so that counting can go on from there. In a time zone that nobody knows nothing is counted.
 pub(super) fn learn(object: &str, policy: &Policy, decision: &Decision) {
     let name = placement::counted_name(object);
     let _ = memory(|memory| memory.eventual.learn(&name, policy, decision, moment()));
+}
+
+/// The object has been charged what this isolate gave out in its place.
+pub(super) fn charged(object: &str, policy: &Policy, units: u64) {
+    let name = placement::counted_name(object);
+    let _ = memory(|memory| memory.eventual.charged(&name, policy, units, moment()));
 }

@@ -39,6 +39,7 @@ pub(in crate::handlers) fn tell(
     }
     // A reset is to be found for as long as any count of before.
     list(context, kv, name, move |context, kv, name, listed| {
+        let listed = listed.ok_or_else(ApiError::kv_unavailable)?;
         let put = marked(&name, mark, listed.until);
         Ok(write(context, kv, put, true))
     })
@@ -61,7 +62,8 @@ fn write(context: &Context, kv: Kv, put: Put, again: bool) -> Step {
                 return Ok(Step::Done(Reply::done()));
             }
             if !again {
-                return Err(unavailable());
+                observe::failed(Failure::Kv);
+                return Err(ApiError::kv_unavailable());
             }
             let later = runtime::later(AGAIN_AFTER);
             let then: AfterAwait = Box::new(move |context, _| Ok(write(context, kv, put, false)));
@@ -70,58 +72,53 @@ fn write(context: &Context, kv: Kv, put: Put, again: bool) -> Step {
     )
 }
 
-/// Lists the keys of a subject, and goes on with them.
+/// Lists the keys of a subject, and goes on with them, if they could be read.
 fn list(
     context: &Context,
     kv: Kv,
     name: String,
-    then: impl FnOnce(&Context, Kv, String, Listed) -> Result<Step, ApiError> + 'static,
+    then: impl FnOnce(&Context, Kv, String, Option<Listed>) -> Result<Step, ApiError> + 'static,
 ) -> Step {
     let prefix = memory(|memory| memory.eventual.prefix_of(&name));
     let listing = kv_client::sync(&kv, None, &prefix, context.config.deadline());
-    let then: AfterAwait =
-        Box::new(
-            move |context, settled| match kv_client::synced(settled).listed {
-                Some(listed) => then(context, kv, name, listed),
-                None => Err(unavailable()),
-            },
-        );
+    let then: AfterAwait = Box::new(move |context, settled| {
+        let listed = kv_client::synced(settled).listed;
+        if listed.is_none() {
+            observe::failed(Failure::Kv);
+        }
+        then(context, kv, name, listed)
+    });
     Step::Await(listing, then)
 }
 
-fn unavailable() -> ApiError {
-    observe::failed(Failure::Kv);
-    ApiError::kv_unavailable()
-}
-
-/// Reads what all isolates have told of a subject, and goes on with it.
+/// Reads what all isolates have told of a subject, and goes on with it; with nothing where KV does not answer.
 pub(in crate::handlers) fn standings(
     context: &Context,
     object: &str,
-    then: impl FnOnce(Vec<CountedLimit>) -> Reply + 'static,
+    then: impl FnOnce(Option<Vec<CountedLimit>>) -> Reply + 'static,
 ) -> Step {
     let Some(kv) = context.env.kv() else {
-        return Step::Done(then(Vec::new()));
+        return Step::Done(then(Some(Vec::new())));
     };
     let name = placement::counted_name(object).into_owned();
-    list(
-        context,
-        kv,
-        name,
-        move |context, kv, name, Listed { keys, .. }| {
-            let undefined =
-                memory(|memory| memory.eventual.undefined_in(&name, &keys, MOST_VALUES));
-            if undefined.is_empty() {
-                return Ok(Step::Done(then(stand(&name, &keys, &[])?)));
-            }
-            let reading = kv_client::read(&kv, undefined, context.config.deadline());
-            let then: AfterAwait = Box::new(move |_, settled| {
-                let values = kv_client::values(settled).ok_or_else(unavailable)?;
-                Ok(Step::Done(then(stand(&name, &keys, &values)?)))
-            });
-            Ok(Step::Await(reading, then))
-        },
-    )
+    list(context, kv, name, move |context, kv, name, listed| {
+        let Some(Listed { keys, .. }) = listed else {
+            return Ok(Step::Done(then(None)));
+        };
+        let undefined = memory(|memory| memory.eventual.undefined_in(&name, &keys, MOST_VALUES));
+        if undefined.is_empty() {
+            return Ok(Step::Done(then(Some(stand(&name, &keys, &[])?))));
+        }
+        let reading = kv_client::read(&kv, undefined, context.config.deadline());
+        let then: AfterAwait = Box::new(move |_, settled| {
+            let Some(values) = kv_client::values(settled) else {
+                observe::failed(Failure::Kv);
+                return Ok(Step::Done(then(None)));
+            };
+            Ok(Step::Done(then(Some(stand(&name, &keys, &values)?))))
+        });
+        Ok(Step::Await(reading, then))
+    })
 }
 
 fn stand(

@@ -30,11 +30,15 @@ thread_local! {
 
 /// Sees to it that what is due is synced, even if this is the last request.
 pub(super) fn sync_later(context: &Context, kv: Kv) {
-    let due = memory(|memory| memory.eventual.next_due());
-    if due.is_none_or(|due| due <= COVERED.get()) {
+    let Some(due) = memory(|memory| memory.eventual.next_due()) else {
+        return;
+    };
+    let (now, covered) = (clock::now(), COVERED.get());
+    // A task that is past its end has been cancelled with its request.
+    if now < covered && due <= covered {
         return;
     }
-    let end = clock::now().plus(LIFE);
+    let end = now.plus(LIFE);
     COVERED.set(end);
     let synced = task::spawn(async move {
         sync_until(&kv, end).await;
@@ -51,6 +55,9 @@ async fn sync_until(kv: &Kv, end: Timestamp) {
     let mut left = MOST;
     while left > 0 {
         let now = clock::now();
+        if now >= end {
+            return;
+        }
         let due = memory(|memory| memory.eventual.due(now, left));
         left -= due.len();
         let begun: Vec<JsValue> = due

@@ -15,6 +15,7 @@ use crate::handlers::Context;
 use crate::isolate::memory;
 use crate::limiter_client::Limiter;
 use crate::task;
+use crate::telemetry::Failure;
 
 /// What became of one object's call.
 pub(super) struct Outcome {
@@ -87,52 +88,60 @@ pub(super) fn settle(
     group: &Group,
     asked: Asked,
 ) -> Outcome {
-    let (charged, decided) = match asked.answer {
+    match asked.answer {
         Ok(answer) => of_object(entries, group, asked.times, answer),
-        Err(failure) => {
-            let decide = |&place: &usize| {
-                let Item { policy, check } = &entries[place].item;
-                without_object(context, failure, &group.object, policy, check)
-            };
-            let decided = group.entries.iter().map(decide).collect();
-            for &place in &group.entries {
-                entries[place].uncounted = !failure.may_have_counted();
+        Err(failure) => Outcome {
+            charged: Charged::Perhaps,
+            error: of_fallback(context, entries, group, failure),
+        },
+    }
+}
+
+/// What an object said.
+fn of_object(entries: &mut [Entry], group: &Group, times: CallTimes, answer: Answer) -> Outcome {
+    let decided = match decisions(answer) {
+        Ok(decided) => decided,
+        Err(error) => {
+            return Outcome {
+                charged: Charged::No,
+                error: Some(error),
             }
-            (Charged::Perhaps, decided)
         }
     };
-    let error = match decided {
-        Ok(decided) => {
-            give(entries, group, decided);
-            None
-        }
-        Err(error) => Some(error),
+    learn(entries, group, times, &decided);
+    let charged = if decided.iter().all(|decision| decision.success) {
+        Charged::Yes
+    } else {
+        Charged::No
     };
-    Outcome { charged, error }
+    give(entries, group, sourced(decided));
+    Outcome {
+        charged,
+        error: None,
+    }
+}
+
+/// What the failure modes say; the first error. Every entry that was decided knows it, so that what was counted can be given back.
+fn of_fallback(
+    context: &Context,
+    entries: &mut [Entry],
+    group: &Group,
+    failure: Failure,
+) -> Option<ApiError> {
+    let mut error = None;
+    for &place in &group.entries {
+        let entry = &mut entries[place];
+        entry.uncounted = !failure.may_have_counted();
+        let Item { policy, check } = &entry.item;
+        match without_object(context, failure, &group.object, policy, check) {
+            Ok(answer) => entry.answer = Some(answer),
+            Err(it) => error = error.or(Some(it)),
+        }
+    }
+    error
 }
 
 type Sourced = Vec<(Decision, Source)>;
-
-/// What an object said, and whether it has charged anything.
-fn of_object(
-    entries: &[Entry],
-    group: &Group,
-    times: CallTimes,
-    answer: Answer,
-) -> (Charged, Result<Sourced, ApiError>) {
-    match decisions(answer) {
-        Ok(decided) => {
-            learn(entries, group, times, &decided);
-            let charged = if decided.iter().all(|decision| decision.success) {
-                Charged::Yes
-            } else {
-                Charged::No
-            };
-            (charged, Ok(sourced(decided)))
-        }
-        Err(error) => (Charged::No, Err(error)),
-    }
-}
 
 fn sourced(decided: Vec<Decision>) -> Sourced {
     let of_object = |decision| (decision, Source::Object);

@@ -211,6 +211,9 @@ pub struct StatusBody<'a> {
     pub overrides: Vec<OverrideBody<'a>>,
     /// The newest refusals, oldest first; forgotten when the object sleeps.
     pub recent_denials: Vec<DenialBody<'a>>,
+    /// `unavailable` where KV did not answer: limits that are counted through it are then missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kv: Option<&'static str>,
 }
 
 /// A subject in an answer.
@@ -311,12 +314,14 @@ fn some(text: &str) -> Option<&str> {
 }
 
 impl<'a> StatusBody<'a> {
-    /// The body for a subject's status: what its object said, and what isolates have counted without it.
+    /// The body for a subject's status: what its object said, and what isolates have counted without it, where that is known.
     pub fn new(
         subject: &'a Subject,
         status: &'a Status,
-        counted: &'a [CountedLimit],
+        counted: Option<&'a [CountedLimit]>,
     ) -> StatusBody<'a> {
+        let kv = counted.is_none().then_some("unavailable");
+        let counted = counted.unwrap_or_default();
         let of_object = status.limits.iter().map(LimitBody::new);
         StatusBody {
             subject: SubjectBody {
@@ -344,6 +349,7 @@ impl<'a> StatusBody<'a> {
                     reason: denial.reason.word(),
                 })
                 .collect(),
+            kv,
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::{Algorithm, Duration, Limit, Timestamp};
 
 use super::record::{id_of, Definition, Record};
 use super::told::Told;
+use super::Purpose;
 
 /// For how long what others did last is taken to go on when nothing is heard of them: until the next reading at the latest, and KV's
 /// own delay. Whoever stops says so, so this matters only for those that end.
@@ -32,6 +33,7 @@ impl Pair {
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Count {
+    purpose: Purpose,
     policy: String,
     version: u64,
     limit: Limit,
@@ -66,15 +68,17 @@ fn span_at(limit: &Limit, moment: Moment) -> Result<Span, UnknownTimeZone> {
 
 impl Count {
     pub(super) fn fresh(
+        purpose: Purpose,
         policy: &Policy,
         limit: &Limit,
         moment: Moment,
     ) -> Result<Count, UnknownTimeZone> {
         Ok(Count {
+            purpose,
             policy: policy.name_or_empty().to_owned(),
             version: policy.version(),
             limit: limit.clone(),
-            id: id_of(policy.name_or_empty(), limit),
+            id: id_of(purpose, policy.name_or_empty(), limit),
             span: span_at(limit, moment)?,
             own: Pair::default(),
             base: Pair::default(),
@@ -89,8 +93,10 @@ impl Count {
     }
 
     /// Whether this is the count of `limit` in `policy`: by the same rule as an object's states, so changing numbers keeps past use.
-    pub(super) fn keeps(&self, policy: &Policy, limit: &Limit) -> bool {
-        self.policy == policy.name_or_empty() && self.limit.shares_state_with(limit)
+    pub(super) fn keeps(&self, purpose: Purpose, policy: &Policy, limit: &Limit) -> bool {
+        self.purpose == purpose
+            && self.policy == policy.name_or_empty()
+            && self.limit.shares_state_with(limit)
     }
 
     /// Turns to the window that holds now, under the numbers asked for. A clock that steps back turns nothing.
@@ -163,16 +169,39 @@ impl Count {
         self.told.count(cost);
     }
 
-    /// Everything that anybody has counted until `at` comes to `used`: the object has said so, or somebody has reset it.
-    pub(super) fn start_from(&mut self, used: u64, at: Timestamp) {
-        self.own = Pair::default();
+    /// The object has said that `used` units are used. What this isolate has given out in its place is not among them before it is
+    /// [charged](Count::charged).
+    pub(super) fn learn(&mut self, used: u64, at: Timestamp) {
         self.others = Pair::default();
         self.others_rate = 0;
-        self.told = Told::default();
         self.base = Pair {
             current: used,
             previous: 0,
         };
+        self.base_at = at;
+    }
+
+    /// The object has been charged units that this isolate had given out in its place.
+    pub(super) fn charged(&mut self, units: u64) {
+        let units = units.min(self.own.current);
+        self.own.current -= units;
+        self.base.current = self.base.current.saturating_add(units);
+    }
+
+    /// What it has told is from now on told by a key that nobody writes any more: as of another isolate. What it had not told is forgotten.
+    pub(super) fn leave_to_others(&mut self) {
+        self.others.current = self.others.current.saturating_add(self.own.current);
+        self.others.previous = self.others.previous.saturating_add(self.own.previous);
+        self.own = Pair::default();
+        self.told = Told::default();
+    }
+
+    fn start_anew(&mut self, at: Timestamp) {
+        self.own = Pair::default();
+        self.others = Pair::default();
+        self.others_rate = 0;
+        self.told = Told::default();
+        self.base = Pair::default();
         self.base_at = at;
         self.begun = at;
     }
@@ -183,7 +212,7 @@ impl Count {
             return;
         }
         if self.begun < at {
-            self.start_from(0, at);
+            self.start_anew(at);
             self.told.count(1); // so that others learn of it soon
         } else {
             self.base_at = at;
@@ -192,6 +221,11 @@ impl Count {
 
     pub(super) const fn time(&self) -> Timestamp {
         self.time
+    }
+
+    /// Whether it is shown as a count of its own: what is given out in place of an object is charged to that.
+    pub(super) fn is_shown(&self) -> bool {
+        self.purpose == Purpose::Mode
     }
 
     /// The part of the limit that this isolate itself has given out lately, in thousandths.

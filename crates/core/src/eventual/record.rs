@@ -1,6 +1,7 @@
 //! What isolates tell each other: one KV key an isolate and subject. Its metadata, which a list shows, holds the counts; its value holds
 //! the definitions, for whoever wants to show them.
 
+use super::Purpose;
 use crate::codec::{Line, LineWriter, Unreadable, NEXT};
 use crate::limit::Name;
 use crate::policy::Policy;
@@ -39,7 +40,7 @@ pub struct Definition {
 }
 
 /// What stands for a limit's state in every isolate: FNV-1a, 64 bits, over what keys a state in an object.
-pub(super) fn id_of(policy: &str, limit: &Limit) -> u64 {
+pub(super) fn id_of(purpose: Purpose, policy: &str, limit: &Limit) -> u64 {
     let dimension = match limit.algorithm() {
         Algorithm::Quota(quota) => quota.dimension(),
         algorithm => algorithm
@@ -47,7 +48,11 @@ pub(super) fn id_of(policy: &str, limit: &Limit) -> u64 {
             .map(|window| window.as_millis().to_string())
             .unwrap_or_default(),
     };
-    let parts = [policy, "/", limit.name_or_word(), "/", &dimension];
+    let apart = match purpose {
+        Purpose::Mode => "",
+        Purpose::Fallback => "/fallback", // no name of a policy or limit has a slash
+    };
+    let parts = [policy, "/", limit.name_or_word(), "/", &dimension, apart];
     let bytes = parts.iter().flat_map(|part| part.bytes());
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

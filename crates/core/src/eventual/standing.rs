@@ -7,7 +7,7 @@ use crate::Timestamp;
 use super::bounds::{Bounds, Conditions, KV_DELAY};
 use super::marks::{Mark, Said};
 use super::record::{read_counts, Definition, Record};
-use super::{Count, Counted, Eventual};
+use super::{Count, Counted, Eventual, Purpose};
 
 /// How one limit stands, and how far it may be from the truth.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct CountedLimit {
 }
 
 /// What was read of a subject, and when.
-struct Told<'a> {
+struct Reading<'a> {
     records: Vec<(Timestamp, Record)>,
     resets: Vec<Mark>,
     own: Option<&'a Counted>,
@@ -42,10 +42,11 @@ impl Eventual {
         definitions: &[Definition],
         moment: Moment,
     ) -> Result<Vec<CountedLimit>, UnknownTimeZone> {
-        let own_key = format!("{}{}", self.prefix_of(name), self.isolate);
+        let prefix = self.prefix_of(name);
         let key = self.key(name);
         let own = self.subjects.get_mut(key).map(|counted| &*counted);
-        let mut told = Told {
+        let own_key = own.map(|counted| counted.writer.key(&prefix, &self.isolate));
+        let mut told = Reading {
             records: Vec::new(),
             resets: Vec::new(),
             own,
@@ -54,7 +55,7 @@ impl Eventual {
         for (key, metadata) in read {
             if let Ok((at, records)) = read_counts(metadata) {
                 // Of itself an isolate knows more than it has written.
-                if *key != own_key || told.own.is_none() {
+                if Some(key) != own_key.as_ref() {
                     told.records
                         .extend(records.into_iter().map(|record| (at, record)));
                 }
@@ -104,19 +105,21 @@ impl Eventual {
 }
 
 impl Counted {
-    fn definitions(&self) -> impl Iterator<Item = Definition> + '_ {
-        self.counts.iter().map(Count::definition)
+    /// What the ids of its counts stand for, of those that are shown.
+    pub(super) fn definitions(&self) -> impl Iterator<Item = Definition> + '_ {
+        let shown = self.counts.iter().filter(|count| count.is_shown());
+        shown.map(Count::definition)
     }
 }
 
-impl Told<'_> {
+impl Reading<'_> {
     /// `None` for a limit of which nothing is used.
     fn standing(&self, definition: Definition) -> Result<Option<CountedLimit>, UnknownTimeZone> {
         let Some(policy) = definition.policy() else {
             return Ok(None);
         };
         let now = self.moment.now;
-        let mut count = Count::fresh(&policy, &definition.limit, self.moment)?;
+        let mut count = Count::fresh(Purpose::Mode, &policy, &definition.limit, self.moment)?;
         let resets = self.resets.iter();
         resets
             .filter(|mark| mark.is_for(&definition.policy))

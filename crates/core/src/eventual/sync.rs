@@ -26,7 +26,9 @@ pub(super) const SHORTEST_LIFE: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sync {
     /// To hand back with the outcome.
-    pub key: Fingerprint,
+    pub subject: Fingerprint,
+    /// The key by which the counts are told.
+    pub own: String,
     /// What to write, if anything.
     pub put: Option<Put>,
     /// Every key that starts so is to be listed, with its metadata.
@@ -119,9 +121,8 @@ impl Eventual {
         read: Option<&[(String, String)]>,
         now: Timestamp,
     ) {
-        let own = format!("{}{}", sync.prefix, self.isolate);
-        if let Some(counted) = self.subjects.get_mut(sync.key) {
-            counted.synced(&own, written, read, now);
+        if let Some(counted) = self.subjects.get_mut(sync.subject) {
+            counted.synced(&sync.own, written, read, now);
             let next = counted.timing.next.unwrap_or(Timestamp::MAX);
             self.soonest = self.soonest.min(next);
         }
@@ -138,10 +139,7 @@ impl Eventual {
     /// of the subject's keys expires, for a reset.
     pub fn mark(&mut self, name: &str, mark: Mark, until: Timestamp, now: Timestamp) -> Put {
         let put = mark.put(&self.prefix_of(name), until, now);
-        let key = self.key(name);
-        if let Some(counted) = self.subjects.get_mut(key) {
-            counted.apply(mark, now);
-        }
+        self.counted(name, now).apply(mark, now);
         put
     }
 
@@ -156,18 +154,19 @@ fn prefix_of(prefix: &str, name: &str) -> String {
 }
 
 impl Counted {
-    fn sync(&mut self, key: Fingerprint, prefix: &str, isolate: &str, now: Timestamp) -> Sync {
+    fn sync(&mut self, subject: Fingerprint, prefix: &str, isolate: &str, now: Timestamp) -> Sync {
         self.timing.next = None;
         self.timing.last = Some(now);
         self.timing.under_way = Some(now);
         let prefix = prefix_of(prefix, &self.name);
+        let own = self.writer.key(&prefix, isolate);
         let put = self
             .counts
             .iter()
             .any(|count| count.told.has_news())
             .then(|| Put {
-                key: format!("{prefix}{isolate}"),
-                value: write_definitions(self.counts.iter().map(Count::definition)),
+                key: own.clone(),
+                value: write_definitions(self.definitions()),
                 metadata: write_counts(now, self.counts.iter().map(|count| count.record(now))),
                 life: self.life(now),
             });
@@ -176,7 +175,12 @@ impl Counted {
                 .iter_mut()
                 .for_each(|count| count.told.tell(now));
         }
-        Sync { key, put, prefix }
+        Sync {
+            subject,
+            own,
+            put,
+            prefix,
+        }
     }
 
     /// A key says something until the last window that it speaks of has passed.
