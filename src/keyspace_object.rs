@@ -12,7 +12,7 @@ use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use tollgate_core::Duration;
-use tollgate_upstash::keyspace::Keyspace;
+use tollgate_upstash::keyspace::{Keyspace, SWEEP_LAG};
 use tollgate_upstash::message::{answer, encode_replies, Message};
 use wasm_bindgen::prelude::*;
 
@@ -26,9 +26,6 @@ const LISTING: Duration = Duration::from_millis(500);
 
 /// When the object is to look again whether it is empty, or whether the directory can be told, ms.
 const LOOK_AGAIN: i64 = 30_000;
-
-/// The most that a sweep lags behind the first expiry that only storage knows, ms. As in the keyspace's own reckoning.
-const LAG: i64 = 3_600_000;
 
 /// What is answered when nothing can be: no reply that the Worker could take for one.
 const REFUSED: &str = "1 refused\n";
@@ -180,7 +177,7 @@ impl Shard {
             awake.keyspace.begin(now);
             if let Err(error) = awake.keyspace.sweep() {
                 runtime::log_error(&format!("tollgate: keys were not swept: {error:?}"));
-                return awake.ring(Some(now + LAG));
+                return awake.ring(Some(now + SWEEP_LAG));
             }
             let changes = awake.keyspace.take_changes();
             awake.store.apply(&changes)?;
@@ -192,7 +189,7 @@ impl Shard {
             if awake.emptied && awake.listed.is_none() {
                 return awake.store.empty();
             }
-            let stored = left.first_expiry.map(|first| first.max(now) + LAG);
+            let stored = left.first_expiry.map(|first| first.max(now) + SWEEP_LAG);
             awake.ring(awake.keyspace.sweep_at().or(stored))
         })
     }

@@ -34,6 +34,8 @@ mod handlers;
 #[cfg(target_arch = "wasm32")]
 mod isolate;
 #[cfg(target_arch = "wasm32")]
+mod keyspace_client;
+#[cfg(target_arch = "wasm32")]
 pub mod keyspace_object;
 #[cfg(target_arch = "wasm32")]
 mod keyspace_store;

@@ -5,23 +5,21 @@
 
 use std::cell::{Cell, RefCell};
 
-use js_sys::{Array, Uint8Array};
+use js_sys::Uint8Array;
 use tollgate_upstash::command::Access;
 use tollgate_upstash::isolate::Isolate;
 use tollgate_upstash::protocol::{self, Form, Sent};
-use tollgate_upstash::session::{Answer, Ask, Next, Session};
+use tollgate_upstash::session::{Next, Session};
 use wasm_bindgen::prelude::*;
 
 use crate::auth::{authorize, Caller, Role};
 use crate::clock;
 use crate::config::{Config, InvalidSetting};
-use crate::directory::{Listing, Notice};
 use crate::error::ApiError;
-use crate::handlers::failed;
-use crate::limiter_client::{addressed, read, Reached};
+use crate::keyspace_client;
 use crate::placement;
 use crate::runtime::{self, Env, Headers, Request};
-use crate::task::{settled, Settled};
+use crate::task::settled;
 
 /// The largest body, in bytes: what the largest deny list of IP addresses needs, several times over.
 const MAX_BODY: usize = 1 << 20;
@@ -171,10 +169,7 @@ async fn run(
         match ISOLATE.with_borrow_mut(|isolate| session.advance(answers, isolate, now)) {
             Next::Done(replies) => return render(form, &replies, base64),
             Next::Ask(asks) => {
-                let names = matches!(asks[..], [Ask::Names { .. }]);
-                let count = asks.len();
-                let came = settled(ask(env, &directory, asks, deadline)).await;
-                answers = read_answers(came, names, count);
+                answers = keyspace_client::ask(env, &directory, asks, deadline).await;
             }
         }
     }
@@ -184,54 +179,5 @@ fn render(form: Form<'_>, replies: &[tollgate_upstash::reply::Reply], base64: bo
     match (form, replies) {
         (Form::Single | Form::Path(_), [reply]) => protocol::answer_single(reply, base64),
         _ => (200, protocol::answer_several(replies, base64)),
-    }
-}
-
-/// The promise of all answers: one value for one question, else a list.
-fn ask(env: &Env, directory: &str, asks: Vec<Ask>, deadline: u32) -> JsValue {
-    if let [Ask::Object { name, text }] = &asks[..] {
-        return runtime::ask(&env.keyspace(), &addressed(name, text), deadline);
-    }
-    let mut calls = Vec::with_capacity(asks.len());
-    for ask in asks {
-        match ask {
-            Ask::Object { name, text } => calls.push(addressed(&name, &text)),
-            Ask::Names {
-                prefix,
-                after,
-                limit,
-            } => {
-                let notice = Notice::List {
-                    prefix,
-                    after,
-                    limit,
-                };
-                let call = addressed(directory, &notice.encode());
-                return runtime::ask(&env.directory(), &call, deadline);
-            }
-        }
-    }
-    runtime::ask_all(&env.keyspace(), calls, deadline)
-}
-
-fn read_answers(came: Settled, names: bool, count: usize) -> Vec<Answer> {
-    let answer = |value: Settled| match read(value) {
-        Ok(Reached(text)) if names => match Listing::decode(&text) {
-            Ok(Listing::Names(names)) => Answer::Names(names),
-            _ => Answer::Failed,
-        },
-        Ok(Reached(text)) => Answer::Text(text),
-        Err(failure) => {
-            failed(failure);
-            Answer::Failed
-        }
-    };
-    match came {
-        Ok(value) if Array::is_array(&value) => Array::from(&value)
-            .iter()
-            .map(|value| answer(Ok(value)))
-            .collect(),
-        Ok(value) if count == 1 => vec![answer(Ok(value))],
-        _ => vec![Answer::Failed; count], // `ask` never rejects
     }
 }

@@ -24,7 +24,7 @@ const KEEP_BYTES: usize = 8 << 20;
 const MOST_BYTES: usize = 40 << 20;
 
 /// How long an expired key may stay in storage, ms. Each sweep is a call and a row written, so one serves many keys.
-const SWEEP_LAG: i64 = 3_600_000;
+pub const SWEEP_LAG: i64 = 3_600_000;
 
 /// When a key that is written shall expire.
 #[derive(Clone, Copy, Debug, PartialEq)]
