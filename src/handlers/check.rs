@@ -44,25 +44,25 @@ pub(super) fn check(
     let check = request.check;
     let subject = request.subject.in_namespace(caller.namespace.clone());
     let object = placement::object_of(&subject);
-    let asked = Question {
+    let pending = Pending {
         subject,
         object,
         policy,
         check,
         render,
     };
-    if asked.policy.fail_mode() == FailMode::Eventual && context.env.kv().is_none() {
+    if pending.policy.fail_mode() == FailMode::Eventual && context.env.kv().is_none() {
         return Err(ApiError::no_kv()); // now, and not first when the object is out of reach
     }
-    match asked.policy.consistency() {
-        Consistency::Strong => asked.strong(context),
-        Consistency::Eventual => asked.eventual(context),
-        Consistency::Local => asked.local(context),
+    match pending.policy.consistency() {
+        Consistency::Strong => pending.strong(context),
+        Consistency::Eventual => pending.eventual(context),
+        Consistency::Local => pending.local(context),
     }
 }
 
-/// What is asked, of whom.
-struct Question {
+/// A check that is not decided yet.
+struct Pending {
     subject: Subject,
     object: String,
     policy: Policy,
@@ -70,7 +70,7 @@ struct Question {
     render: fn(&Decided) -> Reply,
 }
 
-impl Question {
+impl Pending {
     /// The answer.
     fn decided(self, context: &Context, decision: Decision, source: Source) -> Step {
         let decided = Decided {
