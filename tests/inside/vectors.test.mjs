@@ -23,12 +23,25 @@ async function limit(body) {
 /** Times are counted from the start of the vector. */
 const relative = (answer, key) => (["reset", "expires"].includes(key) ? answer[key] - START : answer[key]);
 
-test.each(vectors)("$name", async ({ identifier, limit: definition, steps }) => {
+async function follow({ identifier, limit: definition, steps }, mode = {}) {
   for (const { at, expect: expected, ...options } of steps) {
     vi.setSystemTime(START + at);
-    const answer = await limit({ identifier, ...definition, ...options });
+    const answer = await limit({ identifier, ...definition, ...options, ...mode });
     const found = Object.fromEntries(Object.keys(expected).map((key) => [key, relative(answer, key)]));
     expect({ at, ...found }).toEqual({ at, ...expected });
     expect("retryAfter" in answer).toBe("retryAfter" in expected);
   }
+}
+
+test.each(vectors)("$name", (vector) => follow(vector));
+
+/** Whether all of a vector's limits can be counted through KV. */
+const isLong = ({ window, period, limits }) => limits?.every(isLong) ?? (window === "1h" || period === "day");
+const long = vectors.filter(({ limit: definition }) => isLong(definition));
+
+test.each(long)("through KV, by one isolate: $name", (vector) => follow(vector, { consistency: "eventual" }));
+
+test("there are vectors for each algorithm that is counted through KV", () => {
+  const words = long.flatMap(({ limit: { algorithm, limits = [{ algorithm }] } }) => limits.map((it) => it.algorithm));
+  expect(new Set(words)).toEqual(new Set(["fixedWindow", "slidingWindow", "quota"]));
 });
