@@ -350,6 +350,34 @@ const MUTANTS = [
     "isolates: 1,",
     "eventual",
   ],
+  [
+    "what an object says is counted apart from the mode",
+    `${CORE}/eventual/count.rs`,
+    "self.purpose == purpose\n            && ",
+    "purpose == purpose\n            && ",
+    "eventual",
+  ],
+  [
+    "an object is not taken to know what it was not charged",
+    `${CORE}/eventual/count.rs`,
+    "self.others = Pair::default();\n        self.others_rate = 0;\n        self.base = Pair {",
+    "self.own = Pair::default();\n        self.others_rate = 0;\n        self.base = Pair {",
+    "eventual",
+  ],
+  [
+    "what was told stays told when its subject is forgotten",
+    `${CORE}/eventual.rs`,
+    'format!("{prefix}{isolate}.{number:x}.{turn:x}")',
+    'format!("{prefix}{isolate}.{:x}.{turn:x}", number.min(1))',
+    "eventual",
+  ],
+  [
+    "and when one of its limits is",
+    `${CORE}/eventual.rs`,
+    "self.writer.turn = self.writer.turn.wrapping_add(1);",
+    "",
+    "eventual",
+  ],
 ];
 
 const tree = join(root, "target/mutants-tree");
