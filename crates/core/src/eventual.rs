@@ -311,12 +311,12 @@ impl Counted {
         place
     }
 
-    /// How much it is worth to be remembered: by how often it is asked, which no cost and no limit distorts.
-    fn worth(&self, now: Timestamp) -> u64 {
-        if self.asked_at.plus(REMEMBERED) <= now {
-            return 0;
-        }
-        self.asked
+    /// How much it is worth to be remembered: by how often it is asked, which no cost and no limit distorts; of those that are asked
+    /// equally often, by how lately.
+    fn worth(&self, now: Timestamp) -> (u64, Timestamp) {
+        let forgotten = self.asked_at.plus(REMEMBERED) <= now;
+        let asked = if forgotten { 0 } else { self.asked };
+        (asked, self.asked_at)
     }
 
     fn part_used(&self, now: Timestamp) -> u64 {

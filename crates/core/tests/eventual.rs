@@ -584,6 +584,29 @@ fn more_limits_than_are_counted_at_once_lose_nothing_that_was_told() {
 }
 
 #[test]
+fn a_flood_pushes_out_its_own_oldest_before_who_has_just_come() {
+    let mut isolate = Eventual::new("eventual", 1, Secret::new(9));
+    let policy = fixed(10);
+    let mut ask = |name: &str, now: u64| {
+        let moment = moment(START + now);
+        let decision = isolate.check(Purpose::Mode, name, &policy, &Check::ONE, moment);
+        remaining(&decision.unwrap())
+    };
+    for i in 0..50_000 {
+        ask(&i.to_string(), i);
+    }
+    // A tenth as many as there is room for come in between.
+    for round in 0..20 {
+        let (name, now) = (format!("new{round}"), 50_000 + round * 1_000);
+        assert_eq!(ask(&name, now), 9);
+        for i in 0..400 {
+            ask(&format!("{round}/{i}"), now + i);
+        }
+        assert_eq!(ask(&name, now + 500), 8, "{name}");
+    }
+}
+
+#[test]
 fn a_hot_limit_is_not_forgotten_for_many_small_ones() {
     let mut isolate = Eventual::new("eventual", 1, Secret::new(9));
     let (hot, small) = (fixed(1_000_000), fixed(1));
