@@ -85,15 +85,18 @@ impl World {
                 let (key, value) = (put.key.clone(), put.value.clone());
                 self.kv.push((key, put.metadata.clone(), value));
             }
-            let read: Vec<_> = self
-                .kv
-                .iter()
-                .filter(|(key, ..)| key.starts_with(&sync.prefix))
-                .map(|(key, metadata, _)| (key.clone(), metadata.clone()))
-                .collect();
+            let read = self.listed(&sync.prefix);
             self.isolates[isolate].synced(sync, true, Some(&read), at(now));
         }
         due
+    }
+
+    /// What a list of the keys that begin so shows.
+    fn listed(&self, prefix: &str) -> Vec<(String, String)> {
+        let shown = self.kv.iter().filter(|(key, ..)| key.starts_with(prefix));
+        shown
+            .map(|(key, metadata, _)| (key.clone(), metadata.clone()))
+            .collect()
     }
 
     /// Everybody writes, then everybody reads.
@@ -135,7 +138,9 @@ fn isolates_that_told_each_other_share_the_limit() {
         refused.retry_after,
         Some(Duration::from_millis(HOUR - 12_000))
     );
-    assert_eq!(world.isolates[0].isolates("u1"), 2);
+    let read = world.listed("");
+    let shown = world.isolates[0].standings("u1", &read, &[], moment(START + 12_000));
+    assert_eq!(shown.unwrap()[0].isolates, 2);
     assert!(world.ask(0, &policy, 10, HOUR).success, "the next window");
 }
 
@@ -714,11 +719,7 @@ fn what_all_isolates_told_is_shown_with_what_may_be_too_much() {
     // Written at 31 s and not yet at 41 s; an isolate that knows nothing of the subject shows what others have told.
     let now = 40_000;
     let mut shown = |isolate: usize| {
-        let read: Vec<_> = world
-            .kv
-            .iter()
-            .map(|(key, m, _)| (key.clone(), m.clone()))
-            .collect();
+        let read = world.listed("");
         let values = world.isolates[isolate].undefined_in("u1", &read, 10);
         let texts = world.kv.iter().filter(|(key, ..)| values.contains(key));
         let definitions: Vec<_> = texts

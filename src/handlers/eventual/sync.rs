@@ -23,6 +23,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How many subjects one task syncs: each is two calls, of which an invocation has fifty on the platform's free plan.
 const MOST: usize = 20;
+
 thread_local! {
     /// Whatever is due until then is synced by a task that runs already.
     static COVERED: Cell<Timestamp> = const { Cell::new(Timestamp::ZERO) };

@@ -95,9 +95,12 @@ impl Eventual {
             };
             let ids = records.iter().map(|record| record.id);
             let news: Vec<u64> = ids.filter(|id| !defined.contains(id)).collect();
-            if !news.is_empty() && keys.len() < most {
+            if !news.is_empty() {
                 defined.extend(news);
                 keys.push(key.clone());
+            }
+            if keys.len() >= most {
+                break;
             }
         }
         keys

@@ -56,8 +56,6 @@ pub(super) struct Timing {
     under_way: Option<Timestamp>,
     interval: Option<Duration>,
     failures: u32,
-    /// How many isolates had counted, this one included, at the last reading.
-    isolates: usize,
 }
 
 impl Timing {
@@ -126,13 +124,6 @@ impl Eventual {
             let next = counted.timing.next.unwrap_or(Timestamp::MAX);
             self.soonest = self.soonest.min(next);
         }
-    }
-
-    /// How many isolates had counted for the subject at the last reading, this one included; 1 before that.
-    pub fn isolates(&mut self, name: &str) -> u64 {
-        let key = self.key(name);
-        let counted = self.subjects.get_mut(key);
-        counted.map_or(1, |counted| counted.timing.isolates.max(1) as u64)
     }
 
     /// Does at once here what an operator says about a subject; the key to write, so that others do it as well. `until` is when the last
@@ -224,7 +215,6 @@ impl Counted {
         for count in &mut self.counts {
             count.begin_reading(now);
         }
-        let mut isolates = 1;
         for (_, metadata) in read.iter().filter(|(key, _)| key != own) {
             // What is of another version, or not ours at all, is not added.
             let Ok((at, records)) = read_counts(metadata) else {
@@ -233,7 +223,6 @@ impl Counted {
                 }
                 continue;
             };
-            isolates += 1;
             for record in &records {
                 let mut counts = self.counts.iter_mut();
                 if let Some(count) = counts.find(|count| count.id() == record.id) {
@@ -241,7 +230,6 @@ impl Counted {
                 }
             }
         }
-        self.timing.isolates = isolates;
     }
 
     /// Does what an operator said.
