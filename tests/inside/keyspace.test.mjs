@@ -1,9 +1,10 @@
 // What an object of Redis keys keeps, seen from inside workerd on a clock that the test sets: waking, expiry, and storage
 // back to zero.
 
-import { evictDurableObject, reset, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
+import { startAt } from "./lib/time.mjs";
 
 const START = Date.UTC(2027, 0, 4);
 const HOUR = 3_600_000;
@@ -11,14 +12,7 @@ const DAY = 24 * HOUR;
 /** The script of a cached fixed window in the newest SDK, whose key it never gives a time to live. */
 const CACHED_WINDOW = "1861a700bafe96c833a483af6b1c28a8897cfdb0";
 
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["Date"] });
-  vi.setSystemTime(START);
-});
-afterEach(async () => {
-  vi.useRealTimers();
-  await reset();
-});
+startAt(START);
 
 const objectOf = (shard) => env.KEYSPACE.getByName(`keyspace:${shard}`);
 

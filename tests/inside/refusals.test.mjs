@@ -1,19 +1,12 @@
 // What an isolate remembers of a refusal, on the clock that the runtime shows: to the millisecond.
 
-import { reset } from "cloudflare:test";
 import { exports } from "cloudflare:workers";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
+import { startAt } from "./lib/time.mjs";
 
 const START = Date.UTC(2027, 0, 5);
 
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["Date"] });
-  vi.setSystemTime(START);
-});
-afterEach(async () => {
-  vi.useRealTimers();
-  await reset();
-});
+startAt(START);
 
 const call = (method, path, body, token = "test-admin") =>
   exports.default

@@ -1,21 +1,15 @@
 // What everything rests on: calls into Rust objects, which outlive evictions and new wasm instances, on the clock that the
 // runtime shows. And the directory, which the objects tell.
 
-import { evictDurableObject, reset, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import { startAt } from "./lib/time.mjs";
 
 const START = Date.UTC(2027, 0, 4);
 const HOUR = 3_600_000;
 
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["Date"] });
-  vi.setSystemTime(START);
-});
-afterEach(async () => {
-  vi.useRealTimers();
-  await reset();
-});
+startAt(START);
 
 const objectOf = (identifier, namespace = "") =>
   env.RATE_LIMIT.getByName(`${namespace}rate-limit:default:${identifier}`);

@@ -1,22 +1,16 @@
 // What an object keeps, seen from inside workerd on a clock that the test sets: waking, cleaning, and what a decision
 // costs in storage.
 
-import { evictDurableObject, reset, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import { startAt } from "./lib/time.mjs";
 
 const START = Date.UTC(2027, 0, 4);
 const MINUTE = 60_000;
 const DAY = 86_400_000;
 
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["Date"] });
-  vi.setSystemTime(START);
-});
-afterEach(async () => {
-  vi.useRealTimers();
-  await reset();
-});
+startAt(START);
 
 const objectOf = (identifier) => env.RATE_LIMIT.getByName(`rate-limit:default:${identifier}`);
 
