@@ -35,7 +35,7 @@ const LOADS = {
   },
   "sdk-allowed": {
     what: "one key, every request admitted, natively and as the Upstash SDK asks",
-    limit: { algorithm: "fixedWindow", limit: 1_000_000_000, window: 86_400_000 },
+    limit: { algorithm: "fixedWindow", limit: 1_000_000_000, window: DAY_MS },
     allowed: true,
     ids: ["T", "U"],
   },
