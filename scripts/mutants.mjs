@@ -378,6 +378,21 @@ const MUTANTS = [
     "",
     "eventual",
   ],
+  [
+    "a rate is never above its text",
+    `${CORE}/number.rs`,
+    "        if mantissa == 0 {",
+    "        mantissa += u128::from(decimals > scale);\n        if mantissa == 0 {",
+    "lib",
+  ],
+  ["one word for one thing", `${CORE}/api/inline.rs`, "    one_word_each(fields)?;\n", "", "requests"],
+  [
+    "the refill interval of /acquire has no effect",
+    `${CORE}/api/inline.rs`,
+    '    span(fields, "refillInterval")?;\n    let bucket = Rate::new("refillRate", amount, SECOND)',
+    '    let interval = span(fields, "refillInterval")?.unwrap_or(SECOND);\n    let bucket = Rate::new("refillRate", amount, interval)',
+    "requests",
+  ],
 ];
 
 const tree = join(root, "target/mutants-tree");

@@ -122,8 +122,8 @@ pub fn split_url(url: &str) -> (&str, &str) {
     }
 }
 
-/// Whether a body of this type is read as JSON: `application/json`, anything `+json`, `text/plain` (what `fetch` sends unasked), or no
-/// type at all, which is empty.
+/// Whether a body of this type is read as JSON: `application/json`, anything `+json`, `text/plain` (what `fetch` sends unasked), the
+/// form type (what `curl -d` sends unasked), or no type at all, which is empty. The body itself has to be JSON whatever its type.
 pub fn check_type(content_type: &str) -> Result<(), ApiError> {
     let essence = content_type.split(';').next().unwrap_or("").trim_ascii();
     let is = |name: &str| essence.eq_ignore_ascii_case(name);
@@ -136,6 +136,7 @@ pub fn check_type(content_type: &str) -> Result<(), ApiError> {
     if is("application/json")
         || is("")
         || is("text/plain")
+        || is("application/x-www-form-urlencoded")
         || (essence.contains('/') && ends("+json"))
     {
         return Ok(());
@@ -243,13 +244,15 @@ mod tests {
             "application/json",
             "Application/JSON; charset=utf-8",
             "text/plain;charset=UTF-8",
+            "application/x-www-form-urlencoded",
+            "Application/X-WWW-Form-URLencoded; charset=UTF-8",
             "application/vnd.api+json",
             "application/problem+JSON",
         ] {
             assert_eq!(check_type(good), Ok(()), "{good:?}");
         }
         for bad in [
-            "application/x-www-form-urlencoded",
+            "application/x-www-form-urlencoded2",
             "text/html",
             "json",
             "+json",

@@ -235,7 +235,68 @@ describe("permits", () => {
   });
 });
 
+describe("words and types that programs send", () => {
+  test.each([
+    "application/x-www-form-urlencoded",
+    "application/x-www-form-urlencoded; charset=UTF-8",
+    "text/plain",
+    "text/plain;charset=UTF-8",
+    "application/json; charset=utf-8",
+    "application/vnd.api+json",
+  ])("a body of type %s is read as JSON", async (type) => {
+    const identifier = fresh();
+    for (const path of ["/limit", "/limit/multi"]) {
+      const body = path === "/limit" ? { identifier, ...window(9) } : { limits: [{ identifier, ...window(9) }] };
+      const { status, text } = await post(path, JSON.stringify(body), { headers: { "content-type": type } });
+      expect(status, text).toBe(200);
+    }
+    const { json } = await tollgate.call("GET", `/limit?identifier=${identifier}`);
+    expect(json.limits[0].used).toBe(2);
+  });
+
+  test("the words of other limiters name the same limit", async () => {
+    const identifier = fresh();
+    const used = async () => (await tollgate.call("GET", `/limit?identifier=${identifier}`)).json.limits;
+    await post("/limit", { identifier, limit: 1000, window: "1h" });
+    await post("/limit", { identifier, strategy: "sliding-window", requests: 1000, window: 3_600_000 });
+    expect((await used()).map(({ name, used }) => [name, used])).toEqual([["1000/1h", 2]]);
+  });
+
+  test.each([
+    [100 / 60, "1.666666666/1s"],
+    [100 / 900, "0.111111111/1s"],
+    [1e-7, "0.0000001/1s"],
+    [0.1 + 0.2, "0.3/1s"],
+  ])("a rate of %d is taken, and never above it", async (refillRate, name) => {
+    const identifier = fresh();
+    const body = { identifier, strategy: "token-bucket", capacity: 100, initialTokens: 50, refillRate };
+    expect((await post("/limit", body)).json).toMatchObject({ success: true, limit: 100, remaining: 49 });
+    const { json } = await tollgate.call("GET", `/limit?identifier=${identifier}`);
+    expect(json.limits[0].name).toBe(name);
+  });
+
+  test("a leak may be a rate and an interval, and a rate that rounds to nothing is refused", async () => {
+    const body = { identifier: fresh(), strategy: "leaky-bucket", capacity: 2, leakRate: 1, leakInterval: "1h" };
+    expect((await post("/limit", body)).json).toMatchObject({ success: true, limit: 2, remaining: 1 });
+    const none = await post("/limit", { ...body, leakRate: 1e-10 });
+    expect([none.status, none.json.field]).toEqual([400, "leakRate"]);
+    const both = await post("/limit", { ...body, leak: { amount: 1, interval: "1h" } });
+    expect([both.status, both.json.field]).toEqual([400, "leakRate"]);
+  });
+});
+
 describe("POST /acquire", () => {
+  test("is per second whatever the refill interval", async () => {
+    const body = { identifier: fresh(), maxTokens: 1, refillRate: 0.01 };
+    expect((await post("/acquire", body)).json.allowed).toBe(true);
+    const { json } = await post("/acquire", { ...body, refillInterval: 600 });
+    expect(json.allowed).toBe(false);
+    // On `/limit` the same numbers would be back within a minute.
+    expect(json.retryAfter).toBeGreaterThan(60);
+    const wrong = await post("/acquire", { ...body, refillInterval: -1 });
+    expect([wrong.status, wrong.json.field]).toEqual([400, "refillInterval"]);
+  });
+
   test("answers 200 either way, in seconds", async () => {
     const body = { identifier: fresh(), maxTokens: 2, refillRate: 0.5 };
     expect((await post("/acquire", body)).json).toEqual({ allowed: true, remaining: 1 });
@@ -352,8 +413,10 @@ describe("bad input is refused, names the field, and consumes nothing", () => {
     const body = (size) => `{"identifier":"bad","limit":5,"window":"1m"${" ".repeat(size - 44)}}`;
     expect((await post("/limit", body(65_536), { headers: { "content-type": "application/json" } })).status).toBe(200);
     expect((await post("/limit", body(65_537))).json.code).toBe("bodyTooLarge");
+    const xml = await post("/limit", body(100), { headers: { "content-type": "text/xml" } });
+    expect([xml.status, xml.json.code]).toEqual([415, "unsupportedMediaType"]);
     const form = await post("/limit", "a=b", { headers: { "content-type": "application/x-www-form-urlencoded" } });
-    expect([form.status, form.json.code]).toEqual([415, "unsupportedMediaType"]);
+    expect([form.status, form.json.code]).toEqual([400, "invalidJson"]);
     const broken = new Uint8Array([
       ...new TextEncoder().encode('{"identifier":"'),
       0xff,

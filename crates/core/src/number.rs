@@ -33,31 +33,41 @@ impl Decimal {
         fits.then_some(Decimal { mantissa, scale })
     }
 
-    /// Reads JSON number text, exponents included: above 0, at most 2^53, at most 9 decimals and 19 significant digits.
+    /// Reads JSON number text, exponents included: above 0 and at most 2^53.
+    ///
+    /// Programs print rates with as many digits as a floating point number has. Decimals beyond the
+    /// ninth are dropped, and beyond the eighteenth or nineteenth digit where the whole part is long:
+    /// the result is never above the number, and below it by less than one in its last place.
     ///
     /// ```
     /// # use tollgate_core::number::Decimal;
     /// assert_eq!(Decimal::parse("1.50"), Ok(Decimal::new(15, 1).unwrap()));
     /// assert_eq!(Decimal::parse("25e-4").unwrap().to_string(), "0.0025");
+    /// assert_eq!(Decimal::parse("1.6666666666666667").unwrap().to_string(), "1.666666666");
     /// assert!(Decimal::parse("0").is_err());
+    /// assert!(Decimal::parse("1e-10").is_err());
     /// ```
     pub fn parse(text: &str) -> Result<Decimal, InvalidNumber> {
         let number = JsonNumber::parse(text)?;
         if number.negative || number.is_zero() {
             return Err(InvalidNumber::OutOfRange);
         }
-        let scale = number.exponent.min(0).unsigned_abs();
-        if scale > u64::from(Decimal::MAX_SCALE) {
-            return Err(InvalidNumber::TooFine);
+        let decimals = number.exponent.min(0).unsigned_abs();
+        let mut scale = decimals.min(u64::from(Decimal::MAX_SCALE));
+        let mut mantissa = number
+            .shortened(decimals - scale, number.exponent.max(0))
+            .filter(|&mantissa| mantissa <= u128::from(MAX_SAFE) * 10u128.pow(scale as u32))
+            .ok_or(InvalidNumber::OutOfRange)?;
+        if mantissa == 0 {
+            return Err(InvalidNumber::TooSmall);
         }
-        let too_long = if scale > 0 {
-            InvalidNumber::TooFine
-        } else {
-            InvalidNumber::OutOfRange
-        };
-        let mantissa = number.shifted(number.exponent.max(0)).ok_or(too_long)?;
-        // At most `MAX_SCALE`, as checked above, so it fits.
-        Decimal::new(mantissa, scale as u8).ok_or(InvalidNumber::OutOfRange)
+        // 2^53 itself has 16 digits, so this ends with decimals left.
+        while mantissa > u128::from(u64::MAX) {
+            mantissa /= 10;
+            scale -= 1;
+        }
+        // At most `MAX_SCALE` and `u64::MAX`, so both fit.
+        Decimal::new(mantissa as u64, scale as u8).ok_or(InvalidNumber::OutOfRange)
     }
 
     /// The digits without the point.
@@ -100,9 +110,9 @@ pub enum InvalidNumber {
     /// It is beyond 2^53 or, where only numbers above zero are meant, not above zero.
     #[error("must be between the bounds")]
     OutOfRange,
-    /// It has more than 9 decimals or 19 significant digits.
-    #[error("must have at most 9 decimals and 19 digits")]
-    TooFine,
+    /// It is above zero, and below one in the ninth decimal.
+    #[error("must be at least 0.000000001")]
+    TooSmall,
 }
 
 /// Reads JSON number text as a whole number between -2^53 and 2^53; `1.0`, `1e3` and `-0` are whole.
@@ -118,8 +128,8 @@ pub fn integer(text: &str) -> Result<i64, InvalidNumber> {
         return Err(InvalidNumber::NotWhole);
     }
     let magnitude = number
-        .shifted(number.exponent)
-        .filter(|&magnitude| magnitude <= MAX_SAFE)
+        .shortened(0, number.exponent)
+        .filter(|&magnitude| magnitude <= u128::from(MAX_SAFE))
         .ok_or(InvalidNumber::OutOfRange)?;
     // At most 2^53, so the cast and the sign are exact.
     let magnitude = magnitude as i64;
@@ -184,13 +194,21 @@ impl<'a> JsonNumber<'a> {
         self.digits.0.is_empty() && self.digits.1.is_empty()
     }
 
-    /// The digits times `10^zeros`, `None` when that does not fit.
-    fn shifted(&self, zeros: i64) -> Option<u64> {
-        let mut digits = self.digits.0.bytes().chain(self.digits.1.bytes());
-        let value = digits.try_fold(0u64, |value, digit| {
-            value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+    /// The digits without the last `dropped`, times `10^zeros`; `None` when that does not fit.
+    fn shortened(&self, dropped: u64, zeros: i64) -> Option<u128> {
+        let length = (self.digits.0.len() + self.digits.1.len()) as u64;
+        // What is kept is at most the length, which is a `usize`.
+        let kept = length.saturating_sub(dropped) as usize;
+        let mut digits = self
+            .digits
+            .0
+            .bytes()
+            .chain(self.digits.1.bytes())
+            .take(kept);
+        let value = digits.try_fold(0u128, |value, digit| {
+            value.checked_mul(10)?.checked_add(u128::from(digit - b'0'))
         })?;
-        let power = 10u64.checked_pow(u32::try_from(zeros).ok()?)?;
+        let power = 10u128.checked_pow(u32::try_from(zeros).ok()?)?;
         value.checked_mul(power)
     }
 }
@@ -315,8 +333,50 @@ mod tests {
     }
 
     #[test]
+    fn decimals_beyond_those_that_are_kept_round_down() {
+        let table = [
+            ("1.6666666666666667", "1.666666666"),
+            ("0.1111111111111111", "0.111111111"),
+            ("0.0016666666666666668", "0.001666666"),
+            ("16.666666666666668", "16.666666666"),
+            ("1.0000000001", "1"),
+            ("0.9999999999", "0.999999999"),
+            ("0.0000000019", "0.000000001"),
+            ("1.9e-9", "0.000000001"),
+            ("1E-7", "0.0000001"),
+            ("1.0E-7", "0.0000001"),
+            ("1e-07", "0.0000001"),
+            ("2.7777777777777777e-5", "0.000027777"),
+            ("99999999999.123456789", "99999999999.12345678"),
+            ("9007199254740991.999999999", "9007199254740991.999"),
+            ("9007199254740992.0000000001", "9007199254740992"),
+        ];
+        for (text, kept) in table {
+            let read = Decimal::parse(text).map(|decimal| decimal.to_string());
+            assert_eq!(read.as_deref(), Ok(kept), "{text}");
+        }
+        let long = format!("0.{}", "3".repeat(60_000));
+        assert_eq!(Decimal::parse(&long).unwrap().to_string(), "0.333333333");
+    }
+
+    /// `digits * 10^exponent` written out: its whole part without leading zeros, and its decimals.
+    fn written_out(digits: &str, exponent: i32) -> (String, String) {
+        let zeros = "0".repeat(64);
+        let point = 64 + digits.len() as i32 + exponent;
+        let all = format!("{zeros}{digits}{zeros}");
+        let (whole, decimals) = all.split_at(point as usize);
+        let whole = whole.trim_start_matches('0').to_owned();
+        (whole, decimals.to_owned())
+    }
+
+    /// The digits of a number with nine decimals, without the point.
+    fn nine_decimals(whole: &str, decimals: &str) -> String {
+        format!("{whole}{:0<9.9}", decimals)
+    }
+
+    #[test]
     fn other_decimals_are_refused_with_the_reason() {
-        use InvalidNumber::{NotANumber, OutOfRange, TooFine};
+        use InvalidNumber::{NotANumber, OutOfRange, TooSmall};
         let table = [
             ("0", OutOfRange),
             ("0.000", OutOfRange),
@@ -324,14 +384,18 @@ mod tests {
             ("-0.5", OutOfRange),
             ("9007199254740993", OutOfRange),
             ("9007199254740992.1", OutOfRange),
+            ("9007199254740992.000000001", OutOfRange),
             ("1e16", OutOfRange),
             ("1e400", OutOfRange),
             ("99999999999999999999999", OutOfRange),
-            ("0.0000000001", TooFine),
-            ("1e-10", TooFine),
-            ("1e-400", TooFine),
-            ("1.0000000001", TooFine),
-            ("99999999999.123456789", TooFine),
+            ("0.0000000001", TooSmall),
+            (
+                "0.0000000009999999999999999999999999999999999999999999",
+                TooSmall,
+            ),
+            ("1e-10", TooSmall),
+            ("1e-400", TooSmall),
+            ("1e-99999999999999999999999999", TooSmall),
             ("1.2.3", NotANumber),
             ("\"1\"", NotANumber),
         ];
@@ -358,6 +422,46 @@ mod tests {
         fn every_decimal_reads_back(mantissa in 1u64..=MAX_SAFE, scale in 0u8..=9) {
             let decimal = Decimal::new(mantissa, scale).unwrap();
             prop_assert_eq!(Decimal::parse(&decimal.to_string()), Ok(decimal));
+        }
+
+        #[test]
+        fn no_rate_is_above_its_text_or_a_last_place_below_it(
+            whole in "0|[1-9][0-9]{0,14}",
+            decimals in "[0-9]{1,30}",
+            exponent in -30i32..=3,
+            mark in "[eE]",
+            signed in any::<bool>(),
+        ) {
+            let plus = if signed && exponent >= 0 { "+" } else { "" };
+            let text = format!("{whole}.{decimals}{mark}{plus}{exponent}");
+            let (exact, places) =
+                written_out(&format!("{whole}{decimals}"), exponent - decimals.len() as i32);
+            let exact = nine_decimals(&exact, &places);
+            let read = Decimal::parse(&text);
+            if exact.trim_start_matches('0').is_empty() {
+                prop_assert!(read.is_err(), "{} is {:?}", text, read);
+                return Ok(());
+            }
+            if exact.parse::<u128>().unwrap() > u128::from(MAX_SAFE) * 1_000_000_000 {
+                prop_assert_eq!(read, Err(InvalidNumber::OutOfRange), "{}", text);
+                return Ok(());
+            }
+            let read = read.unwrap().to_string();
+            let (kept, rest) = read.split_once('.').unwrap_or((&read, ""));
+            let kept = nine_decimals(kept.trim_start_matches('0'), rest);
+            // Nineteen digits are always kept, and nine decimals where they are among them.
+            let places = exact.len().min(19);
+            prop_assert_eq!(&kept[..places], &exact[..places], "{}", text);
+            prop_assert!(kept <= exact, "{} is above {}", read, text);
+        }
+
+        #[test]
+        fn a_rate_is_read_however_a_program_prints_it(rate in 1e-9f64..9_007_199_254_740_992.0) {
+            for text in [format!("{rate}"), format!("{rate:e}"), format!("{rate:E}")] {
+                let read: f64 = Decimal::parse(&text).unwrap().to_string().parse().unwrap();
+                // Reading the digits back as a floating point number rounds once more.
+                prop_assert!(read <= rate && rate - read <= 1e-9 + rate * 1e-15, "{}", text);
+            }
         }
 
         #[test]

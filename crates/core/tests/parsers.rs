@@ -180,7 +180,7 @@ fn sound(request: &LimitRequest) -> bool {
         && !subject.object_name().is_empty()
 }
 
-const CHECKS: [&str; 10] = [
+const CHECKS: [&str; 12] = [
     r#"{"identifier":"octocat","policy":"github.rest","cost":1}"#,
     r#"{"identifier":"u1","limit":100,"window":"15m","peek":true,"failMode":"share","reserve":3}"#,
     r#"{"provider":"salesforce","scope":"org","identifier":"abc123","algorithm":"tokenBucket","capacity":100,"refill":{"amount":100,"interval":"15m"}}"#,
@@ -190,6 +190,8 @@ const CHECKS: [&str; 10] = [
     r#"{"identifier":"u1","algorithm":"leakyBucket","capacity":50,"leak":{"amount":10,"interval":"1s"},"maxDelay":"2s"}"#,
     r#"{"identifier":"u1","algorithm":"quota","limit":5,"period":"month","timeZone":"Europe/Berlin","anchor":{"time":"06:30","day":15}}"#,
     r#"{"identifier":"u1","algorithm":"concurrency","limit":5,"ttl":"30s","hold":"10s","cost":2}"#,
+    r#"{"identifier":"u1","strategy":"leaky-bucket","capacity":50,"leakRate":1.6666666666666667,"leakInterval":1e3}"#,
+    r#"{"identifier":"u1","strategy":"token-bucket","capacity":50,"refillRate":1e-7,"initialTokens":0}"#,
     r#"{"identifier":"a\u00e4\ud83d\ude00","limit":10,"window":60000,"cost":-5,"refunds":true,"consistency":"strong"}"#,
 ];
 
@@ -249,7 +251,7 @@ fn permit_bodies_never_panic() {
 fn acquire_bodies_never_panic() {
     let valid = [
         r#"{"identifier":"grok","maxTokens":60,"refillRate":1.67}"#,
-        r#"{"identifier":"grok","cost":3,"maxTokens":1e2,"refillRate":0.5}"#,
+        r#"{"identifier":"grok","cost":3,"maxTokens":1e2,"refillRate":0.5,"refillInterval":600}"#,
     ];
     survive(6, &valid, |text| short(acquire::parse(text), sound));
 }
@@ -312,6 +314,8 @@ fn numbers_never_panic() {
         "2.50E-1",
         "9007199254740992",
         "123456789.123456789",
+        "1.6666666666666667",
+        "99999999999.123456789",
     ];
     survive(10, &valid, |text| match Decimal::parse(text) {
         Ok(decimal) => Decimal::parse(&decimal.to_string()) == Ok(decimal),

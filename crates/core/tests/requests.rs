@@ -153,6 +153,135 @@ fn every_algorithm_is_read_with_all_its_fields() -> Result<(), InvalidLimit> {
     Ok(())
 }
 
+/// A field, another word for it, and what stands around them.
+const ALIASES: [(&str, &str, &str); 12] = [
+    (
+        r#""algorithm": "fixedWindow""#,
+        r#""strategy": "fixed-window""#,
+        r#""limit": 20, "window": "1h""#,
+    ),
+    (
+        r#""algorithm": "slidingWindow""#,
+        r#""strategy": "sliding-window""#,
+        r#""limit": 1000, "window": 3600000"#,
+    ),
+    (
+        r#""algorithm": "tokenBucket""#,
+        r#""strategy": "token-bucket""#,
+        r#""capacity": 5, "refill": {"amount": 2, "interval": "1m"}"#,
+    ),
+    (
+        r#""algorithm": "leakyBucket""#,
+        r#""strategy": "leaky-bucket""#,
+        r#""capacity": 5, "leak": {"amount": 2, "interval": "1m"}"#,
+    ),
+    (r#""limit": 20"#, r#""requests": 20"#, r#""window": "1h""#),
+    (
+        r#""limit": 20"#,
+        r#""requests": 20"#,
+        r#""algorithm": "quota", "period": "day""#,
+    ),
+    (
+        r#""limit": 20"#,
+        r#""requests": 20"#,
+        r#""algorithm": "concurrency", "ttl": "30s""#,
+    ),
+    (
+        r#""capacity": 20"#,
+        r#""maxTokens": 20"#,
+        r#""algorithm": "tokenBucket", "refill": {"amount": 2, "interval": "1m"}"#,
+    ),
+    (
+        r#""refill": {"amount": 0.111111111, "interval": "1s"}"#,
+        r#""refillRate": 0.1111111111111111"#,
+        r#""algorithm": "tokenBucket", "capacity": 100"#,
+    ),
+    (
+        r#""initial": 0"#,
+        r#""initialTokens": 0"#,
+        r#""algorithm": "tokenBucket", "capacity": 5, "refillRate": 1"#,
+    ),
+    (
+        r#""leak": {"amount": 10, "interval": "1s"}"#,
+        r#""leakRate": 10"#,
+        r#""algorithm": "leakyBucket", "capacity": 50"#,
+    ),
+    (
+        r#""leak": {"amount": 10, "interval": "1m"}"#,
+        r#""leakRate": 10, "leakInterval": 60000"#,
+        r#""algorithm": "leakyBucket", "capacity": 50"#,
+    ),
+];
+
+fn first_name(fields: &str) -> &str {
+    fields.split('"').nth(1).unwrap()
+}
+
+#[test]
+fn other_words_mean_the_same_wherever_a_limit_stands() {
+    for (own, other, rest) in ALIASES {
+        let expected = inline(&format!("{own}, {rest}"));
+        assert_eq!(inline(&format!("{other}, {rest}")), expected, "{other}");
+        assert_eq!(
+            inline(&format!(r#""limits": [{{{other}, {rest}}}]"#)),
+            expected,
+            "{other}"
+        );
+        let multi = [
+            format!(r#"{{"limits": [{{"identifier": "u1", {other}, {rest}}}]}}"#),
+            format!(r#"{{{other}, {rest}, "limits": [{{"identifier": "u1"}}]}}"#),
+            format!(r#"{{{other}, "limits": [{{"identifier": "u1", {rest}}}]}}"#),
+            format!(r#"{{{rest}, "limits": [{{"identifier": "u1", {other}}}]}}"#),
+        ];
+        for json in multi {
+            assert_eq!(
+                entries(&json)[0].rule,
+                Rule::Inline(expected.clone()),
+                "{json}"
+            );
+        }
+    }
+}
+
+#[test]
+fn two_words_for_one_thing_are_refused_by_both_their_names() {
+    for (own, other, rest) in ALIASES {
+        let (own_name, other_name) = (first_name(own), first_name(other));
+        let inner = format!("{other}, {rest}, {own}");
+        let multi = [
+            format!(r#"{{"limits": [{{"identifier": "u1", {inner}}}]}}"#),
+            format!(r#"{{{inner}, "limits": [{{"identifier": "u1"}}]}}"#),
+        ];
+        let refusals = [
+            request::parse(&body(&inner)).unwrap_err(),
+            request::parse(&body(&format!(r#""limits": [{{{inner}}}]"#))).unwrap_err(),
+            multi::parse(&multi[0]).unwrap_err(),
+            multi::parse(&multi[1]).unwrap_err(),
+        ];
+        for refusal in refusals {
+            let sentence = refusal.to_string();
+            assert!(
+                matches!(refusal.problem, Problem::Conflict { .. }),
+                "{refusal:?}"
+            );
+            assert!(refusal.field.ends_with(other_name), "{sentence}");
+            assert!(sentence.contains(&format!("`{own_name}`")), "{sentence}");
+        }
+        // Beside the entries they are defaults: an entry's own word stands alone.
+        let expected = inline(&format!("{own}, {rest}"));
+        let json = format!(r#"{{{other}, {rest}, "limits": [{{"identifier": "u1", {own}}}]}}"#);
+        assert_eq!(entries(&json)[0].rule, Rule::Inline(expected), "{json}");
+    }
+    refused(
+        r#""algorithm": "tokenBucket", "capacity": 5, "refill": {"amount": 2, "interval": "1m"}, "refillInterval": 5"#,
+        "`refillInterval` does not go with `refill`, which has the interval.",
+    );
+    refused(
+        r#""algorithm": "leakyBucket", "capacity": 5, "leak": {"amount": 2, "interval": "1m"}, "leakInterval": 5"#,
+        "`leakInterval` does not go with `leak`, which has the interval.",
+    );
+}
+
 #[test]
 fn max_delay_makes_an_inline_leaky_bucket_a_shaper_and_is_elsewhere_the_requests() {
     let leaky =
@@ -457,10 +586,22 @@ fn wrong_buckets_quotas_and_slots_are_named_by_the_callers_own_words() {
         (format!(r#"{bucket}, "capacity": 5"#), "`refill` is missing: add it."),
         (format!(r#"{bucket}, "maxTokens": -1, {refill}"#), "`maxTokens` must be between 0 and 9007199254740992."),
         (format!(r#"{bucket}, "maxTokens": 1, "capacity": 1, {refill}"#), "`maxTokens` does not go with `capacity`, which is the same."),
-        (format!(r#"{bucket}, "capacity": 1, {refill}, "refillRate": 1"#), "`refill` does not go with `refillRate` and `refillInterval`."),
+        (format!(r#"{bucket}, "capacity": 1, {refill}, "refillRate": 1"#), "`refillRate` does not go with `refill`, which is the same."),
         (format!(r#"{bucket}, "capacity": 1, "refillInterval": "1s""#), "`refillRate` is missing: add it."),
-        (format!(r#"{bucket}, "capacity": 1, "refillRate": 0"#), "`refillRate` must be a number above 0, at most 9007199254740992."),
-        (format!(r#"{bucket}, "capacity": 1, "refillRate": 0.0000000001"#), "`refillRate` must be a number with at most 9 decimals and 19 digits."),
+        (format!(r#"{bucket}, "capacity": 1, "refillRate": 0"#), "`refillRate` must be a number between 0.000000001 and 9007199254740992."),
+        (format!(r#"{bucket}, "capacity": 1, "refillRate": 0.0000000001"#), "`refillRate` must be a number between 0.000000001 and 9007199254740992."),
+        (format!(r#"{bucket}, "capacity": 1, "refillRate": 1e-400"#), "`refillRate` must be a number between 0.000000001 and 9007199254740992."),
+        (format!(r#"{bucket}, "capacity": 1, "refillRate": -0.5"#), "`refillRate` must be a number between 0.000000001 and 9007199254740992."),
+        (format!(r#"{bucket}, "capacity": 5, {refill}, "initialTokens": 6"#), "`initialTokens` must be between 0 and 5."),
+        (r#""strategy": "fixedWindow", "limit": 5, "window": "1m""#.to_owned(), "`strategy` must be sliding-window, fixed-window, token-bucket or leaky-bucket."),
+        (r#""strategy": 5, "limit": 5, "window": "1m""#.to_owned(), "`strategy` must be sliding-window, fixed-window, token-bucket or leaky-bucket."),
+        (r#""algorithm": "sliding-window", "limit": 5, "window": "1m""#.to_owned(), "`algorithm` must be fixedWindow, slidingWindow, slidingLog, tokenBucket, leakyBucket, quota or concurrency."),
+        (r#""requests": "5", "window": "1m""#.to_owned(), "`requests` must be a whole number."),
+        (r#""algorithm": "slidingLog", "requests": 1001, "window": "1m""#.to_owned(), "`requests` must be between 0 and 1000."),
+        (r#""strategy": "leaky-bucket", "capacity": 5, "leakInterval": "1s""#.to_owned(), "`leakRate` is missing: add it."),
+        (r#""strategy": "leaky-bucket", "capacity": 5, "leakRate": 1, "leakInterval": 0"#.to_owned(), "`leakInterval` must be between 1ms and 366d."),
+        (r#""strategy": "leaky-bucket", "capacity": 5, "leakRate": 1e-10"#.to_owned(), "`leakRate` must be a number between 0.000000001 and 9007199254740992."),
+        (r#""strategy": "leaky-bucket", "capacity": 5, "leakRate": 1, "refillRate": 1"#.to_owned(), "`refillRate` does not go with leakyBucket."),
         (format!(r#"{bucket}, "capacity": 1, "refillRate": "1""#), "`refillRate` must be a number."),
         (format!(r#"{bucket}, "capacity": 1, "refill": 5"#), "`refill` must be an object."),
         (format!(r#"{bucket}, "capacity": 1, "refill": {{"interval": "1s"}}"#), "`refill.amount` is missing: add it."),
@@ -744,15 +885,23 @@ fn the_older_form_is_a_bucket_in_tokens_per_second() {
         ),
         (
             r#"{"identifier": "g", "maxTokens": 60, "refillRate": 0}"#,
-            "`refillRate` must be a number above 0, at most 9007199254740992.",
+            "`refillRate` must be a number between 0.000000001 and 9007199254740992.",
         ),
         (
             r#"{"identifier": "g", "maxTokens": 6.5, "refillRate": 1}"#,
             "`maxTokens` must be a whole number.",
         ),
         (
-            r#"{"identifier": "g", "maxTokens": 6, "refillRate": 1, "refillInterval": 5}"#,
-            "`refillInterval` is not known here: remove it, or check its spelling.",
+            r#"{"identifier": "g", "maxTokens": 6, "refillRate": 1, "refillInterval": 0}"#,
+            "`refillInterval` must be between 1ms and 366d.",
+        ),
+        (
+            r#"{"identifier": "g", "maxTokens": 6, "refillRate": 1, "refillInterval": "soon"}"#,
+            "`refillInterval` must be a whole number with its unit, such as 500ms, 10s, 15m, 1h, 1d or 1w.",
+        ),
+        (
+            r#"{"identifier": "g", "maxTokens": 6, "refillRate": 1, "interval": 5}"#,
+            "`interval` is not known here: remove it, or check its spelling.",
         ),
         (
             r#"{"maxTokens": 6, "refillRate": 1}"#,
@@ -761,6 +910,30 @@ fn the_older_form_is_a_bucket_in_tokens_per_second() {
     ];
     for (json, expected) in table {
         assert_eq!(sentence(acquire::parse(json)), expected, "{json}");
+    }
+}
+
+#[test]
+fn a_refill_interval_is_per_what_on_limit_and_without_effect_on_acquire() {
+    let bucket = |request: LimitRequest| match request.rule {
+        Rule::Inline(policy) => policy.limits()[0].algorithm().clone(),
+        Rule::Named(name) => panic!("{name:?}"),
+    };
+    let of = |capacity, amount, interval| {
+        let refill = Rate::new("", decimal(amount), interval).unwrap();
+        Algorithm::TokenBucket(TokenBucket::new(capacity, refill).unwrap())
+    };
+    // Tokens, rate and interval of callers that are known.
+    for (capacity, rate, interval) in [(60, "1", 1_000), (30, "0.5", 2_000), (100, "1.67", 600)] {
+        let fields = format!(
+            r#""identifier": "u1", "maxTokens": {capacity}, "refillRate": {rate}, "refillInterval": {interval}"#
+        );
+        let older = acquire::parse(&format!("{{{fields}}}")).unwrap();
+        assert_eq!(bucket(older), of(capacity, rate, secs(1)));
+        let request = format!(r#"{{{fields}, "algorithm": "tokenBucket"}}"#);
+        let newer = request::parse(&request).unwrap();
+        let interval = Duration::from_millis(interval);
+        assert_eq!(bucket(newer), of(capacity, rate, interval));
     }
 }
 
@@ -938,13 +1111,16 @@ fn hostile_shapes_are_refused_quickly() {
 }
 
 /// Requests that between them have every field of `POST /limit`.
-const COMPLETE: [&str; 6] = [
+const COMPLETE: [&str; 9] = [
     r#"{"provider":"p","scope":"s","identifier":"u1","policy":"p","cost":1,"peek":true,"maxDelay":"1s"}"#,
     r#"{"identifier":"u1","name":"n","limit":9,"window":"1m","failMode":"open","consistency":"strong","refunds":true,"reserve":1}"#,
     r#"{"identifier":"u1","algorithm":"tokenBucket","maxTokens":9,"refillRate":0.5,"refillInterval":"1s","initial":1,"stepped":true,"forgetAfter":"1d"}"#,
     r#"{"identifier":"u1","limits":[{"algorithm":"tokenBucket","capacity":9,"refill":{"amount":1,"interval":"1s"},"burstCredits":{"cap":5,"expiry":"1h"}}]}"#,
     r#"{"identifier":"u1","limits":[{"algorithm":"leakyBucket","capacity":9,"leak":{"amount":1,"interval":"1s"},"maxDelay":5}]}"#,
     r#"{"identifier":"u1","algorithm":"quota","limit":9,"period":"year","timeZone":"UTC","anchor":{"time":"06:30","day":1,"month":2}}"#,
+    r#"{"identifier":"u1","strategy":"token-bucket","capacity":9,"refillRate":0.5,"initialTokens":1}"#,
+    r#"{"identifier":"u1","strategy":"leaky-bucket","capacity":9,"leakRate":0.5,"leakInterval":"1s"}"#,
+    r#"{"identifier":"u1","strategy":"sliding-window","requests":9,"window":"1m"}"#,
 ];
 
 /// Calls `each` for every field in `value`, with its path and the field itself, to be changed for the moment.

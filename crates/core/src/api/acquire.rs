@@ -1,4 +1,5 @@
-//! `POST /acquire`: the small older form, a token bucket with `refillRate` in tokens per second.
+//! `POST /acquire`: the small older form, a token bucket with `refillRate` in tokens per second. (On `/limit` the same word is
+//! tokens per `refillInterval`.)
 
 use super::fields::Fields;
 use super::inline::{self, at};
@@ -9,7 +10,16 @@ use crate::limit::Limit;
 use crate::policy::Policy;
 use crate::subject::{SubjectParts, MAX_IDENTIFIER};
 
-/// Reads `{identifier, cost?, maxTokens, refillRate}` as a check of an inline token bucket.
+const FIELDS: [&str; 5] = [
+    "identifier",
+    "cost",
+    "maxTokens",
+    "refillRate",
+    "refillInterval",
+];
+
+/// Reads `{identifier, cost?, maxTokens, refillRate, refillInterval?}` as a check of an inline token bucket. `refillInterval` is a
+/// duration of 1 ms to 366 d that has no effect.
 ///
 /// ```
 /// let body = r#"{"identifier": "grok", "maxTokens": 60, "refillRate": 1.67}"#;
@@ -17,7 +27,7 @@ use crate::subject::{SubjectParts, MAX_IDENTIFIER};
 /// ```
 pub fn parse(body: &str) -> Result<LimitRequest, BadRequest> {
     let mut fields = Fields::parse(body)?;
-    fields.only(&[&["identifier", "cost", "maxTokens", "refillRate"]])?;
+    fields.only(&[&FIELDS])?;
     let identifier = fields.text("identifier", 1, MAX_IDENTIFIER)?;
     let identifier = fields.required("identifier", identifier)?;
     let limit: Limit = inline::tokens_per_second(&mut fields)?;

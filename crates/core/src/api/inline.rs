@@ -14,10 +14,12 @@ use crate::quota::{Anchor, Period, Quota, TimeZoneName, MAX_ZONE_NAME};
 use crate::{Duration, InvalidLimit};
 
 /// Every field of a limit. `maxDelay` is not among them: beside these it may also belong to the request.
-pub(super) const FIELDS: [&str; 18] = [
+pub(super) const FIELDS: [&str; 23] = [
     "name",
     "algorithm",
+    "strategy",
     "limit",
+    "requests",
     "window",
     "capacity",
     "maxTokens",
@@ -25,27 +27,56 @@ pub(super) const FIELDS: [&str; 18] = [
     "refillRate",
     "refillInterval",
     "initial",
+    "initialTokens",
     "stepped",
     "burstCredits",
     "forgetAfter",
     "leak",
+    "leakRate",
+    "leakInterval",
     "period",
     "timeZone",
     "anchor",
     "ttl",
 ];
 
-/// Two spellings of one thing: who gives one does not get the other as a default.
-pub(super) const ALIASES: [(&str, &str); 3] = [
-    ("capacity", "maxTokens"),
-    ("refill", "refillRate"),
-    ("refill", "refillInterval"),
+/// Another word for a field, from the vocabularies of other limiters.
+pub(super) struct Alias {
+    /// The field's own word.
+    pub(super) word: &'static str,
+    /// The other word, or one of two that stand for it together.
+    pub(super) other: &'static str,
+    /// What a request is told that gives both.
+    with: &'static str,
+}
+
+/// A request gives one word for one thing; who gives one does not get the other as a default.
+pub(super) const ALIASES: [Alias; 8] = [
+    alias("algorithm", "strategy", "`algorithm`, which is the same"),
+    alias("limit", "requests", "`limit`, which is the same"),
+    alias("capacity", "maxTokens", "`capacity`, which is the same"),
+    alias("refill", "refillRate", "`refill`, which is the same"),
+    alias(
+        "refill",
+        "refillInterval",
+        "`refill`, which has the interval",
+    ),
+    alias("initial", "initialTokens", "`initial`, which is the same"),
+    alias("leak", "leakRate", "`leak`, which is the same"),
+    alias("leak", "leakInterval", "`leak`, which has the interval"),
 ];
+
+const fn alias(word: &'static str, other: &'static str, with: &'static str) -> Alias {
+    Alias { word, other, with }
+}
 
 /// Shortest and longest window, interval and `ttl`.
 const SPAN: (Duration, Duration) = (Duration::from_millis(1), MAX_WINDOW);
 const WORDS: &str =
     "fixedWindow, slidingWindow, slidingLog, tokenBucket, leakyBucket, quota or concurrency";
+const STRATEGIES: &str = "sliding-window, fixed-window, token-bucket or leaky-bucket";
+/// What an amount without an interval is for: `refillRate` and `leakRate` alone are units per second.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// The algorithms' words, before there are numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +92,7 @@ enum Kind {
 
 /// Takes one limit out of `fields`. The fields of another algorithm are errors.
 pub(super) fn limit(fields: &mut Fields<'_>) -> Result<Limit, BadRequest> {
+    one_word_each(fields)?;
     let name = name(fields, "name")?;
     let kind = kind(fields)?;
     let algorithm = match kind {
@@ -83,13 +115,33 @@ pub(super) fn limit(fields: &mut Fields<'_>) -> Result<Limit, BadRequest> {
     }
 }
 
-/// A token bucket by its older names, `maxTokens` and `refillRate` in tokens per second: the form of `/acquire`.
+/// Refuses two words for one thing.
+fn one_word_each(fields: &Fields<'_>) -> Result<(), BadRequest> {
+    let both = |alias: &&Alias| fields.has(alias.word) && fields.has(alias.other);
+    match ALIASES.iter().find(both) {
+        Some(Alias { other, with, .. }) => Err(fields.error(other, Problem::Conflict { with })),
+        None => Ok(()),
+    }
+}
+
+/// Which of two words for one thing is there; the first when neither is.
+fn spelled(fields: &Fields<'_>, word: &'static str, other: &'static str) -> &'static str {
+    if fields.has(other) {
+        other
+    } else {
+        word
+    }
+}
+
+/// A token bucket by its older names, `maxTokens` and `refillRate` in tokens per second: the form of `/acquire`. Its
+/// `refillInterval` said how often a timer refilled; here tokens come back continuously, so it is read and has no effect.
 pub(super) fn tokens_per_second(fields: &mut Fields<'_>) -> Result<Limit, BadRequest> {
     let capacity = fields.count("maxTokens", 0, MAX_SAFE)?;
     let capacity = fields.required("maxTokens", capacity)?;
     let amount = fields.decimal("refillRate")?;
     let amount = fields.required("refillRate", amount)?;
-    let bucket = Rate::new("refillRate", amount, Duration::from_secs(1))
+    span(fields, "refillInterval")?;
+    let bucket = Rate::new("refillRate", amount, SECOND)
         .and_then(|refill| TokenBucket::new(capacity, refill));
     let bucket = bucket.map_err(|error| at(fields, error))?;
     Ok(Limit::new(None, Algorithm::TokenBucket(bucket)))
@@ -114,7 +166,7 @@ pub(super) fn at(fields: &Fields<'_>, error: InvalidLimit) -> BadRequest {
     fields.error(field, problem)
 }
 
-/// The algorithm: by its word; `limit` and `window` alone mean `slidingWindow`.
+/// The algorithm: by its word; a limit and a window alone mean `slidingWindow`.
 fn kind(fields: &mut Fields<'_>) -> Result<Kind, BadRequest> {
     let word = fields.word("algorithm", WORDS, |word| match word {
         "fixedWindow" => Ok(Kind::FixedWindow),
@@ -126,19 +178,35 @@ fn kind(fields: &mut Fields<'_>) -> Result<Kind, BadRequest> {
         "concurrency" => Ok(Kind::Concurrency),
         _ => Err(Problem::Malformed { expected: WORDS }),
     })?;
-    let plain = fields.has_any(&["limit", "window"])
+    let strategy = fields.word("strategy", STRATEGIES, |word| match word {
+        "sliding-window" => Ok(Kind::SlidingWindow),
+        "fixed-window" => Ok(Kind::FixedWindow),
+        "token-bucket" => Ok(Kind::TokenBucket),
+        "leaky-bucket" => Ok(Kind::LeakyBucket),
+        _ => Err(Problem::Malformed {
+            expected: STRATEGIES,
+        }),
+    })?;
+    const PLAIN: [&str; 3] = ["limit", "requests", "window"];
+    let plain = fields.has_any(&PLAIN)
         && fields
-            .untaken(|name| FIELDS.contains(&name) && !matches!(name, "limit" | "window"))
+            .untaken(|name| FIELDS.contains(&name) && !PLAIN.contains(&name))
             .is_none();
-    match word {
+    match word.or(strategy) {
         None if plain => Ok(Kind::SlidingWindow),
         word => fields.required("algorithm", word),
     }
 }
 
+/// `limit`, or `requests`.
+fn most(fields: &mut Fields<'_>, max: u64) -> Result<u64, BadRequest> {
+    let name = spelled(fields, "limit", "requests");
+    let limit = fields.count(name, 0, max)?;
+    fields.required(name, limit)
+}
+
 fn window(fields: &mut Fields<'_>, max: u64) -> Result<Window, BadRequest> {
-    let limit = fields.count("limit", 0, max)?;
-    let limit = fields.required("limit", limit)?;
+    let limit = most(fields, max)?;
     let window = span(fields, "window")?;
     let window = fields.required("window", window)?;
     Window::new(limit, window).map_err(|error| at(fields, error))
@@ -149,24 +217,13 @@ fn span(fields: &mut Fields<'_>, name: &str) -> Result<Option<Duration>, BadRequ
 }
 
 fn token_bucket(fields: &mut Fields<'_>) -> Result<TokenBucket, BadRequest> {
-    if fields.has("capacity") && fields.has("maxTokens") {
-        return Err(fields.error(
-            "maxTokens",
-            Problem::Conflict {
-                with: "`capacity`, which is the same",
-            },
-        ));
-    }
-    let name = if fields.has("maxTokens") {
-        "maxTokens"
-    } else {
-        "capacity"
-    };
+    let name = spelled(fields, "capacity", "maxTokens");
     let capacity = fields.count(name, 0, MAX_SAFE)?;
     let capacity = fields.required(name, capacity)?;
-    let refill = refill(fields)?;
+    let refill = rate(fields, "refill", ("refillRate", "refillInterval"))?;
     let mut bucket = TokenBucket::new(capacity, refill);
-    if let Some(initial) = fields.count("initial", 0, capacity)? {
+    let name = spelled(fields, "initial", "initialTokens");
+    if let Some(initial) = fields.count(name, 0, capacity)? {
         bucket = bucket.and_then(|bucket| bucket.with_initial(initial));
     }
     if fields.boolean("stepped")? == Some(true) {
@@ -182,27 +239,23 @@ fn token_bucket(fields: &mut Fields<'_>) -> Result<TokenBucket, BadRequest> {
     bucket.map_err(|error| at(fields, error))
 }
 
-/// `refill`, or `refillRate` tokens per `refillInterval` (one second).
-fn refill(fields: &mut Fields<'_>) -> Result<Rate, BadRequest> {
-    if !fields.has_any(&["refillRate", "refillInterval"]) {
-        return rate(fields, "refill");
+/// The object `name`; or so many units, in a field of their own, per an interval that is a second unless said.
+fn rate(
+    fields: &mut Fields<'_>,
+    name: &'static str,
+    (amount_name, interval_name): (&'static str, &'static str),
+) -> Result<Rate, BadRequest> {
+    if !fields.has_any(&[amount_name, interval_name]) {
+        return rate_object(fields, name);
     }
-    if fields.has("refill") {
-        return Err(fields.error(
-            "refill",
-            Problem::Conflict {
-                with: "`refillRate` and `refillInterval`",
-            },
-        ));
-    }
-    let amount = fields.decimal("refillRate")?;
-    let amount = fields.required("refillRate", amount)?;
-    let interval = span(fields, "refillInterval")?.unwrap_or(Duration::from_secs(1));
-    Rate::new("refillInterval", amount, interval).map_err(|error| at(fields, error))
+    let amount = fields.decimal(amount_name)?;
+    let amount = fields.required(amount_name, amount)?;
+    let interval = span(fields, interval_name)?.unwrap_or(SECOND);
+    Rate::new(interval_name, amount, interval).map_err(|error| at(fields, error))
 }
 
 /// `{amount, interval}`.
-fn rate(fields: &mut Fields<'_>, name: &'static str) -> Result<Rate, BadRequest> {
+fn rate_object(fields: &mut Fields<'_>, name: &'static str) -> Result<Rate, BadRequest> {
     let inner = fields.object(name)?;
     let mut inner = fields.required(name, inner)?;
     let amount: Option<Decimal> = inner.decimal("amount")?;
@@ -227,7 +280,7 @@ fn burst_credits(mut fields: Fields<'_>) -> Result<BurstCredits, BadRequest> {
 fn leaky_bucket(fields: &mut Fields<'_>) -> Result<LeakyBucket, BadRequest> {
     let capacity = fields.count("capacity", 0, MAX_SAFE)?;
     let capacity = fields.required("capacity", capacity)?;
-    let leak = rate(fields, "leak")?;
+    let leak = rate(fields, "leak", ("leakRate", "leakInterval"))?;
     let bucket = LeakyBucket::new(capacity, leak).map_err(|error| at(fields, error))?;
     match fields.duration("maxDelay", Duration::ZERO, MAX_WINDOW)? {
         Some(max_delay) => bucket
@@ -238,8 +291,7 @@ fn leaky_bucket(fields: &mut Fields<'_>) -> Result<LeakyBucket, BadRequest> {
 }
 
 fn quota(fields: &mut Fields<'_>) -> Result<Quota, BadRequest> {
-    let limit = fields.count("limit", 0, MAX_SAFE)?;
-    let limit = fields.required("limit", limit)?;
+    let limit = most(fields, MAX_SAFE)?;
     let period = fields.word("period", "a string", |word| {
         Period::parse(word).map_err(|error| problem_of(error).1)
     })?;
@@ -279,8 +331,7 @@ fn anchor(mut fields: Fields<'_>) -> Result<Anchor, BadRequest> {
 }
 
 fn concurrency(fields: &mut Fields<'_>) -> Result<Concurrency, BadRequest> {
-    let limit = fields.count("limit", 0, Concurrency::MAX_SLOTS)?;
-    let limit = fields.required("limit", limit)?;
+    let limit = most(fields, Concurrency::MAX_SLOTS)?;
     let ttl = span(fields, "ttl")?;
     let ttl = fields.required("ttl", ttl)?;
     Concurrency::new(limit, ttl).map_err(|error| at(fields, error))

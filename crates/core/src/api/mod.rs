@@ -179,7 +179,7 @@ fn problem_of(error: InvalidLimit) -> (&'static str, Problem) {
 
 /// The unit in which the core states the bounds of a field: durations are milliseconds.
 fn unit_of(field: &str) -> Unit {
-    const DURATIONS: [&str; 9] = [
+    const DURATIONS: [&str; 10] = [
         "window",
         "interval",
         "ttl",
@@ -188,6 +188,7 @@ fn unit_of(field: &str) -> Unit {
         "hold",
         "forgetAfter",
         "refillInterval",
+        "leakInterval",
         "duration",
     ];
     match field.rsplit('.').next() {

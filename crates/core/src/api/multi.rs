@@ -54,8 +54,10 @@ pub fn parse(body: &str) -> Result<Vec<LimitRequest>, BadRequest> {
 /// Whether an entry that lacks the field takes it from the defaults.
 fn wanted(name: &str, entry: &Fields<'_>) -> bool {
     let of_limit = inline::FIELDS.contains(&name);
-    let other_spelling =
-        |&(a, b): &(&str, &str)| (name == a && entry.has(b)) || (name == b && entry.has(a));
+    let other_spelling = |alias: &inline::Alias| {
+        (name == alias.word && entry.has(alias.other))
+            || (name == alias.other && entry.has(alias.word))
+    };
     if entry.has("policy") {
         !of_limit && !rule::SETTINGS.contains(&name)
     } else if entry.has("limits") {

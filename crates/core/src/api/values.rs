@@ -42,17 +42,14 @@ pub(super) fn integer(value: &str, bounds: (i64, i64)) -> Result<i64, Problem> {
     whole(value, bounds, Unit::None, "a whole number")
 }
 
-/// A number above zero, as exact as it is written.
+/// A number above zero; decimals beyond the ninth round down.
 pub(super) fn decimal(value: &str) -> Result<Decimal, Problem> {
     Decimal::parse(value).map_err(|error| match error {
         InvalidNumber::NotANumber => Problem::WrongType {
             expected: "a number",
         },
-        InvalidNumber::TooFine => Problem::Malformed {
-            expected: "a number with at most 9 decimals and 19 digits",
-        },
-        InvalidNumber::OutOfRange | InvalidNumber::NotWhole => Problem::Malformed {
-            expected: "a number above 0, at most 9007199254740992",
+        _ => Problem::Malformed {
+            expected: "a number between 0.000000001 and 9007199254740992",
         },
     })
 }
