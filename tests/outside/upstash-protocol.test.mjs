@@ -94,6 +94,28 @@ describe("several commands", () => {
     expect([refused.status, refused.json.error]).toEqual([400, expect.stringMatching(/^EXECABORT|^ERR/)]);
     expect(await run("GET", key), "nothing half-written").toBe("100");
   });
+
+  test("of a transaction may have several keys, where a hash tag keeps them together", async () => {
+    const hit = (user) => [
+      ["INCR", `{${user}}:minute`],
+      ["EXPIRE", `{${user}}:minute`, 60, "NX"],
+      ["INCR", `{${user}}:hour`],
+      ["MGET", `{${user}}:minute`, `{${user}}:hour`],
+    ];
+    for (const { status, json } of await Promise.all(
+      Array.from({ length: 50 }, () => post("/multi-exec", hit("u1"))),
+    )) {
+      expect(status).toBe(200);
+      const [minute, , hour, seen] = json.map(({ result }) => result);
+      expect([hour, seen]).toEqual([minute, [String(minute), String(minute)]]);
+    }
+    expect(await run("MGET", "{u1}:minute", "{u1}:hour")).toEqual(["50", "50"]);
+    expect(await run("TTL", "{u1}:minute")).toBeGreaterThan(50);
+    const apart = await post("/multi-exec", [...hit("u2"), ...hit("u3")]);
+    expect([apart.status, apart.json.error]).toEqual([400, expect.stringMatching(/^CROSSSLOT/)]);
+    expect(await run("EXISTS", "{u2}:minute", "{u3}:hour")).toBe(0);
+    expect(await run("DEL", "{u1}:minute", "{u1}:hour")).toBe(2);
+  });
 });
 
 describe("scripts", () => {

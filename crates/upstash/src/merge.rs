@@ -1,20 +1,42 @@
 //! The answers of several objects to one command, as one.
 
-use crate::command::Place;
 use crate::reply::Reply;
 
-/// One reply of two: that of a command's parts so far, and that of the next part.
-pub(crate) fn merge(place: Place, before: Reply, next: Reply) -> Reply {
+/// The reply to two parts of one command, which are about different keys.
+pub(crate) fn merge(before: Reply, next: Reply) -> Reply {
     match (before, next) {
         (error @ Reply::Error(_), _) | (_, error @ Reply::Error(_)) => error,
-        (Reply::Integer(a), Reply::Integer(b)) if place == Place::Sum => Reply::Integer(a + b),
-        // Of two objects that may hold a key, one does not: it says -2, 0, none, or nothing.
-        (Reply::Integer(a), Reply::Integer(b)) => Reply::Integer(a.max(b)),
+        (Reply::Integer(a), Reply::Integer(b)) => Reply::Integer(a + b),
         (Reply::Array(mut a), Reply::Array(b)) => {
             a.extend(b);
             Reply::Array(a)
         }
-        (Reply::Status(word), next) if word == b"none" => next,
         (before, _) => before,
+    }
+}
+
+/// The reply about one key that either of two objects may hold: that of the first, unless it has nothing.
+pub(crate) fn either(first: Reply, second: Reply) -> Reply {
+    match (first, second) {
+        (error @ Reply::Error(_), _) | (_, error @ Reply::Error(_)) => error,
+        // 0 may also be the seconds that a key of the first has left.
+        (Reply::Integer(0), Reply::Integer(other)) => Reply::Integer(other.max(0)),
+        (first, second) => {
+            if is_nothing(&first) {
+                second
+            } else {
+                first
+            }
+        }
+    }
+}
+
+/// Whether this is what an object says of a key that it does not have.
+fn is_nothing(reply: &Reply) -> bool {
+    match reply {
+        Reply::Nil | Reply::Integer(-2) => true,
+        Reply::Status(word) => word == b"none",
+        Reply::Array(items) => items.iter().all(|item| *item == Reply::Nil),
+        _ => false,
     }
 }

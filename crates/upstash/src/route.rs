@@ -1,11 +1,14 @@
-//! Which object holds a key: a function of the key (and, for one shape, of the command), so that all keys of one script meet.
+//! Which object holds a key: a function of the key (and, for two shapes, of the command), so that all keys of one script meet.
+//!
+//! A hash tag, `{…}`, places keys together as Redis Cluster does, unless the key has the form that an SDK gives its own keys.
 //!
 //! The SDKs count a window under `<prefix>:<id>:<number of the window>` and read the window before along with it, so a number
 //! at the end is cut off. A token bucket lives under `<prefix>:<id>`, where a numeric id looks just the same; cutting it off
 //! would put every numeric user into one object. Bucket scripts, and hash commands that name a bucket's fields, therefore take
-//! the key as it is, and commands that do not tell which of the two is meant ask both homes.
+//! the key as it is, and commands that do not tell which of the two is meant ask both homes. The same holds for a bucket whose
+//! prefix or identifier has a hash tag: its scripts take the key as it is.
 
-use crate::command::{Command, Place};
+use crate::command::{Access, Command, Place};
 
 /// The fields of the token buckets of all releases of the SDKs.
 const BUCKET_FIELDS: [&[u8]; 5] = [
@@ -16,31 +19,67 @@ const BUCKET_FIELDS: [&[u8]; 5] = [
     b"tokens",
 ];
 
-/// The name of the object that holds a key.
+/// The name of the object that holds a key. Permanent for the forms of the SDKs: their state is stored there.
 pub fn shard(key: &[u8]) -> Vec<u8> {
-    let cut = stem(key).unwrap_or(key);
+    match placing(key) {
+        Placing::List(prefix) => [prefix, b":denyList"].concat(),
+        Placing::Window(home) | Placing::Tag(home) => home.to_vec(),
+        Placing::Whole => key.to_vec(),
+    }
+}
+
+/// What of a key decides where it lives.
+enum Placing<'a> {
+    /// A prefix's deny lists and their status live together.
+    List(&'a [u8]),
+    /// A number at the end is cut off.
+    Window(&'a [u8]),
+    /// The hash tag with its braces, so that `{a}` and `{a}:7` live with `{a}:b`.
+    Tag(&'a [u8]),
+    /// The key itself.
+    Whole,
+}
+
+fn placing(key: &[u8]) -> Placing<'_> {
+    let stem = stem(key);
+    let cut = stem.unwrap_or(key);
     if let Some(prefix) = cut.strip_suffix(b":ipDenyListStatus") {
-        return [prefix, b":denyList"].concat();
+        return Placing::List(prefix);
     }
-    match last_colon(cut) {
-        Some(colon) if cut[..colon].ends_with(b":denyList") => cut[..colon].to_vec(),
-        _ => cut.to_vec(),
+    let prefix = last_colon(cut).and_then(|colon| cut[..colon].strip_suffix(b":denyList"));
+    if let Some(prefix) = prefix {
+        return Placing::List(prefix);
     }
+    match (stem, hash_tag(key)) {
+        (Some(stem), _) => Placing::Window(stem),
+        (None, Some(tag)) if !key.ends_with(b":dynamic:global") => Placing::Tag(tag),
+        _ => Placing::Whole,
+    }
+}
+
+/// The hash tag of a key, braces included: the first `{`, up to the first `}` behind it, if anything stands between.
+pub fn hash_tag(key: &[u8]) -> Option<&[u8]> {
+    let open = key.iter().position(|&byte| byte == b'{')?;
+    let length = key[open..].iter().position(|&byte| byte == b'}')?;
+    (length > 1).then(|| &key[open..=open + length])
 }
 
 /// Where a command finds its first key: one object, or either of two.
 pub fn homes(command: &Command, arguments: &[Vec<u8>]) -> (Vec<u8>, Option<Vec<u8>>) {
     let key = &arguments[1];
     let usual = shard(key);
-    if stem(key).is_none() {
-        return (usual, None);
-    }
+    let any_type = matches!(command.place, Place::AnyType | Place::Sum);
     let names_bucket = is_word_of_bucket(command, arguments);
-    match command.place {
-        Place::AnyType | Place::Sum => (usual, Some(key.clone())),
-        _ if names_bucket => (key.clone(), None),
-        _ => (usual, None),
+    let numeric = stem(key).is_some();
+    if numeric && names_bucket && !any_type {
+        return (key.clone(), None);
     }
+    let tagged = matches!(placing(key), Placing::Tag(_)) && last_colon(key).is_some();
+    // Programs of anybody's keep `tokens` under a tag, and mean the tag's object; only who reads may mean an SDK's.
+    let reads_bucket = names_bucket && command.access == Access::Read;
+    let either = any_type && (numeric || tagged) || reads_bucket && tagged;
+    let other = either.then(|| key.clone()).filter(|other| *other != usual);
+    (usual, other)
 }
 
 fn is_word_of_bucket(command: &Command, arguments: &[Vec<u8>]) -> bool {
@@ -100,6 +139,31 @@ mod tests {
             (&["p:user:20778", "p:user:-86379222"], "p:user"),
             (&["p:user:-"], "p:user:-"),
             (&["p:dynamic:global"], "p:dynamic:global"),
+            // A hash tag changes nothing about a key in an SDK's form.
+            (&["{p}:user:29878713", "{p}:user:29878712"], "{p}:user"),
+            (&["{p}:u:-86379222", "{p}:u:20778"], "{p}:u"),
+            (&["p:{user}:29878713"], "p:{user}"),
+            (
+                &["{p}:denyList:all", "{p}:ipDenyListStatus"],
+                "{p}:denyList",
+            ),
+            (&["{p}:dynamic:global"], "{p}:dynamic:global"),
+            (&["{p}:events:1795222800000"], "{p}:events"),
+            // Any other is placed by it.
+            (
+                &[
+                    "{u1}:minute",
+                    "{u1}:hour",
+                    "rl:{u1}",
+                    "a{u1}{b}",
+                    "{u1}",
+                    "{u1}:7",
+                ],
+                "{u1}",
+            ),
+            (&["a{{b}c}"], "{{b}"),
+            (&["a{}{b}"], "a{}{b}"),
+            (&["}a{b"], "}a{b"),
             (&["p:10.0.0.1"], "p:10.0.0.1"),
             (&["12"], "12"),
             (&[":12"], ":12"),
@@ -131,6 +195,36 @@ mod tests {
         assert_eq!(homes("TTL p:42"), both);
         assert_eq!(homes("DEL p:42"), both);
         assert_eq!(homes("TTL p:x"), one("p:x"));
+    }
+
+    #[test]
+    fn a_tagged_key_lives_with_its_tag_and_may_be_a_bucket_of_its_own() {
+        let homes = |words: &str| {
+            let arguments: Vec<Vec<u8>> = words.split(' ').map(|word| word.into()).collect();
+            homes(find(&arguments[0]).unwrap(), &arguments)
+        };
+        let one = |home: &str| (home.as_bytes().to_vec(), None);
+        let both = (b"{p}".to_vec(), Some(b"{p}:u".to_vec()));
+        for command in [
+            "GET {p}:u",
+            "INCR {p}:u",
+            "SADD {p}:u x",
+            "HSET {p}:u tokens 5",
+        ] {
+            assert_eq!(homes(command), one("{p}"), "{command}");
+        }
+        for command in [
+            "TTL {p}:u",
+            "DEL {p}:u",
+            "HGETALL {p}:u",
+            "HMGET {p}:u tokens x",
+        ] {
+            assert_eq!(homes(command), both, "{command}");
+        }
+        // A bucket's key has a colon, and nothing is asked twice.
+        assert_eq!(homes("TTL {p}u"), one("{p}"));
+        assert_eq!(homes("TTL {p:u}"), one("{p:u}"));
+        assert_eq!(homes("HGET {p}:7 tokens"), one("{p}:7"));
     }
 
     #[test]

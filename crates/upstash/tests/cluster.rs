@@ -547,3 +547,114 @@ fn nothing_a_client_sends_is_more_than_an_error() {
     }
     assert!(cluster.objects.is_empty());
 }
+
+#[test]
+fn keys_of_one_hash_tag_are_one_object_in_commands_scripts_and_transactions() {
+    let mut cluster = Cluster {
+        now: 1_000,
+        ..Cluster::default()
+    };
+    let limiter = [
+        "INCR {u1}:minute",
+        "EXPIRE {u1}:minute 60 NX",
+        "INCRBY rl:{u1}:hour 1",
+        "ZADD {u1}:log 1000 a",
+        "HSET {u1}:bucket tokens 5 updated_at 1000",
+        "HMGET {u1}:bucket tokens updated_at",
+        "TTL {u1}:minute",
+        "MGET {u1}:minute rl:{u1}:hour {u1}",
+        "EXISTS {u1}:minute {u1}:log {u1}:none",
+    ];
+    let replies = cluster.transaction(&limiter).unwrap();
+    assert_eq!(replies[5], Reply::Array(vec![bulk("5"), bulk("1000")]));
+    assert_eq!(
+        replies[6..8],
+        [
+            Reply::Integer(60),
+            Reply::Array(vec![bulk("1"), bulk("1"), Reply::Nil])
+        ]
+    );
+    assert_eq!(replies[8], Reply::Integer(2));
+    assert_eq!(cluster.waves, [["keyspace:%7Bu1%7D"]]);
+    // Outside a transaction every command finds them there too.
+    assert_eq!(cluster.one("MSET {u1}:a 1 b:{u1} 2"), Reply::ok());
+    assert_eq!(cluster.waves, [["keyspace:%7Bu1%7D"]]);
+    assert_eq!(
+        cluster.one("HMGET {u1}:bucket tokens x"),
+        Reply::Array(vec![bulk("5"), Reply::Nil])
+    );
+    assert_eq!(cluster.one("TTL {u1}:minute"), Reply::Integer(60));
+    assert_eq!(cluster.one("SADD s:{u1} x"), Reply::Integer(1));
+    assert_eq!(
+        cluster.one("SUNIONSTORE t:{u1} s:{u1} {u1}:none"),
+        Reply::Integer(1)
+    );
+    assert_eq!(
+        cluster.one("DEL {u1}:a b:{u1} s:{u1} t:{u1}"),
+        Reply::Integer(4)
+    );
+    let sliding = format!("EVALSHA {SLIDING} 2 {{u1}}:now now:{{u1}}:before 10 420001 60000 1");
+    assert!(matches!(cluster.one(&sliding), Reply::Array(_)));
+    // Another tag, an empty one and none are other objects.
+    for other in ["{u2}:minute", "{}{u1}", "u1:minute", "{u1"] {
+        let refused = cluster.transaction(&["INCR {u1}:minute", &format!("INCR {other}")]);
+        assert_eq!(refused, Err(RedisError::CrossShard.text(&[])), "{other}");
+    }
+}
+
+#[test]
+fn what_an_sdk_keeps_under_a_prefix_with_a_hash_tag_stays_where_it_is_and_is_found() {
+    let mut cluster = Cluster {
+        now: 1_000_000,
+        ..Cluster::default()
+    };
+    cluster.run(&[
+        &format!("EVALSHA {FIXED} 2 {{p}}:u:7 {{p}}:dynamic:global 10 60000 1"),
+        &format!("EVALSHA {SLIDING} 2 p:{{u}}:7 p:{{u}}:6 10 420001 60000 1"),
+        &format!("EVALSHA {BUCKET} 1 {{p}}:u 10 60000 5 1000000 1"),
+        &format!("EVALSHA {BUCKET} 1 {{p}}:42 10 60000 5 1000000 1"),
+        "SADD {p}:denyList:all x",
+        "SET {p}:dynamic:global 5",
+        "ZINCRBY {p}:events:1795222800000 1 e",
+    ]);
+    let homes: Vec<&String> = cluster.objects.keys().collect();
+    assert_eq!(
+        homes,
+        [
+            "keyspace:%7Bp%7D%3A42",
+            "keyspace:%7Bp%7D%3AdenyList",
+            "keyspace:%7Bp%7D%3Adynamic%3Aglobal",
+            "keyspace:%7Bp%7D%3Aevents",
+            "keyspace:%7Bp%7D%3Au",
+            "keyspace:p%3A%7Bu%7D",
+        ]
+    );
+    for bucket in ["{p}:u", "{p}:42"] {
+        let mut one = |command: &str| cluster.one(&command.replace("KEY", bucket));
+        let read = Reply::Array(vec![bulk("1000000"), bulk("9")]);
+        assert_eq!(one("HMGET KEY refilledAt tokens"), read, "{bucket}");
+        assert_eq!(one("HGET KEY refilledAt"), bulk("1000000"));
+        assert_eq!(one("PTTL KEY"), Reply::Integer(60_000));
+        assert_eq!(one("TYPE KEY"), Reply::Status(b"hash".to_vec()));
+        assert_eq!(one("EXISTS KEY KEY"), Reply::Integer(2));
+        assert_eq!(one("EXPIRE KEY 100"), Reply::Integer(1));
+        assert!(matches!(one("HGETALL KEY"), Reply::Array(items) if items.len() == 4));
+        assert_eq!(one("DEL KEY"), Reply::Integer(1));
+        assert_eq!(one("TTL KEY"), Reply::Integer(-2));
+        assert_eq!(one("TYPE KEY"), Reply::Status(b"none".to_vec()));
+    }
+    // A key in both objects is one key: that of the tag.
+    cluster.run(&[
+        &format!("EVALSHA {BUCKET} 1 {{p}}:v 10 60000 5 1000000 1"),
+        "HSET {p}:v mine 1",
+        "EXPIRE {p}:v 5",
+    ]);
+    assert_eq!(cluster.one("EXISTS {p}:v"), Reply::Integer(1));
+    assert_eq!(cluster.one("HLEN {p}:v"), Reply::Integer(1));
+    assert_eq!(
+        cluster.one("HGETALL {p}:v"),
+        Reply::Array(vec![bulk("mine"), bulk("1")])
+    );
+    assert_eq!(cluster.one("TTL {p}:v"), Reply::Integer(5));
+    assert_eq!(cluster.one("DEL {p}:v"), Reply::Integer(1));
+}

@@ -8,11 +8,11 @@ mod plan;
 
 use plan::{Piece, Step};
 
-use crate::command::{Access, Place};
+use crate::command::Access;
 use crate::error::RedisError;
 use crate::everywhere::Everywhere;
 use crate::isolate::Isolate;
-use crate::merge::merge;
+use crate::merge::{either, merge};
 use crate::message::{decode_replies, give_limit, Message};
 use crate::protocol::Sent;
 use crate::reply::Reply;
@@ -62,7 +62,8 @@ pub enum Next {
 struct Part {
     /// The command's place in the request.
     slot: usize,
-    place: Place,
+    /// Whether it asks another object what the part before it asks.
+    again: bool,
     /// Which of the wave's objects.
     object: usize,
     command: Vec<Vec<u8>>,
@@ -278,16 +279,20 @@ impl Session {
     /// Makes of each command's parts one reply.
     fn finish(&mut self, wave: Wave, isolate: &mut Isolate) {
         let mut last = None;
-        for part in wave.parts {
+        let mut parts = wave.parts.into_iter().peekable();
+        while let Some(part) = parts.next() {
             // It may have been a dynamic limit that this has changed.
             if let [name, key, ..] = &part.command[..] {
                 isolate.forget_limit_if_written(&wave.objects[part.object], key, name);
             }
-            let reply = part.reply.unwrap_or(Reply::Nil);
+            let mut reply = part.reply.unwrap_or(Reply::Nil);
+            while let Some(other) = parts.next_if(|next| next.again) {
+                reply = either(reply, other.reply.unwrap_or(Reply::Nil));
+            }
             self.replies[part.slot] = match last {
                 Some(slot) if slot == part.slot => {
                     let before = std::mem::replace(&mut self.replies[part.slot], Reply::Nil);
-                    merge(part.place, before, reply)
+                    merge(before, reply)
                 }
                 _ => reply,
             };
@@ -298,6 +303,7 @@ impl Session {
 
 impl Wave {
     fn add(&mut self, slot: usize, piece: Piece, only: Option<&String>) {
+        let mut again = false;
         for home in piece.homes {
             if only.is_some_and(|only| *only != home) {
                 continue;
@@ -310,12 +316,13 @@ impl Wave {
             let (command, limit) = (piece.command.clone(), piece.limit.clone());
             self.parts.push(Part {
                 slot,
-                place: piece.place,
+                again,
                 object,
                 command,
                 limit,
                 reply: None,
             });
+            again = true;
         }
     }
 

@@ -14,7 +14,6 @@ use crate::script::Script;
 
 /// A piece of a command that goes to one object, or to each of two that may hold its key.
 pub(super) struct Piece {
-    pub(super) place: Place,
     pub(super) homes: Vec<String>,
     pub(super) command: Vec<Vec<u8>>,
     /// Object and key of the dynamic limit that a script needs beforehand.
@@ -82,7 +81,6 @@ impl Session {
             homes.push(object_name(&self.prefix, &other));
         }
         Piece {
-            place: found.place,
             homes,
             command,
             limit: None,
@@ -110,7 +108,6 @@ impl Session {
         }
         let command = script_command(&parts);
         Ok(Piece {
-            place: Place::Script,
             homes,
             command,
             limit,

@@ -12,6 +12,7 @@ mod ours;
 mod random;
 mod redis;
 mod scripts;
+mod tags;
 
 use std::io::Write;
 

@@ -19,6 +19,11 @@ pub(crate) struct Redis {
 impl Redis {
     /// Starts a server; `None` where there is no redis-server.
     pub(crate) fn start(name: &str) -> Option<Redis> {
+        Redis::start_with(name, &[])
+    }
+
+    /// The same with further options.
+    pub(crate) fn start_with(name: &str, options: &[&str]) -> Option<Redis> {
         let folder =
             std::env::temp_dir().join(format!("tollgate-redis-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
@@ -34,6 +39,7 @@ impl Redis {
                 "--unixsocket",
             ])
             .arg(&socket)
+            .args(options)
             .current_dir(&folder)
             .stdout(Stdio::null())
             .spawn()
