@@ -3,6 +3,7 @@
 //! A stored row holds the definition beside the state: it can be shown and continued by somebody who knows neither the request nor the
 //! policy that made it.
 
+use crate::algorithm::allowance::Lost;
 use crate::algorithm::bucket::Bucket;
 use crate::algorithm::counter::Counter;
 use crate::algorithm::log::Log;
@@ -238,6 +239,38 @@ pub fn put_state(line: LineWriter, state: &LimitState) -> LineWriter {
             .put("fence", slots.fence)
             .put("time", slots.time.as_millis()),
     }
+}
+
+/// Adds what waking has lost of a limit's allowance; nothing where it lost nothing. An older build passes over it.
+pub fn put_lost(line: LineWriter, lost: &Lost) -> LineWriter {
+    match *lost {
+        Lost::Nothing => line,
+        Lost::InWindow { units, before, .. } => line
+            .put_some("lost", (units > 0).then_some(units))
+            .put_some("lostBefore", (before > 0).then_some(before)),
+        Lost::Until(until) => line.put_some(
+            "lostUntil",
+            (until > Timestamp::ZERO).then(|| until.as_millis()),
+        ),
+    }
+}
+
+/// Reads what waking has lost; it is of the window in which `state` stands.
+pub fn get_lost(line: &Line, state: &LimitState) -> Result<Lost, Unreadable> {
+    let window = match state {
+        LimitState::Counter(counter) => counter.span.start,
+        LimitState::Sliding(sliding) => sliding.start,
+        LimitState::Bucket(_) => {
+            let until = line.number("lostUntil")?.unwrap_or(0);
+            return Ok(Lost::Until(Timestamp::from_millis(until)));
+        }
+        LimitState::Log(_) | LimitState::Slots(_) => return Ok(Lost::Nothing),
+    };
+    Ok(Lost::InWindow {
+        window,
+        units: line.number("lost")?.unwrap_or(0),
+        before: line.number("lostBefore")?.unwrap_or(0),
+    })
 }
 
 /// `time:units`, each time as the distance from the one before.

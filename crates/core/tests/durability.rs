@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use common::{algorithm, moment, named, Kind, Spec, START};
 use proptest::prelude::*;
-use tollgate_core::algorithm::stored::reserve_of;
+use tollgate_core::algorithm::allowance::allowance_of;
 use tollgate_core::decide::Check;
 use tollgate_core::decision::Decision;
 use tollgate_core::policy::Policy;
@@ -162,7 +162,7 @@ proptest! {
     fn a_restart_never_admits_more_than_the_lost_state_would_have((spec, reserve) in spec(), steps in prop::collection::vec((gap(), step()), 1..40), later in prop::collection::vec(gap(), 0..40)) {
         let policy = policy(algorithm(&spec), reserve);
         let counts = spec.kind != Kind::Concurrency;
-        let margin = reserve_of(policy.limits()[0].algorithm(), reserve) - 1;
+        let allowance = allowance_of(policy.limits()[0].algorithm(), reserve);
         let mut object = Object::default();
         let mut now = START;
         let mut last = 0;
@@ -191,7 +191,7 @@ proptest! {
             let mut after = object.restarted();
             let (left, kept) = (object.left(&policy, now), after.left(&policy, now));
             prop_assert!(kept <= left, "{:?}: {} left, {} after a crash", spec, left, kept);
-            prop_assert!(left - kept <= margin, "{:?}: {} left, {} after a crash", spec, left, kept);
+            prop_assert!(left - kept <= allowance, "{:?}: {} left, {} after a crash", spec, left, kept);
             for wait in [1, spec.window / 2, spec.window, 3 * spec.window] {
                 prop_assert!(after.left(&policy, now + wait) <= object.left(&policy, now + wait), "{:?}: and {} ms later", spec, wait);
             }

@@ -60,6 +60,11 @@ impl Shape {
         }
     }
 
+    /// How many parts make one unit.
+    pub(super) const fn unit(&self) -> u128 {
+        self.rate.unit()
+    }
+
     fn parts(&self, units: u64) -> u128 {
         u128::from(units) * self.rate.unit()
     }
@@ -82,6 +87,28 @@ impl Shape {
         } else {
             wait(div_ceil(parts, u128::from(self.rate.parts())))
         }
+    }
+
+    /// How long it takes until `units` lost of an allowance are back, when the allowance refills as the bucket does, in proportion.
+    pub(super) fn time_for_allowance(&self, allowance: u64, units: u64) -> Duration {
+        let scaled = u128::from(units)
+            .saturating_mul(self.capacity)
+            .div_ceil(u128::from(allowance.max(1)));
+        self.time_for(scaled)
+    }
+
+    /// The units lost of an allowance that need `time` more to come back, rounded up.
+    pub(super) fn allowance_lost(&self, allowance: u64, time: Duration) -> u64 {
+        let interval = self.rate.interval().as_millis();
+        let time = if self.stepped {
+            Duration::from_millis(time.as_millis().div_ceil(interval).saturating_mul(interval))
+        } else {
+            time
+        };
+        let scaled = self.refill(time).checked_mul(u128::from(allowance));
+        scaled.map_or(u64::MAX, |scaled| {
+            u64::try_from(scaled.div_ceil(self.capacity.max(1))).unwrap_or(u64::MAX)
+        })
     }
 }
 

@@ -42,7 +42,9 @@ impl Log {
             .skip_while(move |&(at, _)| gone(at))
     }
 
-    fn used(&self, limit: &Window, now: Timestamp) -> u64 {
+    /// Units that count at `now`.
+    pub(super) fn used(&self, limit: &Window, now: Timestamp) -> u64 {
+        let now = self.now(now);
         self.live(limit, now).map(|(_, units)| units).sum()
     }
 

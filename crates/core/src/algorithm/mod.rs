@@ -4,6 +4,7 @@
 //! Every state remembers the newest time it has seen; an earlier `now` counts as that time, so a clock that steps back refills nothing.
 
 mod adopted;
+pub mod allowance;
 pub mod bucket;
 pub mod counter;
 pub mod log;
@@ -11,6 +12,7 @@ pub mod sliding;
 pub mod slots;
 pub mod state;
 pub mod stored;
+mod used;
 
 use crate::{Duration, Timestamp};
 

@@ -109,21 +109,27 @@ impl Sliding {
         self.current = self.current.saturating_sub(amount);
     }
 
+    /// Units in use by the estimate, rounded up. `self` must be projected to `now`.
+    pub(super) fn used(&self, limit: &Window, now: Timestamp) -> u64 {
+        let weighted = div_ceil(
+            self.overlap(limit, self.now(now)),
+            u128::from(limit.window().as_millis()),
+        );
+        // The overlap is at most the previous count, which fits.
+        self.current.saturating_add(weighted as u64)
+    }
+
     /// What is left now; `reset` is when all use is forgotten. `self` must be projected to `now`.
     #[inline]
     pub fn view(&self, limit: &Window, now: Timestamp) -> View {
         let now = self.now(now);
-        let weighted = div_ceil(
-            self.overlap(limit, now),
-            u128::from(limit.window().as_millis()),
-        );
-        let used = u128::from(self.current) + weighted;
+        let used = self.used(limit, now);
         let end = self.start.plus(limit.window());
         View {
             remaining: if self.start > now {
                 0
             } else {
-                u128::from(limit.limit()).saturating_sub(used) as u64
+                limit.limit().saturating_sub(used)
             },
             reset: match (self.current, self.previous) {
                 (0, 0) => now,

@@ -45,7 +45,9 @@ impl Slots {
         self.held.iter().filter(move |slot| slot.deadline > now)
     }
 
-    fn used(&self, now: Timestamp) -> u64 {
+    /// Slots held at `now`.
+    pub(super) fn used(&self, now: Timestamp) -> u64 {
+        let now = self.now(now);
         self.live(now).map(|slot| slot.units).sum()
     }
 

@@ -56,12 +56,6 @@ impl Rate {
         self.unit
     }
 
-    /// How many whole units come back within `time`, continuously.
-    pub(crate) fn units_within(&self, time: Duration) -> u64 {
-        let parts = u128::from(self.parts) * u128::from(time.as_millis());
-        u64::try_from(parts / self.unit).unwrap_or(u64::MAX)
-    }
-
     /// How long it takes until at least so many units (at most 2^53) have come back: continuously, or in whole intervals.
     pub(crate) fn time_for(&self, units: u64, stepped: bool) -> Duration {
         let parts = u128::from(units) * self.unit;

@@ -67,6 +67,9 @@ impl From<&Refusal> for Answer {
             Refusal::UnknownPermit => Answer::Refused(RefusalCode::UnknownPermit, String::new()),
             Refusal::TooManyLimits => Answer::Refused(RefusalCode::TooManyLimits, String::new()),
             Refusal::Cancelled => Answer::Refused(RefusalCode::Cancelled, String::new()),
+            Refusal::TooManyOperations => {
+                Answer::Refused(RefusalCode::Unavailable, refusal.to_string())
+            }
             Refusal::Unavailable(why) => Answer::Refused(RefusalCode::Unavailable, why.to_string()),
         }
     }

@@ -60,6 +60,9 @@ pub enum Refusal {
     /// The subject has [`MAX_ENTRIES`] states, all in use.
     #[error("a subject has at most {MAX_ENTRIES} limits in use at once")]
     TooManyLimits,
+    /// More operations are under way than the object can remember. Forgetting one would leave its charge in place for good.
+    #[error("more operations are under way here than can be remembered")]
+    TooManyOperations,
     /// The stored rows cannot be read by this version, and are left as they are.
     #[error("the stored state cannot be read: {0}")]
     Unavailable(Unreadable),

@@ -18,9 +18,10 @@ impl SubjectState {
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
         self.readable()?;
-        if self.operations.find(operation).is_some() {
+        if self.operations.find(operation, moment.now).is_some() {
             return Ok(());
         }
+        self.operations.make_room(moment.now)?;
         for item in items {
             let units = u64::try_from(item.check.cost).unwrap_or(0);
             if units == 0 || item.policy.gives_permits() {
@@ -39,6 +40,7 @@ impl SubjectState {
                 state.take(limit.algorithm(), slot, moment.now, moment)?;
             }
             self.store(item, &picked.places, moment, effects)?;
+            self.charge_others(item, &picked.places, moment.now, moment, effects)?;
         }
         let done = Operation::new(operation, Vec::new(), Vec::new(), moment.now);
         self.operations.remember(done);

@@ -1,14 +1,15 @@
 //! One limit's state with its definition, and the row that stands for it in storage.
 
+use crate::algorithm::allowance::{allowance_of, Lost};
 use crate::algorithm::slots::Slot;
 use crate::algorithm::state::{Charge, LimitState, Moment};
-use crate::algorithm::stored::reserve_of;
 use crate::calendar::UnknownTimeZone;
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::policy::Policy;
-use crate::row::{get_limit, get_state, put_limit, put_state, ROW_VERSION};
+use crate::row::{get_limit, get_lost, get_state, put_limit, put_lost, put_state, ROW_VERSION};
 use crate::{Algorithm, Duration, Limit, Timestamp};
 
+use super::written::Written;
 use super::{Effects, LimitStatus, Write};
 
 /// A limit, its real use, and what storage says of it.
@@ -19,8 +20,10 @@ pub struct Entry {
     reserve: Option<u64>,
     pub(super) limit: Limit,
     pub(super) state: LimitState,
-    /// The state as the stored row tells it: at or ahead of the real one. `None` when there is no row, or one of another definition.
-    pub(super) stored: Option<LimitState>,
+    /// The stored row; `None` when there is none yet, or one of another definition that is to be replaced before the answer.
+    written: Option<Written>,
+    /// What waking has lost of the limit's allowance.
+    lost: Lost,
 }
 
 impl Entry {
@@ -35,22 +38,31 @@ impl Entry {
             reserve: None,
             limit: limit.clone(),
             state: LimitState::fresh(limit.algorithm(), moment)?,
-            stored: None,
+            written: None,
+            lost: Lost::Nothing,
         })
     }
 
-    /// Reads the row `key`: after a restart, the real use is taken to be what the row says.
+    /// Reads the row `key`: after a restart, the real use is taken to be what the row says, and what it was ahead is lost.
     pub(super) fn from_line(line: &Line, key: &str) -> Result<Entry, Unreadable> {
         let limit = get_limit(line)?;
         let state = get_state(line, limit.algorithm())?;
-        let entry = Entry {
+        let mut entry = Entry {
             policy: line.get("policy").unwrap_or("").to_owned(),
             version: line.number("version")?.unwrap_or(0),
             reserve: line.number("reserve")?,
             limit,
-            stored: Some(state.clone()),
+            written: Some(Written::found(state.clone())),
+            lost: get_lost(line, &state)?,
             state,
         };
+        let ahead = line.number("ahead")?.unwrap_or(0);
+        entry.lost.add(
+            ahead,
+            entry.allowance(),
+            &entry.state,
+            entry.limit.algorithm(),
+        );
         if entry.key() == key {
             Ok(entry)
         } else {
@@ -79,27 +91,72 @@ impl Entry {
         self.policy == policy && self.limit.shares_state_with(limit)
     }
 
+    /// Whether this is a state of the named limit of which `limit` is a definition, by whatever window or algorithm.
+    pub(super) fn is_named_as(&self, policy: &str, limit: &Limit) -> bool {
+        limit.name().is_some() && self.limit.name() == limit.name() && self.policy == policy
+    }
+
     pub(super) const fn is_stored(&self) -> bool {
-        self.stored.is_some()
+        self.written.is_some()
     }
 
-    /// The same use under another definition. Its row is written when it is next charged.
-    pub(super) fn adopted(&self, limit: &Limit, moment: Moment) -> Result<Entry, UnknownTimeZone> {
-        let mut state = self.state.clone();
-        state.project(self.limit.algorithm(), moment)?;
-        let state = state.adopted(&self.limit, limit, moment)?;
-        // The row is there, but speaks of the old numbers: no projection under the new ones may rely on it.
-        Ok(Entry {
+    /// The same use under another definition. Its row speaks of the old one: it has to be written before anything is answered by the new.
+    pub(super) fn redefined(
+        &self,
+        limit: &Limit,
+        moment: Moment,
+    ) -> Result<Entry, UnknownTimeZone> {
+        let mut old = self.state.clone();
+        old.project(self.limit.algorithm(), moment)?;
+        let mut entry = Entry {
             limit: limit.clone(),
-            state,
+            state: old.adopted(&self.limit, limit, moment)?,
+            written: None,
             ..self.clone()
-        }
-        .with_stale_row())
+        };
+        entry.lost = self.lost.carried(
+            (&old, self.limit.algorithm(), self.allowance()),
+            (&entry.state, limit.algorithm(), entry.allowance()),
+        );
+        Ok(entry)
     }
 
-    fn with_stale_row(mut self) -> Entry {
-        self.stored = None;
-        self
+    /// Units used at `now`, of a state that is projected.
+    pub(super) fn used(&self, now: Timestamp) -> u64 {
+        self.state.used(self.limit.algorithm(), now)
+    }
+
+    /// Charges what another definition of the same limit has admitted, for `at`: past the limit, at most to twice of it. Answers what
+    /// was charged.
+    pub(super) fn charge_past(
+        &mut self,
+        units: u64,
+        at: Timestamp,
+        moment: Moment,
+    ) -> Result<Option<Charge>, UnknownTimeZone> {
+        let algorithm = self.limit.algorithm();
+        self.state.project(algorithm, moment)?;
+        let most = algorithm.limit().saturating_mul(2);
+        let units = units.min(most.saturating_sub(self.state.used(algorithm, moment.now)));
+        if units == 0 {
+            return Ok(None);
+        }
+        // Slots that nobody holds a permit for are free at their deadline only.
+        let held = match algorithm {
+            Algorithm::Concurrency(slots) => slots.ttl(),
+            _ => Duration::ZERO,
+        };
+        let slot = Slot {
+            permit: 0,
+            units,
+            fence: 0,
+            deadline: moment.now.plus(held),
+        };
+        self.state.take(algorithm, slot, at, moment)?;
+        Ok(match algorithm {
+            Algorithm::Concurrency(_) => None, // they have no permit by which they could be taken back
+            _ => Some(self.state.charge(&slot, at)),
+        })
     }
 
     pub(super) fn set_policy(&mut self, policy: &Policy) {
@@ -107,41 +164,78 @@ impl Entry {
         self.reserve = policy.reserve();
     }
 
-    /// Rewrites the row when it no longer covers the real use, or when `always`. The state must be projected to now.
+    /// The units that rows may run ahead in one window.
+    fn allowance(&self) -> u64 {
+        allowance_of(self.limit.algorithm(), self.reserve)
+    }
+
+    /// Rewrites the row when it no longer covers the real use after an admission of `units`, or tells too much of it. The state must be
+    /// projected to now.
     pub(super) fn write_ahead(
         &mut self,
-        always: bool,
+        units: u64,
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<(), UnknownTimeZone> {
         let algorithm = self.limit.algorithm();
-        if let (false, Some(stored)) = (always, &self.stored) {
-            let projected = stored.projected(algorithm, moment)?;
-            if projected
-                .as_ref()
-                .unwrap_or(stored)
-                .covers(&self.state, algorithm, moment.now)
-            {
-                return Ok(());
+        let wanted = match &mut self.written {
+            None => 0,
+            Some(written) => {
+                written.count(units, moment.now);
+                match written.next_margin(&self.state, algorithm, moment)? {
+                    Some(wanted) => wanted,
+                    None => return Ok(()),
+                }
             }
-        }
-        let ahead = self
-            .state
-            .ahead(algorithm, reserve_of(algorithm, self.reserve) - 1);
-        effects.writes.push(Write::Put {
-            key: self.key(),
-            row: self.row(&ahead),
-        });
-        self.stored = Some(ahead);
+        };
+        let left = self.lost.left(self.allowance(), &self.state, algorithm);
+        self.write(wanted.min(left), moment.now, effects);
         Ok(())
     }
 
-    fn row(&self, state: &LimitState) -> String {
+    /// Writes the row as the state is, whatever was stored.
+    pub(super) fn write_exact(&mut self, moment: Moment, effects: &mut Effects) {
+        self.write(0, moment.now, effects);
+    }
+
+    fn write(&mut self, margin: u64, now: Timestamp, effects: &mut Effects) {
+        let (state, ahead) = self.state.ahead(self.limit.algorithm(), margin);
+        effects.writes.push(Write::Put {
+            key: self.key(),
+            row: self.row(&state, ahead),
+        });
+        self.written = Some(Written::now(state, ahead, now));
+    }
+
+    fn row(&self, state: &LimitState, ahead: u64) -> String {
         let line = LineWriter::new(ROW_VERSION, "limit")
             .put_some("policy", (!self.policy.is_empty()).then_some(&self.policy))
             .put_some("version", (self.version > 0).then_some(self.version))
             .put_some("reserve", self.reserve);
-        put_state(put_limit(line, &self.limit), state).finish()
+        let line = put_state(put_limit(line, &self.limit), state)
+            .put_some("ahead", (ahead > 0).then_some(ahead));
+        put_lost(
+            line,
+            &self.lost.seen_from(&self.state, self.limit.algorithm()),
+        )
+        .finish()
+    }
+
+    /// When the row is to be written exact, if it is ahead and nothing is admitted until then.
+    pub(super) fn closes_at(&self) -> Option<Timestamp> {
+        self.written.as_ref().and_then(Written::closes_at)
+    }
+
+    /// Writes the row exact when that time has come. A state that is idle by then needs no other row.
+    pub(super) fn close(&mut self, moment: Moment, effects: &mut Effects) {
+        if self.closes_at().is_none_or(|at| at > moment.now) {
+            return;
+        }
+        if self.idle_at(moment.now) > moment.now {
+            self.write_exact(moment, effects);
+        } else if let Some(written) = &mut self.written {
+            written.give_up();
+        }
     }
 
     pub(super) fn cancel(
@@ -199,6 +293,15 @@ impl Entry {
             hold.map_or(limit.ttl(), |hold| hold.min(limit.ttl())),
             now,
         )
+    }
+
+    /// Forgets what is spent. Slots that somebody holds are not spent; whether any are left.
+    pub(super) fn forget_spent(&mut self, now: Timestamp) -> bool {
+        let LimitState::Slots(slots) = &mut self.state else {
+            return false;
+        };
+        slots.held.retain(|slot| slot.permit != 0);
+        slots.view(0, now).reset > now
     }
 
     /// Frees the slots of a live permit; `false` when this limit does not hold it.

@@ -1,31 +1,42 @@
 //! What is remembered of recent operations and released permits, in memory only: enough to answer a repeated call alike and to take a
 //! charge back. A restart forgets it: then a charge that should be cancelled stays until its window passes, never the other way round.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use crate::algorithm::state::Charge;
 use crate::decision::Decision;
 use crate::{Duration, Timestamp};
 
-/// How long an operation or a released permit is remembered: longer than any caller's deadline and its retries.
+use super::Refusal;
+
+/// How long an operation or a released permit is remembered while there is room: longer than any caller's deadline and its retries.
 const REMEMBERED: Duration = Duration::from_secs(60);
-/// How many of each are remembered. More within a minute, and the oldest is forgotten early.
-const MOST: usize = 512;
+/// How long every operation is remembered unless [`Operations::remember_for`] says otherwise: twice the usual deadline.
+const KEPT: Duration = Duration::from_secs(2);
+/// What older operations may take. All objects of an isolate share 128 MB.
+const MAX_IDLE_BYTES: usize = 1 << 20;
+/// What operations may take that are younger: about 20,000 of them.
+const MAX_BYTES: usize = 8 << 20;
+/// How many released permits, and cancellations of operations that never came, are remembered. More within a minute, and the oldest is
+/// forgotten early: a permit released twice is then unknown, an operation that comes after its cancellation is charged.
+const MAX_REMEMBERED: usize = 16_384;
+
+/// A charge, with the key of the entry that was charged.
+pub(super) type KeyedCharge = (String, Charge);
 
 /// An operation that charged something here.
 #[derive(Debug, Clone)]
 pub(super) struct Operation {
-    pub(super) id: u128,
-    pub(super) charges: Vec<(String, Charge)>,
+    id: u128,
+    charges: Vec<KeyedCharge>,
     answers: Vec<Decision>,
     at: Timestamp,
-    number: u64,
 }
 
 impl Operation {
     pub(super) const fn new(
         id: u128,
-        charges: Vec<(String, Charge)>,
+        charges: Vec<KeyedCharge>,
         answers: Vec<Decision>,
         at: Timestamp,
     ) -> Operation {
@@ -34,82 +45,135 @@ impl Operation {
             charges,
             answers,
             at,
-            number: 0,
         }
     }
-}
 
-impl Operation {
     /// The answers given; `None` when it was cancelled.
     pub(super) fn answers(&self) -> Option<Vec<Decision>> {
         (!self.answers.is_empty()).then(|| self.answers.clone())
     }
+
+    /// What it takes in memory, with its place in the index; a guess on the large side.
+    fn bytes(&self) -> usize {
+        let charge = |(key, _): &KeyedCharge| size_of::<KeyedCharge>() + key.len();
+        let answer = |answer: &Decision| size_of::<Decision>() + size_of_val(&*answer.limits);
+        size_of::<Operation>()
+            + 64
+            + self.charges.iter().map(charge).sum::<usize>()
+            + self.answers.iter().map(answer).sum::<usize>()
+    }
 }
 
-/// The recent operations, oldest first.
+/// The recent operations.
 #[derive(Debug, Default)]
 pub(super) struct Operations {
+    /// Oldest first; their numbers rise by one.
     recent: VecDeque<Operation>,
-    count: u64,
+    /// The number of the first of `recent`.
+    first: u64,
+    numbers: HashMap<u128, u64>,
+    bytes: usize,
+    kept: Option<Duration>,
+    /// Cancelled before they came.
+    cancelled: Recent,
+}
+
+/// What is known of an operation.
+pub(super) enum Known<'a> {
+    /// It was answered, or cancelled after it was.
+    Operation(&'a Operation),
+    /// It was cancelled before it came.
+    Cancelled,
+}
+
+impl Known<'_> {
+    /// The answers given; `None` when it was cancelled.
+    pub(super) fn answers(&self) -> Option<Vec<Decision>> {
+        match self {
+            Known::Operation(operation) => operation.answers(),
+            Known::Cancelled => None,
+        }
+    }
 }
 
 impl Operations {
-    pub(super) fn find(&self, id: u128) -> Option<&Operation> {
-        self.recent.iter().find(|operation| operation.id == id)
-    }
-
-    pub(super) fn remember(&mut self, operation: Operation) {
-        let now = operation.at;
-        let old = |first: &Operation| first.at.plus(REMEMBERED) <= now;
-        while self.recent.len() >= MOST || self.recent.front().is_some_and(old) {
-            self.recent.pop_front();
+    /// None yet; every one is kept at least so long, or for [`KEPT`].
+    pub(super) fn kept_for(kept: Option<Duration>) -> Operations {
+        Operations {
+            kept,
+            ..Operations::default()
         }
-        self.count += 1;
-        self.recent.push_back(Operation {
-            number: self.count,
-            ..operation
-        });
     }
 
-    pub(super) fn forget(&mut self, id: u128) -> Option<Operation> {
-        let place = self
-            .recent
-            .iter()
-            .position(|operation| operation.id == id)?;
-        self.recent.remove(place)
+    /// How long every operation is kept at least, where it was said.
+    pub(super) const fn kept(&self) -> Option<Duration> {
+        self.kept
+    }
+
+    pub(super) fn find(&self, id: u128, now: Timestamp) -> Option<Known<'_>> {
+        match self.position(id) {
+            Some(place) => Some(Known::Operation(&self.recent[place])),
+            None => self.cancelled.contains(id, now).then_some(Known::Cancelled),
+        }
+    }
+
+    fn position(&self, id: u128) -> Option<usize> {
+        let number = self.numbers.get(&id)?;
+        usize::try_from(number - self.first).ok()
+    }
+
+    /// Forgets what is old. An error when all of what is left is young and takes too much: no operation may be charged that could not
+    /// be taken back.
+    pub(super) fn make_room(&mut self, now: Timestamp) -> Result<(), Refusal> {
+        let kept = self.kept.unwrap_or(KEPT);
+        while let Some(oldest) = self.recent.front() {
+            let age = now.since(oldest.at);
+            if age < kept || (age < REMEMBERED && self.bytes <= MAX_IDLE_BYTES) {
+                break;
+            }
+            self.bytes -= oldest.bytes();
+            self.numbers.remove(&oldest.id);
+            self.recent.pop_front();
+            self.first += 1;
+        }
+        if self.bytes > MAX_BYTES {
+            return Err(Refusal::TooManyOperations);
+        }
+        Ok(())
+    }
+
+    /// Remembers an operation, for which there is room and which is not known.
+    pub(super) fn remember(&mut self, operation: Operation) {
+        let number = self.first + self.recent.len() as u64;
+        self.numbers.insert(operation.id, number);
+        self.bytes += operation.bytes();
+        self.recent.push_back(operation);
     }
 
     /// The charges to take back, and the operation's place in the order of all. The operation stays known without charges and with a
     /// refusal to answer, so that a second cancellation does nothing, and a charge that comes late does nothing either.
-    pub(super) fn cancel(
-        &mut self,
-        id: u128,
-        now: Timestamp,
-    ) -> Option<(u64, Vec<(String, Charge)>)> {
-        match self.recent.iter_mut().find(|operation| operation.id == id) {
-            Some(operation) => {
-                operation.answers.clear();
-                Some((operation.number, core::mem::take(&mut operation.charges)))
-            }
-            None => {
-                self.remember(Operation::new(id, Vec::new(), Vec::new(), now));
-                None
-            }
-        }
+    pub(super) fn cancel(&mut self, id: u128, now: Timestamp) -> Option<(usize, Vec<KeyedCharge>)> {
+        let Some(place) = self.position(id) else {
+            self.cancelled.remember(id, now);
+            return None;
+        };
+        let operation = &mut self.recent[place];
+        self.bytes -= operation.bytes();
+        operation.answers = Vec::new();
+        let charges = core::mem::take(&mut operation.charges);
+        self.bytes += operation.bytes();
+        Some((place, charges))
     }
 
     /// Lowers what later operations remember of a bucket from which `parts` were taken back.
-    pub(super) fn lower_later(&mut self, number: u64, key: &str, parts: u128) {
-        let later = self
-            .recent
-            .iter_mut()
-            .filter(|operation| operation.number > number);
-        for (_, charge) in later
-            .flat_map(|operation| &mut operation.charges)
-            .filter(|(other, _)| other == key)
-        {
-            if let Charge::Bucket { after, .. } = charge {
-                after.deficit = after.deficit.saturating_sub(parts);
+    pub(super) fn lower_later(&mut self, place: usize, key: &str, parts: u128) {
+        for operation in self.recent.iter_mut().skip(place + 1) {
+            for (other, charge) in &mut operation.charges {
+                if let Charge::Bucket { after, .. } = charge {
+                    if other == key {
+                        after.deficit = after.deficit.saturating_sub(parts);
+                    }
+                }
             }
         }
     }
@@ -117,31 +181,41 @@ impl Operations {
     /// Makes cancelling what was charged to this key do nothing: its units were given back otherwise, or its numbers have changed.
     pub(super) fn drop_charges_of(&mut self, key: &str) {
         for operation in &mut self.recent {
-            operation.charges.retain(|(other, _)| other != key);
+            let concerned = operation.charges.iter().any(|(other, _)| other == key);
+            if concerned {
+                self.bytes -= operation.bytes();
+                operation.charges.retain(|(other, _)| other != key);
+                self.bytes += operation.bytes();
+            }
         }
     }
 }
 
-/// Permits released lately.
+/// Numbers that were of use lately, each for [`REMEMBERED`]: released permits, operations that were cancelled before they came.
 #[derive(Debug, Default)]
-pub(super) struct Released(VecDeque<(u128, Timestamp)>);
+pub(super) struct Recent {
+    order: VecDeque<(u128, Timestamp)>,
+    newest: HashMap<u128, Timestamp>,
+}
 
-impl Released {
-    pub(super) fn contains(&self, permit: u128, now: Timestamp) -> bool {
-        self.0
-            .iter()
-            .any(|&(released, at)| released == permit && at.plus(REMEMBERED) > now)
+impl Recent {
+    pub(super) fn contains(&self, id: u128, now: Timestamp) -> bool {
+        self.newest
+            .get(&id)
+            .is_some_and(|at| at.plus(REMEMBERED) > now)
     }
 
-    pub(super) fn remember(&mut self, permit: u128, now: Timestamp) {
-        while self.0.len() >= MOST
-            || self
-                .0
-                .front()
-                .is_some_and(|&(_, at)| at.plus(REMEMBERED) <= now)
-        {
-            self.0.pop_front();
+    pub(super) fn remember(&mut self, id: u128, now: Timestamp) {
+        let is_old = |&(_, at): &(u128, Timestamp)| at.plus(REMEMBERED) <= now;
+        while self.order.len() >= MAX_REMEMBERED || self.order.front().is_some_and(is_old) {
+            if let Some((id, at)) = self.order.pop_front() {
+                // Remembered anew since, it stays.
+                if self.newest.get(&id) == Some(&at) {
+                    self.newest.remove(&id);
+                }
+            }
         }
-        self.0.push_back((permit, now));
+        self.order.push_back((id, now));
+        self.newest.insert(id, now);
     }
 }

@@ -46,7 +46,7 @@ impl SubjectState {
                     fence: slot.fence,
                     expires,
                 });
-                entry.write_ahead(true, moment, effects)?;
+                entry.write_exact(moment, effects);
             }
         }
         grant.ok_or(Refusal::UnknownPermit)
@@ -64,7 +64,7 @@ impl SubjectState {
         for entry in &mut self.entries {
             if entry.release(permit, moment.now) {
                 found = true;
-                entry.write_ahead(true, moment, effects)?;
+                entry.write_exact(moment, effects);
                 self.released.remember(permit, moment.now);
             }
         }

@@ -1,26 +1,31 @@
-//! Finding or making the entries that an item is decided on.
+//! Finding or making the entries that an item is decided on, under the definitions that it names.
 
-use crate::algorithm::state::Moment;
+use crate::algorithm::state::{LimitState, Moment};
+use crate::calendar::UnknownTimeZone;
 use crate::Limit;
 
 use super::{Effects, Entry, Item, Refusal, SubjectState, MAX_ENTRIES};
 
 /// Entries picked for an item, and how to put back those that were changed to take part.
 pub(super) struct Picked {
+    /// The entry of each limit, in the policy's order.
     pub(super) places: Vec<usize>,
+    /// The entries as they were under another definition.
     before: Vec<(usize, Entry)>,
+    /// How many entries there were; those behind are new.
+    known: usize,
 }
 
 impl Picked {
-    pub(super) fn undo(self, entries: &mut [Entry]) {
-        for (place, entry) in self.before {
-            entries[place] = entry;
-        }
+    /// Whether an entry was changed, or perhaps made from others, to take part.
+    pub(super) fn redefines(&self, entries: &[Entry]) -> bool {
+        let is_named = |entry: &Entry| entry.limit.name().is_some();
+        !self.before.is_empty() || entries[self.known..].iter().any(is_named)
     }
 }
 
 impl SubjectState {
-    /// Finds or makes the entry of each limit, under the definition asked for.
+    /// Finds or makes the entry of each limit, under the definition asked for. Nothing is written yet.
     pub(super) fn pick(
         &mut self,
         item: &Item,
@@ -31,53 +36,116 @@ impl SubjectState {
         if self.entries.len() + item.policy.limits().len() > MAX_ENTRIES {
             self.drop_idle(moment, effects);
         }
-        let before = self.entries.len();
         let mut picked = Picked {
             places: Vec::with_capacity(item.policy.limits().len()),
             before: Vec::new(),
+            known: self.entries.len(),
         };
         for limit in item.policy.limits() {
-            let place = self
-                .entries
-                .iter()
-                .position(|entry| entry.keeps(policy, limit));
-            let place = match place {
-                Some(place) if self.entries[place].limit == *limit => place,
-                Some(place) => {
-                    let adopted = self.entries[place].adopted(limit, moment)?;
-                    picked
-                        .before
-                        .push((place, core::mem::replace(&mut self.entries[place], adopted)));
-                    place
+            match self.place(policy, limit, moment, &mut picked) {
+                Ok(place) => picked.places.push(place),
+                Err(refusal) => {
+                    self.put_back(picked);
+                    return Err(refusal);
                 }
-                None if self.entries.len() == MAX_ENTRIES => {
-                    self.entries.truncate(before);
-                    picked.undo(&mut self.entries);
-                    return Err(Refusal::TooManyLimits);
-                }
-                None => {
-                    let entry = self.begin(policy, limit, moment)?;
-                    self.entries.push(entry);
-                    self.entries.len() - 1
-                }
-            };
-            picked.places.push(place);
+            }
         }
         Ok(picked)
     }
 
-    /// A new entry. A named limit whose window changed starts with what its newest entry has used.
-    fn begin(&self, policy: &str, limit: &Limit, moment: Moment) -> Result<Entry, Refusal> {
-        let same_name =
-            |entry: &&Entry| entry.policy == policy && entry.limit.name() == limit.name();
-        let last = self
+    fn place(
+        &mut self,
+        policy: &str,
+        limit: &Limit,
+        moment: Moment,
+        picked: &mut Picked,
+    ) -> Result<usize, Refusal> {
+        let known = self
             .entries
             .iter()
-            .rfind(same_name)
-            .filter(|_| limit.name().is_some());
-        match last {
-            Some(entry) => Ok(entry.adopted(limit, moment)?),
-            None => Ok(Entry::fresh(policy, limit, moment)?),
+            .position(|entry| entry.keeps(policy, limit));
+        if let Some(place) = known {
+            let entry = &mut self.entries[place];
+            if entry.limit != *limit {
+                let redefined = entry.redefined(limit, moment)?;
+                let before = core::mem::replace(entry, redefined);
+                picked.before.push((place, before));
+            }
+            return Ok(place);
         }
+        if self.entries.len() == MAX_ENTRIES {
+            return Err(Refusal::TooManyLimits);
+        }
+        let entry = self.begin(policy, limit, moment)?;
+        self.entries.push(entry);
+        Ok(self.entries.len() - 1)
+    }
+
+    /// The state on which `limit` would be decided at this moment, if nothing is decided until then.
+    pub(super) fn state_under(
+        &self,
+        policy: &str,
+        limit: &Limit,
+        moment: Moment,
+    ) -> Result<LimitState, UnknownTimeZone> {
+        let known = self.entries.iter().find(|entry| entry.keeps(policy, limit));
+        Ok(match known {
+            Some(entry) if entry.limit == *limit => entry.state.clone(),
+            Some(entry) => entry.redefined(limit, moment)?.state,
+            None => self.begin(policy, limit, moment)?.state,
+        })
+    }
+
+    /// A new entry. A named limit whose window or algorithm changed starts with the most that any of its definitions in use has counted:
+    /// each of them was charged with what the others admitted, so none has counted more than was used.
+    fn begin(&self, policy: &str, limit: &Limit, moment: Moment) -> Result<Entry, UnknownTimeZone> {
+        let mut begun = Entry::fresh(policy, limit, moment)?;
+        for other in self
+            .entries
+            .iter()
+            .filter(|entry| entry.is_named_as(policy, limit))
+        {
+            let entry = other.redefined(limit, moment)?;
+            if entry.used(moment.now) > begun.used(moment.now) {
+                begun = entry;
+            }
+        }
+        Ok(begun)
+    }
+
+    /// Puts the entries back as they were: nobody was decided by the definitions asked for.
+    pub(super) fn put_back(&mut self, picked: Picked) {
+        self.entries.truncate(picked.known);
+        for (place, entry) in picked.before {
+            self.entries[place] = entry;
+        }
+    }
+
+    /// Puts the definitions asked for in force although nothing was charged: what comes back from now on comes at their rates, so their
+    /// rows are written before the refusal is answered. What would answer as a new subject does is not kept.
+    pub(super) fn put_in_force(
+        &mut self,
+        item: &Item,
+        picked: &Picked,
+        moment: Moment,
+        effects: &mut Effects,
+    ) {
+        for &(place, _) in &picked.before {
+            self.enforce(place, item, moment, effects);
+        }
+        let begun = self.entries.split_off(picked.known);
+        let lasting = |entry: &Entry| entry.idle_at(moment.now) > moment.now;
+        self.entries.extend(begun.into_iter().filter(lasting));
+        for place in picked.known..self.entries.len() {
+            self.enforce(place, item, moment, effects);
+        }
+    }
+
+    fn enforce(&mut self, place: usize, item: &Item, moment: Moment, effects: &mut Effects) {
+        let entry = &mut self.entries[place];
+        entry.set_policy(&item.policy);
+        entry.write_exact(moment, effects);
+        // A bucket counts in other units now: taking a charge back could give units twice.
+        self.operations.drop_charges_of(&entry.key());
     }
 }

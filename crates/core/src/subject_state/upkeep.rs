@@ -24,7 +24,8 @@ impl SubjectState {
         self.alarm = alarm;
     }
 
-    /// Forgets all use, of one policy or all. Blocks stay: they are somebody's decision. Fences go on rising.
+    /// Forgets what is spent, of one policy or all. Blocks stay: they are somebody's decision. So do slots, as long as somebody holds
+    /// them: a reset of their count would let another in beside the holder. Fences go on rising.
     pub fn reset(
         &mut self,
         policy: Option<&str>,
@@ -36,18 +37,25 @@ impl SubjectState {
                 effects.writes.push(Write::DeleteAll);
                 *self = SubjectState {
                     alarm: self.alarm,
+                    operations: Operations::kept_for(self.operations.kept()),
                     ..SubjectState::default()
                 };
             }
             _ => self.readable()?,
         }
-        let (dropped, kept) = self
-            .entries
-            .drain(..)
-            .partition(|entry: &Entry| policy.is_none_or(|policy| policy == entry.policy));
-        self.entries = kept;
+        let mut dropped = Vec::new();
+        for mut entry in core::mem::take(&mut self.entries) {
+            if policy.is_some_and(|policy| policy != entry.policy) {
+                self.entries.push(entry);
+            } else if entry.forget_spent(moment.now) {
+                entry.write_exact(moment, effects);
+                self.entries.push(entry);
+            } else {
+                self.operations.drop_charges_of(&entry.key());
+                dropped.push(entry);
+            }
+        }
         self.delete_rows(&dropped, effects);
-        self.operations = Operations::default();
         self.denials.clear();
         if self.fence >= moment.now.as_millis() {
             let row = LineWriter::new(ROW_VERSION, "fence")
@@ -89,6 +97,21 @@ impl SubjectState {
         }
         self.ensure_alarm(moment, effects);
         Ok(())
+    }
+
+    /// When [`SubjectState::close`] has something to write, if nothing is admitted until then.
+    pub fn closes_at(&self) -> Option<Timestamp> {
+        self.entries.iter().filter_map(Entry::closes_at).min()
+    }
+
+    /// Writes exact every row that ran ahead and has not been used for [`super::STEADY`]. A subject that falls asleep after it loses
+    /// nothing; a lost object may lose what its rows were ahead, within their allowances.
+    pub fn close(&mut self, moment: Moment, effects: &mut Effects) {
+        if self.readable().is_ok() {
+            for entry in &mut self.entries {
+                entry.close(moment, effects);
+            }
+        }
     }
 
     pub(super) fn drop_idle(&mut self, moment: Moment, effects: &mut Effects) {

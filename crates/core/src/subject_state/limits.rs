@@ -1,0 +1,351 @@
+//! Deciding items: under the definitions that they name, all or nothing, once for each operation.
+
+use crate::algorithm::state::{LimitState, Moment};
+use crate::calendar::UnknownTimeZone;
+use crate::decide::{decide, Check, GrantSeed};
+use crate::decision::Decision;
+use crate::{Duration, Limit, Timestamp};
+
+use super::operations::{KeyedCharge, Operation};
+use super::pick::Picked;
+use super::{Effects, Item, Refusal, SubjectState};
+
+impl Item {
+    /// Whether an answer to this may change anything. What changes nothing does not put its definition in force either.
+    const fn changes(&self) -> bool {
+        self.check.cost != 0 && !self.check.peek
+    }
+
+    /// Units that an admission charges.
+    fn units(&self) -> u64 {
+        u64::try_from(self.check.cost).unwrap_or(0)
+    }
+
+    fn peek(&self) -> Item {
+        Item {
+            check: Check {
+                peek: true,
+                ..self.check
+            },
+            policy: self.policy.clone(),
+        }
+    }
+}
+
+impl SubjectState {
+    /// Decides every item, all or nothing, and answers them in order. With an operation id, a repeated call gets the first answer and
+    /// charges nothing more, and [`SubjectState::cancel`] takes the charge back. `random` gives 128 random bits for a permit.
+    pub fn limit(
+        &mut self,
+        items: &[Item],
+        operation: Option<u128>,
+        random: &mut dyn FnMut() -> u128,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<Vec<Decision>, Refusal> {
+        self.readable()?;
+        if let Some(id) = operation {
+            if let Some(known) = self.operations.find(id, moment.now) {
+                return known.answers().ok_or(Refusal::Cancelled);
+            }
+            self.operations.make_room(moment.now)?;
+        }
+        let seed = self.seed(items, random, moment.now);
+        let (answers, charges) = match items {
+            [item] => {
+                let (answer, charges) = self.limit_one(item, seed, moment, effects)?;
+                (vec![answer], charges)
+            }
+            items => self.limit_all(items, seed, moment, effects)?,
+        };
+        if let (Some(id), Some(charges)) = (operation, charges) {
+            let operation = Operation::new(id, charges, answers.clone(), moment.now);
+            self.operations.remember(operation);
+        }
+        self.remember_denials(items, &answers, moment.now);
+        if let Some(grant) = answers.iter().find_map(|answer| answer.grant.as_deref()) {
+            self.fence = grant.fence;
+        }
+        self.ensure_alarm(moment, effects);
+        Ok(answers)
+    }
+
+    /// Decides one item; with what it charged, where it changed anything.
+    fn limit_one(
+        &mut self,
+        item: &Item,
+        seed: GrantSeed,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(Decision, Option<Vec<KeyedCharge>>), Refusal> {
+        if let Some(denied) = self.blocked(item, moment.now) {
+            return Ok((denied, None));
+        }
+        let picked = self.pick(item, moment, effects)?;
+        let decision = match self.decide(item, &picked.places, seed, moment) {
+            Ok(decision) => decision,
+            Err(unknown) => {
+                self.put_back(picked);
+                return Err(unknown.into());
+            }
+        };
+        if !item.changes() {
+            return Ok((self.looked(item, picked, decision, moment)?, None));
+        }
+        if !decision.success {
+            self.put_in_force(item, &picked, moment, effects);
+            return Ok((decision, None));
+        }
+        self.store(item, &picked.places, moment, effects)?;
+        let mut charges = Vec::new();
+        if item.units() > 0 {
+            let at = moment.now.plus(decision.delay.unwrap_or(Duration::ZERO));
+            charges.extend(self.charges(item, &picked.places, seed, at, moment.now));
+            charges.extend(self.charge_others(item, &picked.places, at, moment, effects)?);
+        }
+        Ok((decision, Some(charges)))
+    }
+
+    /// The answer to what changes nothing. Under another definition than the one in force, which stays so until somebody is decided,
+    /// the wait has to be found at the rates of that one.
+    fn looked(
+        &mut self,
+        item: &Item,
+        picked: Picked,
+        mut decision: Decision,
+        moment: Moment,
+    ) -> Result<Decision, Refusal> {
+        let redefines = picked.redefines(&self.entries);
+        self.put_back(picked);
+        if redefines && decision.retry_after.is_some() {
+            if let Some(at) = self.first_admitted(item, moment)? {
+                decision.retry_after = Some(at.since(moment.now));
+            }
+        }
+        Ok(decision)
+    }
+
+    /// The first instant at which the item, as the next that is decided, is admitted; `None` when it is not even once all of the present
+    /// use is forgotten. Use only gets less until then, so that it is found by halving.
+    fn first_admitted(
+        &self,
+        item: &Item,
+        moment: Moment,
+    ) -> Result<Option<Timestamp>, UnknownTimeZone> {
+        let policy = item.policy.name_or_empty();
+        let named = |entry: &&super::Entry| {
+            let concerns =
+                |limit: &Limit| entry.keeps(policy, limit) || entry.is_named_as(policy, limit);
+            item.policy.limits().iter().any(concerns)
+        };
+        let forgotten = self.entries.iter().filter(named);
+        let Some(last) = forgotten.map(|entry| entry.idle_at(moment.now)).max() else {
+            return Ok(None);
+        };
+        let (mut refused, mut admitted) = (moment.now, last);
+        if !self.would_admit(
+            item,
+            Moment {
+                now: last,
+                ..moment
+            },
+        )? {
+            return Ok(None);
+        }
+        while admitted.since(refused) > Duration::from_millis(1) {
+            let half = Duration::from_millis(admitted.since(refused).as_millis() / 2);
+            let now = refused.plus(half);
+            if self.would_admit(item, Moment { now, ..moment })? {
+                admitted = now;
+            } else {
+                refused = now;
+            }
+        }
+        Ok(Some(admitted))
+    }
+
+    fn would_admit(&self, item: &Item, moment: Moment) -> Result<bool, UnknownTimeZone> {
+        let mut states = Vec::with_capacity(item.policy.limits().len());
+        for limit in item.policy.limits() {
+            states.push(self.state_under(item.policy.name_or_empty(), limit, moment)?);
+        }
+        let mut states: Vec<&mut LimitState> = states.iter_mut().collect();
+        let check = item.peek().check;
+        decide(
+            &item.policy,
+            &mut states,
+            &check,
+            GrantSeed::default(),
+            moment,
+        )
+        .map(|decision| decision.success)
+    }
+
+    /// Several policies at once: charged one after the other, and put back as they were when one denies.
+    fn limit_all(
+        &mut self,
+        items: &[Item],
+        seed: GrantSeed,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(Vec<Decision>, Option<Vec<KeyedCharge>>), Refusal> {
+        let before = self.entries.clone();
+        let mut kept = Effects::default();
+        let mut answers = Vec::with_capacity(items.len());
+        let mut charged = Vec::new();
+        for item in items {
+            match self.limit_one(item, seed, moment, &mut kept) {
+                Ok((answer, charges)) => {
+                    answers.push(answer);
+                    charged.extend(charges.into_iter().flatten());
+                }
+                Err(refusal) => {
+                    self.entries = before;
+                    return Err(refusal);
+                }
+            }
+        }
+        if answers.iter().all(|answer| answer.success) {
+            effects.writes.append(&mut kept.writes);
+            return Ok((answers, Some(charged)));
+        }
+        self.entries = before;
+        let answers = self.undone(items, answers, moment, effects)?;
+        Ok((answers, None))
+    }
+
+    /// The answers of a call that charged nothing: who had room still says so, with what is left now. All of their definitions are in
+    /// force nevertheless: else no wait that was told would hold.
+    fn undone(
+        &mut self,
+        items: &[Item],
+        answers: Vec<Decision>,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<Vec<Decision>, Refusal> {
+        for item in items.iter().filter(|item| item.changes()) {
+            if self.blocked(item, moment.now).is_none() {
+                let picked = self.pick(item, moment, effects)?;
+                self.put_in_force(item, &picked, moment, effects);
+            }
+        }
+        let undo = |(item, answer): (&Item, Decision)| {
+            if !answer.success {
+                return Ok(answer);
+            }
+            let unused = &mut Effects::default();
+            self.limit_one(&item.peek(), GrantSeed::default(), moment, unused)
+                .map(|(answer, _)| answer)
+        };
+        items.iter().zip(answers).map(undo).collect()
+    }
+
+    fn decide(
+        &mut self,
+        item: &Item,
+        places: &[usize],
+        seed: GrantSeed,
+        moment: Moment,
+    ) -> Result<Decision, UnknownTimeZone> {
+        if let [place] = places {
+            return decide(
+                &item.policy,
+                &mut [&mut self.entries[*place].state],
+                &item.check,
+                seed,
+                moment,
+            );
+        }
+        let mut states: Vec<(usize, &mut LimitState)> = (self.entries.iter_mut().enumerate())
+            .filter_map(|(i, entry)| {
+                Some((
+                    places.iter().position(|place| *place == i)?,
+                    &mut entry.state,
+                ))
+            })
+            .collect();
+        states.sort_by_key(|(order, _)| *order);
+        let mut states: Vec<&mut LimitState> = states.into_iter().map(|(_, state)| state).collect();
+        decide(&item.policy, &mut states, &item.check, seed, moment)
+    }
+
+    /// Stores what an admission or a refund has changed.
+    pub(super) fn store(
+        &mut self,
+        item: &Item,
+        places: &[usize],
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let refund = item.check.cost < 0;
+        for &place in places {
+            let entry = &mut self.entries[place];
+            entry.set_policy(&item.policy);
+            if refund || !entry.is_stored() {
+                // Given back already, or counted in other units now: taking the charge back as well could give units twice.
+                self.operations.drop_charges_of(&entry.key());
+            }
+            if refund {
+                entry.write_exact(moment, effects);
+            } else {
+                entry.write_ahead(item.units(), moment, effects)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What an admission charged, for its cancellation.
+    fn charges<'a>(
+        &'a self,
+        item: &'a Item,
+        places: &'a [usize],
+        seed: GrantSeed,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> impl Iterator<Item = KeyedCharge> + 'a {
+        let units = item.units();
+        places
+            .iter()
+            .zip(item.policy.limits())
+            .map(move |(&place, limit)| {
+                let slot = crate::decide::slot_for(limit, &item.check, units, seed, now);
+                let entry = &self.entries[place];
+                (entry.key(), entry.state.charge(&slot, at))
+            })
+    }
+
+    /// Charges an admission to the other definitions of its named limits that are still in use, so that no change of window or
+    /// algorithm, forth or back, makes a unit. Answers what was charged.
+    pub(super) fn charge_others(
+        &mut self,
+        item: &Item,
+        places: &[usize],
+        at: Timestamp,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<Vec<KeyedCharge>, Refusal> {
+        let mut charges = Vec::new();
+        let policy = item.policy.name_or_empty();
+        let named: Vec<&Limit> = item
+            .policy
+            .limits()
+            .iter()
+            .filter(|limit| limit.name().is_some())
+            .collect();
+        if named.is_empty() {
+            return Ok(charges);
+        }
+        for (i, entry) in self.entries.iter_mut().enumerate() {
+            let is_another =
+                !places.contains(&i) && named.iter().any(|limit| entry.is_named_as(policy, limit));
+            if !is_another || entry.idle_at(moment.now) <= moment.now {
+                continue;
+            }
+            if let Some(charge) = entry.charge_past(item.units(), at, moment)? {
+                charges.push((entry.key(), charge));
+            }
+            entry.write_ahead(item.units(), moment, effects)?;
+        }
+        Ok(charges)
+    }
+}
