@@ -5,111 +5,14 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-
+use common::object::{policy, Object};
 use common::{algorithm, moment, named, Kind, Spec, START};
 use proptest::prelude::*;
 use tollgate_core::algorithm::allowance::allowance_of;
 use tollgate_core::decide::Check;
-use tollgate_core::decision::Decision;
 use tollgate_core::policy::Policy;
-use tollgate_core::subject_state::{Effects, Item, Refusal, SubjectState, Write};
-use tollgate_core::{Algorithm, Duration, Limit, Timestamp};
-
-/// A subject with its storage.
-#[derive(Default)]
-struct Object {
-    state: SubjectState,
-    rows: BTreeMap<String, String>,
-    writes: usize,
-    alarm: Option<Timestamp>,
-    permits: u128,
-}
-
-impl Object {
-    fn apply(&mut self, effects: Effects) {
-        for write in effects.writes {
-            self.writes += 1;
-            match write {
-                Write::Put { key, row } => drop(self.rows.insert(key, row)),
-                Write::Delete { key } => drop(self.rows.remove(&key)),
-                Write::DeleteAll => self.rows.clear(),
-            }
-        }
-        self.alarm = effects.alarm.or(self.alarm);
-    }
-
-    fn limit(
-        &mut self,
-        policy: &Policy,
-        check: Check,
-        operation: Option<u128>,
-        now: u64,
-    ) -> Result<Decision, Refusal> {
-        let mut effects = Effects::default();
-        self.permits += 1;
-        let permit = self.permits;
-        let items = [Item {
-            policy: policy.clone(),
-            check,
-        }];
-        let answer = self
-            .state
-            .limit(&items, operation, &mut || permit, moment(now), &mut effects);
-        self.apply(effects);
-        answer.map(|mut decisions| decisions.remove(0))
-    }
-
-    fn ask(&mut self, policy: &Policy, cost: i64, now: u64) -> Decision {
-        self.limit(policy, Check::of(cost), None, now).unwrap()
-    }
-
-    fn cancel(&mut self, operation: u128, now: u64) {
-        let mut effects = Effects::default();
-        self.state
-            .cancel(operation, moment(now), &mut effects)
-            .unwrap();
-        self.apply(effects);
-    }
-
-    fn clean(&mut self, now: u64) {
-        let mut effects = Effects::default();
-        self.alarm = None;
-        self.state.clean(moment(now), &mut effects).unwrap();
-        self.apply(effects);
-    }
-
-    /// What a process that starts after `kill -9` finds.
-    fn restarted(&self) -> Object {
-        let rows = self
-            .rows
-            .iter()
-            .map(|(key, row)| (key.as_str(), row.as_str()));
-        Object {
-            state: SubjectState::from_rows(rows),
-            rows: self.rows.clone(),
-            permits: self.permits + 1_000,
-            ..Object::default()
-        }
-    }
-
-    /// The most units that can be had at once.
-    fn left(&mut self, policy: &Policy, now: u64) -> u64 {
-        let peek = Check {
-            peek: true,
-            ..Check::of(0)
-        };
-        self.limit(policy, peek, None, now).unwrap().limits[0].remaining
-    }
-}
-
-fn policy(algorithm: Algorithm, reserve: Option<u64>) -> Policy {
-    let policy = Policy::new(vec![Limit::new(None, algorithm)]).unwrap();
-    match reserve {
-        Some(reserve) => policy.with_reserve(reserve).unwrap(),
-        None => policy,
-    }
-}
+use tollgate_core::subject_state::{Effects, Refusal};
+use tollgate_core::{Algorithm, Duration, Limit};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -298,7 +201,8 @@ fn a_hundred_admissions_at_limit_ten_thousand_write_one_row_and_denials_none() {
         for _ in 0..10_000 {
             assert!(object.ask(&policy, 1, START).success);
         }
-        assert!(object.writes <= 100, "{kind:?}: {} rows", object.writes);
+        // Seven more than a hundred: the first rows run ahead by less, 0, 1, 3, … 63 units.
+        assert!(object.writes <= 107, "{kind:?}: {} rows", object.writes);
         let written = object.writes;
         for _ in 0..100 {
             assert!(!object.ask(&policy, 1, START).success);
@@ -334,7 +238,7 @@ fn a_saturated_bucket_still_writes_one_row_in_a_hundred() {
         assert!(object.ask(&policy, 1, START + millis).success);
     }
     assert!(
-        object.writes - before <= 101,
+        object.writes - before <= 107,
         "{} rows for 10,000 admissions",
         object.writes - before
     );

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub(crate) mod object;
+
 use tollgate_core::algorithm::state::{LimitState, Moment};
 use tollgate_core::calendar::UtcOnly;
 use tollgate_core::limit::{Concurrency, LeakyBucket, Name, Rate, TokenBucket, Window};
