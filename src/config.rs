@@ -17,7 +17,7 @@ const MAX_TOKENS: usize = 64;
 const MAX_TOKEN: usize = 1_024;
 /// How long the Worker waits for an object: long enough for an object on another continent that has to wake, short enough that a
 /// caller's own deadline of a few seconds still sees the answer.
-const DEADLINE: Duration = Duration::from_secs(1);
+pub const DEADLINE: Duration = Duration::from_secs(1);
 /// The longest deadline that can be set.
 const MAX_DEADLINE: u64 = 30_000;
 /// One admission in so many is logged; denials are all logged.

@@ -23,14 +23,21 @@ export default {
   },
 };
 
-/** The class of objects whose Rust halves are of the class `Half`: it answers one text with another, and some set an alarm. */
+/**
+ * The class of objects whose Rust halves are of the class `Half`: it answers one text with another, and some set an alarm.
+ * Some write ahead and have a `close`: one timer of at most a second calls it when nothing is admitted any more.
+ */
 const objectClass = (Half) =>
   class extends DurableObject {
     #half;
     #number;
+    #closing = !("close" in Half.prototype);
 
     call(text) {
-      return this.#alive().call(text);
+      const half = this.#alive();
+      const answer = half.call(text);
+      if (!this.#closing) this.#closeIn(half.closes_in());
+      return answer;
     }
 
     alarm() {
@@ -44,6 +51,22 @@ const objectClass = (Half) =>
         this.#number = instance.number;
       }
       return this.#half;
+    }
+
+    #closeIn(milliseconds) {
+      this.#closing = milliseconds >= 0;
+      if (this.#closing) setTimeout(() => this.#close(), milliseconds);
+    }
+
+    #close() {
+      try {
+        const half = this.#alive();
+        half.close();
+        this.#closeIn(half.closes_in());
+      } catch (error) {
+        this.#closing = false;
+        console.warn(`tollgate: rows stay ahead of the real use: ${error}`);
+      }
     }
   };
 

@@ -4,6 +4,9 @@
 //! step: the clock is read once, the state comes from memory, the core decides, rows are written ahead, and nothing can run between.
 //! What it answers leaves only when its writes are safe (the runtime's output gate), so nothing that was answered is forgotten.
 //!
+//! A row may run ahead of the real use. One timer of at most a second, in src/entry.js, writes it exact a second after the last
+//! admission, long before the object could fall asleep; nothing else is ever pending in an idle object.
+//!
 //! Stored: the rows of [`crate::limiter_store`]. One alarm per idle period cleans; an idle subject ends with empty storage. The
 //! namespace's directory is told in the background.
 
@@ -21,7 +24,7 @@ use crate::clock::{self, RuntimeZones};
 use crate::directory::Notice;
 use crate::limiter_store::Store;
 use crate::runtime::{self, Env, ObjectContext};
-use crate::{directory_client, placement, task};
+use crate::{directory_client, placement, settings, task};
 
 /// When cleaning fails, because a row is of another version or a time zone has gone, it is tried again after this long.
 const CLEAN_AGAIN: Duration = Duration::from_secs(3_600);
@@ -60,6 +63,18 @@ impl RateLimitDO {
         text
     }
 
+    /// In how many milliseconds [`RateLimitDO::close`] has something to write, if nothing is admitted until then; −1 where it has not.
+    pub fn closes_in(&self) -> f64 {
+        self.subject
+            .closes_at()
+            .map_or(-1.0, |at| at.since(clock::now()).as_millis() as f64)
+    }
+
+    /// The closing timer, which src/entry.js keeps: writes exact what ran ahead of the real use, before the object can fall asleep.
+    pub fn close(&self) -> Result<(), JsValue> {
+        self.subject.close()
+    }
+
     /// The cleaning alarm. The promise ends when the directory knows: until then the runtime rings again.
     pub fn alarm(&self) -> Result<JsValue, JsValue> {
         self.subject.clean()?;
@@ -69,6 +84,11 @@ impl RateLimitDO {
 
 fn unavailable(why: &str) -> Answer {
     Answer::Refused(RefusalCode::Unavailable, why.to_owned())
+}
+
+/// An operation is taken back within its deadline after the deadline of its charge.
+const fn twice(deadline: Duration) -> Duration {
+    Duration::from_millis(deadline.as_millis() * 2)
 }
 
 struct Subject {
@@ -93,14 +113,14 @@ struct Awake {
 
 impl Awake {
     /// Loads the state. Whether the alarm is still set cannot be asked without waiting, so with rows it is set anew.
-    fn wake(context: &ObjectContext) -> Result<Awake, JsValue> {
+    fn wake(context: &ObjectContext, env: &Env) -> Result<Awake, JsValue> {
         let (store, found) = Store::open(context)?;
         let rows = found
             .rows
             .iter()
             .map(|(key, row)| (key.as_str(), row.as_str()));
         Ok(Awake {
-            state: SubjectState::from_rows(rows),
+            state: SubjectState::from_rows(rows).keeping_operations(twice(settings::deadline(env))),
             store,
             listed: found.listed,
             cleaned: false,
@@ -145,6 +165,23 @@ impl Subject {
         .unwrap_or_else(|error| unavailable(&runtime::said(&error)))
     }
 
+    /// `None` while nothing is loaded: then nothing runs ahead in memory.
+    fn closes_at(&self) -> Option<Timestamp> {
+        self.awake.borrow().as_ref()?.state.closes_at()
+    }
+
+    fn close(&self) -> Result<(), JsValue> {
+        if self.closes_at().is_none() {
+            return Ok(());
+        }
+        let moment = clock::moment();
+        self.with(|awake, _| {
+            let mut effects = Effects::default();
+            awake.state.close(moment, &mut effects);
+            awake.apply(&effects)
+        })
+    }
+
     fn clean(&self) -> Result<(), JsValue> {
         let now = clock::now();
         self.with(|awake, _| {
@@ -179,7 +216,7 @@ impl Subject {
         let woken = slot.is_none();
         let mut awake = match slot.take() {
             Some(awake) => awake,
-            None => Awake::wake(&self.context)?,
+            None => Awake::wake(&self.context, &self.env)?,
         };
         let result = run(&mut awake, woken);
         if result.is_ok() {

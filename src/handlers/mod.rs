@@ -15,7 +15,6 @@ mod observe;
 mod permit;
 mod reply;
 mod request;
-mod settings;
 mod step;
 mod subject;
 
@@ -33,6 +32,7 @@ use crate::error::ApiError;
 use crate::limiter_client::Limiter;
 use crate::router::{split_url, Route};
 use crate::runtime::{self, Env, ExecutionContext, Headers, Request};
+use crate::settings;
 use crate::task::settled;
 use crate::upstash;
 

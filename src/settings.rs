@@ -6,11 +6,13 @@ use std::rc::Rc;
 use js_sys::Array;
 use wasm_bindgen::JsValue;
 
-use crate::config::{Config, InvalidSetting, Settings};
+use tollgate_core::Duration;
+
+use crate::config::{Config, InvalidSetting, Settings, DEADLINE};
 use crate::runtime::{self, Env};
 
 /// What was parsed, or what is wrong.
-pub(super) type Parsed = Result<Rc<Config>, InvalidSetting>;
+pub(crate) type Parsed = Result<Rc<Config>, InvalidSetting>;
 
 const NAMES: [&str; 5] = [
     "TOLLGATE_TOKENS",
@@ -26,7 +28,7 @@ thread_local! {
 }
 
 /// The configuration of this environment.
-pub(super) fn of(env: &Env) -> Rc<Parsed> {
+pub(crate) fn of(env: &Env) -> Rc<Parsed> {
     PARSED.with_borrow_mut(|parsed| {
         let known = parsed.is_some();
         let values = NAMES_VALUE.with(|names| runtime::settings(env, names, known));
@@ -39,6 +41,14 @@ pub(super) fn of(env: &Env) -> Rc<Parsed> {
             }
         }
     })
+}
+
+/// How long a Worker waits for an object; the usual time where the settings are wrong, as then nobody is answered.
+pub(crate) fn deadline(env: &Env) -> Duration {
+    match &*of(env) {
+        Ok(config) => config.deadline(),
+        Err(_) => DEADLINE,
+    }
 }
 
 fn parse(values: &Array) -> Parsed {
