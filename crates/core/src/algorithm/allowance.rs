@@ -10,15 +10,13 @@ use super::state::{shape, LimitState};
 use crate::limit::Algorithm;
 use crate::Timestamp;
 
-/// The units that a row may run ahead: `write_ahead − 1` where the policy sets it, else 1 % of the limit,
-/// and none up to a limit of 100. Logs and slots are always exact.
+/// The units that a row may run ahead: R − 1, where R is `write_ahead` when the policy sets it, else 1 % of the limit, and 1 up to a limit
+/// of 100. Logs and slots are always exact.
 pub fn allowance_of(algorithm: &Algorithm, write_ahead: Option<u64>) -> u64 {
     let limit = algorithm.limit();
-    match (algorithm, write_ahead) {
-        (Algorithm::SlidingLog(_) | Algorithm::Concurrency(_), _) => 0,
-        (_, Some(units)) => units.clamp(1, limit.max(1)) - 1,
-        (_, None) if limit <= 100 => 0,
-        (_, None) => limit / 100,
+    match algorithm {
+        Algorithm::SlidingLog(_) | Algorithm::Concurrency(_) => 0,
+        _ => write_ahead.unwrap_or(limit / 100).clamp(1, limit.max(1)) - 1,
     }
 }
 
