@@ -16,7 +16,7 @@ use std::rc::Rc;
 use tollgate_core::algorithm::state::Moment;
 use tollgate_core::codec::Unreadable;
 use tollgate_core::message::{Answer, Call, RefusalCode};
-use tollgate_core::subject_state::{Effects, SubjectState, ALARM_SPACING};
+use tollgate_core::subject_state::{Effects, SubjectState, ALARM_SPACING, STEADY};
 use tollgate_core::{Duration, Timestamp};
 use wasm_bindgen::prelude::*;
 
@@ -63,11 +63,12 @@ impl RateLimitDO {
         text
     }
 
-    /// In how many milliseconds [`RateLimitDO::close`] has something to write, if nothing is admitted until then; −1 where it has not.
+    /// In how many milliseconds, at most a second, [`RateLimitDO::close`] has something to do; −1 where it has not.
     pub fn closes_in(&self) -> f64 {
+        let left = |at: Timestamp| at.since(clock::now()).min(STEADY);
         self.subject
             .closes_at()
-            .map_or(-1.0, |at| at.since(clock::now()).as_millis() as f64)
+            .map_or(-1.0, |at| left(at).as_millis() as f64)
     }
 
     /// The closing timer, which src/entry.js keeps: writes exact what ran ahead of the real use, before the object can fall asleep.

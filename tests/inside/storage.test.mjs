@@ -94,7 +94,7 @@ describe("waking", () => {
     expect((await limit({ ...body, cost: 2 })).status).toBe(429);
   });
 
-  test("at a large limit an eviction costs at most one percent, and never gives any", async () => {
+  test("at a large limit an eviction within a second of a burst costs at most one percent, and never gives any", async () => {
     const body = { identifier: "large", algorithm: "fixedWindow", limit: 10_000, window: "1h" };
     for (let i = 0; i < 50; i++) await limit(body);
     await evictDurableObject(objectOf("large"));
@@ -149,7 +149,7 @@ describe("what a decision costs in storage", () => {
     return counts;
   }
 
-  test("a live object reads nothing, and writes one row per hundred admissions at limit 10,000, none per denial", async () => {
+  test("a live object reads nothing, writes one row per hundred admissions at limit 10,000, and none per denial", async () => {
     const body = {
       identifier: "counted",
       algorithm: "tokenBucket",
@@ -162,7 +162,8 @@ describe("what a decision costs in storage", () => {
       for (let i = 0; i < 400; i++) await limit(body);
       expect(counts.SELECT ?? 0).toBe(0);
       expect(counts.INSERT).toBeGreaterThan(0);
-      expect(counts.INSERT).toBeLessThanOrEqual(5);
+      // One in a hundred, and six more in the beginning, when rows run ahead by 1, 3, … 63 units.
+      expect(counts.INSERT).toBeLessThanOrEqual(11);
       const written = counts.INSERT;
       for (let i = 0; i < 50; i++) expect((await limit({ ...body, cost: 9_999 })).status).toBe(429);
       expect([counts.INSERT, counts.DELETE ?? 0, counts.SELECT ?? 0]).toEqual([written, 0, 0]);

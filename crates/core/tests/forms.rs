@@ -57,7 +57,7 @@ fn rows_have_these_forms() {
         (
             r#""limit": 1000, "window": "1m", "cost": 3"#,
             "limit//slidingWindow/60000",
-            "1 limit algorithm=slidingWindow limit=1000 window=60000 used=12 previous=0 start=1798848000000 time=1798848000005",
+            "1 limit algorithm=slidingWindow limit=1000 window=60000 used=3 previous=0 start=1798848000000 time=1798848000005",
         ),
         (
             r#""algorithm": "slidingLog", "limit": 5, "window": "1s", "cost": 2"#,
@@ -72,7 +72,7 @@ fn rows_have_these_forms() {
         (
             r#""algorithm": "tokenBucket", "capacity": 10, "refill": {"amount": 1, "interval": "1s"}, "burstCredits": {"cap": 5, "expiry": "1h"}, "forgetAfter": "2d", "reserve": 3"#,
             "limit//tokenBucket/",
-            "1 limit reserve=3 algorithm=tokenBucket capacity=10 amount=1 interval=1000 creditsCap=5 creditsExpiry=3600000 forgetAfter=172800000 used=3000 time=1798848000005",
+            "1 limit reserve=3 algorithm=tokenBucket capacity=10 amount=1 interval=1000 creditsCap=5 creditsExpiry=3600000 forgetAfter=172800000 used=1000 time=1798848000005",
         ),
         (
             r#""algorithm": "leakyBucket", "capacity": 10, "leak": {"amount": 100, "interval": "15m"}, "maxDelay": "1m""#,
@@ -108,6 +108,44 @@ fn rows_have_these_forms() {
             key: "block/p".to_owned(),
             row
         }]
+    );
+}
+
+/// The row after `count` admissions at one instant, by a subject that starts from `rows`.
+fn row_after(rest: &str, rows: &[(&str, &str)], count: usize) -> String {
+    let mut state = SubjectState::from_rows(rows.iter().copied());
+    let mut effects = Effects::default();
+    for _ in 0..count {
+        let now = moment(START + 5);
+        state
+            .limit(&[item(rest)], None, &mut || 0xabc, now, &mut effects)
+            .unwrap();
+    }
+    match effects.writes.pop() {
+        Some(Write::Put { row, .. }) => row,
+        _ => unreachable!(),
+    }
+}
+
+#[test]
+fn rows_say_how_far_they_are_ahead_and_what_waking_has_lost() {
+    let sliding = r#""limit": 1000, "window": "1m""#;
+    let key = "limit//slidingWindow/60000";
+    let ahead = "1 limit algorithm=slidingWindow limit=1000 window=60000 used=3 previous=0 start=1798848000000 time=1798848000005 ahead=1";
+    assert_eq!(row_after(sliding, &[], 2), ahead);
+    let woken = "1 limit algorithm=slidingWindow limit=1000 window=60000 used=4 previous=0 start=1798848000000 time=1798848000005 lost=1";
+    assert_eq!(row_after(sliding, &[(key, ahead)], 1), woken);
+    let before = "1 limit algorithm=slidingWindow limit=1000 window=60000 used=9 previous=0 start=1798847940000 time=1798847940005 ahead=1 lost=2";
+    let turned = "1 limit algorithm=slidingWindow limit=1000 window=60000 used=1 previous=9 start=1798848000000 time=1798848000005 lostBefore=3";
+    assert_eq!(row_after(sliding, &[(key, before)], 1), turned);
+    let bucket = r#""algorithm": "tokenBucket", "capacity": 1000, "refill": {"amount": 1, "interval": "1s"}"#;
+    let ahead = "1 limit algorithm=tokenBucket capacity=1000 amount=1 interval=1000 used=3000 time=1798848000005 ahead=1";
+    assert_eq!(row_after(bucket, &[], 2), ahead);
+    // One of nine units: they come back in the time in which the thousand of the bucket do.
+    let woken = "1 limit algorithm=tokenBucket capacity=1000 amount=1 interval=1000 used=4000 time=1798848000005 lostUntil=1798848111117";
+    assert_eq!(
+        row_after(bucket, &[("limit//tokenBucket/", ahead)], 1),
+        woken
     );
 }
 

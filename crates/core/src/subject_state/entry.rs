@@ -226,15 +226,19 @@ impl Entry {
         self.written.as_ref().and_then(Written::closes_at)
     }
 
-    /// Writes the row exact when that time has come. A state that is idle by then needs no other row.
+    /// The closing timer has come: writes the row exact if it is due. A state that is idle by then needs no other row.
     pub(super) fn close(&mut self, moment: Moment, effects: &mut Effects) {
-        if self.closes_at().is_none_or(|at| at > moment.now) {
+        let is_idle = self.idle_at(moment.now) <= moment.now;
+        let Some(written) = &mut self.written else {
+            return;
+        };
+        if !written.is_to_close(moment.now) {
             return;
         }
-        if self.idle_at(moment.now) > moment.now {
-            self.write_exact(moment, effects);
-        } else if let Some(written) = &mut self.written {
+        if is_idle {
             written.give_up();
+        } else {
+            self.write_exact(moment, effects);
         }
     }
 

@@ -28,6 +28,8 @@ pub(super) struct Written {
     at: Option<Timestamp>,
     /// The last admission.
     last: Timestamp,
+    /// How many had been admitted when the closing timer came last.
+    seen: Option<u64>,
 }
 
 impl Written {
@@ -39,6 +41,7 @@ impl Written {
             used: 0,
             at: None,
             last: Timestamp::ZERO,
+            seen: None,
         }
     }
 
@@ -50,6 +53,7 @@ impl Written {
             used: 0,
             at: Some(now),
             last: now,
+            seen: None,
         }
     }
 
@@ -67,6 +71,14 @@ impl Written {
     /// When the row is to be written exact, if nothing is admitted until then.
     pub(super) fn closes_at(&self) -> Option<Timestamp> {
         self.seems_ahead().then(|| self.last.plus(STEADY))
+    }
+
+    /// Whether the closing timer, which has come, has to write the row exact: a second has passed, or nothing was admitted since it came
+    /// last, whatever the clock says. So it ends under a clock that stands still or steps back, too.
+    pub(super) fn is_to_close(&mut self, now: Timestamp) -> bool {
+        let before = self.seen.replace(self.used);
+        self.closes_at()
+            .is_some_and(|at| at <= now || before == Some(self.used))
     }
 
     /// Gives up the units by which the row is ahead: nobody will be asked for them any more.
