@@ -4,6 +4,7 @@
 
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { isMain, root } from "../../scripts/lib/process.mjs";
 import { installModules, installPython, modules, PYTHON, program } from "./packages.mjs";
@@ -23,7 +24,7 @@ for folder, _, files in os.walk(os.path.dirname(upstash_ratelimit.__file__)):
 print(json.dumps(found))`;
 
 /** Every script text by its SHA1, with the packages that have it. */
-export function extract() {
+export async function extract() {
   installModules();
   const found = new Map();
   const add = (text, from) => {
@@ -35,12 +36,49 @@ export function extract() {
   for (const name of readdirSync(modules).filter((name) => /^(ratelimit|core-analytics)-/.test(name))) {
     for (const text of literals(readFileSync(join(modules, name, "dist/index.js"), "utf8"))) add(text, name);
   }
+  const require = createRequire(join(modules, "scripts.cjs"));
+  for (const [start, texts] of Object.entries(STORES)) {
+    for (const name of readdirSync(modules).filter((name) => name.startsWith(start))) {
+      for (const text of await texts(require, name)) add(text, name);
+    }
+  }
   for (const version of PYTHON) {
     const texts = JSON.parse(program(installPython(version), ["-c", PYTHON_CONSTANTS], {}));
     for (const text of texts) add(text, `python-${version}`);
   }
   return [...found.values()];
 }
+
+// The stores of other rate limiters put their texts together as they start, so what counts is what they then send.
+const STORES = {
+  "rate-limit-redis-": async (require, name) => {
+    const { RedisStore } = require(name);
+    const texts = [];
+    const sendCommand = async (_, word, text) => {
+      if (word === "LOAD") texts.push(text);
+      return hash(text);
+    };
+    await new RedisStore({ sendCommand }).init({ windowMs: 1 });
+    return texts;
+  },
+  "hono-rate-limiter-": async (require, name) => {
+    const { RedisStore } = require(name);
+    const texts = [];
+    const scriptLoad = async (text) => {
+      texts.push(text);
+      return hash(text);
+    };
+    new RedisStore({ client: { scriptLoad } });
+    return texts;
+  },
+  "fastify-rate-limit-": async (require, name) => {
+    const RedisStore = require(`${name}/store/RedisStore.js`);
+    const texts = [];
+    const defineCommand = (_, { lua }) => texts.push(lua);
+    new RedisStore(false, false, { defineCommand });
+    return texts;
+  },
+};
 
 /** The template literals of a bundle that call Redis, as the strings they become. */
 function literals(source) {
@@ -80,7 +118,7 @@ function check(scripts) {
 }
 
 if (isMain(import.meta)) {
-  const scripts = extract();
+  const scripts = await extract();
   const wrong = check(scripts);
   if (wrong.length > 0) {
     console.error(`The table of known scripts does not fit the packages:\n${wrong.join("\n")}`);

@@ -28,6 +28,9 @@ export function release(ratelimit, redis) {
   return { ...require(redis ? `redis-${redis}` : "@upstash/redis"), ...require(`ratelimit-${ratelimit}`) };
 }
 
+/** Any of the packages. */
+export const load = (name) => require(name);
+
 /** Counts the HTTP requests to `url` while `run` runs. */
 export async function countRequests(url, run) {
   const real = globalThis.fetch;

@@ -28,6 +28,7 @@ pub enum RedisError {
     LimitNeedsScores,
     ExpireTime,
     ScriptExpireTime,
+    ScriptSetExpireTime,
     UnsupportedOption,
     ExpireNxAlone,
     ExpireGtOrLt,
@@ -62,7 +63,7 @@ impl RedisError {
             Self::Syntax => "ERR syntax error",
             Self::Arity => "ERR wrong number of arguments for '%' command",
             Self::Unknown => {
-                "ERR unknown command '%': Tollgate has strings, hashes, sets, sorted sets and the scripts of the rate limiting SDKs; no lists, streams, pub/sub, JSON or functions"
+                "ERR unknown command '%': Tollgate has strings, hashes, sets, sorted sets and the scripts of rate limiters; no lists, streams, pub/sub, JSON or functions"
             }
             Self::NoPermission => "NOPERM this token's role has no permission to run the '%' command",
             Self::EmptyCommand => "ERR empty command",
@@ -84,6 +85,7 @@ impl RedisError {
             }
             Self::ExpireTime => "ERR invalid expire time in '%' command",
             Self::ScriptExpireTime => "ERR invalid expire time in 'pexpire' command",
+            Self::ScriptSetExpireTime => "ERR invalid expire time in 'set' command",
             Self::UnsupportedOption => "ERR Unsupported option",
             Self::ExpireNxAlone => "ERR NX and XX, GT or LT options at the same time are not compatible",
             Self::ExpireGtOrLt => "ERR GT and LT options at the same time are not compatible",
@@ -94,7 +96,7 @@ impl RedisError {
             Self::ScriptSubcommand => "ERR unknown subcommand or wrong number of arguments for 'script': there are LOAD, EXISTS and FLUSH",
             Self::NoScript => "NOSCRIPT No matching script. Please use EVAL.",
             Self::UnknownScript => {
-                "ERR unknown Lua script $: Tollgate runs the scripts of @upstash/ratelimit 0.1.3 to 2.2.0, @upstash/core-analytics 0.0.8 to 0.0.10 and upstash-ratelimit (Python) 0.2.0 to 1.2.0, no others"
+                "ERR unknown Lua script $: Tollgate runs those of @upstash/ratelimit 0.1.3 to 2.2.0, @upstash/core-analytics 0.0.8 to 0.0.10, upstash-ratelimit (Python) 0.2.0 to 1.2.0, rate-limit-redis 4 to 6, hono-rate-limiter 0.5 and @fastify/rate-limit 10.3 to 11, no others"
             }
             Self::TooManyKeys => "ERR Number of keys can't be greater than number of args",
             Self::NegativeKeys => "ERR Number of keys can't be negative",

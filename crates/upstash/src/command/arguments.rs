@@ -58,3 +58,13 @@ pub(crate) fn expiry_after_now(keyspace: &Keyspace, argument: &[u8]) -> Result<i
     let time = integer(argument)?.checked_add(keyspace.now());
     time.ok_or(RedisError::ScriptExpireTime)
 }
+
+/// The instant that a script's `SET` with `PX` means by this argument, which has to be positive.
+pub(crate) fn positive_expiry_after_now(
+    keyspace: &Keyspace,
+    argument: &[u8],
+) -> Result<i64, RedisError> {
+    let time = Some(integer(argument)?).filter(|time| *time > 0);
+    let time = time.and_then(|time| time.checked_add(keyspace.now()));
+    time.ok_or(RedisError::ScriptSetExpireTime)
+}

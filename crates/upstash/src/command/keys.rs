@@ -33,7 +33,7 @@ pub(super) fn type_name(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answe
 }
 
 /// Milliseconds to live; -1 for ever, -2 for no such key.
-fn remaining(keyspace: &mut Keyspace, key: &[u8]) -> Result<i64, RedisError> {
+pub(crate) fn milliseconds_to_live(keyspace: &mut Keyspace, key: &[u8]) -> Result<i64, RedisError> {
     let now = keyspace.now();
     Ok(match keyspace.expires(key)? {
         None => -2,
@@ -44,7 +44,7 @@ fn remaining(keyspace: &mut Keyspace, key: &[u8]) -> Result<i64, RedisError> {
 
 /// Seconds to live, rounded to the nearest; -1 for ever, -2 for no such key.
 pub(crate) fn seconds_to_live(keyspace: &mut Keyspace, key: &[u8]) -> Result<i64, RedisError> {
-    let remaining = remaining(keyspace, key)?;
+    let remaining = milliseconds_to_live(keyspace, key)?;
     Ok(if remaining < 0 {
         remaining
     } else {
@@ -57,7 +57,7 @@ pub(super) fn ttl(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
 }
 
 pub(super) fn pttl(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
-    remaining(keyspace, &arguments[1]).map(Reply::Integer)
+    milliseconds_to_live(keyspace, &arguments[1]).map(Reply::Integer)
 }
 
 /// The conditions of `EXPIRE`.

@@ -13,9 +13,9 @@ use crate::keyspace::Keyspace;
 use crate::reply::Reply;
 use crate::script;
 
-pub(crate) use arguments::{expiry_after_now, integer, is_word};
+pub(crate) use arguments::{expiry_after_now, integer, is_word, positive_expiry_after_now};
 pub(crate) use hashes::all as hash_fields;
-pub(crate) use keys::seconds_to_live;
+pub(crate) use keys::{milliseconds_to_live, seconds_to_live};
 pub(crate) use sets::{has_each, members};
 pub(crate) use sorted_sets::score_reply;
 pub(crate) use strings::sum;

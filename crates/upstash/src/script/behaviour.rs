@@ -1,6 +1,7 @@
 //! What each script does, as one of a few functions with its switches.
 
 use super::buckets::{self, Bucket, Early, Look, Reject};
+use super::hits::{self, Hits};
 use super::regions::{self, Region};
 use super::windows::{self, Fixed, Rate, Sliding};
 use super::{analytics, lists, Call, Script};
@@ -28,6 +29,11 @@ enum Behaviour {
     Aggregate,
     Usage,
     Top { denied: bool, bounded: bool },
+    Hits(Hits),
+    HitsRead,
+    HitsTakenBack,
+    Backoff,
+    BackoffRead,
 }
 
 const SLIDING: Sliding = Sliding {
@@ -173,6 +179,22 @@ impl Script {
                 denied: true,
                 bounded: true,
             },
+            Script::H1 => &B::Hits(Hits {
+                renewable: true,
+                replaces: false,
+            }),
+            Script::H2 => &B::Hits(Hits {
+                renewable: true,
+                replaces: true,
+            }),
+            Script::H3 => &B::Hits(Hits {
+                renewable: false,
+                replaces: true,
+            }),
+            Script::HR => &B::HitsRead,
+            Script::HD => &B::HitsTakenBack,
+            Script::B1 => &B::Backoff,
+            Script::BR => &B::BackoffRead,
         }
     }
 }
@@ -198,5 +220,10 @@ pub(super) fn run(script: Script, call: &mut Call<'_>) -> Result<Reply, RedisErr
         Behaviour::Aggregate => analytics::aggregate(call),
         Behaviour::Usage => analytics::usage(call),
         Behaviour::Top { denied, bounded } => analytics::top(call, *denied, *bounded),
+        Behaviour::Hits(kind) => hits::count(call, kind),
+        Behaviour::HitsRead => hits::read(call),
+        Behaviour::HitsTakenBack => hits::take_back(call),
+        Behaviour::Backoff => hits::count_with_backoff(call),
+        Behaviour::BackoffRead => hits::read_with_backoff(call),
     }
 }

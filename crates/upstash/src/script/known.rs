@@ -29,7 +29,7 @@ fn find(table: &[(u64, Script)], start: u64) -> Option<Script> {
         .map(|(_, script)| *script)
 }
 
-static EXACT: [(u64, Script); 68] = [
+static EXACT: [(u64, Script); 76] = [
     (0x0fa9c90dc1d0dad2, Script::F1), // fixed.limit @upstash/ratelimit 0.1.3 to 1.0.1
     (0x375e8c55641c07e8, Script::F2), // fixed.limit @upstash/ratelimit 1.0.3
     (0xb13943e359636db0, Script::F2), // fixed.limit @upstash/ratelimit 1.1.1 to 2.0.7
@@ -98,9 +98,17 @@ static EXACT: [(u64, Script); 68] = [
     (0xfb660e4126fb6827, Script::A3a), // analytics.top @upstash/core-analytics 0.0.8
     (0xc76ca4c298985b09, Script::A3b), // analytics.top @upstash/core-analytics 0.0.9
     (0xbce9567d6a2ce82c, Script::A3c), // analytics.top @upstash/core-analytics 0.0.10
+    (0x3f424a504987d231, Script::H1), // increment rate-limit-redis 4.0.0 to 4.2.0, hono-rate-limiter 0.5.0 to 0.5.4
+    (0xb829ec02dca78a14, Script::H1), // increment rate-limit-redis 4.2.1 to 4.2.2
+    (0x81dbecea94d2d105, Script::H2), // increment rate-limit-redis 4.2.3 to 5.0.0
+    (0x895b92e1712734e1, Script::H3), // increment rate-limit-redis 6.0.0 to 6.0.1
+    (0x6aeb97ed6086dcde, Script::HR), // get rate-limit-redis 4.1.1 to 6.0.1, hono-rate-limiter 0.5.0 to 0.5.4
+    (0x77bdf75bdec9b69f, Script::HD), // decrement hono-rate-limiter 0.5.4
+    (0xb8a19d47785922bb, Script::B1), // rateLimit @fastify/rate-limit 10.3.0 to 11.2.0
+    (0x4c7d9ef62b3d4f8e, Script::BR), // rateLimitRead @fastify/rate-limit 11.1.0 to 11.2.0
 ];
 
-static NORMALIZED: [(u64, Script); 57] = [
+static NORMALIZED: [(u64, Script); 65] = [
     (0x21bfdf7df4e3ea56, Script::F1),
     (0x7cca4d2d44e1fd41, Script::F2),
     (0x1875938ece81e54d, Script::F2),
@@ -158,4 +166,12 @@ static NORMALIZED: [(u64, Script); 57] = [
     (0x19276c3a12cb1d52, Script::A3a),
     (0xacf2be0aec7ef0d7, Script::A3b),
     (0x8627032eac896a48, Script::A3c),
+    (0xb55464b7f9811439, Script::H1),
+    (0xf59ddd5b7bf42601, Script::H1),
+    (0x428629da7fbee2d9, Script::H2),
+    (0xa974551c4f74ccf6, Script::H3),
+    (0xdd7ee88758cc431c, Script::HR),
+    (0x156777ba5816e9db, Script::HD),
+    (0x5a12e3e00b0e779e, Script::B1),
+    (0x43c8e701997fc93b, Script::BR),
 ];

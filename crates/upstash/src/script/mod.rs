@@ -1,6 +1,6 @@
 //! The Lua scripts of the published rate limiters, run natively.
 //!
-//! Every release of the packages sends one of 68 texts, by its SHA1 or in full. They come down to some forty behaviours, and these
+//! Every release of the packages sends one of 76 texts, by its SHA1 or in full. They come down to some fifty behaviours, and these
 //! to a few functions with switches. A text that is new but differs from a known one only in comments or white space is taken for
 //! it; any other is refused, as there is no Lua here. The texts themselves are not part of this repository: `known` holds their
 //! hashes, which a test computes anew from the packages.
@@ -8,6 +8,7 @@
 mod analytics;
 mod behaviour;
 mod buckets;
+mod hits;
 mod known;
 mod lists;
 mod lua;
@@ -21,9 +22,9 @@ use crate::reply::Reply;
 use crate::route;
 use crate::sha1::{hex, sha1};
 
-/// A behaviour, named as in `docs/upstash.md`. Releases that only forgot an expiry share the name of those that set it.
+/// A behaviour. Releases that only forgot an expiry share the name of those that set it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // the table in docs/upstash.md says what each does
+#[allow(missing_docs)] // `behaviour` says what each does, `known` whose it is
 pub enum Script {
     F1,
     F2,
@@ -67,6 +68,13 @@ pub enum Script {
     A3a,
     A3b,
     A3c,
+    H1,
+    H2,
+    H3,
+    HR,
+    HD,
+    B1,
+    BR,
 }
 
 /// The limit that a dynamic-limit key holds.
@@ -240,7 +248,21 @@ impl Script {
         use Script::*;
         matches!(
             self,
-            FR1 | FR2 | SR1 | SR2 | TR0 | TR1 | TR2 | MFR | MSR | A1 | A2 | A3a | A3b | A3c
+            FR1 | FR2
+                | SR1
+                | SR2
+                | TR0
+                | TR1
+                | TR2
+                | MFR
+                | MSR
+                | A1
+                | A2
+                | A3a
+                | A3b
+                | A3c
+                | HR
+                | BR
         )
     }
 

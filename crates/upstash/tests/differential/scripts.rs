@@ -15,7 +15,7 @@ use crate::redis::Redis;
 use crate::{compare_sequence, seed, skipped, Step};
 
 const SEQUENCES: u64 = 1_000;
-const PUBLISHED: usize = 68;
+const PUBLISHED: usize = 76;
 
 /// Scripts of which a release forgot the expiry; ours sets it. See `docs/upstash.md`.
 const FORGETFUL: [&str; 6] = [
@@ -131,6 +131,18 @@ const REGION_SETS: &[&str] = &[
     "DEL p:u:8",
     "SET p:u:8 1",
 ];
+const HITS: &[&str] = &["rl:u", "rl:12"];
+const HITS_COMMANDS: &[&str] = &[
+    "SET rl:u {count}",
+    "SET rl:12 {count}",
+    "SET rl:u {count} PX 90000",
+    "SET rl:12 {count} PX 90000",
+    "DEL rl:u",
+    "DECR rl:u",
+    "HSET rl:12 f v",
+    "PERSIST rl:u",
+    "PEXPIRE rl:12 90000",
+];
 const EVENTS: &[&str] = &[
     "p:events:1795222800000",
     "p:events:1795219200000",
@@ -199,6 +211,16 @@ fn events(key: &'static [&'static str], arguments: &'static str, shape: Shape) -
     }
 }
 
+fn hits(arguments: &'static str, shape: Shape) -> Plan {
+    Plan {
+        keys: vec![HITS],
+        shape,
+        all_keys: HITS,
+        between: HITS_COMMANDS,
+        ..windows(1, false, arguments)
+    }
+}
+
 fn plan(script: Script) -> Plan {
     const REGION: Shape = Shape::Nested(&Shape::Pairs);
     const REGION_SET: Shape = Shape::Nested(&Shape::Unordered);
@@ -259,6 +281,11 @@ fn plan(script: Script) -> Plan {
         A2 => events(&["p:events"], "tsc", Shape::Exact),
         A3a | A3b => events(&["p:events"], "tscc", Shape::Exact),
         A3c => events(&["p:events"], "tscca", Shape::Exact),
+        H1 | H2 => hits("1W", Shape::Left),
+        H3 => hits("W", Shape::Left),
+        HR | BR => hits("", Shape::Left),
+        HD => hits("", Shape::Exact),
+        B1 => hits("WLbb", Shape::Left),
     }
 }
 
@@ -307,6 +334,8 @@ impl Numbers {
             'R' => random.pick(&["1", "1", "1", "2", "3", "7", "0", "-1", "-2", "-20"]),
             'I' => random.pick(&["id-1", "id-2", "id-3", "id-4", "id-5", "id-6"]),
             'n' => "null",
+            '1' => random.pick(&["0", "0", "1", "true", ""]),
+            'b' => random.pick(&["true", "false", "false", "1"]),
             'f' => random.pick(&[
                 "identifier",
                 "identifier",
@@ -332,8 +361,8 @@ const ABSURD: [&str; 12] = [
     "1.5",
     "null",
     "-0",
-    "1e3",
-    " 5",
+    "1e5",
+    " 50000",
     "9007199254740993",
     "9223372036854775807",
     "1e300",
