@@ -45,7 +45,9 @@ const wanted = process.argv.slice(2);
 const chosen = GATES.filter(({ name }) => wanted.length === 0 || wanted.some((start) => name.startsWith(start)));
 if (chosen.length === 0) fail(`No such gate. There are: ${GATES.map(({ name }) => name).join(", ")}`);
 
+const start = performance.now();
 setup({ gates: true });
+console.log(`check: ${"set-up".padEnd(14)} ok  ${secondsSince(start)}`);
 const failed = [];
 for (const gate of chosen) {
   if (!(await passes(gate))) failed.push(gate.name);
@@ -57,10 +59,13 @@ console.log(`check: ${chosen.length} gates passed`);
 async function passes({ name, command: [command, ...args], env }) {
   const start = performance.now();
   const { status, text } = await capture(command, args, { env });
-  const took = `${((performance.now() - start) / 1000).toFixed(1)} s`;
-  console.log(`check: ${name.padEnd(14)} ${status === 0 ? "ok" : "FAILED"}  ${took}`);
+  console.log(`check: ${name.padEnd(14)} ${status === 0 ? "ok" : "FAILED"}  ${secondsSince(start)}`);
   if (status !== 0) console.log(`\n$ ${[command, ...args].join(" ")}\n${text}`);
   return status === 0;
+}
+
+function secondsSince(start) {
+  return `${((performance.now() - start) / 1000).toFixed(1)} s`;
 }
 
 /** Each example that is a Worker has to bundle as it stands. */

@@ -11,16 +11,17 @@ import { fail, isMain, packagesBin, read, root, run, toolsBin } from "./lib/proc
 const CARGO_DENY = "0.20.2";
 
 /**
- * Sets up what every script needs; `gates: true` adds what only `npm run check` needs, `baselines: true` what only
- * `npm run bench` needs.
+ * Sets up what every script needs; `tests: true` adds the packages of the tests and gates, `gates: true` what only
+ * `npm run check` needs, `baselines: true` what only `npm run bench` needs.
  */
-export function setup({ gates = false, baselines = false } = {}) {
+export function setup({ tests = false, gates = false, baselines = false } = {}) {
   // The CLI has to match the wasm-bindgen library to the patch level. Its default features only serve its test runner.
   const bindgen = { crate: "wasm-bindgen-cli", version: lockedCrate("wasm-bindgen"), bin: "wasm-bindgen" };
   const worker = { crate: "worker-build", version: lockedCrate("worker", "bench/Cargo.lock"), bin: "worker-build" };
   checkMachine(baselines && !isInstalled(worker));
   if (!isInstalled(bindgen)) say("the first run takes about three minutes on two cores, later ones a few seconds");
   installPackages();
+  if (tests || gates) installPackagesOf("tests", "the locked npm packages of the tests (about 10 s)");
   addRustParts(gates);
   install(bindgen);
   if (gates) install({ crate: "cargo-deny", version: CARGO_DENY, bin: "cargo-deny" });
@@ -36,14 +37,11 @@ function checkMachine(needsOpenssl) {
   if (missing.length > 0) fail(explain(missing, machine));
 }
 
-// 1. The packages of package-lock.json, among them the Node that wrangler and the tests run on.
+// 1. The packages of package-lock.json, among them the Node that wrangler and the tests run on. What only the tests and
+// the gates need is in tests/package-lock.json: who only serves or deploys does not wait for it.
 
 function installPackages() {
-  if (!hasPackages()) {
-    say("installing the locked npm packages (about 10 s)");
-    // Warnings of the packages about this Node are of no use: they will run on the locked one.
-    run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
-  }
+  installPackagesOf(".", "the locked npm packages (about 10 s)");
   linkNode();
   const version = read("node", "--version")?.slice(1);
   if (!version) fail("The Node of the npm packages does not run here: it needs Linux with glibc, or macOS.");
@@ -65,10 +63,18 @@ function linkNode() {
   }
 }
 
-/** True where every locked package that belongs on this platform is installed in the locked version. */
-function hasPackages() {
-  const installed = packagesOf("node_modules/.package-lock.json");
-  return Object.entries(packagesOf("package-lock.json")).every(([path, { integrity, optional }]) => {
+/** Installs what the lock file in `folder` names, where it is not there. */
+function installPackagesOf(folder, what) {
+  if (hasPackages(folder)) return;
+  say(`installing ${what}`);
+  // Warnings of the packages about this Node are of no use: they will run on the locked one.
+  run("npm", ["ci", "--prefix", folder, "--no-audit", "--no-fund", "--loglevel=error"]);
+}
+
+/** True where every package that `folder` locks and that belongs on this platform is installed in the locked version. */
+function hasPackages(folder) {
+  const installed = packagesOf(join(folder, "node_modules/.package-lock.json"));
+  return Object.entries(packagesOf(join(folder, "package-lock.json"))).every(([path, { integrity, optional }]) => {
     if (path === "") return true; // the repository itself
     // Optional packages are left out on the platforms that they are not for.
     return installed[path] ? installed[path].integrity === integrity : optional;

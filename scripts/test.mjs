@@ -1,38 +1,35 @@
-// `npm test`: every test there is. The native tests of the workspace first, then vitest: the scripts, the Worker from
-// inside workerd and from outside. Both always run, and the last lines add up what they found.
+// `npm test`: every test there is, part after part (lib/suite.mjs). All parts run, also after one failed, and the last
+// lines say what each found and how long it took. `npm test -- idle versions` runs the files of vitest that are named
+// so; vitest's own options may follow.
 
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { build } from "./build.mjs";
 import { capture, fail } from "./lib/process.mjs";
-import { cargoTotals, line, vitestTotals } from "./lib/totals.mjs";
+import { chosen, PARTS, runPart } from "./lib/suite.mjs";
+import { line, sum, words } from "./lib/totals.mjs";
+import { setup } from "./setup.mjs";
 
-if (process.argv.length > 2) {
-  fail("npm test runs everything and takes no arguments. For a part: cargo test <name>, or npx vitest run <file>");
-}
-
+const start = performance.now();
+setup({ tests: true });
 build();
-// The published packages that the Upstash tests read. Two of those tests would else install them at once, into the same
-// folders, and the one that loses would skip itself. Where it cannot be done, the tests say so.
-await capture("node", ["tests/upstash/scripts.mjs"]);
-const results = [await cargoTests(), await vitestTests()];
-console.log(`\ntest totals\n${results.map(({ name, totals }) => `  ${line(name, totals)}\n`).join("")}`);
-const failed = results.filter(({ status }) => status !== 0).map(({ name }) => name);
-if (failed.length > 0) fail(`Not passed: ${failed.join(" and ")}. What is above tells which tests, and why.`);
-
-async function cargoTests() {
-  const { status, text } = await capture("cargo", ["test", "--workspace", "--quiet", "--no-fail-fast"], { show: true });
-  return { name: "cargo test", status, totals: cargoTotals(text) };
+const filters = process.argv.slice(2);
+if (filters.length === 0) {
+  // The published packages that the Upstash tests read. Two of those tests would else install them at once, into the
+  // same folders, and the one that loses would skip itself. Where it cannot be done, the tests say so.
+  await capture("node", ["tests/upstash/scripts.mjs"]);
 }
+const seconds = (performance.now() - start) / 1000;
 
-async function vitestTests() {
-  const folder = mkdtempSync(join(tmpdir(), "tollgate-test-"));
-  const report = join(folder, "vitest.json");
-  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const { status } = await capture("vitest", ["run", ...reporters], { show: true });
-  // vitest writes no report when it cannot even start.
-  const totals = vitestTotals(existsSync(report) ? JSON.parse(readFileSync(report, "utf8")) : {});
-  rmSync(folder, { recursive: true });
-  return { name: "vitest", status, totals };
+const results = [];
+for (const part of filters.length > 0 ? [chosen(filters)] : PARTS) {
+  console.log(`\ntest: ${part.name}`);
+  results.push(await runPart(part, { show: true }));
 }
+const rows = results.map((result) => `  ${line(result.name, result.totals, result.seconds)}\n`).join("");
+console.log(`\ntest totals\n  ${"set-up".padEnd(48)}${seconds.toFixed(0).padStart(5)} s\n${rows}`);
+const failed = results.filter(({ status }) => status !== 0);
+if (failed.length > 0) {
+  const names = failed.flatMap(({ failed: tests }) => tests);
+  console.log(`failed\n${names.map((name) => `  ${name}\n`).join("")}`);
+}
+console.log(`tests: ${words(sum(results.map(({ totals }) => totals)))}`);
+if (failed.length > 0) fail(`Not passed: ${failed.map(({ name }) => name).join(" and ")}. What is above tells why.`);

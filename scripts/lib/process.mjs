@@ -1,5 +1,5 @@
-// How the scripts start other programs: always from the root of the repository, with the locked npm packages and the
-// tools of `.tools` first in PATH. So `wrangler`, `vitest` and `node` are the locked ones (wrangler needs a newer Node
+// How the scripts start other programs: always from the root of the repository, with the locked npm packages (of the
+// root and of tests/) and the tools of `.tools` first in PATH. So `wrangler`, `vitest` and `node` are the locked ones (wrangler needs a newer Node
 // than many machines have), also when a script was started without npm.
 
 import { spawn, spawnSync } from "node:child_process";
@@ -10,12 +10,15 @@ import { fileURLToPath } from "node:url";
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 export const toolsBin = join(root, ".tools/bin");
 export const packagesBin = join(root, "node_modules/.bin");
+/** What only the tests and the gates run: vitest and biome. */
+const testsBin = join(root, "tests/node_modules/.bin");
 
 /** The environment that every program gets; `extra` wins over it. */
 export function environment(extra = {}) {
   return {
     ...process.env,
-    PATH: [packagesBin, toolsBin, process.env.PATH].join(delimiter),
+    // The root's first: both have wrangler and workerd, and what is deployed is what is tested.
+    PATH: [packagesBin, testsBin, toolsBin, process.env.PATH].join(delimiter),
     // Neither ask the network for a sample `request.cf`, nor send usage data, nor print a banner.
     CLOUDFLARE_CF_FETCH_ENABLED: "false",
     WRANGLER_HIDE_BANNER: "true",

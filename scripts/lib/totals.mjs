@@ -3,6 +3,9 @@
 // The last words of each test binary of `cargo test`.
 const CARGO_RESULT = /^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/gm;
 
+// The names that a binary lists after the outputs of the tests that failed.
+const CARGO_FAILURES = /^failures:\n((?: {4}.+\n)+)/gm;
+
 // How a test says that it could not do its work here. Rust has no word for it, and counts the test as passed.
 const SKIPPED = /^SKIPPED: /gm;
 
@@ -25,7 +28,31 @@ export function vitestTotals({ numPassedTests = 0, numFailedTests = 0, numPendin
   return { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests + numTodoTests };
 }
 
-/** One line for the reader. */
-export function line(name, { passed, failed, skipped }) {
-  return `${name.padEnd(12)}${passed} passed, ${failed} failed, ${skipped} skipped`;
+/** The names of the tests that `cargo test` says have failed. */
+export function cargoFailures(text) {
+  return [...text.matchAll(CARGO_FAILURES)].flatMap(([, names]) => names.trim().split(/\n */));
+}
+
+/** The tests that vitest's JSON report says have failed, as `file > test`; a file that broke off as its name alone. */
+export function vitestFailures({ testResults = [] }) {
+  return testResults.flatMap(({ name, status, assertionResults }) => {
+    const file = name.split("/").slice(-2).join("/");
+    const failed = assertionResults.filter((test) => test.status === "failed");
+    if (status === "failed" && failed.length === 0) return [file];
+    return failed.map(({ fullName }) => `${file} > ${fullName}`);
+  });
+}
+
+/** The sum of several totals. */
+export function sum(all) {
+  const add = (key) => all.reduce((total, totals) => total + totals[key], 0);
+  return { passed: add("passed"), failed: add("failed"), skipped: add("skipped") };
+}
+
+/** Totals in words. */
+export const words = ({ passed, failed, skipped }) => `${passed} passed, ${failed} failed, ${skipped} skipped`;
+
+/** One line for the reader: a part, what it found, and how long it took. */
+export function line(name, totals, seconds) {
+  return `${`${name} `.padEnd(12)}${words(totals).padEnd(36)}${seconds.toFixed(0).padStart(5)} s`;
 }

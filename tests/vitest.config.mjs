@@ -1,35 +1,40 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 // Do not ask the network for a sample `request.cf`.
 process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
 
+const here = import.meta.dirname;
+const root = join(here, "..");
+
 // Two ways to run the Worker: inside the test isolate, where time can be faked and Durable Objects opened up, and
 // from outside, as a server with its own process, disk and HTTP port. The third project tests the scripts.
 export default defineConfig({
+  root: here,
   test: {
     // The Worker's own log of decisions: thousands of lines, among which nobody would see a failing test.
     onConsoleLog: (text) => !text.includes('"event":"rate_limit_'),
     projects: [
-      { test: { name: "scripts", include: ["scripts/**/*.test.mjs", "bench/**/*.test.mjs"] } },
+      { root, test: { name: "scripts", include: ["scripts/**/*.test.mjs", "bench/**/*.test.mjs"] } },
       {
         plugins: [
           cloudflareTest({
-            wrangler: { configPath: "./wrangler.toml" },
+            wrangler: { configPath: join(root, "wrangler.toml") },
             // Wins over a developer's own .dev.vars.
             miniflare: {
-              bindings: { TOLLGATE_TOKENS: readFileSync("tests/fixtures/tokens.json", "utf8") },
+              bindings: { TOLLGATE_TOKENS: readFileSync(join(here, "fixtures/tokens.json"), "utf8") },
               ratelimits: { LOCAL_3_60: { namespace_id: "1", simple: { limit: 3, period: 60 } } },
             },
           }),
         ],
-        test: { name: "inside", include: ["tests/inside/*.test.mjs"] },
+        test: { name: "inside", include: ["inside/*.test.mjs"] },
       },
       {
         test: {
           name: "outside",
-          include: ["tests/outside/*.test.mjs"],
+          include: ["outside/*.test.mjs"],
           // Servers under load and `kill -9` share the machine's cores: one file at a time keeps their timing honest.
           fileParallelism: false,
           testTimeout: 60_000,
