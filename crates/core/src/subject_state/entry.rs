@@ -20,6 +20,8 @@ pub struct Entry {
     reserve: Option<u64>,
     pub(super) limit: Limit,
     pub(super) state: LimitState,
+    /// Of the definitions of one named limit the one with the highest turn was decided last.
+    pub(super) turn: u64,
     /// The stored row; `None` when there is none yet, or one of another definition that is to be replaced before the answer.
     written: Option<Written>,
     /// What waking has lost of the limit's allowance.
@@ -38,6 +40,7 @@ impl Entry {
             reserve: None,
             limit: limit.clone(),
             state: LimitState::fresh(limit.algorithm(), moment)?,
+            turn: 0,
             written: None,
             lost: Lost::Nothing,
         })
@@ -51,6 +54,7 @@ impl Entry {
             policy: line.get("policy").unwrap_or("").to_owned(),
             version: line.number("version")?.unwrap_or(0),
             reserve: line.number("reserve")?,
+            turn: line.number("turn")?.unwrap_or(0),
             limit,
             written: Some(Written::found(state.clone())),
             lost: get_lost(line, &state)?,
@@ -211,7 +215,8 @@ impl Entry {
         let line = LineWriter::new(ROW_VERSION, "limit")
             .put_some("policy", (!self.policy.is_empty()).then_some(&self.policy))
             .put_some("version", (self.version > 0).then_some(self.version))
-            .put_some("reserve", self.reserve);
+            .put_some("reserve", self.reserve)
+            .put_some("turn", (self.turn > 0).then_some(self.turn));
         let line = put_state(put_limit(line, &self.limit), state)
             .put_some("ahead", (ahead > 0).then_some(ahead));
         put_lost(

@@ -24,6 +24,16 @@ impl Picked {
     }
 }
 
+/// On what a limit is decided.
+enum Found {
+    /// On the entry as it is.
+    InForce(usize),
+    /// On the entry under another definition.
+    Changed(usize, Box<Entry>),
+    /// On an entry that is not there yet.
+    New(Box<Entry>),
+}
+
 impl SubjectState {
     /// Finds or makes the entry of each limit, under the definition asked for. Nothing is written yet.
     pub(super) fn pick(
@@ -60,25 +70,19 @@ impl SubjectState {
         moment: Moment,
         picked: &mut Picked,
     ) -> Result<usize, Refusal> {
-        let known = self
-            .entries
-            .iter()
-            .position(|entry| entry.keeps(policy, limit));
-        if let Some(place) = known {
-            let entry = &mut self.entries[place];
-            if entry.limit != *limit {
-                let redefined = entry.redefined(limit, moment)?;
-                let before = core::mem::replace(entry, redefined);
+        match self.find(policy, limit, moment)? {
+            Found::InForce(place) => Ok(place),
+            Found::Changed(place, entry) => {
+                let before = core::mem::replace(&mut self.entries[place], *entry);
                 picked.before.push((place, before));
+                Ok(place)
             }
-            return Ok(place);
+            Found::New(_) if self.entries.len() == MAX_ENTRIES => Err(Refusal::TooManyLimits),
+            Found::New(entry) => {
+                self.entries.push(*entry);
+                Ok(self.entries.len() - 1)
+            }
         }
-        if self.entries.len() == MAX_ENTRIES {
-            return Err(Refusal::TooManyLimits);
-        }
-        let entry = self.begin(policy, limit, moment)?;
-        self.entries.push(entry);
-        Ok(self.entries.len() - 1)
     }
 
     /// The state on which `limit` would be decided at this moment, if nothing is decided until then.
@@ -88,12 +92,44 @@ impl SubjectState {
         limit: &Limit,
         moment: Moment,
     ) -> Result<LimitState, UnknownTimeZone> {
-        let known = self.entries.iter().find(|entry| entry.keeps(policy, limit));
-        Ok(match known {
-            Some(entry) if entry.limit == *limit => entry.state.clone(),
-            Some(entry) => entry.redefined(limit, moment)?.state,
-            None => self.begin(policy, limit, moment)?.state,
+        Ok(match self.find(policy, limit, moment)? {
+            Found::InForce(place) => self.entries[place].state.clone(),
+            Found::Changed(_, entry) | Found::New(entry) => entry.state,
         })
+    }
+
+    fn find(&self, policy: &str, limit: &Limit, moment: Moment) -> Result<Found, UnknownTimeZone> {
+        let known = self
+            .entries
+            .iter()
+            .position(|entry| entry.keeps(policy, limit));
+        let newest = self
+            .entries
+            .iter()
+            .filter(|entry| entry.is_named_as(policy, limit))
+            .map(|entry| entry.turn)
+            .max();
+        let Some(place) = known else {
+            let mut begun = self.begin(policy, limit, moment)?;
+            begun.turn = newest.map_or(0, |newest| newest + 1);
+            return Ok(Found::New(Box::new(begun)));
+        };
+        let entry = &self.entries[place];
+        let was_last = newest.is_none_or(|newest| newest == entry.turn);
+        if was_last && entry.limit == *limit {
+            return Ok(Found::InForce(place));
+        }
+        // What another definition admitted was charged to this one too, but not while it was idle: then it begins as a new one does.
+        let mut next = if was_last || entry.idle_at(moment.now) > moment.now {
+            entry.redefined(limit, moment)?
+        } else {
+            self.begin(policy, limit, moment)?
+        };
+        next.turn = entry.turn;
+        if !was_last {
+            next.turn = newest.map_or(0, |newest| newest + 1);
+        }
+        Ok(Found::Changed(place, Box::new(next)))
     }
 
     /// A new entry. A named limit whose window or algorithm changed starts with the most that any of its definitions in use has counted:
