@@ -225,9 +225,9 @@ const MUTANTS = [
   ],
   [
     "a row is exact before the object sleeps",
-    `${CORE}/subject_state/written.rs`,
-    "before == Some(self.used))",
-    "before == Some(self.used + 1)) && false",
+    `${CORE}/subject_state/entry.rs`,
+    "        if is_idle {\n            written.give_up();",
+    "        if is_idle || !is_idle {\n            written.give_up();",
     "sleeping",
   ],
   [
@@ -268,8 +268,8 @@ const MUTANTS = [
   [
     "all definitions of a named limit are charged",
     `${CORE}/subject_state/limits.rs`,
-    "let is_another = !places.contains(&i)",
-    "let is_another = places.contains(&i)",
+    "!places.contains(&i) && named",
+    "places.contains(&i) && named",
     "definitions",
   ],
   [
