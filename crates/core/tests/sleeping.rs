@@ -253,7 +253,7 @@ fn a_row_runs_ahead_by_what_was_used_lately_and_no_further() {
         assert_eq!(ahead(&mut sleeper, now), 0, "after {i} single units");
     }
     // Five a second after another burst: the object is never idle for a second, but its row is rewritten.
-    let start = START + 190_000;
+    let start = START + 175_000;
     sleeper.burst(&policy, 2_000, 0, start);
     for i in 1..=20 {
         sleeper.burst(&policy, 1, 0, start + i * 200);
@@ -262,7 +262,7 @@ fn a_row_runs_ahead_by_what_was_used_lately_and_no_further() {
     assert!(after_a_burst < 5, "{after_a_burst} ahead at five a second");
     assert_eq!(sleeper.sleeps, 0);
     // Ten a second: one row a second, about ten units ahead, whatever the burst before it did.
-    let start = START + 200_000;
+    let start = START + 180_000;
     let before = sleeper.object.writes;
     for i in 0..600 {
         let now = start + i * 100;
