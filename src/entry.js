@@ -72,4 +72,10 @@ const objectClass = (Half) =>
 
 export const RateLimitDO = objectClass(rust.RateLimitDO);
 export const KeyspaceDO = objectClass(rust.KeyspaceDO);
-export const DirectoryDO = objectClass(rust.DirectoryDO);
+
+export class DirectoryDO extends objectClass(rust.DirectoryDO) {
+  /** As `call`, for objects: they break off what takes too long, which can be done with a `fetch` alone. */
+  async fetch(request) {
+    return new Response(this.call(await request.text()));
+  }
+}

@@ -66,23 +66,32 @@ export function ask(namespace, call, milliseconds) {
   });
 }
 
-/** The same from within an object, which a timer would keep awake. */
+/**
+ * The same from within an object, which whatever is pending keeps in memory, and billed: a timer that was not cleared, a
+ * call without an answer. So the timer is cleared, and the call is a `fetch`, since only that one can be broken off.
+ */
 export async function askFromObject(namespace, call, milliseconds) {
-  let timer;
-  const answer = new Promise((resolve) => {
-    timer = setTimeout(resolve, milliseconds, TIMEOUT);
-    begin(namespace, call, resolve);
-  });
-  await answer;
-  clearTimeout(timer);
-  return answer;
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), milliseconds);
+  const end = call.indexOf("\n");
+  try {
+    const init = { method: "POST", body: call.slice(end + 1), signal: abort.signal };
+    const answer = await namespace.getByName(call.slice(0, end)).fetch("https://object/", init);
+    return await answer.text();
+  } catch (error) {
+    return abort.signal.aborted ? TIMEOUT : failed(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function failed(error) {
+  if (!error?.overloaded) console.warn(`tollgate: an object did not answer: ${error}`);
+  return error?.overloaded ? OVERLOADED : UNREACHABLE;
 }
 
 function begin(namespace, call, resolve) {
-  const fail = (error) => {
-    if (!error?.overloaded) console.warn(`tollgate: an object did not answer: ${error}`);
-    resolve(error?.overloaded ? OVERLOADED : UNREACHABLE);
-  };
+  const fail = (error) => resolve(failed(error));
   const end = call.indexOf("\n");
   try {
     namespace

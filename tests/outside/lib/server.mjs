@@ -1,6 +1,6 @@
 // Tollgate as a process of its own, on a disk that outlives it, seen over HTTP only.
 
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,6 +38,16 @@ export async function server({ texts = {}, variants = [], change = (main) => mai
     },
     /** What the process printed since it was started last. */
     log: () => readFileSync(join(prepared.directory, "workerd.log"), "utf8"),
+    /** How many objects of each class the Worker `id` has in memory now: workerd holds their database open. Linux only. */
+    liveObjects(id = "T") {
+      const open = readdirSync(`/proc/${running.pid}/fd`).map((fd) => linkOf(`/proc/${running.pid}/fd/${fd}`));
+      const live = {};
+      for (const path of open) {
+        const [, className] = new RegExp(`/storage-${id}/${id}-(\\w+)/[0-9a-f]{64}\\.sqlite$`).exec(path) ?? [];
+        if (className) live[className] = (live[className] ?? 0) + 1;
+      }
+      return live;
+    },
     /** Serves another build from the next start on. */
     serveBuild(folder) {
       const file = join(prepared.directory, "workerd.capnp");
@@ -53,6 +63,15 @@ export async function server({ texts = {}, variants = [], change = (main) => mai
     call: (method, path, body, options) => call(self.url, method, path, body, options),
   };
   return self;
+}
+
+/** Where a link leads; nowhere when it is gone by now. */
+function linkOf(path) {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
 }
 
 /** One request to any of the Workers. `token` null means none. */
