@@ -136,16 +136,59 @@ export function upstashAnswer(status, body, count) {
   return new Response(body, { status, headers });
 }
 
-/** A body of unknown length, read up to `most` bytes: undefined when there are more. */
+// A client that is still sending its body when the connection ends may find a broken pipe and never read the answer: workerd reads
+// 64 KiB for a second after an answer, and then closes. So what is not wanted is read first, and dropped. The bytes are more than any
+// client sends by mistake, and the time is enough for them on a slow line; beyond them nobody else should have to wait.
+const MAX_DRAINED = 8 << 20;
+const DRAIN_MS = 2_000;
+const DRAIN_BUFFER = 1 << 16;
+const LATE = Symbol("late");
+
+/** A body of unknown length, read up to `most` bytes: undefined when there are more, which are drained. */
 export async function readCounted(request, most) {
   const parts = [];
   let size = 0;
-  for await (const part of request.body ?? []) {
-    size += part.byteLength;
-    if (size > most) return undefined;
-    parts.push(part);
+  const reader = request.body?.getReader();
+  while (reader) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    size += value.byteLength;
+    if (size > most) {
+      parts.length = 0; // nothing is kept while the rest is dropped
+      reader.releaseLock();
+      await drop(request.body, size);
+      return undefined;
+    }
+    parts.push(value);
   }
   return await new Blob(parts).arrayBuffer();
+}
+
+/** Reads and drops a body that nobody has begun to read, within the bounds above; undefined where there is none. Never rejects. */
+export function drain(request) {
+  return request.bodyUsed || request.body === null ? undefined : drop(request.body, 0);
+}
+
+/** Drops what is left of a body after `size` bytes, through one buffer. */
+async function drop(body, size) {
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, DRAIN_MS, LATE);
+  });
+  try {
+    const reader = body.getReader({ mode: "byob" });
+    let view = new Uint8Array(DRAIN_BUFFER);
+    for (let dropped = size; dropped <= MAX_DRAINED; ) {
+      const read = await Promise.race([reader.read(view), late]);
+      if (read === LATE || read.done) break;
+      dropped += read.value.byteLength;
+      view = new Uint8Array(read.value.buffer);
+    }
+  } catch {
+    // The client has gone, and with it whoever would read the answer.
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Settles after so many milliseconds. */

@@ -190,6 +190,9 @@ extern "C" {
     #[wasm_bindgen(js_name = readCounted)]
     pub(crate) fn read_counted(request: &Request, most: u32) -> JsValue;
 
+    /// Before an answer to a request whose body was not read.
+    pub(crate) fn drain(request: &Request) -> JsValue;
+
     pub(crate) fn later(milliseconds: u32) -> JsValue;
 
     /// `put`: key, value, metadata and life in seconds, or nothing. An empty `prefix` lists nothing.

@@ -49,7 +49,7 @@ pub(crate) struct Context {
     config: Rc<Config>,
 }
 
-/// Answers one request.
+/// Answers one request. Whatever it has not read of the body is drained first, so that a client that is still sending reads the answer.
 pub(crate) async fn handle(request: Request, env: Env, execution: ExecutionContext) -> JsValue {
     let parsed = settings::of(&env);
     let headers = request.headers();
@@ -61,7 +61,7 @@ pub(crate) async fn handle(request: Request, env: Env, execution: ExecutionConte
         Err(_) => Cors::default(),
     };
     if let Some(preflight) = cors.preflight(head.method, path) {
-        return preflight;
+        return drained(&request, preflight).await;
     }
     if let Some(form) = tollgate_upstash::protocol::form(head.method, path) {
         let config = parsed.as_ref().as_ref().map(|config| &**config);
@@ -71,7 +71,8 @@ pub(crate) async fn handle(request: Request, env: Env, execution: ExecutionConte
             &env,
             config,
         ));
-        return answer.await;
+        let answer = answer.await;
+        return drained(&request, answer).await;
     }
     let answer = match (Route::find(head.method, path), &*parsed) {
         (Ok(Route::Healthz), _) => Ok(healthz::healthz(&env)),
@@ -85,15 +86,26 @@ pub(crate) async fn handle(request: Request, env: Env, execution: ExecutionConte
                 config: Rc::clone(config),
             };
             match answer(&context, &request, &head, route, query).await {
-                Ok(reply) => Ok(reply),
-                Err(error) => return problem(&error, &context.headers, &cors),
+                // Its body has been read: the usual way, on which nothing has to be looked up.
+                Ok(reply) if route.reads_body() => return reply.into_response(&cors),
+                answer => answer,
             }
         }
     };
-    match answer {
+    let answer = match answer {
         Ok(reply) => reply.into_response(&cors),
         Err(error) => problem(&error, &request.headers(), &cors),
+    };
+    drained(&request, answer).await
+}
+
+/// The answer, when no more is to be read of the request.
+async fn drained(request: &Request, answer: JsValue) -> JsValue {
+    let draining = runtime::drain(request);
+    if !draining.is_undefined() {
+        let _ = settled(draining).await; // it never rejects
     }
+    answer
 }
 
 #[inline(never)]

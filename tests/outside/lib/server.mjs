@@ -1,6 +1,6 @@
 // Tollgate as a process of its own, on a disk that outlives it, seen over HTTP only.
 
-import { readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,6 +35,12 @@ export async function server({ texts = {}, variants = [], change = (main) => mai
     async remove() {
       await self.kill();
       rmSync(directory, { recursive: true, force: true });
+    },
+    /** The most memory that the process has had resident, in bytes; undefined where the system does not tell. */
+    peak() {
+      const file = `/proc/${running.pid}/status`;
+      const kilobytes = existsSync(file) && /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(file, "utf8"))?.[1];
+      return kilobytes ? Number(kilobytes) * 1024 : undefined;
     },
     /** What the process printed since it was started last. */
     log: () => readFileSync(join(prepared.directory, "workerd.log"), "utf8"),
