@@ -260,7 +260,7 @@ const MUTANTS = [
   ],
   [
     "a peek's wait is at the rate in force",
-    `${CORE}/subject_state/limits.rs`,
+    `${CORE}/subject_state/peek.rs`,
     "if redefines && decision.retry_after.is_some() {",
     "if redefines && decision.retry_after.is_none() {",
     "definitions",

@@ -7,7 +7,6 @@ use crate::decision::Decision;
 use crate::{Duration, Limit, Timestamp};
 
 use super::operations::{KeyedCharge, Operation};
-use super::pick::Picked;
 use super::{Effects, Item, Refusal, SubjectState};
 
 impl Item {
@@ -21,7 +20,7 @@ impl Item {
         u64::try_from(self.check.cost).unwrap_or(0)
     }
 
-    fn peek(&self) -> Item {
+    pub(super) fn peek(&self) -> Item {
         Item {
             check: Check {
                 peek: true,
@@ -104,81 +103,6 @@ impl SubjectState {
             charges.extend(self.charge_others(item, &picked.places, at, moment, effects)?);
         }
         Ok((decision, Some(charges)))
-    }
-
-    /// The answer to what changes nothing. Under another definition than the one in force, which stays so until somebody is decided,
-    /// the wait has to be found at the rates of that one.
-    fn looked(
-        &mut self,
-        item: &Item,
-        picked: Picked,
-        mut decision: Decision,
-        moment: Moment,
-    ) -> Result<Decision, Refusal> {
-        let redefines = picked.redefines(&self.entries);
-        self.put_back(picked);
-        if redefines && decision.retry_after.is_some() {
-            if let Some(at) = self.first_admitted(item, moment)? {
-                decision.retry_after = Some(at.since(moment.now));
-            }
-        }
-        Ok(decision)
-    }
-
-    /// The first instant at which the item, as the next that is decided, is admitted; `None` when it is not even once all of the present
-    /// use is forgotten. Use only gets less until then, so that it is found by halving.
-    fn first_admitted(
-        &self,
-        item: &Item,
-        moment: Moment,
-    ) -> Result<Option<Timestamp>, UnknownTimeZone> {
-        let policy = item.policy.name_or_empty();
-        let named = |entry: &&super::Entry| {
-            let concerns =
-                |limit: &Limit| entry.keeps(policy, limit) || entry.is_named_as(policy, limit);
-            item.policy.limits().iter().any(concerns)
-        };
-        let forgotten = self.entries.iter().filter(named);
-        let Some(last) = forgotten.map(|entry| entry.idle_at(moment.now)).max() else {
-            return Ok(None);
-        };
-        let (mut refused, mut admitted) = (moment.now, last);
-        if !self.would_admit(
-            item,
-            Moment {
-                now: last,
-                ..moment
-            },
-        )? {
-            return Ok(None);
-        }
-        while admitted.since(refused) > Duration::from_millis(1) {
-            let half = Duration::from_millis(admitted.since(refused).as_millis() / 2);
-            let now = refused.plus(half);
-            if self.would_admit(item, Moment { now, ..moment })? {
-                admitted = now;
-            } else {
-                refused = now;
-            }
-        }
-        Ok(Some(admitted))
-    }
-
-    fn would_admit(&self, item: &Item, moment: Moment) -> Result<bool, UnknownTimeZone> {
-        let mut states = Vec::with_capacity(item.policy.limits().len());
-        for limit in item.policy.limits() {
-            states.push(self.state_under(item.policy.name_or_empty(), limit, moment)?);
-        }
-        let mut states: Vec<&mut LimitState> = states.iter_mut().collect();
-        let check = item.peek().check;
-        decide(
-            &item.policy,
-            &mut states,
-            &check,
-            GrantSeed::default(),
-            moment,
-        )
-        .map(|decision| decision.success)
     }
 
     /// Several policies at once: charged one after the other, and put back as they were when one denies.

@@ -12,6 +12,7 @@ mod charge;
 mod entry;
 mod limits;
 mod operations;
+mod peek;
 mod permits;
 mod pick;
 mod status;
