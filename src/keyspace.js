@@ -7,17 +7,32 @@ const CREATE =
   "CREATE TABLE IF NOT EXISTS keys (key BLOB, page INTEGER, expires INTEGER, data BLOB NOT NULL, PRIMARY KEY (key, page)) WITHOUT ROWID";
 const PUT = "INSERT OR REPLACE INTO keys (key, page, expires, data) VALUES (?, ?, ?, ?)";
 const TRIM = "DELETE FROM keys WHERE key = ? AND page >= ?";
+const WIPE = "DELETE FROM keys WHERE typeof(key) = 'blob'";
 const KEYS = "FROM keys WHERE page = 0 AND typeof(key) = 'blob'";
+const HEAD = "SELECT key, expires, hex(substr(data, 2, 1))";
+// The first byte of a row is the version of its form: rows of a newer one are not swept.
+const KNOWN = "substr(data, 1, 1) = x'01'";
+const EXPIRED = `SELECT key ${KEYS} AND expires <= ? AND ${KNOWN} LIMIT ?`;
+const LEFT = `SELECT count(*) > 0, min(CASE WHEN ${KNOWN} THEN expires END) ${KEYS}`;
 
 export const exists = (sql) =>
   sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'keys'").raw().toArray().length > 0;
 
 export const create = (sql) => void sql.exec(CREATE);
 
-/** Writes one row, or with no data deletes the key's rows from `page` on. */
+/** Writes one row, or with no data deletes the key's rows from `page` on, or with no key every key. */
 export function change(sql, key, page, expires, data) {
-  if (data === undefined) sql.exec(TRIM, key, page);
+  if (key === undefined) sql.exec(WIPE);
+  else if (data === undefined) sql.exec(TRIM, key, page);
   else sql.exec(PUT, key, page, expires ?? null, data);
+}
+
+/** Deletes the keys that have expired by `until`, so many at most. */
+export function sweep(storage, until, most) {
+  const expired = storage.sql.exec(EXPIRED, until, most).raw().toArray();
+  storage.transactionSync(() => {
+    for (const [key] of expired) storage.sql.exec(TRIM, key, 0);
+  });
 }
 
 /** Several of the above, all or none: `changes` is key, page, expires, data, key … */
@@ -38,15 +53,32 @@ export const size = (sql, most) =>
 export const all = (sql) =>
   sql.exec("SELECT key, page, data FROM keys WHERE typeof(key) = 'blob' ORDER BY key, page").raw().toArray();
 
-/** The rows of one key as [page, data]. */
-export const read = (sql, key) =>
-  sql.exec("SELECT page, data FROM keys WHERE key = ? ORDER BY page", key).raw().toArray();
+/** The rows of one key as [page, data]; undefined when they are too large. */
+export const read = (sql, key, most) =>
+  upTo(most, sql.exec("SELECT page, data FROM keys WHERE key = ? ORDER BY page", key), ([, data]) => data);
 
-/** Every key as [key, expires, its type's byte in hexadecimal]. */
-export const list = (sql) => sql.exec(`SELECT key, expires, hex(substr(data, 2, 1)) ${KEYS}`).raw().toArray();
+/** Every key as [key, expires, its type's byte in hexadecimal]; undefined when they are too large. */
+export const list = (sql, most) => upTo(most, sql.exec(`${HEAD} ${KEYS}`), ([key]) => key);
+
+/** One key as above, as a list. */
+export const head = (sql, key) => sql.exec(`${HEAD} ${KEYS} AND key = ?`, key).raw().toArray();
+
+// What a row takes here beside its bytes.
+const ROW = 200;
+
+/** The rows of a cursor, of which `bytesOf` has the bytes that count; undefined when they are more than `most`. */
+function upTo(most, cursor, bytesOf) {
+  const rows = [];
+  for (const row of cursor.raw()) {
+    most -= bytesOf(row).byteLength + ROW;
+    if (most < 0) return undefined;
+    rows.push(row);
+  }
+  return rows;
+}
 
 /** Whether any key is left, and the first expiry, null when none expires. */
-export const left = (sql) => sql.exec(`SELECT count(*) > 0, min(expires) ${KEYS}`).raw().toArray()[0];
+export const left = (sql) => sql.exec(LEFT).raw().toArray()[0];
 
 export const listed = (sql) =>
   sql.exec("SELECT data FROM keys WHERE key = 'listed' AND page = 0").raw().toArray()[0]?.[0];

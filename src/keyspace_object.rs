@@ -27,6 +27,9 @@ const LISTING: Duration = Duration::from_millis(500);
 /// When the object is to look again whether it is empty, or whether the directory can be told, ms.
 const LOOK_AGAIN: i64 = 30_000;
 
+/// When the object is to go on sweeping where more keys had expired than it deletes at once, ms.
+const SWEEP_ON: i64 = 1_000;
+
 /// What is answered when nothing can be: no reply that the Worker could take for one.
 const REFUSED: &str = "1 refused\n";
 
@@ -116,7 +119,7 @@ impl Awake {
     /// Writes what has changed, and sees to it that an alarm will sweep what is left.
     fn save(&mut self, now: i64) -> Result<(), JsValue> {
         let changes = self.keyspace.take_changes();
-        self.store.apply(&changes)?;
+        self.store.apply(changes)?;
         let due = match self.keyspace.is_empty() {
             // The directory is told when it rings: by then the keys may be back.
             Some(true) if self.listed.is_some() => Some(now + LOOK_AGAIN),
@@ -175,12 +178,9 @@ impl Shard {
         self.with(|awake| {
             awake.alarm = None;
             awake.keyspace.begin(now);
-            if let Err(error) = awake.keyspace.sweep() {
-                runtime::log_error(&format!("tollgate: keys were not swept: {error:?}"));
-                return awake.ring(Some(now + SWEEP_LAG));
-            }
+            awake.keyspace.sweep();
             let changes = awake.keyspace.take_changes();
-            awake.store.apply(&changes)?;
+            awake.store.apply(changes)?;
             let left = awake.store.left()?;
             awake.emptied = !left.any;
             if awake.emptied {
@@ -189,7 +189,10 @@ impl Shard {
             if awake.emptied && awake.listed.is_none() {
                 return awake.store.empty();
             }
-            let stored = left.first_expiry.map(|first| first.max(now) + SWEEP_LAG);
+            let stored = left.first_expiry.map(|first| match first <= now {
+                true => now + SWEEP_ON,
+                false => first + SWEEP_LAG,
+            });
             awake.ring(awake.keyspace.sweep_at().or(stored))
         })
     }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use js_sys::{Array, Uint8Array};
 use tollgate_upstash::error::RedisError;
 use tollgate_upstash::keyspace::{Keyspace, Listed, Row, RowChange, Rows};
-use tollgate_upstash::value::Kind;
+use tollgate_upstash::value::{Bytes, Kind};
 use wasm_bindgen::prelude::*;
 
 use crate::runtime::{self, ObjectContext, Sql, Storage};
@@ -15,6 +15,9 @@ use crate::runtime::{self, ObjectContext, Sql, Storage};
 /// So many rows of so many bytes are read at once when an object wakes; of more, each key when it is asked for.
 const FEW_ROWS: u32 = 128;
 const FEW_BYTES: f64 = 1_048_576.0;
+
+/// How many expired keys are deleted at once: the next alarm deletes the others.
+pub(crate) const MAX_SWEPT: u32 = 1_000;
 
 #[wasm_bindgen(module = "/src/keyspace.js")]
 extern "C" {
@@ -25,7 +28,7 @@ extern "C" {
     #[wasm_bindgen(catch)]
     fn change(
         sql: &Sql,
-        key: &[u8],
+        key: Option<&[u8]>,
         page: u32,
         expires: Option<f64>,
         data: Option<&[u8]>,
@@ -37,9 +40,13 @@ extern "C" {
     #[wasm_bindgen(catch)]
     fn all(sql: &Sql) -> Result<Array, JsValue>;
     #[wasm_bindgen(catch)]
-    fn read(sql: &Sql, key: &[u8]) -> Result<Array, JsValue>;
+    fn sweep(storage: &Storage, until: f64, most: u32) -> Result<(), JsValue>;
     #[wasm_bindgen(catch)]
-    fn list(sql: &Sql) -> Result<Array, JsValue>;
+    fn read(sql: &Sql, key: &[u8], most: u32) -> Result<Option<Array>, JsValue>;
+    #[wasm_bindgen(catch)]
+    fn list(sql: &Sql, most: u32) -> Result<Option<Array>, JsValue>;
+    #[wasm_bindgen(catch)]
+    fn head(sql: &Sql, key: &[u8]) -> Result<Array, JsValue>;
     #[wasm_bindgen(catch)]
     fn left(sql: &Sql) -> Result<Array, JsValue>;
     #[wasm_bindgen(catch)]
@@ -117,20 +124,34 @@ impl Store {
         Ok(keyspace)
     }
 
-    /// Applies changes, all or none.
-    pub(crate) fn apply(&self, changes: &[RowChange]) -> Result<(), JsValue> {
+    /// Applies changes, all or none; but a sweep, which comes first, by itself.
+    pub(crate) fn apply(&self, changes: Vec<RowChange>) -> Result<(), JsValue> {
         if changes.is_empty() {
             return Ok(());
         }
         self.ensure_table()?;
-        if let [only] = changes {
-            let (key, page, expires, data) = parts(only);
-            return change(&self.sql, key, page, expires, data);
+        if let [only] = &changes[..] {
+            return match *only {
+                RowChange::Sweep { until } => sweep(&self.storage, until as f64, MAX_SWEPT),
+                _ => {
+                    let (key, page, expires, data) = parts(only);
+                    change(&self.sql, key.map(|key| &key[..]), page, expires, data)
+                }
+            };
         }
         let flat = Array::new();
+        let mut last: Option<(Bytes, Uint8Array)> = None;
         for one in changes {
-            let (key, page, expires, data) = parts(one);
-            flat.push(&Uint8Array::from(key));
+            if let RowChange::Sweep { until } = one {
+                sweep(&self.storage, until as f64, MAX_SWEPT)?;
+                continue;
+            }
+            let (key, page, expires, data) = parts(&one);
+            // The pages of a key share one copy of it.
+            let known = last.take().filter(|(known, _)| Some(known) == key);
+            last = known.or_else(|| key.map(|key| (key.clone(), Uint8Array::from(&key[..]))));
+            let key = last.as_ref().map(|(_, copy)| copy.clone().into());
+            flat.push(&key.unwrap_or(JsValue::UNDEFINED));
             flat.push(&page.into());
             flat.push(&expires.map_or(JsValue::UNDEFINED, JsValue::from));
             flat.push(&data.map_or(JsValue::UNDEFINED, |data| Uint8Array::from(data).into()));
@@ -178,15 +199,21 @@ impl Store {
     }
 }
 
-fn parts(change: &RowChange) -> (&[u8], u32, Option<f64>, Option<&[u8]>) {
+fn parts(change: &RowChange) -> (Option<&Bytes>, u32, Option<f64>, Option<&[u8]>) {
     match change {
         RowChange::Put {
             key,
             page,
             expires,
             data,
-        } => (key, *page, expires.map(|time| time as f64), Some(data)),
-        RowChange::Trim { key, from } => (key, *from, None, None),
+        } => (
+            Some(key),
+            *page,
+            expires.map(|time| time as f64),
+            Some(data),
+        ),
+        RowChange::Trim { key, from } => (Some(key), *from, None, None),
+        RowChange::Wipe | RowChange::Sweep { .. } => (None, 0, None, None),
     }
 }
 
@@ -213,12 +240,29 @@ fn failed(error: &JsValue) -> RedisError {
     RedisError::Unreadable
 }
 
+/// A key as storage lists it. A kind that only a newer version knows is not listed.
+fn listed_key(row: JsValue) -> Option<Listed> {
+    let row: Array = row.unchecked_into();
+    let kind = u8::from_str_radix(&row.get(2).as_string()?, 16).ok()?;
+    Some(Listed {
+        key: bytes(&row.get(0)).into(),
+        kind: Kind::from_byte(kind)?,
+        expires: row.get(1).as_f64().map(|time| time as i64),
+    })
+}
+
+/// A number of bytes as JavaScript is told it.
+fn limit(most: usize) -> u32 {
+    u32::try_from(most).unwrap_or(u32::MAX)
+}
+
 impl Rows for SqlRows {
-    fn read(&mut self, key: &[u8]) -> Result<Vec<Row>, RedisError> {
+    fn read(&mut self, key: &[u8], most: usize) -> Result<Vec<Row>, RedisError> {
         if !self.has_table.get() {
             return Ok(Vec::new());
         }
-        let rows = read(&self.sql, key).map_err(|error| failed(&error))?;
+        let rows = read(&self.sql, key, limit(most)).map_err(|error| failed(&error))?;
+        let rows = rows.ok_or(RedisError::MuchHeld)?;
         let row = |row: JsValue| {
             let row: Array = row.unchecked_into();
             (integer(&row.get(0)) as u32, bytes(&row.get(1)))
@@ -226,22 +270,23 @@ impl Rows for SqlRows {
         Ok(rows.iter().map(row).collect())
     }
 
-    fn list(&mut self) -> Result<Vec<Listed>, RedisError> {
+    fn head(&mut self, key: &[u8]) -> Result<Option<Listed>, RedisError> {
+        if !self.has_table.get() {
+            return Ok(None);
+        }
+        let rows = head(&self.sql, key).map_err(|error| failed(&error))?;
+        match rows.iter().next() {
+            None => Ok(None),
+            Some(row) => listed_key(row).ok_or(RedisError::UnknownForm).map(Some),
+        }
+    }
+
+    fn list(&mut self, most: usize) -> Result<Vec<Listed>, RedisError> {
         if !self.has_table.get() {
             return Ok(Vec::new());
         }
-        let rows = list(&self.sql).map_err(|error| failed(&error))?;
-        let listed = rows.iter().filter_map(|row| {
-            let row: Array = row.unchecked_into();
-            // A kind that only a newer version knows is not listed.
-            let kind = u8::from_str_radix(&row.get(2).as_string()?, 16).ok()?;
-            let expires = row.get(1).as_f64().map(|time| time as i64);
-            Some(Listed {
-                key: bytes(&row.get(0)),
-                kind: Kind::from_byte(kind)?,
-                expires,
-            })
-        });
-        Ok(listed.collect())
+        let rows = list(&self.sql, limit(most)).map_err(|error| failed(&error))?;
+        let rows = rows.ok_or(RedisError::MuchHeld)?;
+        Ok(rows.iter().filter_map(listed_key).collect())
     }
 }

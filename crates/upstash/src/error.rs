@@ -16,6 +16,17 @@ pub enum RedisError {
     BadBody,
     BadPipeline,
     LongPipeline,
+    ManyArguments,
+    ManyKeys,
+    ManyScriptKeys,
+    LongKey,
+    LongPattern,
+    LongLimit,
+    LargeReply,
+    ManyMembers,
+    MuchHeld,
+    ManyObjects,
+    Undone,
     NotAnInteger,
     NotADouble,
     HashNotAnInteger,
@@ -71,6 +82,25 @@ impl RedisError {
             Self::BadBody => "ERR failed to parse the body: send a command as a JSON array, such as [\"GET\",\"key\"]",
             Self::BadPipeline => "ERR failed to parse the body: send a JSON array of commands, such as [[\"GET\",\"key\"]]",
             Self::LongPipeline => "ERR a pipeline has at most 1000 commands",
+            Self::ManyArguments => "ERR a request has at most 100000 arguments",
+            Self::ManyKeys => "ERR a request has at most 1000 keys",
+            Self::ManyScriptKeys => "ERR a script has at most 16 keys",
+            Self::LongKey => "ERR a key has at most 8192 bytes",
+            Self::LongPattern => "ERR a pattern has at most 1024 bytes",
+            Self::LongLimit => "ERR a dynamic limit has at most 64 bytes",
+            Self::LargeReply => "ERR the replies to a request have at most 8388608 bytes together: ask for less at once",
+            Self::ManyMembers => {
+                "ERR a request looks at 4000000 members at most, 64 bytes of a large one or 16 steps of a pattern counting as one: ask for less at once"
+            }
+            Self::MuchHeld => {
+                "ERR a request holds 16777216 bytes of the keys of an object at most, each member counting 64 more: delete what is larger"
+            }
+            Self::ManyObjects => {
+                "ERR a request asks at most 1000 objects about all keys: send FLUSHDB again until it answers OK, or read with SCAN"
+            }
+            Self::Undone => {
+                "ERR another command of this request passed a bound when it had begun to write to the same object: none of those was executed"
+            }
             Self::NotAnInteger => "ERR value is not an integer or out of range",
             Self::NotADouble => "ERR value is not a valid float",
             Self::HashNotAnInteger => "ERR hash value is not an integer",
@@ -108,7 +138,9 @@ impl RedisError {
             Self::ScriptIndex => "ERR user_script: table index is nil",
             Self::ScriptUnion => "ERR at least 1 input key is needed for 'zunion' command, and at most 7999",
             Self::CrossShard => "CROSSSLOT Keys in request don't hash to the same slot",
-            Self::OutOfMemory => "OOM command not allowed when used memory > 'maxmemory'.",
+            Self::OutOfMemory => {
+                "ERR OOM command not allowed when used memory > 'maxmemory': the keys of an object take at most 16777216 bytes within a request"
+            }
             Self::UnknownForm => "ERR stored data has a form that this version of Tollgate does not know; nothing was changed",
             Self::Unreadable => "ERR the stored keys cannot be read now; nothing was changed",
             Self::Unreachable => {
@@ -159,6 +191,35 @@ fn script_of(command: &[Vec<u8>]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bound_is_named_by_its_number() {
+        use crate::bounds::*;
+        for (error, bounds) in [
+            (RedisError::LongPipeline, &[MAX_COMMANDS][..]),
+            (RedisError::ManyArguments, &[MAX_ARGUMENTS]),
+            (RedisError::ManyKeys, &[MAX_KEYS]),
+            (RedisError::ManyScriptKeys, &[MAX_SCRIPT_KEYS]),
+            (RedisError::LongKey, &[MAX_KEY]),
+            (RedisError::LongPattern, &[MAX_PATTERN]),
+            (RedisError::LongLimit, &[MAX_DYNAMIC_LIMIT]),
+            (RedisError::LargeReply, &[MAX_REPLY]),
+            (
+                RedisError::ManyMembers,
+                &[MAX_LOOKS, LOOK_BYTES, LOOK_STEPS],
+            ),
+            (RedisError::MuchHeld, &[MAX_HELD, MEMBER_OVERHEAD]),
+            (RedisError::OutOfMemory, &[MAX_HELD]),
+            (RedisError::ManyObjects, &[MAX_OBJECTS]),
+        ] {
+            let text = error.text(&[]);
+            let words: Vec<&str> = text.split([' ', ':']).collect();
+            for bound in bounds {
+                assert!(words.contains(&&*bound.to_string()), "{text} {bound}");
+            }
+            assert!(text.starts_with("ERR "));
+        }
+    }
 
     #[test]
     fn a_sentence_names_the_command_and_never_all_of_it() {

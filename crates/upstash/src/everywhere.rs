@@ -151,7 +151,7 @@ impl Everywhere {
                 let cursor = if more {
                     cursor_behind(&self.last)
                 } else {
-                    Reply::Bulk(b"0".to_vec())
+                    Reply::bulk(&b"0"[..])
                 };
                 Reply::Array(vec![cursor, Reply::Array(found)])
             }

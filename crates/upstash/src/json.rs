@@ -4,7 +4,7 @@
 //! Redis as written, and because a general one would cost more than the rest of this package.
 
 /// A JSON value.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Json {
     /// `null`
     Null,

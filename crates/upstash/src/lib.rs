@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod base64;
+pub mod bounds;
 pub mod command;
 mod decimal;
 pub mod error;
@@ -16,7 +17,9 @@ pub mod keyspace;
 mod local;
 mod merge;
 pub mod message;
+pub mod meter;
 pub mod number;
+pub mod order;
 mod placement;
 pub mod protocol;
 pub mod reply;

@@ -19,13 +19,13 @@ pub(crate) fn run(
     isolate: &mut Isolate,
 ) -> Answer {
     match (name, &command[1..]) {
-        ("PING", []) => Ok(Reply::Status(b"PONG".to_vec())),
-        ("PING" | "ECHO", [message]) => Ok(Reply::Bulk(message.clone())),
-        ("TIME", _) => Ok(Reply::bulks(vec![
+        ("PING", []) => Ok(Reply::status("PONG")),
+        ("PING" | "ECHO", [message]) => Ok(Reply::bulk(&message[..])),
+        ("TIME", _) => Ok(Reply::bulks([
             integer_text(now / 1000),
             integer_text(now % 1000 * 1000),
         ])),
-        ("INFO", _) => Ok(Reply::Bulk(INFO.to_vec())),
+        ("INFO", _) => Ok(Reply::bulk(INFO)),
         ("SCRIPT", [word, rest @ ..]) => script_command(word, rest, access, isolate),
         _ => Err(RedisError::Arity),
     }
@@ -39,7 +39,7 @@ fn script_command(word: &[u8], rest: &[Vec<u8>], access: Access, isolate: &mut I
     match rest {
         [text] if is_word(word, "LOAD") => {
             isolate.load(sha1(text), script::by_text(text)?);
-            Ok(Reply::Bulk(hex(&sha1(text)).into_bytes()))
+            Ok(Reply::bulk(hex(&sha1(text)).into_bytes()))
         }
         [_, ..] if is_word(word, "EXISTS") => {
             let known = |sha1: &Vec<u8>| Reply::flag(isolate.script(sha1).is_some());

@@ -35,7 +35,7 @@ pub(crate) fn either(first: Reply, second: Reply) -> Reply {
 fn is_nothing(reply: &Reply) -> bool {
     match reply {
         Reply::Nil | Reply::Integer(-2) => true,
-        Reply::Status(word) => word == b"none",
+        Reply::Status(word) => **word == *b"none",
         Reply::Array(items) => items.iter().all(|item| *item == Reply::Nil),
         _ => false,
     }

@@ -155,7 +155,10 @@ pub fn answer(keyspace: &mut Keyspace, message: &Message) -> Vec<Reply> {
             .map(|command| run(keyspace, command))
             .collect(),
         Message::Keys { pattern, kind } => vec![Reply::of(keys(keyspace, pattern, kind), &[])],
-        Message::Clear => vec![Reply::of(clear(keyspace), &[])],
+        Message::Clear => {
+            keyspace.wipe();
+            vec![Reply::ok()]
+        }
     }
 }
 
@@ -203,14 +206,7 @@ fn keys(keyspace: &mut Keyspace, pattern: &[u8], kind: &[u8]) -> Result<Reply, R
         let of_kind = kind.is_empty() || kind.eq_ignore_ascii_case(listed.kind.name().as_bytes());
         of_kind && glob::matches(pattern, &listed.key)
     });
-    Ok(Reply::bulks(wanted.map(|listed| listed.key).collect()))
-}
-
-fn clear(keyspace: &mut Keyspace) -> Result<Reply, RedisError> {
-    for listed in keyspace.keys()? {
-        keyspace.remove(&listed.key)?;
-    }
-    Ok(Reply::ok())
+    Ok(Reply::bulks(wanted.map(|listed| listed.key)))
 }
 
 #[cfg(test)]
@@ -242,7 +238,7 @@ mod tests {
             assert_eq!(message.encode(), text);
             assert_eq!(Message::decode(text), Some(message));
         }
-        let replies = [Reply::Integer(1), Reply::Bulk(vec![0, 0x80, 0xff])];
+        let replies = [Reply::Integer(1), Reply::bulk([0, 0x80, 0xff])];
         let text = encode_replies(&replies);
         assert_eq!(text, "1 done\n:1\r\n$3\r\n\0\u{80}\u{ff}\r\n");
         assert_eq!(decode_replies(&text, 2), Some(replies.to_vec()));

@@ -33,7 +33,7 @@ pub(crate) fn cursor_behind(name: &str) -> Reply {
     for byte in name.bytes() {
         digits.extend([byte / 100, byte / 10 % 10, byte % 10].map(|digit| b'0' + digit));
     }
-    Reply::Bulk(digits)
+    Reply::bulk(digits)
 }
 
 /// The name that a cursor stands behind: empty for 0; `None` for one that was never given.

@@ -194,7 +194,7 @@ fn write_element(out: &mut String, reply: &Reply, base64: bool) {
             write_string(out, text.as_bytes());
         }
         // The one string that is never encoded: the SDKs look for it first.
-        Reply::Status(word) if word == b"OK" => out.push_str("{\"result\":\"OK\""),
+        Reply::Status(word) if **word == *b"OK" => out.push_str("{\"result\":\"OK\""),
         _ => {
             out.push_str("{\"result\":");
             write_value(out, reply, base64);
@@ -319,28 +319,24 @@ mod tests {
     #[test]
     fn every_string_at_any_depth_is_encoded_except_a_bare_ok() {
         let nested = Reply::Array(vec![
-            Reply::Bulk(b"OK".to_vec()),
-            Reply::Array(vec![
-                Reply::Integer(-5),
-                Reply::Nil,
-                Reply::Status(b"OK".to_vec()),
-            ]),
+            Reply::bulk(&b"OK"[..]),
+            Reply::Array(vec![Reply::Integer(-5), Reply::Nil, Reply::status("OK")]),
         ]);
         for (reply, encoded, plain) in [
             (Reply::ok(), r#"{"result":"OK"}"#, r#"{"result":"OK"}"#),
             (
-                Reply::Bulk(b"OK".to_vec()),
+                Reply::bulk(&b"OK"[..]),
                 r#"{"result":"T0s="}"#,
                 r#"{"result":"OK"}"#,
             ),
             (
-                Reply::Status(b"PONG".to_vec()),
+                Reply::status("PONG"),
                 r#"{"result":"UE9ORw=="}"#,
                 r#"{"result":"PONG"}"#,
             ),
             (Reply::Nil, r#"{"result":null}"#, r#"{"result":null}"#),
             (
-                Reply::Bulk(b"\xff\"".to_vec()),
+                Reply::bulk(&b"\xff\""[..]),
                 r#"{"result":"/yI="}"#,
                 "{\"result\":\"\u{fffd}\\\"\"}",
             ),

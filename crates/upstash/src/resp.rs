@@ -5,6 +5,7 @@
 
 use crate::number::{integer_text, parse_integer};
 use crate::reply::Reply;
+use crate::value::Bytes;
 
 /// Nesting beyond this is refused: no reply of ours comes near, and the reader recurses.
 const MAX_DEPTH: usize = 16;
@@ -70,7 +71,7 @@ pub fn read_command(input: &mut &[u8]) -> Option<Vec<Vec<u8>>> {
     items
         .into_iter()
         .map(|item| match item {
-            Reply::Bulk(bytes) => Some(bytes),
+            Reply::Bulk(bytes) => Some(bytes.to_vec()),
             _ => None,
         })
         .collect()
@@ -83,7 +84,7 @@ fn read(input: &mut &[u8], depth: usize) -> Option<Reply> {
     *input = rest;
     Some(match kind {
         b':' => Reply::Integer(parse_integer(text)?),
-        b'+' => Reply::Status(text.to_vec()),
+        b'+' => Reply::Status(text.into()),
         b'-' => Reply::Error(text.iter().map(|&byte| char::from(byte)).collect()),
         b'$' => match parse_integer(text)? {
             -1 => Reply::Nil,
@@ -106,8 +107,8 @@ fn read(input: &mut &[u8], depth: usize) -> Option<Reply> {
     })
 }
 
-fn read_bulk(input: &mut &[u8], length: usize) -> Option<Vec<u8>> {
-    let bytes = input.get(..length)?.to_vec();
+fn read_bulk(input: &mut &[u8], length: usize) -> Option<Bytes> {
+    let bytes = input.get(..length)?.into();
     let rest = input.get(length..length.checked_add(2)?)?;
     if rest != b"\r\n" {
         return None;
@@ -125,8 +126,8 @@ mod tests {
         let reply = Reply::Array(vec![
             Reply::Nil,
             Reply::Integer(i64::MIN),
-            Reply::Bulk(b"\r\n\0\xff".to_vec()),
-            Reply::Bulk(vec![]),
+            Reply::bulk(&b"\r\n\0\xff"[..]),
+            Reply::bulk(vec![]),
             Reply::ok(),
             Reply::Error("ERR no".to_owned()),
             Reply::Array(vec![]),

@@ -3,8 +3,14 @@
 //! A page is both a bucket of a hash table and the unit of writing: changing one member of a large collection rewrites a few
 //! kilobytes, and storing thousands of members at once costs a row per page and not per member. A small collection is one page
 //! in the order of insertion, as in Redis.
+//!
+//! Every look at members is counted by the call's [`Meter`]. Once that is used up a table looks empty and does not change: whoever
+//! changes one asks the meter first, as [`crate::keyspace`] does.
 
-use std::cmp::Ordering;
+use crate::bounds::{MEMBER_OVERHEAD, ORDER_OVERHEAD, PAGE_OVERHEAD};
+use crate::meter::Meter;
+use crate::order::{Order, Ranked};
+use crate::value::Bytes;
 
 /// Members per page on average before the number of pages doubles: one page is then a row of some kilobytes.
 const PAGE_MEMBERS: usize = 64;
@@ -12,13 +18,16 @@ const PAGE_MEMBERS: usize = 64;
 /// Bytes per page on average before the number of pages doubles: keeps a row far below the 2 MB that storage takes.
 const PAGE_BYTES: usize = 32 * 1024;
 
+/// What putting a member in order counts in members looked at: each is compared some seventeen times.
+const LOOKS_TO_ORDER: usize = 4;
+
 /// One member: a hash's field and value, a set's member and nothing, a sorted set's member and its score.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
     /// The field or member.
-    pub field: Vec<u8>,
+    pub field: Bytes,
     /// The value; empty in a set, eight bytes (little endian) of a double in a sorted set.
-    pub value: Vec<u8>,
+    pub value: Bytes,
 }
 
 impl Item {
@@ -27,7 +36,7 @@ impl Item {
         score_of(&self.value)
     }
 
-    pub(crate) fn size(&self) -> usize {
+    fn size(&self) -> usize {
         self.field.len() + self.value.len()
     }
 }
@@ -47,20 +56,36 @@ pub enum Touched {
 }
 
 /// Members in pages; the number of pages is a power of two.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Debug)]
 pub struct Table {
     pages: Vec<Vec<Item>>,
     len: usize,
     bytes: usize,
+    /// The members by score, once that was asked for.
+    order: Option<Order>,
+    meter: Meter,
+}
+
+impl PartialEq for Table {
+    fn eq(&self, other: &Self) -> bool {
+        self.pages == other.pages
+    }
 }
 
 impl Table {
+    /// A table without members, whose looks `meter` counts.
+    pub fn new(meter: &Meter) -> Self {
+        Table::with_pages(0, meter)
+    }
+
     /// A table with this many pages, to be filled by `fill`.
-    pub(crate) fn with_pages(pages: usize) -> Self {
+    pub(crate) fn with_pages(pages: usize, meter: &Meter) -> Self {
         Table {
             pages: vec![Vec::new(); pages],
             len: 0,
             bytes: 0,
+            order: None,
+            meter: meter.clone(),
         }
     }
 
@@ -69,6 +94,16 @@ impl Table {
         self.len += items.len();
         self.bytes += items.iter().map(Item::size).sum::<usize>();
         self.pages[page] = items;
+    }
+
+    /// The same members once more.
+    pub fn copy(&self) -> Table {
+        let mut copy = Table::new(&self.meter);
+        if self.meter.look(self.len) {
+            copy.pages.clone_from(&self.pages);
+            (copy.len, copy.bytes) = (self.len, self.bytes);
+        }
+        copy
     }
 
     /// How many members.
@@ -81,9 +116,14 @@ impl Table {
         self.len == 0
     }
 
-    /// Bytes of all members and values.
-    pub fn bytes(&self) -> usize {
-        self.bytes
+    /// What the members take in memory, bytes.
+    pub fn memory(&self) -> usize {
+        let order = if self.order.is_some() {
+            ORDER_OVERHEAD
+        } else {
+            0
+        };
+        self.bytes + self.len * (MEMBER_OVERHEAD + order) + self.pages.len() * PAGE_OVERHEAD
     }
 
     pub(crate) fn pages(&self) -> &[Vec<Item>] {
@@ -92,35 +132,54 @@ impl Table {
 
     /// All members, page by page.
     pub fn iter(&self) -> impl Iterator<Item = &Item> {
-        self.pages.iter().flatten()
+        let may = self.meter.look(self.len) && self.meter.look_at_bytes(self.bytes);
+        let pages = if may { &self.pages[..] } else { &[] };
+        pages.iter().flatten()
     }
 
     fn page_of(&self, field: &[u8]) -> usize {
         hash(field) as usize & (self.pages.len() - 1)
     }
 
-    /// The value of a member.
-    pub fn get(&self, field: &[u8]) -> Option<&[u8]> {
+    /// Finds a member: its page and, if it is there, its place. `None` when there is no page, or no more looking.
+    fn find(&self, field: &[u8]) -> Option<(usize, Option<usize>)> {
         if self.pages.is_empty() {
             return None;
         }
-        let page = &self.pages[self.page_of(field)];
-        page.iter()
-            .find(|item| item.field == field)
-            .map(|item| &item.value[..])
+        let number = self.page_of(field);
+        let page = &self.pages[number];
+        // Who knows the hash can bring any number of members into one page.
+        if !self.meter.look(1 + page.len() / PAGE_MEMBERS) {
+            return None;
+        }
+        Some((number, page.iter().position(|item| *item.field == *field)))
+    }
+
+    /// The value of a member.
+    pub fn get(&self, field: &[u8]) -> Option<&Bytes> {
+        let (page, at) = self.find(field)?;
+        Some(&self.pages[page][at?].value)
     }
 
     /// Adds a member or replaces its value; true when it is new.
-    pub fn insert(&mut self, field: Vec<u8>, value: Vec<u8>) -> (bool, Touched) {
+    pub fn insert(&mut self, field: Bytes, value: Bytes) -> (bool, Touched) {
         if self.pages.is_empty() {
             self.pages.push(Vec::new());
         }
-        let number = self.page_of(&field);
-        let page = &mut self.pages[number];
+        let Some((number, at)) = self.find(&field) else {
+            return (false, Touched::Page(0));
+        };
+        if let Some(order) = &mut self.order {
+            if let Some(at) = at {
+                order.remove(self.pages[number][at].score(), &field);
+            }
+            order.insert(score_of(&value), field.clone());
+        }
         self.bytes += value.len();
-        if let Some(item) = page.iter_mut().find(|item| item.field == field) {
-            self.bytes -= item.value.len();
-            item.value = value;
+        let page = &mut self.pages[number];
+        if let Some(at) = at {
+            self.bytes -= page[at].value.len();
+            page[at].value = value;
             return (false, self.after(number));
         }
         self.bytes += field.len();
@@ -149,53 +208,30 @@ impl Table {
 
     /// Takes a member out; `None` when it was not there.
     pub fn remove(&mut self, field: &[u8]) -> Option<(Item, Touched)> {
-        if self.pages.is_empty() {
-            return None;
-        }
-        let number = self.page_of(field);
-        let page = &mut self.pages[number];
-        let at = page.iter().position(|item| item.field == field)?;
-        let item = page.remove(at);
+        let (number, at) = self.find(field)?;
+        let item = self.pages[number].remove(at?);
         self.len -= 1;
         self.bytes -= item.size();
+        if let Some(order) = &mut self.order {
+            order.remove(item.score(), field);
+        }
         Some((item, Touched::Page(number as u32)))
     }
 
-    /// The members by score, lowest first, equal scores by their bytes.
-    pub fn by_score(&self) -> Vec<&Item> {
-        merge_sort(self.iter().collect())
-    }
-}
-
-/// Never unordered: no score is stored that is not a number. And -0 equals 0, which `total_cmp` would tell apart.
-fn is_before(a: &Item, b: &Item) -> bool {
-    let scores = a.score().partial_cmp(&b.score()).unwrap_or(Ordering::Equal);
-    scores.then_with(|| a.field.cmp(&b.field)) == Ordering::Less
-}
-
-/// Sorts runs of 1, 2, 4 … members together: a tenth of the code of the library's sort, which would be another instance of it.
-fn merge_sort(mut items: Vec<&Item>) -> Vec<&Item> {
-    let mut width = 1;
-    while width < items.len() {
-        let mut sorted = Vec::with_capacity(items.len());
-        for run in items.chunks(width * 2) {
-            let (mut left, mut right) = run.split_at(width.min(run.len()));
-            while let (Some(a), Some(b)) = (left.first(), right.first()) {
-                let side = if is_before(b, a) {
-                    &mut right
-                } else {
-                    &mut left
-                };
-                sorted.push(side[0]);
-                *side = &side[1..];
+    /// The members of a sorted set by score, kept in that order from now on; `None` when the call may not look at so many.
+    pub fn ordered(&mut self) -> Option<&Order> {
+        if self.order.is_none() {
+            if !self.meter.look(self.len * LOOKS_TO_ORDER) {
+                return None;
             }
-            sorted.extend_from_slice(left);
-            sorted.extend_from_slice(right);
+            let ranked = |item: &Item| Ranked {
+                score: item.score(),
+                member: item.field.clone(),
+            };
+            self.order = Some(Order::of(self.pages.iter().flatten().map(ranked).collect()));
         }
-        items = sorted;
-        width *= 2;
+        self.order.as_ref()
     }
-    items
 }
 
 /// FNV-1a. It decides which row a member is stored in, so it never changes.
@@ -208,35 +244,40 @@ fn hash(bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::RedisError;
 
-    fn name(number: usize) -> Vec<u8> {
-        format!("member-{number}").into_bytes()
+    fn name(number: usize) -> Bytes {
+        format!("member-{number}").into_bytes().into()
+    }
+
+    fn table() -> Table {
+        Table::new(&Meter::default())
     }
 
     #[test]
     fn keeps_every_member_while_pages_double() {
-        let mut table = Table::default();
+        let mut table = table();
         for number in 0..5000 {
-            assert!(table.insert(name(number), vec![1]).0);
+            assert!(table.insert(name(number), [1].into()).0);
         }
         assert_eq!((table.len(), table.iter().count()), (5000, 5000));
         assert!(table.pages().len() >= 64 && table.pages().len().is_power_of_two());
         for number in 0..5000 {
-            assert_eq!(table.get(&name(number)), Some(&[1][..]));
-            assert!(!table.insert(name(number), vec![2, 2]).0);
+            assert_eq!(table.get(&name(number)).map(|value| value.len()), Some(1));
+            assert!(!table.insert(name(number), [2, 2].into()).0);
         }
         for number in 0..5000 {
             assert!(table.remove(&name(number)).is_some());
             assert!(table.remove(&name(number)).is_none());
         }
-        assert_eq!((table.len(), table.bytes()), (0, 0));
+        assert_eq!((table.len(), table.bytes), (0, 0));
     }
 
     #[test]
     fn a_small_collection_keeps_the_order_of_insertion() {
-        let mut table = Table::default();
+        let mut table = table();
         for field in ["b", "a", "c", "a"] {
-            table.insert(field.into(), vec![]);
+            table.insert(field.as_bytes().into(), Bytes::default());
         }
         table.remove(b"b");
         let fields: Vec<_> = table.iter().map(|item| &item.field[..]).collect();
@@ -245,51 +286,93 @@ mod tests {
 
     #[test]
     fn one_change_touches_one_page_unless_their_number_changes() {
-        let mut table = Table::default();
+        let mut table = table();
         let touched: Vec<_> = (0..=PAGE_MEMBERS)
-            .map(|number| table.insert(name(number), vec![]).1)
+            .map(|number| table.insert(name(number), Bytes::default()).1)
             .collect();
         assert!(touched[..PAGE_MEMBERS]
             .iter()
             .all(|touched| *touched == Touched::Page(0)));
         assert_eq!(touched[PAGE_MEMBERS], Touched::All);
         assert_eq!(
-            table.insert(b"big".to_vec(), vec![0; 3 * PAGE_BYTES]).1,
+            table
+                .insert(b"big"[..].into(), vec![0; 3 * PAGE_BYTES].into())
+                .1,
             Touched::All
         );
     }
 
     #[test]
-    fn members_are_ordered_by_score_then_bytes_and_minus_zero_is_zero() {
-        let mut table = Table::default();
-        for (member, score) in [
-            ("d", 1.0),
-            ("b", 0.0),
-            ("a", -0.0),
-            ("c", -0.0),
-            ("e", f64::NEG_INFINITY),
-        ] {
-            table.insert(member.into(), f64::to_le_bytes(score).to_vec());
+    fn once_in_order_members_stay_so_through_every_change() {
+        let mut table = table();
+        let score = |number: usize| Bytes::from(f64::to_le_bytes(number as f64));
+        let in_order = |table: &mut Table| {
+            let order = table.ordered().unwrap();
+            let scores: Vec<f64> = order.range(0, order.len()).map(|item| item.score).collect();
+            assert!(scores.is_sorted());
+            assert_eq!(scores.len(), table.len());
+        };
+        for number in 0..2_000 {
+            table.insert(name(number), score(number * 7919 % 2_000));
         }
-        let order: Vec<_> = table
-            .by_score()
-            .iter()
-            .map(|item| &item.field[..])
-            .collect();
-        assert_eq!(order, [b"e", b"a", b"b", b"c", b"d"]);
+        in_order(&mut table);
+        for number in 0..2_000 {
+            match number % 3 {
+                0 => drop(table.remove(&name(number))),
+                1 => drop(table.insert(name(number), score(number))),
+                _ => drop(table.insert(name(number + 2_000), score(number / 2))),
+            }
+        }
+        in_order(&mut table);
     }
 
     #[test]
-    fn any_number_of_members_is_sorted() {
-        for count in [0usize, 1, 2, 3, 7, 8, 9, 1000] {
-            let mut table = Table::default();
-            for number in 0..count {
-                let score = (number * 7919 % count) as f64;
-                table.insert(name(number), f64::to_le_bytes(score).to_vec());
-            }
-            let scores: Vec<f64> = table.by_score().iter().map(|item| item.score()).collect();
-            assert!(scores.is_sorted() && scores.len() == count, "{count}");
+    fn members_in_one_page_cost_what_looking_through_it_takes() {
+        // The page's number is the lowest bits of the hash, which a caller can bring about.
+        let same_page = |number: &u32| hash(&number.to_le_bytes()).is_multiple_of(1 << 10);
+        let members: Vec<u32> = (0..).filter(same_page).take(8_000).collect();
+        let meter = Meter::default();
+        let mut table = Table::new(&meter);
+        for member in &members {
+            table.insert(Bytes::from(member.to_le_bytes()), Bytes::default());
         }
+        let before = meter.left();
+        table.get(&members[7_999].to_le_bytes());
+        assert!(before - meter.left() >= 8_000 / PAGE_MEMBERS);
+        meter.begin(1_000);
+        let looked = members.iter().take_while(|member| {
+            table.get(&member.to_le_bytes());
+            meter.passed().is_none()
+        });
+        assert!(looked.count() < 10);
+        assert_eq!(meter.passed(), Some(RedisError::ManyMembers));
+    }
+
+    #[test]
+    fn nothing_is_looked_at_or_changed_once_the_meter_is_used_up() {
+        let meter = Meter::default();
+        let mut table = Table::new(&meter);
+        for number in 0..1_000 {
+            table.insert(name(number), Bytes::from(1f64.to_le_bytes()));
+        }
+        meter.begin(500);
+        assert_eq!(table.iter().count(), 0);
+        assert!(table.get(&name(1)).is_none() && table.remove(&name(1)).is_none());
+        assert!(table.ordered().is_none() && table.copy().is_empty());
+        table.insert(b"new"[..].into(), Bytes::default());
+        meter.begin(10_000);
+        assert_eq!((table.len(), table.iter().count()), (1_000, 1_000));
+    }
+
+    #[test]
+    fn memory_counts_what_members_take() {
+        let mut table = table();
+        for number in 0..1_000u32 {
+            table.insert(Bytes::from(number.to_le_bytes()), Bytes::default());
+        }
+        assert!((68_000..72_000).contains(&table.memory()));
+        table.ordered();
+        assert!(table.memory() >= 100_000);
     }
 
     #[test]

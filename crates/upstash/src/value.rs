@@ -4,8 +4,14 @@
 //! version (1), kind, expiry, number of pages; every other page only with the version. A version that this code does not know
 //! is never taken as empty and never overwritten: reading it fails.
 
+use std::rc::Rc;
+
 use crate::error::RedisError;
+use crate::meter::Meter;
 use crate::table::{Item, Table};
+
+/// What a key, a field or a member holds: shared with the replies that show it, so that showing it often takes no memory.
+pub type Bytes = Rc<[u8]>;
 
 /// The version of every row written here.
 const VERSION: u8 = 1;
@@ -46,10 +52,10 @@ impl Kind {
 }
 
 /// What a key holds.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub enum Value {
     /// A byte string.
-    String(Vec<u8>),
+    String(Bytes),
     /// A hash, set or sorted set; never empty.
     Table(Kind, Table),
 }
@@ -63,11 +69,11 @@ impl Value {
         }
     }
 
-    /// Bytes held, without overhead.
-    pub fn bytes(&self) -> usize {
+    /// What it takes in memory, bytes.
+    pub fn memory(&self) -> usize {
         match self {
             Value::String(bytes) => bytes.len(),
-            Value::Table(_, table) => table.bytes(),
+            Value::Table(_, table) => table.memory(),
         }
     }
 
@@ -99,13 +105,16 @@ impl Value {
         data
     }
 
-    /// Reads a value from all its rows, ordered by page, and its expiry.
-    pub fn decode(rows: &[(u32, Vec<u8>)]) -> Result<(Value, Option<i64>), RedisError> {
-        read_rows(rows).ok_or(RedisError::UnknownForm)
+    /// Reads a value from all its rows, ordered by page, and its expiry. `meter` counts the looks at its members from now on.
+    pub fn decode(
+        rows: Vec<(u32, Vec<u8>)>,
+        meter: &Meter,
+    ) -> Result<(Value, Option<i64>), RedisError> {
+        read_rows(rows, meter).ok_or(RedisError::UnknownForm)
     }
 }
 
-fn read_rows(rows: &[(u32, Vec<u8>)]) -> Option<(Value, Option<i64>)> {
+fn read_rows(rows: Vec<(u32, Vec<u8>)>, meter: &Meter) -> Option<(Value, Option<i64>)> {
     let (_, first) = rows.first()?;
     let header = first.get(..HEADER)?;
     if rows
@@ -119,13 +128,14 @@ fn read_rows(rows: &[(u32, Vec<u8>)]) -> Option<(Value, Option<i64>)> {
     let expires = i64::from_le_bytes(header[3..].try_into().ok()?);
     let expires = (expires != 0).then_some(expires);
     if kind == Kind::String {
-        return Some((Value::String(first[HEADER..].to_vec()), expires));
+        return Some((Value::String(first[HEADER..].into()), expires));
     }
     if 1usize.checked_shl(u32::from(header[2]))? != rows.len() {
         return None;
     }
-    let mut table = Table::with_pages(rows.len());
-    for (page, (_, data)) in rows.iter().enumerate() {
+    let mut table = Table::with_pages(rows.len(), meter);
+    // Each row goes as soon as it is read: together they are as large as the table.
+    for (page, (_, data)) in rows.into_iter().enumerate() {
         let start = if page == 0 { HEADER } else { 1 };
         table.fill(page, read_items(&data[start..])?);
     }
@@ -154,14 +164,14 @@ fn write_bytes(data: &mut Vec<u8>, bytes: &[u8]) {
     data.extend_from_slice(bytes);
 }
 
-fn read_bytes(data: &mut &[u8]) -> Option<Vec<u8>> {
+fn read_bytes(data: &mut &[u8]) -> Option<Bytes> {
     let mut length = 0usize;
     for shift in (0..28).step_by(7) {
         let (&byte, rest) = data.split_first()?;
         *data = rest;
         length |= usize::from(byte & 0x7f) << shift;
         if byte < 0x80 {
-            let bytes = data.get(..length)?.to_vec();
+            let bytes = data.get(..length)?.into();
             *data = &data[length..];
             return Some(bytes);
         }
@@ -181,13 +191,13 @@ mod tests {
 
     #[test]
     fn rows_are_pinned_byte_for_byte() {
-        let string = Value::String(b"42".to_vec());
+        let string = Value::String(b"42"[..].into());
         assert_eq!(
             string.encode(0, Some(0x0102)),
             [1, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, b'4', b'2']
         );
-        let mut table = Table::default();
-        table.insert(b"f".to_vec(), b"va".to_vec());
+        let mut table = Table::new(&Meter::default());
+        table.insert(b"f"[..].into(), b"va"[..].into());
         let hash = Value::Table(Kind::Hash, table);
         assert_eq!(
             hash.encode(0, None),
@@ -197,25 +207,32 @@ mod tests {
 
     #[test]
     fn every_value_reads_back() {
+        let meter = Meter::default();
         for size in [1, 64, 65, 1000] {
-            let mut table = Table::default();
+            let mut table = Table::new(&meter);
             for number in 0..size {
-                table.insert(format!("{number}").into_bytes(), vec![7; number]);
+                table.insert(
+                    format!("{number}").into_bytes().into(),
+                    vec![7; number].into(),
+                );
             }
             for kind in [Kind::Hash, Kind::Set, Kind::SortedSet] {
-                let value = Value::Table(kind, table.clone());
-                assert_eq!(Value::decode(&rows(&value, Some(5))), Ok((value, Some(5))));
+                let value = Value::Table(kind, table.copy());
+                let read = Value::decode(rows(&value, Some(5)), &meter);
+                assert_eq!(read, Ok((value, Some(5))));
             }
         }
-        let value = Value::String(vec![0, 255]);
-        assert_eq!(Value::decode(&rows(&value, None)), Ok((value, None)));
+        let value = Value::String([0, 255].into());
+        let read = Value::decode(rows(&value, None), &meter);
+        assert_eq!(read, Ok((value, None)));
     }
 
     #[test]
     fn rows_of_another_version_or_cut_short_are_an_error_and_not_empty() {
-        let mut table = Table::default();
+        let meter = Meter::default();
+        let mut table = Table::new(&meter);
         for number in 0..200 {
-            table.insert(vec![number], vec![]);
+            table.insert([number].into(), Bytes::default());
         }
         let good = rows(&Value::Table(Kind::Set, table), None);
         let mut newer = good.clone();
@@ -233,7 +250,7 @@ mod tests {
             good[1..].to_vec(),
             vec![(0, vec![1])],
         ] {
-            assert!(Value::decode(&bad).is_err());
+            assert!(Value::decode(bad, &meter).is_err());
         }
     }
 }

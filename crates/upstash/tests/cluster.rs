@@ -16,11 +16,15 @@ use tollgate_upstash::session::{Answer, Ask, Next, Session};
 struct Nothing;
 
 impl Rows for Nothing {
-    fn read(&mut self, _: &[u8]) -> Result<Vec<Row>, RedisError> {
+    fn read(&mut self, _: &[u8], _: usize) -> Result<Vec<Row>, RedisError> {
         Ok(Vec::new())
     }
 
-    fn list(&mut self) -> Result<Vec<Listed>, RedisError> {
+    fn head(&mut self, _: &[u8]) -> Result<Option<Listed>, RedisError> {
+        Ok(None)
+    }
+
+    fn list(&mut self, _: usize) -> Result<Vec<Listed>, RedisError> {
         Ok(Vec::new())
     }
 }
@@ -112,7 +116,7 @@ fn commands(lines: &[&str]) -> Vec<Sent> {
 }
 
 fn bulk(text: &str) -> Reply {
-    Reply::Bulk(text.as_bytes().to_vec())
+    Reply::bulk(text.as_bytes())
 }
 
 fn sorted(reply: &Reply) -> Vec<String> {
@@ -252,7 +256,7 @@ fn a_numeric_bucket_is_found_by_every_command_that_may_mean_it() {
         Reply::Array(vec![bulk("1000000"), bulk("9")])
     );
     assert_eq!(cluster.one("PTTL p:42"), Reply::Integer(60_000));
-    assert_eq!(cluster.one("TYPE p:42"), Reply::Status(b"hash".to_vec()));
+    assert_eq!(cluster.one("TYPE p:42"), Reply::status("hash"));
     assert_eq!(cluster.one("EXISTS p:42"), Reply::Integer(1));
     assert_eq!(cluster.one("HLEN p:42"), Reply::Integer(2));
     assert_eq!(cluster.one("EXPIRE p:42 100"), Reply::Integer(1));
@@ -260,7 +264,7 @@ fn a_numeric_bucket_is_found_by_every_command_that_may_mean_it() {
     assert!(matches!(all, Reply::Array(items) if items.len() == 4));
     assert_eq!(cluster.one("DEL p:42"), Reply::Integer(1));
     assert_eq!(cluster.one("TTL p:42"), Reply::Integer(-2));
-    assert_eq!(cluster.one("TYPE p:42"), Reply::Status(b"none".to_vec()));
+    assert_eq!(cluster.one("TYPE p:42"), Reply::status("none"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::keyspace::Keyspace;
 use crate::number::{integer_text, parse_integer};
 use crate::reply::Reply;
 use crate::table::Item;
-use crate::value::Kind;
+use crate::value::{Bytes, Kind};
 
 type Answer = Result<Reply, RedisError>;
 
@@ -14,7 +14,7 @@ fn field<'a>(
     keyspace: &'a mut Keyspace,
     key: &[u8],
     field: &[u8],
-) -> Result<Option<&'a [u8]>, RedisError> {
+) -> Result<Option<&'a Bytes>, RedisError> {
     Ok(keyspace
         .table(Kind::Hash, key)?
         .and_then(|table| table.get(field)))
@@ -27,8 +27,7 @@ fn set_all(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Result<usize, Redi
     }
     let mut new = 0;
     for pair in arguments[2..].chunks_exact(2) {
-        new +=
-            usize::from(keyspace.insert(Kind::Hash, &arguments[1], &pair[0], pair[1].clone())?);
+        new += usize::from(keyspace.insert(Kind::Hash, &arguments[1], &pair[0], &pair[1][..])?);
     }
     Ok(new)
 }
@@ -78,15 +77,13 @@ pub(super) fn hlen(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
 }
 
 /// All fields, with what `parts` takes of each.
-fn collect(keyspace: &mut Keyspace, key: &[u8], parts: fn(&Item) -> Vec<&Vec<u8>>) -> Answer {
+fn collect(keyspace: &mut Keyspace, key: &[u8], parts: fn(&Item) -> Vec<&Bytes>) -> Answer {
     let table = keyspace.table(Kind::Hash, key)?;
     let items = table
         .into_iter()
         .flat_map(|table| table.iter())
         .flat_map(parts);
-    Ok(Reply::Array(
-        items.map(|bytes| Reply::Bulk(bytes.clone())).collect(),
-    ))
+    Ok(Reply::bulks(items.cloned()))
 }
 
 /// Every field followed by its value.

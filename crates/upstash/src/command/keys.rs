@@ -4,7 +4,7 @@ use super::arguments::{instant, is_word};
 use crate::error::RedisError;
 use crate::keyspace::Keyspace;
 use crate::reply::Reply;
-use crate::value::Value;
+use crate::value::Kind;
 
 type Answer = Result<Reply, RedisError>;
 
@@ -22,14 +22,12 @@ pub(super) fn del(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
 }
 
 pub(super) fn exists(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
-    count(&arguments[1..], |key| Ok(keyspace.value(key)?.is_some()))
+    count(&arguments[1..], |key| Ok(keyspace.kind(key)?.is_some()))
 }
 
 pub(super) fn type_name(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
-    let kind = keyspace.value(&arguments[1])?.map(Value::kind);
-    Ok(Reply::Status(
-        kind.map_or("none", |kind| kind.name()).into(),
-    ))
+    let kind = keyspace.kind(&arguments[1])?;
+    Ok(Reply::status(kind.map_or("none", Kind::name)))
 }
 
 /// Milliseconds to live; -1 for ever, -2 for no such key.

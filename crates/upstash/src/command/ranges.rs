@@ -1,13 +1,15 @@
 //! Ranges of sorted sets, by rank and by score: reading, counting and removing them.
 
+use std::ops::Range as Ranks;
+
 use super::arguments::{integer, is_word};
 use super::sorted_sets::score_reply;
 use crate::error::RedisError;
 use crate::keyspace::Keyspace;
 use crate::number::scan_double;
+use crate::order::{Order, Ranked};
 use crate::reply::Reply;
-use crate::table::Item;
-use crate::value::Kind;
+use crate::value::{Bytes, Kind};
 
 type Answer = Result<Reply, RedisError>;
 
@@ -43,57 +45,48 @@ impl Range {
         Ok(Range::Rank(integer(start)?, integer(stop)?))
     }
 
-    /// The members of the range, lowest first; ranks count from the highest when `reverse`, and then the highest is first.
-    fn of<'a>(&self, mut items: Vec<&'a Item>, reverse: bool) -> Vec<&'a Item> {
-        if reverse {
-            items.reverse();
-        }
+    /// The ranks of the members in the range, counted from the lowest; they count from the highest when `reverse`.
+    fn of(&self, order: &Order, reverse: bool) -> Ranks<usize> {
+        let length = order.len();
         match self {
             Range::Rank(start, stop) => {
-                let length = items.len() as i64;
                 let from_end = |rank: i64| {
                     if rank < 0 {
-                        rank.saturating_add(length).max(-1)
+                        rank.saturating_add(length as i64).max(-1)
                     } else {
                         rank
                     }
                 };
                 let start = from_end(*start).max(0);
-                let stop = from_end(*stop).min(length - 1);
+                let stop = from_end(*stop).min(length as i64 - 1);
                 if start > stop {
-                    return Vec::new();
+                    return 0..0;
                 }
-                items[start as usize..=stop as usize].to_vec()
+                let ranks = start as usize..stop as usize + 1;
+                match reverse {
+                    true => length - ranks.end..length - ranks.start,
+                    false => ranks,
+                }
             }
             Range::Score(least, most) => {
-                items.retain(|item| {
-                    let score = item.score();
-                    let above = if least.open {
-                        score > least.score
-                    } else {
-                        score >= least.score
-                    };
-                    let below = if most.open {
-                        score < most.score
-                    } else {
-                        score <= most.score
-                    };
-                    above && below
-                });
-                items
+                let start = order.count_below(|ranked| least.is_above(ranked.score));
+                let end = order.count_below(|ranked| !most.is_below(ranked.score));
+                start..end.max(start)
             }
         }
     }
 }
 
-fn find<'a>(
-    keyspace: &'a mut Keyspace,
-    key: &[u8],
-    range: &Range,
-    reverse: bool,
-) -> Result<Vec<&'a Item>, RedisError> {
-    let table = keyspace.table(Kind::SortedSet, key)?;
-    Ok(table.map_or_else(Vec::new, |table| range.of(table.by_score(), reverse)))
+impl Bound {
+    /// Whether, as the lower bound, it excludes this score.
+    fn is_above(&self, score: f64) -> bool {
+        score < self.score || self.open && score == self.score
+    }
+
+    /// Whether, as the upper bound, it excludes this score.
+    fn is_below(&self, score: f64) -> bool {
+        score > self.score || self.open && score == self.score
+    }
 }
 
 /// The options that stand behind the bounds.
@@ -128,18 +121,39 @@ fn options(words: &[Vec<u8>]) -> Result<Options, RedisError> {
     Ok(found)
 }
 
-fn reply(items: &[&Item], options: &Options) -> Reply {
+fn reply(keyspace: &mut Keyspace, key: &[u8], range: &Range, options: &Options) -> Answer {
+    let meter = keyspace.meter().clone();
+    let Some(order) = keyspace.ordered(key)? else {
+        return Ok(Reply::Array(Vec::new()));
+    };
     let (offset, count) = options.limit.unwrap_or((0, -1));
     let skip = usize::try_from(offset).unwrap_or(usize::MAX);
     let take = usize::try_from(count).unwrap_or(usize::MAX);
-    let mut replies = Vec::new();
-    for item in items.iter().skip(skip).take(take) {
-        replies.push(Reply::Bulk(item.field.clone()));
-        if options.scores {
-            replies.push(score_reply(item.score()));
+    let found = range.of(order, options.reverse);
+    let Ranks { start, end } = match options.reverse {
+        true => {
+            let end = found.end.saturating_sub(skip).max(found.start);
+            end.saturating_sub(take).max(found.start)..end
         }
+        false => {
+            let start = found.start.saturating_add(skip).min(found.end);
+            start..start.saturating_add(take).min(found.end)
+        }
+    };
+    meter.look(end - start);
+    meter.check()?;
+    let mut replies = Vec::new();
+    let mut add = |ranked: &Ranked| {
+        replies.push(Reply::Bulk(ranked.member.clone()));
+        if options.scores {
+            replies.push(score_reply(&meter, ranked.score));
+        }
+    };
+    match options.reverse {
+        true => order.range(start, end).rev().for_each(&mut add),
+        false => order.range(start, end).for_each(&mut add),
     }
-    Reply::Array(replies)
+    Ok(Reply::Array(replies))
 }
 
 pub(super) fn zrange(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
@@ -153,22 +167,17 @@ pub(super) fn zrange(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
         (true, false) => Range::scores(first, second)?,
         (true, true) => Range::scores(second, first)?,
     };
-    Ok(reply(
-        &find(keyspace, &arguments[1], &range, options.reverse)?,
-        &options,
-    ))
+    reply(keyspace, &arguments[1], &range, &options)
 }
 
 pub(super) fn zrevrange(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
-    let options = options(&arguments[4..])?;
+    let mut options = options(&arguments[4..])?;
     if options.by_score || options.reverse || options.limit.is_some() {
         return Err(RedisError::Syntax);
     }
+    options.reverse = true;
     let range = Range::ranks(&arguments[2], &arguments[3])?;
-    Ok(reply(
-        &find(keyspace, &arguments[1], &range, true)?,
-        &options,
-    ))
+    reply(keyspace, &arguments[1], &range, &options)
 }
 
 pub(super) fn zrangebyscore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
@@ -177,22 +186,27 @@ pub(super) fn zrangebyscore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> A
         return Err(RedisError::Syntax);
     }
     let range = Range::scores(&arguments[2], &arguments[3])?;
-    Ok(reply(
-        &find(keyspace, &arguments[1], &range, false)?,
-        &options,
-    ))
+    reply(keyspace, &arguments[1], &range, &options)
 }
 
 pub(super) fn zcount(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let range = Range::scores(&arguments[2], &arguments[3])?;
+    let order = keyspace.ordered(&arguments[1])?;
     Ok(Reply::count(
-        find(keyspace, &arguments[1], &range, false)?.len(),
+        order.map_or(0, |order| range.of(order, false).len()),
     ))
 }
 
 fn remove(keyspace: &mut Keyspace, key: &[u8], range: &Range) -> Answer {
-    let members = find(keyspace, key, range, false)?;
-    let members: Vec<Vec<u8>> = members.into_iter().map(|item| item.field.clone()).collect();
+    let meter = keyspace.meter().clone();
+    let Some(order) = keyspace.ordered(key)? else {
+        return Ok(Reply::count(0));
+    };
+    let Ranks { start, end } = range.of(order, false);
+    meter.look(end - start);
+    meter.check()?;
+    let members = order.range(start, end).map(|ranked| ranked.member.clone());
+    let members: Vec<Bytes> = members.collect();
     for member in &members {
         keyspace.take(Kind::SortedSet, key, member)?;
     }

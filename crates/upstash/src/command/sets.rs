@@ -5,17 +5,18 @@ use crate::error::RedisError;
 use crate::keyspace::{Expiry, Keyspace};
 use crate::reply::Reply;
 use crate::table::Table;
-use crate::value::{Kind, Value};
+use crate::value::{Bytes, Kind, Value};
 
 type Answer = Result<Reply, RedisError>;
 
 /// The longest list that `SRANDMEMBER` with repetition answers; Redis allows more, but an answer has to fit into memory.
-const MOST_REPEATED: i64 = 1 << 16;
+const MAX_REPEATED: i64 = 1 << 16;
 
 pub(super) fn sadd(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+    let nothing = Bytes::default();
     let mut new = 0;
     for member in &arguments[2..] {
-        new += usize::from(keyspace.insert(Kind::Set, &arguments[1], member, Vec::new())?);
+        new += usize::from(keyspace.insert(Kind::Set, &arguments[1], member, nothing.clone())?);
     }
     Ok(Reply::count(new))
 }
@@ -42,7 +43,7 @@ pub(super) fn scard(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
 }
 
 /// Every member of a set; empty when there is none.
-pub(crate) fn members(keyspace: &mut Keyspace, key: &[u8]) -> Result<Vec<Vec<u8>>, RedisError> {
+pub(crate) fn members(keyspace: &mut Keyspace, key: &[u8]) -> Result<Vec<Bytes>, RedisError> {
     let table = keyspace.table(Kind::Set, key)?;
     Ok(table
         .into_iter()
@@ -92,7 +93,7 @@ pub(super) fn srandmember(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Ans
     match count {
         None => {
             let at = keyspace.random_below(members.len());
-            Ok(Reply::Bulk(members.swap_remove(at)))
+            Ok(Reply::bulk(members.swap_remove(at)))
         }
         Some(count) if count >= 0 => {
             let count = members
@@ -105,9 +106,9 @@ pub(super) fn srandmember(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Ans
             members.truncate(count);
             Ok(Reply::bulks(members))
         }
-        Some(count) if count >= -MOST_REPEATED => {
+        Some(count) if count >= -MAX_REPEATED => {
             let pick = |_| members[keyspace.random_below(members.len())].clone();
-            Ok(Reply::bulks((0..-count).map(pick).collect()))
+            Ok(Reply::bulks((0..-count).map(pick)))
         }
         Some(_) => Err(RedisError::OutOfRange),
     }
@@ -125,20 +126,22 @@ pub(crate) fn store_set(keyspace: &mut Keyspace, key: &[u8], table: Table) -> An
 }
 
 pub(super) fn sunionstore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
-    let mut union = Table::default();
+    let nothing = Bytes::default();
+    let mut union = Table::new(keyspace.meter());
     for key in &arguments[2..] {
         for member in members(keyspace, key)? {
-            union.insert(member, Vec::new());
+            union.insert(member, nothing.clone());
         }
     }
+    keyspace.meter().check()?;
     store_set(keyspace, &arguments[1], union)
 }
 
 pub(super) fn sdiffstore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+    let meter = keyspace.meter().clone();
     let mut difference = keyspace
         .table(Kind::Set, &arguments[2])?
-        .cloned()
-        .unwrap_or_default();
+        .map_or_else(|| Table::new(&meter), Table::copy);
     for key in &arguments[3..] {
         for item in keyspace
             .table(Kind::Set, key)?
@@ -148,5 +151,6 @@ pub(super) fn sdiffstore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answ
             difference.remove(&item.field);
         }
     }
+    meter.check()?;
     store_set(keyspace, &arguments[1], difference)
 }

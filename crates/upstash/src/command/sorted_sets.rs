@@ -3,6 +3,7 @@
 use super::arguments::is_word;
 use crate::error::RedisError;
 use crate::keyspace::Keyspace;
+use crate::meter::Meter;
 use crate::number::{double_text, parse_double, EXACT};
 use crate::reply::Reply;
 use crate::table::{score_of, Table};
@@ -10,16 +11,20 @@ use crate::value::Kind;
 
 type Answer = Result<Reply, RedisError>;
 
-/// A score as Redis answers it.
-pub(crate) fn score_reply(score: f64) -> Reply {
-    Reply::Bulk(double_text(score, EXACT))
+/// A score as Redis answers it; nil when the call may do no more.
+pub(crate) fn score_reply(meter: &Meter, score: f64) -> Reply {
+    let may = meter.convert(score);
+    if !may {
+        return Reply::Nil;
+    }
+    Reply::bulk(double_text(score, EXACT))
 }
 
 fn score(keyspace: &mut Keyspace, key: &[u8], member: &[u8]) -> Result<Option<f64>, RedisError> {
     Ok(keyspace
         .table(Kind::SortedSet, key)?
         .and_then(|table| table.get(member))
-        .map(score_of))
+        .map(|value| score_of(value)))
 }
 
 /// The options of `ZADD`.
@@ -71,12 +76,17 @@ pub(super) fn zadd(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
 
 /// Adds scores and members in turn. Everything is judged before anything is changed.
 fn add(keyspace: &mut Keyspace, key: &[u8], pairs: &[Vec<u8>], options: &AddOptions) -> Answer {
-    let scores: Option<Vec<f64>> = pairs
+    let meter = keyspace.meter().clone();
+    let score_of = |text: &Vec<u8>| {
+        meter.read(text);
+        meter.check()?;
+        parse_double(text).ok_or(RedisError::NotADouble)
+    };
+    let scores: Vec<f64> = pairs
         .iter()
         .step_by(2)
-        .map(|text| parse_double(text))
-        .collect();
-    let scores = scores.ok_or(RedisError::NotADouble)?;
+        .map(score_of)
+        .collect::<Result<_, _>>()?;
     keyspace.table(Kind::SortedSet, key)?;
     let (mut added, mut updated) = (0, 0);
     let mut last = Reply::Nil;
@@ -97,7 +107,9 @@ fn add(keyspace: &mut Keyspace, key: &[u8], pairs: &[Vec<u8>], options: &AddOpti
         if refused {
             continue;
         }
-        last = score_reply(new);
+        if options.increment {
+            last = score_reply(&meter, new);
+        }
         if old == Some(new) {
             continue;
         }
@@ -141,5 +153,6 @@ pub(super) fn zcard(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
 }
 
 pub(super) fn zscore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
-    Ok(score(keyspace, &arguments[1], &arguments[2])?.map_or(Reply::Nil, score_reply))
+    let score = score(keyspace, &arguments[1], &arguments[2])?;
+    Ok(score.map_or(Reply::Nil, |score| score_reply(keyspace.meter(), score)))
 }

@@ -24,7 +24,7 @@ pub(super) fn mget(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
 
 pub(super) fn strlen(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     Ok(Reply::count(
-        keyspace.string(&arguments[1])?.map_or(0, <[u8]>::len),
+        keyspace.string(&arguments[1])?.map_or(0, |text| text.len()),
     ))
 }
 
@@ -34,7 +34,7 @@ fn put(
     value: &[u8],
     expiry: Expiry,
 ) -> Result<(), RedisError> {
-    keyspace.put(key, Value::String(value.to_vec()), expiry)
+    keyspace.put(key, Value::String(value.into()), expiry)
 }
 
 /// The options of `SET`.

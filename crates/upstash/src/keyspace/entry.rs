@@ -1,21 +1,20 @@
 //! One key in memory: what it holds, what of it is stored, and what has changed since.
 
 use super::rows::RowChange;
+use crate::bounds::KEY_OVERHEAD;
 use crate::table::Touched;
-use crate::value::Value;
-
-/// What a key costs in memory beside its own bytes.
-const OVERHEAD: usize = 96;
+use crate::value::{Bytes, Value};
 
 #[derive(Clone, Debug)]
 enum Dirty {
     Clean,
+    /// In ascending order.
     Pages(Vec<u32>),
     Whole,
 }
 
 pub(super) struct Entry {
-    pub(super) key: Vec<u8>,
+    pub(super) key: Bytes,
     /// `None`: known to be absent.
     pub(super) value: Option<Value>,
     pub(super) expires: Option<i64>,
@@ -32,7 +31,7 @@ impl Entry {
         stored: u32,
     ) -> Entry {
         Entry {
-            key: key.to_vec(),
+            key: key.into(),
             value,
             expires,
             stored,
@@ -42,7 +41,7 @@ impl Entry {
 
     /// Bytes in memory.
     pub(super) fn size(&self) -> usize {
-        OVERHEAD + self.key.len() + self.value.as_ref().map_or(0, Value::bytes)
+        KEY_OVERHEAD + self.key.len() + self.value.as_ref().map_or(0, Value::memory)
     }
 
     /// Marks what has to be written.
@@ -51,8 +50,8 @@ impl Entry {
             (Dirty::Whole, _) => {}
             (dirty, Touched::All) => *dirty = Dirty::Whole,
             (Dirty::Pages(pages), Touched::Page(page)) => {
-                if !pages.contains(&page) {
-                    pages.push(page);
+                if let Err(at) = pages.binary_search(&page) {
+                    pages.insert(at, page);
                 }
             }
             (dirty, Touched::Page(page)) => *dirty = Dirty::Pages(vec![page]),

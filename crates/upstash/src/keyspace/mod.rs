@@ -13,15 +13,12 @@ pub use rows::{Listed, Row, RowChange, Rows};
 
 use entry::Entry;
 
+use crate::bounds::{LOOKS_PER_READ, LOOK_BYTES, MAX_HELD, MAX_KEPT, MAX_LOOKS};
 use crate::error::RedisError;
+use crate::meter::Meter;
+use crate::order::Order;
 use crate::table::{Table, Touched};
-use crate::value::{Kind, Value};
-
-/// Bytes that may stay in memory between calls; beyond it, what is also stored is forgotten. Objects share an isolate's 128 MB.
-const KEEP_BYTES: usize = 8 << 20;
-
-/// Bytes that one call may come to hold; beyond it, growing commands are refused.
-const MOST_BYTES: usize = 40 << 20;
+use crate::value::{Bytes, Kind, Value};
 
 /// How long an expired key may stay in storage, ms. Each sweep is a call and a row written, so one serves many keys.
 pub const SWEEP_LAG: i64 = 3_600_000;
@@ -44,9 +41,15 @@ pub struct Keyspace {
     entries: Vec<Entry>,
     /// Whether `entries` knows every stored key, so that a key it does not have needs no look into storage.
     complete: bool,
+    /// What the entries take in memory.
     bytes: usize,
     now: i64,
     random: u64,
+    meter: Meter,
+    /// How often anything was changed.
+    changes: u64,
+    /// The change of all rows at once that is to be written before the others.
+    whole: Option<RowChange>,
 }
 
 impl Keyspace {
@@ -59,12 +62,16 @@ impl Keyspace {
             bytes: 0,
             now: 0,
             random: random | 1, // never 0, which would stay 0
+            meter: Meter::default(),
+            changes: 0,
+            whole: None,
         }
     }
 
     /// Begins a call at `now` (Unix ms; never runs backwards).
     pub fn begin(&mut self, now: i64) {
         self.now = self.now.max(now);
+        self.meter.begin(MAX_LOOKS);
         for at in 0..self.entries.len() {
             if self.entries[at].expires.is_some_and(|at| at <= self.now) {
                 self.clear(at);
@@ -77,6 +84,16 @@ impl Keyspace {
         self.now
     }
 
+    /// What counts how much this call may still do.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// A number that rises with every change that a command makes.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
     /// A random number below `bound`, which is above 0.
     pub fn random_below(&mut self, bound: usize) -> usize {
         self.random ^= self.random << 13;
@@ -87,46 +104,75 @@ impl Keyspace {
 
     /// Whether growing commands have to be refused.
     pub fn is_full(&self) -> bool {
-        self.bytes > MOST_BYTES
+        self.bytes > MAX_HELD
+    }
+
+    fn find(&self, key: &[u8]) -> Result<usize, usize> {
+        self.entries.binary_search_by(|entry| (*entry.key).cmp(key))
     }
 
     /// The position of a key's entry, which is made and read from storage when it is not there.
     fn load(&mut self, key: &[u8]) -> Result<usize, RedisError> {
-        let at = match self
-            .entries
-            .binary_search_by(|entry| entry.key[..].cmp(key))
-        {
+        let at = match self.find(key) {
             Ok(at) => return Ok(at),
             Err(at) => at,
         };
         let rows = if self.complete {
             Vec::new()
         } else {
-            self.rows.read(key)?
+            self.read(key)?
         };
-        self.insert_entry(at, key, &rows)?;
+        self.insert_entry(at, key, rows)?;
         Ok(at)
     }
 
+    /// The stored rows of a key, as far as there is room for them.
+    fn read(&mut self, key: &[u8]) -> Result<Vec<Row>, RedisError> {
+        self.meter.look(LOOKS_PER_READ);
+        self.meter.check()?;
+        let room = MAX_HELD.saturating_sub(self.bytes);
+        let rows = self.rows.read(key, room);
+        match &rows {
+            Ok(rows) => {
+                let bytes = rows.iter().map(|(_, data)| data.len()).sum();
+                self.meter.look_at_bytes(bytes);
+                self.meter.check()?;
+            }
+            Err(_) => self.meter.waste(room / LOOK_BYTES),
+        }
+        rows
+    }
+
     /// Adds a key that was read from storage.
-    fn add_stored(&mut self, key: &[u8], rows: &[Row]) -> Result<(), RedisError> {
-        match self
-            .entries
-            .binary_search_by(|entry| entry.key[..].cmp(key))
-        {
+    fn add_stored(&mut self, key: &[u8], rows: Vec<Row>) -> Result<(), RedisError> {
+        match self.find(key) {
             Ok(_) => Ok(()),
             Err(at) => self.insert_entry(at, key, rows),
         }
     }
 
-    fn insert_entry(&mut self, at: usize, key: &[u8], rows: &[Row]) -> Result<(), RedisError> {
-        let (value, expires) = match rows {
-            [] => (None, None),
-            rows => Value::decode(rows).map(|(value, expires)| (Some(value), expires))?,
-        };
+    fn insert_entry(&mut self, at: usize, key: &[u8], rows: Vec<Row>) -> Result<(), RedisError> {
         let stored = rows.len() as u32;
+        let (value, expires) = match stored {
+            0 => (None, None),
+            _ => {
+                let (value, expires) = Value::decode(rows, &self.meter)?;
+                (Some(value), expires)
+            }
+        };
+        let members = match &value {
+            Some(Value::Table(_, table)) => table.len(),
+            _ => 0,
+        };
+        // Those behind it move up.
+        self.meter.look(members + self.entries.len() / LOOK_BYTES);
+        self.meter.check()?;
         let entry = Entry::new(key, value, expires, stored);
-        self.bytes += entry.size();
+        let bytes = self.bytes + entry.size();
+        if stored > 0 && bytes > MAX_HELD {
+            return Err(RedisError::MuchHeld);
+        }
+        self.bytes = bytes;
         self.entries.insert(at, entry);
         if expires.is_some_and(|expires| expires <= self.now) {
             self.clear(at);
@@ -134,9 +180,25 @@ impl Keyspace {
         Ok(())
     }
 
+    /// Type and expiry of a key, also of one that is too large to be loaded.
+    fn head(&mut self, key: &[u8]) -> Result<Option<(Kind, Option<i64>)>, RedisError> {
+        match self.load(key) {
+            Err(RedisError::MuchHeld) => {
+                let head = self.rows.head(key)?;
+                let there = head.filter(|head| head.expires.is_none_or(|time| time > self.now));
+                Ok(there.map(|head| (head.kind, head.expires)))
+            }
+            at => {
+                let entry = &self.entries[at?];
+                let kind = entry.value.as_ref().map(Value::kind);
+                Ok(kind.map(|kind| (kind, entry.expires)))
+            }
+        }
+    }
+
     fn clear(&mut self, at: usize) {
         let entry = &mut self.entries[at];
-        self.bytes -= entry.value.take().map_or(0, |value| value.bytes());
+        self.bytes -= entry.value.take().map_or(0, |value| value.memory());
         entry.expires = None;
         entry.touch(Touched::All);
     }
@@ -147,8 +209,13 @@ impl Keyspace {
         Ok(self.entries[at].value.as_ref())
     }
 
+    /// The type of a key; `None` when there is none.
+    pub fn kind(&mut self, key: &[u8]) -> Result<Option<Kind>, RedisError> {
+        Ok(self.head(key)?.map(|(kind, _)| kind))
+    }
+
     /// The byte string of a key; an error when it holds something else.
-    pub fn string(&mut self, key: &[u8]) -> Result<Option<&[u8]>, RedisError> {
+    pub fn string(&mut self, key: &[u8]) -> Result<Option<&Bytes>, RedisError> {
         match self.value(key)? {
             None => Ok(None),
             Some(Value::String(bytes)) => Ok(Some(bytes)),
@@ -165,24 +232,48 @@ impl Keyspace {
         }
     }
 
+    /// The members of a sorted set in their order; an error when the key holds something else.
+    pub fn ordered(&mut self, key: &[u8]) -> Result<Option<&Order>, RedisError> {
+        self.table(Kind::SortedSet, key)?;
+        let at = self.load(key)?;
+        let Some(Value::Table(_, table)) = &mut self.entries[at].value else {
+            return Ok(None);
+        };
+        let before = table.memory();
+        let made = table.ordered().is_some();
+        self.bytes = self.bytes + table.memory() - before;
+        match made {
+            true => Ok(table.ordered()),
+            false => Err(self.meter.passed().unwrap_or(RedisError::ManyMembers)),
+        }
+    }
+
     /// When a key expires: `None` for no such key, `Some(None)` for never.
     pub fn expires(&mut self, key: &[u8]) -> Result<Option<Option<i64>>, RedisError> {
-        let at = self.load(key)?;
-        let entry = &self.entries[at];
-        Ok(entry.value.as_ref().map(|_| entry.expires))
+        Ok(self.head(key)?.map(|(_, expires)| expires))
     }
 
     /// Sets a key, whatever it held; an expiry that is not in the future deletes it.
     pub fn put(&mut self, key: &[u8], value: Value, expiry: Expiry) -> Result<(), RedisError> {
         let at = self.load(key)?;
+        let (old, new) = (
+            self.entries[at].value.as_ref().map_or(0, Value::memory),
+            value.memory(),
+        );
+        self.meter.look_at_bytes(new);
+        self.meter.check()?;
+        if new > old && self.bytes - old + new > MAX_HELD {
+            return Err(RedisError::OutOfMemory);
+        }
+        self.changes += 1;
+        self.bytes = self.bytes - old + new;
         let entry = &mut self.entries[at];
         // A string over a string is one row over another; anything else may leave pages behind.
         let touched = match (&entry.value, &value) {
             (Some(Value::String(_)), Value::String(_)) => Touched::Page(0),
             _ => Touched::All,
         };
-        self.bytes += value.bytes();
-        self.bytes -= entry.value.replace(value).map_or(0, |old| old.bytes());
+        entry.value = Some(value);
         entry.touch(touched);
         match expiry {
             Expiry::Keep => {}
@@ -203,6 +294,7 @@ impl Keyspace {
     }
 
     fn expire(&mut self, at: usize, time: i64) {
+        self.changes += 1;
         if time <= self.now {
             return self.clear(at);
         }
@@ -217,18 +309,28 @@ impl Keyspace {
         let changed = entry.expires.take().is_some();
         if changed {
             entry.touch(Touched::Page(0));
+            self.changes += 1;
         }
         Ok(changed)
     }
 
-    /// Deletes a key; false when there is none.
+    /// Deletes a key, also one that is too large to be loaded; false when there is none.
     pub fn remove(&mut self, key: &[u8]) -> Result<bool, RedisError> {
-        let at = self.load(key)?;
-        let there = self.entries[at].value.is_some();
-        if there {
-            self.clear(at);
+        let there = self.head(key)?.is_some();
+        if !there {
+            return Ok(false);
         }
-        Ok(there)
+        self.changes += 1;
+        match self.find(key) {
+            Ok(at) => self.clear(at),
+            Err(at) => {
+                let mut entry = Entry::new(key, None, None, 1);
+                entry.touch(Touched::All);
+                self.bytes += entry.size();
+                self.entries.insert(at, entry);
+            }
+        }
+        Ok(true)
     }
 
     /// Adds or replaces one member; true when it is new. Makes the key when there is none.
@@ -237,24 +339,30 @@ impl Keyspace {
         kind: Kind,
         key: &[u8],
         field: &[u8],
-        value: Vec<u8>,
+        value: impl Into<Bytes>,
     ) -> Result<bool, RedisError> {
         self.table(kind, key)?;
         let at = self.load(key)?;
+        if self.is_full() {
+            return Err(RedisError::OutOfMemory);
+        }
         let entry = &mut self.entries[at];
         if entry.value.is_none() {
             entry.touch(Touched::All);
         }
+        let meter = &self.meter;
         let Value::Table(_, table) = entry
             .value
-            .get_or_insert_with(|| Value::Table(kind, Table::default()))
+            .get_or_insert_with(|| Value::Table(kind, Table::new(meter)))
         else {
             return Err(RedisError::WrongType);
         };
-        let before = table.bytes();
-        let (new, touched) = table.insert(field.to_vec(), value);
-        self.bytes = self.bytes + table.bytes() - before;
+        self.changes += 1;
+        let before = table.memory();
+        let (new, touched) = table.insert(field.into(), value.into());
+        self.bytes = self.bytes + table.memory() - before;
         entry.touch(touched);
+        self.meter.check()?;
         Ok(new)
     }
 
@@ -266,10 +374,13 @@ impl Keyspace {
         let Some(Value::Table(_, table)) = &mut entry.value else {
             return Ok(false);
         };
-        let Some((item, touched)) = table.remove(field) else {
+        let before = table.memory();
+        let Some((_, touched)) = table.remove(field) else {
+            self.meter.check()?;
             return Ok(false);
         };
-        self.bytes -= item.size();
+        self.changes += 1;
+        self.bytes = self.bytes + table.memory() - before;
         let empty = table.is_empty();
         entry.touch(touched);
         if empty {
@@ -283,13 +394,12 @@ impl Keyspace {
         let mut listed = if self.complete {
             Vec::new()
         } else {
-            self.rows.list()?
+            self.rows.list(MAX_HELD.saturating_sub(self.bytes))?
         };
+        self.meter.look(listed.len() + self.entries.len());
+        self.meter.check()?;
         listed.retain(|stored| {
-            let known = self
-                .entries
-                .binary_search_by(|entry| entry.key.cmp(&stored.key))
-                .is_ok();
+            let known = self.find(&stored.key).is_ok();
             !known && stored.expires.is_none_or(|time| time > self.now)
         });
         listed.extend(self.entries.iter().filter_map(|entry| {
@@ -307,7 +417,7 @@ impl Keyspace {
     pub fn restore(&mut self, rows: Vec<(Vec<u8>, Row)>) -> Result<(), RedisError> {
         for group in rows.chunk_by(|a, b| a.0 == b.0) {
             let pages: Vec<Row> = group.iter().map(|(_, row)| row.clone()).collect();
-            self.add_stored(&group[0].0, &pages)?;
+            self.add_stored(&group[0].0, pages)?;
         }
         self.complete = true;
         Ok(())
@@ -328,34 +438,44 @@ impl Keyspace {
 
     /// The rows to write for everything that changed since the last time. Afterwards memory and storage are taken as equal.
     pub fn take_changes(&mut self) -> Vec<RowChange> {
-        let mut changes = Vec::new();
+        let mut changes: Vec<RowChange> = self.whole.take().into_iter().collect();
         for entry in &mut self.entries {
             entry.take_changes(&mut changes);
         }
-        self.forget();
+        if self.bytes > MAX_KEPT {
+            self.forget();
+        } else {
+            self.entries.retain(|entry| entry.value.is_some());
+            self.bytes = self.entries.iter().map(Entry::size).sum();
+        }
         changes
     }
 
-    /// Drops absent keys where that loses nothing, and everything when there is too much; all of it is stored.
-    fn forget(&mut self) {
-        if self.bytes > KEEP_BYTES {
-            self.entries.clear();
-            self.complete = false;
-        } else {
-            self.entries.retain(|entry| entry.value.is_some());
-        }
-        self.bytes = self.entries.iter().map(Entry::size).sum();
+    /// Forgets everything, which has to be stored.
+    pub fn forget(&mut self) {
+        self.complete = self.complete && self.is_empty() == Some(true);
+        self.entries = Vec::new();
+        self.bytes = 0;
+    }
+
+    /// What the keys take in memory, bytes.
+    pub fn held(&self) -> usize {
+        self.bytes
+    }
+
+    /// Deletes every key, without reading any.
+    pub fn wipe(&mut self) {
+        self.changes += 1;
+        self.whole = Some(RowChange::Wipe);
+        self.entries.clear();
+        self.bytes = 0;
+        self.complete = true;
     }
 
     /// Deletes what has expired, also what is only in storage; the rows follow from `take_changes`.
-    pub fn sweep(&mut self) -> Result<(), RedisError> {
+    pub fn sweep(&mut self) {
         if !self.complete {
-            for listed in self.rows.list()? {
-                if listed.expires.is_some_and(|time| time <= self.now) {
-                    self.load(&listed.key)?;
-                }
-            }
+            self.whole = Some(RowChange::Sweep { until: self.now });
         }
-        Ok(())
     }
 }

@@ -1,16 +1,19 @@
 //! Reading the SDK's analytics: hourly sorted sets of events (JSON texts) and how often each happened.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use super::lua::{integer, number, text, to_number};
 use super::Call;
 use crate::command::{integer as strict_integer, score_reply};
 use crate::error::RedisError;
 use crate::json::{self, Json};
+use crate::meter::Meter;
 use crate::number::double_text;
+use crate::order::Ranked;
 use crate::reply::Reply;
 use crate::table::{Item, Table};
-use crate::value::{Kind, Value};
+use crate::value::{Bytes, Kind, Value};
 
 type Answer = Result<Reply, RedisError>;
 
@@ -18,19 +21,22 @@ type Answer = Result<Reply, RedisError>;
 const LUA_DIGITS: usize = 14;
 
 /// The most buckets of one call: what Lua can hand to a command.
-const MOST_BUCKETS: i64 = 7999;
+const MAX_BUCKETS: i64 = 7999;
+
+/// What parsing JSON costs, as a multiple of looking at its bytes.
+const LOOKS_TO_PARSE: usize = 16;
 
 /// Events grouped by one of their fields, with the sum of each group.
 pub(super) fn aggregate(call: &mut Call<'_>) -> Answer {
     let key = call.key(0)?;
     let field = call.arguments.first();
+    let meter = call.keyspace.meter().clone();
+    let mut places: BTreeMap<Json, usize> = BTreeMap::new();
     let mut groups: Vec<(Json, f64)> = Vec::new();
-    let events = call
-        .keyspace
-        .table(Kind::SortedSet, key)?
-        .map_or_else(Vec::new, Table::by_score);
-    for event in events {
-        let Some(Json::Object(members)) = json::parse(&event.field) else {
+    for event in in_order(call, key)? {
+        meter.look_at_bytes(LOOKS_TO_PARSE * event.member.len());
+        meter.check()?;
+        let Some(Json::Object(members)) = json::parse(&event.member) else {
             return Err(RedisError::ScriptEvent);
         };
         let found = members
@@ -38,20 +44,40 @@ pub(super) fn aggregate(call: &mut Call<'_>) -> Answer {
             .rev()
             .find(|(name, _)| Some(name) == field);
         let (_, value) = found.ok_or(RedisError::ScriptIndex)?;
-        let value = plain(value);
-        match groups.iter_mut().find(|(known, _)| *known == value) {
-            Some((_, sum)) => *sum += event.score(),
-            None => groups.push((value, event.score())),
-        }
+        let value = plain(&meter, value);
+        let place = *places.entry(value).or_insert_with_key(|value| {
+            groups.push((value.clone(), 0.0));
+            groups.len() - 1
+        });
+        groups[place].1 += event.score;
     }
     let pair = |(value, sum): (Json, f64)| Reply::Array(vec![reply(value), integer(sum)]);
     Ok(Reply::Array(groups.into_iter().map(pair).collect()))
 }
 
+/// The events of one bucket, lowest first.
+fn in_order(call: &mut Call<'_>, key: &[u8]) -> Result<Vec<Ranked>, RedisError> {
+    let meter = call.keyspace.meter().clone();
+    let Some(order) = call.keyspace.ordered(key)? else {
+        return Ok(Vec::new());
+    };
+    meter.look(order.len());
+    meter.check()?;
+    Ok(order.range(0, order.len()).cloned().collect())
+}
+
 /// Numbers that are equal are one group, however they are written.
-fn plain(value: Json) -> Json {
+fn plain(meter: &Meter, value: Json) -> Json {
     match value {
-        Json::Number(text) => Json::Number(double_text(to_number(&text).unwrap_or(0.0), 17)),
+        Json::Number(text) => {
+            let number = to_number(&text).unwrap_or(0.0);
+            let may = meter.read(&text) && meter.convert(number);
+            Json::Number(if may {
+                double_text(number, 17)
+            } else {
+                Vec::new()
+            })
+        }
         other => other,
     }
 }
@@ -62,37 +88,46 @@ fn reply(value: Json) -> Reply {
         Json::Bool(true) => Reply::Integer(1),
         Json::Null | Json::Bool(false) => Reply::Nil,
         Json::Number(text) => to_number(&text).map_or(Reply::Nil, integer),
-        Json::String(text) => Reply::Bulk(text),
+        Json::String(text) => Reply::bulk(text),
         Json::Array(items) => Reply::Array(items.into_iter().map(reply).collect()),
         Json::Object(_) => Reply::Array(Vec::new()),
     }
 }
 
 /// The events of several hours together, lowest sum first.
-fn union(call: &mut Call<'_>) -> Result<Vec<Item>, RedisError> {
+fn union(call: &mut Call<'_>) -> Result<Vec<Ranked>, RedisError> {
     let prefix = call.key(0)?;
     let first = number(text(call.arguments, 0)?)?;
     let step = number(text(call.arguments, 1)?)?;
     let buckets = strict_integer(&double_text(number(text(call.arguments, 2)?)?, 17))?;
-    if !(1..=MOST_BUCKETS).contains(&buckets) {
+    if !(1..=MAX_BUCKETS).contains(&buckets) {
         return Err(RedisError::ScriptUnion);
     }
-    let mut sums = Table::default();
+    let meter = call.keyspace.meter().clone();
+    let mut sums = Table::new(&meter);
     for back in 0..buckets {
-        let time = double_text(first - back as f64 * step, LUA_DIGITS);
-        let key = [prefix, b":", &time].concat();
+        let time = first - back as f64 * step;
+        meter.convert(time);
+        meter.check()?;
+        let key = [prefix, b":", &double_text(time, LUA_DIGITS)].concat();
         for (member, score) in scores(call, &key)? {
-            let sum = sums.get(&member).map_or(0.0, crate::table::score_of) + score;
+            let sum = sums
+                .get(&member)
+                .map_or(0.0, |sum| crate::table::score_of(sum))
+                + score;
             // The sum of both infinities, which is no number, counts as nothing.
             let sum = if sum.is_nan() { 0.0 } else { sum };
-            sums.insert(member, sum.to_le_bytes().to_vec());
+            sums.insert(member, sum.to_le_bytes().into());
         }
     }
-    Ok(sums.by_score().into_iter().cloned().collect())
+    let ordered = sums.ordered();
+    let events = ordered.map(|order| order.range(0, order.len()).cloned().collect());
+    meter.check()?;
+    Ok(events.unwrap_or_default())
 }
 
 /// The members of a bucket and their scores; a plain set counts 1 for each.
-fn scores(call: &mut Call<'_>, key: &[u8]) -> Result<Vec<(Vec<u8>, f64)>, RedisError> {
+fn scores(call: &mut Call<'_>, key: &[u8]) -> Result<Vec<(Bytes, f64)>, RedisError> {
     let (kind, table) = match call.keyspace.value(key)? {
         None => return Ok(Vec::new()),
         Some(Value::Table(kind @ (Kind::Set | Kind::SortedSet), table)) => (*kind, table),
@@ -108,7 +143,8 @@ fn scores(call: &mut Call<'_>, key: &[u8]) -> Result<Vec<(Vec<u8>, f64)>, RedisE
 /// All events of the hours with their sums.
 pub(super) fn usage(call: &mut Call<'_>) -> Answer {
     let events = union(call)?;
-    let pair = |event: Item| [Reply::Bulk(event.field.clone()), score_reply(event.score())];
+    let meter = call.keyspace.meter();
+    let pair = |event: Ranked| [Reply::Bulk(event.member), score_reply(meter, event.score)];
     Ok(Reply::Array(events.into_iter().flat_map(pair).collect()))
 }
 
@@ -118,6 +154,7 @@ pub(super) fn top(call: &mut Call<'_>, denied: bool, bounded: bool) -> Answer {
     const VERDICTS: [&[u8]; 3] = [b"success\":true", b"success\":false", b"success\":\"denied"];
     let verdicts = &VERDICTS[..if denied { 3 } else { 2 }];
     let events = union(call)?;
+    let meter = call.keyspace.meter();
     let wanted = number(text(call.arguments, 3)?)?;
     let length = events.len() as f64 * 2.0;
     let cutoff = if bounded {
@@ -133,13 +170,15 @@ pub(super) fn top(call: &mut Call<'_>, denied: bool, bounded: bool) -> Answer {
         if found >= wanted * verdicts.len() as f64 || position < cutoff {
             break;
         }
-        let score = event.score();
+        let score = event.score;
+        meter.look_at_bytes(LOOKS_TO_PARSE * event.member.len());
+        meter.check()?;
         if score.partial_cmp(&0.0) != Some(Ordering::Greater) {
             continue;
         }
         let matching = |verdict: &[u8]| {
             event
-                .field
+                .member
                 .windows(verdict.len())
                 .any(|part| part == verdict)
         };
@@ -147,7 +186,10 @@ pub(super) fn top(call: &mut Call<'_>, denied: bool, bounded: bool) -> Answer {
         let group = (0..verdicts.len())
             .find(|&group| matching(verdicts[group]) && (groups[group].len() as f64) < wanted);
         if let Some(group) = group {
-            groups[group].push(Reply::Array(vec![integer(score), Reply::Bulk(event.field)]));
+            groups[group].push(Reply::Array(vec![
+                integer(score),
+                Reply::Bulk(event.member),
+            ]));
             found += 1.0;
         }
     }

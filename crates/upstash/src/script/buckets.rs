@@ -25,7 +25,7 @@ fn read(
     let Some(table) = keyspace.table(Kind::Hash, key)? else {
         return Ok(None);
     };
-    let tokens = table.get(TOKENS).and_then(to_number);
+    let tokens = table.get(TOKENS).and_then(|tokens| to_number(tokens));
     Ok(table
         .get(time.as_bytes())
         .map(|time| (to_number(time), tokens)))
@@ -236,7 +236,9 @@ pub(super) fn look(call: &mut Call<'_>, kind: Look) -> Answer {
     if kind == Look::Tokens {
         let table = call.keyspace.table(Kind::Hash, key)?;
         let tokens = table.and_then(|table| table.get(TOKENS));
-        return Ok(integer_or_nil(tokens.map_or(limit, to_number)));
+        return Ok(integer_or_nil(
+            tokens.map_or(limit, |tokens| to_number(tokens)),
+        ));
     }
     let (refilled, tokens) = read(call.keyspace, key, "refilledAt")?.unwrap_or((Some(-1.0), limit));
     Ok(match kind {

@@ -55,7 +55,7 @@ pub(super) fn read(call: &mut Call<'_>) -> Answer {
 /// Takes one hit back, if there is any.
 pub(super) fn take_back(call: &mut Call<'_>) -> Answer {
     let key = call.key(0)?;
-    let hits = call.keyspace.string(key)?.and_then(to_number);
+    let hits = call.keyspace.string(key)?.and_then(|hits| to_number(hits));
     if hits.is_some_and(|hits| hits > 0.0) {
         let hits = sum(call.keyspace, key, -1)?;
         put(call.keyspace, key, hits, Expiry::Keep)?;
@@ -98,7 +98,7 @@ pub(super) fn read_with_backoff(call: &mut Call<'_>) -> Answer {
 }
 
 fn put(keyspace: &mut Keyspace, key: &[u8], hits: i64, expiry: Expiry) -> Result<(), RedisError> {
-    keyspace.put(key, Value::String(integer_text(hits)), expiry)
+    keyspace.put(key, Value::String(integer_text(hits).into()), expiry)
 }
 
 /// `tonumber` of an argument.

@@ -24,7 +24,7 @@ pub(super) fn denied(call: &mut Call<'_>) -> Answer {
     if seconds == -2 {
         let expiry = Expiry::At(call.keyspace.now() + REFRESH);
         call.keyspace
-            .put(status, Value::String(b"pending".to_vec()), expiry)?;
+            .put(status, Value::String(b"pending"[..].into()), expiry)?;
     }
     Ok(Reply::Array(vec![found, Reply::Integer(seconds)]))
 }

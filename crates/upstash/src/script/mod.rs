@@ -109,7 +109,7 @@ impl<'a> Call<'a> {
             return Ok(given);
         };
         let stored = match self.dynamic {
-            Dynamic::Stored => self.keyspace.string(key)?,
+            Dynamic::Stored => self.keyspace.string(key)?.map(|value| &**value),
             Dynamic::Given(value) => value,
         };
         Ok(stored.map_or(given, lua::to_number))

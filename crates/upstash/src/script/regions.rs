@@ -24,8 +24,8 @@ pub(super) fn fixed(call: &mut Call<'_>, kind: Kind) -> Answer {
     });
     let ttl = call.arguments.get(1).map_or(&[][..], |ttl| ttl);
     let alone = match kind {
-        Kind::Set => vec![Reply::Bulk(id.to_vec())],
-        _ => vec![Reply::Bulk(id.to_vec()), Reply::Bulk(value.clone())],
+        Kind::Set => vec![Reply::bulk(id)],
+        _ => vec![Reply::bulk(id), Reply::bulk(&value[..])],
     };
     add(call.keyspace, kind, key, (id, value), count < 2, ttl)?;
     // A window of no length is gone at once, and is answered as it was.
@@ -84,15 +84,19 @@ pub(super) struct Region {
 
 /// Sum of the rates of a hash, or number of the members of a set.
 fn total(keyspace: &mut Keyspace, kind: Kind, key: &[u8]) -> Result<f64, RedisError> {
+    let meter = keyspace.meter().clone();
     let Some(table) = keyspace.table(kind, key)? else {
         return Ok(0.0);
     };
     if kind == Kind::Set {
         return Ok(table.len() as f64);
     }
-    table
-        .iter()
-        .try_fold(0.0, |sum, item| Ok(sum + number(&item.value)?))
+    let sum = table.iter().try_fold(0.0, |sum, item| {
+        meter.read(&item.value);
+        meter.check()?;
+        Ok(sum + number(&item.value)?)
+    });
+    meter.check().and(sum)
 }
 
 /// Decides over both windows and adds an accepted request to the current one.
@@ -129,7 +133,7 @@ pub(super) fn sliding(call: &mut Call<'_>, how: &Region) -> Answer {
             &ttl,
         )?;
         if let (Kind::Set, Reply::Array(requests)) = (how.kind, &mut requests_now) {
-            requests.push(Reply::Bulk(id.to_vec()));
+            requests.push(Reply::bulk(id));
         }
     }
     let mut answer = vec![requests_now, requests_before];

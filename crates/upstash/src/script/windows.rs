@@ -56,7 +56,7 @@ fn increase<'a>(
         true => Expiry::At(expiry_after_now(keyspace, ttl()?)?),
         false => Expiry::Keep,
     };
-    keyspace.put(key, Value::String(integer_text(exact)), expiry)?;
+    keyspace.put(key, Value::String(integer_text(exact).into()), expiry)?;
     Ok(count)
 }
 
@@ -64,7 +64,7 @@ fn increase<'a>(
 pub(super) fn fixed_used(call: &mut Call<'_>) -> Answer {
     let key = call.key(0)?;
     Ok(match call.keyspace.string(key)? {
-        Some(value) => Reply::Bulk(value.to_vec()),
+        Some(value) => Reply::Bulk(value.clone()),
         None => Reply::Integer(0),
     })
 }
@@ -73,7 +73,8 @@ pub(super) fn fixed_used(call: &mut Call<'_>) -> Answer {
 pub(super) fn fixed_remaining(call: &mut Call<'_>) -> Answer {
     let effective = call.limit(1, 0)?;
     let key = call.key(0)?;
-    let used = call.keyspace.string(key)?.map_or(Some(0.0), to_number);
+    let used = call.keyspace.string(key)?;
+    let used = used.map_or(Some(0.0), |used| to_number(used));
     let remaining = present(effective)? - present(used)?;
     Ok(integers(&[Some(remaining), effective]))
 }
@@ -107,8 +108,11 @@ pub(super) enum Rate {
 /// The counters of both windows; `absent` for a current one that is not there.
 fn counters(call: &mut Call<'_>, absent: f64) -> Result<(f64, f64), RedisError> {
     let (current, previous) = (call.key(0)?, call.key(1)?);
-    let current = call.keyspace.string(current)?.map_or(Ok(absent), number);
-    let previous = call.keyspace.string(previous)?.map_or(Ok(0.0), number);
+    let mut count = |key, absent| {
+        let stored = call.keyspace.string(key)?;
+        Ok(stored.map(|text| number(text)).unwrap_or(Ok(absent)))
+    };
+    let (current, previous) = (count(current, absent)?, count(previous, 0.0)?);
     Ok((current?, previous?))
 }
 

@@ -395,7 +395,7 @@ fn replies_in(answer: &Answer, count: usize) -> Vec<Reply> {
 /// What a dynamic limit's key holds; the outer `None` when that could not be read.
 fn limit_of(reply: Reply) -> Option<Option<Vec<u8>>> {
     match reply {
-        Reply::Bulk(value) => Some(Some(value)),
+        Reply::Bulk(value) => Some(Some(value.to_vec())),
         Reply::Nil => Some(None),
         _ => None,
     }

@@ -16,8 +16,16 @@ type Stored = BTreeMap<(Vec<u8>, u32), (Option<i64>, Vec<u8>)>;
 #[derive(Clone, Default)]
 pub(crate) struct Memory(Rc<RefCell<Stored>>);
 
+fn listed(((key, _), (expires, data)): (&(Vec<u8>, u32), &(Option<i64>, Vec<u8>))) -> Listed {
+    Listed {
+        key: key[..].into(),
+        kind: Kind::from_byte(data[1]).unwrap(),
+        expires: *expires,
+    }
+}
+
 impl Rows for Memory {
-    fn read(&mut self, key: &[u8]) -> Result<Vec<Row>, RedisError> {
+    fn read(&mut self, key: &[u8], _: usize) -> Result<Vec<Row>, RedisError> {
         let rows = self.0.borrow();
         let of_key = rows.iter().filter(|((stored, _), _)| stored == key);
         Ok(of_key
@@ -25,16 +33,15 @@ impl Rows for Memory {
             .collect())
     }
 
-    fn list(&mut self) -> Result<Vec<Listed>, RedisError> {
+    fn head(&mut self, key: &[u8]) -> Result<Option<Listed>, RedisError> {
+        let rows = self.0.borrow();
+        Ok(rows.get_key_value(&(key.to_vec(), 0)).map(listed))
+    }
+
+    fn list(&mut self, _: usize) -> Result<Vec<Listed>, RedisError> {
         let rows = self.0.borrow();
         let heads = rows.iter().filter(|((_, page), _)| *page == 0);
-        Ok(heads
-            .map(|((key, _), (expires, data))| Listed {
-                key: key.clone(),
-                kind: Kind::from_byte(data[1]).unwrap(),
-                expires: *expires,
-            })
-            .collect())
+        Ok(heads.map(listed).collect())
     }
 }
 
@@ -57,10 +64,14 @@ impl Memory {
                     expires,
                     data,
                 } => {
-                    rows.insert((key, page), (expires, data));
+                    rows.insert((key.to_vec(), page), (expires, data));
                 }
                 RowChange::Trim { key, from } => {
-                    rows.retain(|(stored, page), _| *stored != key || *page < from)
+                    rows.retain(|(stored, page), _| **stored != *key || *page < from)
+                }
+                RowChange::Wipe => rows.clear(),
+                RowChange::Sweep { until } => {
+                    rows.retain(|_, (expires, _)| expires.is_none_or(|time| time > until))
                 }
             }
         }

@@ -517,7 +517,7 @@ fn every_published_script_decides_answers_and_stores_what_redis_does() {
         ]]);
         assert_eq!(
             loaded,
-            [Reply::Bulk(hex(&sha1(lua.as_bytes())).into_bytes())]
+            [Reply::bulk(hex(&sha1(lua.as_bytes())).into_bytes())]
         );
         let forgetful = FORGETFUL.contains(&&name[..]);
         // Windows that the copying between regions has made, and hours of analytics, never expire there, and do here.
