@@ -639,13 +639,13 @@ fn what_an_sdk_keeps_under_a_prefix_with_a_hash_tag_stays_where_it_is_and_is_fou
         assert_eq!(one("HMGET KEY refilledAt tokens"), read, "{bucket}");
         assert_eq!(one("HGET KEY refilledAt"), bulk("1000000"));
         assert_eq!(one("PTTL KEY"), Reply::Integer(60_000));
-        assert_eq!(one("TYPE KEY"), Reply::Status(b"hash".to_vec()));
+        assert_eq!(one("TYPE KEY"), Reply::status("hash"));
         assert_eq!(one("EXISTS KEY KEY"), Reply::Integer(2));
         assert_eq!(one("EXPIRE KEY 100"), Reply::Integer(1));
         assert!(matches!(one("HGETALL KEY"), Reply::Array(items) if items.len() == 4));
         assert_eq!(one("DEL KEY"), Reply::Integer(1));
         assert_eq!(one("TTL KEY"), Reply::Integer(-2));
-        assert_eq!(one("TYPE KEY"), Reply::Status(b"none".to_vec()));
+        assert_eq!(one("TYPE KEY"), Reply::status("none"));
     }
     // A key in both objects is one key: that of the tag.
     cluster.run(&[

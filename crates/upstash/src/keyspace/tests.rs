@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 type Stored = Rc<RefCell<BTreeMap<(Vec<u8>, u32), (Option<i64>, Vec<u8>)>>>;
 
-fn listed(((key, _), (expires, data)): (&(Vec<u8>, u32), &(Option<i64>, Vec<u8>))) -> Listed {
+fn listed((key, _): &(Vec<u8>, u32), (expires, data): &(Option<i64>, Vec<u8>)) -> Listed {
     Listed {
         key: key[..].into(),
         kind: Kind::from_byte(data[1]).unwrap(),
@@ -31,13 +31,14 @@ impl Rows for Disk {
 
     fn head(&mut self, key: &[u8]) -> Result<Option<Listed>, RedisError> {
         let rows = self.0.borrow();
-        Ok(rows.get_key_value(&(key.to_vec(), 0)).map(listed))
+        let row = rows.get_key_value(&(key.to_vec(), 0));
+        Ok(row.map(|(place, row)| listed(place, row)))
     }
 
     fn list(&mut self, _: usize) -> Result<Vec<Listed>, RedisError> {
         let rows = self.0.borrow();
         let heads = rows.iter().filter(|((_, page), _)| *page == 0);
-        Ok(heads.map(listed).collect())
+        Ok(heads.map(|(place, row)| listed(place, row)).collect())
     }
 }
 
