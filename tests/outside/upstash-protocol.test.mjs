@@ -51,6 +51,23 @@ describe("one command", () => {
   });
 });
 
+describe("commands of limiters written by hand", () => {
+  test("keep fractions, order members and take the first out", async () => {
+    expect(await run("INCRBYFLOAT", "hand:spent", "0.1")).toBe("0.1");
+    expect(await run("INCRBYFLOAT", "hand:spent", 0.2)).toBe("0.3");
+    expect(await run("INCRBYFLOAT", "hand:spent", "nan")).toBe("400 ERR value is not a valid float");
+    expect(await run("HINCRBYFLOAT", "hand:bucket", "tokens", -1.5)).toBe("-1.5");
+    await run("ZADD", "hand:log", 3, "c", 1, "a", 2, "b");
+    expect(await run("ZRANK", "hand:log", "b")).toBe(1);
+    expect(await run("ZREVRANK", "hand:log", "c", "WITHSCORE")).toEqual([0, "3"]);
+    expect(await run("ZMSCORE", "hand:log", "a", "none", "c")).toEqual(["1", null, "3"]);
+    expect(await run("ZPOPMIN", "hand:log")).toEqual(["a", "1"]);
+    expect(await run("ZPOPMAX", "hand:log", 5)).toEqual(["c", "3", "b", "2"]);
+    expect(await run("APPEND", "hand:text", "ab")).toBe(2);
+    expect(await run("APPEND", "hand:text", "cd")).toBe(4);
+  });
+});
+
 describe("several commands", () => {
   test("of one pipeline keep their order on each key, over any number of objects", async () => {
     const commands = Array.from({ length: 1_000 }, (_, i) => ["SET", `ordered-${i % 37}`, i, "GET"]);

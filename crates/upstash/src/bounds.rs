@@ -21,6 +21,9 @@ pub const MAX_SCRIPT_KEYS: usize = 16;
 /// The most bytes of a key. It is stored in each of the key's rows, of which a large collection has thousands.
 pub const MAX_KEY: usize = 8_192;
 
+/// The most bytes that `APPEND` makes a string: what a request can set at once. A string is one row, which takes twice that.
+pub const MAX_STRING: usize = 1 << 20;
+
 /// The most bytes of a pattern for keys.
 pub const MAX_PATTERN: usize = 1_024;
 

@@ -1,24 +1,107 @@
-//! Exact conversion between doubles and decimal digits, with whole numbers of any length.
+//! Exact conversion between binary floats and decimal digits, with whole numbers of any length.
 //!
 //! The plain way of doing it: both directions hold the number as a fraction of two long integers and divide. Slow beside the
 //! tables that a standard library carries, exact all the same, and only met where a value is no small integer.
 
 use std::cmp::Ordering;
 
-/// More digits than any double needs to be told from its neighbour's half-way point (767).
-const MAX_DIGITS: usize = 800;
+use crate::natural::Natural;
 
-/// A decimal number on its way to a double.
-#[derive(Default)]
+/// More digits than any double needs to be told from its neighbour's half-way point (767).
+pub(crate) const MAX_DIGITS: usize = 800;
+
+/// A number on its way to a binary float.
+pub(crate) enum Number {
+    /// In decimal digits.
+    Decimal(Decimal),
+    /// A whole number times a power of two, out of hexadecimal digits.
+    Binary(Natural, i32),
+}
+
+impl Number {
+    /// The nearest double, ties to even; infinity when it is too large.
+    pub(crate) fn to_double(&self) -> f64 {
+        if let Number::Decimal(decimal) = self {
+            if let Some(value) = decimal.to_short_double() {
+                return value;
+            }
+        }
+        match self.nearest(53, -1074, 1024) {
+            Some((mantissa, exponent)) => {
+                // The hidden bit of the mantissa carries into the exponent's field.
+                let bits = ((i64::from(exponent) + 1074) << 52) as u64 + mantissa as u64;
+                f64::from_bits(bits.min(f64::INFINITY.to_bits()))
+            }
+            None => f64::INFINITY,
+        }
+    }
+
+    /// Mantissa and exponent: the nearest number, ties to even, that has at most `bits` bits (124 or fewer) and no power of two below
+    /// `least`. `None` when it is far above two to `most`.
+    pub(crate) fn nearest(&self, bits: u32, least: i32, most: i32) -> Option<(u128, i32)> {
+        match self {
+            Number::Decimal(decimal) => {
+                // log10(2) is about 0.30103; a little room on both sides.
+                let power = |binary: i32| (i64::from(binary) * 30_103 / 100_000) as i32;
+                let magnitude = decimal.digits.len() as i32 + decimal.exponent;
+                if decimal.digits.is_empty() || magnitude < power(least) - 5 {
+                    return Some((0, least));
+                }
+                if magnitude > power(most) + 5 {
+                    return None;
+                }
+                let (numerator, denominator) = decimal.fraction();
+                Some(nearest(numerator, denominator, bits, least))
+            }
+            Number::Binary(number, power) => {
+                let magnitude = number.bits() as i32 + power;
+                if number.is_zero() || magnitude < least - 5 {
+                    return Some((0, least));
+                }
+                if magnitude > most + 5 {
+                    return None;
+                }
+                let (mut numerator, mut denominator) = (number.clone(), Natural::from(1));
+                let side = if *power < 0 {
+                    &mut denominator
+                } else {
+                    &mut numerator
+                };
+                side.shift_left(power.unsigned_abs());
+                Some(nearest(numerator, denominator, bits, least))
+            }
+        }
+    }
+
+    pub(crate) fn is_zero(&self) -> bool {
+        match self {
+            Number::Decimal(decimal) => decimal.digits.is_empty(),
+            Number::Binary(number, _) => number.is_zero(),
+        }
+    }
+}
+
+/// Decimal digits and a power of ten.
 pub(crate) struct Decimal {
     digits: Vec<u8>,
     exponent: i32,
+    /// How many digits are kept exactly.
+    most: usize,
 }
 
 impl Decimal {
+    /// None yet. Keeps so many digits exactly, and of the others whether any was not 0.
+    pub(crate) fn new(most: usize) -> Decimal {
+        Decimal {
+            digits: Vec::new(),
+            exponent: 0,
+            most,
+        }
+    }
+
     /// Appends the next digit (0 to 9); `fraction` when it stands behind the point.
     pub(crate) fn push_digit(&mut self, digit: u8, fraction: bool) {
-        if self.digits.len() <= MAX_DIGITS {
+        if self.digits.len() <= self.most {
             if digit != 0 || !self.digits.is_empty() {
                 self.digits.push(digit);
             }
@@ -26,7 +109,7 @@ impl Decimal {
         } else {
             // Too far behind to count, but it can break a tie.
             if digit != 0 {
-                self.digits[MAX_DIGITS] |= 1;
+                self.digits[self.most] |= 1;
             }
             self.exponent += i32::from(!fraction);
         }
@@ -37,31 +120,31 @@ impl Decimal {
         self.exponent = self.exponent.saturating_add(exponent);
     }
 
-    /// The nearest double, ties to even; infinity when it is too large.
-    pub(crate) fn to_double(&self) -> f64 {
-        let magnitude = self.digits.len() as i32 + self.exponent;
-        if self.digits.is_empty() || magnitude < -330 {
-            return 0.0;
+    /// The double, where one rounding finds it.
+    fn to_short_double(&self) -> Option<f64> {
+        if self.digits.len() > 15 || !(-22..=22).contains(&self.exponent) {
+            return None;
         }
-        if magnitude > 310 {
-            return f64::INFINITY;
-        }
-        if self.digits.len() <= 15 && (-22..=22).contains(&self.exponent) {
-            // Both are exact as doubles, so one multiplication or division rounds once.
-            let whole =
-                self.digits
-                    .iter()
-                    .fold(0u64, |sum, &digit| sum * 10 + u64::from(digit)) as f64;
-            let power = (0..self.exponent.abs()).fold(1.0, |power, _| power * 10.0);
-            return if self.exponent < 0 {
-                whole / power
-            } else {
-                whole * power
-            };
-        }
+        // Both are exact as doubles, so one multiplication or division rounds once.
+        let whole = self
+            .digits
+            .iter()
+            .fold(0u64, |sum, &digit| sum * 10 + u64::from(digit)) as f64;
+        let power = (0..self.exponent.abs()).fold(1.0, |power, _| power * 10.0);
+        Some(if self.exponent < 0 {
+            whole / power
+        } else {
+            whole * power
+        })
+    }
+
+    fn fraction(&self) -> (Natural, Natural) {
         let mut numerator = Natural::default();
-        for &digit in &self.digits {
-            numerator.multiply_add(10, u32::from(digit));
+        for part in self.digits.chunks(9) {
+            let shown =
+                |(factor, sum): (u32, u32), &digit: &u8| (factor * 10, sum * 10 + u32::from(digit));
+            let (factor, sum) = part.iter().fold((1, 0), shown);
+            numerator.multiply_add(factor, sum);
         }
         let mut denominator = Natural::from(1);
         let side = if self.exponent < 0 {
@@ -70,22 +153,23 @@ impl Decimal {
             &mut numerator
         };
         side.multiply_by_ten_to(self.exponent.unsigned_abs());
-        nearest(numerator, denominator)
+        (numerator, denominator)
     }
 }
 
-/// The double nearest to the fraction, ties to even.
-fn nearest(mut numerator: Natural, mut denominator: Natural) -> f64 {
-    // 54 or 55 bits of quotient, or fewer where the double has fewer: one more than needed, to round by.
-    let shift = (numerator.bits() as i32 - denominator.bits() as i32 - 54).max(-1075);
-    if shift < 0 {
-        numerator.shift_left(shift.unsigned_abs());
+/// Mantissa and exponent of the nearest number to the fraction, ties to even: see [`Number::nearest`].
+fn nearest(mut numerator: Natural, mut denominator: Natural, bits: u32, least: i32) -> (u128, i32) {
+    // One or two bits of quotient more than are wanted, to round by; or fewer where the lowest power is reached.
+    let length = numerator.bits() as i32 - denominator.bits() as i32;
+    let mut exponent = (length - bits as i32 - 1).max(least - 1);
+    if exponent < 0 {
+        numerator.shift_left(exponent.unsigned_abs());
     } else {
-        denominator.shift_left(shift.unsigned_abs());
+        denominator.shift_left(exponent.unsigned_abs());
     }
-    denominator.shift_left(55);
-    let mut quotient: u64 = 0;
-    for _ in 0..=55 {
+    denominator.shift_left(bits + 2);
+    let mut quotient: u128 = 0;
+    for _ in 0..=bits + 2 {
         quotient <<= 1;
         if numerator.compare(&denominator) != Ordering::Less {
             numerator.subtract(&denominator);
@@ -94,21 +178,21 @@ fn nearest(mut numerator: Natural, mut denominator: Natural) -> f64 {
         numerator.shift_left(1);
     }
     let mut sticky = !numerator.is_zero();
-    let mut exponent = shift;
-    while quotient >= 1 << 54 {
+    if quotient >> (bits + 1) > 0 {
         sticky |= quotient & 1 == 1;
         quotient >>= 1;
         exponent += 1;
     }
     let half = quotient & 1 == 1;
     let mut mantissa = quotient >> 1;
+    mantissa += u128::from(half && (sticky || mantissa & 1 == 1));
     exponent += 1;
-    if half && (sticky || mantissa & 1 == 1) {
-        mantissa += 1;
+    // Rounding up may have made it a power of two with a bit too many.
+    if mantissa >> bits > 0 {
+        mantissa >>= 1;
+        exponent += 1;
     }
-    // The hidden bit of the mantissa carries into the exponent's field, and so does rounding up to the next power of two.
-    let bits = ((i64::from(exponent) + 1074) << 52) as u64 + mantissa;
-    f64::from_bits(bits.min(f64::INFINITY.to_bits()))
+    (mantissa, exponent)
 }
 
 /// The first `precision` significant digits of a positive or zero double, rounded half to even, as ASCII without trailing
@@ -125,7 +209,7 @@ pub(crate) fn digits(value: f64, precision: usize) -> (Vec<u8>, i32) {
     } else {
         (fraction | 1 << 52, field - 1075)
     };
-    let mut numerator = Natural::from(mantissa);
+    let mut numerator = Natural::from(u128::from(mantissa));
     let mut denominator = Natural::from(1);
     if binary < 0 {
         denominator.shift_left(binary.unsigned_abs());
@@ -197,79 +281,4 @@ fn round_up(digits: &mut [u8]) -> bool {
     }
     digits[0] = b'1';
     true
-}
-
-/// A natural number of any length: 32 bits a limb, the lowest first, no zero limb at the end.
-#[derive(Clone, Default)]
-struct Natural(Vec<u32>);
-
-impl From<u64> for Natural {
-    fn from(value: u64) -> Self {
-        let mut number = Natural(vec![value as u32, (value >> 32) as u32]);
-        number.trim();
-        number
-    }
-}
-
-impl Natural {
-    fn trim(&mut self) {
-        while self.0.last() == Some(&0) {
-            self.0.pop();
-        }
-    }
-
-    fn is_zero(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn bits(&self) -> u32 {
-        self.0
-            .last()
-            .map_or(0, |top| self.0.len() as u32 * 32 - top.leading_zeros())
-    }
-
-    fn multiply_add(&mut self, factor: u32, summand: u32) {
-        let mut carry = u64::from(summand);
-        for limb in &mut self.0 {
-            carry += u64::from(*limb) * u64::from(factor);
-            *limb = carry as u32;
-            carry >>= 32;
-        }
-        if carry > 0 {
-            self.0.push(carry as u32);
-        }
-    }
-
-    fn multiply_by_ten_to(&mut self, power: u32) {
-        for _ in 0..power {
-            self.multiply_add(10, 0);
-        }
-    }
-
-    fn shift_left(&mut self, bits: u32) {
-        if self.is_zero() {
-            return;
-        }
-        self.multiply_add(1 << (bits % 32), 0);
-        let limbs = (bits / 32) as usize;
-        self.0.splice(0..0, std::iter::repeat_n(0, limbs));
-    }
-
-    fn compare(&self, other: &Natural) -> Ordering {
-        self.0
-            .len()
-            .cmp(&other.0.len())
-            .then_with(|| self.0.iter().rev().cmp(other.0.iter().rev()))
-    }
-
-    /// Subtracts a number that is not larger.
-    fn subtract(&mut self, other: &Natural) {
-        let mut borrow: i64 = 0;
-        for (at, limb) in self.0.iter_mut().enumerate() {
-            let difference = i64::from(*limb) - i64::from(*other.0.get(at).unwrap_or(&0)) + borrow;
-            *limb = difference as u32;
-            borrow = difference >> 32;
-        }
-        self.trim();
-    }
 }

@@ -4,7 +4,8 @@
 //! the library's tables alone would be a tenth of the Worker's size. Integers, which nearly all values are, take a short way;
 //! the exact long way is in `decimal`.
 
-use crate::decimal::{self, Decimal};
+use crate::decimal::{self, Decimal, Number, MAX_DIGITS};
+use crate::natural::Natural;
 
 /// Significant digits with which Redis writes any double: enough to read the same double back.
 pub const EXACT: usize = 17;
@@ -66,19 +67,29 @@ pub fn parse_double(text: &[u8]) -> Option<f64> {
     Some(value)
 }
 
-/// A double at the start of `text`, as C's `strtod` reads it (without leading space and without hexadecimal), and its length.
+/// A double at the start of `text`, as C's `strtod` reads it (without leading space), and its length.
 pub fn scan_double(text: &[u8]) -> Option<(f64, usize)> {
-    let signed = matches!(text.first(), Some(b'-' | b'+'));
-    let negative = text.first() == Some(&b'-');
-    let start = usize::from(signed);
-    let (magnitude, length) = scan_word(&text[start..]).or_else(|| scan_decimal(&text[start..]))?;
-    Some((
-        if negative { -magnitude } else { magnitude },
-        start + length,
-    ))
+    let (negative, start) = scan_sign(text);
+    let rest = &text[start..];
+    let (magnitude, length) = match scan_word(rest) {
+        Some(found) => found,
+        None => {
+            let (number, length) = scan_number(rest, MAX_DIGITS)?;
+            (number.to_double(), length)
+        }
+    };
+    let value = if negative { -magnitude } else { magnitude };
+    Some((value, start + length))
 }
 
-fn scan_word(text: &[u8]) -> Option<(f64, usize)> {
+/// Whether there is a minus, and the length of the sign.
+pub(crate) fn scan_sign(text: &[u8]) -> (bool, usize) {
+    let signed = matches!(text.first(), Some(b'-' | b'+'));
+    (text.first() == Some(&b'-'), usize::from(signed))
+}
+
+/// `inf`, `infinity` or `nan` at the start, and its length.
+pub(crate) fn scan_word(text: &[u8]) -> Option<(f64, usize)> {
     let starts =
         |word: &[u8]| text.len() >= word.len() && text[..word.len()].eq_ignore_ascii_case(word);
     if starts(b"infinity") {
@@ -92,38 +103,70 @@ fn scan_word(text: &[u8]) -> Option<(f64, usize)> {
     }
 }
 
-fn scan_decimal(text: &[u8]) -> Option<(f64, usize)> {
-    let mut number = Decimal::default();
-    let mut at = 0;
-    let mut any = false;
-    let mut point = false;
-    while let Some(&byte) = text.get(at) {
-        match byte {
-            b'0'..=b'9' => {
-                number.push_digit(byte - b'0', point);
-                any = true;
-            }
-            b'.' if !point => point = true,
-            _ => break,
+/// A decimal or hexadecimal number without a sign at the start, and its length. Keeps `most` decimal digits exactly.
+pub(crate) fn scan_number(text: &[u8], most: usize) -> Option<(Number, usize)> {
+    if let [b'0', b'x' | b'X', rest @ ..] = text {
+        // Without a digit behind it the `x` is not part of the number.
+        if let Some((number, length)) = scan_hexadecimal(rest) {
+            return Some((number, length + 2));
         }
-        at += 1;
     }
-    if !any {
-        return None;
-    }
-    if let Some((exponent, length)) = scan_exponent(&text[at..]) {
+    let mut number = Decimal::new(most);
+    let mut at = scan_digits(text, 10, |digit, fraction| {
+        number.push_digit(digit, fraction)
+    })?;
+    if let Some((exponent, length)) = scan_exponent(&text[at..], b'e') {
         number.scale(exponent);
         at += length;
     }
-    Some((number.to_double(), at))
+    Some((Number::Decimal(number), at))
 }
 
-/// `e`, a sign, digits; nothing when no digit follows, as then the `e` is not part of the number.
-fn scan_exponent(text: &[u8]) -> Option<(i32, usize)> {
-    let [b'e' | b'E', rest @ ..] = text else {
+fn scan_hexadecimal(text: &[u8]) -> Option<(Number, usize)> {
+    let (mut number, mut power) = (Natural::default(), 0);
+    let mut at = scan_digits(text, 16, |digit, fraction| {
+        // Far beyond what any float holds exactly; what follows can only break a tie.
+        if number.bits() < MAX_HEXADECIMAL_BITS {
+            number.multiply_add(16, u32::from(digit));
+            power -= 4 * i32::from(fraction);
+        } else {
+            number.set_lowest(digit != 0);
+            power += 4 * i32::from(!fraction);
+        }
+    })?;
+    if let Some((exponent, length)) = scan_exponent(&text[at..], b'p') {
+        power += exponent;
+        at += length;
+    }
+    Some((Number::Binary(number, power), at))
+}
+
+/// Bits of a hexadecimal number that are kept exactly.
+const MAX_HEXADECIMAL_BITS: u32 = 128;
+
+/// Hands on digits, and whether each stands behind the point; answers their length. `None` when there is none.
+fn scan_digits(text: &[u8], radix: u32, mut push: impl FnMut(u8, bool)) -> Option<usize> {
+    let (mut any, mut point) = (false, false);
+    for (at, &byte) in text.iter().enumerate() {
+        match char::from(byte).to_digit(radix) {
+            Some(digit) => {
+                push(digit as u8, point);
+                any = true;
+            }
+            None if byte == b'.' && !point => point = true,
+            None => return any.then_some(at),
+        }
+    }
+    any.then_some(text.len())
+}
+
+/// `e` (or `p`), a sign, digits; nothing when no digit follows, as then the letter is not part of the number.
+fn scan_exponent(text: &[u8], letter: u8) -> Option<(i32, usize)> {
+    let (first, rest) = text.split_first()?;
+    if !first.eq_ignore_ascii_case(&letter) {
         return None;
-    };
-    let signed = usize::from(matches!(rest.first(), Some(b'-' | b'+')));
+    }
+    let (negative, signed) = scan_sign(rest);
     let digits = rest[signed..]
         .iter()
         .take_while(|byte| byte.is_ascii_digit())
@@ -137,7 +180,7 @@ fn scan_exponent(text: &[u8]) -> Option<(i32, usize)> {
         exponent = (exponent * 10 + i32::from(digit - b'0')).min(99_999);
     }
     Some((
-        if rest[0] == b'-' { -exponent } else { exponent },
+        if negative { -exponent } else { exponent },
         1 + signed + digits,
     ))
 }

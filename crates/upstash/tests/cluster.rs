@@ -662,3 +662,58 @@ fn what_an_sdk_keeps_under_a_prefix_with_a_hash_tag_stays_where_it_is_and_is_fou
     assert_eq!(cluster.one("TTL {p}:v"), Reply::Integer(5));
     assert_eq!(cluster.one("DEL {p}:v"), Reply::Integer(1));
 }
+
+#[test]
+fn a_rank_comes_with_its_score_where_that_is_asked_for() {
+    // What Redis 8.2 answers; the differential test compares it only where the server is 7.2 or later.
+    let mut cluster = Cluster::default();
+    cluster.run(&["ZADD z 1 a 2 b 2.5 c", "SET str 1"]);
+    for (line, answer) in [
+        (
+            "ZRANK z b WITHSCORE",
+            Reply::Array(vec![Reply::Integer(1), bulk("2")]),
+        ),
+        (
+            "ZREVRANK z c withscore",
+            Reply::Array(vec![Reply::Integer(0), bulk("2.5")]),
+        ),
+        ("ZRANK z none WITHSCORE", Reply::Nil),
+        ("ZRANK none x WITHSCORE", Reply::Nil),
+        (
+            "ZRANK z b extra",
+            Reply::Error("ERR syntax error".to_owned()),
+        ),
+        (
+            "ZRANK str a extra",
+            Reply::Error("ERR syntax error".to_owned()),
+        ),
+        (
+            "ZRANK str a WITHSCORE",
+            Reply::Error(RedisError::WrongType.text(&[])),
+        ),
+    ] {
+        assert_eq!(cluster.one(line), answer, "{line}");
+    }
+    for line in ["ZRANK z", "ZRANK z b WITHSCORE extra"] {
+        assert!(is_error(
+            &cluster.one(line),
+            "ERR wrong number of arguments for 'zrank'"
+        ));
+    }
+}
+
+#[test]
+fn a_string_grows_by_appending_up_to_its_bound_and_no_further() {
+    let append = format!("APPEND s {}", "x".repeat(1 << 19));
+    // In one request, as nothing is stored here that an object could forget.
+    let replies = Cluster::default().run(&[&append, &append, "APPEND s x", "STRLEN s"]);
+    assert_eq!(
+        replies[..2],
+        [Reply::Integer(1 << 19), Reply::Integer(1 << 20)]
+    );
+    assert!(is_error(
+        &replies[2],
+        "ERR string exceeds maximum allowed size"
+    ));
+    assert_eq!(replies[3], Reply::Integer(1 << 20), "nothing was written");
+}

@@ -1,6 +1,7 @@
 //! Commands on hashes.
 
 use super::arguments::integer;
+use super::strings::float;
 use crate::error::RedisError;
 use crate::keyspace::Keyspace;
 use crate::number::{integer_text, parse_integer};
@@ -121,4 +122,17 @@ pub(super) fn hincrby(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer 
         super::keys::expire_analytics(keyspace, key)?;
     }
     Ok(Reply::Integer(value))
+}
+
+pub(super) fn hincrbyfloat(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+    let (key, name) = (&arguments[1], &arguments[2]);
+    let increment = float(keyspace, &arguments[3])?.ok_or(RedisError::NotADouble)?;
+    if increment.is_infinite() {
+        return Err(RedisError::InfiniteIncrement);
+    }
+    let stored = field(keyspace, key, name)?.map_or_else(|| b"0"[..].into(), Bytes::clone);
+    let stored = float(keyspace, &stored)?.ok_or(RedisError::HashNotAFloat)?;
+    let sum = stored.plus(increment).ok_or(RedisError::NotFinite)?.text();
+    keyspace.insert(Kind::Hash, key, name, sum.clone())?;
+    Ok(Reply::bulk(sum))
 }

@@ -7,7 +7,7 @@ use crate::meter::Meter;
 use crate::number::{double_text, parse_double, EXACT};
 use crate::reply::Reply;
 use crate::table::{score_of, Table};
-use crate::value::Kind;
+use crate::value::{Bytes, Kind};
 
 type Answer = Result<Reply, RedisError>;
 
@@ -155,4 +155,17 @@ pub(super) fn zcard(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
 pub(super) fn zscore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let score = score(keyspace, &arguments[1], &arguments[2])?;
     Ok(score.map_or(Reply::Nil, |score| score_reply(keyspace.meter(), score)))
+}
+
+pub(super) fn zmscore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+    let meter = keyspace.meter().clone();
+    let table = keyspace.table(Kind::SortedSet, &arguments[1])?;
+    let score = |member| table.and_then(|table| table.get(member));
+    let reply = |value: &Bytes| score_reply(&meter, score_of(value));
+    let members = arguments[2..].iter();
+    Ok(Reply::Array(
+        members
+            .map(|member| score(member).map_or(Reply::Nil, reply))
+            .collect(),
+    ))
 }

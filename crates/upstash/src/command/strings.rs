@@ -1,11 +1,13 @@
 //! Commands on byte strings and counters.
 
 use super::arguments::{expiry_after, expiry_option, integer, is_word};
+use crate::bounds::MAX_STRING;
 use crate::error::RedisError;
+use crate::extended::Extended;
 use crate::keyspace::{Expiry, Keyspace};
 use crate::number::{integer_text, parse_integer};
 use crate::reply::Reply;
-use crate::value::Value;
+use crate::value::{Bytes, Value};
 
 type Answer = Result<Reply, RedisError>;
 
@@ -26,6 +28,19 @@ pub(super) fn strlen(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     Ok(Reply::count(
         keyspace.string(&arguments[1])?.map_or(0, |text| text.len()),
     ))
+}
+
+pub(super) fn append(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+    let key = &arguments[1];
+    let old = keyspace.string(key)?.map_or(&[][..], |old| old);
+    if old.len() + arguments[2].len() > MAX_STRING {
+        return Err(RedisError::LongString);
+    }
+    let new = [old, &arguments[2]].concat();
+    keyspace.meter().look_at_bytes(new.len());
+    keyspace.meter().check()?;
+    put(keyspace, key, &new, Expiry::Keep)?;
+    Ok(Reply::count(new.len()))
 }
 
 fn put(
@@ -208,4 +223,27 @@ pub(super) fn decrby(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
         .checked_neg()
         .ok_or(RedisError::DecrementOverflow)?;
     add(keyspace, &arguments[1], increment)
+}
+
+/// Reads a float, which may be a long one; `None` when the text is none.
+pub(super) fn float(keyspace: &Keyspace, text: &[u8]) -> Result<Option<Extended>, RedisError> {
+    let meter = keyspace.meter();
+    meter.read(text);
+    meter.check()?;
+    let float = Extended::parse(text);
+    meter.look(float.map_or(0, Extended::looks));
+    meter.check()?;
+    Ok(float)
+}
+
+pub(super) fn incrbyfloat(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+    let key = &arguments[1];
+    let stored = keyspace
+        .string(key)?
+        .map_or_else(|| b"0"[..].into(), Bytes::clone);
+    let stored = float(keyspace, &stored)?.ok_or(RedisError::NotADouble)?;
+    let increment = float(keyspace, &arguments[2])?.ok_or(RedisError::NotADouble)?;
+    let sum = stored.plus(increment).ok_or(RedisError::NotFinite)?.text();
+    put(keyspace, key, &sum, Expiry::Keep)?;
+    Ok(Reply::bulk(sum))
 }

@@ -6,13 +6,16 @@ use crate::redis::Redis;
 use crate::{compare_sequence, skipped, words, Step};
 
 const KEYS: [&str; 4] = ["a", "b", "c", "p:events:1"];
+
+/// Which of them commands name, some more often than others.
+const NAMED: [&str; 7] = ["a", "a", "a", "b", "b", "c", "p:events:1"];
 const SEQUENCES: u64 = 4_000;
 const STEPS: u64 = 25;
 
 /// Commands with their arguments: `k` a key, `m` a member or field, `v` a value, `i` an integer, `d` a double, `b` a bound of scores,
-/// `r` a rank, `t` a positive time, `T` a future instant in ms, `S` one in s, `*` repeats what is before up to twice; other words
+/// `f` a float of `INCRBYFLOAT`, `n` a count, `r` a rank, `t` a positive time, `T` a future instant in ms, `S` one in s, `*` repeats what is before up to twice; other words
 /// are themselves, `|` separates what may stand there, and `?` before makes it a matter of chance.
-const PATTERNS: [&str; 66] = [
+const PATTERNS: [&str; 80] = [
     "GET k",
     "SET k v",
     "SET k v ?NX|XX ?GET ?EX t",
@@ -30,6 +33,13 @@ const PATTERNS: [&str; 66] = [
     "MGET k k k",
     "MSET k v k v",
     "STRLEN k",
+    "APPEND k v",
+    "INCRBYFLOAT k f",
+    "INCRBYFLOAT k f",
+    "INCRBYFLOAT k f",
+    "SET k f",
+    "HINCRBYFLOAT k m f",
+    "HSET k m f",
     "INCR k",
     "DECR k",
     "INCRBY k i",
@@ -72,6 +82,13 @@ const PATTERNS: [&str; 66] = [
     "ZREM k m ?m",
     "ZCARD k",
     "ZSCORE k m",
+    "ZMSCORE k m ?m ?m",
+    "ZRANK k m",
+    "ZRANK k m ?WITHSCORE",
+    "ZREVRANK k m ?WITHSCORE",
+    "ZPOPMIN k",
+    "ZPOPMIN k n",
+    "ZPOPMAX k n",
     "ZCOUNT k b b",
     "ZRANGE k r r ?REV ?WITHSCORES",
     "ZRANGE k b b BYSCORE ?REV ?LIMIT ?r ?r ?WITHSCORES",
@@ -83,7 +100,7 @@ const PATTERNS: [&str; 66] = [
 
 fn argument(random: &mut Random, word: &str, now: i64) -> String {
     match word {
-        "k" => random.pick(&KEYS).to_owned(),
+        "k" => random.pick(&NAMED).to_owned(),
         "m" => random.pick(&["x", "y", "z", "x", "y", "10", ""]).to_owned(),
         "v" => random
             .pick(&[
@@ -115,8 +132,12 @@ fn argument(random: &mut Random, word: &str, now: i64) -> String {
         "d" => random
             .pick(&[
                 "1", "2.5", "-0.1", "0", "1e3", "inf", "-inf", "+inf", "0.1", "3.0e-5", "1e22",
-                "nan", "x", "", "1e400",
+                "nan", "x", "", "1e400", "0x10", "0x.8p-1", "0x",
             ])
+            .to_owned(),
+        "f" => float(random),
+        "n" => random
+            .pick(&["0", "1", "2", "3", "100", "-1", "x", "", "1.5"])
             .to_owned(),
         "b" => random
             .pick(&[
@@ -140,8 +161,65 @@ fn argument(random: &mut Random, word: &str, now: i64) -> String {
     }
 }
 
-fn step(random: &mut Random, now: i64) -> Step {
-    let pattern = PATTERNS[random.below(PATTERNS.len() as u64) as usize];
+/// A float. Where `long double` is not that of x86, only such as every binary float has exactly.
+fn float(random: &mut Random) -> String {
+    let exact = [
+        "1", "-1", "0", "0.5", "-2.25", "1e3", "inf", "nan", "x", "", " 1", "+4",
+    ];
+    let others = [
+        "0.1",
+        "-0.1",
+        "3.0e3",
+        "1e20",
+        "-inf",
+        "1e-18",
+        "-1e-20",
+        "0x1f",
+        "-0x.8p4",
+        "0x",
+        "1e",
+        "9223372036854775807",
+        "18446744073709551615",
+        "36893488147419103233",
+        "1e4931",
+        "-9e4931",
+        "1e4933",
+        "1e-4950",
+        "1e-5000",
+        "0e-99999",
+        "0.00000000000000000499999999999999999999999",
+    ];
+    if cfg!(not(target_arch = "x86_64")) || random.once_in(4) {
+        return random.pick(&exact).to_owned();
+    }
+    if random.once_in(3) {
+        return random.pick(&others).to_owned();
+    }
+    let mut text = random.pick(&["", "", "-", "+"]).to_owned();
+    let digits = 1 + random.below(40);
+    let point = random.below(2 * digits);
+    for at in 0..digits {
+        if at == point {
+            text.push('.');
+        }
+        text.push_str(random.pick(&["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "9", "0"]));
+    }
+    if random.once_in(3) {
+        text += &format!("e{}", random.below(80) as i64 - 40);
+    }
+    text
+}
+
+/// What most commands of a sequence begin with, so that they meet collections with more than a member or two.
+const THEMES: [&str; 6] = ["", "H", "S", "Z", "Z", "INCRBYFLOAT"];
+
+fn step(random: &mut Random, theme: &str, now: i64, ranks_with_score: bool) -> Step {
+    let theme = if random.once_in(4) { "" } else { theme };
+    let patterns: Vec<&str> = PATTERNS
+        .into_iter()
+        .filter(|pattern| pattern.starts_with(theme))
+        .collect();
+    let pattern = random.pick(&patterns);
     let mut command = Vec::new();
     for word in pattern.split(' ') {
         match word.strip_prefix('?') {
@@ -155,6 +233,9 @@ fn step(random: &mut Random, now: i64) -> Step {
     }
     if random.once_in(40) {
         command.push("extra".to_owned());
+    }
+    if command[0].ends_with("RANK") && !ranks_with_score {
+        command.truncate(3);
     }
     if random.once_in(2) {
         command[0] = command[0].to_lowercase();
@@ -174,10 +255,14 @@ fn every_command_answers_and_stores_what_redis_does() {
     let Some(mut redis) = Redis::start("commands") else {
         return skipped("comparing commands with Redis: there is no redis-server");
     };
+    let ranks_with_score = redis.version() >= (7, 2);
     for seed in 0..SEQUENCES {
         let mut random = Random::new(crate::seed() + seed);
         let now = redis.now();
-        let steps: Vec<Step> = (0..STEPS).map(|_| step(&mut random, now)).collect();
+        let theme = random.pick(&THEMES);
+        let steps: Vec<Step> = (0..STEPS)
+            .map(|_| step(&mut random, theme, now, ranks_with_score))
+            .collect();
         let outcome = compare_sequence(&mut redis, &steps, &KEYS, false);
         if let Err(difference) = outcome {
             panic!("sequence {seed}\n{difference}");

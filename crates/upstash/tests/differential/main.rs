@@ -8,6 +8,7 @@
 
 mod commands;
 mod compare;
+mod floats;
 mod ours;
 mod random;
 mod redis;

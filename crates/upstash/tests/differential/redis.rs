@@ -86,6 +86,18 @@ impl Redis {
         }
     }
 
+    /// The first two numbers of the server's version.
+    pub(crate) fn version(&mut self) -> (u32, u32) {
+        let replies = self.run(&[vec![b"INFO".to_vec(), b"server".to_vec()]]);
+        let Reply::Bulk(text) = &replies[0] else {
+            panic!("{replies:?}")
+        };
+        let text = String::from_utf8_lossy(text);
+        let (_, version) = text.split_once("redis_version:").unwrap();
+        let mut numbers = version.split('.').map(|number| number.parse().unwrap());
+        (numbers.next().unwrap(), numbers.next().unwrap())
+    }
+
     /// The server's time, Unix ms.
     pub(crate) fn now(&mut self) -> i64 {
         let replies = self.run(&[vec![b"TIME".to_vec()]]);

@@ -355,7 +355,7 @@ impl Numbers {
 }
 
 /// Arguments that no client sends but a script may be called with.
-const ABSURD: [&str; 12] = [
+const ABSURD: [&str; 13] = [
     "abc",
     "",
     "1.5",
@@ -368,6 +368,7 @@ const ABSURD: [&str; 12] = [
     "1e300",
     "-7",
     "0",
+    "0x10",
 ];
 
 fn script_step(
