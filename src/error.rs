@@ -247,6 +247,7 @@ impl From<BadRequest> for ApiError {
     fn from(bad: BadRequest) -> ApiError {
         let code = match bad.problem {
             Problem::NotJson { .. } => Code::InvalidJson,
+            Problem::UnknownTimeZone => Code::UnknownTimeZone,
             _ => Code::InvalidField,
         };
         let detail = bad.to_string();

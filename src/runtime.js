@@ -263,29 +263,35 @@ export function askBinding(env, name, key, milliseconds) {
 }
 
 const formats = new Map();
-// There are about 600 zones, aliases included; but callers write names in any case, so the number has to be bounded.
-const MOST_FORMATS = 1_000;
+// Zones come here by their own names, of which there are about 350: each is formatted by one of these, for everybody, at
+// about 40 KB. More can only come from rows of a build that knows more zones; then the oldest goes, one at a time.
+const MAX_FORMATS = 400;
+
+function formatOf(zone) {
+  const known = formats.get(zone);
+  if (known) return known;
+  const format = new Intl.DateTimeFormat("en-US", {
+    timeZone: zone,
+    hourCycle: "h23",
+    year: "numeric",
+    month: "numeric",
+    day: "numeric",
+    hour: "numeric",
+    minute: "numeric",
+    second: "numeric",
+  });
+  if (formats.size >= MAX_FORMATS) formats.delete(formats.keys().next().value);
+  formats.set(zone, format);
+  return format;
+}
 
 /** Seconds that the clocks of `zone` are ahead of UTC at an instant in milliseconds; NaN when there is no such zone. */
 export function zoneOffset(zone, milliseconds) {
-  let format = formats.get(zone);
-  if (!format) {
-    try {
-      format = new Intl.DateTimeFormat("en-US", {
-        timeZone: zone,
-        hourCycle: "h23",
-        year: "numeric",
-        month: "numeric",
-        day: "numeric",
-        hour: "numeric",
-        minute: "numeric",
-        second: "numeric",
-      });
-    } catch {
-      return Number.NaN;
-    }
-    if (formats.size >= MOST_FORMATS) formats.clear();
-    formats.set(zone, format);
+  let format;
+  try {
+    format = formatOf(zone);
+  } catch {
+    return Number.NaN;
   }
   const { year, month, day, hour, minute, second } = Object.fromEntries(
     format.formatToParts(milliseconds).map(({ type, value }) => [type, Number(value)]),

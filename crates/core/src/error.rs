@@ -31,4 +31,7 @@ pub enum InvalidLimit {
         /// What it clashes with.
         with: &'static str,
     },
+    /// A `timeZone` that IANA's database does not have.
+    #[error("`timeZone` must be a time zone that there is")]
+    UnknownTimeZone,
 }

@@ -1,7 +1,7 @@
 //! A calendar quota: so many units per minute, hour, day, week, month, quarter or year of a time zone.
 //!
 //! Here are its words and what may be combined. When a period starts and ends is in [`crate::calendar`]; how use is counted in it
-//! is the algorithm's business. Whether a zone exists only the runtime knows: here its name is checked for its grammar alone.
+//! is the algorithm's business.
 
 mod anchor;
 mod zone_name;
@@ -99,9 +99,14 @@ impl Quota {
     /// Period, zone and start in one word without spaces, such as `week:Europe/Berlin:0:6:32400`: equal for two quotas with the
     /// same calendar. The numbers are month, day or weekday (all from 0) and second of the day.
     pub fn dimension(&self) -> String {
+        self.dimension_in(self.time_zone.as_str())
+    }
+
+    /// The same with the zone under another of its names, as builds have written it that took each name for a zone.
+    pub(crate) fn dimension_in(&self, zone: &str) -> String {
         let mut text = self.period.word().to_owned();
         text.push(':');
-        text.push_str(self.time_zone.as_str());
+        text.push_str(zone);
         for number in self.start() {
             text.push(':');
             text.push_str(&number.to_string());
@@ -194,6 +199,7 @@ mod tests {
             InvalidLimit::OutOfRange { field, .. }
             | InvalidLimit::Malformed { field, .. }
             | InvalidLimit::Conflict { field, .. } => field,
+            InvalidLimit::UnknownTimeZone => "timeZone",
         }
     }
 

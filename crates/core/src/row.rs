@@ -28,6 +28,7 @@ impl From<InvalidLimit> for Unreadable {
             InvalidLimit::OutOfRange { field, .. }
             | InvalidLimit::Malformed { field, .. }
             | InvalidLimit::Conflict { field, .. } => field,
+            InvalidLimit::UnknownTimeZone => "timeZone",
         })
     }
 }
@@ -202,7 +203,7 @@ fn get_quota(line: &Line) -> Result<Quota, Unreadable> {
         anchor = anchor.with_month(month)?;
     }
     let period = Period::parse(line.get("period").unwrap_or(""))?;
-    let zone = TimeZoneName::new(line.get("timeZone").unwrap_or(""))?;
+    let zone = TimeZoneName::stored(line.get("timeZone").unwrap_or(""))?;
     Ok(Quota::new(line.needed("limit")?, period, zone, anchor)?)
 }
 

@@ -95,7 +95,7 @@ impl Zone {
     }
 
     fn name(&self) -> TimeZoneName {
-        TimeZoneName::new(&self.name).unwrap()
+        TimeZoneName::stored(&self.name).unwrap()
     }
 }
 
@@ -115,11 +115,11 @@ impl TimeZone for Asked<'_> {
     }
 }
 
-/// Every zone there is; those with a peculiar history come first.
+/// Every zone there is, by its own name; those with a peculiar history come first.
 fn zones() -> &'static [Arc<Zone>] {
     static ZONES: OnceLock<Vec<Arc<Zone>>> = OnceLock::new();
     ZONES.get_or_init(|| {
-        let all = tz::db().available().map(|name| name.as_str().to_owned());
+        let all = TimeZoneName::all().map(|zone| zone.as_str().to_owned());
         let rest = all.filter(|name| !PECULIAR.contains(&name.as_str()));
         let peculiar = PECULIAR.iter().map(|&name| name.to_owned());
         peculiar
@@ -448,7 +448,7 @@ proptest! {
 
     #[test]
     fn a_zone_that_contradicts_itself_still_gets_a_period_around_now(
-        (quota, now, lies) in (any_quota(TimeZoneName::new("Nowhere/Land").unwrap()), 0..=1u64 << 53, any::<u64>())
+        (quota, now, lies) in (any_quota(TimeZoneName::stored("Nowhere/Land").unwrap()), 0..=1u64 << 53, any::<u64>())
     ) {
         let now = Timestamp::from_millis(now);
         let span = period_at(&quota, &Liar(lies), now).unwrap();
@@ -693,7 +693,7 @@ fn a_zone_is_never_asked_past_the_last_date_of_javascript() {
 
 #[test]
 fn a_zone_that_does_not_exist_is_named() {
-    let zone = TimeZoneName::new("Europe/Atlantis").unwrap();
+    let zone = TimeZoneName::stored("Europe/Atlantis").unwrap();
     let quota = Quota::new(1, Period::Minute, zone.clone(), Anchor::default()).unwrap();
     let found = period_at(&quota, &UtcOnly, Timestamp::ZERO);
     assert_eq!(found, Err(UnknownTimeZone { zone }));

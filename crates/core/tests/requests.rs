@@ -623,6 +623,7 @@ fn wrong_buckets_quotas_and_slots_are_named_by_the_callers_own_words() {
         (format!(r#"{quota}, "period": "fortnight""#), "`period` must be minute, hour, day, week, month, quarter or year."),
         (format!(r#"{quota}, "period": 5"#), "`period` must be a string."),
         (format!(r#"{quota}, "period": "day", "timeZone": "Berlin!""#), "`timeZone` must be an IANA time zone name such as Europe/Berlin."),
+        (format!(r#"{quota}, "period": "day", "timeZone": "Mars/Olympus""#), "`timeZone` is no time zone of IANA's database: take a name such as Europe/Berlin."),
         (format!(r#"{quota}, "period": "day", "anchor": {{"day": 2}}"#), "`anchor.day` does not go with day."),
         (format!(r#"{quota}, "period": "month", "anchor": {{"day": 32}}"#), "`anchor.day` must be between 1 and 31."),
         (format!(r#"{quota}, "period": "day", "anchor": {{"time": "25:00"}}"#), "`anchor.time` must be a time of day as HH:MM or HH:MM:SS."),

@@ -78,6 +78,8 @@ pub enum Problem {
         /// The column where that shows, from 0.
         column: usize,
     },
+    /// It names a time zone that IANA's database does not have.
+    UnknownTimeZone,
     /// It has a meaning, but not in this version.
     Unsupported {
         /// What to do instead.
@@ -132,6 +134,10 @@ impl fmt::Display for BadRequest {
                     "The body must be one JSON object; line {line}, column {column} is not JSON."
                 )
             }
+            Problem::UnknownTimeZone => write!(
+                f,
+                "`{field}` is no time zone of IANA's database: take a name such as Europe/Berlin."
+            ),
             Problem::Unsupported { why } => write!(f, "`{field}` is not supported yet: {why}."),
         }
     }
@@ -174,6 +180,7 @@ fn problem_of(error: InvalidLimit) -> (&'static str, Problem) {
         }
         InvalidLimit::Malformed { field, expected } => (field, Problem::Malformed { expected }),
         InvalidLimit::Conflict { field, with } => (field, Problem::Conflict { with }),
+        InvalidLimit::UnknownTimeZone => ("timeZone", Problem::UnknownTimeZone),
     }
 }
 
