@@ -23,9 +23,12 @@ pub struct Entry {
     /// Of the definitions of one named limit the one with the highest turn was decided last.
     pub(super) turn: u64,
     /// The stored row; `None` when there is none yet, or one of another definition that is to be replaced before the answer.
-    written: Option<Written>,
+    pub(super) written: Option<Written>,
     /// What waking has lost of the limit's allowance.
-    lost: Lost,
+    pub(super) lost: Lost,
+    /// Keys of further rows of this limit, which builds have written that took each name of a time zone for a zone of its own. They
+    /// are deleted when the row is next written or deleted.
+    pub(super) other_keys: Vec<String>,
 }
 
 impl Entry {
@@ -43,6 +46,7 @@ impl Entry {
             turn: 0,
             written: None,
             lost: Lost::Nothing,
+            other_keys: Vec::new(),
         })
     }
 
@@ -59,6 +63,7 @@ impl Entry {
             written: Some(Written::found(state.clone())),
             lost: get_lost(line, &state)?,
             state,
+            other_keys: Vec::new(),
         };
         let ahead = line.number("ahead")?.unwrap_or(0);
         entry.lost.add(
@@ -68,17 +73,26 @@ impl Entry {
             entry.limit.algorithm(),
         );
         if entry.key() == key {
-            Ok(entry)
-        } else {
-            Err(Unreadable::Damaged("key"))
+            return Ok(entry);
         }
+        if entry.key_in(line.get("timeZone")) != key {
+            return Err(Unreadable::Damaged("key"));
+        }
+        entry.other_keys.push(key.to_owned());
+        Ok(entry)
     }
 
     /// The row's key: policy, the limit's name or algorithm, and its time dimension; never its numbers.
     pub(super) fn key(&self) -> String {
-        let dimension = match self.limit.algorithm() {
-            Algorithm::Quota(quota) => quota.dimension(),
-            algorithm => algorithm
+        self.key_in(None)
+    }
+
+    /// The same with a quota's zone under another of its names.
+    fn key_in(&self, zone: Option<&str>) -> String {
+        let dimension = match (self.limit.algorithm(), zone) {
+            (Algorithm::Quota(quota), Some(zone)) => quota.dimension_in(zone),
+            (Algorithm::Quota(quota), None) => quota.dimension(),
+            (algorithm, _) => algorithm
                 .window()
                 .map(|window| window.as_millis().to_string())
                 .unwrap_or_default(),
@@ -169,7 +183,7 @@ impl Entry {
     }
 
     /// The units that rows may run ahead in one window.
-    fn allowance(&self) -> u64 {
+    pub(super) fn allowance(&self) -> u64 {
         allowance_of(self.limit.algorithm(), self.reserve)
     }
 
@@ -204,6 +218,7 @@ impl Entry {
 
     fn write(&mut self, margin: u64, now: Timestamp, effects: &mut Effects) {
         let (state, ahead) = self.state.ahead(self.limit.algorithm(), margin);
+        self.delete_others(effects);
         effects.writes.push(Write::Put {
             key: self.key(),
             row: self.row(&state, ahead),

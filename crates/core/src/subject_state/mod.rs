@@ -15,6 +15,7 @@ mod operations;
 mod peek;
 mod permits;
 mod pick;
+mod renamed;
 mod status;
 mod upkeep;
 mod written;
@@ -80,7 +81,7 @@ impl SubjectState {
             "limit" => {
                 let entry = Entry::from_line(&line, key)?;
                 self.fence = self.fence.max(entry.newest_fence());
-                self.entries.push(entry);
+                self.add_found(entry);
             }
             "block" => self.blocks.push(Block {
                 policy: line.get("policy").map(str::to_owned),

@@ -55,7 +55,7 @@ impl SubjectState {
                 dropped.push(entry);
             }
         }
-        self.delete_rows(&dropped, effects);
+        self.delete_rows(dropped, effects);
         self.denials.clear();
         if self.fence >= moment.now.as_millis() {
             let row = LineWriter::new(ROW_VERSION, "fence")
@@ -70,11 +70,11 @@ impl SubjectState {
         Ok(())
     }
 
-    fn delete_rows(&mut self, dropped: &[Entry], effects: &mut Effects) {
-        let stored = dropped.iter().filter(|entry| entry.is_stored());
-        effects
-            .writes
-            .extend(stored.map(|entry| Write::Delete { key: entry.key() }));
+    fn delete_rows(&mut self, mut dropped: Vec<Entry>, effects: &mut Effects) {
+        for entry in dropped.iter_mut().filter(|entry| entry.is_stored()) {
+            entry.delete_others(effects);
+            effects.writes.push(Write::Delete { key: entry.key() });
+        }
     }
 
     /// The cleaning alarm has come: forgets what is idle, in memory and in storage in one step, and sets the next alarm if anything is
@@ -118,7 +118,7 @@ impl SubjectState {
         let idle = |entry: &Entry| entry.idle_at(moment.now) <= moment.now;
         let (dropped, kept) = self.entries.drain(..).partition(idle);
         self.entries = kept;
-        self.delete_rows(&dropped, effects);
+        self.delete_rows(dropped, effects);
     }
 
     /// Sets the alarm when something is stored and none is set: once per idle period, not per admission.

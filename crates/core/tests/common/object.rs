@@ -66,6 +66,12 @@ impl Object {
         self.apply(effects);
     }
 
+    pub(crate) fn reset(&mut self, now: u64) {
+        let mut effects = Effects::default();
+        self.state.reset(None, moment(now), &mut effects).unwrap();
+        self.apply(effects);
+    }
+
     pub(crate) fn clean(&mut self, now: u64) {
         let mut effects = Effects::default();
         self.alarm = None;
