@@ -217,6 +217,10 @@ describe("permits", () => {
     const second = (await post("/limit", slots(identifier))).json;
     expect(second.fence).toBeGreaterThan(first.fence);
     expect((await post("/limit/renew", { permit: first.permit })).json.code).toBe("unknownPermit");
+    // A reset forgets what is spent, and frees no slot.
+    await tollgate.call("DELETE", `/limit?identifier=${identifier}`);
+    expect((await post("/limit", slots(identifier))).status).toBe(429);
+    await post("/limit/release", { permit: second.permit });
     await tollgate.call("DELETE", `/limit?identifier=${identifier}`);
     expect((await post("/limit", slots(identifier))).json.fence).toBeGreaterThan(second.fence);
   });
