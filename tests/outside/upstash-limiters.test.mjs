@@ -3,7 +3,9 @@
 
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { load, noModules } from "../upstash/sdk.mjs";
+import { PYTHON } from "../upstash/packages.mjs";
+import { extract } from "../upstash/scripts.mjs";
+import { load, noModules, noPython } from "../upstash/sdk.mjs";
 import { server } from "./lib/server.mjs";
 
 let tollgate;
@@ -233,3 +235,25 @@ describe.skipIf(noModules)("@fastify/rate-limit 11.2.0", () => {
     expect(await left()).toBeLessThanOrEqual(FOREVER);
   });
 });
+
+it.skipIf(noModules || PYTHON.some(noPython))(
+  "every script of every package is known by its hash and its text",
+  async () => {
+    const scripts = await extract();
+    expect(scripts).toHaveLength(76);
+    const hashes = scripts.map(({ sha1 }) => sha1);
+    expect(await sendCommand("SCRIPT", "EXISTS", ...hashes)).toEqual(hashes.map(() => 1));
+    for (const { sha1, text, from } of scripts) {
+      expect(await sendCommand("SCRIPT", "LOAD", text), [...from].join()).toBe(sha1);
+      // Without keys each of them fails in its own way, which tells that it was found; an unknown one is named.
+      for (const command of [
+        ["EVAL", text, 0],
+        ["EVALSHA", sha1, 0],
+      ]) {
+        await expect(sendCommand(...command), sha1).rejects.toThrow(/^ERR (?!unknown Lua script)/);
+      }
+    }
+    await expect(sendCommand("EVALSHA", "0".repeat(40), 0)).rejects.toThrow(/^NOSCRIPT/);
+    await expect(sendCommand("EVAL", "return 1", 0)).rejects.toThrow(/^ERR unknown Lua script/);
+  },
+);

@@ -181,6 +181,66 @@ mod tests {
     }
 
     #[test]
+    fn only_keys_with_a_hash_tag_and_not_in_the_form_of_an_sdk_live_elsewhere_than_before_there_were_tags(
+    ) {
+        // As it was written then: data is stored there.
+        fn before(key: &[u8]) -> Vec<u8> {
+            let cut = stem(key).unwrap_or(key);
+            if let Some(prefix) = cut.strip_suffix(b":ipDenyListStatus") {
+                return [prefix, b":denyList"].concat();
+            }
+            match last_colon(cut) {
+                Some(colon) if cut[..colon].ends_with(b":denyList") => cut[..colon].to_vec(),
+                _ => cut.to_vec(),
+            }
+        }
+        let parts = [
+            "{",
+            "}",
+            "{a}",
+            ":",
+            ":",
+            "a",
+            "7",
+            ":7",
+            ":-7",
+            ":denyList:all",
+            ":ipDenyListStatus",
+            ":dynamic:global",
+            ":events:1795222800000",
+        ];
+        let mut state = 1u64;
+        let mut next = |bound: usize| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 33) as usize % bound
+        };
+        let mut moved = 0;
+        for _ in 0..50_000 {
+            let key: String = (0..next(7)).map(|_| parts[next(parts.len())]).collect();
+            let (start, end) = key.rsplit_once(':').unwrap_or(("", ""));
+            let number = end.trim_start_matches('-');
+            let of_sdk = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+                || start.ends_with(":denyList")
+                || key.ends_with(":ipDenyListStatus")
+                || key.ends_with(":dynamic:global");
+            let tag = hash_tag(key.as_bytes());
+            let (then, now) = (before(key.as_bytes()), shard(key.as_bytes()));
+            match tag {
+                Some(tag) if then != now => {
+                    assert_eq!(now, tag, "{key}");
+                    assert!(!of_sdk, "{key}");
+                    moved += 1;
+                }
+                Some(_) if !of_sdk => assert_eq!(Some(&now[..]), tag, "{key}"),
+                _ => assert_eq!(now, then, "{key}"),
+            }
+        }
+        assert!(moved > 5_000, "{moved}");
+    }
+
+    #[test]
     fn a_numeric_bucket_has_an_object_of_its_own_and_doubtful_commands_ask_both() {
         let homes = |words: &str| {
             let arguments: Vec<Vec<u8>> = words.split(' ').map(|word| word.into()).collect();
