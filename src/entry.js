@@ -33,9 +33,10 @@ const objectClass = (Half) =>
     #number;
     #closing = !("close" in Half.prototype);
 
-    call(text) {
+    // What stands beside the text is for those halves that look at it.
+    call(...told) {
       const half = this.#alive();
-      const answer = half.call(text);
+      const answer = half.call(...told);
       if (!this.#closing) this.#closeIn(half.closes_in());
       return answer;
     }

@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use tollgate_core::Duration;
 use tollgate_upstash::keyspace::{Keyspace, SWEEP_LAG};
-use tollgate_upstash::message::{answer, encode_replies, Message};
+use tollgate_upstash::message::{answer, Allowance, Message};
 use wasm_bindgen::prelude::*;
 
 use crate::directory::Notice;
@@ -57,12 +57,28 @@ impl KeyspaceDO {
     }
 
     /// Answers one message: a text, or its promise while the directory is being told of the first keys. Values, not strings, on both
-    /// sides: nothing is copied into wasm before it is known to be alive.
-    pub fn call(&self, text: &JsValue) -> JsValue {
+    /// sides: nothing is copied into wasm before it is known to be alive. The others are an [`Allowance`], which an older Worker
+    /// does not tell.
+    pub fn call(
+        &self,
+        text: &JsValue,
+        reply: Option<u32>,
+        looks: Option<u32>,
+        last: Option<bool>,
+    ) -> JsValue {
+        let allowance = reply.zip(looks).zip(last);
+        let allowance = allowance.map(|((reply, looks), last)| Allowance {
+            reply: reply as usize,
+            looks: looks as usize,
+            last,
+        });
         let message = text.as_string().and_then(|text| Message::decode(&text));
-        let answer =
-            message.map_or_else(|| REFUSED.to_owned(), |message| self.shard.answer(&message));
+        let answer = message.map_or_else(
+            || REFUSED.to_owned(),
+            |message| self.shard.answer(&message, allowance),
+        );
         let answer = JsValue::from_str(&answer);
+        memory::keep(&self.shard);
         let told = Shard::keep_listed(&self.shard);
         if told.is_undefined() || !self.shard.waits() {
             return answer;
@@ -77,6 +93,43 @@ impl KeyspaceDO {
     pub fn alarm(&self) -> Result<JsValue, JsValue> {
         self.shard.sweep()?;
         Ok(Shard::keep_listed(&self.shard))
+    }
+}
+
+/// What all objects of this isolate keep in memory between calls.
+mod memory {
+    use std::cell::RefCell;
+    use std::rc::{Rc, Weak};
+
+    use tollgate_upstash::bounds::{MAX_KEPT_TOGETHER, SMALL_KEPT};
+
+    use super::Shard;
+
+    thread_local! {
+        /// Those that keep much, and how much; the one that was called last is the last.
+        static LARGE: RefCell<Vec<(Weak<Shard>, usize)>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// Notes what an object keeps after a call. When all of them keep too much, those that were not called for longest forget their keys.
+    pub(super) fn keep(shard: &Rc<Shard>) {
+        LARGE.with_borrow_mut(|large| {
+            large.retain(|(other, _)| {
+                other.strong_count() > 0 && other.as_ptr() != Rc::as_ptr(shard)
+            });
+            let held = shard.held();
+            if held <= SMALL_KEPT {
+                return;
+            }
+            large.push((Rc::downgrade(shard), held));
+            let mut together: usize = large.iter().map(|(_, held)| held).sum();
+            while together > MAX_KEPT_TOGETHER {
+                let (oldest, held) = large.remove(0);
+                together -= held;
+                if let Some(oldest) = oldest.upgrade() {
+                    oldest.forget();
+                }
+            }
+        });
     }
 }
 
@@ -149,27 +202,46 @@ impl Awake {
 }
 
 impl Shard {
-    fn answer(&self, message: &Message) -> String {
+    fn answer(&self, message: &Message, allowance: Option<Allowance>) -> String {
         let now = clock::now().as_millis() as i64; // far below 2^63
-        let replies = self.with(|awake| {
+        let mut undo = false;
+        let text = self.with(|awake| {
             awake.keyspace.begin(now);
-            let replies = answer(&mut awake.keyspace, message);
+            let reaction = answer(&mut awake.keyspace, message, allowance);
+            undo = reaction.undo;
+            if undo {
+                return Ok(reaction.text);
+            }
             awake.save(now)?;
             awake.emptied = *message == Message::Clear;
             if awake.emptied {
                 awake.look_into_storage()?;
             }
-            Ok(replies)
+            Ok(reaction.text)
         });
-        match replies {
-            Ok(replies) => encode_replies(&replies),
-            Err(error) => {
-                runtime::log_error(&format!(
-                    "tollgate: keys were not written: {}",
-                    runtime::said(&error)
-                ));
-                REFUSED.to_owned()
-            }
+        if undo {
+            // What is in memory is ahead of storage, and not to be written.
+            self.awake.replace(None);
+        }
+        text.unwrap_or_else(|error| {
+            runtime::log_error(&format!(
+                "tollgate: keys were not written: {}",
+                runtime::said(&error)
+            ));
+            REFUSED.to_owned()
+        })
+    }
+
+    /// What the keys take in memory, bytes.
+    fn held(&self) -> usize {
+        let slot = self.awake.borrow();
+        slot.as_ref().map_or(0, |awake| awake.keyspace.held())
+    }
+
+    /// Forgets the keys, all of which are stored.
+    fn forget(&self) {
+        if let Some(awake) = &mut *self.awake.borrow_mut() {
+            awake.keyspace.forget();
         }
     }
 

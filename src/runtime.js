@@ -90,13 +90,13 @@ function failed(error) {
   return error?.overloaded ? OVERLOADED : UNREACHABLE;
 }
 
-function begin(namespace, call, resolve) {
+function begin(namespace, call, resolve, beside = []) {
   const fail = (error) => resolve(failed(error));
   const end = call.indexOf("\n");
   try {
     namespace
       .getByName(call.slice(0, end))
-      .call(call.slice(end + 1))
+      .call(call.slice(end + 1), ...beside)
       .then(resolve, fail);
   } catch (error) {
     fail(error);
@@ -106,6 +106,16 @@ function begin(namespace, call, resolve) {
 /** Several calls of `ask` at once. */
 export function askAll(namespace, calls, milliseconds) {
   return Promise.all(calls.map((call) => ask(namespace, call, milliseconds)));
+}
+
+/** The same, and beside the text each object is told what it may take: bytes of reply, looks at members, and whether that is all. */
+export function askKeyspaces(namespace, calls, milliseconds, ...allowance) {
+  const asked = (call) =>
+    new Promise((resolve) => {
+      setTimeout(resolve, milliseconds, TIMEOUT);
+      begin(namespace, call, resolve, allowance);
+    });
+  return Promise.all(calls.map(asked));
 }
 
 /** A decision over known limits. `text` is RateLimit-Policy, RateLimit and the body, with line breaks between them. */

@@ -172,6 +172,16 @@ extern "C" {
     #[wasm_bindgen(js_name = askAll)]
     pub(crate) fn ask_all(namespace: &Namespace, calls: Vec<String>, milliseconds: u32) -> JsValue;
 
+    #[wasm_bindgen(js_name = askKeyspaces)]
+    pub(crate) fn ask_keyspaces(
+        namespace: &Namespace,
+        calls: Vec<String>,
+        milliseconds: u32,
+        reply: u32,
+        looks: u32,
+        last: bool,
+    ) -> JsValue;
+
     /// The answer that is given most, its headers in one crossing.
     pub(crate) fn decided(
         status: u16,

@@ -36,8 +36,9 @@ pub const MAX_DYNAMIC_LIMIT: usize = 64;
 /// The most objects asked at once; the next are asked when these have answered, so that other requests are served in between.
 pub const MAX_AT_ONCE: usize = 64;
 
-/// The most objects that the commands about every key ask in one request. The platform allows a request a few thousand calls.
-pub const MAX_OBJECTS: usize = 1_000;
+/// The most objects that the commands about every key ask in one request. With those of 1,000 keys, each of which may live in either
+/// of two, and of their dynamic limits, it is half of the calls that the platform allows a request.
+pub const MAX_OBJECTS: usize = 2_000;
 
 /// The most bytes of all replies to one request, as the body of the answer spells them; one object may need them all. On the way
 /// they are held some ten times: as text on both sides, between them, as JSON.

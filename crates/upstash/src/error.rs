@@ -101,7 +101,7 @@ impl RedisError {
                 "ERR a request holds 16777216 bytes of the keys of an object at most, each member counting 64 more: delete what is larger"
             }
             Self::ManyObjects => {
-                "ERR a request asks at most 1000 objects about all keys: send FLUSHDB again until it answers OK, or read with SCAN"
+                "ERR a request asks at most 2000 objects about all keys: send FLUSHDB again until it answers OK, or read with SCAN"
             }
             Self::Undone => {
                 "ERR another command of this request passed a bound when it had begun to write to the same object: none of those was executed"

@@ -1,15 +1,27 @@
 //! Commands about every key of a namespace. The directory names the objects, page by page, and each is asked.
 
+use crate::bounds::{MAX_OBJECTS, MAX_PATTERN};
 use crate::command::{integer, is_word};
 use crate::error::RedisError;
-use crate::message::{decode_replies, Message};
+use crate::message::Message;
 use crate::placement::{cursor_behind, name_of_cursor};
 use crate::reply::Reply;
-use crate::session::{Answer, Ask};
+use crate::session::{Answer, Asks};
 
-/// Objects asked at once. One request may make a thousand calls on the platform, and the directory needs some of them.
+/// So many names are read from the directory at once.
 const PAGE: u32 = 200;
 
+/// How it goes on.
+pub(crate) enum Found {
+    /// The directory is to be asked for more objects.
+    More,
+    /// These objects are to be asked.
+    Objects(Vec<String>),
+    /// The reply.
+    Done(Reply),
+}
+
+#[derive(PartialEq)]
 enum Kind {
     Flush,
     Keys,
@@ -21,23 +33,25 @@ enum Kind {
 pub(crate) struct Everywhere {
     kind: Kind,
     prefix: String,
-    message: String,
+    /// What each object is asked.
+    pub(crate) message: String,
     page: u32,
     /// The last name that was listed.
     last: String,
     /// Whether there may be more names behind it.
     more: bool,
     found: Vec<Reply>,
-    failed: u32,
+    /// Why it fails.
+    failed: Option<String>,
 }
 
 impl Everywhere {
-    /// Begins with asking the directory.
+    /// Reads the command.
     pub(crate) fn begin(
         name: &str,
         command: &[Vec<u8>],
         prefix: &str,
-    ) -> Result<(Everywhere, Vec<Ask>), RedisError> {
+    ) -> Result<Everywhere, RedisError> {
         let mut pattern = b"*".to_vec();
         let mut of_kind = Vec::new();
         let mut page = PAGE;
@@ -76,6 +90,9 @@ impl Everywhere {
                 Kind::Scan
             }
         };
+        if pattern.len() > MAX_PATTERN {
+            return Err(RedisError::LongPattern);
+        }
         let message = match kind {
             Kind::Flush => Message::Clear,
             _ => Message::Keys {
@@ -83,7 +100,7 @@ impl Everywhere {
                 kind: of_kind,
             },
         };
-        let everywhere = Everywhere {
+        Ok(Everywhere {
             kind,
             prefix: prefix.to_owned(),
             message: message.encode(),
@@ -91,56 +108,63 @@ impl Everywhere {
             last,
             more: false,
             found: Vec::new(),
-            failed: 0,
-        };
-        let asks = everywhere.ask_names();
-        Ok((everywhere, asks))
+            failed: None,
+        })
     }
 
-    fn ask_names(&self) -> Vec<Ask> {
-        vec![Ask::Names {
+    /// Asks the directory for the next objects, where so many have been asked in this request.
+    pub(crate) fn ask_names(&mut self, asked: usize) -> Asks {
+        // Where no more may be asked, one name still says whether there are more.
+        let left = MAX_OBJECTS.saturating_sub(asked).max(1) as u32; // at most 2,000
+        self.page = self.page.min(left);
+        Asks::Names {
             prefix: self.prefix.clone(),
             after: self.last.clone(),
             limit: self.page,
-        }]
+        }
     }
 
-    /// Takes answers: the reply, or what has to be asked next.
-    pub(crate) fn receive(&mut self, answers: Vec<Answer>) -> Result<Reply, Vec<Ask>> {
-        let mut names = None;
-        for answer in answers {
-            match answer {
-                Answer::Names(listed) => names = Some(listed),
-                Answer::Text(text) => {
-                    match decode_replies(&text, 1).and_then(|mut replies| replies.pop()) {
-                        Some(Reply::Array(keys)) => self.found.extend(keys),
-                        Some(Reply::Status(_)) => {}
-                        _ => self.failed += 1,
-                    }
-                }
-                Answer::Failed => self.failed += 1,
+    /// Takes the names of objects, and counts them with those that were asked.
+    pub(crate) fn receive_names(&mut self, answers: Vec<Answer>, asked: &mut usize) -> Found {
+        let Some(Answer::Names(names)) = answers.into_iter().next() else {
+            return self.fail(RedisError::Unreachable.text(&[]));
+        };
+        if names.is_empty() {
+            return Found::Done(self.reply(false));
+        }
+        if *asked + names.len() > MAX_OBJECTS {
+            return self.fail(RedisError::ManyObjects.text(&[]));
+        }
+        *asked += names.len();
+        self.more = names.len() >= self.page as usize;
+        self.last = names.last().cloned().unwrap_or_default();
+        Found::Objects(names)
+    }
+
+    /// Takes what the objects answered.
+    pub(crate) fn receive(&mut self, replies: Vec<Vec<Reply>>) -> Found {
+        for reply in replies.into_iter().flatten() {
+            match reply {
+                Reply::Array(keys) => self.found.extend(keys),
+                Reply::Error(text) => self.failed = Some(text),
+                _ => {}
             }
         }
-        if let Some(names) = names.filter(|names| !names.is_empty()) {
-            self.more = names.len() >= self.page as usize;
-            self.last = names.last().cloned().unwrap_or_default();
-            let ask = |name| Ask::Object {
-                name,
-                text: self.message.clone(),
-            };
-            return Err(names.into_iter().map(ask).collect());
+        let goes_on = self.more && self.failed.is_none() && self.kind != Kind::Scan;
+        match goes_on {
+            true => Found::More,
+            false => Found::Done(self.reply(self.more)),
         }
-        let more = std::mem::replace(&mut self.more, false);
-        match self.kind {
-            Kind::Scan => Ok(self.reply(more)),
-            _ if more && self.failed == 0 => Err(self.ask_names()),
-            _ => Ok(self.reply(false)),
-        }
+    }
+
+    fn fail(&mut self, text: String) -> Found {
+        self.failed = Some(text);
+        Found::Done(self.reply(false))
     }
 
     fn reply(&mut self, more: bool) -> Reply {
-        if self.failed > 0 {
-            return Reply::Error(RedisError::Unreachable.text(&[]));
+        if let Some(text) = self.failed.take() {
+            return Reply::Error(text);
         }
         let found = std::mem::take(&mut self.found);
         match self.kind {

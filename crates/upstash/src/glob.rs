@@ -1,23 +1,38 @@
 //! Redis's patterns for keys: `*`, `?`, `[a-z]`, `[^a]`, and `\` before a character that is meant literally.
 
-/// Whether the whole of `text` fits the pattern.
-pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
+use crate::meter::Meter;
+
+/// So many steps are done before they are counted.
+const STEPS_AT_ONCE: usize = 1_024;
+
+/// Whether the whole of `text` fits the pattern. Each byte of the pattern that is looked at is a step that `meter` counts; when it
+/// may not go on, nothing fits.
+pub fn matches(pattern: &[u8], text: &[u8], meter: &Meter) -> bool {
     // Where to go on when a later part does not fit: behind the last star, one character further.
     let mut retry: Option<(usize, usize)> = None;
     let (mut at, mut read) = (0, 0);
+    let mut steps = 0;
     loop {
+        steps += 1;
+        if steps >= STEPS_AT_ONCE && !meter.step(std::mem::take(&mut steps)) {
+            return false;
+        }
         if at < pattern.len() && pattern[at] == b'*' {
             retry = Some((at + 1, read + 1));
             at += 1;
             continue;
         }
         if at == pattern.len() && read == text.len() {
-            return true;
+            return meter.step(steps);
         }
-        if let Some(next) = text.get(read).and_then(|&byte| one(&pattern[at..], byte)) {
-            at += next;
-            read += 1;
-            continue;
+        if let Some(&byte) = text.get(read) {
+            let (length, fits) = one(&pattern[at..], byte);
+            steps += length;
+            if fits {
+                at += length;
+                read += 1;
+                continue;
+            }
         }
         match retry {
             Some((star, from)) if from <= text.len() => {
@@ -25,24 +40,30 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
                 read = from;
                 retry = Some((star, from + 1));
             }
-            _ => return false,
+            _ => {
+                meter.step(steps);
+                return false;
+            }
         }
     }
 }
 
-/// How much of the pattern stands for this one character; `None` when it does not fit.
-fn one(pattern: &[u8], byte: u8) -> Option<usize> {
+/// How much of the pattern stands for one character, and whether it is this one.
+fn one(pattern: &[u8], byte: u8) -> (usize, bool) {
     match pattern {
-        [] => None,
-        [b'?', ..] => Some(1),
-        [b'[', rest @ ..] => class(rest, byte).map(|length| length + 1),
-        [b'\\', literal, ..] => (*literal == byte).then_some(2),
-        [literal, ..] => (*literal == byte).then_some(1),
+        [] => (0, false),
+        [b'?', ..] => (1, true),
+        [b'[', rest @ ..] => {
+            let (length, fits) = class(rest, byte);
+            (length + 1, fits)
+        }
+        [b'\\', literal, ..] => (2, *literal == byte),
+        [literal, ..] => (1, *literal == byte),
     }
 }
 
 /// The same for what stands behind a `[`; one that is never closed ends with the pattern.
-fn class(pattern: &[u8], byte: u8) -> Option<usize> {
+fn class(pattern: &[u8], byte: u8) -> (usize, bool) {
     let negated = pattern.first() == Some(&b'^');
     let mut at = usize::from(negated);
     let mut found = false;
@@ -67,15 +88,18 @@ fn class(pattern: &[u8], byte: u8) -> Option<usize> {
             }
         }
     }
-    (found != negated).then_some(at)
+    (at, found != negated)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bounds::LOOK_STEPS;
+    use crate::error::RedisError;
 
     #[test]
     fn patterns_mean_what_they_mean_in_redis() {
+        let meter = Meter::default();
         for (pattern, fits, not) in [
             ("*", &["", "abc"][..], &[][..]),
             ("a*c", &["ac", "abc", "abcc"], &["ab", "bac", "a"]),
@@ -93,13 +117,13 @@ mod tests {
         ] {
             for text in fits {
                 assert!(
-                    matches(pattern.as_bytes(), text.as_bytes()),
+                    matches(pattern.as_bytes(), text.as_bytes(), &meter),
                     "{pattern} {text}"
                 );
             }
             for text in not {
                 assert!(
-                    !matches(pattern.as_bytes(), text.as_bytes()),
+                    !matches(pattern.as_bytes(), text.as_bytes(), &meter),
                     "{pattern} {text}"
                 );
             }
@@ -107,9 +131,18 @@ mod tests {
     }
 
     #[test]
-    fn a_malicious_pattern_ends_soon() {
-        let text = "a".repeat(20_000);
-        let pattern = "a*".repeat(50) + "b";
-        assert!(!matches(pattern.as_bytes(), text.as_bytes()));
+    fn a_pattern_that_takes_too_long_ends_soon() {
+        let classes = format!("*[{}]*[{}]x", "b-z".repeat(150), "^a".repeat(200));
+        for pattern in [&*("a*".repeat(50) + "b"), "*aaaaaaaaaaaaab", &classes] {
+            let text = "a".repeat(8_000);
+            let meter = Meter::default();
+            let whole = meter.left();
+            assert!(!matches(pattern.as_bytes(), text.as_bytes(), &meter));
+            let looks = whole - meter.left();
+            assert!(looks >= 8_000 / LOOK_STEPS, "{pattern} {looks}");
+            meter.begin(looks / 2);
+            assert!(!matches(pattern.as_bytes(), text.as_bytes(), &meter));
+            assert_eq!(meter.passed(), Some(RedisError::ManyMembers));
+        }
     }
 }

@@ -10,10 +10,10 @@ use crate::sha1::hex;
 const FRESH: i64 = 1_000;
 
 /// The most dynamic limits in memory: one for each prefix in use.
-const MOST_LIMITS: usize = 256;
+const MAX_LIMITS: usize = 256;
 
 /// The most texts: each differs from a published one in comments only, so there are hardly any.
-const MOST_TEXTS: usize = 64;
+const MAX_TEXTS: usize = 64;
 
 /// The memory of one isolate.
 #[derive(Default)]
@@ -38,6 +38,7 @@ impl Isolate {
         (now < limit.until && now >= limit.until - FRESH).then_some(limit.value.as_deref())
     }
 
+    /// Remembers a dynamic limit, which has at most [`crate::bounds::MAX_DYNAMIC_LIMIT`] bytes.
     pub(crate) fn set_limit(
         &mut self,
         object: String,
@@ -46,7 +47,7 @@ impl Isolate {
         now: i64,
     ) {
         self.forget_limit(&object, &key);
-        if self.limits.len() >= MOST_LIMITS {
+        if self.limits.len() >= MAX_LIMITS {
             self.limits.clear();
         }
         self.limits.push(Limit {
@@ -81,7 +82,7 @@ impl Isolate {
         let known = script::by_sha1(sha1.as_bytes()).is_some()
             || self.texts.iter().any(|(text, _)| *text == sha1);
         if !known {
-            self.texts.truncate(MOST_TEXTS - 1);
+            self.texts.truncate(MAX_TEXTS - 1);
             self.texts.insert(0, (sha1, script));
         }
     }

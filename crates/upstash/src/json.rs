@@ -20,20 +20,40 @@ pub enum Json {
     Object(Vec<(Vec<u8>, Json)>),
 }
 
+/// Why a text was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// It is no JSON.
+    NotJson,
+    /// It has more values than wanted.
+    TooMany,
+}
+
 /// Deeper nesting is refused: commands need two levels, and the reader recurses.
 const MAX_DEPTH: usize = 64;
 
-/// Reads one JSON value that fills `text`; `None` when it is not JSON.
-pub fn parse(text: &[u8]) -> Option<Json> {
-    let mut reader = Reader { text, at: 0 };
-    let value = reader.value(0)?;
-    reader.space();
-    (reader.at == text.len()).then_some(value)
+/// Reads one JSON value that fills `text`, itself and those in it `most` values: each takes many times its bytes in memory.
+pub fn parse(text: &[u8], most: usize) -> Result<Json, Unread> {
+    let mut reader = Reader {
+        text,
+        at: 0,
+        left: most.saturating_add(1),
+    };
+    let value = reader.value(0).filter(|_| {
+        reader.space();
+        reader.at == text.len()
+    });
+    value.ok_or(match reader.left {
+        0 => Unread::TooMany,
+        _ => Unread::NotJson,
+    })
 }
 
 struct Reader<'a> {
     text: &'a [u8],
     at: usize,
+    /// How many values may still come, and one.
+    left: usize,
 }
 
 impl Reader<'_> {
@@ -60,6 +80,10 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, depth: usize) -> Option<Json> {
+        self.left -= 1;
+        if self.left == 0 {
+            return None;
+        }
         self.space();
         match self.peek()? {
             b'"' => self.string().map(Json::String),
@@ -262,8 +286,8 @@ mod tests {
     fn a_command_is_read_with_numbers_as_they_were_written() {
         let text = br#" [ "SET" , "k\u00e9\ud83d\ude00\n\/", 1.50, -2e+3, true, null ] "#;
         assert_eq!(
-            parse(text),
-            Some(Json::Array(vec![
+            parse(text, 99),
+            Ok(Json::Array(vec![
                 string("SET"),
                 string("ké😀\n/"),
                 Json::Number(b"1.50".to_vec()),
@@ -273,8 +297,8 @@ mod tests {
             ]))
         );
         assert_eq!(
-            parse(br#"{"a":{"b":[]},"c":{}}"#),
-            Some(Json::Object(vec![
+            parse(br#"{"a":{"b":[]},"c":{}}"#, 99),
+            Ok(Json::Object(vec![
                 (
                     b"a".to_vec(),
                     Json::Object(vec![(b"b".to_vec(), Json::Array(vec![]))])
@@ -287,12 +311,12 @@ mod tests {
     #[test]
     fn bytes_that_are_no_utf8_pass_unchanged_and_lone_surrogates_do_not() {
         assert_eq!(
-            parse(b"\"\xff\xfe\""),
-            Some(Json::String(b"\xff\xfe".to_vec()))
+            parse(b"\"\xff\xfe\"", 1),
+            Ok(Json::String(b"\xff\xfe".to_vec()))
         );
         assert_eq!(
-            parse(br#""\ud800x\ude00\ud800\u0041""#),
-            Some(string("\u{fffd}x\u{fffd}\u{fffd}A"))
+            parse(br#""\ud800x\ude00\ud800\u0041""#, 1),
+            Ok(string("\u{fffd}x\u{fffd}\u{fffd}A"))
         );
     }
 
@@ -322,10 +346,20 @@ mod tests {
             "[1]x",
             "NaN",
         ] {
-            assert_eq!(parse(text.as_bytes()), None, "{text}");
+            let read = parse(text.as_bytes(), 99);
+            assert_eq!(read, Err(Unread::NotJson), "{text}");
         }
         let deep = "[".repeat(100_000);
-        assert_eq!(parse(deep.as_bytes()), None);
+        assert_eq!(parse(deep.as_bytes(), 99), Err(Unread::NotJson));
+    }
+
+    #[test]
+    fn no_more_values_are_read_than_wanted() {
+        let text = br#"[1,{"a":[2]},3]"#;
+        assert!(parse(text, 6).is_ok());
+        assert_eq!(parse(text, 5), Err(Unread::TooMany));
+        let many = format!("[{}", "1,".repeat(100_000));
+        assert_eq!(parse(many.as_bytes(), 1_000), Err(Unread::TooMany));
     }
 
     #[test]

@@ -2,11 +2,15 @@
 //!
 //! Carried as text with one character for each byte, as objects are called with texts. Version N understands N − 1 and N + 1,
 //! because a Worker and an object may run different deployments for some minutes.
+//!
+//! Beside the text an object is told its [`Allowance`]. An older object does not look at that, and an older Worker does not tell it.
 
+use crate::bounds::{FREE_REPLY, MAX_LOOKS, MAX_REPLY};
 use crate::command;
 use crate::error::RedisError;
 use crate::glob;
 use crate::keyspace::Keyspace;
+use crate::number::parse_integer;
 use crate::reply::Reply;
 use crate::resp::{read_command, read_reply, write_command, write_reply};
 use crate::script::{self, Dynamic};
@@ -33,26 +37,38 @@ pub enum Message {
     Clear,
 }
 
+/// What answering one message may take: bytes of replies and looks at members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Bytes of all replies together; small ones are not counted.
+    pub reply: usize,
+    /// Members looked at.
+    pub looks: usize,
+    /// Whether it is all that the request has. Otherwise it is a share: a message that needs more is not executed, and asked again.
+    pub last: bool,
+}
+
+impl Default for Allowance {
+    /// Everything that a request may take.
+    fn default() -> Self {
+        Allowance {
+            reply: MAX_REPLY,
+            looks: MAX_LOOKS,
+            last: true,
+        }
+    }
+}
+
 impl Message {
     /// The message as text.
     pub fn encode(&self) -> String {
-        let mut bytes = Vec::new();
-        let word = match self {
-            Message::Run(_) => "run",
-            Message::Keys { .. } => "keys",
-            Message::Clear => "clear",
-        };
-        write_line(&mut bytes, word);
         match self {
-            Message::Run(commands) => commands
-                .iter()
-                .for_each(|command| write_command(&mut bytes, command)),
+            Message::Run(commands) => encode_run(commands.iter().map(Vec::as_slice)),
             Message::Keys { pattern, kind } => {
-                write_command(&mut bytes, &[pattern.clone(), kind.clone()])
+                encode("keys", [&[pattern.clone(), kind.clone()][..]])
             }
-            Message::Clear => {}
+            Message::Clear => encode("clear", []),
         }
-        to_text(&bytes)
     }
 
     /// Reads a message; `None` when it is damaged or of a version too far away.
@@ -80,31 +96,54 @@ impl Message {
     }
 }
 
-/// An object's answer as text.
-pub fn encode_replies(replies: &[Reply]) -> String {
+/// The message to run these commands, as text.
+pub(crate) fn encode_run<'a>(commands: impl IntoIterator<Item = &'a [Vec<u8>]>) -> String {
+    encode("run", commands)
+}
+
+fn encode<'a>(word: &str, commands: impl IntoIterator<Item = &'a [Vec<u8>]>) -> String {
+    let mut text = first_line(word);
     let mut bytes = Vec::new();
-    write_line(&mut bytes, "done");
-    replies
-        .iter()
-        .for_each(|reply| write_reply(&mut bytes, reply));
-    to_text(&bytes)
+    for command in commands {
+        write_command(&mut bytes, command);
+        // Command by command, so that they are not held twice.
+        text.extend(bytes.drain(..).map(char::from));
+    }
+    text
+}
+
+/// What an object answered.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Answered {
+    /// One reply for each command, and how many members were looked at for them.
+    Done(Vec<Reply>, usize),
+    /// Nothing was executed: it needs more than it was allowed. So many members were looked at.
+    More(usize),
 }
 
 /// Reads an object's answer, which has to hold as many replies as were asked for.
-pub fn decode_replies(text: &str, count: usize) -> Option<Vec<Reply>> {
-    let bytes = to_bytes(text);
-    let (word, mut body) = read_line(&bytes)?;
-    if word != b"done" {
-        return None;
+pub(crate) fn decode_answer(text: String, count: usize) -> Option<Answered> {
+    let bytes = to_bytes(&text);
+    drop(text);
+    let (line, mut body) = read_line(&bytes)?;
+    let (word, looks) = match line.iter().position(|&byte| byte == b' ') {
+        Some(space) => (&line[..space], parse_integer(&line[space + 1..])?),
+        None => (line, 0),
+    };
+    let looks = usize::try_from(looks).ok()?;
+    match word {
+        b"done" => {
+            let replies: Option<Vec<Reply>> = (0..count).map(|_| read_reply(&mut body)).collect();
+            let replies = replies.filter(|_| body.is_empty())?;
+            Some(Answered::Done(replies, looks))
+        }
+        b"more" => Some(Answered::More(looks)),
+        _ => None,
     }
-    let replies: Option<Vec<Reply>> = (0..count).map(|_| read_reply(&mut body)).collect();
-    replies.filter(|_| body.is_empty())
 }
 
-fn write_line(bytes: &mut Vec<u8>, word: &str) {
-    bytes.extend_from_slice(&[b'0' + VERSION, b' ']);
-    bytes.extend_from_slice(word.as_bytes());
-    bytes.push(b'\n');
+fn first_line(word: &str) -> String {
+    format!("{VERSION} {word}\n")
 }
 
 /// The word of the first line, and what follows it.
@@ -117,10 +156,6 @@ fn read_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
         .checked_sub(b'0')
         .is_some_and(|version| version.abs_diff(VERSION) <= 1);
     near.then_some((word, &bytes[end + 1..]))
-}
-
-fn to_text(bytes: &[u8]) -> String {
-    bytes.iter().map(|&byte| char::from(byte)).collect()
 }
 
 /// A character beyond a byte is never written; its low byte then makes the message damaged.
@@ -147,19 +182,108 @@ pub(crate) fn give_limit(command: &mut [Vec<u8>], limit: Option<&[u8]>) {
     command[3] = limit.unwrap_or_default().to_vec();
 }
 
-/// Answers a message on the object's side, within one call of the keyspace.
-pub fn answer(keyspace: &mut Keyspace, message: &Message) -> Vec<Reply> {
-    match message {
-        Message::Run(commands) => commands
-            .iter()
-            .map(|command| run(keyspace, command))
-            .collect(),
-        Message::Keys { pattern, kind } => vec![Reply::of(keys(keyspace, pattern, kind), &[])],
-        Message::Clear => {
-            keyspace.wipe();
-            vec![Reply::ok()]
+/// An object's answer.
+#[derive(Debug, PartialEq)]
+pub struct Reaction {
+    /// As text.
+    pub text: String,
+    /// Whether what was changed in memory is to be thrown away and read again from storage, because nothing of it may stay.
+    pub undo: bool,
+}
+
+/// Answers a message on the object's side, within one call of the keyspace. Without an allowance, as an older Worker asks, it may
+/// take what a request may.
+///
+/// A command past a bound is refused and the others are answered. But where it had begun to write, the whole message is undone, as is
+/// one that does not fit its share.
+pub fn answer(
+    keyspace: &mut Keyspace,
+    message: &Message,
+    allowance: Option<Allowance>,
+) -> Reaction {
+    let allowed = allowance.unwrap_or_default();
+    let meter = keyspace.meter().clone();
+    meter.begin(allowed.looks);
+    let before = keyspace.changes();
+    let answered = replies(keyspace, message, allowed);
+    let undo = answered.is_err() && keyspace.changes() != before;
+    let word = match answered {
+        Err(Undone::More) => "more",
+        _ => "done",
+    };
+    let looks = allowed.looks - meter.left();
+    let mut text = match allowance {
+        Some(_) => first_line(&format!("{word} {looks}")),
+        None => first_line(word),
+    };
+    let mut bytes = Vec::new();
+    if let Ok(replies) | Err(Undone::Refused(replies)) = answered {
+        for reply in replies {
+            write_reply(&mut bytes, &reply);
+            // Reply by reply, so that they are not held twice.
+            text.extend(bytes.drain(..).map(char::from));
         }
     }
+    Reaction { text, undo }
+}
+
+/// Why nothing of a message may stay.
+enum Undone {
+    /// It does not fit its share.
+    More,
+    /// One of its commands passed a bound after it had begun to write: the replies.
+    Refused(Vec<Reply>),
+}
+
+fn replies(
+    keyspace: &mut Keyspace,
+    message: &Message,
+    allowed: Allowance,
+) -> Result<Vec<Reply>, Undone> {
+    let commands: &[Vec<Vec<u8>>] = match message {
+        Message::Run(commands) => commands,
+        _ => &[Vec::new()],
+    };
+    let mut room = allowed.reply;
+    let mut replies = Vec::with_capacity(commands.len());
+    for command in commands {
+        keyspace.meter().resume();
+        let before = keyspace.changes();
+        let mut reply = match message {
+            Message::Run(_) => run(keyspace, command),
+            Message::Keys { pattern, kind } => Reply::of(keys(keyspace, pattern, kind), &[]),
+            Message::Clear => {
+                keyspace.wipe();
+                Reply::ok()
+            }
+        };
+        let mut passed = keyspace.meter().passed();
+        if passed.is_none() && !matches!(reply, Reply::Error(_)) {
+            let cost = reply.cost(room + FREE_REPLY).saturating_sub(FREE_REPLY);
+            match room.checked_sub(cost) {
+                Some(left) => room = left,
+                None => passed = Some(RedisError::LargeReply),
+            }
+        }
+        if let Some(bound) = passed {
+            if !allowed.last {
+                return Err(Undone::More);
+            }
+            reply = Reply::Error(bound.text(command));
+        }
+        let failed = matches!(reply, Reply::Error(_));
+        if failed && keyspace.changes() != before {
+            if !allowed.last {
+                return Err(Undone::More);
+            }
+            let undone = Reply::Error(RedisError::Undone.text(&[]));
+            let mut refused = vec![undone; commands.len()];
+            refused[replies.len()] = reply;
+            return Err(Undone::Refused(refused));
+        }
+        replies.push(reply);
+    }
+    Ok(replies)
 }
 
 fn run(keyspace: &mut Keyspace, command: &[Vec<u8>]) -> Reply {
@@ -202,9 +326,10 @@ fn run_script(
 
 fn keys(keyspace: &mut Keyspace, pattern: &[u8], kind: &[u8]) -> Result<Reply, RedisError> {
     let listed = keyspace.keys()?.into_iter();
+    let meter = keyspace.meter();
     let wanted = listed.filter(|listed| {
         let of_kind = kind.is_empty() || kind.eq_ignore_ascii_case(listed.kind.name().as_bytes());
-        of_kind && glob::matches(pattern, &listed.key)
+        of_kind && glob::matches(pattern, &listed.key, meter)
     });
     Ok(Reply::bulks(wanted.map(|listed| listed.key)))
 }
@@ -238,10 +363,48 @@ mod tests {
             assert_eq!(message.encode(), text);
             assert_eq!(Message::decode(text), Some(message));
         }
-        let replies = [Reply::Integer(1), Reply::bulk([0, 0x80, 0xff])];
-        let text = encode_replies(&replies);
-        assert_eq!(text, "1 done\n:1\r\n$3\r\n\0\u{80}\u{ff}\r\n");
-        assert_eq!(decode_replies(&text, 2), Some(replies.to_vec()));
+        let mut keyspace = Keyspace::new(Box::new(Nothing), true, 7);
+        keyspace.begin(0);
+        let message = Message::Run(vec![words("SADD s x"), words("GET n"), words("ECHO x")]);
+        let allowed = Allowance {
+            reply: 100,
+            looks: 50,
+            last: false,
+        };
+        for (allowance, first, looks) in [(None, "1 done\n", 0), (Some(allowed), "1 done 1\n", 1)] {
+            let Reaction { text, undo } = answer(&mut keyspace, &message, allowance);
+            let rest = text.strip_prefix(first).unwrap();
+            assert!(!undo && (rest.starts_with(":1\r\n$-1\r\n-ERR") || looks == 1));
+            let replies = decode_answer(text, 3);
+            assert!(
+                matches!(replies, Some(Answered::Done(replies, n)) if n == looks && replies.len() == 3)
+            );
+        }
+        for (text, answered) in [
+            ("1 more 7\n", Answered::More(7)),
+            (
+                "1 done 3\n$3\r\n\0\u{80}\u{ff}\r\n",
+                Answered::Done(vec![Reply::bulk([0, 0x80, 0xff])], 3),
+            ),
+        ] {
+            assert_eq!(decode_answer(text.to_owned(), 1), Some(answered));
+        }
+    }
+
+    struct Nothing;
+
+    impl crate::keyspace::Rows for Nothing {
+        fn read(&mut self, _: &[u8], _: usize) -> Result<Vec<crate::keyspace::Row>, RedisError> {
+            Ok(Vec::new())
+        }
+
+        fn head(&mut self, _: &[u8]) -> Result<Option<crate::keyspace::Listed>, RedisError> {
+            Ok(None)
+        }
+
+        fn list(&mut self, _: usize) -> Result<Vec<crate::keyspace::Listed>, RedisError> {
+            Ok(Vec::new())
+        }
     }
 
     #[test]
@@ -262,8 +425,9 @@ mod tests {
             ("1 done\n:1\r\n:2\r\n", 1),
             ("4 done\n", 0),
             ("1 refused\n", 0),
+            ("1 done x\n", 0),
         ] {
-            assert_eq!(decode_replies(text, count), None, "{text}");
+            assert_eq!(decode_answer(text.to_owned(), count), None, "{text}");
         }
     }
 

@@ -4,6 +4,7 @@
 //! the library's tables alone would be a tenth of the Worker's size. Integers, which nearly all values are, take a short way;
 //! the exact long way is in `decimal`.
 
+use crate::bounds::MAX_NUMBER;
 use crate::decimal::{self, Decimal, Number, MAX_DIGITS};
 use crate::natural::Natural;
 
@@ -67,8 +68,12 @@ pub fn parse_double(text: &[u8]) -> Option<f64> {
     Some(value)
 }
 
-/// A double at the start of `text`, as C's `strtod` reads it (without leading space), and its length.
+/// A double at the start of `text`, as C's `strtod` reads it (without leading space), and its length. A text of more than
+/// [`MAX_NUMBER`] bytes is none.
 pub fn scan_double(text: &[u8]) -> Option<(f64, usize)> {
+    if text.len() > MAX_NUMBER {
+        return None;
+    }
     let (negative, start) = scan_sign(text);
     let rest = &text[start..];
     let (magnitude, length) = match scan_word(rest) {
@@ -349,5 +354,6 @@ mod tests {
         let halfway = format!("9007199254740993{}1", ".".to_owned() + &"0".repeat(900));
         assert_eq!(parse_double(halfway.as_bytes()), Some(9007199254740994.0));
         assert_eq!(parse_double(b"9007199254740993"), Some(9007199254740992.0));
+        assert_eq!(parse_double(&[b'1'; MAX_NUMBER + 1]), None);
     }
 }

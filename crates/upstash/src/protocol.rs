@@ -3,16 +3,14 @@
 //! Statuses are part of it: one command that fails is 400, a pipeline answers 200 whatever its commands came to.
 
 use crate::base64;
+use crate::bounds::{MAX_ARGUMENTS, MAX_COMMANDS};
 use crate::error::RedisError;
-use crate::json::{self, write_string, Json};
+use crate::json::{self, write_string, Json, Unread};
 use crate::number::integer_text;
 use crate::reply::Reply;
 
 /// A command with its name first, or why it is none.
 pub type Sent = Result<Vec<Vec<u8>>, RedisError>;
-
-/// The most commands in one pipeline or transaction: what the SDKs put into one request at most.
-const MOST_COMMANDS: usize = 1_000;
 
 /// What a request of this protocol is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,19 +49,28 @@ pub fn form<'a>(method: &str, path: &'a str) -> Option<Form<'a>> {
 
 /// The body of `POST /`: one command.
 pub fn single(body: &[u8]) -> Sent {
-    match json::parse(body) {
-        Some(Json::Array(words)) => arguments(words),
+    match read(body, RedisError::BadBody)? {
+        Json::Array(words) => arguments(words),
         _ => Err(RedisError::BadBody),
     }
+}
+
+/// The JSON of a body; `form` says how it should look.
+fn read(body: &[u8], form: RedisError) -> Result<Json, RedisError> {
+    // The arrays count as well.
+    json::parse(body, MAX_ARGUMENTS + MAX_COMMANDS + 1).map_err(|unread| match unread {
+        Unread::NotJson => form,
+        Unread::TooMany => RedisError::ManyArguments,
+    })
 }
 
 /// The body of `POST /pipeline` and `POST /multi-exec`: commands. What is wrong with one of them is told of that one.
 pub fn several(body: &[u8]) -> Result<Vec<Sent>, RedisError> {
     const FORM: RedisError = RedisError::BadPipeline;
-    let Some(Json::Array(commands)) = json::parse(body) else {
+    let Json::Array(commands) = read(body, FORM)? else {
         return Err(FORM);
     };
-    if commands.len() > MOST_COMMANDS {
+    if commands.len() > MAX_COMMANDS {
         return Err(RedisError::LongPipeline);
     }
     let command = |command: Json| match command {
@@ -296,6 +303,16 @@ mod tests {
         }
         let many = format!("[{}]", vec!["[\"PING\"]"; 1001].join(","));
         assert!(several(many.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_request_of_too_many_arguments_is_refused_before_it_takes_their_memory() {
+        let body = |count: usize| format!("[\"SADD\",\"k\"{}]", ",1".repeat(count));
+        assert!(single(body(MAX_ARGUMENTS - 2).as_bytes()).is_ok());
+        let many = body(MAX_ARGUMENTS + MAX_COMMANDS);
+        assert_eq!(single(many.as_bytes()), Err(RedisError::ManyArguments));
+        let many = format!("[{many}]");
+        assert_eq!(several(many.as_bytes()), Err(RedisError::ManyArguments));
     }
 
     #[test]

@@ -7,10 +7,10 @@ use tollgate_upstash::command::Access;
 use tollgate_upstash::error::RedisError;
 use tollgate_upstash::isolate::Isolate;
 use tollgate_upstash::keyspace::{Keyspace, Listed, Row, Rows};
-use tollgate_upstash::message::{answer, encode_replies, Message};
+use tollgate_upstash::message::{answer, Allowance, Message, Reaction};
 use tollgate_upstash::protocol::Sent;
 use tollgate_upstash::reply::Reply;
-use tollgate_upstash::session::{Answer, Ask, Next, Session};
+use tollgate_upstash::session::{Answer, Asks, Next, Session};
 
 /// Storage that never held anything: the tests here live in memory.
 struct Nothing;
@@ -37,34 +37,53 @@ struct Cluster {
     now: i64,
     /// The names of the objects that were asked, in waves.
     waves: Vec<Vec<String>>,
+    older: bool,
+    calls: u32,
 }
 
 impl Cluster {
-    fn ask(&mut self, ask: Ask) -> Answer {
-        match ask {
-            Ask::Names {
+    fn ask(&mut self, asks: Asks) -> Vec<Answer> {
+        match asks {
+            Asks::Names {
                 prefix,
                 after,
                 limit,
             } => {
+                self.waves.push(vec!["directory".to_owned()]);
                 let names = self
                     .objects
                     .keys()
                     .filter(|name| name.starts_with(&prefix) && **name > after);
-                Answer::Names(names.take(limit as usize).cloned().collect())
+                vec![Answer::Names(names.take(limit as usize).cloned().collect())]
             }
-            Ask::Object { name, .. } if self.down.contains(&name) => Answer::Failed,
-            Ask::Object { name, text } => {
-                let object = self
-                    .objects
-                    .entry(name)
-                    .or_insert_with(|| Keyspace::new(Box::new(Nothing), true, 7));
-                object.begin(self.now);
-                let replies = answer(object, &Message::decode(&text).unwrap());
-                object.take_changes();
-                Answer::Text(encode_replies(&replies))
+            Asks::Objects { calls, allowance } => {
+                let names = calls.iter().map(|(name, _)| name.clone());
+                self.waves.push(names.collect());
+                calls
+                    .into_iter()
+                    .map(|(name, text)| self.call(name, &text, allowance))
+                    .collect()
             }
         }
+    }
+
+    fn call(&mut self, name: String, text: &str, allowance: Allowance) -> Answer {
+        if self.down.contains(&name) {
+            return Answer::Failed;
+        }
+        let object = self
+            .objects
+            .entry(name)
+            .or_insert_with(|| Keyspace::new(Box::new(Nothing), true, 7));
+        object.begin(self.now);
+        let message = Message::decode(text).unwrap();
+        // Every other object is of an older version, which knows no allowance.
+        self.calls += 1;
+        let told = Some(allowance).filter(|_| !self.older || self.calls.is_multiple_of(2));
+        let Reaction { text, undo } = answer(object, &message, told);
+        assert!(!undo, "nothing is stored here that could be read again");
+        object.take_changes();
+        Answer::Text(text)
     }
 
     fn finish(&mut self, mut session: Session) -> Vec<Reply> {
@@ -73,14 +92,7 @@ impl Cluster {
         loop {
             match session.advance(answers, &mut self.isolate, self.now) {
                 Next::Done(replies) => return replies,
-                Next::Ask(asks) => {
-                    let name = |ask: &Ask| match ask {
-                        Ask::Object { name, .. } => name.clone(),
-                        Ask::Names { .. } => "directory".to_owned(),
-                    };
-                    self.waves.push(asks.iter().map(name).collect());
-                    answers = asks.into_iter().map(|ask| self.ask(ask)).collect();
-                }
+                Next::Ask(asks) => answers = self.ask(asks),
             }
         }
     }

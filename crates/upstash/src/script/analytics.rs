@@ -1,7 +1,6 @@
 //! Reading the SDK's analytics: hourly sorted sets of events (JSON texts) and how often each happened.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 use super::lua::{integer, number, text, to_number};
 use super::Call;
@@ -23,6 +22,12 @@ const LUA_DIGITS: usize = 14;
 /// The most buckets of one call: what Lua can hand to a command.
 const MAX_BUCKETS: i64 = 7999;
 
+/// So many places move in the time of looking at one member.
+const MOVED_AT_ONCE: usize = 1_024;
+
+/// The most values of an event; those of the SDK have a dozen.
+const MAX_VALUES: usize = 1_000;
+
 /// What parsing JSON costs, as a multiple of looking at its bytes.
 const LOOKS_TO_PARSE: usize = 16;
 
@@ -31,12 +36,13 @@ pub(super) fn aggregate(call: &mut Call<'_>) -> Answer {
     let key = call.key(0)?;
     let field = call.arguments.first();
     let meter = call.keyspace.meter().clone();
-    let mut places: BTreeMap<Json, usize> = BTreeMap::new();
     let mut groups: Vec<(Json, f64)> = Vec::new();
+    // The places of the groups, in the order of what they are grouped by.
+    let mut sorted: Vec<usize> = Vec::new();
     for event in in_order(call, key)? {
         meter.look_at_bytes(LOOKS_TO_PARSE * event.member.len());
         meter.check()?;
-        let Some(Json::Object(members)) = json::parse(&event.member) else {
+        let Ok(Json::Object(members)) = json::parse(&event.member, MAX_VALUES) else {
             return Err(RedisError::ScriptEvent);
         };
         let found = members
@@ -45,12 +51,17 @@ pub(super) fn aggregate(call: &mut Call<'_>) -> Answer {
             .find(|(name, _)| Some(name) == field);
         let (_, value) = found.ok_or(RedisError::ScriptIndex)?;
         let value = plain(&meter, value);
-        let place = *places.entry(value).or_insert_with_key(|value| {
-            groups.push((value.clone(), 0.0));
-            groups.len() - 1
-        });
-        groups[place].1 += event.score;
+        match sorted.binary_search_by(|&place| groups[place].0.cmp(&value)) {
+            Ok(at) => groups[sorted[at]].1 += event.score,
+            Err(at) => {
+                // Those behind it move up.
+                meter.look(sorted.len() / MOVED_AT_ONCE);
+                sorted.insert(at, groups.len());
+                groups.push((value, event.score));
+            }
+        }
     }
+    meter.check()?;
     let pair = |(value, sum): (Json, f64)| Reply::Array(vec![reply(value), integer(sum)]);
     Ok(Reply::Array(groups.into_iter().map(pair).collect()))
 }

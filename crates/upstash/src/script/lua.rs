@@ -1,5 +1,6 @@
 //! The arithmetic of the scripts as Lua 5.1 and Redis do it: everything is a double, texts become numbers when calculated with.
 
+use crate::bounds::MAX_NUMBER;
 use crate::error::RedisError;
 use crate::number::{double_text, scan_double, EXACT};
 use crate::reply::Reply;
@@ -9,8 +10,13 @@ const NO_NUMBER: RedisError = RedisError::ScriptArithmetic;
 
 /// `tonumber` of a text; hexadecimal is not read.
 pub(super) fn to_number(text: &[u8]) -> Option<f64> {
+    // No further than a number may be long.
+    let text = text.get(..=MAX_NUMBER).unwrap_or(text);
     // The number ends at a zero byte, as the conversion is one of C.
     let text = text.split(|&byte| byte == 0).next()?;
+    if text.len() > MAX_NUMBER {
+        return None;
+    }
     let start = text.iter().position(|&byte| !is_space(byte))?;
     let (value, length) = scan_double(&text[start..])?;
     text[start + length..]
@@ -107,6 +113,8 @@ mod tests {
             ("", None),
             ("null", None),
             ("-inf", Some(f64::NEG_INFINITY)),
+            (&"1".repeat(100_000), None),
+            (&("7\0".to_owned() + &"1".repeat(100_000)), Some(7.0)),
         ] {
             assert_eq!(to_number(text.as_bytes()), value, "{text:?}");
         }

@@ -5,27 +5,32 @@
 //! commands and no others.
 
 mod plan;
+mod round;
+mod wave;
 
-use plan::{Piece, Step};
+use std::rc::Rc;
+
+use plan::Step;
+use round::{Budget, Question, Round};
+use wave::Wave;
 
 use crate::command::Access;
 use crate::error::RedisError;
-use crate::everywhere::Everywhere;
+use crate::everywhere::{Everywhere, Found};
 use crate::isolate::Isolate;
-use crate::merge::{either, merge};
-use crate::message::{decode_replies, give_limit, Message};
+use crate::message::Allowance;
 use crate::protocol::Sent;
 use crate::reply::Reply;
 
 /// Something to ask.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Ask {
-    /// An object of a shard, by name.
-    Object {
-        /// The name.
-        name: String,
-        /// The message.
-        text: String,
+pub enum Asks {
+    /// Objects of shards, all at once.
+    Objects {
+        /// Name and message of each.
+        calls: Vec<(String, String)>,
+        /// What each may take.
+        allowance: Allowance,
     },
     /// The directory, for names of objects in their order.
     Names {
@@ -38,7 +43,7 @@ pub enum Ask {
     },
 }
 
-/// What came of it.
+/// What came of one question.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// An object's answer.
@@ -52,55 +57,40 @@ pub enum Answer {
 /// How it goes on.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Next {
-    /// All of these are to be asked at once; their answers belong in the same order into `advance`.
-    Ask(Vec<Ask>),
+    /// This is to be asked; the answers belong in the same order into `advance`.
+    Ask(Asks),
     /// One reply for each command.
     Done(Vec<Reply>),
 }
 
-/// One part of a command, for one object.
-struct Part {
-    /// The command's place in the request.
-    slot: usize,
-    /// Whether it asks another object what the part before it asks.
-    again: bool,
-    /// Which of the wave's objects.
-    object: usize,
-    command: Vec<Vec<u8>>,
-    /// Object and key of the dynamic limit that a script needs beforehand.
-    limit: Option<(String, Vec<u8>)>,
-    /// What came of it, once that is known.
-    reply: Option<Reply>,
-}
-
-/// What is asked at once: the parts of commands in their order, and the objects that they are for.
-#[derive(Default)]
-struct Wave {
-    objects: Vec<String>,
-    parts: Vec<Part>,
-    /// The dynamic limits that have to be read before.
-    limits: Vec<(String, Vec<u8>)>,
-}
+/// A command, or why it is none.
+type Command = Result<Rc<Vec<Vec<u8>>>, RedisError>;
 
 /// What is under way.
 enum Waiting {
     Nothing,
-    Limits(Wave),
-    Replies(Wave),
-    Everywhere(usize, Everywhere),
+    Limits(Wave, Round),
+    Replies(Wave, Round),
+    Names(usize, Everywhere),
+    Objects(usize, Everywhere, Round),
 }
 
 /// The commands of one request.
 pub struct Session {
     access: Access,
     prefix: String,
-    commands: Vec<Sent>,
+    commands: Vec<Command>,
     replies: Vec<Reply>,
     /// The first command that has not been looked at.
     at: usize,
+    /// How many keys the commands before it name.
+    keys: usize,
     /// The one object of a transaction.
     only: Option<String>,
     asked_at: i64,
+    budget: Budget,
+    /// How many objects the commands about every key have asked.
+    everywhere: usize,
     waiting: Waiting,
 }
 
@@ -108,16 +98,18 @@ impl Session {
     /// Begins. `prefix` is what the names of the namespace's objects begin with.
     pub fn new(commands: Vec<Sent>, access: Access, prefix: String) -> Session {
         let replies = vec![Reply::Nil; commands.len()];
-        let waiting = Waiting::Nothing;
         Session {
             access,
             prefix,
-            commands,
+            commands: commands.into_iter().map(|sent| sent.map(Rc::new)).collect(),
             replies,
             at: 0,
+            keys: 0,
             only: None,
             asked_at: 0,
-            waiting,
+            budget: Budget::default(),
+            everywhere: 0,
+            waiting: Waiting::Nothing,
         }
     }
 
@@ -133,21 +125,28 @@ impl Session {
         match session.common_object(isolate) {
             Ok(only) => {
                 session.only = only;
+                session.keys = 0;
                 Ok(session)
             }
-            Err((slot, error)) => {
-                Err(error.text(session.commands[slot].as_deref().unwrap_or_default()))
-            }
+            Err((slot, error)) => Err(session.text_of(slot, error)),
         }
     }
 
+    fn text_of(&self, slot: usize, error: RedisError) -> String {
+        let command = self.commands[slot].as_ref();
+        error.text(command.map_or(&[], |command| command))
+    }
+
     /// The object that can run every command; `None` when none of them needs any.
-    fn common_object(&self, isolate: &mut Isolate) -> Result<Option<String>, (usize, RedisError)> {
+    fn common_object(
+        &mut self,
+        isolate: &mut Isolate,
+    ) -> Result<Option<String>, (usize, RedisError)> {
         let mut common: Option<Vec<String>> = None;
         for slot in 0..self.commands.len() {
             let pieces = match self.step(slot, isolate).map_err(|error| (slot, error))? {
                 Step::Reply(_) => continue,
-                Step::Everywhere(..) => return Err((slot, RedisError::CrossShard)),
+                Step::Everywhere(_) => return Err((slot, RedisError::CrossShard)),
                 Step::Pieces(pieces) => pieces,
             };
             for piece in pieces {
@@ -171,54 +170,51 @@ impl Session {
     pub fn advance(&mut self, answers: Vec<Answer>, isolate: &mut Isolate, now: i64) -> Next {
         match std::mem::replace(&mut self.waiting, Waiting::Nothing) {
             Waiting::Nothing => {}
-            Waiting::Limits(mut wave) => {
-                for ((object, key), answer) in
-                    std::mem::take(&mut wave.limits).into_iter().zip(answers)
-                {
-                    let reply = replies_in(&answer, 1).pop().unwrap_or(Reply::Nil);
-                    wave.give(&object, &key, &reply);
-                    if let Some(value) = limit_of(reply) {
-                        isolate.set_limit(object, key, value, self.asked_at);
-                    }
-                }
-                if let Some(next) = self.send(wave, isolate) {
-                    return next;
-                }
-            }
-            Waiting::Replies(mut wave) => {
-                wave.receive(&answers);
-                self.finish(wave, isolate);
-            }
-            Waiting::Everywhere(slot, mut everywhere) => match everywhere.receive(answers) {
-                Ok(reply) => self.replies[slot] = reply,
-                Err(asks) => {
-                    self.waiting = Waiting::Everywhere(slot, everywhere);
+            Waiting::Limits(wave, mut round) => {
+                round.receive(answers, &mut self.budget);
+                if let Some(asks) = self.go_on_with_limits(wave, round, isolate) {
                     return Next::Ask(asks);
                 }
-            },
+            }
+            Waiting::Replies(wave, mut round) => {
+                round.receive(answers, &mut self.budget);
+                if let Some(asks) = self.go_on(wave, round, isolate) {
+                    return Next::Ask(asks);
+                }
+            }
+            Waiting::Names(slot, mut everywhere) => {
+                let found = everywhere.receive_names(answers, &mut self.everywhere);
+                if let Some(asks) = self.go_on_everywhere(slot, everywhere, found) {
+                    return Next::Ask(asks);
+                }
+            }
+            Waiting::Objects(slot, everywhere, mut round) => {
+                round.receive(answers, &mut self.budget);
+                if let Some(asks) = self.ask_everywhere(slot, everywhere, round) {
+                    return Next::Ask(asks);
+                }
+            }
         }
         self.asked_at = now;
         while self.at < self.commands.len() {
-            if let Some(next) = self.begin(isolate) {
-                return next;
+            if let Some(asks) = self.begin(isolate) {
+                return Next::Ask(asks);
             }
         }
         Next::Done(std::mem::take(&mut self.replies))
     }
 
     /// Takes as many of the next commands together as can be asked at once; `None` when nothing needs asking.
-    fn begin(&mut self, isolate: &mut Isolate) -> Option<Next> {
+    fn begin(&mut self, isolate: &mut Isolate) -> Option<Asks> {
         let mut wave = Wave::default();
         while self.at < self.commands.len() {
-            let slot = self.at;
+            let (slot, keys) = (self.at, self.keys);
             match self.step(slot, isolate) {
-                Err(error) => {
-                    let command = self.commands[slot].as_deref().unwrap_or_default();
-                    self.replies[slot] = Reply::Error(error.text(command));
-                }
+                Err(error) => self.replies[slot] = Reply::Error(self.text_of(slot, error)),
                 Ok(Step::Reply(reply)) => self.replies[slot] = reply,
                 Ok(Step::Pieces(pieces)) => {
                     if pieces.iter().any(|piece| wave.may_change_limit_of(piece)) {
+                        self.keys = keys;
                         break;
                     }
                     for piece in pieces {
@@ -226,177 +222,86 @@ impl Session {
                     }
                 }
                 // What comes before it has to be done first, and what comes behind has to wait.
-                Ok(Step::Everywhere(..)) if !wave.parts.is_empty() => break,
-                Ok(Step::Everywhere(everywhere, asks)) => {
+                Ok(Step::Everywhere(_)) if !wave.is_empty() => break,
+                Ok(Step::Everywhere(everywhere)) => {
                     self.at += 1;
                     isolate.forget_limits(&self.prefix);
-                    self.waiting = Waiting::Everywhere(slot, everywhere);
-                    return Some(Next::Ask(asks));
+                    let found = Found::More;
+                    return self.go_on_everywhere(slot, everywhere, found);
                 }
             }
             self.at += 1;
         }
-        wave.find_limits(isolate, self.asked_at);
-        if wave.limits.is_empty() {
-            return self.send(wave, isolate);
+        let limits = wave.find_limits(isolate, self.asked_at);
+        self.go_on_with_limits(wave, Round::new(limits), isolate)
+    }
+
+    /// Reads the dynamic limits, then asks the objects.
+    fn go_on_with_limits(
+        &mut self,
+        mut wave: Wave,
+        mut round: Round,
+        isolate: &mut Isolate,
+    ) -> Option<Asks> {
+        if let Some(asks) = round.ask(&self.budget) {
+            self.waiting = Waiting::Limits(wave, round);
+            return Some(asks);
         }
-        let asks = wave.limits.iter().map(|(object, key)| {
-            let text = Message::Run(vec![vec![b"GET".to_vec(), key.clone()]]).encode();
-            Ask::Object {
-                name: object.clone(),
-                text,
-            }
-        });
-        let next = Next::Ask(asks.collect());
-        self.waiting = Waiting::Limits(wave);
-        Some(next)
+        wave.give_limits(round.replies(), isolate, self.asked_at);
+        let questions = wave.questions();
+        self.go_on(wave, Round::new(questions), isolate)
     }
 
     /// Asks the objects; `None` when nothing is left to ask.
-    fn send(&mut self, wave: Wave, isolate: &mut Isolate) -> Option<Next> {
-        let mut asks = Vec::new();
-        for (object, name) in wave.objects.iter().enumerate() {
-            let open = wave
-                .parts
-                .iter()
-                .filter(|part| part.object == object && part.reply.is_none());
-            let commands: Vec<_> = open.map(|part| part.command.clone()).collect();
-            if !commands.is_empty() {
-                asks.push(Ask::Object {
-                    name: name.clone(),
-                    text: Message::Run(commands).encode(),
-                });
-            }
+    fn go_on(&mut self, mut wave: Wave, mut round: Round, isolate: &mut Isolate) -> Option<Asks> {
+        if let Some(asks) = round.ask(&self.budget) {
+            self.waiting = Waiting::Replies(wave, round);
+            return Some(asks);
         }
-        if asks.is_empty() {
-            self.finish(wave, isolate);
-            return None;
-        }
-        self.waiting = Waiting::Replies(wave);
-        Some(Next::Ask(asks))
+        wave.receive(round.replies());
+        wave.finish(&mut self.replies, isolate);
+        None
     }
 
-    /// Makes of each command's parts one reply.
-    fn finish(&mut self, wave: Wave, isolate: &mut Isolate) {
-        let mut last = None;
-        let mut parts = wave.parts.into_iter().peekable();
-        while let Some(part) = parts.next() {
-            // It may have been a dynamic limit that this has changed.
-            if let [name, key, ..] = &part.command[..] {
-                isolate.forget_limit_if_written(&wave.objects[part.object], key, name);
+    fn go_on_everywhere(
+        &mut self,
+        slot: usize,
+        mut everywhere: Everywhere,
+        found: Found,
+    ) -> Option<Asks> {
+        match found {
+            Found::More => {
+                let asks = everywhere.ask_names(self.everywhere);
+                self.waiting = Waiting::Names(slot, everywhere);
+                Some(asks)
             }
-            let mut reply = part.reply.unwrap_or(Reply::Nil);
-            while let Some(other) = parts.next_if(|next| next.again) {
-                reply = either(reply, other.reply.unwrap_or(Reply::Nil));
+            Found::Objects(names) => {
+                let question = |object| Question {
+                    object,
+                    text: everywhere.message.clone(),
+                    count: 1,
+                };
+                let round = Round::new(names.into_iter().map(question).collect());
+                self.ask_everywhere(slot, everywhere, round)
             }
-            self.replies[part.slot] = match last {
-                Some(slot) if slot == part.slot => {
-                    let before = std::mem::replace(&mut self.replies[part.slot], Reply::Nil);
-                    merge(before, reply)
-                }
-                _ => reply,
-            };
-            last = Some(part.slot);
-        }
-    }
-}
-
-impl Wave {
-    fn add(&mut self, slot: usize, piece: Piece, only: Option<&String>) {
-        let mut again = false;
-        for home in piece.homes {
-            if only.is_some_and(|only| *only != home) {
-                continue;
-            }
-            let known = self.objects.iter().position(|object| *object == home);
-            let object = known.unwrap_or_else(|| {
-                self.objects.push(home);
-                self.objects.len() - 1
-            });
-            let (command, limit) = (piece.command.clone(), piece.limit.clone());
-            self.parts.push(Part {
-                slot,
-                again,
-                object,
-                command,
-                limit,
-                reply: None,
-            });
-            again = true;
-        }
-    }
-
-    /// Whether the dynamic limit that a piece needs may be changed by what is asked before it.
-    fn may_change_limit_of(&self, piece: &Piece) -> bool {
-        piece.limit.as_ref().is_some_and(|(_, key)| {
-            self.parts.iter().any(|part| {
-                part.command.contains(key)
-                    && part.limit.as_ref().is_none_or(|(_, limit)| limit != key)
-            })
-        })
-    }
-
-    /// Gives every script the dynamic limit that is known, and notes those that have to be read.
-    fn find_limits(&mut self, isolate: &Isolate, now: i64) {
-        for part in &mut self.parts {
-            let Some(limit) = &part.limit else { continue };
-            match isolate.limit(&limit.0, &limit.1, now) {
-                Some(value) => give_limit(&mut part.command, value),
-                None if !self.limits.contains(limit) => self.limits.push(limit.clone()),
-                None => {}
+            Found::Done(reply) => {
+                self.replies[slot] = reply;
+                None
             }
         }
     }
 
-    /// Gives a dynamic limit that was read, or the error of reading it, to the scripts that need it.
-    fn give(&mut self, object: &str, key: &[u8], read: &Reply) {
-        for part in &mut self.parts {
-            if !part
-                .limit
-                .as_ref()
-                .is_some_and(|limit| limit.0 == object && limit.1 == key)
-            {
-                continue;
-            }
-            match read {
-                Reply::Bulk(value) => give_limit(&mut part.command, Some(value)),
-                Reply::Nil => give_limit(&mut part.command, None),
-                error => part.reply = Some(error.clone()),
-            }
+    fn ask_everywhere(
+        &mut self,
+        slot: usize,
+        mut everywhere: Everywhere,
+        mut round: Round,
+    ) -> Option<Asks> {
+        if let Some(asks) = round.ask(&self.budget) {
+            self.waiting = Waiting::Objects(slot, everywhere, round);
+            return Some(asks);
         }
-    }
-
-    /// Takes the answers of the objects that had anything to answer.
-    fn receive(&mut self, answers: &[Answer]) {
-        let mut answers = answers.iter();
-        for object in 0..self.objects.len() {
-            let open = |part: &&mut Part| part.object == object && part.reply.is_none();
-            let parts: Vec<&mut Part> = self.parts.iter_mut().filter(open).collect();
-            if parts.is_empty() {
-                continue;
-            }
-            let replies = replies_in(answers.next().unwrap_or(&Answer::Failed), parts.len());
-            for (part, reply) in parts.into_iter().zip(replies) {
-                part.reply = Some(reply);
-            }
-        }
-    }
-}
-
-/// So many replies, out of the answer of an object; all of them errors when there is none.
-fn replies_in(answer: &Answer, count: usize) -> Vec<Reply> {
-    let replies = match answer {
-        Answer::Text(text) => decode_replies(text, count),
-        _ => None,
-    };
-    replies.unwrap_or_else(|| vec![Reply::Error(RedisError::Unreachable.text(&[])); count])
-}
-
-/// What a dynamic limit's key holds; the outer `None` when that could not be read.
-fn limit_of(reply: Reply) -> Option<Option<Vec<u8>>> {
-    match reply {
-        Reply::Bulk(value) => Some(Some(value.to_vec())),
-        Reply::Nil => Some(None),
-        _ => None,
+        let found = everywhere.receive(round.replies());
+        self.go_on_everywhere(slot, everywhere, found)
     }
 }
