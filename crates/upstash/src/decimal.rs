@@ -1,7 +1,8 @@
 //! Exact conversion between binary floats and decimal digits, with whole numbers of any length.
 //!
-//! The plain way of doing it: both directions hold the number as a fraction of two long integers and divide. Slow beside the
-//! tables that a standard library carries, exact all the same, and only met where a value is no small integer.
+//! The plain way of doing it: both directions hold the number as a fraction of two long integers
+//! and divide. Slow beside the tables that a standard library carries, exact all the same, and only
+//! met where a value is no small integer.
 
 use std::cmp::Ordering;
 
@@ -36,8 +37,8 @@ impl Number {
         }
     }
 
-    /// Mantissa and exponent: the nearest number, ties to even, that has at most `bits` bits (124 or fewer) and no power of two below
-    /// `least`. `None` when it is far above two to `most`.
+    /// Mantissa and exponent: the nearest number, ties to even, that has at most `bits` bits (124
+    /// or fewer) and no power of two below `least`. `None` when it is far above two to `most`.
     pub(crate) fn nearest(&self, bits: u32, least: i32, most: i32) -> Option<(u128, i32)> {
         match self {
             Number::Decimal(decimal) => {
@@ -157,9 +158,11 @@ impl Decimal {
     }
 }
 
-/// Mantissa and exponent of the nearest number to the fraction, ties to even: see [`Number::nearest`].
+/// Mantissa and exponent of the nearest number to the fraction, ties to even: see
+/// [`Number::nearest`].
 fn nearest(mut numerator: Natural, mut denominator: Natural, bits: u32, least: i32) -> (u128, i32) {
-    // One or two bits of quotient more than are wanted, to round by; or fewer where the lowest power is reached.
+    // One or two bits of quotient more than are wanted, to round by; or fewer where the lowest
+    // power is reached.
     let length = numerator.bits() as i32 - denominator.bits() as i32;
     let mut exponent = (length - bits as i32 - 1).max(least - 1);
     if exponent < 0 {
@@ -195,8 +198,8 @@ fn nearest(mut numerator: Natural, mut denominator: Natural, bits: u32, least: i
     (mantissa, exponent)
 }
 
-/// The first `precision` significant digits of a positive or zero double, rounded half to even, as ASCII without trailing
-/// zeros, and the power of ten of the first.
+/// The first `precision` significant digits of a positive or zero double, rounded half to even, as
+/// ASCII without trailing zeros, and the power of ten of the first.
 pub(crate) fn digits(value: f64, precision: usize) -> (Vec<u8>, i32) {
     if value == 0.0 {
         return (vec![b'0'], 0);
@@ -244,7 +247,8 @@ pub(crate) fn digits(value: f64, precision: usize) -> (Vec<u8>, i32) {
     (digits, exponent)
 }
 
-/// Multiplies one side by a power of ten so that the fraction is at least 1 and below 10; answers the power taken out.
+/// Multiplies one side by a power of ten so that the fraction is at least 1 and below 10; answers
+/// the power taken out.
 fn scale_to_one_digit(numerator: &mut Natural, denominator: &mut Natural) -> i32 {
     // log10(2) is about 1233/4096; the loops below correct the estimate.
     let estimate = ((numerator.bits() as i32 - denominator.bits() as i32) * 1233) >> 12;

@@ -1,5 +1,6 @@
-//! Floats with a mantissa of 64 bits, as `long double` is on the processors that Redis mostly runs on: what `INCRBYFLOAT`
-//! calculates with. Their sums are rounded to the nearest, ties to even, and printed as C's `%.17Lf` prints them.
+//! Floats with a mantissa of 64 bits, as `long double` is on the processors that Redis mostly runs
+//! on: what `INCRBYFLOAT` calculates with. Their sums are rounded to the nearest, ties to even, and
+//! printed as C's `%.17Lf` prints them.
 
 use std::cmp::Ordering;
 
@@ -14,10 +15,10 @@ const MAX_TEXT: usize = 5 * 1024 - 1;
 const BITS: u32 = 64;
 
 /// The lowest power of two: that of the smallest number above zero.
-const LEAST: i32 = -16_445;
+const MIN_EXPONENT: i32 = -16_445;
 
-/// Two to this is infinite.
-const MOST: i32 = 16_384;
+/// Every number is below two to this.
+const MAX_POWER: i32 = 16_384;
 
 /// Digits behind the point.
 const PLACES: u32 = 17;
@@ -39,12 +40,12 @@ impl Extended {
     const ZERO: Extended = Extended {
         negative: false,
         mantissa: 0,
-        exponent: LEAST,
+        exponent: 0,
         infinite: false,
     };
 
-    /// Reads a text as Redis reads a float: the whole of it, no space before it, infinity allowed; a number is refused when it is too
-    /// large, or so small that nothing is left.
+    /// Reads a text as Redis reads a float: the whole of it, no space before it, infinity allowed;
+    /// a number is refused when it is too large, or so small that nothing is left.
     pub(crate) fn parse(text: &[u8]) -> Option<Extended> {
         if text.len() > MAX_TEXT {
             return None;
@@ -59,7 +60,7 @@ impl Extended {
             });
         }
         let (number, length) = scan_number(rest, MAX_TEXT)?;
-        let (mantissa, exponent) = number.nearest(BITS, LEAST, MOST)?;
+        let (mantissa, exponent) = number.nearest(BITS, MIN_EXPONENT, MAX_POWER)?;
         let vanished = mantissa == 0 && !number.is_zero();
         if length != rest.len() || vanished {
             return None;
@@ -67,7 +68,8 @@ impl Extended {
         finite(negative, mantissa, exponent)
     }
 
-    /// What calculating with it counts in members looked at: a high or low power of two is held as a long integer.
+    /// What calculating with it counts in members looked at: a high or low power of two is held as
+    /// a long integer.
     pub(crate) fn looks(self) -> usize {
         self.exponent.unsigned_abs() as usize / 4
     }
@@ -93,7 +95,8 @@ impl Extended {
             }
             sum.subtract(&part);
         }
-        let (mantissa, exponent) = Number::Binary(sum, exponent).nearest(BITS, LEAST, MOST)?;
+        let (mantissa, exponent) =
+            Number::Binary(sum, exponent).nearest(BITS, MIN_EXPONENT, MAX_POWER)?;
         finite(negative, mantissa, exponent)
     }
 
@@ -112,7 +115,7 @@ impl Extended {
         } else {
             let mut scaled = Natural::from(self.mantissa);
             scaled.multiply_by_ten_to(PLACES);
-            let rounded = Number::Binary(scaled, self.exponent).nearest(PLACED_BITS, 0, MOST);
+            let rounded = Number::Binary(scaled, self.exponent).nearest(PLACED_BITS, 0, MAX_POWER);
             if let Some((rounded, _)) = rounded {
                 digits = Natural::from(rounded).into_digits();
                 places = PLACES as usize;
@@ -142,8 +145,11 @@ impl Extended {
 
 /// A number, unless it is too large.
 fn finite(negative: bool, mantissa: u128, exponent: i32) -> Option<Extended> {
+    if mantissa == 0 {
+        return Some(Extended::ZERO);
+    }
     let length = (u128::BITS - mantissa.leading_zeros()) as i32;
-    (exponent + length <= MOST).then_some(Extended {
+    (exponent + length <= MAX_POWER).then_some(Extended {
         negative,
         mantissa,
         exponent,
@@ -186,6 +192,21 @@ mod tests {
             ("+5", ".5", "5.5"),
         ] {
             assert_eq!(sum(a, b).as_deref(), Some(expected), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn long_integers_are_counted_and_zero_is_none() {
+        let looks = |text: &str| Extended::parse(text.as_bytes()).map(Extended::looks);
+        for (text, counted) in [
+            ("0", 0),
+            ("-0.0", 0),
+            ("0.1", 16),
+            ("1e20", 0),
+            ("1e4930", 4_078),
+            ("1e-4940", 4_111),
+        ] {
+            assert_eq!(looks(text), Some(counted), "{text}");
         }
     }
 

@@ -15,7 +15,8 @@ pub(crate) fn merge(before: Reply, next: Reply) -> Reply {
     }
 }
 
-/// The reply about one key that either of two objects may hold: that of the first, unless it has nothing.
+/// The reply about one key that either of two objects may hold: that of the first, unless it has
+/// nothing.
 pub(crate) fn either(first: Reply, second: Reply) -> Reply {
     match (first, second) {
         (error @ Reply::Error(_), _) | (_, error @ Reply::Error(_)) => error,

@@ -1,8 +1,8 @@
 //! Numbers as Redis reads and writes them: strict 64-bit integers, C's `strtod`, and C's `%.17g`.
 //!
-//! Written here and not taken from the standard library because the answers have to be those of C, digit for digit, and because
-//! the library's tables alone would be a tenth of the Worker's size. Integers, which nearly all values are, take a short way;
-//! the exact long way is in `decimal`.
+//! Written here and not taken from the standard library because the answers have to be those of C,
+//! digit for digit, and because the library's tables alone would be a tenth of the Worker's size.
+//! Integers, which nearly all values are, take a short way; the exact long way is in `decimal`.
 
 use crate::bounds::MAX_NUMBER;
 use crate::decimal::{self, Decimal, Number, MAX_DIGITS};
@@ -11,7 +11,11 @@ use crate::natural::Natural;
 /// Significant digits with which Redis writes any double: enough to read the same double back.
 pub const EXACT: usize = 17;
 
-/// An integer, written as Redis wants it: no sign but `-`, no leading zero, no space, within 64 bits.
+/// Bits of a hexadecimal number that are kept exactly: more than any float has, and their half.
+const MAX_HEXADECIMAL_BITS: u32 = 128;
+
+/// An integer, written as Redis wants it: no sign but `-`, no leading zero, no space, within 64
+/// bits.
 pub fn parse_integer(text: &[u8]) -> Option<i64> {
     let (negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),
@@ -58,7 +62,8 @@ pub fn integer_text(value: i64) -> Vec<u8> {
     digits[start..].to_vec()
 }
 
-/// A double as Redis takes it in `ZADD` and its like: the whole text, no space, `inf` allowed, `nan` and overflow not.
+/// A double as Redis takes it in `ZADD` and its like: the whole text, no space, `inf` allowed,
+/// `nan` and overflow not.
 pub fn parse_double(text: &[u8]) -> Option<f64> {
     let (value, length) = scan_double(text)?;
     let named = text.iter().any(|byte| byte.eq_ignore_ascii_case(&b'i'));
@@ -68,8 +73,8 @@ pub fn parse_double(text: &[u8]) -> Option<f64> {
     Some(value)
 }
 
-/// A double at the start of `text`, as C's `strtod` reads it (without leading space), and its length. A text of more than
-/// [`MAX_NUMBER`] bytes is none.
+/// A double at the start of `text`, as C's `strtod` reads it (without leading space), and its
+/// length. A text of more than [`MAX_NUMBER`] bytes is none.
 pub fn scan_double(text: &[u8]) -> Option<(f64, usize)> {
     if text.len() > MAX_NUMBER {
         return None;
@@ -108,7 +113,8 @@ pub(crate) fn scan_word(text: &[u8]) -> Option<(f64, usize)> {
     }
 }
 
-/// A decimal or hexadecimal number without a sign at the start, and its length. Keeps `most` decimal digits exactly.
+/// A decimal or hexadecimal number without a sign at the start, and its length. Keeps `most`
+/// decimal digits exactly.
 pub(crate) fn scan_number(text: &[u8], most: usize) -> Option<(Number, usize)> {
     if let [b'0', b'x' | b'X', rest @ ..] = text {
         // Without a digit behind it the `x` is not part of the number.
@@ -146,10 +152,8 @@ fn scan_hexadecimal(text: &[u8]) -> Option<(Number, usize)> {
     Some((Number::Binary(number, power), at))
 }
 
-/// Bits of a hexadecimal number that are kept exactly.
-const MAX_HEXADECIMAL_BITS: u32 = 128;
-
-/// Hands on digits, and whether each stands behind the point; answers their length. `None` when there is none.
+/// Hands on digits, and whether each stands behind the point; answers their length. `None` when
+/// there is none.
 fn scan_digits(text: &[u8], radix: u32, mut push: impl FnMut(u8, bool)) -> Option<usize> {
     let (mut any, mut point) = (false, false);
     for (at, &byte) in text.iter().enumerate() {
@@ -165,7 +169,8 @@ fn scan_digits(text: &[u8], radix: u32, mut push: impl FnMut(u8, bool)) -> Optio
     any.then_some(text.len())
 }
 
-/// `e` (or `p`), a sign, digits; nothing when no digit follows, as then the letter is not part of the number.
+/// `e` (or `p`), a sign, digits; nothing when no digit follows, as then the letter is not part of
+/// the number.
 fn scan_exponent(text: &[u8], letter: u8) -> Option<(i32, usize)> {
     let (first, rest) = text.split_first()?;
     if !first.eq_ignore_ascii_case(&letter) {

@@ -1,12 +1,15 @@
-//! Which object holds a key: a function of the key (and, for two shapes, of the command), so that all keys of one script meet.
+//! Which object holds a key: a function of the key (and, for two shapes, of the command), so that
+//! all keys of one script meet.
 //!
-//! A hash tag, `{…}`, places keys together as Redis Cluster does, unless the key has the form that an SDK gives its own keys.
+//! A hash tag, `{…}`, places keys together as Redis Cluster does, unless the key has the form that
+//! an SDK gives its own keys.
 //!
-//! The SDKs count a window under `<prefix>:<id>:<number of the window>` and read the window before along with it, so a number
-//! at the end is cut off. A token bucket lives under `<prefix>:<id>`, where a numeric id looks just the same; cutting it off
-//! would put every numeric user into one object. Bucket scripts, and hash commands that name a bucket's fields, therefore take
-//! the key as it is, and commands that do not tell which of the two is meant ask both homes. The same holds for a bucket whose
-//! prefix or identifier has a hash tag: its scripts take the key as it is.
+//! The SDKs count a window under `<prefix>:<id>:<number of the window>` and read the window before
+//! along with it, so a number at the end is cut off. A token bucket lives under `<prefix>:<id>`,
+//! where a numeric id looks just the same; cutting it off would put every numeric user into one
+//! object. Bucket scripts, and hash commands that name a bucket's fields, therefore take the key as
+//! it is, and commands that do not tell which of the two is meant ask both homes. The same holds
+//! for a bucket whose prefix or identifier has a hash tag: its scripts take the key as it is.
 
 use crate::command::{Access, Command, Place};
 
@@ -19,7 +22,8 @@ const BUCKET_FIELDS: [&[u8]; 5] = [
     b"tokens",
 ];
 
-/// The name of the object that holds a key. Permanent for the forms of the SDKs: their state is stored there.
+/// The name of the object that holds a key. Permanent for the forms of the SDKs: their state is
+/// stored there.
 pub fn shard(key: &[u8]) -> Vec<u8> {
     match placing(key) {
         Placing::List(prefix) => [prefix, b":denyList"].concat(),
@@ -57,7 +61,8 @@ fn placing(key: &[u8]) -> Placing<'_> {
     }
 }
 
-/// The hash tag of a key, braces included: the first `{`, up to the first `}` behind it, if anything stands between.
+/// The hash tag of a key, braces included: the first `{`, up to the first `}` behind it, if
+/// anything stands between.
 pub fn hash_tag(key: &[u8]) -> Option<&[u8]> {
     let open = key.iter().position(|&byte| byte == b'{')?;
     let length = key[open..].iter().position(|&byte| byte == b'}')?;
@@ -75,7 +80,8 @@ pub fn homes(command: &Command, arguments: &[Vec<u8>]) -> (Vec<u8>, Option<Vec<u
         return (key.clone(), None);
     }
     let tagged = matches!(placing(key), Placing::Tag(_)) && last_colon(key).is_some();
-    // Programs of anybody's keep `tokens` under a tag, and mean the tag's object; only who reads may mean an SDK's.
+    // A program of one's own may keep `tokens` under a tag, and then means the tag's object. An
+    // SDK's bucket is written by its scripts only.
     let reads_bucket = names_bucket && command.access == Access::Read;
     let either = any_type && (numeric || tagged) || reads_bucket && tagged;
     let other = either.then(|| key.clone()).filter(|other| *other != usual);
@@ -89,7 +95,8 @@ fn is_word_of_bucket(command: &Command, arguments: &[Vec<u8>]) -> bool {
 
 /// Whether the key is an hourly bucket of the SDK's analytics.
 pub fn is_analytics_bucket(key: &[u8]) -> bool {
-    // Times in ms have had 12 digits or more since 1973; an identifier "events" counts windows with fewer.
+    // Times in ms have had 12 digits or more since 1973; an identifier "events" counts windows with
+    // fewer.
     stem(key).is_some_and(|stem| stem.ends_with(b":events") && key.len() - stem.len() > 12)
 }
 
@@ -97,7 +104,8 @@ pub fn is_analytics_bucket(key: &[u8]) -> bool {
 fn stem(key: &[u8]) -> Option<&[u8]> {
     let colon = last_colon(key)?;
     let end = &key[colon + 1..];
-    // Before 1.0 the Python SDK computes the number of the window before wrongly, and it is below zero.
+    // Before 1.0 the Python SDK computes the number of the window before wrongly, and it is below
+    // zero.
     let digits = end.strip_prefix(b"-").unwrap_or(end);
     let number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     (number && colon > 0).then(|| &key[..colon])

@@ -1,4 +1,5 @@
-//! Counters of hits that begin to expire with their first: the stores of the rate limiters for Express, Hono and Fastify.
+//! Counters of hits that begin to expire with their first: the stores of the rate limiters for
+//! Express, Hono and Fastify.
 
 use super::lua::{as_argument, integers, min, present, to_number};
 use super::Call;
@@ -11,7 +12,8 @@ use crate::value::Value;
 
 type Answer = Result<Reply, RedisError>;
 
-/// The longest time that backing off comes to, ms: the largest whole number that JavaScript holds exactly.
+/// The longest time that backing off comes to, ms: the largest whole number that JavaScript holds
+/// exactly.
 const MAX_BACKOFF: f64 = 9_007_199_254_740_991.0;
 
 /// How a release counts.
@@ -19,7 +21,8 @@ const MAX_BACKOFF: f64 = 9_007_199_254_740_991.0;
 pub(super) struct Hits {
     /// Whether a first argument, when it is `1`, lets every hit begin the window anew.
     pub(super) renewable: bool,
-    /// Whether a key that does not expire is replaced, whatever it holds; else it is counted on and begins to expire.
+    /// Whether a key that does not expire is replaced, whatever it holds; else it is counted on and
+    /// begins to expire.
     pub(super) replaces: bool,
 }
 

@@ -8,7 +8,7 @@ use crate::reply::Reply;
 /// Lua's complaint about a value that is no number.
 const NO_NUMBER: RedisError = RedisError::ScriptArithmetic;
 
-/// `tonumber` of a text; hexadecimal is not read.
+/// `tonumber` of a text.
 pub(super) fn to_number(text: &[u8]) -> Option<f64> {
     // No further than a number may be long.
     let text = text.get(..=MAX_NUMBER).unwrap_or(text);

@@ -12,9 +12,11 @@ const NAMED: [&str; 7] = ["a", "a", "a", "b", "b", "c", "p:events:1"];
 const SEQUENCES: u64 = 4_000;
 const STEPS: u64 = 25;
 
-/// Commands with their arguments: `k` a key, `m` a member or field, `v` a value, `i` an integer, `d` a double, `b` a bound of scores,
-/// `f` a float of `INCRBYFLOAT`, `n` a count, `r` a rank, `t` a positive time, `T` a future instant in ms, `S` one in s, `*` repeats what is before up to twice; other words
-/// are themselves, `|` separates what may stand there, and `?` before makes it a matter of chance.
+/// Commands with their arguments: `k` a key, `m` a member or field, `v` a value, `i` an integer,
+/// `d` a double, `b` a bound of scores, `f` a float of `INCRBYFLOAT`, `n` a count, `r` a rank, `t`
+/// a positive time, `T` a future instant in ms, `S` one in s, `*` repeats what is before up to
+/// twice; other words are themselves, `|` separates what may stand there, and `?` before makes it a
+/// matter of chance.
 const PATTERNS: [&str; 80] = [
     "GET k",
     "SET k v",
@@ -150,7 +152,8 @@ fn argument(random: &mut Random, word: &str, now: i64) -> String {
         "t" if random.once_in(2) => random
             .pick(&["0", "-1", "9223372036854775807", "x", "1.5"])
             .to_owned(),
-        // Seldom the same twice: which of two equal expiries is later, the milliseconds between the commands would decide.
+        // Seldom the same twice: which of two equal expiries is later, the milliseconds between the
+        // commands would decide.
         "t" => (100_000 + random.below(10_000_000) * 1_000).to_string(),
         "T" | "S" if random.once_in(4) => "5".to_owned(),
         "T" => (now + 100_500 + random.below(10_000_000) as i64 * 1_000).to_string(),
@@ -210,7 +213,8 @@ fn float(random: &mut Random) -> String {
     text
 }
 
-/// What most commands of a sequence begin with, so that they meet collections with more than a member or two.
+/// What most commands of a sequence begin with, so that they meet collections with more than a
+/// member or two.
 const THEMES: [&str; 6] = ["", "H", "S", "Z", "Z", "INCRBYFLOAT"];
 
 fn step(random: &mut Random, theme: &str, now: i64, ranks_with_score: bool) -> Step {

@@ -1,4 +1,5 @@
-//! `INCRBYFLOAT` to the last digit: sums of random numbers of every size, many of them made to lie between two floats.
+//! `INCRBYFLOAT` to the last digit: sums of random numbers of every size, many of them made to lie
+//! between two floats.
 #![cfg(target_arch = "x86_64")] // elsewhere Redis calculates with another `long double`
 
 use crate::compare::Shape;
@@ -33,7 +34,8 @@ fn double(digits: &str) -> String {
     String::from_utf8(doubled).unwrap()
 }
 
-/// A number of 64 bits and half of the last one more, and now and then a little more or less than that.
+/// A number of 64 bits and half of the last one more, and now and then a little more or less than
+/// that.
 fn between(random: &mut Random) -> String {
     let whole = (1u128 << 64) + u128::from(random.next() << 8 | random.below(256)) * 2 + 1;
     let scale = random.below(60) as i64 - 50;
@@ -82,7 +84,8 @@ fn number(random: &mut Random) -> String {
     random.pick(&["", "-"]).to_owned() + &text
 }
 
-/// A number with all its 64 bits, and half of its last bit and so little more that only a sum with more bits shows it.
+/// A number with all its 64 bits, and half of its last bit and so little more that only a sum with
+/// more bits shows it.
 fn hardly_more(random: &mut Random) -> (String, String) {
     let mantissa = 1u64 << 63 | random.next() << 7 | random.below(128);
     let scale = random.below(40) as i64 - 50;
