@@ -50,11 +50,34 @@ pub struct Config {
 
 /// A setting that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidSetting(String);
+pub enum InvalidSetting {
+    /// There are no tokens. Everybody is told: a fresh Worker holds nothing, and whoever tries it has to know what to set.
+    NoTokens,
+    /// A setting is wrong. The sentence says which one and what to do, for the Worker's log: callers who have shown no token
+    /// are not told of its settings.
+    Wrong(String),
+}
+
+impl InvalidSetting {
+    /// The sentence for the Worker's log.
+    pub fn to_log(&self) -> String {
+        match self {
+            InvalidSetting::NoTokens => no_tokens(),
+            InvalidSetting::Wrong(sentence) => sentence.clone(),
+        }
+    }
+}
 
 impl From<&InvalidSetting> for ApiError {
     fn from(invalid: &InvalidSetting) -> ApiError {
-        ApiError::new(Code::NotConfigured, invalid.0.clone())
+        let detail = match invalid {
+            InvalidSetting::NoTokens => no_tokens(),
+            InvalidSetting::Wrong(_) => {
+                "The Worker has a setting that cannot be used. Whoever runs it finds in its log which one, and why."
+                    .to_owned()
+            }
+        };
+        ApiError::new(Code::NotConfigured, detail)
     }
 }
 
@@ -120,7 +143,7 @@ impl Config {
 }
 
 fn wrong(name: &str, what: &str) -> InvalidSetting {
-    InvalidSetting(format!("The Worker's setting {name} {what}."))
+    InvalidSetting::Wrong(format!("The Worker's setting {name} {what}."))
 }
 
 fn whole(name: &str, text: &str, min: u64, max: u64) -> Result<u64, InvalidSetting> {
@@ -137,23 +160,28 @@ fn whole(name: &str, text: &str, min: u64, max: u64) -> Result<u64, InvalidSetti
 }
 
 const TOKENS: &str = "TOLLGATE_TOKENS";
+const EXAMPLE: &str =
+    r#"[{"token": "<a long random text>", "role": "admin", "namespace": "default"}]"#;
+
+fn no_tokens() -> String {
+    format!(
+        "The Worker has no tokens yet: set the secret {TOKENS} (`wrangler secret put {TOKENS}`), such as {EXAMPLE}."
+    )
+}
 
 fn callers(text: Option<&str>) -> Result<Vec<Caller>, InvalidSetting> {
-    let example = r#"[{"token": "<a long random text>", "role": "admin", "namespace": "default"}]"#;
-    let text = text.filter(|text| !text.trim_ascii().is_empty()).ok_or_else(|| {
-        InvalidSetting(format!(
-            "The Worker has no tokens yet: set the secret {TOKENS} (`wrangler secret put {TOKENS}`), such as {example}."
-        ))
-    })?;
+    let text = text
+        .filter(|text| !text.trim_ascii().is_empty())
+        .ok_or(InvalidSetting::NoTokens)?;
     let invalid = |why: String| {
-        InvalidSetting(format!(
+        InvalidSetting::Wrong(format!(
             "The Worker's secret {TOKENS} cannot be used: {why}"
         ))
     };
     let body = format!("{{\"{TOKENS}\":{text}}}");
     let mut fields = Fields::parse(&body).map_err(|bad| match bad.problem {
         // The line and column would be those of the text with the secret's name in front.
-        Problem::NotJson { .. } => invalid(format!("it is not JSON. It looks like {example}.")),
+        Problem::NotJson { .. } => invalid(format!("it is not JSON. It looks like {EXAMPLE}.")),
         _ => invalid(bad.to_string()),
     })?;
     let entries = fields
@@ -229,27 +257,48 @@ fn from_hex(text: &str) -> Option<Hash> {
 
 /// Origins, separated by commas: `https://app.example`, or `*` alone for all.
 fn origins(text: &str) -> Result<Vec<String>, InvalidSetting> {
-    let good = |origin: &&str| {
-        let host = origin
-            .strip_prefix("https://")
-            .or_else(|| origin.strip_prefix("http://"));
-        *origin == "*"
-            || host.is_some_and(|host| {
-                let fits = |b: u8| b.is_ascii_graphic() && !matches!(b, b'/' | b'?' | b'#');
-                !host.is_empty() && host.bytes().all(fits)
-            })
-    };
-    let origins: Vec<&str> = text.split(',').map(str::trim_ascii).collect();
-    if text.trim_ascii().is_empty() {
+    let text = text.trim_ascii();
+    if text.is_empty() {
         return Ok(Vec::new());
     }
-    if origins.iter().all(good) {
+    let origins: Vec<&str> = text.split(',').map(str::trim_ascii).collect();
+    if text == "*" || origins.iter().all(|origin| is_origin(origin)) {
         return Ok(origins.into_iter().map(str::to_owned).collect());
     }
     Err(wrong(
         "TOLLGATE_CORS_ORIGINS",
-        "must be origins such as `https://app.example`, separated by commas, without a path, or `*`",
+        "must be origins as browsers send them, such as `https://app.example`, separated by commas (in lower case, without a path \
+         or the usual port), or `*` alone",
     ))
+}
+
+/// Whether a browser would send exactly this as the `Origin` of a page: what it would not, never matches.
+fn is_origin(origin: &str) -> bool {
+    let (rest, usual) = match (
+        origin.strip_prefix("https://"),
+        origin.strip_prefix("http://"),
+    ) {
+        (Some(rest), _) => (rest, 443),
+        (_, Some(rest)) => (rest, 80),
+        _ => return false,
+    };
+    let is_ipv6 = rest.starts_with('[');
+    let end = match is_ipv6 {
+        true => rest.find(']').map_or(0, |at| at + 1),
+        false => rest.find(':').unwrap_or(rest.len()),
+    };
+    let (host, port) = rest.split_at(end);
+    let host_fits = |b: u8| match is_ipv6 {
+        true => matches!(b, b'0'..=b'9' | b'a'..=b'f' | b':' | b'.' | b'[' | b']'),
+        false => matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_'),
+    };
+    let port_fits = |port: &str| {
+        let number = port.parse::<u16>();
+        number.is_ok_and(|number| number > 0 && number != usual && number.to_string() == port)
+    };
+    host.len() > if is_ipv6 { 2 } else { 0 }
+        && host.bytes().all(host_fits)
+        && (port.is_empty() || port.strip_prefix(':').is_some_and(port_fits))
 }
 
 #[cfg(test)]
@@ -261,7 +310,7 @@ mod tests {
             tokens: Some(tokens),
             ..Settings::default()
         })
-        .map_err(|InvalidSetting(text)| text)
+        .map_err(|invalid| invalid.to_log())
     }
 
     #[test]
@@ -272,10 +321,13 @@ mod tests {
                 ..Settings::default()
             })
             .unwrap_err();
-            assert!(
-                error.0.contains("wrangler secret put TOLLGATE_TOKENS"),
-                "{error:?}"
-            );
+            let told = ApiError::from(&error);
+            for sentence in [told.detail(), &error.to_log()] {
+                assert!(
+                    sentence.contains("wrangler secret put TOLLGATE_TOKENS"),
+                    "{sentence}"
+                );
+            }
         }
     }
 
@@ -331,6 +383,9 @@ mod tests {
             let error = parse(tokens).unwrap_err();
             assert!(error.contains(expected), "{tokens}: {error}");
             assert!(!error.contains("ter2"), "{error}");
+            // Callers are told the same of every wrong setting.
+            let told = ApiError::from(&InvalidSetting::Wrong(error));
+            assert_eq!(told, ApiError::from(&InvalidSetting::Wrong(String::new())));
         }
     }
 
@@ -351,7 +406,7 @@ mod tests {
         let bad = |settings: Settings| {
             Config::parse(&Settings { tokens, ..settings })
                 .unwrap_err()
-                .0
+                .to_log()
         };
         for text in ["0", "30001", "1.5", "+1", "", "1s"] {
             let deadline_ms = Some(text);
@@ -370,6 +425,27 @@ mod tests {
             "https://",
             "https://a, b",
             "https://a,,",
+            "https://a.example,*",
+            "*,https://a.example",
+            "*,*",
+            "* , *",
+            "https://*.example",
+            "https://A.example",
+            "HTTPS://a.example",
+            "https://a.example:443",
+            "http://a.example:80",
+            "https://a.example:0",
+            "https://a.example:08",
+            "https://a.example:65536",
+            "https://a.example:",
+            "https://u:p@a.example",
+            "https://a.example?x",
+            "https://ä.example",
+            "https://[::1",
+            "https://[]",
+            "https://[::1]x",
+            "ftp://a.example",
+            "null",
         ] {
             let cors_origins = Some(text);
             let error = bad(Settings {
@@ -391,5 +467,31 @@ mod tests {
         assert!(config.allows_origin("http://localhost:5173"));
         assert!(!config.allows_origin("https://app.example.evil"));
         assert!(!config.allows_origin("https://app.example:444"));
+        assert!(!config.allows_origin("*"));
+    }
+
+    #[test]
+    fn origins_are_as_browsers_send_them() {
+        let tokens = Some(r#"[{"token": "a", "role": "read"}]"#);
+        for origin in [
+            "https://a.example:8443",
+            "http://a.example:443",
+            "http://127.0.0.1:8787",
+            "http://[::1]:5173",
+            "https://xn--bcher-kva.example",
+        ] {
+            let config = Config::parse(&Settings {
+                tokens,
+                cors_origins: Some(origin),
+                ..Settings::default()
+            });
+            assert!(config.unwrap().allows_origin(origin), "{origin}");
+        }
+        let all = Config::parse(&Settings {
+            tokens,
+            cors_origins: Some(" * "),
+            ..Settings::default()
+        });
+        assert!(all.unwrap().allows_origin("https://any.example"));
     }
 }

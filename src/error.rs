@@ -7,6 +7,7 @@ use serde::Serialize;
 use tollgate_core::api::response::to_json;
 use tollgate_core::api::{BadRequest, Problem};
 use tollgate_core::consistency::LocalLimit;
+use tollgate_core::subject_state::MAX_ENTRIES;
 
 /// The closed list of codes. A caller may match on them; the sentences may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,6 +174,23 @@ impl ApiError {
     pub fn unknown_time_zone(zone: &str) -> ApiError {
         let detail = format!("There is no time zone `{zone}`: take a name such as Europe/Berlin.");
         ApiError::new(Code::UnknownTimeZone, detail).with_field("timeZone")
+    }
+
+    /// The subject has as many limits in use as it can have, with so many different names, where that is known.
+    pub fn too_many_limits(names: Option<usize>) -> ApiError {
+        let advice = match names {
+            Some(names) if names > MAX_ENTRIES / 2 => {
+                format!("They have {names} different names, each of which is a limit of its own: use fewer `name`s")
+            }
+            Some(_) => "Each window, period, time zone and anchor is a limit of its own: use fewer different ones"
+                .to_owned(),
+            None => "Each name, window, period, time zone and anchor is a limit of its own: use fewer different ones"
+                .to_owned(),
+        };
+        let detail = format!(
+            "The subject has {MAX_ENTRIES} limits in use, which is the most. {advice}, or reset the subject with DELETE /limit."
+        );
+        ApiError::new(Code::TooManyLimits, detail)
     }
 
     /// KV did not answer. What was asked may be asked again.

@@ -1,18 +1,22 @@
 //! The settings of the environment, parsed once per isolate: again only when one of them is another value than before.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use js_sys::Array;
 use wasm_bindgen::JsValue;
 
-use tollgate_core::Duration;
+use tollgate_core::{Duration, Timestamp};
 
+use crate::clock;
 use crate::config::{Config, InvalidSetting, Settings, DEADLINE};
 use crate::runtime::{self, Env};
 
 /// What was parsed, or what is wrong.
 pub(crate) type Parsed = Result<Rc<Config>, InvalidSetting>;
+
+/// How often a wrong setting is logged while requests come: often enough for whoever looks, and no caller can fill the log.
+const LOG_AGAIN: Duration = Duration::from_secs(10);
 
 const NAMES: [&str; 5] = [
     "TOLLGATE_TOKENS",
@@ -25,6 +29,7 @@ const NAMES: [&str; 5] = [
 thread_local! {
     static NAMES_VALUE: JsValue = NAMES.into_iter().map(JsValue::from_str).collect::<Array>().into();
     static PARSED: RefCell<Option<Rc<Parsed>>> = const { RefCell::new(None) };
+    static LOGGED: Cell<Option<Timestamp>> = const { Cell::new(None) };
 }
 
 /// The configuration of this environment.
@@ -41,6 +46,15 @@ pub(crate) fn of(env: &Env) -> Rc<Parsed> {
             }
         }
     })
+}
+
+/// Logs what is wrong, for whoever runs the Worker: callers are not told. At most once in [`LOG_AGAIN`] and isolate.
+pub(crate) fn log(invalid: &InvalidSetting) {
+    let now = clock::now();
+    if LOGGED.get().is_none_or(|at| now.since(at) >= LOG_AGAIN) {
+        LOGGED.set(Some(now));
+        runtime::log_error(&format!("tollgate: {}", invalid.to_log()));
+    }
 }
 
 /// How long a Worker waits for an object; the usual time where the settings are wrong, as then nobody is answered.

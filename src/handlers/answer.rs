@@ -6,7 +6,7 @@ use tollgate_core::message::{Answer, RefusalCode};
 use super::observe;
 use super::reply::Reply;
 use super::step::{Asked, Step};
-use crate::error::{ApiError, Code};
+use crate::error::ApiError;
 
 /// The decisions in an answer, or why there are none.
 pub(super) fn decisions(answer: Answer) -> Result<Vec<Decision>, ApiError> {
@@ -21,9 +21,8 @@ pub(super) fn refused(answer: &Answer) -> ApiError {
     match answer {
         Answer::Refused(RefusalCode::UnknownTimeZone, zone) => ApiError::unknown_time_zone(zone),
         Answer::Refused(RefusalCode::UnknownPermit, _) => ApiError::unknown_permit(),
-        Answer::Refused(RefusalCode::TooManyLimits, _) => {
-            let detail = "The subject has 64 limits in use, which is the most: reset it, or use fewer different windows.";
-            ApiError::new(Code::TooManyLimits, detail)
+        Answer::Refused(RefusalCode::TooManyLimits, names) => {
+            ApiError::too_many_limits(names.parse().ok())
         }
         _ => ApiError::object_unavailable(),
     }

@@ -58,7 +58,10 @@ pub(crate) async fn handle(request: Request, env: Env, execution: ExecutionConte
     let (path, query) = split_url(head.url);
     let cors = match &*parsed {
         Ok(config) => Cors::of(config, &headers),
-        Err(_) => Cors::default(),
+        Err(invalid) => {
+            settings::log(invalid);
+            Cors::default()
+        }
     };
     if let Some(preflight) = cors.preflight(head.method, path) {
         return drained(&request, preflight).await;

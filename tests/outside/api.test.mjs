@@ -152,6 +152,53 @@ describe("GET and DELETE /limit, POST /limit/block", () => {
     expect((await post("/limit", { identifier, ...window(5) })).json.remaining).toBe(4);
   });
 
+  test("what is shown of a limit can be sent as a request for the same limit", async () => {
+    const identifier = fresh();
+    const show = async () => (await tollgate.call("GET", `/limit?identifier=${identifier}`)).json.limits;
+    const refill = { amount: 1.666666666, interval: 3_600_000 };
+    const asked = [
+      { algorithm: "slidingWindow", limit: 5, window: 31_449_600_000 },
+      { algorithm: "tokenBucket", capacity: 9, refill, initial: 5, burstCredits: { cap: 2, expiry: 60_000 } },
+      { algorithm: "leakyBucket", capacity: 9, leak: { amount: 1, interval: 3_600_000 }, maxDelay: 86_400_000 },
+      {
+        algorithm: "quota",
+        limit: 9,
+        period: "year",
+        timeZone: "Asia/Kolkata",
+        anchor: { time: "06:30:00", day: 6, month: 4 },
+      },
+      { algorithm: "concurrency", limit: 9, ttl: 86_400_000 },
+    ];
+    for (const definition of asked) await post("/limit", { identifier, ...definition });
+    const shown = await show();
+    expect(shown).toMatchObject(asked);
+    for (const { name, used, remaining, reset, ...definition } of shown) {
+      if (definition.capacity !== undefined) delete definition.limit;
+      expect((await post("/limit", { identifier, ...definition })).status).toBe(200);
+    }
+    const twice = (await show()).map(({ algorithm, used }) => [algorithm, used]);
+    expect(twice).toEqual(asked.map(({ algorithm }) => [algorithm, algorithm === "tokenBucket" ? 6 : 2]));
+  });
+
+  test("a subject with too many limits is told whether names or windows are too many", async () => {
+    const fill = async (of) => {
+      const identifier = fresh();
+      for (let i = 0; i < 64; i += 8) {
+        await post("/limit", { identifier, limits: Array.from({ length: 8 }, (_, j) => of(i + j)) });
+      }
+      return await post("/limit", { identifier, ...of(64) });
+    };
+    const names = await fill((i) => window(5, { name: `user-${i}` }));
+    expect([names.status, names.json.code]).toEqual([422, "tooManyLimits"]);
+    expect(names.json.detail).toMatch(/64 different names.*fewer `name`s/);
+    const windows = await fill((i) => ({ ...window(5), window: 1e9 + i }));
+    expect([windows.status, windows.json.code]).toEqual([422, "tooManyLimits"]);
+    expect(windows.json.detail).toMatch(/Each window/);
+    expect(windows.json.detail).not.toMatch(/name/);
+    const oneName = await fill((i) => ({ ...window(5, { name: "n" }), window: 1e9 + i }));
+    expect(oneName.json.detail).toMatch(/Each window/);
+  });
+
   test("a blocked subject is refused until it is unblocked", async () => {
     const identifier = fresh();
     const ask = (rest) => post("/limit", { identifier, ...window(5), ...rest });
@@ -183,10 +230,16 @@ describe("POST /limit/multi", () => {
         ],
       });
     for (const success of [true, true, false, false]) {
-      const { status, json } = await ask();
+      const { status, json, headers } = await ask();
       expect([status, json.success]).toEqual([success ? 200 : 429, success]);
       expect(json.results).toHaveLength(2);
+      // At the top as in the header: the wait of the entry that is refused longest.
+      expect(json.retryAfter).toBe(success ? undefined : json.results[1].retryAfter);
+      expect(headers.get("retry-after")).toBe(success ? null : `${Math.ceil(json.retryAfter / 1000)}`);
     }
+    const never = await post("/limit/multi", { limits: [{ identifier: a, ...window(5), cost: 6 }] });
+    expect(never.json).toMatchObject({ success: false, results: [{ reason: "costExceedsCapacity" }] });
+    expect(never.json).not.toHaveProperty("retryAfter");
     const used = async (identifier) =>
       (await tollgate.call("GET", `/limit?identifier=${identifier}`)).json.limits[0].used;
     expect([await used(a), await used(b)]).toEqual([2, 2]);
@@ -338,6 +391,29 @@ describe("who may do what", () => {
     const { status, json } = await tollgate.call("GET", "/healthz", undefined, { token: null });
     expect(status).toBe(200);
     expect(json).toHaveProperty("version");
+  });
+
+  test.each([
+    ["a role", { tokens: '[{"token":"hunter2","role":"root"}]' }, /TOLLGATE_TOKENS\[0\]\.role/],
+    ["a token twice", { tokens: '[{"token":"a","role":"read"},{"token":"a","role":"admin"}]' }, /entries 0 and 1/],
+    ["an origin", { texts: { TOLLGATE_CORS_ORIGINS: "https://a.example,*" } }, /TOLLGATE_CORS_ORIGINS/],
+  ])("of %s that is wrong only the log tells", async (_name, settings, said) => {
+    const wrong = await (await server(settings)).start();
+    try {
+      for (const path of ["/limit", "/acquire", "/pipeline", "/"]) {
+        const { status, text } = await wrong.call("POST", path, { identifier: "x", ...window(1) }, { token: null });
+        expect(status).toBe(503);
+        expect(text).toContain("has a setting that cannot be used");
+        expect(text).not.toMatch(/TOLLGATE|role|entr|origin/);
+      }
+      expect(wrong.log()).toMatch(said);
+      // Not once for each request, of which anybody can send many.
+      expect(wrong.log().match(/tollgate: The Worker's/g).length).toBeLessThan(4);
+      expect(wrong.log()).not.toContain("hunter2");
+      expect((await wrong.call("GET", "/healthz")).status).toBe(200);
+    } finally {
+      await wrong.remove();
+    }
   });
 
   test("without tokens nothing is open, and the answer says what to set", async () => {

@@ -85,23 +85,13 @@ fn put_quota(line: LineWriter, quota: &Quota) -> LineWriter {
     line.put("limit", quota.limit())
         .put("period", quota.period().word())
         .put("timeZone", quota.time_zone().as_str())
-        .put_some("anchorTime", anchor.time().map(clock_time))
+        .put_some("anchorTime", anchor.clock_time())
         .put_some(
             "anchorWeekday",
             anchor.weekday().map(|weekday| weekday.word()),
         )
         .put_some("anchorDay", anchor.day())
         .put_some("anchorMonth", anchor.month())
-}
-
-/// Seconds since midnight as `HH:MM:SS`.
-fn clock_time(seconds: u32) -> String {
-    format!(
-        "{:02}:{:02}:{:02}",
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60
-    )
 }
 
 /// Reads a limit's definition from a line.

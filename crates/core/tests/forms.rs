@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use tollgate_core::api::request::{parse, Rule};
 use tollgate_core::message::{Answer, Call, RefusalCode, MESSAGE_VERSION};
 use tollgate_core::row::ROW_VERSION;
-use tollgate_core::subject_state::{Effects, Item, SubjectState, Write};
+use tollgate_core::subject_state::{Effects, Item, Refusal, SubjectState, Write};
 use tollgate_core::{Duration, Timestamp};
 
 /// What is asked, in JSON, beside the identifier.
@@ -206,6 +206,7 @@ fn messages_have_these_forms() {
             "1 decided\ndecision at=1798848000000 success=1 deciding=0 cacheFor=0 permit=abc fence=1798848000000 expires=1798848010000\nstanding limit=1 remaining=0 reset=1798848010000",
         ),
         (Answer::Done, "1 done"),
+        (Answer::from(&Refusal::TooManyLimits(63)), "1 refused code=tooManyLimits detail=63"),
         (Answer::Refused(RefusalCode::UnknownTimeZone, "Mars/Olympus".to_owned()), "1 refused code=unknownTimeZone detail=Mars%2FOlympus"),
     ];
     for (answer, text) in answers {

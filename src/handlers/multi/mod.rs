@@ -15,6 +15,7 @@ use tollgate_core::decision::{Decision, Source};
 use tollgate_core::message::Call;
 use tollgate_core::subject::Subject;
 use tollgate_core::subject_state::Item;
+use tollgate_core::Duration;
 
 use super::check::{policy_of, remembered};
 use super::decided::{note, Decided};
@@ -182,16 +183,17 @@ fn finish(
         note(context, &it, &entry.object, entry.item.check.cost);
         decided.push(it);
     }
+    let deciding = deciding(&decided, success);
+    let retry_after = deciding.and_then(|it| it.decision.retry_after);
     let body = to_json(&MultiBody {
         success,
+        retry_after: retry_after.map(Duration::as_millis),
         results: decided.iter().map(Decided::body).collect(),
     });
     Ok(Step::Done(Reply {
         status: status_of(success),
         body,
-        headers: deciding(&decided, success)
-            .map(Decided::headers)
-            .unwrap_or_default(),
+        headers: deciding.map(Decided::headers).unwrap_or_default(),
     }))
 }
 

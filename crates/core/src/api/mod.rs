@@ -12,6 +12,7 @@ use crate::Duration;
 
 pub mod acquire;
 pub mod block;
+pub mod definition;
 pub mod fields;
 mod inline;
 pub mod multi;

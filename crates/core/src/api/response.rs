@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::definition::DefinitionBody;
 use crate::consistency::{Consistency, LocalLimit};
 use crate::decision::{Decision, Reason, Source};
 use crate::eventual::CountedLimit;
@@ -155,9 +156,13 @@ fn standings(decision: &Decision, policy: &Policy) -> Vec<StandingBody> {
 
 /// The body of `POST /limit/multi`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct MultiBody<'a> {
     /// Whether all were admitted; if not, nothing was consumed.
     pub success: bool,
+    /// How long until the entry that is refused longest succeeds, alone, in ms, as in the header; absent where waiting cannot help.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
     /// One decision an entry, in order.
     pub results: Vec<DecisionBody<'a>>,
 }
@@ -200,7 +205,7 @@ impl From<&Decision> for AcquireBody {
 }
 
 /// The body of `GET /limit`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusBody<'a> {
     /// Who is limited.
@@ -227,8 +232,8 @@ pub struct SubjectBody<'a> {
     pub identifier: &'a str,
 }
 
-/// One limit's state in `GET /limit`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// One limit's state in `GET /limit`, and the definition that is in force.
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LimitBody<'a> {
     /// The policy's name; absent for inline limits.
@@ -249,6 +254,9 @@ pub struct LimitBody<'a> {
     pub remaining: u64,
     /// As in a decision, in Unix ms.
     pub reset: u64,
+    /// What the limit is, in the words of a request.
+    #[serde(flatten)]
+    pub definition: DefinitionBody,
     /// What is only there where isolates count through KV.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub counted: Option<CountedBody>,
@@ -366,6 +374,7 @@ impl<'a> LimitBody<'a> {
             used: limit.saturating_sub(status.remaining),
             remaining: status.remaining,
             reset: status.reset.as_millis(),
+            definition: status.limit.algorithm().into(),
             counted: None,
         }
     }
@@ -382,6 +391,7 @@ impl<'a> LimitBody<'a> {
             used: limit.saturating_sub(counted.remaining),
             remaining: counted.remaining,
             reset: counted.reset.as_millis(),
+            definition: definition.limit.algorithm().into(),
             counted: Some(CountedBody {
                 consistency: Consistency::Eventual.word(),
                 isolates: counted.isolates,

@@ -29,7 +29,7 @@ pub enum RefusalCode {
     UnknownTimeZone,
     /// [`Refusal::UnknownPermit`].
     UnknownPermit,
-    /// [`Refusal::TooManyLimits`].
+    /// [`Refusal::TooManyLimits`]; the text is the number of names.
     TooManyLimits,
     /// [`Refusal::Cancelled`].
     Cancelled,
@@ -65,7 +65,9 @@ impl From<&Refusal> for Answer {
                 Answer::Refused(RefusalCode::UnknownTimeZone, zone.clone())
             }
             Refusal::UnknownPermit => Answer::Refused(RefusalCode::UnknownPermit, String::new()),
-            Refusal::TooManyLimits => Answer::Refused(RefusalCode::TooManyLimits, String::new()),
+            Refusal::TooManyLimits(names) => {
+                Answer::Refused(RefusalCode::TooManyLimits, names.to_string())
+            }
             Refusal::Cancelled => Answer::Refused(RefusalCode::Cancelled, String::new()),
             Refusal::TooManyOperations => {
                 Answer::Refused(RefusalCode::Unavailable, refusal.to_string())

@@ -95,6 +95,14 @@ impl Anchor {
         self.time
     }
 
+    /// The time of day as `HH:MM:SS`; `None` means midnight.
+    pub fn clock_time(&self) -> Option<String> {
+        self.time.map(|seconds| {
+            let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+            format!("{hours:02}:{minutes:02}:{:02}", seconds % 60)
+        })
+    }
+
     /// The first day of a week; `None` means Monday.
     pub const fn weekday(&self) -> Option<Weekday> {
         self.weekday

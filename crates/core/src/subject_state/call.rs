@@ -57,9 +57,9 @@ pub enum Refusal {
     /// The permit was never given, or is over.
     #[error("the permit is unknown or has expired")]
     UnknownPermit,
-    /// The subject has [`MAX_ENTRIES`] states, all in use.
+    /// The subject has [`MAX_ENTRIES`] states, all in use, of limits with so many different names.
     #[error("a subject has at most {MAX_ENTRIES} limits in use at once")]
-    TooManyLimits,
+    TooManyLimits(usize),
     /// More operations are under way than the object can remember. Forgetting one would leave its charge in place for good.
     #[error("more operations are under way here than can be remembered")]
     TooManyOperations,

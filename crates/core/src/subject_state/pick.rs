@@ -1,5 +1,7 @@
 //! Finding or making the entries that an item is decided on, under the definitions that it names.
 
+use std::collections::BTreeSet;
+
 use crate::algorithm::state::{LimitState, Moment};
 use crate::calendar::UnknownTimeZone;
 use crate::Limit;
@@ -77,12 +79,22 @@ impl SubjectState {
                 picked.before.push((place, before));
                 Ok(place)
             }
-            Found::New(_) if self.entries.len() == MAX_ENTRIES => Err(Refusal::TooManyLimits),
+            Found::New(_) if self.entries.len() == MAX_ENTRIES => {
+                Err(Refusal::TooManyLimits(self.names()))
+            }
             Found::New(entry) => {
                 self.entries.push(*entry);
                 Ok(self.entries.len() - 1)
             }
         }
+    }
+
+    /// How many different names the limits have.
+    fn names(&self) -> usize {
+        let name = |entry: &'_ Entry| (entry.policy.clone(), entry.limit.name().cloned());
+        let named = self.entries.iter().map(name);
+        let names: BTreeSet<_> = named.filter(|(_, name)| name.is_some()).collect();
+        names.len()
     }
 
     /// The state on which `limit` would be decided at this moment, if nothing is decided until then.

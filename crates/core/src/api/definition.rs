@@ -1,0 +1,161 @@
+//! A limit's definition, as JSON shows it: the words that a request takes, durations in milliseconds.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::limit::{LeakyBucket, Rate, TokenBucket, FORGET_AFTER};
+use crate::number::Decimal;
+use crate::quota::{Anchor, Quota};
+use crate::{Algorithm, Duration};
+
+/// What a limit is, beside its algorithm, name and limit. A field is there where the algorithm has it and it is not as by default.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DefinitionBody {
+    /// The window's length, in ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<u64>,
+    /// A bucket's capacity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<u64>,
+    /// How a token bucket refills.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refill: Option<RateBody>,
+    /// The tokens of a new subject, where it does not start full.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initial: Option<u64>,
+    /// True where whole amounts come back at whole intervals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stepped: Option<bool>,
+    /// What is earned while the bucket is full.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub burst_credits: Option<BurstCreditsBody>,
+    /// How long an idle bucket is remembered, in ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forget_after: Option<u64>,
+    /// How a leaky bucket leaks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leak: Option<RateBody>,
+    /// How long a shaper lets callers wait, in ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_delay: Option<u64>,
+    /// A quota's period.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub period: Option<&'static str>,
+    /// A quota's time zone, by its own name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// What moves the start of a quota's period.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anchor: Option<AnchorBody>,
+    /// How long a slot is held, in ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<u64>,
+}
+
+/// So many units per interval.
+#[derive(Debug, Clone, Serialize)]
+pub struct RateBody {
+    /// Units: the decimal number itself, which a floating point number might not hold.
+    pub amount: Box<RawValue>,
+    /// In ms.
+    pub interval: u64,
+}
+
+/// Credits of a bucket that has been full.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct BurstCreditsBody {
+    /// The most of them.
+    pub cap: u64,
+    /// How long they last, in ms.
+    pub expiry: u64,
+}
+
+/// The start of a period; what is absent is as by default.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct AnchorBody {
+    /// The time of day, as `HH:MM:SS`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// The day of the week.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weekday: Option<&'static str>,
+    /// The day of the month.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub day: Option<u8>,
+    /// The month of the year.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub month: Option<u8>,
+}
+
+impl From<&Algorithm> for DefinitionBody {
+    fn from(algorithm: &Algorithm) -> DefinitionBody {
+        match algorithm {
+            Algorithm::FixedWindow(w) | Algorithm::SlidingWindow(w) | Algorithm::SlidingLog(w) => {
+                DefinitionBody {
+                    window: Some(w.window().as_millis()),
+                    ..DefinitionBody::default()
+                }
+            }
+            Algorithm::TokenBucket(bucket) => token_bucket(bucket),
+            Algorithm::LeakyBucket(bucket) => leaky_bucket(bucket),
+            Algorithm::Quota(quota) => of_quota(quota),
+            Algorithm::Concurrency(slots) => DefinitionBody {
+                ttl: Some(slots.ttl().as_millis()),
+                ..DefinitionBody::default()
+            },
+        }
+    }
+}
+
+fn token_bucket(bucket: &TokenBucket) -> DefinitionBody {
+    let forget_after = bucket.forget_after();
+    DefinitionBody {
+        capacity: Some(bucket.capacity()),
+        refill: Some(rate(bucket.refill())),
+        initial: bucket.initial(),
+        stepped: bucket.is_stepped().then_some(true),
+        burst_credits: bucket.burst_credits().map(|credits| BurstCreditsBody {
+            cap: credits.cap(),
+            expiry: credits.expiry().as_millis(),
+        }),
+        forget_after: (forget_after != FORGET_AFTER).then(|| forget_after.as_millis()),
+        ..DefinitionBody::default()
+    }
+}
+
+fn leaky_bucket(bucket: &LeakyBucket) -> DefinitionBody {
+    DefinitionBody {
+        capacity: Some(bucket.capacity()),
+        leak: Some(rate(bucket.leak())),
+        max_delay: bucket.max_delay().map(Duration::as_millis),
+        ..DefinitionBody::default()
+    }
+}
+
+fn of_quota(quota: &Quota) -> DefinitionBody {
+    let anchor = quota.anchor();
+    DefinitionBody {
+        period: Some(quota.period().word()),
+        time_zone: Some(quota.time_zone().as_str().to_owned()),
+        anchor: (anchor != Anchor::default()).then(|| AnchorBody {
+            time: anchor.clock_time(),
+            weekday: anchor.weekday().map(|weekday| weekday.word()),
+            day: anchor.day(),
+            month: anchor.month(),
+        }),
+        ..DefinitionBody::default()
+    }
+}
+
+fn rate(rate: Rate) -> RateBody {
+    RateBody {
+        amount: number(rate.amount()),
+        interval: rate.interval().as_millis(),
+    }
+}
+
+/// The decimal's digits as JSON, which they always are.
+fn number(decimal: Decimal) -> Box<RawValue> {
+    RawValue::from_string(decimal.to_string()).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
