@@ -1,7 +1,5 @@
 //! Finding or making the entries that an item is decided on, under the definitions that it names.
 
-use std::collections::BTreeSet;
-
 use crate::algorithm::state::{LimitState, Moment};
 use crate::calendar::UnknownTimeZone;
 use crate::Limit;
@@ -91,10 +89,12 @@ impl SubjectState {
 
     /// How many different names the limits have.
     fn names(&self) -> usize {
-        let name = |entry: &'_ Entry| (entry.policy.clone(), entry.limit.name().cloned());
-        let named = self.entries.iter().map(name);
-        let names: BTreeSet<_> = named.filter(|(_, name)| name.is_some()).collect();
-        names.len()
+        let is_first = |&(i, entry): &(usize, &Entry)| {
+            let mut before = self.entries[..i].iter();
+            entry.limit.name().is_some()
+                && !before.any(|other| other.is_named_as(&entry.policy, &entry.limit))
+        };
+        self.entries.iter().enumerate().filter(is_first).count()
     }
 
     /// The state on which `limit` would be decided at this moment, if nothing is decided until then.
