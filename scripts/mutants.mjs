@@ -539,6 +539,13 @@ const MUTANTS = [
     "            let _ = &entry;\n",
     "zones",
   ],
+  [
+    "a definition is shown as it can be asked for",
+    `${CORE}/api/definition.rs`,
+    "forget_after: (forget_after != FORGET_AFTER)",
+    "forget_after: (forget_after == FORGET_AFTER)",
+    "definitions",
+  ],
   ["one word for one thing", `${CORE}/api/inline.rs`, "    one_word_each(fields)?;\n", "", "requests"],
   [
     "the refill interval of /acquire has no effect",
