@@ -544,7 +544,7 @@ const MUTANTS = [
     `${CORE}/api/definition.rs`,
     "forget_after: (forget_after != FORGET_AFTER)",
     "forget_after: (forget_after == FORGET_AFTER)",
-    "definitions",
+    "shown",
   ],
   ["one word for one thing", `${CORE}/api/inline.rs`, "    one_word_each(fields)?;\n", "", "requests"],
   [
