@@ -51,10 +51,11 @@ pub struct Config {
 /// A setting that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InvalidSetting {
-    /// There are no tokens. Everybody is told: a fresh Worker holds nothing, and whoever tries it has to know what to set.
+    /// There are no tokens. Everybody is told: a fresh Worker holds nothing, and whoever tries it
+    /// has to know what to set.
     NoTokens,
-    /// A setting is wrong. The sentence says which one and what to do, for the Worker's log: callers who have shown no token
-    /// are not told of its settings.
+    /// A setting is wrong. The sentence says which one and what to do, for the Worker's log:
+    /// callers who have shown no token are not told of its settings.
     Wrong(String),
 }
 
@@ -272,7 +273,8 @@ fn origins(text: &str) -> Result<Vec<String>, InvalidSetting> {
     ))
 }
 
-/// Whether a browser would send exactly this as the `Origin` of a page: what it would not, never matches.
+/// Whether a browser would send exactly this as the `Origin` of a page: what it would not, never
+/// matches.
 fn is_origin(origin: &str) -> bool {
     let (rest, usual) = match (
         origin.strip_prefix("https://"),

@@ -176,7 +176,8 @@ impl ApiError {
         ApiError::new(Code::UnknownTimeZone, detail).with_field("timeZone")
     }
 
-    /// The subject has as many limits in use as it can have, with so many different names, where that is known.
+    /// The subject has as many limits in use as it can have, with so many different names, where
+    /// that is known.
     pub fn too_many_limits(names: Option<usize>) -> ApiError {
         let advice = match names {
             Some(names) if names > MAX_ENTRIES / 2 => {

@@ -122,8 +122,9 @@ pub fn split_url(url: &str) -> (&str, &str) {
     }
 }
 
-/// Whether a body of this type is read as JSON: `application/json`, anything `+json`, `text/plain` (what `fetch` sends unasked), the
-/// form type (what `curl -d` sends unasked), or no type at all, which is empty. The body itself has to be JSON whatever its type.
+/// Whether a body of this type is read as JSON: `application/json`, anything `+json`, `text/plain`
+/// (what `fetch` sends unasked), the form type (what `curl -d` sends unasked), or no type at all,
+/// which is empty. The body itself has to be JSON whatever its type.
 pub fn check_type(content_type: &str) -> Result<(), ApiError> {
     let essence = content_type.split(';').next().unwrap_or("").trim_ascii();
     let is = |name: &str| essence.eq_ignore_ascii_case(name);

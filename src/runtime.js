@@ -273,8 +273,9 @@ export function askBinding(env, name, key, milliseconds) {
 }
 
 const formats = new Map();
-// Zones come here by their own names, of which there are about 350: each is formatted by one of these, for everybody, at
-// about 40 KB. More can only come from rows of a build that knows more zones; then the oldest goes, one at a time.
+// Zones come here by their own names, of which there are about 350: each is formatted by one of
+// these, for everybody, at about 40 KB. More can only come from rows of a build that knows more
+// zones; then the oldest goes, one at a time.
 const MAX_FORMATS = 400;
 
 function formatOf(zone) {

@@ -15,7 +15,8 @@ use crate::runtime::{self, Env};
 /// What was parsed, or what is wrong.
 pub(crate) type Parsed = Result<Rc<Config>, InvalidSetting>;
 
-/// How often a wrong setting is logged while requests come: often enough for whoever looks, and no caller can fill the log.
+/// How often a wrong setting is logged while requests come: often enough for whoever looks, and no
+/// caller can fill the log.
 const LOG_AGAIN: Duration = Duration::from_secs(10);
 
 const NAMES: [&str; 5] = [
@@ -48,7 +49,8 @@ pub(crate) fn of(env: &Env) -> Rc<Parsed> {
     })
 }
 
-/// Logs what is wrong, for whoever runs the Worker: callers are not told. At most once in [`LOG_AGAIN`] and isolate.
+/// Logs what is wrong, for whoever runs the Worker: callers are not told. At most once in
+/// [`LOG_AGAIN`] and isolate.
 pub(crate) fn log(invalid: &InvalidSetting) {
     let now = clock::now();
     if LOGGED.get().is_none_or(|at| now.since(at) >= LOG_AGAIN) {

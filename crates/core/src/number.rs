@@ -36,8 +36,8 @@ impl Decimal {
     /// Reads JSON number text, exponents included: above 0 and at most 2^53.
     ///
     /// Programs print rates with as many digits as a floating point number has. Decimals beyond the
-    /// ninth are dropped, and beyond the eighteenth or nineteenth digit where the whole part is long:
-    /// the result is never above the number, and below it by less than one in its last place.
+    /// ninth are dropped, and beyond the eighteenth or nineteenth digit where the whole part is
+    /// long: the result is never above the number, and below it by less than one in its last place.
     ///
     /// ```
     /// # use tollgate_core::number::Decimal;

@@ -102,7 +102,8 @@ impl Quota {
         self.dimension_in(self.time_zone.as_str())
     }
 
-    /// The same with the zone under another of its names, as builds have written it that took each name for a zone.
+    /// The same with the zone under another of its names, as builds have written it that took each
+    /// name for a zone.
     pub(crate) fn dimension_in(&self, zone: &str) -> String {
         let mut text = self.period.word().to_owned();
         text.push(':');

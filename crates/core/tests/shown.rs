@@ -1,4 +1,5 @@
-//! A definition that is shown is one that can be asked for: what `GET /limit` says of a limit reads back as the same limit.
+//! A definition that is shown is one that can be asked for: what `GET /limit` says of a limit reads
+//! back as the same limit.
 #![allow(clippy::unwrap_used)] // a test may panic, also in its helpers
 
 use proptest::prelude::*;

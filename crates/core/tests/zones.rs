@@ -22,7 +22,8 @@ fn daily(limit: u64) -> Policy {
     policy(Algorithm::Quota(quota), None)
 }
 
-/// The row of a subject that has used `cost` at `now`, as a build has written it that took `name` for a zone of its own.
+/// The row of a subject that has used `cost` at `now`, as a build has written it that took `name`
+/// for a zone of its own.
 fn row_under(name: &str, limit: u64, cost: i64, now: u64) -> (String, String) {
     let mut object = Object::default();
     object.ask(&daily(limit), cost, now);

@@ -1,5 +1,5 @@
-//! `POST /acquire`: the small older form, a token bucket with `refillRate` in tokens per second. (On `/limit` the same word is
-//! tokens per `refillInterval`.)
+//! `POST /acquire`: the small older form, a token bucket with `refillRate` in tokens per second.
+//! (On `/limit` the same word is tokens per `refillInterval`.)
 
 use super::fields::Fields;
 use super::inline::{self, at};
@@ -18,8 +18,8 @@ const FIELDS: [&str; 5] = [
     "refillInterval",
 ];
 
-/// Reads `{identifier, cost?, maxTokens, refillRate, refillInterval?}` as a check of an inline token bucket. `refillInterval` is a
-/// duration of 1 ms to 366 d that has no effect.
+/// Reads `{identifier, cost?, maxTokens, refillRate, refillInterval?}` as a check of an inline
+/// token bucket. `refillInterval` is a duration of 1 ms to 366 d that has no effect.
 ///
 /// ```
 /// let body = r#"{"identifier": "grok", "maxTokens": 60, "refillRate": 1.67}"#;

@@ -1,4 +1,5 @@
-//! A limit's definition, as JSON shows it: the words that a request takes, durations in milliseconds.
+//! A limit's definition, as JSON shows it: the words that a request takes, durations in
+//! milliseconds.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -8,7 +9,8 @@ use crate::number::Decimal;
 use crate::quota::{Anchor, Quota};
 use crate::{Algorithm, Duration};
 
-/// What a limit is, beside its algorithm, name and limit. A field is there where the algorithm has it and it is not as by default.
+/// What a limit is, beside its algorithm, name and limit. A field is there where the algorithm has
+/// it and it is not as by default.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DefinitionBody {

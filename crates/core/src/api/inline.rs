@@ -13,7 +13,8 @@ use crate::number::{Decimal, MAX_SAFE};
 use crate::quota::{Anchor, Period, Quota, TimeZoneName, MAX_ZONE_NAME};
 use crate::{Duration, InvalidLimit};
 
-/// Every field of a limit. `maxDelay` is not among them: beside these it may also belong to the request.
+/// Every field of a limit. `maxDelay` is not among them: beside these it may also belong to the
+/// request.
 pub(super) const FIELDS: [&str; 23] = [
     "name",
     "algorithm",
@@ -75,7 +76,8 @@ const SPAN: (Duration, Duration) = (Duration::from_millis(1), MAX_WINDOW);
 const WORDS: &str =
     "fixedWindow, slidingWindow, slidingLog, tokenBucket, leakyBucket, quota or concurrency";
 const STRATEGIES: &str = "sliding-window, fixed-window, token-bucket or leaky-bucket";
-/// What an amount without an interval is for: `refillRate` and `leakRate` alone are units per second.
+/// What an amount without an interval is for: `refillRate` and `leakRate` alone are units per
+/// second.
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The algorithms' words, before there are numbers.
@@ -133,8 +135,9 @@ fn spelled(fields: &Fields<'_>, word: &'static str, other: &'static str) -> &'st
     }
 }
 
-/// A token bucket by its older names, `maxTokens` and `refillRate` in tokens per second: the form of `/acquire`. Its
-/// `refillInterval` said how often a timer refilled; here tokens come back continuously, so it is read and has no effect.
+/// A token bucket by its older names, `maxTokens` and `refillRate` in tokens per second: the form
+/// of `/acquire`. Its `refillInterval` said how often a timer refilled; here tokens come back
+/// continuously, so it is read and has no effect.
 pub(super) fn tokens_per_second(fields: &mut Fields<'_>) -> Result<Limit, BadRequest> {
     let capacity = fields.count("maxTokens", 0, MAX_SAFE)?;
     let capacity = fields.required("maxTokens", capacity)?;
@@ -239,7 +242,8 @@ fn token_bucket(fields: &mut Fields<'_>) -> Result<TokenBucket, BadRequest> {
     bucket.map_err(|error| at(fields, error))
 }
 
-/// The object `name`; or so many units, in a field of their own, per an interval that is a second unless said.
+/// The object `name`; or so many units, in a field of their own, per an interval that is a second
+/// unless said.
 fn rate(
     fields: &mut Fields<'_>,
     name: &'static str,

@@ -160,7 +160,8 @@ fn standings(decision: &Decision, policy: &Policy) -> Vec<StandingBody> {
 pub struct MultiBody<'a> {
     /// Whether all were admitted; if not, nothing was consumed.
     pub success: bool,
-    /// How long until the entry that is refused longest succeeds, alone, in ms, as in the header; absent where waiting cannot help.
+    /// How long until the entry that is refused longest succeeds, alone, in ms, as in the header;
+    /// absent where waiting cannot help.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
     /// One decision an entry, in order.

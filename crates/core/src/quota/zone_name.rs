@@ -1,8 +1,8 @@
 //! The names of time zones: which there are, and which of them name the same zone.
 //!
-//! The list is part of this crate, so that a name means one zone wherever it is read: the key of a stored count must not change with
-//! the runtime, which has names of its own and changes them. When the clocks of a zone show what, the runtime is asked
-//! ([`crate::calendar::TimeZone`]).
+//! The list is part of this crate, so that a name means one zone wherever it is read: the key of a
+//! stored count must not change with the runtime, which has names of its own and changes them. When
+//! the clocks of a zone show what, the runtime is asked ([`crate::calendar::TimeZone`]).
 
 use core::cmp::Ordering;
 use std::borrow::Cow;
@@ -12,14 +12,16 @@ use crate::error::InvalidLimit;
 /// The longest name of a time zone, in characters.
 pub const MAX_ZONE_NAME: usize = 64;
 
-/// Every name of IANA's database, one a line, in the order of their lower-case letters; a link is followed by the zone's own name.
-/// `scripts/zones.mjs` writes it. The first line, the database's version, sorts before every name.
+/// Every name of IANA's database, one a line, in the order of their lower-case letters; a link is
+/// followed by the zone's own name. `scripts/zones.mjs` writes it. The first line, the database's
+/// version, sorts before every name.
 const ZONES: &str = include_str!("zones.txt");
 
 const UTC: &str = "UTC";
 
-/// A time zone, by the name that is its own in IANA's database, such as `Europe/Berlin`. Equal for all names of one zone, which
-/// differ in letter case or are links (`europe/berlin`, `Europe/Oslo`).
+/// A time zone, by the name that is its own in IANA's database, such as `Europe/Berlin`. Equal for
+/// all names of one zone, which differ in letter case or are links (`europe/berlin`,
+/// `Europe/Oslo`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TimeZoneName(Cow<'static, str>);
 
@@ -40,8 +42,8 @@ impl TimeZoneName {
         }
     }
 
-    /// The zone that a stored row or a message names. A name that is not listed here is kept as it is: a build with a newer list
-    /// knew it.
+    /// The zone that a stored row or a message names. A name that is not listed here is kept as it
+    /// is: a build with a newer list knew it.
     pub fn stored(text: &str) -> Result<TimeZoneName, InvalidLimit> {
         is_well_formed(text)?;
         let name = own_name(text).map_or_else(|| Cow::Owned(text.to_owned()), Cow::Borrowed);
@@ -74,7 +76,8 @@ impl Default for TimeZoneName {
     }
 }
 
-/// 1 to 64 characters: parts of letters, digits, `_`, `+` and `-`, each beginning with a letter, joined by `/`.
+/// 1 to 64 characters: parts of letters, digits, `_`, `+` and `-`, each beginning with a letter,
+/// joined by `/`.
 fn is_well_formed(text: &str) -> Result<(), InvalidLimit> {
     let good = |part: &str| {
         part.starts_with(|c: char| c.is_ascii_alphabetic())

@@ -26,8 +26,8 @@ pub struct Entry {
     pub(super) written: Option<Written>,
     /// What waking has lost of the limit's allowance.
     pub(super) lost: Lost,
-    /// Keys of further rows of this limit, which builds have written that took each name of a time zone for a zone of its own. They
-    /// are deleted when the row is next written or deleted.
+    /// Keys of further rows of this limit, which builds have written that took each name of a time
+    /// zone for a zone of its own. They are deleted when the row is next written or deleted.
     pub(super) other_keys: Vec<String>,
 }
 

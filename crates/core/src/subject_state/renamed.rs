@@ -1,8 +1,9 @@
 //! Rows of one quota under several names of its time zone.
 //!
-//! Earlier builds took each name for a zone of its own, and a build with a newer list of names may know
-//! that two of them are one. What such rows tell adds up, as all of it was admitted. They stay until the
-//! limit's row is next written or deleted; until then a restart finds them and adds them up again.
+//! Earlier builds took each name for a zone of its own, and a build with a newer list of names may
+//! know that two of them are one. What such rows tell adds up, as all of it was admitted. They stay
+//! until the limit's row is next written or deleted; until then a restart finds them and adds them
+//! up again.
 
 use crate::algorithm::state::LimitState;
 use crate::Timestamp;
@@ -22,7 +23,8 @@ impl SubjectState {
 }
 
 impl Entry {
-    /// Adds the use that another row tells of the same limit, unless its period is over. The newer row's definition stays.
+    /// Adds the use that another row tells of the same limit, unless its period is over. The newer
+    /// row's definition stays.
     fn merge(&mut self, mut other: Entry) {
         if other.newest() > self.newest() {
             core::mem::swap(self, &mut other);
