@@ -11,7 +11,7 @@ use super::Refusal;
 
 /// How long an operation or a released permit is remembered while there is room: longer than any caller's deadline and its retries.
 const REMEMBERED: Duration = Duration::from_secs(60);
-/// How long every operation is remembered unless [`Operations::remember_for`] says otherwise: twice the usual deadline.
+/// How long every operation is remembered unless [`Operations::kept_for`] says otherwise: twice the usual deadline.
 const KEPT: Duration = Duration::from_secs(2);
 /// What older operations may take. All objects of an isolate share 128 MB.
 const MAX_IDLE_BYTES: usize = 1 << 20;
