@@ -3,7 +3,17 @@
 // the bundler a second, and every command would wait for them.
 
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { WASM_TARGET } from "./lib/prerequisites.mjs";
 import { isMain, packagesBin, read, root, run, toolsBin } from "./lib/process.mjs";
@@ -20,10 +30,20 @@ export function build() {
   compile("build", []);
 }
 
-/** The same Worker as its next version will be, as far as messages and rows go: for the test that runs both at once. */
-export function buildNext() {
+/**
+ * The same Worker as a later build will be, as far as the versions of messages and rows go: for the tests that run several
+ * builds at once. It writes forms that are `written` versions later than today's, and reads them up to `newest` versions
+ * later. The folder that it is in.
+ */
+export function buildOf(written, newest = written) {
   setup();
-  compile("build-next", ["--features", "next-version"]);
+  compile("build-versions", ["--features", "other-versions"]);
+  const folder = `build-versions/${written}-${newest}`;
+  mkdirSync(join(root, folder), { recursive: true });
+  const script = readFileSync(join(root, "build-versions/index.js"), "utf8");
+  writeFileSync(join(root, folder, "index.js"), `globalThis.__tollgateVersions = [${written}, ${newest}];\n${script}`);
+  copyFileSync(join(root, "build-versions/index_bg.wasm"), join(root, folder, "index_bg.wasm"));
+  return folder;
 }
 
 function compile(folder, options) {

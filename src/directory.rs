@@ -2,9 +2,10 @@
 //! which subjects are alive, and lists them; it is never asked on the way of a check, and may be a few seconds behind.
 
 use tollgate_core::codec::{Line, LineWriter, Unreadable};
+use tollgate_versions::{Version, Versions};
 
-/// The version of these messages; version N understands N − 1 and N + 1.
-pub const DIRECTORY_VERSION: u32 = 1;
+/// The versions of notices and their answers.
+pub const NOTICES: Versions = Versions::new(1);
 /// The most names in one answer.
 pub const MAX_PAGE: u32 = 1_000;
 
@@ -32,6 +33,12 @@ pub enum Notice {
     },
 }
 
+/// A notice that was encoded, in another version; `None` when it cannot be read.
+pub fn in_version(text: &str, version: Version) -> Option<String> {
+    let (_, notice) = Notice::decode(text).ok()?;
+    Some(notice.encode_in(version))
+}
+
 /// What the directory answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listing {
@@ -44,9 +51,9 @@ pub enum Listing {
 }
 
 impl Notice {
-    /// The notice as text.
-    pub fn encode(&self) -> String {
-        let new = |word| LineWriter::new(DIRECTORY_VERSION, word);
+    /// The notice as text, for a directory that reads this version.
+    pub fn encode_in(&self, version: Version) -> String {
+        let new = |word| LineWriter::new(version, word);
         match self {
             Notice::Alive { name } => new("alive").text("name", name),
             Notice::Gone { name } => new("gone").text("name", name),
@@ -62,14 +69,15 @@ impl Notice {
         .finish()
     }
 
-    /// Reads a notice.
-    pub fn decode(text: &str) -> Result<Notice, Unreadable> {
-        let line = Line::parse(Line::versioned(text, DIRECTORY_VERSION)?);
+    /// Reads a notice, and the version in which it is to be answered.
+    pub fn decode(text: &str) -> Result<(Version, Notice), Unreadable> {
+        let (version, text) = Line::versioned(text, NOTICES)?;
+        let line = Line::parse(text);
         let name = || match line.text("name")? {
             name if name.is_empty() => Err(Unreadable::Damaged("name")),
             name => Ok(name),
         };
-        Ok(match line.word() {
+        let notice = match line.word() {
             "alive" => Notice::Alive { name: name()? },
             "gone" => Notice::Gone { name: name()? },
             "list" => Notice::List {
@@ -78,14 +86,15 @@ impl Notice {
                 limit: line.number("limit")?.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE),
             },
             _ => return Err(Unreadable::Damaged("word")),
-        })
+        };
+        Ok((version, notice))
     }
 }
 
 impl Listing {
-    /// The answer as text.
-    pub fn encode(&self) -> String {
-        let new = |word| LineWriter::new(DIRECTORY_VERSION, word);
+    /// The answer as text, in the version that was asked in.
+    pub fn encode_in(&self, version: Version) -> String {
+        let new = |word| LineWriter::new(version, word);
         match self {
             Listing::Done => new("done"),
             Listing::Names(names) => names.iter().fold(new("names"), |line, name| {
@@ -98,7 +107,8 @@ impl Listing {
 
     /// Reads an answer.
     pub fn decode(text: &str) -> Result<Listing, Unreadable> {
-        let mut lines = Line::versioned(text, DIRECTORY_VERSION)?
+        let mut lines = Line::versioned(text, NOTICES)?
+            .1
             .split('\n')
             .map(Line::parse);
         let first = lines.next().ok_or(Unreadable::Damaged("empty"))?;
@@ -150,8 +160,8 @@ mod tests {
             ),
         ];
         for (notice, text) in notices {
-            assert_eq!(notice.encode(), text);
-            assert_eq!(Notice::decode(text), Ok(notice));
+            assert_eq!(notice.encode_in(NOTICES.written()), text);
+            assert_eq!(Notice::decode(text), Ok((NOTICES.written(), notice)));
         }
         let answers = [
             (Listing::Done, "1 done"),
@@ -163,16 +173,16 @@ mod tests {
             (Listing::Refused("no".to_owned()), "1 refused detail=no"),
         ];
         for (answer, text) in answers {
-            assert_eq!(answer.encode(), text);
+            assert_eq!(answer.encode_in(NOTICES.written()), text);
             assert_eq!(Listing::decode(text), Ok(answer));
         }
     }
 
     #[test]
-    fn the_versions_beside_this_one_are_understood_and_others_refused() {
-        assert!(Notice::decode("2 alive name=a colour=red").is_ok());
+    fn unknown_fields_are_passed_over_and_other_versions_refused() {
+        assert!(Notice::decode("1 alive name=a colour=red").is_ok());
         for text in [
-            "3 alive name=a",
+            "2 alive name=a",
             "0 alive name=a",
             "alive",
             "",
@@ -187,7 +197,7 @@ mod tests {
     fn a_page_is_never_larger_than_allowed() {
         for (limit, expected) in [("0", 1), ("5", 5), ("4000000", MAX_PAGE)] {
             let notice = Notice::decode(&format!("1 list prefix= after= limit={limit}"));
-            assert!(matches!(notice, Ok(Notice::List { limit, .. }) if limit == expected));
+            assert!(matches!(notice, Ok((_, Notice::List { limit, .. })) if limit == expected));
         }
     }
 

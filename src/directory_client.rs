@@ -2,10 +2,9 @@
 
 use tollgate_core::Duration;
 
-use crate::directory::{Listing, Notice};
-use crate::limiter_client::{addressed, read, Reached};
-use crate::runtime::{self, Env};
-use crate::task::settled;
+use crate::directory::{self, Listing, Notice, NOTICES};
+use crate::object_client::{addressed, Door, From};
+use crate::runtime::Env;
 use crate::telemetry::Failure;
 
 /// How long a notice may take: nobody waits for it.
@@ -23,11 +22,17 @@ pub(crate) async fn tell_within(
     notice: &Notice,
     patience: Duration,
 ) -> Result<(), Failure> {
-    let patience = patience.as_millis() as u32; // seconds
-    let call = addressed(directory, &notice.encode());
-    let asked = runtime::ask_from_object(&env.directory(), &call, patience);
-    let Reached(text) = read(settled(asked).await)?;
-    match Listing::decode(&text) {
+    let door = Door {
+        namespace: env.directory(),
+        versions: NOTICES,
+        in_version: directory::in_version,
+        deadline: patience.as_millis() as u32, // seconds
+        from: From::Object,
+    };
+    let call = addressed(directory, &notice.encode_in(NOTICES.written()));
+    let came = door.ask(vec![call]).await.pop();
+    let reached = came.unwrap_or(Err(Failure::Unreachable))?; // one for each call
+    match Listing::decode(&reached.0) {
         Ok(Listing::Done) => Ok(()),
         Ok(_) => Err(Failure::Unavailable),
         Err(_) => Err(Failure::Unreadable),

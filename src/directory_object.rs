@@ -4,9 +4,10 @@
 //! [`crate::directory`], each in one synchronous step. Emptied when the last name is gone.
 
 use js_sys::Array;
+use tollgate_core::codec::Unreadable;
 use wasm_bindgen::prelude::*;
 
-use crate::directory::{end_of, Listing, Notice};
+use crate::directory::{end_of, Listing, Notice, NOTICES};
 use crate::runtime::{said, ObjectContext, Storage};
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS alive (name TEXT PRIMARY KEY) WITHOUT ROWID";
@@ -35,12 +36,14 @@ impl DirectoryDO {
 
     /// Answers one notice, as text. Values, not strings, on both sides: nothing is copied into wasm before it is known to be alive.
     pub fn call(&self, text: &JsValue) -> JsValue {
-        let notice = text
-            .as_string()
-            .ok_or_else(|| "not a text".to_owned())
-            .and_then(|text| Notice::decode(&text).map_err(|error| error.to_string()));
-        let answer = notice.and_then(|notice| self.answer(&notice).map_err(|error| said(&error)));
-        JsValue::from_str(&answer.unwrap_or_else(Listing::Refused).encode())
+        let text = text.as_string().unwrap_or_default();
+        let (version, answer) = match Notice::decode(&text) {
+            Ok((version, notice)) => (version, self.answer(&notice).map_err(|error| said(&error))),
+            Err(Unreadable::Version { .. }) => return JsValue::from_str(&NOTICES.other()),
+            Err(damaged) => (NOTICES.written(), Err(damaged.to_string())),
+        };
+        let answer = answer.unwrap_or_else(Listing::Refused);
+        JsValue::from_str(&answer.encode_in(version))
     }
 }
 

@@ -9,11 +9,17 @@ const PUT = "INSERT OR REPLACE INTO keys (key, page, expires, data) VALUES (?, ?
 const TRIM = "DELETE FROM keys WHERE key = ? AND page >= ?";
 const WIPE = "DELETE FROM keys WHERE typeof(key) = 'blob'";
 const KEYS = "FROM keys WHERE page = 0 AND typeof(key) = 'blob'";
-const HEAD = "SELECT key, expires, hex(substr(data, 2, 1))";
-// The first byte of a row is the version of its form: rows of a newer one are not swept.
-const KNOWN = "substr(data, 1, 1) = x'01'";
-const EXPIRED = `SELECT key ${KEYS} AND expires <= ? AND ${KNOWN} LIMIT ?`;
-const LEFT = `SELECT count(*) > 0, min(CASE WHEN ${KNOWN} THEN expires END) ${KEYS}`;
+const HEAD = "SELECT key, expires, substr(data, 1, 2)";
+
+// The first byte of a row is the version of its form: rows of one that is not read are neither swept nor wiped.
+let readable;
+const isRead = () => `substr(data, 1, 1) BETWEEN x'${byte(readable[0])}' AND x'${byte(readable[1])}'`;
+const byte = (number) => number.toString(16).padStart(2, "0");
+
+/** Says which versions of rows are read: before anything else here is asked. */
+export function reads(oldest, newest) {
+  readable = [oldest, newest];
+}
 
 export const exists = (sql) =>
   sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'keys'").raw().toArray().length > 0;
@@ -22,14 +28,21 @@ export const create = (sql) => void sql.exec(CREATE);
 
 /** Writes one row, or with no data deletes the key's rows from `page` on, or with no key every key. */
 export function change(sql, key, page, expires, data) {
-  if (key === undefined) sql.exec(WIPE);
+  if (key === undefined) wipe(sql);
   else if (data === undefined) sql.exec(TRIM, key, page);
   else sql.exec(PUT, key, page, expires ?? null, data);
 }
 
+function wipe(sql) {
+  const others = sql.exec(`SELECT 1 FROM keys WHERE typeof(key) = 'blob' AND NOT ${isRead()} LIMIT 1`).raw().toArray();
+  if (others.length > 0) throw new Error("there are keys of a version that this build does not read");
+  sql.exec(WIPE);
+}
+
 /** Deletes the keys that have expired by `until`, so many at most. */
 export function sweep(storage, until, most) {
-  const expired = storage.sql.exec(EXPIRED, until, most).raw().toArray();
+  const statement = `SELECT key ${KEYS} AND expires <= ? AND ${isRead()} LIMIT ?`;
+  const expired = storage.sql.exec(statement, until, most).raw().toArray();
   storage.transactionSync(() => {
     for (const [key] of expired) storage.sql.exec(TRIM, key, 0);
   });
@@ -57,7 +70,7 @@ export const all = (sql) =>
 export const read = (sql, key, most) =>
   upTo(most, sql.exec("SELECT page, data FROM keys WHERE key = ? ORDER BY page", key), ([, data]) => data);
 
-/** Every key as [key, expires, its type's byte in hexadecimal]; undefined when they are too large. */
+/** Every key as [key, expires, the bytes of its version and type]; undefined when they are too large. */
 export const list = (sql, most) => upTo(most, sql.exec(`${HEAD} ${KEYS}`), ([key]) => key);
 
 /** One key as above, as a list. */
@@ -78,7 +91,8 @@ function upTo(most, cursor, bytesOf) {
 }
 
 /** Whether any key is left, and the first expiry, null when none expires. */
-export const left = (sql) => sql.exec(LEFT).raw().toArray()[0];
+export const left = (sql) =>
+  sql.exec(`SELECT count(*) > 0, min(CASE WHEN ${isRead()} THEN expires END) ${KEYS}`).raw().toArray()[0];
 
 export const listed = (sql) =>
   sql.exec("SELECT data FROM keys WHERE key = 'listed' AND page = 0").raw().toArray()[0]?.[0];

@@ -13,7 +13,8 @@ use std::rc::Rc;
 
 use tollgate_core::Duration;
 use tollgate_upstash::keyspace::{Keyspace, SWEEP_LAG};
-use tollgate_upstash::message::{answer, Allowance, Message};
+use tollgate_upstash::message::{answer, Allowance, Message, Unreadable, MESSAGES};
+use tollgate_versions::Version;
 use wasm_bindgen::prelude::*;
 
 use crate::directory::Notice;
@@ -72,11 +73,11 @@ impl KeyspaceDO {
             looks: looks as usize,
             last,
         });
-        let message = text.as_string().and_then(|text| Message::decode(&text));
-        let answer = message.map_or_else(
-            || REFUSED.to_owned(),
-            |message| self.shard.answer(&message, allowance),
-        );
+        let answer = match Message::decode(&text.as_string().unwrap_or_default()) {
+            Ok((version, message)) => self.shard.answer((version, &message), allowance),
+            Err(Unreadable::OtherVersion) => MESSAGES.other(),
+            Err(Unreadable::Damaged) => REFUSED.to_owned(),
+        };
         let answer = JsValue::from_str(&answer);
         memory::keep(&self.shard);
         let told = Shard::keep_listed(&self.shard);
@@ -202,7 +203,7 @@ impl Awake {
 }
 
 impl Shard {
-    fn answer(&self, message: &Message, allowance: Option<Allowance>) -> String {
+    fn answer(&self, message: (Version, &Message), allowance: Option<Allowance>) -> String {
         let now = clock::now().as_millis() as i64; // far below 2^63
         let mut undo = false;
         let text = self.with(|awake| {
@@ -213,7 +214,7 @@ impl Shard {
                 return Ok(reaction.text);
             }
             awake.save(now)?;
-            awake.emptied = *message == Message::Clear;
+            awake.emptied = *message.1 == Message::Clear;
             if awake.emptied {
                 awake.look_into_storage()?;
             }

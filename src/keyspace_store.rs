@@ -7,7 +7,7 @@ use std::rc::Rc;
 use js_sys::{Array, Uint8Array};
 use tollgate_upstash::error::RedisError;
 use tollgate_upstash::keyspace::{Keyspace, Listed, Row, RowChange, Rows};
-use tollgate_upstash::value::{Bytes, Kind};
+use tollgate_upstash::value::{Bytes, Kind, ROWS};
 use wasm_bindgen::prelude::*;
 
 use crate::runtime::{self, ObjectContext, Sql, Storage};
@@ -21,6 +21,7 @@ pub(crate) const MAX_SWEPT: u32 = 1_000;
 
 #[wasm_bindgen(module = "/src/keyspace.js")]
 extern "C" {
+    fn reads(oldest: u32, newest: u32);
     #[wasm_bindgen(catch)]
     fn exists(sql: &Sql) -> Result<bool, JsValue>;
     #[wasm_bindgen(catch)]
@@ -77,6 +78,8 @@ impl Store {
     ) -> Result<(Store, Keyspace, Option<String>), JsValue> {
         let storage = context.storage();
         let sql = storage.sql();
+        let versions = ROWS.all_read();
+        reads(*versions.start(), *versions.end());
         let has_table = Rc::new(Cell::new(exists(&sql)?));
         let store = Store {
             storage,
@@ -240,13 +243,16 @@ fn failed(error: &JsValue) -> RedisError {
     RedisError::Unreadable
 }
 
-/// A key as storage lists it. A kind that only a newer version knows is not listed.
-fn listed_key(row: JsValue) -> Option<Listed> {
+/// A key as storage lists it. One of a version that is not read is an error: it is neither passed over nor taken for something else.
+fn listed_key(row: JsValue) -> Result<Listed, RedisError> {
     let row: Array = row.unchecked_into();
-    let kind = u8::from_str_radix(&row.get(2).as_string()?, 16).ok()?;
-    Some(Listed {
+    let kind = match bytes(&row.get(2))[..] {
+        [version, kind, ..] => Kind::of_row([version, kind])?,
+        _ => return Err(RedisError::UnknownForm),
+    };
+    Ok(Listed {
         key: bytes(&row.get(0)).into(),
-        kind: Kind::from_byte(kind)?,
+        kind,
         expires: row.get(1).as_f64().map(|time| time as i64),
     })
 }
@@ -275,10 +281,7 @@ impl Rows for SqlRows {
             return Ok(None);
         }
         let rows = head(&self.sql, key).map_err(|error| failed(&error))?;
-        match rows.iter().next() {
-            None => Ok(None),
-            Some(row) => listed_key(row).ok_or(RedisError::UnknownForm).map(Some),
-        }
+        rows.iter().next().map(listed_key).transpose()
     }
 
     fn list(&mut self, most: usize) -> Result<Vec<Listed>, RedisError> {
@@ -287,6 +290,6 @@ impl Rows for SqlRows {
         }
         let rows = list(&self.sql, limit(most)).map_err(|error| failed(&error))?;
         let rows = rows.ok_or(RedisError::MuchHeld)?;
-        Ok(rows.iter().filter_map(listed_key).collect())
+        rows.iter().map(listed_key).collect()
     }
 }

@@ -48,6 +48,8 @@ pub mod limiter_object;
 #[cfg(target_arch = "wasm32")]
 mod limiter_store;
 #[cfg(target_arch = "wasm32")]
+mod object_client;
+#[cfg(target_arch = "wasm32")]
 mod runtime;
 #[cfg(target_arch = "wasm32")]
 mod settings;

@@ -1,34 +1,31 @@
 //! The typed door to a subject's object: one call, one answer, within the deadline, and none while the object's circuit is open.
 //!
-//! Nothing is ever sent twice from here. A call that timed out may have been counted. Errors that the platform marks `retryable` it has
+//! Nothing that may have been counted is sent twice from here. A call that timed out may have been. Errors that the platform marks `retryable` it has
 //! retried itself, where it knows that the call did not run; those marked `overloaded` must not be retried, and open the circuit.
 
 use tollgate_core::circuit::{Outcome, Pass};
-use tollgate_core::message::{Answer, Call, RefusalCode};
+use tollgate_core::message::{in_version, Answer, Call, RefusalCode, MESSAGES};
 use tollgate_core::Duration;
 
 use crate::clock;
 use crate::isolate::memory;
+use crate::object_client::{addressed, Came, Door, From};
 use crate::runtime::{self, Env};
-use crate::task::{settled, Settled};
 use crate::telemetry::Failure;
 
-/// What an object answered, as text.
-pub(crate) struct Reached(pub(crate) String);
-
 /// The door, for the time of one request.
-pub(crate) struct Limiter<'a> {
-    env: &'a Env,
-    deadline: u32,
-}
+pub(crate) struct Limiter(Door);
 
-impl<'a> Limiter<'a> {
+impl Limiter {
     /// `deadline`: at most 30 s.
-    pub(crate) fn new(env: &'a Env, deadline: Duration) -> Limiter<'a> {
-        Limiter {
-            env,
+    pub(crate) fn new(env: &Env, deadline: Duration) -> Limiter {
+        Limiter(Door {
+            namespace: env.rate_limit(),
+            versions: MESSAGES,
+            in_version,
             deadline: u32::try_from(deadline.as_millis()).unwrap_or(u32::MAX),
-        }
+            from: From::Worker,
+        })
     }
 
     /// Asks several objects at once; the answers in their order. Two calls to one object are answered in their order as well.
@@ -46,34 +43,15 @@ impl<'a> Limiter<'a> {
             }
             asked.push((object, pass));
         }
-        let mut answers = self.send(texts).await.into_iter();
+        let mut answers = self.0.ask(texts).await.into_iter();
         let answer = |(object, pass): (&str, Option<Pass>)| {
             let pass = pass.ok_or(Failure::LeftAlone)?;
-            let answer = answers.next().unwrap_or(Err(Failure::Unreachable)); // one for each text
+            let came = answers.next().unwrap_or(Err(Failure::Unreachable)); // one for each text
+            let answer = answer_of(came);
             came_to(object, pass, &answer);
             answer
         };
         asked.into_iter().map(answer).collect()
-    }
-
-    async fn send(&self, texts: Vec<String>) -> Vec<Result<Answer, Failure>> {
-        let namespace = self.env.rate_limit();
-        if let [text] = texts.as_slice() {
-            let answer = runtime::ask(&namespace, text, self.deadline);
-            return vec![answer_of(settled(answer).await)];
-        }
-        if texts.is_empty() {
-            return Vec::new();
-        }
-        let count = texts.len();
-        let answers = runtime::ask_all(&namespace, texts, self.deadline);
-        match settled(answers).await {
-            Ok(values) => js_sys::Array::from(&values)
-                .iter()
-                .map(|value| answer_of(Ok(value)))
-                .collect(),
-            Err(_) => vec![Err(Failure::Unreachable); count], // `ask` never rejects
-        }
     }
 }
 
@@ -95,29 +73,8 @@ fn came_to(object: &str, pass: Pass, answer: &Result<Answer, Failure>) {
     });
 }
 
-/// A text with the name of the object that it is for, as `ask` in runtime.js takes it. Names have no line breaks.
-pub(crate) fn addressed(name: &str, text: &str) -> String {
-    let mut call = String::with_capacity(name.len() + 1 + text.len());
-    call.push_str(name);
-    call.push('\n');
-    call.push_str(text);
-    call
-}
-
-/// What `ask` in runtime.js came to.
-pub(crate) fn read(settled: Settled) -> Result<Reached, Failure> {
-    let value = settled.map_err(|_| Failure::Unreachable)?;
-    match (value.as_string(), value.as_f64()) {
-        (Some(text), _) => Ok(Reached(text)),
-        (None, Some(0.0)) => Err(Failure::Timeout),
-        (None, Some(1.0)) => Err(Failure::Overloaded),
-        _ => Err(Failure::Unreachable),
-    }
-}
-
-fn answer_of(settled: Settled) -> Result<Answer, Failure> {
-    let Reached(text) = read(settled)?;
-    match Answer::decode(&text) {
+fn answer_of(came: Came) -> Result<Answer, Failure> {
+    match Answer::decode(&came?.0) {
         Ok(Answer::Refused(RefusalCode::Unavailable, why)) => {
             runtime::log_error(&format!("tollgate: an object cannot answer: {why}"));
             Err(Failure::Unavailable)

@@ -15,9 +15,10 @@ use std::rc::Rc;
 
 use tollgate_core::algorithm::state::Moment;
 use tollgate_core::codec::Unreadable;
-use tollgate_core::message::{Answer, Call, RefusalCode};
+use tollgate_core::message::{Answer, Call, RefusalCode, MESSAGES};
 use tollgate_core::subject_state::{Effects, SubjectState, ALARM_SPACING, STEADY};
 use tollgate_core::{Duration, Timestamp};
+use tollgate_versions::Version;
 use wasm_bindgen::prelude::*;
 
 use crate::clock::{self, RuntimeZones};
@@ -53,12 +54,12 @@ impl RateLimitDO {
 
     /// Answers one message, as text. Values, not strings, on both sides: nothing is copied into wasm before it is known to be alive.
     pub fn call(&self, text: &JsValue) -> JsValue {
-        let answer = match text.as_string().map(|text| self.subject.read(text)) {
-            Some(Ok(call)) => self.subject.answer(&call),
-            Some(Err(unreadable)) => unavailable(&unreadable.to_string()),
-            None => unavailable("not a text"),
+        let answer = match self.subject.read(text.as_string().unwrap_or_default()) {
+            Ok(read) => self.subject.answer(&read.1).encode_in(read.0),
+            Err(Unreadable::Version { .. }) => MESSAGES.other(),
+            Err(damaged) => unavailable(&damaged.to_string()).encode_in(MESSAGES.written()),
         };
-        let text = JsValue::from_str(&answer.encode());
+        let text = JsValue::from_str(&answer);
         Subject::keep_listed(&self.subject);
         text
     }
@@ -92,13 +93,16 @@ const fn twice(deadline: Duration) -> Duration {
     Duration::from_millis(deadline.as_millis() * 2)
 }
 
+/// A call, and the version in which it is to be answered.
+type Asked = Rc<(Version, Call)>;
+
 struct Subject {
     context: ObjectContext,
     env: Env,
     /// `None` before the first call, and after storage failed: then memory may be ahead of it, and is loaded anew.
     awake: RefCell<Option<Awake>>,
     /// The last call and its text. A busy subject is mostly asked the same, and reading a call costs more than deciding it.
-    last: RefCell<Option<(String, Rc<Call>)>>,
+    last: RefCell<Option<(String, Asked)>>,
     /// Whether a notice to the directory is under way.
     telling: Cell<bool>,
 }
@@ -135,7 +139,8 @@ impl Awake {
 }
 
 impl Subject {
-    fn read(&self, text: String) -> Result<Rc<Call>, Unreadable> {
+    /// The call in a text, and the version in which it is to be answered.
+    fn read(&self, text: String) -> Result<Asked, Unreadable> {
         let mut last = self.last.borrow_mut();
         if let Some((_, call)) = last.as_ref().filter(|(known, _)| *known == text) {
             return Ok(Rc::clone(call));

@@ -5,8 +5,8 @@
 //! `listed` is the shell's: it is there while the directory lists the subject, and holds the object's name.
 
 use js_sys::Array;
-use tollgate_core::codec::{Line, LineWriter};
-use tollgate_core::row::ROW_VERSION;
+use tollgate_core::codec::{Line, LineWriter, Unreadable};
+use tollgate_core::row::ROWS;
 use tollgate_core::subject_state::Write;
 use wasm_bindgen::prelude::*;
 
@@ -54,7 +54,7 @@ impl Store {
                     return Err(JsValue::from_str("a row is not of texts"));
                 };
                 if key == LISTED {
-                    found.listed = listed_name(&text);
+                    found.listed = listed_name(&text, context);
                 } else {
                     found.rows.push((key, text));
                 }
@@ -98,7 +98,7 @@ impl Store {
 
     /// Notes that the directory lists the subject under this name.
     pub(crate) fn set_listed(&mut self, name: &str) -> Result<(), JsValue> {
-        let row = LineWriter::new(ROW_VERSION, "listed").text("name", name);
+        let row = LineWriter::new(ROWS.written(), "listed").text("name", name);
         self.put(LISTED, &row.finish())
     }
 
@@ -114,8 +114,15 @@ impl Store {
     }
 }
 
-/// The name in the shell's own row; one that cannot be read is written anew when the directory is told again.
-fn listed_name(row: &str) -> Option<String> {
-    let line = Line::parse(Line::versioned(row, ROW_VERSION).ok()?);
-    line.text("name").ok().filter(|name| !name.is_empty())
+/// The name in the shell's own row. A damaged one is written anew when the directory is told again; one of a version that is not read is
+/// left as it is, and means that the directory knows.
+fn listed_name(row: &str, context: &ObjectContext) -> Option<String> {
+    match Line::versioned(row, ROWS) {
+        Ok((_, line)) => {
+            let name = Line::parse(line).text("name").ok();
+            name.filter(|name| !name.is_empty())
+        }
+        Err(Unreadable::Version { .. }) => context.id().name(),
+        Err(Unreadable::Damaged(_)) => None,
+    }
 }

@@ -77,12 +77,20 @@ export async function askFromObject(namespace, call, milliseconds) {
   try {
     const init = { method: "POST", body: call.slice(end + 1), signal: abort.signal };
     const answer = await namespace.getByName(call.slice(0, end)).fetch("https://object/", init);
-    return await answer.text();
+    return told(await answer.text(), call);
   } catch (error) {
     return abort.signal.aborted ? TIMEOUT : failed(error);
   } finally {
     clearTimeout(timer);
   }
+}
+
+// How the answer of an object ends that cannot read the version of what it was asked. crates/versions says more.
+const OTHER_VERSION = " refused code=unavailable detail=otherVersion";
+
+/** An answer; where the object could not read what it was asked, with the call behind it, to be made in another version. */
+function told(answer, call) {
+  return typeof answer === "string" && answer.endsWith(OTHER_VERSION) ? `${answer}\n${call}` : answer;
 }
 
 function failed(error) {
@@ -97,7 +105,7 @@ function begin(namespace, call, resolve, beside = []) {
     namespace
       .getByName(call.slice(0, end))
       .call(call.slice(end + 1), ...beside)
-      .then(resolve, fail);
+      .then((answer) => resolve(told(answer, call)), fail);
   } catch (error) {
     fail(error);
   }

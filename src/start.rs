@@ -30,9 +30,23 @@ pub(crate) fn instance_number() -> u32 {
     INSTANCE.with(Instance::number)
 }
 
+/// For the tests that run several builds side by side: what `__tollgateVersions` says, how many versions later forms are written and read.
+#[cfg(feature = "other-versions")]
+fn pretend() {
+    #[wasm_bindgen(
+        inline_js = "export const later = (i) => globalThis.__tollgateVersions?.[i] ?? 0;"
+    )]
+    extern "C" {
+        fn later(i: u32) -> u32;
+    }
+    tollgate_versions::pretended::pretend(later(0), later(1));
+}
+
 // `private`: entry.js needs it not, wasm-bindgen calls it.
 #[wasm_bindgen(start, private)]
 fn start() {
+    #[cfg(feature = "other-versions")]
+    pretend();
     std::panic::set_hook(Box::new(console_error_panic_hook::hook));
     wasm_bindgen::handler::set_on_abort(|| INSTANCE.with(|instance| instance.set_ended(true)));
     INSTANCE.with(|instance| {

@@ -51,9 +51,11 @@ describe("a call into an object", () => {
     expect(await objectOf("rpc").call("1 status")).toBe("1 status");
   });
 
-  test("of the next version is understood", async () => {
-    const next = `2${ONE_OF_5.slice(1)} colour=red`;
-    expect(lines(await objectOf("rpc").call(next))[1]).toMatch(/ remaining=4 /);
+  test("may have fields that nobody knows, and is not taken for one of another version", async () => {
+    expect(lines(await objectOf("fields").call(`${ONE_OF_5} colour=red`))[1]).toMatch(/ remaining=4 /);
+    const next = `2${ONE_OF_5.slice(1)}`;
+    expect(await objectOf("fields").call(next)).toBe("1 refused code=unavailable detail=otherVersion");
+    expect(lines(await objectOf("fields").call(ONE_OF_5))[1]).toMatch(/ remaining=3 /);
   });
 
   test("reads the clock that the test sets", async () => {

@@ -6,21 +6,19 @@
 use core::fmt::{Display, Write};
 
 use thiserror::Error;
+use tollgate_versions::{Version, Versions};
 
 use crate::percent::{decode_component, encode_component};
-
-/// What the feature `next-version` adds to every version, to build the neighbour that versions have to get on with.
-pub(crate) const NEXT: u32 = cfg!(feature = "next-version") as u32;
 
 /// Why a line cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Unreadable {
-    /// Written by a version too far from this one. It must be left as it is.
-    #[error("written by version {found}, this is version {ours}")]
+    /// Of a version that this build does not read. It must be left as it is.
+    #[error("written in version {found}, this build writes version {ours}")]
     Version {
         /// The version on the line.
         found: u32,
-        /// This program's version.
+        /// The version that this build writes.
         ours: u32,
     },
     /// Not in this form, or without a field that it needs.
@@ -34,9 +32,9 @@ pub struct LineWriter(String);
 
 impl LineWriter {
     /// A line that starts with a version and a word.
-    pub fn new(version: u32, word: &str) -> LineWriter {
+    pub fn new(version: Version, word: &str) -> LineWriter {
         let mut line = String::with_capacity(160);
-        let _ = write!(line, "{version} {word}"); // writing to a String cannot fail
+        let _ = write!(line, "{version} {}{word}", version.mark()); // writing to a String cannot fail
         LineWriter(line)
     }
 
@@ -98,19 +96,20 @@ impl<'a> Line<'a> {
         Line { word, fields }
     }
 
-    /// Splits off the version in front of the first line and accepts it when it is `ours`, one less or one more.
-    pub fn versioned(text: &'a str, ours: u32) -> Result<&'a str, Unreadable> {
+    /// Splits off the version in front of the first line, which has to be one that is read.
+    pub fn versioned(text: &'a str, versions: Versions) -> Result<(Version, &'a str), Unreadable> {
         let (version, rest) = text
             .split_once(' ')
             .ok_or(Unreadable::Damaged("no version"))?;
         let found: u32 = version
             .parse()
             .map_err(|_| Unreadable::Damaged("version"))?;
-        if found.abs_diff(ours) <= 1 && found > 0 {
-            Ok(rest)
-        } else {
-            Err(Unreadable::Version { found, ours })
-        }
+        let ours = versions.written().number();
+        let version = versions
+            .read(found)
+            .ok_or(Unreadable::Version { found, ours })?;
+        let rest = rest.strip_prefix(version.mark());
+        Ok((version, rest.ok_or(Unreadable::Damaged("word"))?))
     }
 
     /// What the line is about.

@@ -17,7 +17,7 @@ mod sync;
 mod told;
 
 pub use marks::{Mark, Said};
-pub use record::{read_counts, read_definitions, Definition, Record, RECORD_VERSION};
+pub use record::{read_counts, read_definitions, Definition, Record, RECORDS};
 pub use standing::CountedLimit;
 pub use sync::{Put, Sync};
 

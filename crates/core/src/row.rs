@@ -4,6 +4,8 @@
 //! policy that made it.
 
 use crate::algorithm::allowance::Lost;
+use tollgate_versions::Versions;
+
 use crate::algorithm::bucket::Bucket;
 use crate::algorithm::counter::Counter;
 use crate::algorithm::log::Log;
@@ -11,7 +13,7 @@ use crate::algorithm::sliding::Sliding;
 use crate::algorithm::slots::{Slot, Slots};
 use crate::algorithm::state::LimitState;
 use crate::calendar::Span;
-use crate::codec::{Line, LineWriter, Unreadable, NEXT};
+use crate::codec::{Line, LineWriter, Unreadable};
 use crate::limit::{
     Algorithm, BurstCredits, Concurrency, LeakyBucket, Limit, Name, Rate, TokenBucket, Window,
 };
@@ -19,8 +21,8 @@ use crate::number::Decimal;
 use crate::quota::{Anchor, Period, Quota, TimeZoneName};
 use crate::{Duration, InvalidLimit, Timestamp};
 
-/// The version of stored rows. A row of this version, one less or one more is read; any other is left as it is.
-pub const ROW_VERSION: u32 = 1 + NEXT;
+/// The versions of stored rows.
+pub const ROWS: Versions = Versions::new(1);
 
 impl From<InvalidLimit> for Unreadable {
     fn from(invalid: InvalidLimit) -> Unreadable {

@@ -1,9 +1,11 @@
 //! What the Worker says to the object of a shard, and the object's answer: a line with a version and a word, then RESP.
 //!
-//! Carried as text with one character for each byte, as objects are called with texts. Version N understands N − 1 and N + 1,
-//! because a Worker and an object may run different deployments for some minutes.
+//! Carried as text with one character for each byte, as objects are called with texts. A Worker and an object may run different
+//! deployments for some minutes: an object answers in the version that it was asked in, and says so when it cannot read it.
 //!
 //! Beside the text an object is told its [`Allowance`]. An older object does not look at that, and an older Worker does not tell it.
+
+use tollgate_versions::{Version, Versions};
 
 use crate::bounds::{FREE_REPLY, MAX_LOOKS, MAX_REPLY};
 use crate::command;
@@ -15,8 +17,8 @@ use crate::reply::Reply;
 use crate::resp::{read_command, read_reply, write_command, write_reply};
 use crate::script::{self, Dynamic};
 
-/// The version written here.
-const VERSION: u8 = 1;
+/// The versions of messages and answers.
+pub const MESSAGES: Versions = Versions::new(1);
 
 /// The name under which a script travels: never one that a client can send, as the Worker knows no such command.
 const SCRIPT: &[u8] = b"@script";
@@ -59,22 +61,41 @@ impl Default for Allowance {
     }
 }
 
+/// Why a message cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It is of a version that this build does not read.
+    OtherVersion,
+    /// It is not in the form of its version.
+    Damaged,
+}
+
 impl Message {
-    /// The message as text.
+    /// The message as text, in the version that is written.
     pub fn encode(&self) -> String {
+        self.encode_in(MESSAGES.written())
+    }
+
+    /// The message as text, for an object that reads this version.
+    pub fn encode_in(&self, version: Version) -> String {
         match self {
-            Message::Run(commands) => encode_run(commands.iter().map(Vec::as_slice)),
+            Message::Run(commands) => encode(version, "run", commands.iter().map(Vec::as_slice)),
             Message::Keys { pattern, kind } => {
-                encode("keys", [&[pattern.clone(), kind.clone()][..]])
+                encode(version, "keys", [&[pattern.clone(), kind.clone()][..]])
             }
-            Message::Clear => encode("clear", []),
+            Message::Clear => encode(version, "clear", []),
         }
     }
 
-    /// Reads a message; `None` when it is damaged or of a version too far away.
-    pub fn decode(text: &str) -> Option<Message> {
+    /// Reads a message, and the version in which it is to be answered.
+    pub fn decode(text: &str) -> Result<(Version, Message), Unreadable> {
         let bytes = to_bytes(text);
-        let (word, mut body) = read_line(&bytes)?;
+        let (version, word, body) = read_line(&bytes)?;
+        let message = Message::read(word, body).ok_or(Unreadable::Damaged)?;
+        Ok((version, message))
+    }
+
+    fn read(word: &[u8], mut body: &[u8]) -> Option<Message> {
         Some(match word {
             b"run" => {
                 let mut commands = Vec::new();
@@ -98,11 +119,21 @@ impl Message {
 
 /// The message to run these commands, as text.
 pub(crate) fn encode_run<'a>(commands: impl IntoIterator<Item = &'a [Vec<u8>]>) -> String {
-    encode("run", commands)
+    encode(MESSAGES.written(), "run", commands)
 }
 
-fn encode<'a>(word: &str, commands: impl IntoIterator<Item = &'a [Vec<u8>]>) -> String {
-    let mut text = first_line(word);
+/// A message that was encoded, in another version; `None` when it cannot be read.
+pub fn in_version(text: &str, version: Version) -> Option<String> {
+    let (_, message) = Message::decode(text).ok()?;
+    Some(message.encode_in(version))
+}
+
+fn encode<'a>(
+    version: Version,
+    word: &str,
+    commands: impl IntoIterator<Item = &'a [Vec<u8>]>,
+) -> String {
+    let mut text = first_line(version, word);
     let mut bytes = Vec::new();
     for command in commands {
         write_command(&mut bytes, command);
@@ -125,7 +156,7 @@ pub(crate) enum Answered {
 pub(crate) fn decode_answer(text: String, count: usize) -> Option<Answered> {
     let bytes = to_bytes(&text);
     drop(text);
-    let (line, mut body) = read_line(&bytes)?;
+    let (_, line, mut body) = read_line(&bytes).ok()?;
     let (word, looks) = match line.iter().position(|&byte| byte == b' ') {
         Some(space) => (&line[..space], parse_integer(&line[space + 1..])?),
         None => (line, 0),
@@ -142,20 +173,24 @@ pub(crate) fn decode_answer(text: String, count: usize) -> Option<Answered> {
     }
 }
 
-fn first_line(word: &str) -> String {
-    format!("{VERSION} {word}\n")
+fn first_line(version: Version, word: &str) -> String {
+    format!("{version} {}{word}\n", version.mark())
 }
 
-/// The word of the first line, and what follows it.
-fn read_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = bytes.iter().position(|&byte| byte == b'\n')?;
-    let [version, b' ', word @ ..] = &bytes[..end] else {
-        return None;
-    };
-    let near = version
-        .checked_sub(b'0')
-        .is_some_and(|version| version.abs_diff(VERSION) <= 1);
-    near.then_some((word, &bytes[end + 1..]))
+/// The version, the rest of the first line, and what follows it.
+fn read_line(bytes: &[u8]) -> Result<(Version, &[u8], &[u8]), Unreadable> {
+    let space = bytes.iter().position(|&byte| byte == b' ');
+    let (number, rest) = bytes.split_at(space.ok_or(Unreadable::Damaged)?);
+    let number = core::str::from_utf8(number).ok();
+    let number = number.and_then(|number| number.parse().ok());
+    let version = MESSAGES
+        .read(number.ok_or(Unreadable::Damaged)?)
+        .ok_or(Unreadable::OtherVersion)?;
+    let rest = &rest[1..];
+    let end = rest.iter().position(|&byte| byte == b'\n');
+    let (line, body) = rest.split_at(end.ok_or(Unreadable::Damaged)?);
+    let line = line.strip_prefix(version.mark().as_bytes());
+    Ok((version, line.ok_or(Unreadable::Damaged)?, &body[1..]))
 }
 
 /// A character beyond a byte is never written; its low byte then makes the message damaged.
@@ -191,14 +226,14 @@ pub struct Reaction {
     pub undo: bool,
 }
 
-/// Answers a message on the object's side, within one call of the keyspace. Without an allowance, as an older Worker asks, it may
+/// Answers a message on the object's side, within one call of the keyspace, in the version that was asked in. Without an allowance, as an older Worker asks, it may
 /// take what a request may.
 ///
 /// A command past a bound is refused and the others are answered. But where it had begun to write, the whole message is undone, as is
 /// one that does not fit its share.
 pub fn answer(
     keyspace: &mut Keyspace,
-    message: &Message,
+    (version, message): (Version, &Message),
     allowance: Option<Allowance>,
 ) -> Reaction {
     let allowed = allowance.unwrap_or_default();
@@ -213,8 +248,8 @@ pub fn answer(
     };
     let looks = allowed.looks - meter.left();
     let mut text = match allowance {
-        Some(_) => first_line(&format!("{word} {looks}")),
-        None => first_line(word),
+        Some(_) => first_line(version, &format!("{word} {looks}")),
+        None => first_line(version, word),
     };
     let mut bytes = Vec::new();
     if let Ok(replies) | Err(Undone::Refused(replies)) = answered {
@@ -361,7 +396,7 @@ mod tests {
             (Message::Clear, "1 clear\n"),
         ] {
             assert_eq!(message.encode(), text);
-            assert_eq!(Message::decode(text), Some(message));
+            assert_eq!(Message::decode(text), Ok((MESSAGES.written(), message)));
         }
         let mut keyspace = Keyspace::new(Box::new(Nothing), true, 7);
         keyspace.begin(0);
@@ -372,7 +407,8 @@ mod tests {
             last: false,
         };
         for (allowance, first, looks) in [(None, "1 done\n", 0), (Some(allowed), "1 done 1\n", 1)] {
-            let Reaction { text, undo } = answer(&mut keyspace, &message, allowance);
+            let Reaction { text, undo } =
+                answer(&mut keyspace, (MESSAGES.written(), &message), allowance);
             let rest = text.strip_prefix(first).unwrap();
             assert!(!undo && (rest.starts_with(":1\r\n$-1\r\n-ERR") || looks == 1));
             let replies = decode_answer(text, 3);
@@ -408,22 +444,30 @@ mod tests {
     }
 
     #[test]
-    fn the_versions_beside_this_one_are_understood_and_others_refused() {
-        assert_eq!(Message::decode("2 clear\n"), Some(Message::Clear));
+    fn other_versions_and_what_is_damaged_are_refused() {
+        for text in ["0 clear\n", "2 clear\n", "10 clear\n"] {
+            assert_eq!(
+                Message::decode(text),
+                Err(Unreadable::OtherVersion),
+                "{text}"
+            );
+        }
         for text in [
-            "3 clear\n",
             "clear\n",
+            "x clear\n",
+            "1\n",
             "",
             "1 dance\n",
             "1 run\n*1\r\n",
             "1 clear",
         ] {
-            assert_eq!(Message::decode(text), None, "{text}");
+            assert_eq!(Message::decode(text), Err(Unreadable::Damaged), "{text}");
         }
         for (text, count) in [
             ("1 done\n:1\r\n", 2),
             ("1 done\n:1\r\n:2\r\n", 1),
-            ("4 done\n", 0),
+            ("2 done\n", 0),
+            ("1 refused code=unavailable detail=otherVersion", 0),
             ("1 refused\n", 0),
             ("1 done x\n", 0),
         ] {

@@ -1,10 +1,12 @@
 //! The value of one key, and its durable form.
 //!
 //! Stored as rows `(key, page, data)`. Page 0 begins with a header that says everything about the key:
-//! version (1), kind, expiry, number of pages; every other page only with the version. A version that this code does not know
+//! version, kind, expiry, number of pages; every other page only with the version. A version that this build does not read
 //! is never taken as empty and never overwritten: reading it fails.
 
 use std::rc::Rc;
+
+use tollgate_versions::{Version, Versions};
 
 use crate::error::RedisError;
 use crate::meter::Meter;
@@ -13,8 +15,8 @@ use crate::table::{Item, Table};
 /// What a key, a field or a member holds: shared with the replies that show it, so that showing it often takes no memory.
 pub type Bytes = Rc<[u8]>;
 
-/// The version of every row written here.
-const VERSION: u8 = 1;
+/// The versions of stored rows; a byte each.
+pub const ROWS: Versions = Versions::new(1);
 
 /// Bytes of page 0 before its content: version, kind, binary logarithm of the number of pages, expiry.
 const HEADER: usize = 11;
@@ -43,11 +45,21 @@ impl Kind {
         }
     }
 
-    /// The kind of a stored row's second byte; `None` for one that this version does not know.
-    pub fn from_byte(byte: u8) -> Option<Self> {
+    /// The kind that the first two bytes of a key's row tell: version and kind.
+    pub fn of_row(head: [u8; 2]) -> Result<Self, RedisError> {
+        version(head[0])
+            .and_then(|version| Self::from_byte(version, head[1]))
+            .ok_or(RedisError::UnknownForm)
+    }
+
+    fn to_byte(self, version: Version) -> u8 {
+        self as u8 | mark(version)
+    }
+
+    fn from_byte(version: Version, byte: u8) -> Option<Self> {
         [Kind::String, Kind::Hash, Kind::Set, Kind::SortedSet]
-            .get(usize::from(byte))
-            .copied()
+            .into_iter()
+            .find(|kind| kind.to_byte(version) == byte)
     }
 }
 
@@ -87,9 +99,10 @@ impl Value {
 
     /// The durable form of one page; `expires` (Unix ms, `None` for never) goes into page 0.
     pub fn encode(&self, page: u32, expires: Option<i64>) -> Vec<u8> {
-        let mut data = vec![VERSION];
+        let version = ROWS.written();
+        let mut data = vec![version.number() as u8];
         if page == 0 {
-            data.push(self.kind() as u8);
+            data.push(self.kind().to_byte(version));
             data.push(self.pages().trailing_zeros() as u8);
             data.extend_from_slice(&expires.unwrap_or(0).to_le_bytes());
         }
@@ -114,17 +127,36 @@ impl Value {
     }
 }
 
+/// Whether any of these rows is of an older version than the one that is written. Then the key is written anew, whole: otherwise what
+/// nobody changes would grow too old to be read.
+pub fn is_older(rows: &[(u32, Vec<u8>)]) -> bool {
+    let written = ROWS.written().number();
+    let older = |data: &[u8]| data.first().is_some_and(|&byte| u32::from(byte) < written);
+    rows.iter().any(|(_, data)| older(data))
+}
+
+/// The version that the first byte of a row tells, if it is read.
+fn version(byte: u8) -> Option<Version> {
+    ROWS.read(u32::from(byte))
+}
+
+/// Sets the kinds of a pretended version apart from those of others.
+fn mark(version: Version) -> u8 {
+    (version.mark().len() as u8) << 4
+}
+
 fn read_rows(rows: Vec<(u32, Vec<u8>)>, meter: &Meter) -> Option<(Value, Option<i64>)> {
     let (_, first) = rows.first()?;
     let header = first.get(..HEADER)?;
+    let is_read = |data: &[u8]| data.first().and_then(|&byte| version(byte)).is_some();
     if rows
         .iter()
         .enumerate()
-        .any(|(at, (page, data))| *page as usize != at || data.first() != Some(&VERSION))
+        .any(|(at, (page, data))| *page as usize != at || !is_read(data))
     {
         return None;
     }
-    let kind = Kind::from_byte(header[1])?;
+    let kind = Kind::from_byte(version(header[0])?, header[1])?;
     let expires = i64::from_le_bytes(header[3..].try_into().ok()?);
     let expires = (expires != 0).then_some(expires);
     if kind == Kind::String {

@@ -76,11 +76,11 @@ impl Cluster {
             .entry(name)
             .or_insert_with(|| Keyspace::new(Box::new(Nothing), true, 7));
         object.begin(self.now);
-        let message = Message::decode(text).unwrap();
+        let (version, message) = Message::decode(text).unwrap();
         // Every other object is of an older version, which knows no allowance.
         self.calls += 1;
         let told = Some(allowance).filter(|_| !self.older || self.calls.is_multiple_of(2));
-        let Reaction { text, undo } = answer(object, &message, told);
+        let Reaction { text, undo } = answer(object, (version, &message), told);
         assert!(!undo, "nothing is stored here that could be read again");
         object.take_changes();
         Answer::Text(text)

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileS
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { prepare, start, tollgate } from "../../../scripts/lib/workerd.mjs";
 
 const TOKENS = readFileSync("tests/fixtures/tokens.json", "utf8");
@@ -44,6 +45,8 @@ export async function server({ texts = {}, variants = [], change = (main) => mai
     },
     /** What the process printed since it was started last. */
     log: () => readFileSync(join(prepared.directory, "workerd.log"), "utf8"),
+    /** Every row that objects have stored, by file and table. Only while nothing runs. */
+    rows: () => rowsBelow(prepared.directory),
     /** How many objects of each class the Worker `id` has in memory now: workerd holds their database open. Linux only. */
     liveObjects(id = "T") {
       const open = readdirSync(`/proc/${running.pid}/fd`).map((fd) => linkOf(`/proc/${running.pid}/fd/${fd}`));
@@ -57,7 +60,10 @@ export async function server({ texts = {}, variants = [], change = (main) => mai
     /** Serves another build from the next start on. */
     serveBuild(folder) {
       const file = join(prepared.directory, "workerd.capnp");
-      const text = readFileSync(file, "utf8").replaceAll(/embed "([^"]*)\/build[^"/]*\//g, `embed "$1/${folder}/`);
+      const text = readFileSync(file, "utf8").replaceAll(
+        /embed "([^"]*)\/build[^"]*\/(index[^"/]*)"/g,
+        `embed "$1/${folder}/$2"`,
+      );
       writeFileSync(file, text);
     },
     /** Tells KV how to be, if anything; what was done with it since it was told last. See scripts/lib/kv.js. */
@@ -69,6 +75,18 @@ export async function server({ texts = {}, variants = [], change = (main) => mai
     call: (method, path, body, options) => call(self.url, method, path, body, options),
   };
   return self;
+}
+
+function rowsBelow(directory) {
+  const files = readdirSync(directory, { recursive: true }).filter((file) => /\/[0-9a-f]{64}\.sqlite$/.test(file));
+  const rows = {};
+  for (const file of files.sort()) {
+    const database = new DatabaseSync(join(directory, file));
+    const tables = database.prepare("SELECT name FROM sqlite_master WHERE name IN ('state', 'keys', 'alive')").all();
+    for (const { name } of tables) rows[`${file} ${name}`] = database.prepare(`SELECT * FROM ${name}`).all();
+    database.close();
+  }
+  return rows;
 }
 
 /** Where a link leads; nowhere when it is gone by now. */

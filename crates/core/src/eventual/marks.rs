@@ -6,7 +6,7 @@ use crate::limit::MAX_WINDOW;
 use crate::subject_state::Block;
 use crate::{Duration, Timestamp};
 
-use super::record::RECORD_VERSION;
+use super::record::RECORDS;
 use super::sync::{Put, SHORTEST_LIFE};
 
 /// An isolate that has just counted and not yet written reads a reset when the subject is asked for again: within a day, if at all.
@@ -44,7 +44,7 @@ impl Mark {
             Said::Reset => "reset",
             Said::Block { .. } => "block",
         };
-        let line = LineWriter::new(RECORD_VERSION, word)
+        let line = LineWriter::new(RECORDS.written(), word)
             .put("time", self.at.as_millis())
             .put_some("policy", self.policy.as_ref());
         let (line, life) = match &self.what {
@@ -65,7 +65,7 @@ impl Mark {
 
     /// Reads its text; `None` when it is none.
     pub(super) fn read(text: &str) -> Result<Option<Mark>, Unreadable> {
-        let line = Line::parse(Line::versioned(text, RECORD_VERSION)?);
+        let line = Line::parse(Line::versioned(text, RECORDS)?.1);
         let what = match line.word() {
             "reset" => Said::Reset,
             "block" => Said::Block {

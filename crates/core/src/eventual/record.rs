@@ -1,15 +1,17 @@
 //! What isolates tell each other: one KV key an isolate and subject. Its metadata, which a list shows, holds the counts; its value holds
 //! the definitions, for whoever wants to show them.
 
+use tollgate_versions::Versions;
+
 use super::Purpose;
-use crate::codec::{Line, LineWriter, Unreadable, NEXT};
+use crate::codec::{Line, LineWriter, Unreadable};
 use crate::limit::Name;
 use crate::policy::Policy;
 use crate::row::{get_limit, put_limit};
 use crate::{Algorithm, Limit, Timestamp};
 
-/// The version of both texts. Counts of another version are not added: deployments are short beside windows.
-pub const RECORD_VERSION: u32 = 1 + NEXT;
+/// The versions of both texts. Counts of a version that is not read are not added: deployments are short beside windows.
+pub const RECORDS: Versions = Versions::new(1);
 
 /// What one isolate has counted of one limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +63,7 @@ pub(super) fn id_of(purpose: Purpose, policy: &str, limit: &Limit) -> u64 {
 
 /// The metadata: at most 1,000 bytes for [`super::MOST_LIMITS`].
 pub(super) fn write_counts(at: Timestamp, records: impl Iterator<Item = Record>) -> String {
-    let line = LineWriter::new(RECORD_VERSION, "counts").put("time", at.as_millis());
+    let line = LineWriter::new(RECORDS.written(), "counts").put("time", at.as_millis());
     let put = |line: LineWriter, record: Record| {
         line.and("c")
             .put("i", format_args!("{:x}", record.id))
@@ -75,7 +77,8 @@ pub(super) fn write_counts(at: Timestamp, records: impl Iterator<Item = Record>)
 
 /// Reads metadata: when it was told, and what.
 pub fn read_counts(text: &str) -> Result<(Timestamp, Vec<Record>), Unreadable> {
-    let mut lines = Line::versioned(text, RECORD_VERSION)?
+    let mut lines = Line::versioned(text, RECORDS)?
+        .1
         .split('\n')
         .map(Line::parse);
     let first = lines.next().filter(|line| line.word() == "counts");
@@ -126,13 +129,13 @@ pub(super) fn write_definitions(definitions: impl Iterator<Item = Definition>) -
             );
         put_limit(line, &definition.limit)
     };
-    let line = LineWriter::new(RECORD_VERSION, "definitions");
+    let line = LineWriter::new(RECORDS.written(), "definitions");
     definitions.fold(line, put).finish()
 }
 
 /// Reads a value.
 pub fn read_definitions(text: &str) -> Result<Vec<Definition>, Unreadable> {
-    let lines = Line::versioned(text, RECORD_VERSION)?.split('\n').skip(1);
+    let lines = Line::versioned(text, RECORDS)?.1.split('\n').skip(1);
     let definition = |text| {
         let line = Line::parse(text);
         let id = line.get("id").unwrap_or("");

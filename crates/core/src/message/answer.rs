@@ -1,6 +1,8 @@
 //! What an object answers, and its text.
 
-use super::{duration, hex, instant, optional_bits, policy_name, MESSAGE_VERSION};
+use tollgate_versions::Version;
+
+use super::{duration, hex, instant, optional_bits, policy_name, MESSAGES};
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decision::{Decision, Grant, Reason, Standing};
 use crate::row::{get_limit, put_limit};
@@ -78,9 +80,9 @@ impl From<&Refusal> for Answer {
 }
 
 impl Answer {
-    /// The answer as text.
-    pub fn encode(&self) -> String {
-        let new = |word| LineWriter::new(MESSAGE_VERSION, word);
+    /// The answer as text, in the version that was asked in.
+    pub fn encode_in(&self, version: Version) -> String {
+        let new = |word| LineWriter::new(version, word);
         match self {
             Answer::Decided(decisions) => decisions.iter().fold(new("decided"), put_decision),
             Answer::Status(status) => put_status(new("status"), status),
@@ -95,7 +97,8 @@ impl Answer {
 
     /// Reads an answer.
     pub fn decode(text: &str) -> Result<Answer, Unreadable> {
-        let mut lines = Line::versioned(text, MESSAGE_VERSION)?
+        let mut lines = Line::versioned(text, MESSAGES)?
+            .1
             .split('\n')
             .map(Line::parse);
         let line = lines.next().ok_or(Unreadable::Damaged("empty"))?;

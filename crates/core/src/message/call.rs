@@ -1,6 +1,8 @@
 //! What a Worker asks, and its text.
 
-use super::{bits, duration, hex, optional_bits, policy_name, MESSAGE_VERSION};
+use tollgate_versions::Version;
+
+use super::{bits, duration, hex, optional_bits, policy_name, MESSAGES};
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decide::Check;
 use crate::limit::Name;
@@ -65,9 +67,14 @@ pub enum Call {
 }
 
 impl Call {
-    /// The call as text.
+    /// The call as text, in the version that is written.
     pub fn encode(&self) -> String {
-        let new = |word| LineWriter::new(MESSAGE_VERSION, word);
+        self.encode_in(MESSAGES.written())
+    }
+
+    /// The call as text, for an object that reads this version.
+    pub fn encode_in(&self, version: Version) -> String {
+        let new = |word| LineWriter::new(version, word);
         match self {
             Call::Limit { operation, items } => items.iter().fold(
                 new("limit").put_some("operation", operation.map(hex)),
@@ -95,13 +102,12 @@ impl Call {
         .finish()
     }
 
-    /// Reads a call.
-    pub fn decode(text: &str) -> Result<Call, Unreadable> {
-        let mut lines = Line::versioned(text, MESSAGE_VERSION)?
-            .split('\n')
-            .map(Line::parse);
+    /// Reads a call, and the version in which it is to be answered.
+    pub fn decode(text: &str) -> Result<(Version, Call), Unreadable> {
+        let (version, text) = Line::versioned(text, MESSAGES)?;
+        let mut lines = text.split('\n').map(Line::parse);
         let line = lines.next().ok_or(Unreadable::Damaged("empty"))?;
-        Ok(match line.word() {
+        let call = match line.word() {
             "limit" => Call::Limit {
                 operation: optional_bits(&line, "operation")?,
                 items: get_items(lines)?,
@@ -132,8 +138,15 @@ impl Call {
                 permit: bits(&line, "permit")?,
             },
             _ => return Err(Unreadable::Damaged("word")),
-        })
+        };
+        Ok((version, call))
     }
+}
+
+/// A call that was encoded, in another version; `None` when it cannot be read.
+pub fn in_version(text: &str, version: Version) -> Option<String> {
+    let (_, call) = Call::decode(text).ok()?;
+    Some(call.encode_in(version))
 }
 
 fn put_item(line: LineWriter, item: &Item) -> LineWriter {

@@ -1,18 +1,21 @@
 //! What a Worker and a subject's object say to each other: one text each way, lines in the form of [`crate::codec`].
 //!
-//! Both sides of a deploy are alive at once, so a message says its version, and version N understands N − 1 and N + 1.
+//! Both sides of a deploy are alive at once, so a message says its version. An object answers in the version that it was asked in, and
+//! says so when it cannot read it ([`Versions::other`]): then the Worker asks again in the object's.
 
 mod answer;
 mod call;
 
 pub use answer::{Answer, RefusalCode};
-pub use call::Call;
+pub use call::{in_version, Call};
 
-use crate::codec::{Line, Unreadable, NEXT};
+use tollgate_versions::Versions;
+
+use crate::codec::{Line, Unreadable};
 use crate::{Duration, Timestamp};
 
-/// The version of messages.
-pub const MESSAGE_VERSION: u32 = 1 + NEXT;
+/// The versions of messages.
+pub const MESSAGES: Versions = Versions::new(1);
 
 fn hex(bits: u128) -> String {
     format!("{bits:x}")

@@ -13,6 +13,7 @@ impl SubjectState {
         moment: Moment,
         effects: &mut Effects,
     ) -> Answer {
+        self.rewrite_older(moment, effects);
         let answer = match call {
             Call::Limit { operation, items } => self
                 .limit(items, *operation, random, moment, effects)

@@ -3,7 +3,7 @@
 use crate::algorithm::state::Moment;
 use crate::codec::LineWriter;
 use crate::decision::{Decision, Reason, Standings};
-use crate::row::ROW_VERSION;
+use crate::row::ROWS;
 use crate::{Duration, Timestamp};
 
 use super::{Effects, Item, Refusal, SubjectState, Write};
@@ -30,11 +30,12 @@ impl SubjectState {
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
         self.readable()?;
-        let key = format!("block/{}", policy.unwrap_or(""));
         self.blocks
             .retain(|block| block.policy.as_deref() != policy);
         if duration == Duration::ZERO {
-            effects.writes.push(Write::Delete { key });
+            effects.writes.push(Write::Delete {
+                key: key_of(policy),
+            });
             return Ok(());
         }
         let block = Block {
@@ -42,12 +43,7 @@ impl SubjectState {
             until: moment.now.plus(duration),
             reason: reason.to_owned(),
         };
-        let row = LineWriter::new(ROW_VERSION, "block")
-            .put_some("policy", policy)
-            .put("until", block.until.as_millis())
-            .text("reason", reason)
-            .finish();
-        effects.writes.push(Write::Put { key, row });
+        effects.writes.push(block.put());
         self.blocks.push(block);
         self.ensure_alarm(moment, effects);
         Ok(())
@@ -73,7 +69,25 @@ impl SubjectState {
     }
 }
 
+/// The key of the block of one policy, or of all.
+pub(super) fn key_of(policy: Option<&str>) -> String {
+    format!("block/{}", policy.unwrap_or(""))
+}
+
 impl Block {
+    /// Its row.
+    pub(super) fn put(&self) -> Write {
+        let row = LineWriter::new(ROWS.written(), "block")
+            .put_some("policy", self.policy.as_ref())
+            .put("until", self.until.as_millis())
+            .text("reason", &self.reason)
+            .finish();
+        Write::Put {
+            key: key_of(self.policy.as_deref()),
+            row,
+        }
+    }
+
     /// The refusal of whatever is asked while it is in force.
     pub(crate) fn refusal(&self, now: Timestamp) -> Decision {
         Decision {

@@ -6,7 +6,7 @@ use crate::algorithm::state::{Charge, LimitState, Moment};
 use crate::calendar::UnknownTimeZone;
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::policy::Policy;
-use crate::row::{get_limit, get_lost, get_state, put_limit, put_lost, put_state, ROW_VERSION};
+use crate::row::{get_limit, get_lost, get_state, put_limit, put_lost, put_state, ROWS};
 use crate::{Algorithm, Duration, Limit, Timestamp};
 
 use super::written::Written;
@@ -227,7 +227,7 @@ impl Entry {
     }
 
     fn row(&self, state: &LimitState, ahead: u64) -> String {
-        let line = LineWriter::new(ROW_VERSION, "limit")
+        let line = LineWriter::new(ROWS.written(), "limit")
             .put_some("policy", (!self.policy.is_empty()).then_some(&self.policy))
             .put_some("version", (self.version > 0).then_some(self.version))
             .put_some("reserve", self.reserve)

@@ -11,9 +11,11 @@ mod call;
 mod charge;
 mod entry;
 mod limits;
+mod older;
 mod operations;
 mod peek;
 mod permits;
+
 mod pick;
 mod renamed;
 mod status;
@@ -29,11 +31,13 @@ pub use status::{Denial, LimitStatus, Status, RECENT_DENIALS};
 pub use upkeep::ALARM_SPACING;
 pub use written::STEADY;
 
+use older::Older;
+
 use operations::{Operations, Recent};
 
 use crate::algorithm::state::Moment;
 use crate::codec::{Line, Unreadable};
-use crate::row::ROW_VERSION;
+use crate::row::ROWS;
 use crate::{Duration, Timestamp};
 
 /// The most limits a subject has state for at once. Callers choose windows freely, and each is a state of its own.
@@ -51,6 +55,7 @@ pub struct SubjectState {
     /// The cleaning alarm, as far as it is known to be set.
     alarm: Option<Timestamp>,
     unreadable: Option<Unreadable>,
+    older: Older,
 }
 
 impl SubjectState {
@@ -76,7 +81,13 @@ impl SubjectState {
     }
 
     fn read(&mut self, key: &str, row: &str) -> Result<(), Unreadable> {
-        let line = Line::parse(Line::versioned(row, ROW_VERSION)?);
+        let (version, line) = Line::versioned(row, ROWS)?;
+        let line = Line::parse(line);
+        let is_older = version.number() < ROWS.written().number();
+        match line.word() {
+            "fence" => self.older.fence = is_older,
+            _ => self.older.rows |= is_older,
+        }
         match line.word() {
             "limit" => {
                 let entry = Entry::from_line(&line, key)?;

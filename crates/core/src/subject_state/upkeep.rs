@@ -2,9 +2,10 @@
 
 use crate::algorithm::state::Moment;
 use crate::codec::{LineWriter, Unreadable};
-use crate::row::ROW_VERSION;
+use crate::row::ROWS;
 use crate::{Duration, Timestamp};
 
+use super::blocks::key_of;
 use super::operations::Operations;
 use super::{Block, Effects, Entry, Refusal, SubjectState, Write};
 
@@ -58,16 +59,20 @@ impl SubjectState {
         self.delete_rows(dropped, effects);
         self.denials.clear();
         if self.fence >= moment.now.as_millis() {
-            let row = LineWriter::new(ROW_VERSION, "fence")
-                .put("fence", self.fence)
-                .finish();
-            effects.writes.push(Write::Put {
-                key: "fence".to_owned(),
-                row,
-            });
+            effects.writes.push(self.put_fence());
         }
         self.ensure_alarm(moment, effects);
         Ok(())
+    }
+
+    pub(super) fn put_fence(&self) -> Write {
+        let row = LineWriter::new(ROWS.written(), "fence")
+            .put("fence", self.fence)
+            .finish();
+        Write::Put {
+            key: "fence".to_owned(),
+            row,
+        }
     }
 
     fn delete_rows(&mut self, mut dropped: Vec<Entry>, effects: &mut Effects) {
@@ -86,7 +91,7 @@ impl SubjectState {
         let over = |block: &Block| block.until <= moment.now;
         for block in self.blocks.iter().filter(|block| over(block)) {
             effects.writes.push(Write::Delete {
-                key: format!("block/{}", block.policy.as_deref().unwrap_or("")),
+                key: key_of(block.policy.as_deref()),
             });
         }
         self.blocks.retain(|block| !over(block));
@@ -95,6 +100,7 @@ impl SubjectState {
             effects.writes = vec![Write::DeleteAll];
             return Ok(());
         }
+        self.rewrite_older(moment, effects);
         self.ensure_alarm(moment, effects);
         Ok(())
     }

@@ -18,7 +18,7 @@ use crate::error::RedisError;
 use crate::meter::Meter;
 use crate::order::Order;
 use crate::table::{Table, Touched};
-use crate::value::{Bytes, Kind, Value};
+use crate::value::{is_older, Bytes, Kind, Value};
 
 /// How long an expired key may stay in storage, ms. Each sweep is a call and a row written, so one serves many keys.
 pub const SWEEP_LAG: i64 = 3_600_000;
@@ -153,6 +153,7 @@ impl Keyspace {
 
     fn insert_entry(&mut self, at: usize, key: &[u8], rows: Vec<Row>) -> Result<(), RedisError> {
         let stored = rows.len() as u32;
+        let older = is_older(&rows);
         let (value, expires) = match stored {
             0 => (None, None),
             _ => {
@@ -167,7 +168,10 @@ impl Keyspace {
         // Those behind it move up.
         self.meter.look(members + self.entries.len() / LOOK_BYTES);
         self.meter.check()?;
-        let entry = Entry::new(key, value, expires, stored);
+        let mut entry = Entry::new(key, value, expires, stored);
+        if older {
+            entry.touch(Touched::All);
+        }
         let bytes = self.bytes + entry.size();
         if stored > 0 && bytes > MAX_HELD {
             return Err(RedisError::MuchHeld);

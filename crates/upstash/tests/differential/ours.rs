@@ -19,7 +19,7 @@ pub(crate) struct Memory(Rc<RefCell<Stored>>);
 fn listed((key, _): &(Vec<u8>, u32), (expires, data): &(Option<i64>, Vec<u8>)) -> Listed {
     Listed {
         key: key[..].into(),
-        kind: Kind::from_byte(data[1]).unwrap(),
+        kind: Kind::of_row([data[0], data[1]]).unwrap(),
         expires: *expires,
     }
 }
