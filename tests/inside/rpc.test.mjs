@@ -127,7 +127,7 @@ describe("the directory", () => {
       .call(`1 list${rest}`)
       .then((text) => lines(text).map((line) => decodeURIComponent(line.split("name=")[1])));
   const settled = (rest, name, wanted) =>
-    vi.waitFor(async () => expect(await list(rest, name)).toEqual(wanted), { timeout: 5_000 });
+    vi.waitFor(async () => expect(await list(rest, name)).toEqual(wanted), { timeout: 20_000 });
 
   test("lists who is alive, each namespace its own, and forgets who is gone", async () => {
     await check("u 1");
