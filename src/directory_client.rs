@@ -3,7 +3,7 @@
 use tollgate_core::Duration;
 
 use crate::directory::{self, Listing, Notice, NOTICES};
-use crate::object_client::{addressed, Door, From};
+use crate::object_client::{addressed, Asker, Door};
 use crate::runtime::Env;
 use crate::telemetry::Failure;
 
@@ -27,7 +27,7 @@ pub(crate) async fn tell_within(
         versions: NOTICES,
         in_version: directory::in_version,
         deadline: patience.as_millis() as u32, // seconds
-        from: From::Object,
+        asker: Asker::Object,
     };
     let call = addressed(directory, &notice.encode_in(NOTICES.written()));
     let came = door.ask(vec![call]).await.pop();

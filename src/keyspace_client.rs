@@ -6,7 +6,7 @@ use tollgate_upstash::session::{Answer, Asks};
 
 use crate::directory::{self, Listing, Notice, NOTICES};
 use crate::handlers::failed;
-use crate::object_client::{addressed, Came, Door, From, Reached};
+use crate::object_client::{addressed, Asker, Came, Door, Reached};
 use crate::runtime::Env;
 
 /// Asks. `deadline`: in milliseconds.
@@ -22,7 +22,7 @@ pub(crate) async fn ask(env: &Env, directory: &str, asks: Asks, deadline: u32) -
                 versions: NOTICES,
                 in_version: directory::in_version,
                 deadline,
-                from: From::Worker,
+                asker: Asker::Worker,
             };
             let notice = Notice::List {
                 prefix,
@@ -45,7 +45,7 @@ pub(crate) async fn ask(env: &Env, directory: &str, asks: Asks, deadline: u32) -
                 versions: MESSAGES,
                 in_version,
                 deadline,
-                from: From::WorkerAllowing(allowance),
+                asker: Asker::WorkerAllowing(allowance),
             };
             // Each text goes as soon as it is copied.
             let calls = calls

@@ -9,7 +9,7 @@ use tollgate_core::Duration;
 
 use crate::clock;
 use crate::isolate::memory;
-use crate::object_client::{addressed, Came, Door, From};
+use crate::object_client::{addressed, Asker, Came, Door};
 use crate::runtime::{self, Env};
 use crate::telemetry::Failure;
 
@@ -24,7 +24,7 @@ impl Limiter {
             versions: MESSAGES,
             in_version,
             deadline: u32::try_from(deadline.as_millis()).unwrap_or(u32::MAX),
-            from: From::Worker,
+            asker: Asker::Worker,
         })
     }
 

@@ -29,11 +29,11 @@ pub(crate) struct Door {
     /// How long they may take, in milliseconds.
     pub(crate) deadline: u32,
     /// Who asks, and what is told beside the text.
-    pub(crate) from: From,
+    pub(crate) asker: Asker,
 }
 
 /// Who asks, and what is told beside the text.
-pub(crate) enum From {
+pub(crate) enum Asker {
     /// A Worker: the text alone.
     Worker,
     /// A Worker: what an object of Redis keys may take.
@@ -91,8 +91,8 @@ impl Door {
 
     async fn send(&self, calls: Vec<String>, deadline: u32) -> Vec<Came> {
         if let ([call], None) = (calls.as_slice(), self.allowance()) {
-            let ask = match self.from {
-                From::Object => runtime::ask_from_object,
+            let ask = match self.asker {
+                Asker::Object => runtime::ask_from_object,
                 _ => runtime::ask,
             };
             let answer = ask(&self.namespace, call, deadline);
@@ -123,8 +123,8 @@ impl Door {
     }
 
     fn allowance(&self) -> Option<&Allowance> {
-        match &self.from {
-            From::WorkerAllowing(allowance) => Some(allowance),
+        match &self.asker {
+            Asker::WorkerAllowing(allowance) => Some(allowance),
             _ => None,
         }
     }
