@@ -354,7 +354,8 @@ fn grant<'a>(
     seed: GrantSeed,
     now: Timestamp,
 ) -> Option<Box<Grant>> {
-    if !policy.gives_permits() {
+    // Slots that nobody holds a permit for have none: whoever asked for nothing would find those.
+    if !policy.gives_permits() || seed.permit == 0 {
         return None;
     }
     let held = states.filter_map(|state| match state {

@@ -268,6 +268,217 @@ fn an_object_that_cannot_remember_an_operation_does_not_charge_it() {
         .is_ok());
 }
 
+/// What several items at once are answered.
+fn all_of(object: &mut Object, items: &[(&Policy, i64)], now: u64) -> Vec<bool> {
+    let items: Vec<Item> = (items.iter())
+        .map(|&(policy, cost)| Item {
+            policy: policy.clone(),
+            check: Check::of(cost),
+        })
+        .collect();
+    let mut effects = Effects::default();
+    let answers = object
+        .state
+        .limit(&items, None, &mut || 1, moment(now), &mut effects);
+    object.apply(effects);
+    answers
+        .unwrap()
+        .iter()
+        .map(|answer| answer.success)
+        .collect()
+}
+
+#[test]
+fn a_denied_call_of_several_leaves_charges_that_can_be_taken_back() {
+    let (ten, none) = (unnamed(fixed(10, HOUR)), hourly(fixed(0, HOUR)));
+    let mut object = Object::default();
+    let charge = object.limit(&ten, Check::of(3), Some(1), START).unwrap();
+    assert!(charge.success);
+    assert_eq!(
+        all_of(&mut object, &[(&ten, -2), (&none, 1)], START),
+        [true, false]
+    );
+    object.cancel(1, START);
+    assert_eq!(object.left(&ten, START), 10);
+}
+
+#[test]
+fn a_charge_to_a_window_can_be_taken_back_after_its_limit_changed() {
+    for of in [
+        |limit| fixed(limit, HOUR),
+        |limit| Algorithm::SlidingWindow(Window::new(limit, Duration::from_millis(HOUR)).unwrap()),
+        |limit| Algorithm::SlidingLog(Window::new_log(limit, Duration::from_millis(HOUR)).unwrap()),
+    ] {
+        let (ten, twenty) = (unnamed(of(10)), unnamed(of(20)));
+        let mut object = Object::default();
+        let charge = object.limit(&ten, Check::of(3), Some(1), START).unwrap();
+        assert!(charge.success);
+        assert!(object.ask(&twenty, 1, START).success);
+        assert!(!object.ask(&ten, 10, START).success);
+        object.cancel(1, START);
+        assert_eq!(object.left(&twenty, START), 19);
+    }
+}
+
+#[test]
+fn a_smaller_reserve_holds_from_its_first_request() {
+    let free = unnamed(fixed(100_000, HOUR));
+    let exact = free.clone().with_reserve(1).unwrap();
+    let mut object = Object::default();
+    for _ in 0..600 {
+        object.ask(&free, 1, START);
+    }
+    assert!(object.restarted().left(&free, START) < object.left(&free, START));
+    assert!(object.ask(&exact, 1, START).success);
+    assert_eq!(
+        object.restarted().left(&exact, START),
+        object.left(&exact, START)
+    );
+}
+
+#[test]
+fn what_a_bucket_has_lost_is_not_forgotten_under_a_smaller_one() {
+    let (large, small) = (token(10_000, 1, HOUR), token(100, 1, HOUR));
+    let (mut object, mut admitted) = (Object::default(), 0);
+    for _ in 0..20 {
+        for _ in 0..600 {
+            admitted += u64::from(object.ask(&large, 1, START).success);
+        }
+        object = object.restarted();
+        object.ask(&small, 101, START);
+    }
+    assert!(10_000 - object.left(&large, START) <= admitted + 99);
+}
+
+#[test]
+fn a_new_definition_counts_what_was_used_above_a_lowered_limit() {
+    // The hour has counted 200 when its limit is lowered to 100: the day has 800 left, not 900.
+    let mut object = Object::default();
+    assert!(object.ask(&hourly(fixed(200, HOUR)), 200, START).success);
+    assert!(!object.ask(&hourly(fixed(100, HOUR)), 1, START).success);
+    assert_eq!(object.left(&hourly(fixed(1_000, DAY)), START), 800);
+    // So does one of the same window under another algorithm, which takes the place of the old one.
+    let log = |limit| Window::new_log(limit, Duration::from_millis(HOUR)).unwrap();
+    assert!(
+        !object
+            .ask(&hourly(Algorithm::SlidingLog(log(1))), 1, START)
+            .success
+    );
+    assert_eq!(object.left(&hourly(fixed(200, HOUR)), START), 0);
+}
+
+#[test]
+fn a_definition_that_comes_back_counts_what_it_could_not_count_itself() {
+    // The bucket is full again when it comes back, or not yet: either way it starts with what the day has counted.
+    let refilled = Algorithm::TokenBucket(bucket(100, 100, HOUR));
+    let (refilled, day) = (hourly(refilled), hourly(fixed(100, DAY)));
+    let mut object = Object::default();
+    assert!(object.ask(&refilled, 1, START).success);
+    assert!(object.ask(&day, 59, START).success);
+    for now in [START + 35 * MINUTE, START + 37 * MINUTE] {
+        assert_eq!(object.left(&refilled, now), 40);
+    }
+}
+
+#[test]
+fn the_definition_in_force_stays_so_when_idle_ones_are_dropped() {
+    let (hour, day) = (hourly(fixed(100, HOUR)), hourly(fixed(100, DAY)));
+    let mut object = Object::default();
+    assert!(object.ask(&day, 60, START).success);
+    assert!(object.ask(&hour, 40, START).success);
+    let wait = object.ask(&hour, 1, START).retry_after.unwrap();
+    assert_eq!(wait, Duration::from_secs(3_600));
+    object.clean(START + HOUR);
+    assert!(object.restarted().ask(&hour, 1, START + HOUR).success);
+    object.clean(START + DAY);
+    assert!(object.rows.is_empty(), "nothing is in use any more");
+}
+
+#[test]
+fn several_definitions_of_one_name_in_one_policy_are_all_in_force() {
+    let both = Policy::new(vec![
+        named("hourly", fixed(200, HOUR)),
+        named("hourly", fixed(300, DAY)),
+    ])
+    .unwrap();
+    let mut object = Object::default();
+    for _ in 0..200 {
+        assert!(object.ask(&both, 1, START).success);
+    }
+    let written = object.writes;
+    for _ in 0..10 {
+        assert!(!object.ask(&both, 1, START).success);
+    }
+    assert_eq!(object.writes, written, "a refusal writes no row");
+    // One of them alone, and both again: no other definition was decided.
+    assert!(!object.ask(&hourly(fixed(200, HOUR)), 1, START).success);
+    assert!(!object.ask(&both, 1, START).success);
+    assert_eq!(object.writes, written);
+}
+
+#[test]
+fn a_peek_is_given_no_permit_and_lowers_no_fence() {
+    use tollgate_core::limit::Concurrency;
+    let slots = Concurrency::new(9, Duration::from_secs(60)).unwrap();
+    let (slots, hour) = (
+        hourly(Algorithm::Concurrency(slots)),
+        hourly(fixed(9, HOUR)),
+    );
+    let mut object = Object::default();
+    // Charged by the hour as well: a slot that nobody holds a permit for.
+    assert!(object.ask(&hour, 1, START).success);
+    let mut last = 0;
+    for peek in [false, true, false, true, false] {
+        let check = Check { peek, ..Check::ONE };
+        let answer = object.limit(&slots, check, None, START).unwrap();
+        assert_eq!(answer.grant.is_none(), peek);
+        if let Some(grant) = answer.grant {
+            assert!(grant.fence > last);
+            last = grant.fence;
+        }
+    }
+}
+
+#[test]
+fn a_call_of_several_writes_each_row_once() {
+    let policies: Vec<Policy> = (1..=8).map(|i| hourly(fixed(100, i * HOUR))).collect();
+    let items: Vec<Item> = (policies.iter())
+        .map(|policy| Item {
+            policy: policy.clone(),
+            check: Check::ONE,
+        })
+        .collect();
+    let mut object = Object::default();
+    let mut effects = Effects::default();
+    let answers = object
+        .state
+        .limit(&items, None, &mut || 1, moment(START), &mut effects)
+        .unwrap();
+    assert!(answers.iter().all(|answer| answer.success));
+    assert_eq!(effects.writes.len(), policies.len());
+    object.apply(effects);
+    let mut woken = object.restarted();
+    for policy in &policies {
+        assert_eq!(woken.left(policy, START), object.left(policy, START));
+    }
+}
+
+#[test]
+fn a_clock_that_steps_back_does_not_keep_operations() {
+    let policy = unnamed(fixed(1_000_000, HOUR));
+    let mut object = Object::default();
+    let mut ask = |operation: u128, now| {
+        let answer = object.limit(&policy, Check::ONE, Some(operation), now);
+        answer.is_ok()
+    };
+    let full = (1..)
+        .find(|&operation| !ask(operation, START + HOUR))
+        .unwrap();
+    assert!(!ask(full, START));
+    assert!(!ask(full, START + 2 * SECOND - 1));
+    assert!(ask(full, START + 2 * SECOND));
+}
+
 /// Definitions of one unnamed bucket, or of one named limit of any algorithm.
 fn definition() -> impl Strategy<Value = Algorithm> {
     let interval = prop_oneof![Just(1u64), 10u64..5_000, Just(HOUR)];

@@ -378,3 +378,21 @@ fn a_bucket_that_starts_low_or_earns_credits_is_forgotten_when_idle_for_as_long_
         assert!(object.rows.is_empty() && !object.state.has_rows());
     }
 }
+
+#[test]
+fn credits_that_are_over_stay_so_after_a_restart_under_a_clock_that_stepped_back() {
+    use tollgate_core::limit::BurstCredits;
+    let credits = BurstCredits::new(5, Duration::from_millis(201)).unwrap();
+    let bucket = common::bucket(7, 5, 573)
+        .with_burst_credits(credits)
+        .unwrap();
+    let policy = policy(Algorithm::TokenBucket(bucket), Some(2));
+    let mut object = Object::default();
+    for (cost, at) in [(1, 0), (4, 628), (2, 628), (1, 829)] {
+        assert!(object.ask(&policy, cost, START + at).success);
+    }
+    // The credits of the row were there until 829.
+    let kept = object.restarted().left(&policy, START + 827);
+    let left = object.left(&policy, START + 827);
+    assert!(kept <= left, "{kept} after a restart, {left} without");
+}

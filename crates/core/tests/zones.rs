@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::object::{policy, Object};
-use common::START;
+use common::{fixed, named, START};
 use proptest::prelude::*;
 use tollgate_core::policy::Policy;
 use tollgate_core::quota::{Anchor, Period, Quota, TimeZoneName};
@@ -79,6 +79,25 @@ fn a_key_that_is_not_the_rows_is_still_damage() {
             .limit(&daily(10), tollgate_core::decide::Check::ONE, None, START)
             .is_err());
     }
+}
+
+#[test]
+fn another_definition_of_the_name_deletes_no_row_of_a_quota() {
+    let of = |algorithm| Policy::new(vec![named("a", algorithm)]).unwrap();
+    let quota = of(daily(100).limits()[0].algorithm().clone());
+    let row = |(key, row): (String, String)| {
+        let key = key.replace("/quota/", "/a/");
+        (key, row.replace(" algorithm=", " name=a algorithm="))
+    };
+    let rows = ["UTC", "GMT"].map(|name| row(row_under(name, 100, 40, START)));
+    let mut object = woken(BTreeMap::from(rows));
+    let hourly = of(fixed(50, DAY / 24));
+    assert!(!object.ask(&hourly, 1, START + 1).success);
+    let mut woken = object.restarted();
+    assert_eq!(object.left(&quota, START + 1), 20);
+    assert_eq!(woken.left(&quota, START + 1), 20);
+    // Also once the hour has gone.
+    assert_eq!(woken.left(&quota, START + DAY / 2), 20);
 }
 
 proptest! {

@@ -46,7 +46,7 @@ impl Lost {
     }
 
     /// Units lost that still count, as seen from `state`, which is projected to now.
-    fn units(&self, allowance: u64, state: &LimitState, algorithm: &Algorithm) -> u64 {
+    pub fn units(&self, allowance: u64, state: &LimitState, algorithm: &Algorithm) -> u64 {
         match (self.seen_from(state, algorithm), state, shape(algorithm)) {
             (Lost::InWindow { units, before, .. }, ..) => units.saturating_add(before),
             (Lost::Until(back), LimitState::Bucket(bucket), Some(shape)) => {

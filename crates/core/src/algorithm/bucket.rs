@@ -105,7 +105,8 @@ impl Shape {
         } else {
             time
         };
-        let scaled = self.refill(time).checked_mul(u128::from(allowance));
+        // As `time_for_allowance` does: so what was lost is not forgotten while a smaller definition allows nothing.
+        let scaled = self.refill(time).checked_mul(u128::from(allowance.max(1)));
         scaled.map_or(u64::MAX, |scaled| {
             u64::try_from(scaled.div_ceil(self.capacity.max(1))).unwrap_or(u64::MAX)
         })

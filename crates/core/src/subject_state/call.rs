@@ -45,6 +45,20 @@ pub struct Effects {
     pub alarm: Option<Timestamp>,
 }
 
+impl Effects {
+    /// Stores a row, in place of what this call has put under its key before: a call of several may charge one limit many times.
+    pub(super) fn put(&mut self, key: String, row: String) {
+        let last = self.writes.iter_mut().rev().find(|write| match write {
+            Write::Put { key: known, .. } | Write::Delete { key: known } => *known == key,
+            Write::DeleteAll => true,
+        });
+        match last {
+            Some(Write::Put { row: old, .. }) => *old = row,
+            _ => self.writes.push(Write::Put { key, row }),
+        }
+    }
+}
+
 /// Why a call has no answer of its own kind. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {

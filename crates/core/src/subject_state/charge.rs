@@ -39,7 +39,9 @@ impl SubjectState {
                 };
                 state.take(limit.algorithm(), slot, moment.now, moment)?;
             }
-            self.store(item, &picked.places, moment, effects)?;
+            for key in self.store(item, &picked, moment, effects)? {
+                self.operations.drop_charges_of(&key);
+            }
             self.charge_others(item, &picked.places, moment.now, moment, effects)?;
         }
         let done = Operation::new(operation, Vec::new(), Vec::new(), moment.now);

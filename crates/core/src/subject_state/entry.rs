@@ -10,7 +10,7 @@ use crate::row::{get_limit, get_lost, get_state, put_limit, put_lost, put_state,
 use crate::{Algorithm, Duration, Limit, Timestamp};
 
 use super::written::Written;
-use super::{Effects, LimitStatus, Write};
+use super::{Effects, LimitStatus};
 
 /// A limit, its real use, and what storage says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +118,16 @@ impl Entry {
         self.written.is_some()
     }
 
+    /// Whether charges to it under this definition can be taken back under `next`, the one that came after it. What a bucket was charged
+    /// is in parts of this rate; what came into force anew may have counted other use than this.
+    pub(super) fn counts_as(&self, next: &Entry) -> bool {
+        let (old, new) = (self.limit.algorithm(), next.limit.algorithm());
+        let is_bucket = matches!(self.state, LimitState::Bucket(_));
+        self.turn == next.turn
+            && !is_bucket
+            && core::mem::discriminant(old) == core::mem::discriminant(new)
+    }
+
     /// The same use under another definition. Its row speaks of the old one: it has to be written before anything is answered by the new.
     pub(super) fn redefined(
         &self,
@@ -139,13 +149,32 @@ impl Entry {
         Ok(entry)
     }
 
-    /// Units used at `now`, of a state that is projected.
-    pub(super) fn used(&self, now: Timestamp) -> u64 {
-        self.state.used(self.limit.algorithm(), now)
+    /// Counts at least what `other`, another definition of the same limit, has counted: this one comes into force. The state is new, or
+    /// projected to now.
+    pub(super) fn take_over(
+        &mut self,
+        other: &Entry,
+        moment: Moment,
+    ) -> Result<(), UnknownTimeZone> {
+        let (from, to) = (other.limit.algorithm(), self.limit.algorithm());
+        let projected = other.state.projected(from, moment)?;
+        let state = projected.as_ref().unwrap_or(&other.state);
+        let used = state.used(from, moment.now);
+        // What is above the limit is gone with the window, where all of it ends at once; elsewhere it would refuse for much longer.
+        let units = match &self.state {
+            LimitState::Counter(_) | LimitState::Log(_) => used,
+            _ => used.min(to.limit()),
+        };
+        self.state.raise(to, units, moment)?;
+        // The larger count has lost at most as much as the one of both that lost more.
+        let lost = other.lost.units(other.allowance(), state, from);
+        let more = lost.saturating_sub(self.lost.units(self.allowance(), &self.state, to));
+        self.lost.add(more, self.allowance(), &self.state, to);
+        Ok(())
     }
 
-    /// Charges what another definition of the same limit has admitted, for `at`: past the limit, at most to twice of it. Answers what
-    /// was charged.
+    /// Charges what another definition of the same limit has admitted, for `at`: past the limit, and at most to twice of it but in a
+    /// window, with which all of it ends. Answers what was charged.
     pub(super) fn charge_past(
         &mut self,
         units: u64,
@@ -154,7 +183,10 @@ impl Entry {
     ) -> Result<Option<Charge>, UnknownTimeZone> {
         let algorithm = self.limit.algorithm();
         self.state.project(algorithm, moment)?;
-        let most = algorithm.limit().saturating_mul(2);
+        let most = match &self.state {
+            LimitState::Counter(_) => u64::MAX,
+            _ => algorithm.limit().saturating_mul(2),
+        };
         let units = units.min(most.saturating_sub(self.state.used(algorithm, moment.now)));
         if units == 0 {
             return Ok(None);
@@ -179,7 +211,13 @@ impl Entry {
 
     pub(super) fn set_policy(&mut self, policy: &Policy) {
         self.version = policy.version();
-        self.reserve = policy.reserve();
+        if self.reserve != policy.reserve() {
+            self.reserve = policy.reserve();
+            let allowance = self.allowance();
+            if let Some(written) = &mut self.written {
+                written.keep_within(allowance);
+            }
+        }
     }
 
     /// The units that rows may run ahead in one window.
@@ -219,10 +257,7 @@ impl Entry {
     fn write(&mut self, margin: u64, now: Timestamp, effects: &mut Effects) {
         let (state, ahead) = self.state.ahead(self.limit.algorithm(), margin);
         self.delete_others(effects);
-        effects.writes.push(Write::Put {
-            key: self.key(),
-            row: self.row(&state, ahead),
-        });
+        effects.put(self.key(), self.row(&state, ahead));
         self.written = Some(Written::now(state, ahead, now));
     }
 

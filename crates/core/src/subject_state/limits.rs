@@ -7,7 +7,17 @@ use crate::decision::Decision;
 use crate::{Duration, Limit, Timestamp};
 
 use super::operations::{KeyedCharge, Operation};
+use super::pick::Picked;
 use super::{Effects, Item, Refusal, SubjectState};
+
+/// What an admission or a refund has changed.
+#[derive(Default)]
+struct Changed {
+    /// What was charged, so that it can be taken back.
+    charges: Vec<KeyedCharge>,
+    /// Keys of the entries to which earlier charges can no longer be taken back.
+    final_for: Vec<String>,
+}
 
 impl Item {
     /// Whether an answer to this may change anything. What changes nothing does not put its definition in force either.
@@ -50,35 +60,43 @@ impl SubjectState {
             self.operations.make_room(moment.now)?;
         }
         let seed = self.seed(items, random, moment.now);
-        let (answers, charges) = match items {
+        let (answers, changed) = match items {
             [item] => {
-                let (answer, charges) = self.limit_one(item, seed, moment, effects)?;
-                (vec![answer], charges)
+                let (answer, changed) = self.limit_one(item, seed, moment, effects)?;
+                (vec![answer], changed)
             }
             items => self.limit_all(items, seed, moment, effects)?,
         };
-        if let (Some(id), Some(charges)) = (operation, charges) {
-            let operation = Operation::new(id, charges, answers.clone(), moment.now);
-            self.operations.remember(operation);
+        if let Some(changed) = changed {
+            for key in &changed.final_for {
+                self.operations.drop_charges_of(key);
+            }
+            if let Some(id) = operation {
+                let operation = Operation::new(id, changed.charges, answers.clone(), moment.now);
+                self.operations.remember(operation);
+            }
         }
         self.remember_denials(items, &answers, moment.now);
         if let Some(grant) = answers.iter().find_map(|answer| answer.grant.as_deref()) {
-            self.fence = grant.fence;
+            self.fence = self.fence.max(grant.fence);
         }
         self.ensure_alarm(moment, effects);
         Ok(answers)
     }
 
-    /// Decides one item; with what it charged, where it changed anything.
+    /// Decides one item; with what it changed, where it was admitted and changes anything.
     fn limit_one(
         &mut self,
         item: &Item,
         seed: GrantSeed,
         moment: Moment,
         effects: &mut Effects,
-    ) -> Result<(Decision, Option<Vec<KeyedCharge>>), Refusal> {
+    ) -> Result<(Decision, Option<Changed>), Refusal> {
         if let Some(denied) = self.blocked(item, moment.now) {
             return Ok((denied, None));
+        }
+        if !item.changes() {
+            return Ok((self.looked(item, moment)?, None));
         }
         let picked = self.pick(item, moment, effects)?;
         let decision = match self.decide(item, &picked.places, seed, moment) {
@@ -88,21 +106,18 @@ impl SubjectState {
                 return Err(unknown.into());
             }
         };
-        if !item.changes() {
-            return Ok((self.looked(item, picked, decision, moment)?, None));
-        }
         if !decision.success {
             self.put_in_force(item, &picked, moment, effects);
             return Ok((decision, None));
         }
-        self.store(item, &picked.places, moment, effects)?;
+        let final_for = self.store(item, &picked, moment, effects)?;
         let mut charges = Vec::new();
         if item.units() > 0 {
             let at = moment.now.plus(decision.delay.unwrap_or(Duration::ZERO));
             charges.extend(self.charges(item, &picked.places, seed, at, moment.now));
             charges.extend(self.charge_others(item, &picked.places, at, moment, effects)?);
         }
-        Ok((decision, Some(charges)))
+        Ok((decision, Some(Changed { charges, final_for })))
     }
 
     /// Several policies at once: charged one after the other, and put back as they were when one denies.
@@ -112,16 +127,18 @@ impl SubjectState {
         seed: GrantSeed,
         moment: Moment,
         effects: &mut Effects,
-    ) -> Result<(Vec<Decision>, Option<Vec<KeyedCharge>>), Refusal> {
+    ) -> Result<(Vec<Decision>, Option<Changed>), Refusal> {
         let before = self.entries.clone();
         let mut kept = Effects::default();
         let mut answers = Vec::with_capacity(items.len());
-        let mut charged = Vec::new();
+        let mut all = Changed::default();
         for item in items {
             match self.limit_one(item, seed, moment, &mut kept) {
-                Ok((answer, charges)) => {
+                Ok((answer, changed)) => {
                     answers.push(answer);
-                    charged.extend(charges.into_iter().flatten());
+                    let changed = changed.unwrap_or_default();
+                    all.charges.extend(changed.charges);
+                    all.final_for.extend(changed.final_for);
                 }
                 Err(refusal) => {
                     self.entries = before;
@@ -130,8 +147,8 @@ impl SubjectState {
             }
         }
         if answers.iter().all(|answer| answer.success) {
-            effects.writes.append(&mut kept.writes);
-            return Ok((answers, Some(charged)));
+            effects.writes.append(&mut kept.writes); // each key once: nothing was written before
+            return Ok((answers, Some(all)));
         }
         self.entries = before;
         let answers = self.undone(items, answers, moment, effects)?;
@@ -193,21 +210,23 @@ impl SubjectState {
         decide(&item.policy, &mut states, &item.check, seed, moment)
     }
 
-    /// Stores what an admission or a refund has changed.
+    /// Stores what an admission or a refund has changed. Answers the keys of those whose earlier charges can no longer be taken back:
+    /// they were given back already, or are counted in other units now, and taking them back as well could give units twice.
     pub(super) fn store(
         &mut self,
         item: &Item,
-        places: &[usize],
+        picked: &Picked,
         moment: Moment,
         effects: &mut Effects,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Vec<String>, Refusal> {
         let refund = item.check.cost < 0;
-        for &place in places {
+        let mut final_for = Vec::new();
+        for &place in &picked.places {
+            let counts_on = picked.counts_on(place, &self.entries);
             let entry = &mut self.entries[place];
             entry.set_policy(&item.policy);
-            if refund || !entry.is_stored() {
-                // Given back already, or counted in other units now: taking the charge back as well could give units twice.
-                self.operations.drop_charges_of(&entry.key());
+            if refund || !counts_on {
+                final_for.push(entry.key());
             }
             if refund {
                 entry.write_exact(moment, effects);
@@ -215,7 +234,7 @@ impl SubjectState {
                 entry.write_ahead(item.units(), moment, effects)?;
             }
         }
-        Ok(())
+        Ok(final_for)
     }
 
     /// What an admission charged, for its cancellation.

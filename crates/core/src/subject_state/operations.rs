@@ -126,6 +126,12 @@ impl Operations {
     /// be taken back.
     pub(super) fn make_room(&mut self, now: Timestamp) -> Result<(), Refusal> {
         let kept = self.kept.unwrap_or(KEPT);
+        if self.recent.back().is_some_and(|newest| newest.at > now) {
+            // The clock has stepped back: their ages count from now, else none would be forgotten until it has caught up.
+            for operation in &mut self.recent {
+                operation.at = operation.at.min(now);
+            }
+        }
         while let Some(oldest) = self.recent.front() {
             let age = now.since(oldest.at);
             if age < kept || (age < REMEMBERED && self.bytes <= MAX_IDLE_BYTES) {
@@ -167,6 +173,9 @@ impl Operations {
 
     /// Lowers what later operations remember of a bucket from which `parts` were taken back.
     pub(super) fn lower_later(&mut self, place: usize, key: &str, parts: u128) {
+        if parts == 0 {
+            return; // not a bucket, or nothing was left to take back
+        }
         for operation in self.recent.iter_mut().skip(place + 1) {
             for (other, charge) in &mut operation.charges {
                 if let Charge::Bucket { after, .. } = charge {

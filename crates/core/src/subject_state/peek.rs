@@ -7,24 +7,23 @@ use crate::decide::{decide, GrantSeed};
 use crate::decision::Decision;
 use crate::{Duration, Limit, Timestamp};
 
-use super::pick::Picked;
-use super::{Entry, Item, Refusal, SubjectState};
+use super::pick::Found;
+use super::{Entry, Item, Refusal, SubjectState, MAX_ENTRIES};
 
 impl SubjectState {
     /// The answer to what changes nothing. Under another definition than the one in force, which stays so until somebody is decided,
-    /// the wait has to be found at the rates of that one.
-    pub(super) fn looked(
-        &mut self,
-        item: &Item,
-        picked: Picked,
-        mut decision: Decision,
-        moment: Moment,
-    ) -> Result<Decision, Refusal> {
-        let redefines = picked.redefines(&self.entries);
-        self.put_back(picked);
-        if redefines && decision.retry_after.is_some() {
-            if let Some(at) = self.first_admitted(item, moment)? {
-                decision.retry_after = Some(at.since(moment.now));
+    /// the wait has to be found at the rates of that one, and no isolate may remember it: it is not that of a request that is decided.
+    pub(super) fn looked(&self, item: &Item, moment: Moment) -> Result<Decision, Refusal> {
+        if !self.has_room_for(item, moment) {
+            return Err(Refusal::TooManyLimits(self.names()));
+        }
+        let (mut decision, redefines) = self.seen(item, moment)?;
+        if redefines && !decision.success {
+            decision.cache_for = Duration::ZERO;
+            if decision.retry_after.is_some() {
+                if let Some(at) = self.first_admitted(item, moment)? {
+                    decision.retry_after = Some(at.since(moment.now));
+                }
             }
         }
         Ok(decision)
@@ -47,20 +46,18 @@ impl SubjectState {
         let Some(last) = forgotten.map(|entry| entry.idle_at(moment.now)).max() else {
             return Ok(None);
         };
+        let is_admitted = |now| {
+            let at = Moment { now, ..moment };
+            self.seen(item, at).map(|(decision, _)| decision.success)
+        };
         let (mut refused, mut admitted) = (moment.now, last);
-        if !self.would_admit(
-            item,
-            Moment {
-                now: last,
-                ..moment
-            },
-        )? {
+        if !is_admitted(last)? {
             return Ok(None);
         }
         while admitted.since(refused) > Duration::from_millis(1) {
             let half = Duration::from_millis(admitted.since(refused).as_millis() / 2);
             let now = refused.plus(half);
-            if self.would_admit(item, Moment { now, ..moment })? {
+            if is_admitted(now)? {
                 admitted = now;
             } else {
                 refused = now;
@@ -69,20 +66,41 @@ impl SubjectState {
         Ok(Some(admitted))
     }
 
-    fn would_admit(&self, item: &Item, moment: Moment) -> Result<bool, UnknownTimeZone> {
+    /// What the item would be answered at this moment, if nothing is decided until then; and whether a definition came into force by it.
+    fn seen(&self, item: &Item, moment: Moment) -> Result<(Decision, bool), UnknownTimeZone> {
         let mut states = Vec::with_capacity(item.policy.limits().len());
+        let mut redefines = false;
         for limit in item.policy.limits() {
-            states.push(self.state_under(item.policy.name_or_empty(), limit, moment)?);
+            states.push(match self.find(item, limit, moment)? {
+                Found::InForce(place) => self.entries[place].state.clone(),
+                Found::Changed(_, entry) => {
+                    redefines = true;
+                    entry.state
+                }
+                Found::New(entry) => {
+                    redefines |= limit.name().is_some();
+                    entry.state
+                }
+            });
         }
         let mut states: Vec<&mut LimitState> = states.iter_mut().collect();
-        let check = item.peek().check;
-        decide(
-            &item.policy,
-            &mut states,
-            &check,
-            GrantSeed::default(),
-            moment,
-        )
-        .map(|decision| decision.success)
+        let (check, seed) = (item.peek().check, GrantSeed::default());
+        let decision = decide(&item.policy, &mut states, &check, seed, moment)?;
+        Ok((decision, redefines))
+    }
+
+    /// Whether the subject would have room for the states of the item's limits, once the idle ones are dropped.
+    fn has_room_for(&self, item: &Item, moment: Moment) -> bool {
+        let (policy, limits) = (item.policy.name_or_empty(), item.policy.limits());
+        if self.entries.len() + limits.len() <= MAX_ENTRIES {
+            return true;
+        }
+        let lasting = |entry: &&Entry| !self.is_to_drop(entry, moment.now);
+        let is_new = |limit: &&Limit| {
+            let mut lasting = self.entries.iter().filter(lasting);
+            !lasting.any(|entry| entry.keeps(policy, limit))
+        };
+        let new = limits.iter().filter(is_new).count();
+        self.entries.iter().filter(lasting).count() + new <= MAX_ENTRIES
     }
 }

@@ -1,6 +1,6 @@
 //! Finding or making the entries that an item is decided on, under the definitions that it names.
 
-use crate::algorithm::state::{LimitState, Moment};
+use crate::algorithm::state::Moment;
 use crate::calendar::UnknownTimeZone;
 use crate::Limit;
 
@@ -16,22 +16,24 @@ pub(super) struct Picked {
     known: usize,
 }
 
-impl Picked {
-    /// Whether an entry was changed, or perhaps made from others, to take part.
-    pub(super) fn redefines(&self, entries: &[Entry]) -> bool {
-        let is_named = |entry: &Entry| entry.limit.name().is_some();
-        !self.before.is_empty() || entries[self.known..].iter().any(is_named)
-    }
-}
-
 /// On what a limit is decided.
-enum Found {
+pub(super) enum Found {
     /// On the entry as it is.
     InForce(usize),
     /// On the entry under another definition.
     Changed(usize, Box<Entry>),
     /// On an entry that is not there yet.
     New(Box<Entry>),
+}
+
+impl Picked {
+    /// Whether what was charged to this entry before can still be taken back.
+    pub(super) fn counts_on(&self, place: usize, entries: &[Entry]) -> bool {
+        let mut before = self.before.iter();
+        place < self.known
+            && before
+                .all(|(changed, before)| *changed != place || before.counts_as(&entries[place]))
+    }
 }
 
 impl SubjectState {
@@ -42,7 +44,6 @@ impl SubjectState {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<Picked, Refusal> {
-        let policy = item.policy.name_or_empty();
         if self.entries.len() + item.policy.limits().len() > MAX_ENTRIES {
             self.drop_idle(moment, effects);
         }
@@ -52,7 +53,7 @@ impl SubjectState {
             known: self.entries.len(),
         };
         for limit in item.policy.limits() {
-            match self.place(policy, limit, moment, &mut picked) {
+            match self.place(item, limit, moment, &mut picked) {
                 Ok(place) => picked.places.push(place),
                 Err(refusal) => {
                     self.put_back(picked);
@@ -65,12 +66,12 @@ impl SubjectState {
 
     fn place(
         &mut self,
-        policy: &str,
+        item: &Item,
         limit: &Limit,
         moment: Moment,
         picked: &mut Picked,
     ) -> Result<usize, Refusal> {
-        match self.find(policy, limit, moment)? {
+        match self.find(item, limit, moment)? {
             Found::InForce(place) => Ok(place),
             Found::Changed(place, entry) => {
                 let before = core::mem::replace(&mut self.entries[place], *entry);
@@ -88,7 +89,7 @@ impl SubjectState {
     }
 
     /// How many different names the limits have.
-    fn names(&self) -> usize {
+    pub(super) fn names(&self) -> usize {
         let is_first = |&(i, entry): &(usize, &Entry)| {
             let mut before = self.entries[..i].iter();
             entry.limit.name().is_some()
@@ -97,68 +98,78 @@ impl SubjectState {
         self.entries.iter().enumerate().filter(is_first).count()
     }
 
-    /// The state on which `limit` would be decided at this moment, if nothing is decided until then.
-    pub(super) fn state_under(
+    /// On what `limit` of the item would be decided at this moment, if nothing is decided until then.
+    pub(super) fn find(
         &self,
-        policy: &str,
+        item: &Item,
         limit: &Limit,
         moment: Moment,
-    ) -> Result<LimitState, UnknownTimeZone> {
-        Ok(match self.find(policy, limit, moment)? {
-            Found::InForce(place) => self.entries[place].state.clone(),
-            Found::Changed(_, entry) | Found::New(entry) => entry.state,
-        })
-    }
-
-    fn find(&self, policy: &str, limit: &Limit, moment: Moment) -> Result<Found, UnknownTimeZone> {
-        let known = self
-            .entries
-            .iter()
-            .position(|entry| entry.keeps(policy, limit));
-        let newest = self
-            .entries
-            .iter()
-            .filter(|entry| entry.is_named_as(policy, limit))
-            .map(|entry| entry.turn)
-            .max();
-        let Some(place) = known else {
-            let mut begun = self.begin(policy, limit, moment)?;
-            begun.turn = newest.map_or(0, |newest| newest + 1);
+    ) -> Result<Found, UnknownTimeZone> {
+        let policy = item.policy.name_or_empty();
+        let mut entries = self.entries.iter();
+        let Some(place) = entries.position(|entry| entry.keeps(policy, limit)) else {
+            let moment = self.not_before(policy, limit, moment);
+            let fresh = Entry::fresh(policy, limit, moment)?;
+            let begun = self.in_force(item, fresh, moment)?;
             return Ok(Found::New(Box::new(begun)));
         };
         let entry = &self.entries[place];
-        let was_last = newest.is_none_or(|newest| newest == entry.turn);
-        if was_last && entry.limit == *limit {
+        let mut of_name = self.entries.iter();
+        let is_in_force =
+            !of_name.any(|other| other.is_named_as(policy, limit) && other.turn > entry.turn);
+        if is_in_force && entry.limit == *limit {
             return Ok(Found::InForce(place));
         }
-        // What another definition admitted was charged to this one too, but not while it was idle: then it begins as a new one does.
-        let mut next = if was_last || entry.idle_at(moment.now) > moment.now {
-            entry.redefined(limit, moment)?
-        } else {
-            self.begin(policy, limit, moment)?
-        };
-        next.turn = entry.turn;
-        if !was_last {
-            next.turn = newest.map_or(0, |newest| newest + 1);
+        let moment = self.not_before(policy, limit, moment);
+        let mut next = entry.redefined(limit, moment)?;
+        if !is_in_force {
+            next = self.in_force(item, next, moment)?;
         }
         Ok(Found::Changed(place, Box::new(next)))
     }
 
-    /// A new entry. A named limit whose window or algorithm changed starts with the most that any of its definitions in use has counted:
-    /// each of them was charged with what the others admitted, so none has counted more than was used.
-    fn begin(&self, policy: &str, limit: &Limit, moment: Moment) -> Result<Entry, UnknownTimeZone> {
-        let mut begun = Entry::fresh(policy, limit, moment)?;
-        for other in self
-            .entries
-            .iter()
-            .filter(|entry| entry.is_named_as(policy, limit))
+    /// The moment, or the newest that the limit has seen under any definition: a clock that steps back refills nothing.
+    fn not_before<'a>(&self, policy: &str, limit: &Limit, moment: Moment<'a>) -> Moment<'a> {
+        let of_limit = (self.entries.iter())
+            .filter(|entry| entry.keeps(policy, limit) || entry.is_named_as(policy, limit));
+        let seen = of_limit.map(|entry| entry.state.seen());
+        Moment {
+            now: seen.fold(moment.now, Ord::max),
+            ..moment
+        }
+    }
+
+    /// The entry, new or of another time, as the one in force of its name: it counts at least what any of the others in use has counted.
+    /// Each of them was charged with what the others admitted, so none has counted more than was used.
+    fn in_force(
+        &self,
+        item: &Item,
+        mut entry: Entry,
+        moment: Moment,
+    ) -> Result<Entry, UnknownTimeZone> {
+        let (policy, limit) = (entry.policy.clone(), entry.limit.clone());
+        let of_name = (self.entries.iter()).filter(|other| other.is_named_as(&policy, &limit));
+        let Some(newest) = of_name.clone().map(|other| other.turn).max() else {
+            return Ok(entry);
+        };
+        for other in of_name
+            .clone()
+            .filter(|other| !other.keeps(&policy, &limit))
         {
-            let entry = other.redefined(limit, moment)?;
-            if entry.used(moment.now) > begun.used(moment.now) {
-                begun = entry;
+            if other.idle_at(moment.now) > moment.now {
+                entry.take_over(other, moment)?;
             }
         }
-        Ok(begun)
+        // One item may ask several definitions of one name: then all of them are in force.
+        let asks = |other: &Entry| {
+            let mut limits = item.policy.limits().iter();
+            limits.any(|limit| other.keeps(&policy, limit))
+        };
+        let is_asked = of_name
+            .clone()
+            .any(|other| other.turn == newest && asks(other));
+        entry.turn = newest + u64::from(!is_asked);
+        Ok(entry)
     }
 
     /// Puts the entries back as they were: nobody was decided by the definitions asked for.
@@ -179,21 +190,30 @@ impl SubjectState {
         effects: &mut Effects,
     ) {
         for &(place, _) in &picked.before {
-            self.enforce(place, item, moment, effects);
+            let counts_on = picked.counts_on(place, &self.entries);
+            self.enforce(place, counts_on, item, moment, effects);
         }
         let begun = self.entries.split_off(picked.known);
         let lasting = |entry: &Entry| entry.idle_at(moment.now) > moment.now;
         self.entries.extend(begun.into_iter().filter(lasting));
         for place in picked.known..self.entries.len() {
-            self.enforce(place, item, moment, effects);
+            self.enforce(place, false, item, moment, effects);
         }
     }
 
-    fn enforce(&mut self, place: usize, item: &Item, moment: Moment, effects: &mut Effects) {
+    fn enforce(
+        &mut self,
+        place: usize,
+        counts_on: bool,
+        item: &Item,
+        moment: Moment,
+        effects: &mut Effects,
+    ) {
         let entry = &mut self.entries[place];
         entry.set_policy(&item.policy);
         entry.write_exact(moment, effects);
-        // A bucket counts in other units now: taking a charge back could give units twice.
-        self.operations.drop_charges_of(&entry.key());
+        if !counts_on {
+            self.operations.drop_charges_of(&entry.key());
+        }
     }
 }

@@ -101,7 +101,7 @@ impl SubjectState {
             return Ok(());
         }
         self.rewrite_older(moment, effects);
-        self.ensure_alarm(moment, effects);
+        self.set_alarm(moment, effects); // for the row of the fence alone, too
         Ok(())
     }
 
@@ -121,10 +121,28 @@ impl SubjectState {
     }
 
     pub(super) fn drop_idle(&mut self, moment: Moment, effects: &mut Effects) {
-        let idle = |entry: &Entry| entry.idle_at(moment.now) <= moment.now;
-        let (dropped, kept) = self.entries.drain(..).partition(idle);
+        let to_drop: Vec<bool> = (self.entries.iter())
+            .map(|entry| self.is_to_drop(entry, moment.now))
+            .collect();
+        let mut to_drop = to_drop.into_iter();
+        let (dropped, kept) = self
+            .entries
+            .drain(..)
+            .partition(|_| to_drop.next() == Some(true));
         self.entries = kept;
         self.delete_rows(dropped, effects);
+    }
+
+    /// Whether nothing tells the entry from a new one. Of several definitions of one named limit the one in force stays while another is
+    /// in use: as a new one it would start with what that one has counted.
+    pub(super) fn is_to_drop(&self, entry: &Entry, now: Timestamp) -> bool {
+        if entry.idle_at(now) > now {
+            return false;
+        }
+        let mut of_name =
+            (self.entries.iter()).filter(|other| other.is_named_as(&entry.policy, &entry.limit));
+        let is_in_force = of_name.clone().all(|other| other.turn <= entry.turn);
+        !(is_in_force && of_name.any(|other| other.idle_at(now) > now))
     }
 
     /// Sets the alarm when something is stored and none is set: once per idle period, not per admission.
@@ -132,6 +150,10 @@ impl SubjectState {
         if self.alarm.is_some() || (effects.writes.is_empty() && !self.has_rows()) {
             return;
         }
+        self.set_alarm(moment, effects);
+    }
+
+    fn set_alarm(&mut self, moment: Moment, effects: &mut Effects) {
         let mut last = moment.now.plus(ALARM_SPACING);
         for entry in &self.entries {
             last = last.max(entry.idle_at(moment.now));

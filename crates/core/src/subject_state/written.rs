@@ -24,7 +24,7 @@ pub(super) struct Written {
     ahead: u64,
     /// How many units have been admitted since.
     used: u64,
-    /// When it was written; `None` when it was found on waking.
+    /// When it was written; `None` when it was found on waking, or is to be written exact at the next admission.
     at: Option<Timestamp>,
     /// The last admission.
     last: Timestamp,
@@ -81,6 +81,13 @@ impl Written {
             .is_some_and(|at| at <= now || before == Some(self.used))
     }
 
+    /// Has it written exact at the next admission if it is ahead by more than `allowance`, which has become less.
+    pub(super) const fn keep_within(&mut self, allowance: u64) {
+        if self.ahead.saturating_sub(self.used) > allowance {
+            self.at = None;
+        }
+    }
+
     /// Gives up the units by which the row is ahead: nobody will be asked for them any more.
     pub(super) fn give_up(&mut self) {
         self.used = self.used.max(self.ahead);
@@ -100,7 +107,9 @@ impl Written {
             return Ok(Some(0));
         };
         let is_steady = age > STEADY;
-        if stored.covers(real, algorithm, moment.now) && !(is_steady && self.seems_ahead()) {
+        let covers =
+            stored.covers(real, algorithm, moment.now) && !self.state.has_more_credits(real);
+        if covers && !(is_steady && self.seems_ahead()) {
             return Ok(None);
         }
         Ok(Some(if !self.state.is_in_window_of(real) {
