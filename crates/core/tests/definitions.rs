@@ -321,6 +321,20 @@ fn a_charge_to_a_window_can_be_taken_back_after_its_limit_changed() {
 }
 
 #[test]
+fn a_charge_to_a_bucket_is_final_once_its_rate_has_changed() {
+    let (fast, slow) = (token(10, 10, SECOND), token(10, 1, HOUR));
+    let mut object = Object::default();
+    let charge = object.limit(&fast, Check::of(5), Some(1), START).unwrap();
+    assert!(charge.success);
+    // It has come back at the old rate when the new one comes into force; at the new one it would not have.
+    let now = START + SECOND;
+    assert!(object.ask(&fast, 4, now).success);
+    assert!(object.ask(&slow, 1, now).success);
+    object.cancel(1, now);
+    assert_eq!(object.left(&slow, now), 5);
+}
+
+#[test]
 fn a_smaller_reserve_holds_from_its_first_request() {
     let free = unnamed(fixed(100_000, HOUR));
     let exact = free.clone().with_reserve(1).unwrap();

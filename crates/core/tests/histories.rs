@@ -293,12 +293,8 @@ fn begun(history: &History, events: usize) -> History {
     }
 }
 
-fn cases() -> u32 {
-    std::env::var("CASES").map_or(3_000, |n| n.parse().unwrap())
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases()))]
+    #![proptest_config(ProptestConfig::with_cases(5_000))]
 
     #[test]
     fn a_restart_has_no_more_left_of_any_definition(history in history(25)) {
