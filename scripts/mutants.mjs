@@ -368,7 +368,7 @@ const MUTANTS = [
     `${CORE}/subject_state/upkeep.rs`,
     "self.set_alarm(moment, effects); // for",
     "self.ensure_alarm(moment, effects); // for",
-    "histories",
+    "durability",
   ],
   [
     "operations age under a clock that has stepped back",

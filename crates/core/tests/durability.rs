@@ -396,3 +396,29 @@ fn credits_that_are_over_stay_so_after_a_restart_under_a_clock_that_stepped_back
     let left = object.left(&policy, START + 827);
     assert!(kept <= left, "{kept} after a restart, {left} without");
 }
+
+#[test]
+fn the_row_of_a_fence_that_is_not_past_yet_is_cleaned_one_day() {
+    let spec = Spec {
+        kind: Kind::Concurrency,
+        limit: 1,
+        window: 1_000,
+        amount: 1,
+    };
+    let policy = policy(algorithm(&spec), None);
+    let mut object = Object::default();
+    let permit = object.ask(&policy, 1, START).grant.unwrap().permit;
+    let mut effects = Effects::default();
+    object
+        .state
+        .release(permit, moment(START), &mut effects)
+        .unwrap();
+    object.apply(effects);
+    object.reset(START);
+    // The alarm comes under a clock that has not passed the fence.
+    object.clean(START);
+    assert!(!object.rows.is_empty());
+    let at = object.alarm.unwrap().as_millis();
+    object.clean(at);
+    assert!(object.rows.is_empty() && object.alarm.is_none());
+}
