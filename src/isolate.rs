@@ -2,7 +2,8 @@
 //! limits, and the counts that it tells others through KV.
 //!
 //! Plain data only: a promise or a waker of one request must never be seen by another. Every part is bounded, is lost with the isolate,
-//! and may be: then objects are asked more often, and what was given out without them is not charged to them.
+//! and may be: then objects are asked more often, and what was given out without them is not charged to them. No namespace can
+//! push out what another one keeps there ([`tollgate_core::bounded`]).
 
 use std::cell::RefCell;
 
@@ -11,8 +12,8 @@ use tollgate_core::circuit::Circuits;
 use tollgate_core::debts::Debts;
 use tollgate_core::eventual::Eventual;
 use tollgate_core::refusals::Refusals;
+use tollgate_core::shares::{self, Shares};
 
-use crate::fallback::Shares;
 use crate::runtime;
 
 /// What every key of the counts in KV begins with.
@@ -34,7 +35,7 @@ impl Memory {
             circuits: Circuits::new(secret),
             debts: Debts::new(secret),
             eventual: Eventual::new(COUNTS, isolate, secret),
-            shares: Shares::default(),
+            shares: Shares::new(secret, shares::MOST),
         }
     }
 }

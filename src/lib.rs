@@ -9,7 +9,7 @@
 //! 4. `limiter_object` reads its clock once, lets the core decide on the state in its memory, and `limiter_store` writes ahead.
 //! 5. `handlers` write body and [`headers`]; [`telemetry`] is told, and writes its log afterwards.
 //!
-//! When the object does not answer, [`fallback`] does what the policy's failure mode says.
+//! When the object does not answer, [`tollgate_core::shares`] does what the policy's failure mode says.
 //!
 //! Modules that talk to the runtime exist on wasm32 only; the others are pure and tested natively.
 
@@ -17,7 +17,6 @@ pub mod auth;
 pub mod config;
 pub mod directory;
 pub mod error;
-pub mod fallback;
 pub mod headers;
 pub mod placement;
 pub mod router;

@@ -5,16 +5,21 @@
 
 use serde::Serialize;
 use tollgate_core::api::response::to_json;
+use tollgate_core::bounded::{Bounded, Secret, Worth};
 use tollgate_core::decision::{Decision, Reason, Source};
 use tollgate_core::policy::Policy;
 use tollgate_core::subject::Subject;
 
-/// The most counters of checks; policies beyond are counted together under `…`.
-const MOST_COUNTERS: usize = 256;
-/// The most events that wait to be logged.
+mod counters;
+
+pub use counters::{Counter, Kind};
+
+use counters::Counters;
+
+/// The most events that wait to be logged, of which each namespace has its part.
 const MOST_EVENTS: usize = 1_000;
-/// The name under which the policies beyond [`MOST_COUNTERS`] are counted.
-const OTHERS: &str = "…";
+/// The most namespaces of which it is counted for itself when the next check is logged.
+const MOST_SAMPLED: usize = 256;
 
 /// Why an object, or what stands in its place, gave no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,27 +113,18 @@ pub trait Telemetry {
     fn fail(&mut self, failure: Failure);
 }
 
-/// The counter of one kind of decision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Counter {
-    /// The policy's name, empty for inline limits.
-    pub policy: String,
-    /// Where it was decided.
-    pub source: &'static str,
-    /// `allowed`, or why not.
-    pub outcome: &'static str,
-    /// How many.
-    pub count: u64,
-}
-
-/// Counters and waiting events, in the memory of one isolate.
-#[derive(Debug, Default)]
+/// Counters and waiting events, in the memory of one isolate. No namespace can push out another's.
+#[derive(Debug)]
 pub struct Recorder {
-    counters: Vec<Counter>,
+    secret: Secret,
+    counters: Counters,
     failures: [u64; Failure::ALL.len()],
-    /// How many there were of those of which one in so many is logged.
-    sampled: u64,
-    events: Vec<String>,
+    /// By namespace, how many there were of those of which one in so many is logged.
+    sampled: Bounded<u64>,
+    /// By number.
+    events: Bounded<(u64, String)>,
+    /// The number of the next event.
+    next: u64,
     dropped: u64,
 }
 
@@ -160,9 +156,9 @@ struct FailureCount {
 }
 
 #[derive(Serialize)]
-struct Counters<'a> {
+struct CountersEvent<'a> {
     event: &'static str,
-    checks: &'a [Counter],
+    checks: Vec<&'a Counter>,
     failures: Vec<FailureCount>,
     dropped: u64,
     version: &'a str,
@@ -170,28 +166,30 @@ struct Counters<'a> {
 
 impl Telemetry for Recorder {
     fn count(&mut self, checked: &Checked, every: u64) -> bool {
-        let (source, outcome) = (checked.source.word(), outcome(checked.decision));
-        self.counter(checked.policy.name_or_empty(), source, outcome)
-            .count += 1;
+        let namespace = checked.subject.namespace().as_str();
+        self.counters.count(&Kind {
+            namespace,
+            policy: checked.policy.name_or_empty(),
+            source: checked.source.word(),
+            outcome: outcome(checked.decision),
+        });
         match (checked.decision.success, checked.source) {
             // Repeats what was logged a second before at most.
             (false, Source::Cache) => false,
             // Made for floods: a log of each denial would cost more than the denial.
             (true, _) | (false, Source::Kv | Source::Binding) => {
-                self.sampled += 1;
-                every > 0 && self.sampled.is_multiple_of(every)
+                let key = self.secret.key_in(namespace, &());
+                let (sampled, _) = self.sampled.get_or_put(key, || 0, |count| (0, *count));
+                *sampled += 1;
+                every > 0 && sampled.is_multiple_of(every)
             }
             (false, _) => true,
         }
     }
 
     fn log(&mut self, checked: &Checked, origin: &Origin) {
-        if self.events.len() >= MOST_EVENTS {
-            self.dropped += 1;
-            return;
-        }
         let (subject, decision) = (checked.subject, checked.decision);
-        self.events.push(to_json(&Event {
+        let line = to_json(&Event {
             event: "rate_limit_check",
             provider: subject.provider(),
             scope: subject.scope(),
@@ -205,12 +203,21 @@ impl Telemetry for Recorder {
             reason: decision.reason.map(Reason::word),
             request_id: &origin.request_id,
             version: &origin.version,
-        }));
+        });
+        self.next += 1;
+        let key = self.secret.key_in(subject.namespace().as_str(), &self.next);
+        let dropped = self.events.put(key, (self.next, line), by_age);
+        self.dropped += u64::from(dropped.is_some());
     }
 
     fn fail(&mut self, failure: Failure) {
         self.failures[failure as usize] += 1;
     }
+}
+
+/// Of a burst the first events tell most.
+const fn by_age((number, _): &(u64, String)) -> Worth {
+    (0, u64::MAX - *number)
 }
 
 fn outcome(decision: &Decision) -> &'static str {
@@ -222,35 +229,22 @@ fn outcome(decision: &Decision) -> &'static str {
 }
 
 impl Recorder {
-    fn counter(
-        &mut self,
-        policy: &str,
-        source: &'static str,
-        outcome: &'static str,
-    ) -> &mut Counter {
-        let found = |counters: &[Counter], policy: &str| {
-            counters.iter().position(|counter| {
-                counter.outcome == outcome && counter.source == source && counter.policy == policy
-            })
-        };
-        let full = self.counters.len() >= MOST_COUNTERS;
-        let place = found(&self.counters, policy)
-            .or_else(|| full.then(|| found(&self.counters, OTHERS)).flatten());
-        let place = place.unwrap_or_else(|| {
-            self.counters.push(Counter {
-                policy: if full { OTHERS } else { policy }.to_owned(),
-                source,
-                outcome,
-                count: 0,
-            });
-            self.counters.len() - 1
-        });
-        &mut self.counters[place]
+    /// Nothing has happened.
+    pub fn new(secret: Secret) -> Recorder {
+        Recorder {
+            secret,
+            counters: Counters::new(secret),
+            failures: [0; Failure::ALL.len()],
+            sampled: Bounded::new(MOST_SAMPLED),
+            events: Bounded::new(MOST_EVENTS),
+            next: 0,
+            dropped: 0,
+        }
     }
 
     /// The counters of checks, since the isolate began.
-    pub fn counters(&self) -> &[Counter] {
-        &self.counters
+    pub fn counters(&self) -> Vec<&Counter> {
+        self.counters.all()
     }
 
     /// How often an object gave no answer for this reason.
@@ -265,7 +259,8 @@ impl Recorder {
 
     /// Takes the waiting events out, each one line of JSON.
     pub fn take_events(&mut self) -> Vec<String> {
-        core::mem::take(&mut self.events)
+        let events = self.events.take_all(by_age);
+        events.into_iter().map(|(_, line)| line).collect()
     }
 
     /// All counters as one line of JSON: the `rate_limit_counters` event.
@@ -274,9 +269,9 @@ impl Recorder {
             failure: failure.word(),
             count: self.failures(failure),
         });
-        to_json(&Counters {
+        to_json(&CountersEvent {
             event: "rate_limit_counters",
-            checks: &self.counters,
+            checks: self.counters(),
             failures: failures.filter(|failure| failure.count > 0).collect(),
             dropped: self.dropped,
             version,
@@ -288,9 +283,13 @@ impl Recorder {
 mod tests {
     use super::*;
     use tollgate_core::api::request::{parse, Rule};
-    use tollgate_core::limit::Name;
+    use tollgate_core::bounded::Secret;
     use tollgate_core::subject::{Namespace, SubjectParts};
     use tollgate_core::Timestamp;
+
+    fn recorder() -> Recorder {
+        Recorder::new(Secret::new(7))
+    }
 
     fn policy() -> Policy {
         let rule = parse(r#"{"identifier": "u1", "limit": 5, "window": "1m"}"#)
@@ -303,7 +302,7 @@ mod tests {
     }
 
     fn decision(success: bool) -> Decision {
-        let mut shares = crate::fallback::Shares::default();
+        let mut shares = tollgate_core::shares::Shares::new(Secret::new(7), 64);
         let decision = shares.decide(
             "u1",
             &policy(),
@@ -348,7 +347,7 @@ mod tests {
 
     #[test]
     fn every_denial_is_logged_and_one_admission_in_so_many() {
-        let mut recorder = Recorder::default();
+        let mut recorder = recorder();
         let logged = |recorder: &mut Recorder, success, every| {
             (0..10)
                 .filter(|_| record(recorder, &policy(), success, every))
@@ -367,7 +366,7 @@ mod tests {
 
     #[test]
     fn a_refusal_from_memory_is_counted_and_not_logged_again() {
-        let mut recorder = Recorder::default();
+        let mut recorder = recorder();
         assert!(!record_from(
             &mut recorder,
             &policy(),
@@ -375,13 +374,13 @@ mod tests {
             Source::Cache,
             1
         ));
-        assert_eq!(recorder.counters()[0].source, "cache");
-        assert_eq!(recorder.counters()[0].count, 1);
+        let counters = recorder.counters();
+        assert_eq!((counters[0].source, counters[0].count), ("cache", 1));
     }
 
     #[test]
     fn where_floods_are_answered_denials_are_logged_as_seldom_as_admissions() {
-        let mut recorder = Recorder::default();
+        let mut recorder = recorder();
         for source in [Source::Kv, Source::Binding] {
             let mut logged = |success| {
                 (0..10)
@@ -409,7 +408,7 @@ mod tests {
             decision: &decision,
             source: Source::Object,
         };
-        let mut recorder = Recorder::default();
+        let mut recorder = recorder();
         for with_identifier in [false, true] {
             let origin = Origin {
                 request_id: "r1".to_owned(),
@@ -430,16 +429,11 @@ mod tests {
         assert!(!recorder.has_events());
     }
 
-    #[test]
-    fn memory_is_bounded_and_what_is_dropped_is_counted() {
-        let mut recorder = Recorder::default();
-        for i in 0..MOST_COUNTERS + 10 {
-            let name = Name::new("policy", &format!("p{i}")).unwrap();
-            record(&mut recorder, &policy().named(name, 1), true, 0);
-        }
-        assert_eq!(recorder.counters().len(), MOST_COUNTERS + 1);
-        assert_eq!(recorder.counters()[MOST_COUNTERS].count, 10);
-        let (subject, policy, decision) = (subject(), policy(), decision(false));
+    /// Logs so many denials of one namespace.
+    fn log(recorder: &mut Recorder, namespace: &str, events: usize) {
+        let namespace = Namespace::new(namespace).unwrap();
+        let subject = SubjectParts::new("u1").unwrap().in_namespace(namespace);
+        let (policy, decision) = (policy(), decision(false));
         let checked = Checked {
             subject: &subject,
             policy: &policy,
@@ -452,16 +446,46 @@ mod tests {
             version: String::new(),
             with_identifier: false,
         };
-        for _ in 0..MOST_EVENTS + 5 {
+        for _ in 0..events {
             recorder.log(&checked, &origin);
         }
+    }
+
+    #[test]
+    fn memory_is_bounded_and_what_is_dropped_is_counted() {
+        let mut recorder = recorder();
+        log(&mut recorder, "default", MOST_EVENTS + 5);
         assert_eq!(recorder.take_events().len(), MOST_EVENTS);
         assert!(recorder.counters_event("v1").contains(r#""dropped":5"#));
     }
 
     #[test]
+    fn a_flood_of_events_drops_none_of_another_namespace() {
+        let mut recorder = recorder();
+        log(&mut recorder, "quiet", 3);
+        log(&mut recorder, "loud", 10 * MOST_EVENTS);
+        log(&mut recorder, "quiet", MOST_EVENTS / 2 - 3);
+        let events = recorder.take_events();
+        let of = |namespace: &str| {
+            let namespace = format!(r#""namespace":"{namespace}""#);
+            events
+                .iter()
+                .filter(|event| event.contains(&namespace))
+                .count()
+        };
+        assert_eq!(
+            (of("quiet"), of("loud")),
+            (MOST_EVENTS / 2, MOST_EVENTS / 2)
+        );
+        assert!(
+            events[0].contains("quiet"),
+            "in the order in which they came"
+        );
+    }
+
+    #[test]
     fn failures_are_counted_by_kind() {
-        let mut recorder = Recorder::default();
+        let mut recorder = recorder();
         recorder.fail(Failure::Timeout);
         recorder.fail(Failure::Timeout);
         recorder.fail(Failure::Unavailable);

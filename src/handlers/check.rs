@@ -2,7 +2,7 @@
 //! refused is answered without the object, and the failure mode answers in place of an object that does not.
 
 use tollgate_core::api::request::{LimitRequest, Rule};
-use tollgate_core::bounded::Fingerprint;
+use tollgate_core::bounded::Key;
 use tollgate_core::consistency::{Consistency, LocalLimit};
 use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Source};
@@ -96,7 +96,7 @@ impl Pending {
         }
     }
 
-    fn ask(self, key: Fingerprint) -> Step {
+    fn ask(self, key: Key) -> Step {
         let (subject, render) = (self.subject, self.render);
         let items = vec![Item {
             policy: self.policy,
@@ -113,12 +113,7 @@ impl Pending {
     }
 
     #[inline(never)]
-    fn shed(
-        self,
-        context: &Context,
-        shed: &LocalLimit,
-        key: Fingerprint,
-    ) -> Result<Step, ApiError> {
+    fn shed(self, context: &Context, shed: &LocalLimit, key: Key) -> Result<Step, ApiError> {
         local::find(context, shed, "shed")?;
         let asked = local::ask(context, shed, &self.object, Tier::First);
         let then: AfterAwait = Box::new(move |context, settled| {
@@ -158,7 +153,7 @@ impl Pending {
 }
 
 /// What the object refused a moment ago and would refuse still.
-pub(super) fn remembered(key: Fingerprint, policy: &Policy, check: &Check) -> Option<Decision> {
+pub(super) fn remembered(key: Key, policy: &Policy, check: &Check) -> Option<Decision> {
     memory(|memory| memory.refusals.find(key, policy, check, clock::now()))
 }
 
@@ -166,7 +161,7 @@ pub(super) fn remembered(key: Fingerprint, policy: &Policy, check: &Check) -> Op
 fn decide(
     context: &Context,
     subject: Subject,
-    key: Fingerprint,
+    key: Key,
     asked: Asked,
 ) -> Result<Decided, ApiError> {
     let item = match asked.call {

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use tollgate_core::bounded::Secret;
 use tollgate_core::{Duration, Timestamp};
 use wasm_bindgen::JsValue;
 
@@ -19,7 +20,8 @@ const OVERDUE: Duration = Duration::from_secs(5);
 const COUNTERS_EVERY: Duration = Duration::from_secs(60);
 
 thread_local! {
-    static RECORDER: RefCell<Recorder> = RefCell::default();
+    // Made by the first request, because there is no randomness outside of events.
+    static RECORDER: RefCell<Recorder> = RefCell::new(Recorder::new(Secret::new(runtime::random_bits())));
     /// When writing was last put off to the background, while that is under way.
     static FLUSHING: Cell<Option<Timestamp>> = const { Cell::new(None) };
     static COUNTED: Cell<Timestamp> = const { Cell::new(Timestamp::ZERO) };

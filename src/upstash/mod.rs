@@ -6,6 +6,8 @@
 use std::cell::{Cell, RefCell};
 
 use js_sys::Uint8Array;
+use tollgate_core::bounded::{Bounded, Secret};
+use tollgate_core::subject::Namespace;
 use tollgate_upstash::command::Access;
 use tollgate_upstash::isolate::Isolate;
 use tollgate_upstash::protocol::{self, Form, Sent};
@@ -24,10 +26,24 @@ use crate::task::settled;
 /// The largest body, in bytes: what the largest deny list of IP addresses needs, several times over.
 const MAX_BODY: usize = 1 << 20;
 
+/// The most namespaces of which something is remembered between requests.
+const MOST_NAMESPACES: usize = 256;
+
 thread_local! {
-    static ISOLATE: RefCell<Isolate> = RefCell::default();
+    /// What is remembered between requests, of each namespace for itself. It only saves calls.
+    static ISOLATES: RefCell<(Secret, Bounded<Isolate>)> =
+        RefCell::new((Secret::new(runtime::random_bits()), Bounded::new(MOST_NAMESPACES)));
     /// Makes each sync token another one. Nothing is read from it: every key has one owner, so what was written is read.
     static ANSWERS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Uses what is remembered of a namespace. `run` must not use it again.
+fn isolate<T>(namespace: &Namespace, run: impl FnOnce(&mut Isolate) -> T) -> T {
+    ISOLATES.with_borrow_mut(|(secret, isolates)| {
+        let key = secret.key_in(namespace.as_str(), &());
+        let (isolate, _) = isolates.get_or_put(key, Isolate::default, |_| (0, 0));
+        run(isolate)
+    })
 }
 
 /// Status and body.
@@ -153,8 +169,9 @@ async fn run(
     };
     let prefix = placement::keyspaces_of(&caller.namespace);
     let session = match form {
-        Form::Transaction => ISOLATE
-            .with_borrow_mut(|isolate| Session::transaction(commands, access, prefix, isolate)),
+        Form::Transaction => isolate(&caller.namespace, |isolate| {
+            Session::transaction(commands, access, prefix, isolate)
+        }),
         _ => Ok(Session::new(commands, access, prefix)),
     };
     let mut session = match session {
@@ -166,7 +183,10 @@ async fn run(
     let mut answers = Vec::new();
     loop {
         let now = clock::now().as_millis() as i64;
-        match ISOLATE.with_borrow_mut(|isolate| session.advance(answers, isolate, now)) {
+        let next = isolate(&caller.namespace, |isolate| {
+            session.advance(answers, isolate, now)
+        });
+        match next {
             Next::Done(replies) => return render(form, &replies, base64),
             Next::Ask(asks) => {
                 answers = keyspace_client::ask(env, &directory, asks, deadline).await;

@@ -1,160 +1,160 @@
-//! A map of bounded size for the memory of an isolate, which anybody can try to fill by making up identifiers.
+//! A map of bounded size for the memory of an isolate, which anybody can try to fill by making up identifiers, and whose room no
+//! namespace can take from another.
 //!
-//! Keys are [`Fingerprint`]s, so an entry is as large as its value whatever the caller named, and each has [`WAYS`] places it can lie
-//! in. All operations take constant time. A newcomer to a full set takes the place of the entry that is worth least by the
-//! user's own measure: so what is used survives a flood of what is not.
+//! Keys are fingerprints, so an entry is as large as its value whatever the caller named. While there is room, any namespace may use all
+//! of it. When there is none, a newcomer takes the place of an entry of the namespace that would then have most, or of its own
+//! where others have no more. So of n namespaces one that has at most an n-th of the room loses nothing, whatever the others
+//! do. Within a namespace the entry goes that is worth least by the user's own measure: what is used survives a flood of what
+//! is not.
 
-use core::hash::{Hash, Hasher};
-use std::hash::DefaultHasher;
+mod fingerprint;
+mod rooms;
 
-/// How many places a key can lie in.
-pub const WAYS: usize = 8;
+pub use fingerprint::{Fingerprint, Key, Secret};
 
-/// 128 bits that stand for a value. Two values have the same with a probability of 2^-128, also when somebody looks for two that do,
-/// because the [`Secret`] is not known outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Fingerprint(u128);
+use rooms::{Placed, Rooms};
 
-/// Random bits with which one isolate takes its fingerprints. They mean nothing elsewhere, nor to the next version.
-#[derive(Debug, Clone, Copy)]
-pub struct Secret(u128);
+/// What an entry is worth: by the first number, and where that is the same by the second.
+pub type Worth = (u64, u64);
 
-impl Secret {
-    /// From 128 random bits.
-    pub const fn new(random: u128) -> Secret {
-        Secret(random)
-    }
-
-    /// The fingerprint of a value.
-    pub fn fingerprint(self, value: &impl Hash) -> Fingerprint {
-        let mut hasher = Both(DefaultHasher::new(), DefaultHasher::new());
-        // The upper half in one and the lower half in the other.
-        hasher.0.write_u64((self.0 >> 64) as u64);
-        hasher.1.write_u64(self.0 as u64);
-        value.hash(&mut hasher);
-        Fingerprint(u128::from(hasher.0.finish()) << 64 | u128::from(hasher.1.finish()))
-    }
+/// The places of these worths in their order, the least first. The same code for whatever has to be put in order here.
+pub(crate) fn in_order(worths: impl Iterator<Item = Worth>) -> Vec<usize> {
+    let mut all = worths.enumerate().map(|(place, worth)| (worth, place));
+    let sorted = rooms::least_of(&mut all, usize::MAX);
+    sorted.into_iter().rev().map(|(_, place)| place).collect()
 }
 
-/// Two hashers fed alike, so that a value is walked through once.
-struct Both(DefaultHasher, DefaultHasher);
-
-impl Hasher for Both {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.write(bytes);
-        self.1.write(bytes);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0.finish()
-    }
-}
-
-/// At most so many values by fingerprint.
+/// At most so many values, by key. See the module's documentation.
 #[derive(Debug)]
 pub struct Bounded<V> {
-    sets: Vec<Vec<(Fingerprint, V)>>,
+    rooms: Rooms,
+    /// By place; `None` where nothing lies.
+    values: Vec<Option<V>>,
 }
 
 impl<V> Bounded<V> {
-    /// Room for `most` values, rounded up to a power of two and at least [`WAYS`].
+    /// Room for `most` values, at least one.
     pub fn new(most: usize) -> Bounded<V> {
-        let sets = most.div_ceil(WAYS).next_power_of_two();
         Bounded {
-            sets: (0..sets).map(|_| Vec::new()).collect(),
+            rooms: Rooms::new(most),
+            values: Vec::new(),
         }
-    }
-
-    /// The most values.
-    pub fn capacity(&self) -> usize {
-        self.sets.len() * WAYS
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.sets.iter().map(Vec::len).sum()
+        self.rooms.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.sets.iter().all(Vec::is_empty)
-    }
-
-    fn set(&mut self, key: Fingerprint) -> &mut Vec<(Fingerprint, V)> {
-        let place = key.0 as usize & (self.sets.len() - 1); // a power of two
-        &mut self.sets[place]
+        self.len() == 0
     }
 
     /// The value of a key.
-    pub fn get_mut(&mut self, key: Fingerprint) -> Option<&mut V> {
-        let found = self.set(key).iter_mut().find(|(known, _)| *known == key);
-        found.map(|(_, value)| value)
+    pub fn get_mut(&mut self, key: Key) -> Option<&mut V> {
+        let place = self.rooms.find(key)?;
+        self.values[place].as_mut()
     }
 
     /// Removes the value of a key.
-    pub fn remove(&mut self, key: Fingerprint) -> Option<V> {
-        let set = self.set(key);
-        let place = set.iter().position(|(known, _)| *known == key)?;
-        Some(set.swap_remove(place).1)
+    pub fn remove(&mut self, key: Key) -> Option<V> {
+        let place = self.rooms.remove(key)?;
+        self.values[place].take()
     }
 
-    /// Sets the value of a key. Answers what had to go for it: the key's old value, or the one worth least of a full set.
-    pub fn put<W: Ord>(
+    /// Sets the value of a key. Answers what had to go for lack of room.
+    pub fn put(&mut self, key: Key, value: V, worth: impl Fn(&V) -> Worth) -> Option<(Key, V)> {
+        self.try_put(key, value, worth, |_, _| true).unwrap_or(None)
+    }
+
+    /// As [`put`](Bounded::put), unless the one that would have to go may not: then the value comes back, and nothing has changed.
+    pub fn try_put(
         &mut self,
-        key: Fingerprint,
+        key: Key,
         value: V,
-        worth: impl Fn(&V) -> W,
-    ) -> Option<V> {
-        let set = self.set(key);
-        let own = set.iter().position(|(known, _)| *known == key);
-        let place = own.or_else(|| {
-            let least = || (0..set.len()).min_by_key(|&i| worth(&set[i].1));
-            (set.len() >= WAYS).then(least).flatten()
-        });
-        match place {
-            Some(place) => Some(core::mem::replace(&mut set[place], (key, value)).1),
-            None => {
-                set.push((key, value));
-                None
-            }
+        worth: impl Fn(&V) -> Worth,
+        may_go: impl Fn(Key, &V) -> bool,
+    ) -> Result<Option<(Key, V)>, V> {
+        if let Some(known) = self.get_mut(key) {
+            *known = value;
+            return Ok(None);
         }
+        let Some(placed) = self.place(key, &worth, &may_go) else {
+            return Err(value);
+        };
+        let gone = self.clear(placed);
+        self.rooms.comes(placed.place, worth(&value));
+        self.values[placed.place] = Some(value);
+        Ok(gone)
     }
 
-    /// The value of a key, made where there is none; in a full set it takes the place of the one worth least.
-    pub fn get_or_put<W: Ord>(
+    /// The value of a key, made where there is none, and what had to go for lack of room.
+    pub fn get_or_put(
         &mut self,
-        key: Fingerprint,
+        key: Key,
         make: impl FnOnce() -> V,
-        worth: impl Fn(&V) -> W,
-    ) -> &mut V {
-        let set = self.set(key);
-        let place = match set.iter().position(|(known, _)| *known == key) {
-            Some(place) => place,
-            None if set.len() < WAYS => {
-                set.push((key, make()));
-                set.len() - 1
-            }
-            None => {
-                let least = (0..set.len()).min_by_key(|&i| worth(&set[i].1));
-                let place = least.unwrap_or(0); // a full set is not empty
-                set[place] = (key, make());
-                place
-            }
+        worth: impl Fn(&V) -> Worth,
+    ) -> (&mut V, Option<(Key, V)>) {
+        if let Some(place) = self.rooms.find(key) {
+            return (self.values[place].get_or_insert_with(make), None);
+        }
+        let placed = self.place(key, &worth, &|_, _| true);
+        // Where there is no room there is somebody, and everybody may go.
+        let placed = placed.unwrap_or_default();
+        let gone = self.clear(placed);
+        let value = self.values[placed.place].get_or_insert_with(make);
+        self.rooms.comes(placed.place, worth(value));
+        (value, gone)
+    }
+
+    fn place(
+        &mut self,
+        key: Key,
+        worth: &dyn Fn(&V) -> Worth,
+        may_go: &dyn Fn(Key, &V) -> bool,
+    ) -> Option<Placed> {
+        let values = &self.values;
+        let worth = |place: usize| values[place].as_ref().map_or((0, 0), worth);
+        let may_go = |key: Key, place: usize| {
+            values[place]
+                .as_ref()
+                .is_none_or(|value| may_go(key, value))
         };
-        &mut set[place].1
+        self.rooms.place(key, &worth, &may_go)
+    }
+
+    /// Takes out what lay in the place of a newcomer.
+    fn clear(&mut self, Placed { place, gone }: Placed) -> Option<(Key, V)> {
+        if place >= self.values.len() {
+            self.values.push(None); // places are given out in their order
+        }
+        gone.zip(self.values[place].take())
+    }
+
+    /// Takes all values out, the one worth least last.
+    pub fn take_all(&mut self, worth: impl Fn(&V) -> Worth) -> Vec<V> {
+        self.rooms.clear();
+        let mut values = core::mem::take(&mut self.values);
+        let order = in_order(values.iter().flatten().map(worth));
+        values.retain(Option::is_some);
+        order
+            .iter()
+            .rev()
+            .filter_map(|&place| values[place].take())
+            .collect()
     }
 
     /// All values, in no order.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (Fingerprint, &mut V)> {
-        let all = self.sets.iter_mut().flatten();
-        all.map(|(key, value)| (*key, value))
+    pub fn iter(&self) -> impl Iterator<Item = &V> {
+        self.values.iter().flatten()
     }
 
-    /// Keeps the values for which `keep` is true.
-    pub fn retain(&mut self, mut keep: impl FnMut(&V) -> bool) {
-        for set in &mut self.sets {
-            set.retain(|(_, value)| keep(value));
-        }
+    /// All keys and values, in no order.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut V)> {
+        let rooms = &self.rooms;
+        let values = self.values.iter_mut().enumerate();
+        values.filter_map(|(place, value)| Some((rooms.key_at(place), value.as_mut()?)))
     }
 }
 
@@ -164,46 +164,60 @@ mod tests {
 
     const SECRET: Secret = Secret::new(0x0123_4567_89ab_cdef_0f1e_2d3c_4b5a_6978);
 
-    #[test]
-    fn fingerprints_depend_on_every_part_of_the_value_and_on_the_secret() {
-        let of = |value: &(&str, u64)| SECRET.fingerprint(value);
-        assert_eq!(of(&("u1", 1)), of(&("u1", 1)));
-        assert_ne!(of(&("u1", 1)), of(&("u1", 2)));
-        assert_ne!(of(&("u1", 1)), of(&("u2", 1)));
-        assert_ne!(of(&("u1", 1)), Secret::new(1).fingerprint(&("u1", 1)));
-        let Fingerprint(bits) = of(&("u1", 1));
-        assert_ne!(bits as u64, (bits >> 64) as u64);
+    fn key(namespace: &str, i: u64) -> Key {
+        SECRET.key(&format!("{namespace}/rate-limit:default:u1"), &i)
+    }
+
+    fn worth(value: &u64) -> Worth {
+        (0, *value)
     }
 
     #[test]
-    fn a_full_set_gives_up_what_is_worth_least() {
-        let mut map = Bounded::new(1);
-        let key = |i: u64| SECRET.fingerprint(&i);
+    fn a_full_map_gives_up_what_is_worth_least() {
+        let mut map = Bounded::new(8);
+        let key = |i| key("a", i);
         for i in 0..8u64 {
-            assert_eq!(map.put(key(i), 10 + i, |v| *v), None);
+            assert_eq!(map.put(key(i), 10 + i, worth), None);
         }
-        assert_eq!(map.put(key(3), 99, |v| *v), Some(13), "its own old value");
-        assert_eq!(map.put(key(8), 50, |v| *v), Some(10));
+        assert_eq!(map.put(key(3), 99, worth), None, "in its own place");
+        assert_eq!(map.put(key(8), 50, worth), Some((key(0), 10)));
         assert_eq!(map.get_mut(key(0)), None);
         assert_eq!(map.get_mut(key(8)), Some(&mut 50));
-        assert_eq!(map.get_or_put(key(8), || 1, |v| *v), &mut 50);
-        assert_eq!(map.get_or_put(key(9), || 51, |v| *v), &mut 51);
-        assert_eq!(map.get_mut(key(1)), None);
+        assert_eq!(map.get_or_put(key(8), || 1, worth), (&mut 50, None));
+        let gone = Some((key(1), 11));
+        assert_eq!(map.get_or_put(key(9), || 51, worth), (&mut 51, gone));
         assert_eq!(map.remove(key(8)), Some(50));
-        assert_eq!((map.len(), map.capacity()), (7, 8));
-        map.retain(|v| *v < 15);
-        assert_eq!(map.iter_mut().count(), 2);
-        map.retain(|_| false);
-        assert!(map.is_empty());
+        assert_eq!((map.len(), map.iter_mut().count()), (7, 7));
+    }
+
+    #[test]
+    fn what_may_not_go_stays_and_the_newcomer_is_sent_away() {
+        let mut map = Bounded::new(2);
+        let key = |i| key("a", i);
+        map.put(key(1), 1, worth);
+        map.put(key(2), 2, worth);
+        assert_eq!(map.try_put(key(3), 3, worth, |_, value| *value > 1), Err(3));
+        assert_eq!((map.len(), map.get_mut(key(3))), (2, None));
+        let gone = Ok(Some((key(1), 1)));
+        assert_eq!(map.try_put(key(3), 3, worth, |_, _| true), gone);
     }
 
     #[test]
     fn a_million_keys_never_take_more_than_the_room_there_is() {
         let mut map = Bounded::new(1_000);
-        assert_eq!(map.capacity(), 1_024);
         for i in 0..1_000_000u64 {
-            map.put(SECRET.fingerprint(&i), i, |v| *v);
+            map.put(key("a", i), i, worth);
         }
-        assert_eq!(map.len(), 1_024);
+        assert_eq!(map.len(), 1_000);
+    }
+
+    #[test]
+    fn more_namespaces_than_there_is_room_are_bounded_as_well() {
+        let mut map = Bounded::new(100);
+        for i in 0..10_000u64 {
+            map.put(key(&format!("n{i}"), 0), i, worth);
+        }
+        assert_eq!(map.len(), 100);
+        assert!(map.rooms.count() <= 101);
     }
 }

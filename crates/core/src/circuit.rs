@@ -6,7 +6,7 @@
 //! it for twice as long. Each isolate has circuits of its own, and each opens for a random part of its time, so that they do not all
 //! come back in the same moment.
 
-use crate::bounded::{Bounded, Fingerprint, Secret};
+use crate::bounded::{Bounded, Key, Secret};
 use crate::{Duration, Timestamp};
 
 /// So many failures in a row open a circuit: fewer may be the one deployment or the one network that every object sees now and then.
@@ -27,8 +27,6 @@ pub const MOST: usize = 4_096;
 pub struct Circuits {
     secret: Secret,
     circuits: Bounded<Circuit>,
-    /// How many there may be: zero means that every circuit is closed, and nothing has to be looked up.
-    count: usize,
 }
 
 #[derive(Debug)]
@@ -75,16 +73,15 @@ impl Circuits {
         Circuits {
             secret,
             circuits: Bounded::new(MOST),
-            count: 0,
         }
     }
 
     /// Whether the object of this name may be called now; `None` means that it is to be left alone.
     pub fn pass(&mut self, object: &str, now: Timestamp) -> Option<Pass> {
-        if self.count == 0 {
+        if self.circuits.is_empty() {
             return Some(Pass::Free);
         }
-        let Some(circuit) = self.circuits.get_mut(self.secret.fingerprint(&object)) else {
+        let Some(circuit) = self.circuits.get_mut(self.secret.key(object, &())) else {
             return Some(Pass::Free);
         };
         if let Circuit::Open { until, open_for } = *circuit {
@@ -120,10 +117,10 @@ impl Circuits {
         now: Timestamp,
         random: u64,
     ) {
-        if outcome == Outcome::Answered && self.count == 0 {
+        if outcome == Outcome::Answered && self.circuits.is_empty() {
             return;
         }
-        let key = self.secret.fingerprint(&object);
+        let key = self.secret.key(object, &());
         match (outcome, pass) {
             (Outcome::Answered, _) => self.answered(key, pass),
             (_, Pass::Probe) => self.probe_failed(key, now, random),
@@ -137,22 +134,22 @@ impl Circuits {
     }
 
     /// How many circuits are not closed and quiet.
-    pub const fn len(&self) -> usize {
-        self.count
+    pub fn len(&self) -> usize {
+        self.circuits.len()
     }
 
     /// Whether every circuit is closed and quiet.
-    pub const fn is_empty(&self) -> bool {
-        self.count == 0
+    pub fn is_empty(&self) -> bool {
+        self.circuits.is_empty()
     }
 
     /// Calls that were sent before a circuit opened come back while it is open: they say nothing new.
-    fn is_open(&mut self, key: Fingerprint) -> bool {
+    fn is_open(&mut self, key: Key) -> bool {
         let circuit = self.circuits.get_mut(key);
         circuit.is_some_and(|circuit| !matches!(circuit, Circuit::Closed { .. }))
     }
 
-    fn answered(&mut self, key: Fingerprint, pass: Pass) {
+    fn answered(&mut self, key: Key, pass: Pass) {
         let done = match self.circuits.get_mut(key) {
             Some(Circuit::Closed { .. }) => true,
             Some(Circuit::Probing {
@@ -164,12 +161,12 @@ impl Circuits {
             }
             _ => false,
         };
-        if done && self.circuits.remove(key).is_some() {
-            self.count -= 1;
+        if done {
+            self.circuits.remove(key);
         }
     }
 
-    fn failed(&mut self, key: Fingerprint, now: Timestamp, random: u64) {
+    fn failed(&mut self, key: Key, now: Timestamp, random: u64) {
         match self.circuits.get_mut(key) {
             Some(Circuit::Closed { failures }) => {
                 *failures += 1;
@@ -182,7 +179,7 @@ impl Circuits {
         }
     }
 
-    fn probe_failed(&mut self, key: Fingerprint, now: Timestamp, random: u64) {
+    fn probe_failed(&mut self, key: Key, now: Timestamp, random: u64) {
         let open_for = match self.circuits.get_mut(key) {
             Some(Circuit::Probing { open_for, .. }) => *open_for,
             _ => return, // forgotten meanwhile
@@ -192,22 +189,20 @@ impl Circuits {
     }
 
     /// Open for a half to the whole of `open_for`.
-    fn open(&mut self, key: Fingerprint, open_for: Duration, now: Timestamp, random: u64) {
+    fn open(&mut self, key: Key, open_for: Duration, now: Timestamp, random: u64) {
         let half = open_for.as_millis() / 2;
         let until = now.plus(Duration::from_millis(half + random % (half + 1)));
         self.put(key, Circuit::Open { until, open_for });
     }
 
-    fn put(&mut self, key: Fingerprint, circuit: Circuit) {
+    fn put(&mut self, key: Key, circuit: Circuit) {
         let worth = |circuit: &Circuit| match circuit {
             Circuit::Closed { failures } => (0, u64::from(*failures)),
             Circuit::Probing { open_for, .. } | Circuit::Open { open_for, .. } => {
                 (1, open_for.as_millis())
             }
         };
-        if self.circuits.put(key, circuit, worth).is_none() {
-            self.count += 1;
-        }
+        self.circuits.put(key, circuit, worth);
     }
 }
 

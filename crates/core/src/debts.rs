@@ -2,11 +2,11 @@
 //!
 //! For each limit the isolate keeps the state that the object would have if only these units had been used: so what has refilled, or
 //! belongs to a window that has passed, is not charged. What an isolate gave out is known as long as it lives; bounded by [`MOST`]
-//! subjects, of which the largest debts are kept.
+//! subjects, of which the largest debts of each namespace are kept, each namespace in its own part of the room.
 
 use crate::algorithm::slots::Slot;
 use crate::algorithm::state::{LimitState, Moment};
-use crate::bounded::{Bounded, Fingerprint, Secret};
+use crate::bounded::{Bounded, Secret};
 use crate::calendar::UnknownTimeZone;
 use crate::decide::Check;
 use crate::policy::Policy;
@@ -23,8 +23,6 @@ const MOST_LIMITS: usize = 16;
 pub struct Debts {
     secret: Secret,
     subjects: Bounded<Vec<Debt>>,
-    /// How many subjects there may be: zero means none, and nothing has to be looked up.
-    count: usize,
 }
 
 /// What was given out of one limit.
@@ -41,13 +39,12 @@ impl Debts {
         Debts {
             secret,
             subjects: Bounded::new(MOST),
-            count: 0,
         }
     }
 
     /// Whether nothing is owed to any object.
-    pub const fn is_empty(&self) -> bool {
-        self.count == 0
+    pub fn is_empty(&self) -> bool {
+        self.subjects.is_empty()
     }
 
     /// Records that the cost of `check` was given out without the object of this name. Slots are never given out so, and of refunds nothing
@@ -63,13 +60,10 @@ impl Debts {
         if units == 0 || check.peek || policy.gives_permits() {
             return Ok(());
         }
-        let key = self.secret.fingerprint(&object);
-        if self.subjects.get_mut(key).is_none() {
-            self.begin(key, moment);
-        }
-        let Some(debts) = self.subjects.get_mut(key) else {
-            return Ok(()); // it was put there just now
-        };
+        let part = |debt: &Debt| debt.part(moment);
+        let largest = |debts: &Vec<Debt>| (0, debts.iter().map(part).max().unwrap_or(0));
+        let key = self.secret.key(object, &());
+        let (debts, _) = self.subjects.get_or_put(key, Vec::new, largest);
         for limit in policy.limits() {
             if let Some(debt) = debt_of(debts, policy, limit, moment)? {
                 debt.take(limit, units, moment)?;
@@ -78,25 +72,15 @@ impl Debts {
         Ok(())
     }
 
-    fn begin(&mut self, key: Fingerprint, moment: Moment) {
-        let part = |debt: &Debt| debt.part(moment);
-        let largest = |debts: &Vec<Debt>| debts.iter().map(part).max();
-        match self.subjects.put(key, Vec::new(), largest) {
-            Some(_) => {} // one for another
-            None => self.count += 1,
-        }
-    }
-
     /// Takes what is owed to an object, one item a limit; nothing is owed afterwards. What has come back of itself by now is
     /// left out.
     pub fn take(&mut self, object: &str, moment: Moment) -> Result<Vec<Item>, UnknownTimeZone> {
         if self.is_empty() {
             return Ok(Vec::new());
         }
-        let Some(debts) = self.subjects.remove(self.secret.fingerprint(&object)) else {
+        let Some(debts) = self.subjects.remove(self.secret.key(object, &())) else {
             return Ok(Vec::new());
         };
-        self.count -= 1;
         let mut items = Vec::with_capacity(debts.len());
         for mut debt in debts {
             if let Some(units) = debt.units(moment)? {
@@ -110,8 +94,8 @@ impl Debts {
     }
 
     /// How many subjects' objects are owed something.
-    pub const fn len(&self) -> usize {
-        self.count
+    pub fn len(&self) -> usize {
+        self.subjects.len()
     }
 }
 

@@ -5,26 +5,30 @@
 //! ([`record`], [`sync`](Eventual::due)). So it may admit too much: how much is expected and how much is possible at most is in
 //! [`bounds`]. KV shows a write elsewhere after up to a minute and takes one write a second per key, hence the rules in [`suits`].
 //!
-//! Pure: time comes in, what is to be written comes out, the texts that were read come in. Bounded: [`MOST_SUBJECTS`], of which those
-//! that are asked least are forgotten first.
+//! Pure: time comes in, what is to be written comes out, the texts that were read come in. Bounded: [`MOST_SUBJECTS`] and what is kept
+//! of [`MOST_KEPT`] more, of which each namespace has its part; within it those that are asked least go first, and those of
+//! which nothing is left last.
 
 pub mod bounds;
 mod count;
+mod kept;
 mod marks;
 mod record;
 mod standing;
 mod sync;
 mod told;
 
+pub use kept::MOST_KEPT;
 pub use marks::{Mark, Said};
 pub use record::{read_counts, read_definitions, Definition, Record, RECORDS};
 pub use standing::CountedLimit;
 pub use sync::{Put, Sync};
 
 use count::Count;
+use kept::{Kept, KeptCount};
 
 use crate::algorithm::state::{LimitState, Moment};
-use crate::bounded::{Bounded, Fingerprint, Secret};
+use crate::bounded::{Bounded, Key, Secret, Worth};
 use crate::calendar::UnknownTimeZone;
 use crate::decide::{decide, Check, GrantSeed};
 use crate::decision::{Decision, Reason};
@@ -93,6 +97,8 @@ pub struct Eventual {
     /// The last number given.
     number: u64,
     subjects: Bounded<Counted>,
+    /// What is left of those for which there was no room.
+    kept: Bounded<Kept>,
     /// No subject is due before this instant.
     soonest: Timestamp,
 }
@@ -108,6 +114,8 @@ struct Counted {
     asked: u64,
     asked_at: Timestamp,
     counts: Vec<Count>,
+    /// Limits that were counted before it had to go, and that have not been asked for since.
+    kept: Vec<KeptCount>,
     blocks: Vec<Mark>,
     timing: sync::Timing,
 }
@@ -121,6 +129,7 @@ impl Eventual {
             isolate: format!("{isolate:016x}"),
             number: 0,
             subjects: Bounded::new(MOST_SUBJECTS),
+            kept: Bounded::new(MOST_KEPT),
             soonest: Timestamp::MAX,
         }
     }
@@ -187,25 +196,28 @@ impl Eventual {
         self.subjects.is_empty()
     }
 
-    fn key(&self, name: &str) -> Fingerprint {
-        self.secret.fingerprint(&name)
+    /// How many subjects there are of which only units are kept.
+    pub fn kept(&self) -> usize {
+        self.kept.len()
+    }
+
+    fn key(&self, name: &str) -> Key {
+        self.secret.key(name, &())
     }
 
     fn counted(&mut self, name: &str, now: Timestamp) -> &mut Counted {
+        let key = self.key(name);
         let number = self.number + 1;
-        let make = || Counted {
-            name: name.to_owned(),
-            writer: Writer { number, turn: 0 },
-            asked: 0,
-            asked_at: now,
-            counts: Vec::with_capacity(1),
-            blocks: Vec::new(),
-            timing: sync::Timing::default(),
+        let kept = &mut self.kept;
+        let make = || match kept.remove(key) {
+            Some(kept) => Counted::restored(name, kept, now),
+            None => Counted::fresh(name, number, now),
         };
         let worth = |counted: &Counted| counted.worth(now);
-        let counted = self
-            .subjects
-            .get_or_put(self.secret.fingerprint(&name), make, worth);
+        let (counted, gone) = self.subjects.get_or_put(key, make, worth);
+        if let Some((key, kept)) = gone.and_then(|(key, gone)| Some((key, gone.keep(now)?))) {
+            self.kept.put(key, kept, |kept| kept.worth(now));
+        }
         self.number = self.number.max(counted.writer.number);
         counted.asked = counted.asked.saturating_add(1);
         counted.asked_at = now;
@@ -228,6 +240,19 @@ impl Writer {
 }
 
 impl Counted {
+    fn fresh(name: &str, number: u64, now: Timestamp) -> Counted {
+        Counted {
+            name: name.to_owned(),
+            writer: Writer { number, turn: 0 },
+            asked: 0,
+            asked_at: now,
+            counts: Vec::with_capacity(1),
+            kept: Vec::new(),
+            blocks: Vec::new(),
+            timing: sync::Timing::default(),
+        }
+    }
+
     fn check(
         &mut self,
         purpose: Purpose,
@@ -286,7 +311,11 @@ impl Counted {
                     place
                 }
                 None => {
-                    let count = Count::fresh(purpose, policy, limit, moment)?;
+                    let mut count = Count::fresh(purpose, policy, limit, moment)?;
+                    if let Some(kept) = self.kept.iter().position(|kept| kept.id == count.id()) {
+                        count.restore(self.kept.swap_remove(kept));
+                        count.turn(policy, limit, moment)?;
+                    }
                     self.add(count, &places)
                 }
             };
@@ -297,6 +326,12 @@ impl Counted {
 
     /// Adds a count; where there are too many in the place of the least used one, of those that are not asked for just now.
     fn add(&mut self, count: Count, asked: &[usize]) -> usize {
+        if self.counts.len() + self.kept.len() >= MOST_LIMITS {
+            // What was told of them stays told, by a key that is left behind.
+            self.counts.iter_mut().for_each(Count::leave_to_others);
+            self.kept.clear();
+            self.writer.turn = self.writer.turn.wrapping_add(1);
+        }
         if self.counts.len() < MOST_LIMITS {
             self.counts.push(count);
             return self.counts.len() - 1;
@@ -304,19 +339,16 @@ impl Counted {
         let others = (0..self.counts.len()).filter(|place| !asked.contains(place));
         let least = others.min_by_key(|&place| self.counts[place].part_used(count.time()));
         let place = least.unwrap_or(0); // a policy has fewer limits than there is room for
-                                        // What was told of it stays told, by a key that is left behind.
-        self.counts.iter_mut().for_each(Count::leave_to_others);
-        self.writer.turn = self.writer.turn.wrapping_add(1);
         self.counts[place] = count;
         place
     }
 
     /// How much it is worth to be remembered: by how often it is asked, which no cost and no limit distorts; of those that are asked
     /// equally often, by how lately.
-    fn worth(&self, now: Timestamp) -> (u64, Timestamp) {
+    fn worth(&self, now: Timestamp) -> Worth {
         let forgotten = self.asked_at.plus(REMEMBERED) <= now;
         let asked = if forgotten { 0 } else { self.asked };
-        (asked, self.asked_at)
+        (asked, self.asked_at.as_millis())
     }
 
     fn part_used(&self, now: Timestamp) -> u64 {

@@ -27,6 +27,7 @@ pub mod policy;
 pub mod quota;
 pub mod refusals;
 pub mod row;
+pub mod shares;
 pub mod store;
 pub mod subject;
 pub mod subject_state;

@@ -10,7 +10,7 @@
 //!
 //! Only plain data is kept, bounded by [`MOST`] entries of a fixed size, and what is asked for again outlives what is not.
 
-use crate::bounded::{Bounded, Fingerprint, Secret};
+use crate::bounded::{Bounded, Key, Secret, Worth};
 use crate::decide::{longest_wait, Check};
 use crate::decision::{Decision, Reason, Standing, Standings};
 use crate::limit::{Rate, Window};
@@ -66,8 +66,8 @@ impl Refusals {
 
     /// Under what the refusals by a policy are kept: the object's name, which names the namespace and the subject, and the whole
     /// definition with its version.
-    pub fn key(&self, object: &str, policy: &Policy) -> Fingerprint {
-        self.secret.fingerprint(&(object, policy))
+    pub fn key(&self, object: &str, policy: &Policy) -> Key {
+        self.secret.key(object, policy)
     }
 
     /// Answers `check` with what is remembered, as of `now` by the isolate's clock; `None` means that the object has to be asked.
@@ -77,7 +77,7 @@ impl Refusals {
     /// object said, at most a second ago.
     pub fn find(
         &mut self,
-        key: Fingerprint,
+        key: Key,
         policy: &Policy,
         check: &Check,
         now: Timestamp,
@@ -98,13 +98,7 @@ impl Refusals {
 
     /// Remembers what the object answered to `check`, if it may be remembered. An admission ends what was remembered: less is left now
     /// than that says, and after a refund more.
-    pub fn learn(
-        &mut self,
-        key: Fingerprint,
-        check: &Check,
-        asked: CallTimes,
-        decision: &Decision,
-    ) {
+    pub fn learn(&mut self, key: Key, check: &Check, asked: CallTimes, decision: &Decision) {
         if decision.success {
             if !check.peek && check.cost != 0 {
                 self.entries.remove(key);
@@ -129,7 +123,7 @@ impl Refusals {
             decision: decision.clone(),
         };
         let now = asked.received;
-        let worth = |entry: &Entry| (entry.is_alive(now), entry.used, entry.until);
+        let worth = |entry: &Entry| entry.worth(now);
         self.entries.put(key, entry, worth);
     }
 
@@ -155,6 +149,12 @@ impl Entry {
     /// A clock that stepped back says nothing about how much time has passed.
     fn is_alive(&self, now: Timestamp) -> bool {
         self.asked.sent <= now && now < self.until
+    }
+
+    /// What is over is worth least, then what has answered nothing.
+    fn worth(&self, now: Timestamp) -> Worth {
+        let rank = u64::from(self.is_alive(now)) * 2 + u64::from(self.used);
+        (rank, self.until.as_millis())
     }
 
     /// Whether it is time for somebody to renew it.

@@ -13,7 +13,7 @@ use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Reason};
 use tollgate_core::eventual::{
     read_counts, read_definitions, suits, CountedLimit, Eventual, Mark, Purpose, Said, Sync,
-    INTERVAL, MOST_LIMITS, MOST_SUBJECTS,
+    INTERVAL, MOST_KEPT, MOST_LIMITS, MOST_SUBJECTS,
 };
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::{Effects, Item, SubjectState};
@@ -528,35 +528,77 @@ fn what_an_object_says_does_not_touch_what_is_counted_by_mode() {
     );
 }
 
+/// Enough others, asked more often, to push out what is counted and, where they have used anything, what is kept of it.
+fn push_out(isolate: &mut Eventual, cost: i64, now: u64) {
+    let (policy, check) = (fixed(100), Check::of(cost));
+    for i in 0..2 * (MOST_SUBJECTS + MOST_KEPT) {
+        for _ in 0..3 {
+            let moment = moment(START + now);
+            let decision = isolate.check(Purpose::Mode, &i.to_string(), &policy, &check, moment);
+            decision.unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_subject_that_had_to_go_is_counted_on_under_its_key() {
+    let mut world = World::new(1);
+    let policy = fixed(100);
+    world.ask(0, &policy, 60, 0);
+    world.sync(0, 1_000);
+    world.ask(0, &policy, 30, 1_500); // not told
+    push_out(&mut world.isolates[0], 0, 2_000);
+    assert_eq!(remaining(&world.ask(0, &policy, 1, 3_000)), 9);
+    world.sync(0, 4_000);
+    assert_eq!(world.kv.len(), 1, "what was told and what was not, in one");
+    let told = read_counts(&world.kv[0].1).unwrap().1;
+    assert_eq!(told[0].used, 91);
+    assert_eq!(remaining(&world.ask(0, &policy, 0, 5_000)), 9);
+}
+
+#[test]
+fn what_is_kept_of_other_limits_stays_told() {
+    let mut world = World::new(1);
+    let daily = policy(r#""algorithm": "fixedWindow", "limit": 100, "window": "1d""#);
+    world.ask(0, &daily, 40, 0);
+    world.ask(0, &fixed(100), 60, 0);
+    world.sync(0, 1_000);
+    push_out(&mut world.isolates[0], 0, 2_000);
+    world.ask(0, &fixed(100), 1, 3_000);
+    world.sync(0, 4_000);
+    let mut told = read_counts(&world.kv[0].1).unwrap().1;
+    told.sort_unstable_by_key(|record| record.used);
+    assert_eq!(
+        told.iter().map(|record| record.used).collect::<Vec<_>>(),
+        [40, 61]
+    );
+    assert_eq!(remaining(&world.ask(0, &daily, 1, 5_000)), 59);
+    // A reset forgets also what nobody has asked for since.
+    push_out(&mut world.isolates[0], 0, 6_000);
+    let mark = Mark {
+        policy: None,
+        at: at(7_000),
+        what: Said::Reset,
+    };
+    world.isolates[0].mark("u1", mark, at(HOUR), at(7_000));
+    assert_eq!(remaining(&world.ask(0, &daily, 1, 8_000)), 99);
+    assert_eq!(remaining(&world.ask(0, &fixed(100), 1, 8_000)), 99);
+}
+
 #[test]
 fn a_subject_that_was_forgotten_finds_what_it_had_told() {
     let mut world = World::new(1);
     let policy = fixed(100);
     world.ask(0, &policy, 90, 0);
     world.sync(0, 1_000);
-    // Enough others, asked more often, to push it out.
-    for i in 0..20_000 {
-        for _ in 0..3 {
-            let moment = moment(START + 2_000);
-            let isolate = &mut world.isolates[0];
-            isolate
-                .check(
-                    Purpose::Mode,
-                    &i.to_string(),
-                    &policy,
-                    &Check::of(0),
-                    moment,
-                )
-                .unwrap();
-        }
-    }
-    assert_eq!(remaining(&world.ask(0, &policy, 1, 3_000)), 99, "forgotten");
+    push_out(&mut world.isolates[0], 1, 2_000);
+    assert_eq!(remaining(&world.ask(0, &policy, 9, 3_000)), 91, "forgotten");
     for now in [4_000, 5_000, 15_000] {
         world.sync(0, now);
         world.ask(0, &policy, 0, now);
     }
-    assert_eq!(remaining(&world.ask(0, &policy, 0, 16_000)), 9);
-    assert!(!world.ask(0, &policy, 10, 16_000).success);
+    assert_eq!(remaining(&world.ask(0, &policy, 0, 16_000)), 1);
+    assert!(!world.ask(0, &policy, 2, 16_000).success);
 }
 
 #[test]

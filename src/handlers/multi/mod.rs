@@ -10,7 +10,7 @@ mod settle;
 use tollgate_core::api::multi as form;
 use tollgate_core::api::request::LimitRequest;
 use tollgate_core::api::response::{to_json, MultiBody};
-use tollgate_core::bounded::Fingerprint;
+use tollgate_core::bounded::Key;
 use tollgate_core::decision::{Decision, Source};
 use tollgate_core::message::Call;
 use tollgate_core::subject::Subject;
@@ -40,7 +40,7 @@ struct Entry {
     subject: Subject,
     object: String,
     /// Under what its refusals are remembered.
-    key: Fingerprint,
+    key: Key,
     item: Item,
     answer: Option<(Decision, Source)>,
     /// Whether its object, if the whole is admitted, has certainly not counted it.

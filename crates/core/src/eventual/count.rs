@@ -7,6 +7,7 @@ use crate::calendar::{period_at, Span, UnknownTimeZone};
 use crate::policy::Policy;
 use crate::{Algorithm, Duration, Limit, Timestamp};
 
+use super::kept::KeptCount;
 use super::record::{id_of, Definition, Record};
 use super::told::Told;
 use super::Purpose;
@@ -16,9 +17,9 @@ use super::Purpose;
 const GOES_ON: Duration = Duration::from_secs(75);
 /// Units in the present window and in the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Pair {
-    current: u64,
-    previous: u64,
+pub(super) struct Pair {
+    pub(super) current: u64,
+    pub(super) previous: u64,
 }
 
 impl Pair {
@@ -48,7 +49,7 @@ pub(super) struct Count {
     read_at: Timestamp,
     others_rate: u64,
     pub(super) told: Told,
-    /// Since when it counts.
+    /// When the first of the units came that it counts.
     begun: Timestamp,
     /// The newest time seen.
     time: Timestamp,
@@ -160,6 +161,9 @@ impl Count {
 
     /// Counts what was admitted, or gives back of the isolate's own use of this window; the excess is dropped.
     pub(super) fn charge(&mut self, cost: i64) {
+        if !self.has_use() {
+            self.begun = self.time;
+        }
         let own = &mut self.own.current;
         *own = if cost > 0 {
             own.saturating_add(cost.unsigned_abs())
@@ -194,6 +198,48 @@ impl Count {
         self.others.previous = self.others.previous.saturating_add(self.own.previous);
         self.own = Pair::default();
         self.told = Told::default();
+    }
+
+    /// Whether it has any units that still count.
+    fn has_use(&self) -> bool {
+        let slides = matches!(self.limit.algorithm(), Algorithm::SlidingWindow(_));
+        let pairs = [self.own, self.base, self.others];
+        pairs
+            .iter()
+            .any(|pair| pair.current > 0 || (slides && pair.previous > 0))
+    }
+
+    /// What is kept of it when its subject has to go; `None` when a new count would say the same.
+    pub(super) fn keep(&self, now: Timestamp) -> Option<KeptCount> {
+        let says_something = self.has_use() || self.base_at > Timestamp::ZERO;
+        says_something.then(|| KeptCount {
+            id: self.id,
+            span: self.span,
+            own: self.own,
+            base: self.base,
+            base_at: self.base_at,
+            others: self.others,
+            begun: self.begun,
+            until: self.matters_until(),
+            exhausted: self.is_exhausted(now),
+        })
+    }
+
+    /// Goes on from what was kept. Whether all of that was told is not known, so it is told again.
+    pub(super) fn restore(&mut self, kept: KeptCount) {
+        self.span = kept.span;
+        self.own = kept.own;
+        self.base = kept.base;
+        self.base_at = kept.base_at;
+        self.others = kept.others;
+        self.begun = kept.begun;
+        self.told.fail();
+    }
+
+    /// Whether nothing is left of the limit, as far as known.
+    fn is_exhausted(&self, now: Timestamp) -> bool {
+        let view = self.estimate(now).view(self.limit.algorithm(), now);
+        view.remaining == 0
     }
 
     fn start_anew(&mut self, at: Timestamp) {

@@ -12,6 +12,9 @@ use super::sync::{Put, SHORTEST_LIFE};
 /// An isolate that has just counted and not yet written reads a reset when the subject is asked for again: within a day, if at all.
 const SHORTEST_LIFE_OF_RESET: Duration = Duration::from_secs(86_400);
 
+/// The most blocks of one subject: of all its policies, and of some by name.
+const MOST_MARKS: usize = 32;
+
 /// See the module's documentation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
@@ -99,7 +102,7 @@ impl Mark {
     }
 }
 
-/// Keeps a mark among the others: the newest about each policy.
+/// Keeps a mark among the others: the newest about each policy. Of too many the one goes that is over first.
 pub(super) fn keep(marks: &mut Vec<Mark>, mark: Mark, now: Timestamp) {
     marks.retain(|known| known.block(now).is_some() || known.at.plus(MAX_WINDOW) > now);
     let same = |known: &&mut Mark| known.policy == mark.policy;
@@ -107,5 +110,40 @@ pub(super) fn keep(marks: &mut Vec<Mark>, mark: Mark, now: Timestamp) {
         Some(known) if known.at <= mark.at => *known = mark,
         Some(_) => {}
         None => marks.push(mark),
+    }
+    if marks.len() > MOST_MARKS {
+        let over = |place: &usize| marks[*place].block(now).map(|block| block.until);
+        if let Some(first) = (0..marks.len()).min_by_key(over) {
+            marks.swap_remove(first);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_bounded_and_what_blocks_longest_stays() {
+        let now = Timestamp::from_millis(1_000_000);
+        let mut marks = Vec::new();
+        let block = |policy: Option<String>, seconds: u64| Mark {
+            policy,
+            at: now,
+            what: Said::Block {
+                until: now.plus(Duration::from_secs(seconds)),
+                reason: String::new(),
+            },
+        };
+        keep(&mut marks, block(None, 5_000), now);
+        for i in 0..1_000 {
+            keep(&mut marks, block(Some(format!("p{i}")), i), now);
+        }
+        assert_eq!(marks.len(), MOST_MARKS);
+        assert!(marks.iter().any(|mark| mark.policy.is_none()));
+        assert!(marks.iter().any(|mark| mark.is_for("p999")));
+        assert!(!marks
+            .iter()
+            .any(|mark| mark.policy.as_deref() == Some("p1")));
     }
 }

@@ -128,8 +128,8 @@ impl Reading<'_> {
             .filter(|mark| mark.is_for(&definition.policy))
             .for_each(|mark| count.reset(mark.at));
         count.begin_reading(now);
-        let own = self.own.into_iter().flat_map(|own| &own.counts);
-        let own = own.map(|count| (now, count.record(now)));
+        let own = self.own.into_iter().flat_map(|own| own.records(now));
+        let own = own.map(|record| (now, record));
         let told = self.records.iter().copied().chain(own);
         let isolates = told
             .filter(|(_, record)| record.id == definition.id)

@@ -3,12 +3,13 @@
 //! While a subject is in use: a second after its first request, then every [`INTERVAL`]; sooner, down to a second, the nearer its limit
 //! is. After failures less and less often. All of it in the background: no answer waits for KV.
 
-use crate::bounded::Fingerprint;
+use crate::bounded::{in_order, Key};
 use crate::{Duration, Timestamp};
 
 use super::bounds::KV_DELAY;
+use super::kept::KeptCount;
 use super::marks::{keep, Mark, Said};
-use super::record::{read_counts, write_counts, write_definitions};
+use super::record::{read_counts, write_counts, write_definitions, Record};
 use super::{Count, Counted, Eventual, INTERVAL, SHORTEST_INTERVAL};
 
 /// After this many failures in a row an isolate says that it counts alone.
@@ -26,7 +27,7 @@ pub(super) const SHORTEST_LIFE: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sync {
     /// To hand back with the outcome.
-    pub subject: Fingerprint,
+    pub subject: Key,
     /// The key by which the counts are told.
     pub own: String,
     /// What to write, if anything.
@@ -81,24 +82,24 @@ impl Timing {
 }
 
 impl Eventual {
-    /// Takes out up to `most` subjects whose counts are due, those first that have used most of their limits.
+    /// Takes out up to `most` subjects whose counts are due: of each namespace those first that have used most of their limits, and of
+    /// all namespaces in turn.
     pub fn due(&mut self, now: Timestamp, most: usize) -> Vec<Sync> {
         if now < self.soonest {
             return Vec::new();
         }
-        let mut due: Vec<(u64, Fingerprint, &mut Counted)> = self
-            .subjects
-            .iter_mut()
-            .filter(|(_, counted)| counted.timing.is_due(now))
-            .map(|(key, counted)| (counted.part_used(now), key, counted))
+        let due = self.subjects.iter_mut();
+        let due = due.filter(|(_, counted)| counted.timing.is_due(now));
+        let due: Vec<(Key, u64)> = due
+            .map(|(key, counted)| (key, counted.part_used(now)))
             .collect();
-        due.sort_unstable_by_key(|&(part, key, _)| (core::cmp::Reverse(part), key));
-        due.truncate(most);
         let (prefix, isolate) = (self.prefix, &self.isolate);
-        let due = due
-            .into_iter()
-            .map(|(_, key, counted)| counted.sync(key, prefix, isolate, now))
-            .collect();
+        let subjects = &mut self.subjects;
+        let sync = |key: Key| {
+            let counted = subjects.get_mut(key)?;
+            Some(counted.sync(key, prefix, isolate, now))
+        };
+        let due = in_turn(&due).take(most).filter_map(sync).collect();
         let waiting = self.subjects.iter_mut();
         let soonest = waiting.filter_map(|(_, counted)| counted.timing.next).min();
         self.soonest = soonest.unwrap_or(Timestamp::MAX);
@@ -140,12 +141,33 @@ impl Eventual {
     }
 }
 
+/// Of each namespace those first that have used most, and one of each namespace before the second of any.
+fn in_turn(due: &[(Key, u64)]) -> impl Iterator<Item = Key> + '_ {
+    let most_used_first = |part: u64| u64::MAX - part;
+    let by_namespace = due
+        .iter()
+        .map(|(key, part)| (key.room(), most_used_first(*part)));
+    let by_namespace = in_order(by_namespace);
+    let mut turns = vec![0; due.len()];
+    for pair in by_namespace.windows(2) {
+        let [before, it] = [pair[0], pair[1]];
+        if due[before].0.room() == due[it].0.room() {
+            turns[it] = turns[before] + 1;
+        }
+    }
+    let by_turn = due
+        .iter()
+        .zip(turns)
+        .map(|((_, part), turn)| (turn, most_used_first(*part)));
+    in_order(by_turn).into_iter().map(|place| due[place].0)
+}
+
 fn prefix_of(prefix: &str, name: &str) -> String {
     format!("{prefix}/{name}/")
 }
 
 impl Counted {
-    fn sync(&mut self, subject: Fingerprint, prefix: &str, isolate: &str, now: Timestamp) -> Sync {
+    fn sync(&mut self, subject: Key, prefix: &str, isolate: &str, now: Timestamp) -> Sync {
         self.timing.next = None;
         self.timing.last = Some(now);
         self.timing.under_way = Some(now);
@@ -158,7 +180,7 @@ impl Counted {
             .then(|| Put {
                 key: own.clone(),
                 value: write_definitions(self.definitions()),
-                metadata: write_counts(now, self.counts.iter().map(|count| count.record(now))),
+                metadata: write_counts(now, self.records(now)),
                 life: self.life(now),
             });
         if put.is_some() {
@@ -174,9 +196,18 @@ impl Counted {
         }
     }
 
+    /// What this isolate tells: of each limit that it counts, and of those of which only units are kept.
+    pub(super) fn records(&self, now: Timestamp) -> impl Iterator<Item = Record> + '_ {
+        let counts = self.counts.iter().map(move |count| count.record(now));
+        counts.chain(self.kept.iter().map(KeptCount::record))
+    }
+
     /// A key says something until the last window that it speaks of has passed.
     fn life(&self, now: Timestamp) -> Duration {
-        let until = self.counts.iter().map(Count::matters_until).max();
+        let counts = self.counts.iter().map(Count::matters_until);
+        let until = counts
+            .chain(self.kept.iter().map(|count| count.until))
+            .max();
         until
             .map_or(Duration::ZERO, |until| until.since(now))
             .max(SHORTEST_LIFE)
@@ -239,6 +270,9 @@ impl Counted {
             counts
                 .filter(|count| mark.is_for(count.policy()))
                 .for_each(|count| count.reset(mark.at));
+            // Of those of which only units are kept the policy is not known: they learn of it when they are asked for.
+            let stays = |count: &KeptCount| mark.policy.is_some() || !count.is_before(mark.at);
+            self.kept.retain(stays);
         } else {
             keep(&mut self.blocks, mark, now);
         }

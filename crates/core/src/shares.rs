@@ -4,24 +4,36 @@
 //! A share is the lesser of 1 % of the limit (at least one unit) and what was last known to remain, per isolate and window. So with n
 //! isolates at most n % of a limit is given out above it while the object is away.
 
-use std::collections::HashMap;
+use core::cell::Cell;
+use core::hash::{Hash, Hasher};
 
-use tollgate_core::decide::Check;
-use tollgate_core::decision::{Decision, Reason, Standings};
-use tollgate_core::limit::MAX_WINDOW;
-use tollgate_core::policy::{FailMode, Policy};
-use tollgate_core::quota::Period;
-use tollgate_core::{Algorithm, Duration, Limit, Timestamp};
+use crate::bounded::{Bounded, Key, Secret, Worth};
+use crate::decide::Check;
+use crate::decision::{Decision, Reason, Standings};
+use crate::limit::MAX_WINDOW;
+use crate::policy::{FailMode, Policy};
+use crate::quota::Period;
+use crate::{Algorithm, Duration, Limit, Timestamp};
 
-/// The most subjects for which an isolate keeps shares. More, and those that are new are refused: a share that was forgotten would be
-/// given twice.
-const MOST: usize = 4_096;
+/// The most policies of subjects for which an isolate keeps shares, each some hundred bytes.
+pub const MOST: usize = 4_096;
 /// One unit in so many may be given out.
 const FRACTION: u64 = 100;
+/// Whoever was refused for lack of room is refused for so long without looking for room again, which is work.
+const LOOKS_AGAIN: Duration = Duration::from_secs(1);
 
 /// Shares by subject and policy, in the memory of one isolate.
-#[derive(Debug, Default)]
-pub struct Shares(HashMap<String, Vec<Share>>);
+///
+/// A share that was forgotten would be given twice. So where a namespace has no room for another one, newcomers are refused; and where
+/// one had to be forgotten, because another namespace has a right to the room, no newcomer of its namespace is given any until it
+/// is over.
+#[derive(Debug)]
+pub struct Shares {
+    secret: Secret,
+    policies: Bounded<Vec<Share>>,
+    /// Until when newcomers of a namespace are refused.
+    closed: Bounded<Timestamp>,
+}
 
 /// What was given out of one limit, and what is known of it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,6 +44,15 @@ struct Share {
 }
 
 impl Shares {
+    /// Nothing was given out. Room for `most`, such as [`MOST`].
+    pub fn new(secret: Secret, most: usize) -> Shares {
+        Shares {
+            secret,
+            policies: Bounded::new(most),
+            closed: Bounded::new(MOST),
+        }
+    }
+
     /// Remembers what remains, for a policy whose failure mode wants to know it.
     pub fn learn(&mut self, object: &str, policy: &Policy, decision: &Decision) {
         if policy.fail_mode() != FailMode::Share || decision.limits.len() != policy.limits().len() {
@@ -101,18 +122,64 @@ impl Shares {
         success
     }
 
-    /// The shares of one policy of one subject; `None` when there is no place for new ones.
+    /// The shares of one policy of one subject; `None` when there is no room for new ones.
     fn of(&mut self, object: &str, policy: &Policy, now: Timestamp) -> Option<&mut Vec<Share>> {
-        let key = key_of(object, policy);
-        if !self.0.contains_key(&key) && self.0.len() >= MOST {
-            self.0
-                .retain(|_, shares| shares.iter().any(|share| !share.is_over(now)));
-            if self.0.len() >= MOST {
-                return None;
-            }
+        let key = self.secret.key(object, &StateOf(policy));
+        if self.policies.get_mut(key).is_none() && !self.begin(key, policy, now) {
+            return None;
         }
-        let fresh = || vec![Share::default(); policy.limits().len()];
-        Some(self.0.entry(key).or_insert_with(fresh))
+        self.policies.get_mut(key)
+    }
+
+    /// Makes room for a newcomer; whether there is any.
+    fn begin(&mut self, key: Key, policy: &Policy, now: Timestamp) -> bool {
+        let closed = |until: &mut Timestamp| *until > now;
+        if self.closed.get_mut(key.of_namespace()).is_some_and(closed) {
+            return false;
+        }
+        // What is given out stays, unless another namespace has a right to the room.
+        let room_by = Cell::new(now.plus(LOOKS_AGAIN));
+        let may_go = |other: Key, shares: &Vec<Share>| match given_until(shares, now) {
+            Some(until) if other.namespace() == key.namespace() => {
+                room_by.set(until.min(room_by.get()));
+                false
+            }
+            _ => true,
+        };
+        let fresh = vec![Share::default(); policy.limits().len()];
+        let worth = |shares: &Vec<Share>| worth(shares, now);
+        let put = self.policies.try_put(key, fresh, worth, may_go);
+        let closed = match &put {
+            Ok(Some((gone, shares))) => given_until(shares, now).map(|until| (*gone, until)),
+            Ok(None) => None,
+            Err(_) => Some((key, room_by.get())),
+        };
+        if let Some((key, until)) = closed {
+            self.close(key.of_namespace(), until, now);
+        }
+        put.is_ok()
+    }
+
+    fn close(&mut self, namespace: Key, until: Timestamp, now: Timestamp) {
+        let worth = |until: &Timestamp| (0, until.since(now).as_millis());
+        let (closed, _) = self.closed.get_or_put(namespace, || until, worth);
+        *closed = until.max(*closed);
+    }
+}
+
+/// Until when something is given out; `None` when nothing is.
+fn given_until(shares: &[Share], now: Timestamp) -> Option<Timestamp> {
+    let given = shares
+        .iter()
+        .filter(|share| share.given > 0 && share.until > now);
+    given.map(|share| share.until).max()
+}
+
+/// First goes what is over, then what is only known, then what is given out and over soonest.
+fn worth(shares: &[Share], now: Timestamp) -> Worth {
+    match given_until(shares, now) {
+        Some(until) => (2, until.as_millis()),
+        None => (u64::from(!shares.iter().all(|share| share.is_over(now))), 0),
     }
 }
 
@@ -131,21 +198,23 @@ impl Share {
     }
 }
 
-/// Limits of one subject under one policy; an inline policy is known by its limits.
-fn key_of(object: &str, policy: &Policy) -> String {
-    let mut key = format!("{object}\n{}", policy.name_or_empty());
-    for limit in policy.limits() {
-        key.push('\n');
-        key.push_str(limit.algorithm().word());
-        key.push_str(&limit.label());
+/// What the shares of a policy are kept by: its name and its limits.
+struct StateOf<'a>(&'a Policy);
+
+impl Hash for StateOf<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.name_or_empty().hash(state);
+        for limit in self.0.limits() {
+            limit.algorithm().word().hash(state);
+            limit.label().hash(state);
+        }
     }
-    key
 }
 
 /// In how long a limit gives out its whole number once: never shorter than it is.
 fn window_of(limit: &Limit) -> Duration {
     const HOUR: u64 = 3_600;
-    let refill = |units: u64, rate: &tollgate_core::limit::Rate| {
+    let refill = |units: u64, rate: &crate::limit::Rate| {
         let millis = u128::from(units) * rate.unit() / u128::from(rate.parts().max(1)) + 1;
         Duration::from_millis(millis.min(u128::from(MAX_WINDOW.as_millis())) as u64)
     };
@@ -171,8 +240,8 @@ fn window_of(limit: &Limit) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tollgate_core::api::request::{parse, Rule};
-    use tollgate_core::decision::Standing;
+    use crate::api::request::{parse, Rule};
+    use crate::decision::Standing;
 
     fn policy(rest: &str) -> Policy {
         match parse(&format!(r#"{{"identifier": "u1", {rest}}}"#))
@@ -186,6 +255,10 @@ mod tests {
 
     fn at(millis: u64) -> Timestamp {
         Timestamp::from_millis(millis)
+    }
+
+    fn shares() -> Shares {
+        Shares::new(Secret::new(7), 64)
     }
 
     fn admitted(
@@ -208,9 +281,7 @@ mod tests {
     #[test]
     fn open_admits_and_says_degraded_without_inventing_a_number() {
         let policy = policy(r#""limit": 5, "window": "1m""#);
-        let decision = Shares::default()
-            .decide("u1", &policy, &Check::ONE, at(0))
-            .unwrap();
+        let decision = shares().decide("u1", &policy, &Check::ONE, at(0)).unwrap();
         assert_eq!(
             (decision.success, decision.reason),
             (true, Some(Reason::Degraded))
@@ -221,15 +292,12 @@ mod tests {
     #[test]
     fn closed_decides_nothing() {
         let policy = policy(r#""limit": 5, "window": "1m", "failMode": "closed""#);
-        assert_eq!(
-            Shares::default().decide("u1", &policy, &Check::ONE, at(0)),
-            None
-        );
+        assert_eq!(shares().decide("u1", &policy, &Check::ONE, at(0)), None);
     }
 
     #[test]
     fn a_share_is_one_percent_of_the_limit_per_window_and_at_least_one() {
-        let mut shares = Shares::default();
+        let mut shares = shares();
         let large = policy(r#""limit": 1000, "window": "1m", "failMode": "share""#);
         assert_eq!(admitted(&mut shares, "u1", &large, 0, 50), 10);
         assert_eq!(admitted(&mut shares, "u1", &large, 59_999, 50), 0);
@@ -251,7 +319,7 @@ mod tests {
 
     #[test]
     fn no_more_is_shared_than_was_last_known_to_remain() {
-        let mut shares = Shares::default();
+        let mut shares = shares();
         let policy = policy(r#""limit": 1000, "window": "1m", "failMode": "share""#);
         let standing = Standing {
             limit: 1000,
@@ -275,7 +343,7 @@ mod tests {
 
     #[test]
     fn all_limits_share_or_none_does_and_a_peek_takes_nothing() {
-        let mut shares = Shares::default();
+        let mut shares = shares();
         let policy = policy(
             r#""failMode": "share", "limits": [{"algorithm": "slidingWindow", "limit": 500, "window": "1m"},
             {"algorithm": "tokenBucket", "capacity": 200, "refill": {"amount": 1, "interval": "1s"}}]"#,
@@ -298,9 +366,9 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_running_out_of_it_refuses() {
-        let mut shares = Shares::default();
+        let mut shares = shares();
         let policy = policy(r#""limit": 1000, "window": "1m", "failMode": "share""#);
-        for i in 0..MOST {
+        for i in 0..64 {
             assert_eq!(admitted(&mut shares, &i.to_string(), &policy, 0, 1), 1);
         }
         assert_eq!(admitted(&mut shares, "new", &policy, 59_999, 1), 0);

@@ -1,0 +1,207 @@
+//! How many checks there were of each kind, since the isolate began. Bounded, and nothing that was counted is lost: what there is no room
+//! for is counted together with others, first of its own namespace.
+
+use serde::Serialize;
+use tollgate_core::bounded::{Bounded, Key, Secret, Worth};
+
+/// The most kinds that are counted for themselves, and the most that are counted together; of both each namespace has its part.
+const MOST: usize = 256;
+/// The name under which others are counted.
+const OTHERS: &str = "…";
+
+/// One kind of decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Kind<'a> {
+    /// Whose.
+    pub namespace: &'a str,
+    /// The policy's name, empty for inline limits.
+    pub policy: &'a str,
+    /// Where it was decided.
+    pub source: &'static str,
+    /// `allowed`, or why not.
+    pub outcome: &'static str,
+}
+
+/// The counter of one kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Counter {
+    /// Whose; `…` for those of several.
+    pub namespace: String,
+    /// The policy's name, empty for inline limits; `…` for those of several.
+    pub policy: String,
+    /// As in [`Kind`].
+    pub source: &'static str,
+    /// As in [`Kind`].
+    pub outcome: &'static str,
+    /// How many.
+    pub count: u64,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Counters {
+    secret: Secret,
+    own: Bounded<Counter>,
+    /// Policies counted together, by namespace.
+    together: Bounded<Counter>,
+    /// Namespaces counted together: one for each source and outcome.
+    rest: Vec<Counter>,
+}
+
+impl Counters {
+    pub(super) fn new(secret: Secret) -> Counters {
+        Counters {
+            secret,
+            own: Bounded::new(MOST),
+            together: Bounded::new(MOST),
+            rest: Vec::new(),
+        }
+    }
+
+    /// Counts one.
+    pub(super) fn count(&mut self, kind: &Kind) {
+        let key = self.secret.key_in(kind.namespace, kind);
+        if let Some(counter) = self.own.get_mut(key) {
+            counter.count += 1;
+            return;
+        }
+        // What a namespace has counted for itself goes on being so, unless another has a right to the room.
+        let others = |other: Key, _: &Counter| other.namespace() != key.namespace();
+        let moved = match self.own.try_put(key, Counter::one(kind), by_count, others) {
+            Ok(gone) => gone.map(|(_, gone)| gone),
+            Err(newcomer) => Some(newcomer),
+        };
+        if let Some(moved) = moved {
+            self.count_together(moved);
+        }
+    }
+
+    fn count_together(&mut self, moved: Counter) {
+        let kind = Kind {
+            policy: OTHERS,
+            ..moved.kind()
+        };
+        let key = self.secret.key_in(kind.namespace, &kind);
+        let none = || Counter {
+            count: 0,
+            ..Counter::one(&kind)
+        };
+        let (counter, gone) = self.together.get_or_put(key, none, by_count);
+        counter.count += moved.count;
+        if let Some((_, gone)) = gone {
+            self.count_rest(gone);
+        }
+    }
+
+    fn count_rest(&mut self, gone: Counter) {
+        let same = |it: &&mut Counter| (it.source, it.outcome) == (gone.source, gone.outcome);
+        match self.rest.iter_mut().find(same) {
+            Some(counter) => counter.count += gone.count,
+            None => self.rest.push(Counter {
+                namespace: OTHERS.to_owned(),
+                ..gone
+            }),
+        }
+    }
+
+    /// All counters.
+    pub(super) fn all(&self) -> Vec<&Counter> {
+        let own = self.own.iter().chain(self.together.iter());
+        own.chain(&self.rest).collect()
+    }
+}
+
+fn by_count(counter: &Counter) -> Worth {
+    (0, counter.count)
+}
+
+impl Counter {
+    fn one(kind: &Kind) -> Counter {
+        Counter {
+            namespace: kind.namespace.to_owned(),
+            policy: kind.policy.to_owned(),
+            source: kind.source,
+            outcome: kind.outcome,
+            count: 1,
+        }
+    }
+
+    fn kind(&self) -> Kind<'_> {
+        Kind {
+            namespace: &self.namespace,
+            policy: &self.policy,
+            source: self.source,
+            outcome: self.outcome,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(counters: &mut Counters, namespace: &str, policy: &str) {
+        counters.count(&Kind {
+            namespace,
+            policy,
+            source: "object",
+            outcome: "allowed",
+        });
+    }
+
+    fn of(counters: &Counters, namespace: &str, policy: &str) -> u64 {
+        let all = counters.all();
+        let found = all
+            .iter()
+            .filter(|it| it.namespace == namespace && it.policy == policy);
+        found.map(|it| it.count).sum()
+    }
+
+    #[test]
+    fn policies_beyond_the_room_are_counted_together() {
+        let mut counters = Counters::new(Secret::new(1));
+        for _ in 0..3 {
+            for i in 0..MOST + 10 {
+                count(&mut counters, "a", &format!("p{i}"));
+            }
+        }
+        assert_eq!(
+            (of(&counters, "a", "p0"), of(&counters, "a", OTHERS)),
+            (3, 30)
+        );
+        assert_eq!(counters.all().len(), MOST + 1);
+    }
+
+    #[test]
+    fn a_namespace_with_many_policies_leaves_others_their_counters() {
+        let mut counters = Counters::new(Secret::new(1));
+        count(&mut counters, "quiet", "before");
+        for i in 0..10_000 {
+            count(&mut counters, "loud", &format!("p{i}"));
+        }
+        for policy in ["before", "after"] {
+            count(&mut counters, "quiet", policy);
+        }
+        assert_eq!(
+            (
+                of(&counters, "quiet", "before"),
+                of(&counters, "quiet", "after")
+            ),
+            (2, 1)
+        );
+        assert_eq!(of(&counters, "quiet", OTHERS), 0);
+        let sum: u64 = counters.all().iter().map(|it| it.count).sum();
+        assert_eq!(sum, 10_003, "and nothing is lost");
+    }
+
+    #[test]
+    fn more_namespaces_than_there_is_room_lose_no_count() {
+        let mut counters = Counters::new(Secret::new(1));
+        for i in 0..5_000 {
+            count(&mut counters, &format!("n{i}"), "");
+        }
+        assert!(counters.all().len() <= 2 * MOST + 1);
+        let sum: u64 = counters.all().iter().map(|it| it.count).sum();
+        assert_eq!(sum, 5_000);
+    }
+}
