@@ -2,6 +2,7 @@
 
 use crate::algorithm::slots::Slot;
 use crate::algorithm::state::{LimitState, Moment};
+use crate::algorithm::together::{self, Asked};
 use crate::algorithm::{Ask, Room, View};
 use crate::calendar::UnknownTimeZone;
 use crate::decision::{Decision, Grant, Reason, Standing, Standings};
@@ -164,10 +165,17 @@ fn decide_many(
     for (limit, state) in policy.limits().iter().zip(states.iter()) {
         seen.push(state.projected(limit.algorithm(), moment)?);
     }
-    let rooms: Vec<Room> = (policy.limits().iter().zip(states.iter()).zip(&seen))
-        .map(|((limit, state), seen)| room(limit, seen.as_ref().unwrap_or(state), check, moment))
+    let asked: Vec<Asked> = (policy.limits().iter().zip(states.iter()).zip(&seen))
+        .map(|((limit, state), seen)| (limit.algorithm(), seen.as_ref().unwrap_or(state)))
         .collect();
-    let goes_at = all_have_room(&rooms);
+    let mut rooms: Vec<Room> = (policy.limits().iter().zip(&asked))
+        .map(|(limit, (_, state))| room(limit, state, check, moment))
+        .collect();
+    let goes_at = if let Some(ask) = waits_together(policy, &asked, check, moment) {
+        agree(&asked, &ask, &mut rooms)
+    } else {
+        all_have_room(&rooms).then_some(moment.now)
+    };
     if let (Some(at), true) = (goes_at, changes(check)) {
         for ((limit, state), seen) in policy.limits().iter().zip(states.iter_mut()).zip(&mut seen) {
             if let Some(seen) = seen.take() {
@@ -216,14 +224,44 @@ fn room(limit: &Limit, state: &LimitState, check: &Check, moment: Moment) -> Roo
     }
 }
 
-/// When all can go ahead: the latest of their instants, or not at all.
-fn all_have_room(rooms: &[Room]) -> Option<Timestamp> {
-    rooms
-        .iter()
-        .try_fold(Timestamp::ZERO, |latest, room| match room {
-            Room::At(at) => Some(latest.max(*at)),
-            _ => None,
-        })
+fn all_have_room(rooms: &[Room]) -> bool {
+    rooms.iter().all(|room| matches!(room, Room::At(_)))
+}
+
+/// The question to all limits, where an answer may lie ahead of now, or not last: then each has to suit the instant of the others.
+fn waits_together(policy: &Policy, asked: &[Asked], check: &Check, moment: Moment) -> Option<Ask> {
+    let waits = check.max_delay.is_some()
+        || policy.shapes()
+        || asked.iter().any(|(_, state)| state.may_lose_room());
+    let cost = u64::try_from(check.cost).ok().filter(|cost| *cost > 0)?;
+    waits.then_some(Ask {
+        cost,
+        now: moment.now,
+        max_delay: check.max_delay,
+    })
+}
+
+/// The instant that suits all limits. Where there is none, the limit that answers tells the wait until there is one: it may be longer than
+/// that of any limit alone.
+fn agree(asked: &[Asked], ask: &Ask, rooms: &mut [Room]) -> Option<Timestamp> {
+    match together::room(asked, ask) {
+        Room::At(at) => {
+            rooms.fill(Room::At(at));
+            Some(at)
+        }
+        Room::Never => None,
+        Room::Wait(until) => {
+            let waits = |room: &Room| match room {
+                Room::Wait(at) => *at,
+                _ => Timestamp::ZERO,
+            };
+            let longest = (0..rooms.len()).rev().max_by_key(|&i| waits(&rooms[i]));
+            if let Some(longest) = longest {
+                rooms[longest] = Room::Wait(until);
+            }
+            None
+        }
+    }
 }
 
 /// Charges one limit at `at`, or gives back to it. The state is projected to now.

@@ -3,15 +3,17 @@
 //! A stored row holds the definition beside the state: it can be shown and continued by somebody who knows neither the request nor the
 //! policy that made it.
 
-use crate::algorithm::allowance::Lost;
+mod places;
+
 use tollgate_versions::Versions;
 
-use crate::algorithm::bucket::Bucket;
+use crate::algorithm::allowance::Lost;
 use crate::algorithm::counter::Counter;
+use crate::algorithm::counts::Counts;
+use crate::algorithm::level::Level;
 use crate::algorithm::log::Log;
-use crate::algorithm::sliding::Sliding;
 use crate::algorithm::slots::{Slot, Slots};
-use crate::algorithm::state::LimitState;
+use crate::algorithm::state::{shape, LimitState};
 use crate::calendar::Span;
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::limit::{
@@ -199,31 +201,18 @@ fn get_quota(line: &Line) -> Result<Quota, Unreadable> {
     Ok(Quota::new(line.needed("limit")?, period, zone, anchor)?)
 }
 
-/// Adds a state to a line.
-pub fn put_state(line: LineWriter, state: &LimitState) -> LineWriter {
+/// Adds the state of a limit with this algorithm to a line.
+pub fn put_state(line: LineWriter, state: &LimitState, algorithm: &Algorithm) -> LineWriter {
     match state {
-        LimitState::Counter(counter) => line
-            .put("used", counter.used)
-            .put("start", counter.span.start.as_millis())
-            .put("end", counter.span.end.as_millis())
-            .put("time", counter.time.as_millis()),
-        LimitState::Sliding(sliding) => line
-            .put("used", sliding.current)
-            .put("previous", sliding.previous)
-            .put("start", sliding.start.as_millis())
-            .put("time", sliding.time.as_millis()),
-        LimitState::Bucket(bucket) => line
-            .put("used", bucket.deficit)
-            .put("time", bucket.time.as_millis())
-            .put_some(
-                "seen",
-                (bucket.seen != bucket.time).then(|| bucket.seen.as_millis()),
-            )
-            .put_some("credits", (bucket.credits > 0).then_some(bucket.credits))
-            .put_some(
-                "creditsUntil",
-                (bucket.credits > 0).then(|| bucket.credits_until.as_millis()),
-            ),
+        LimitState::Counter(counter) => places::put_counter(line, counter),
+        LimitState::Sliding(sliding) => match algorithm {
+            Algorithm::SlidingWindow(window) => places::put_sliding(line, sliding, window),
+            _ => line,
+        },
+        LimitState::Bucket(bucket) => match shape(algorithm) {
+            Some(shape) => places::put_bucket(line, bucket, shape),
+            None => line,
+        },
         LimitState::Log(log) => line
             .put("used", log_text(log))
             .put("time", log.time.as_millis()),
@@ -252,7 +241,7 @@ pub fn put_lost(line: LineWriter, lost: &Lost) -> LineWriter {
 pub fn get_lost(line: &Line, state: &LimitState) -> Result<Lost, Unreadable> {
     let window = match state {
         LimitState::Counter(counter) => counter.span.start,
-        LimitState::Sliding(sliding) => sliding.start,
+        LimitState::Sliding(sliding) => sliding.counts.start,
         LimitState::Bucket(_) => {
             let until = line.number("lostUntil")?.unwrap_or(0);
             return Ok(Lost::Until(Timestamp::from_millis(until)));
@@ -294,27 +283,36 @@ fn slots_text(slots: &Slots) -> String {
 pub fn get_state(line: &Line, algorithm: &Algorithm) -> Result<LimitState, Unreadable> {
     let time = instant(line, "time")?;
     Ok(match algorithm {
-        Algorithm::FixedWindow(_) | Algorithm::Quota(_) => LimitState::Counter(Counter {
-            span: Span {
+        Algorithm::FixedWindow(_) | Algorithm::Quota(_) => {
+            let span = Span {
                 start: instant(line, "start")?,
                 end: instant(line, "end")?,
-            },
-            used: line.needed("used")?,
-            time,
-        }),
-        Algorithm::SlidingWindow(_) => LimitState::Sliding(Sliding {
-            start: instant(line, "start")?,
-            previous: line.needed("previous")?,
-            current: line.needed("used")?,
-            time,
-        }),
-        Algorithm::TokenBucket(_) | Algorithm::LeakyBucket(_) => LimitState::Bucket(Bucket {
-            deficit: line.needed("used")?,
-            credits: line.number("credits")?.unwrap_or(0),
-            credits_until: Timestamp::from_millis(line.number("creditsUntil")?.unwrap_or(0)),
-            time,
-            seen: line.number("seen")?.map_or(time, Timestamp::from_millis),
-        }),
+            };
+            let counter = Counter {
+                used: line.needed("used")?,
+                ..Counter::fresh(span, time)
+            };
+            LimitState::Counter(places::get_counter(line, counter)?)
+        }
+        Algorithm::SlidingWindow(_) => {
+            let counts = Counts {
+                start: instant(line, "start")?,
+                previous: line.needed("previous")?,
+                current: line.needed("used")?,
+                time,
+            };
+            LimitState::Sliding(places::get_sliding(line, counts)?)
+        }
+        Algorithm::TokenBucket(_) | Algorithm::LeakyBucket(_) => {
+            let level = Level {
+                deficit: line.needed("used")?,
+                credits: line.number("credits")?.unwrap_or(0),
+                credits_until: Timestamp::from_millis(line.number("creditsUntil")?.unwrap_or(0)),
+                time,
+                seen: line.number("seen")?.map_or(time, Timestamp::from_millis),
+            };
+            LimitState::Bucket(places::get_bucket(line, level)?)
+        }
         Algorithm::SlidingLog(_) => LimitState::Log(Log {
             entries: get_log(line)?,
             time,

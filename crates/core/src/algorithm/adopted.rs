@@ -1,10 +1,16 @@
-//! What becomes of past use when a limit's definition changes.
+//! What becomes of past use and of promises when a limit's definition changes.
+//!
+//! A change never makes a unit. What came back until then came at the old rate; counts become whole units, rounded up. What is promised
+//! or held is taken over whole, with its instants, above the new limit if it must be.
 
+use super::counts::Counts;
+use super::places::Place;
 use super::slots::Slot;
 use super::state::{shape, LimitState, Moment};
+use super::used::ttl;
 use crate::calendar::UnknownTimeZone;
 use crate::limit::{Algorithm, Limit};
-use crate::Duration;
+use crate::Timestamp;
 
 impl LimitState {
     /// The state, kept under `old`, as one under `new`: past use stays, above a lower limit too. The state must be projected to
@@ -16,16 +22,18 @@ impl LimitState {
         moment: Moment,
     ) -> Result<LimitState, UnknownTimeZone> {
         let (from, to) = (old.algorithm(), new.algorithm());
-        if core::mem::discriminant(from) != core::mem::discriminant(to)
-            || !old.shares_state_with(new)
-        {
-            return self.restarted(from, to, moment);
-        }
+        let same_kind = core::mem::discriminant(from) == core::mem::discriminant(to)
+            && old.shares_state_with(new);
         Ok(match (self, shape(from), shape(to)) {
+            // Either kind of bucket goes on with the whole: else a change and back would make units.
             (LimitState::Bucket(bucket), Some(from), Some(to)) => {
                 LimitState::Bucket(bucket.converted(from, to))
             }
-            _ => self.clone(),
+            (LimitState::Slots(slots), _, _) if same_kind => {
+                LimitState::Slots(slots.converted(ttl(from), ttl(to)))
+            }
+            _ if same_kind => self.clone(),
+            _ => self.restarted(from, to, moment)?,
         })
     }
 
@@ -37,7 +45,49 @@ impl LimitState {
     ) -> Result<LimitState, UnknownTimeZone> {
         let mut state = LimitState::fresh(to, moment)?;
         state.raise(to, self.used(from, moment.now), moment)?;
+        state.promise_all(to, self.promised(from, moment.now), moment)?;
         Ok(state)
+    }
+
+    /// Keeps what was promised under another definition as well, but what is promised here for the same instants. The state must be
+    /// projected to `moment.now`.
+    pub fn promise_all(
+        &mut self,
+        algorithm: &Algorithm,
+        promised: Vec<Place>,
+        moment: Moment,
+    ) -> Result<(), UnknownTimeZone> {
+        let mut known = self.promised(algorithm, moment.now);
+        for place in promised {
+            let mut units = place.units;
+            for same in known.iter_mut().filter(|known| known.at == place.at) {
+                let both = units.min(same.units);
+                units -= both;
+                same.units -= both;
+            }
+            if units > 0 {
+                self.carry(algorithm, units, place.at, moment)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes units for `at` without asking whether they fit.
+    fn carry(
+        &mut self,
+        algorithm: &Algorithm,
+        units: u64,
+        at: Timestamp,
+        moment: Moment,
+    ) -> Result<(), UnknownTimeZone> {
+        // Use that nobody holds a permit for: no permit is zero, so slots go at their deadline only.
+        let slot = Slot {
+            permit: 0,
+            units,
+            fence: 0,
+            deadline: at.plus(ttl(algorithm)),
+        };
+        self.take(algorithm, slot, at, moment)
     }
 
     /// Raises the use to at least `units`, as if the newest of them had been used now: the least state that admits no more than either
@@ -54,11 +104,11 @@ impl LimitState {
         }
         let used = self.used(algorithm, moment.now);
         let units = match (&mut *self, algorithm) {
-            // Slots have holders. Use that nobody holds a permit for goes at its deadline only.
+            // Slots have holders.
             (LimitState::Slots(_), _) => units.saturating_sub(used),
             // Two counts cannot tell which of their units are the newest.
-            (LimitState::Sliding(_), _) => {
-                *self = LimitState::fresh(algorithm, moment)?;
+            (LimitState::Sliding(sliding), Algorithm::SlidingWindow(window)) => {
+                sliding.counts = Counts::fresh(window, sliding.counts.now(moment.now));
                 units.max(used)
             }
             _ => {
@@ -69,16 +119,6 @@ impl LimitState {
         if units == 0 {
             return Ok(());
         }
-        let held = match algorithm {
-            Algorithm::Concurrency(slots) => slots.ttl(),
-            _ => Duration::ZERO,
-        };
-        let slot = Slot {
-            permit: 0,
-            units,
-            fence: 0,
-            deadline: moment.now.plus(held),
-        };
-        self.take(algorithm, slot, moment.now, moment)
+        self.carry(algorithm, units, moment.now, moment)
     }
 }

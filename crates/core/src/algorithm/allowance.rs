@@ -50,7 +50,7 @@ impl Lost {
         match (self.seen_from(state, algorithm), state, shape(algorithm)) {
             (Lost::InWindow { units, before, .. }, ..) => units.saturating_add(before),
             (Lost::Until(back), LimitState::Bucket(bucket), Some(shape)) => {
-                shape.allowance_lost(allowance, back.since(bucket.seen))
+                shape.allowance_lost(allowance, back.since(bucket.level.seen))
             }
             _ => 0,
         }
@@ -75,7 +75,7 @@ impl Lost {
                 before,
             },
             (Lost::Until(back), LimitState::Bucket(bucket), Some(shape)) => {
-                let from = back.max(bucket.seen);
+                let from = back.max(bucket.level.seen);
                 Lost::Until(from.plus(shape.time_for_allowance(allowance, units)))
             }
             (lost, ..) => lost,
@@ -88,7 +88,7 @@ impl Lost {
         let (start, length) = match (state, algorithm) {
             (LimitState::Counter(counter), _) => (counter.span.start, None),
             (LimitState::Sliding(sliding), Algorithm::SlidingWindow(window)) => {
-                (sliding.start, Some(window.window()))
+                (sliding.counts.start, Some(window.window()))
             }
             (LimitState::Bucket(_), _) => {
                 return match self {

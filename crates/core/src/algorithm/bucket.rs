@@ -1,367 +1,404 @@
-//! `tokenBucket` and `leakyBucket`: a deficit that shrinks at a rate. The same arithmetic read from two ends: a token bucket speaks of
-//! the tokens left, a leaky bucket of the level in use.
-//!
-//! The deficit is kept in *parts* of a unit, as many as the exact rate needs ([`Rate::unit`]), so nothing is ever rounded away.
+//! `tokenBucket` and `leakyBucket`: a deficit that shrinks at a rate, and the places ahead. The same arithmetic read from two ends: a
+//! token bucket speaks of the tokens left, a leaky bucket of the level in use.
 
-use super::{div_ceil, divide, wait, Ask, Room, View};
-use crate::limit::{BurstCredits, Rate, TokenBucket};
+use super::level::Level;
+use super::places::{Place, Places, MAX_PLACES};
+use super::schedule::Schedule;
+use super::shape::{convert, convert_down, is_slower, Pace, Shape, Slow};
+use super::{divide, View};
+use crate::limit::Rate;
 use crate::{Duration, Timestamp};
 
-/// The numbers of a bucket, whichever end it is read from, made ready for the arithmetic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Shape {
-    rate: Rate,
-    /// The capacity, in parts.
-    capacity: u128,
-    /// What a new subject's bucket lacks, in parts.
-    missing: u128,
-    stepped: bool,
-    leaky: bool,
-    credits: Option<BurstCredits>,
-    shaper: Option<Duration>,
-    forget_after: Option<Duration>,
-}
+/// A row runs ahead by at most the places of this time: so long a restart may keep the next caller waiting too long.
+const AHEAD: Duration = Duration::from_secs(1);
 
-impl Shape {
-    /// A continuous bucket that starts full.
-    pub(crate) fn new(capacity: u64, rate: Rate) -> Shape {
-        Shape {
-            rate,
-            capacity: u128::from(capacity) * rate.unit(),
-            missing: 0,
-            stepped: false,
-            leaky: false,
-            credits: None,
-            shaper: None,
-            forget_after: None,
-        }
-    }
-
-    /// The numbers of a token bucket.
-    pub(crate) fn of_token_bucket(bucket: &TokenBucket) -> Shape {
-        let shape = Shape::new(bucket.capacity(), bucket.refill());
-        let missing = bucket.capacity() - bucket.initial().unwrap_or(bucket.capacity());
-        let lasting = missing > 0 || bucket.burst_credits().is_some();
-        Shape {
-            missing: shape.parts(missing),
-            stepped: bucket.is_stepped(),
-            credits: bucket.burst_credits(),
-            forget_after: lasting.then_some(bucket.forget_after()),
-            ..shape
-        }
-    }
-
-    /// The numbers of a leaky bucket.
-    pub(crate) fn of_leaky_bucket(capacity: u64, leak: Rate, max_delay: Option<Duration>) -> Shape {
-        Shape {
-            leaky: true,
-            shaper: max_delay,
-            ..Shape::new(capacity, leak)
-        }
-    }
-
-    /// How many parts make one unit.
-    pub(super) const fn unit(&self) -> u128 {
-        self.rate.unit()
-    }
-
-    fn parts(&self, units: u64) -> u128 {
-        u128::from(units) * self.rate.unit()
-    }
-
-    /// What comes back in `elapsed`, continuously. Below 2^117: no overflow.
-    fn refill(&self, elapsed: Duration) -> u128 {
-        u128::from(self.rate.parts()) * u128::from(elapsed.as_millis())
-    }
-
-    /// What comes back in one interval: always a whole number of parts.
-    fn step(&self) -> u128 {
-        self.refill(self.rate.interval())
-    }
-
-    /// How long it takes until at least `parts` have come back, counted from `bucket.time`.
-    fn time_for(&self, parts: u128) -> Duration {
-        if self.stepped {
-            let steps = div_ceil(parts, self.step());
-            wait(steps.saturating_mul(u128::from(self.rate.interval().as_millis())))
-        } else {
-            wait(div_ceil(parts, u128::from(self.rate.parts())))
-        }
-    }
-
-    /// How long it takes until `units` lost of an allowance are back, when the allowance refills as the bucket does, in proportion.
-    pub(super) fn time_for_allowance(&self, allowance: u64, units: u64) -> Duration {
-        let scaled = u128::from(units)
-            .saturating_mul(self.capacity)
-            .div_ceil(u128::from(allowance.max(1)));
-        self.time_for(scaled)
-    }
-
-    /// The units lost of an allowance that need `time` more to come back, rounded up.
-    pub(super) fn allowance_lost(&self, allowance: u64, time: Duration) -> u64 {
-        let interval = self.rate.interval().as_millis();
-        let time = if self.stepped {
-            Duration::from_millis(time.as_millis().div_ceil(interval).saturating_mul(interval))
-        } else {
-            time
-        };
-        // As `time_for_allowance` does: so what was lost is not forgotten while a smaller definition allows nothing.
-        let scaled = self.refill(time).checked_mul(u128::from(allowance.max(1)));
-        scaled.map_or(u64::MAX, |scaled| {
-            u64::try_from(scaled.div_ceil(self.capacity.max(1))).unwrap_or(u64::MAX)
-        })
-    }
-}
-
-/// What is missing from a full bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The use of a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bucket {
-    /// Parts missing; more than the capacity when places were promised ahead.
-    pub deficit: u128,
-    /// Parts earned beyond capacity.
-    pub credits: u128,
-    /// When the credits go, unless the bucket is full again before.
-    pub credits_until: Timestamp,
-    /// The time the deficit was brought up to: the newest seen, or for a stepped bucket the last step.
-    pub time: Timestamp,
-    /// The newest time seen.
-    pub seen: Timestamp,
+    /// What is spent.
+    pub level: Level,
+    /// What is promised; nothing for most buckets, which pay nothing for it. While there is a queue the level keeps its time, and its deficit
+    /// counts from there.
+    pub queue: Option<Box<Queue>>,
+}
+
+/// What is promised of a bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Queue {
+    /// The places ahead.
+    pub places: Places,
+    /// The older rate under which some of them were promised.
+    pub slow: Option<Slow>,
+    /// How many of the last places nobody was promised yet: of a row that runs ahead. Not stored: after a restart they may be promised.
+    pub(crate) unclaimed: usize,
 }
 
 impl Bucket {
     /// A new subject's bucket: full, or with its initial tokens.
-    pub fn fresh(shape: &Shape, now: Timestamp) -> Bucket {
+    pub(super) fn fresh(shape: &Shape, now: Timestamp) -> Bucket {
         Bucket {
-            deficit: shape.missing,
-            credits: 0,
-            credits_until: Timestamp::ZERO,
-            time: now,
-            seen: now,
+            level: Level::fresh(shape, now),
+            queue: None,
         }
+    }
+
+    fn pace<'a>(&'a self, shape: &'a Shape) -> Pace<'a> {
+        Pace {
+            shape,
+            since: self.level.time,
+            slow: self.queue.as_ref().and_then(|queue| queue.slow.as_ref()),
+        }
+    }
+
+    fn schedule<'a>(&'a self, shape: &'a Shape) -> Schedule<'a> {
+        Schedule {
+            pace: self.pace(shape),
+            deficit: self.level.deficit,
+            credits: self.level.credits,
+            now: self.level.seen,
+            places: self.queue.as_ref().map(|queue| &queue.places),
+        }
+    }
+
+    /// What is missing now, in parts.
+    fn missing(&self, shape: &Shape) -> u128 {
+        let back = self.pace(shape).back(self.level.seen);
+        self.level.deficit.saturating_sub(back)
     }
 
     /// The same use, seen from `now`.
     #[must_use]
     #[inline]
-    pub fn at(&self, shape: &Shape, now: Timestamp) -> Bucket {
-        let now = now.max(self.seen);
-        if now == self.time {
-            return *self; // a busy bucket is asked many times in a millisecond
-        }
-        if shape.stepped {
-            return self.at_stepped(shape, now);
-        }
-        let refill = shape.refill(now.since(self.time));
-        let mut next = Bucket {
-            time: now,
-            seen: now,
-            ..*self
-        };
-        if refill < self.deficit {
-            next.deficit = self.deficit - refill;
-            if now >= self.credits_until {
-                next.credits = 0;
-            }
-            return next;
-        }
-        next.deficit = 0;
-        if let Some(credits) = shape.credits {
-            let full_at = self.time.plus(shape.time_for(self.deficit));
-            let kept = if full_at < self.credits_until {
-                self.credits
-            } else {
-                0
+    pub(super) fn at(&self, shape: &Shape, now: Timestamp) -> Bucket {
+        if self.queue.is_none() {
+            return Bucket {
+                level: self.level.at(shape, now),
+                queue: None,
             };
-            next.credits = (kept + (refill - self.deficit)).min(shape.parts(credits.cap()));
-            next.credits_until = now.plus(credits.expiry());
         }
+        let mut next = self.clone();
+        next.advance(shape, now.max(self.level.seen));
         next
     }
 
-    /// Whole intervals only. A full bucket starts its next interval when it is next used, as a new one would.
-    fn at_stepped(&self, shape: &Shape, now: Timestamp) -> Bucket {
-        let interval = shape.rate.interval().as_millis();
-        let steps = now.since(self.time).as_millis() / interval;
-        let deficit = self
-            .deficit
-            .saturating_sub(shape.step().saturating_mul(u128::from(steps)));
-        let time = if deficit == 0 {
-            now
+    fn advance(&mut self, shape: &Shape, now: Timestamp) {
+        while let Some(place) = self.queue.as_mut().and_then(|q| q.places.pop_due(now)) {
+            let starts = self.pace(shape).back(place.at);
+            let starts = starts.saturating_sub(place.early.into());
+            let deficit = self.level.deficit.max(starts);
+            self.level.deficit = deficit.saturating_add(shape.parts(place.units));
+        }
+        if let Some(queue) = &mut self.queue {
+            queue.unclaimed = queue.unclaimed.min(queue.places.len());
+        }
+        self.end_slow(shape, now);
+        if self
+            .queue
+            .as_ref()
+            .is_some_and(|queue| !queue.places.is_empty())
+        {
+            self.level.seen = now;
         } else {
-            self.time
-                .plus(Duration::from_millis(steps.saturating_mul(interval)))
+            self.queue = None;
+            self.level = self.level.at(shape, now);
+        }
+    }
+
+    /// Ends an older rate that no place ahead was promised under: the deficit is told so that the usual rate continues it.
+    fn end_slow(&mut self, shape: &Shape, now: Timestamp) {
+        let Some(queue) = &mut self.queue else {
+            return;
         };
-        Bucket {
-            deficit,
-            time,
-            seen: now,
-            ..*self
+        let Some(slow) = queue.slow.as_mut() else {
+            return;
+        };
+        if queue.places.is_empty() {
+            slow.until = slow.until.min(now);
+        }
+        let until = slow.until;
+        if until <= now {
+            let back = self.pace(shape).back(until);
+            let usual = shape.given_back(until.since(self.level.time));
+            self.level.deficit = (self.level.deficit.max(back)).saturating_add(usual - back);
+            self.queue.iter_mut().for_each(|queue| queue.slow = None);
         }
     }
 
-    /// Whether there is room. `self` must be projected to `ask.now`.
+    /// The first instant from `from` on at which `units` fit without touching any place: at once when that is now. `delayed` tells
+    /// whether the caller may be told an instant, by which it joins a leaky bucket's queue. `None` when they never fit. The bucket must be
+    /// projected to now.
+    pub(super) fn earliest(
+        &self,
+        shape: &Shape,
+        units: u64,
+        delayed: bool,
+        from: Timestamp,
+    ) -> Option<Timestamp> {
+        let cost = shape.parts(units);
+        if cost > shape.capacity.saturating_add(shape.most_credits()) {
+            return None;
+        }
+        let schedule = self.schedule(shape);
+        Some(match (shape.leaky, delayed) {
+            (false, _) => schedule.refilled(cost, from),
+            (true, true) => schedule.in_turn(cost, from),
+            (true, false) => schedule.leaked(shape.capacity - cost, from),
+        })
+    }
+
+    /// Until when a leaky bucket's queue is too long for `units` more; `None` when it is not. The bucket must be projected to now.
+    pub(super) fn full_until(&self, shape: &Shape, units: u64) -> Option<Timestamp> {
+        if !shape.leaky {
+            return None;
+        }
+        let most = shape.capacity.checked_sub(shape.parts(units))?;
+        let until = self.schedule(shape).leaked(most, self.level.seen);
+        (until > self.level.seen).then_some(until)
+    }
+
+    /// Takes `units` now, or promises them for `at`. The bucket must be projected to now.
     #[inline]
-    pub fn room(&self, shape: &Shape, ask: &Ask) -> Room {
-        let cost = shape.parts(ask.cost);
-        let capacity = shape.capacity;
-        let now = self.seen;
-        if shape.leaky {
-            if let Some(most) = least(shape.shaper, ask.max_delay) {
-                return self.room_in_queue(shape, cost, capacity, most);
-            }
-        }
-        let wanted = self.deficit + cost;
-        if wanted <= capacity + self.credits {
-            return Room::At(now);
-        }
-        let most_credits = shape
-            .credits
-            .map_or(0, |credits| shape.parts(credits.cap()));
-        if cost > capacity + most_credits {
-            return Room::Never;
-        }
-        let without_credits = self.time.plus(shape.time_for(wanted - capacity));
-        if cost <= capacity && ask.accepts(without_credits, now) {
-            return Room::At(without_credits);
-        }
-        Room::Wait(self.with_credits(shape, wanted - capacity, without_credits))
-    }
-
-    /// When `need` parts have come back, if the credits last until then; else when they have come back without them.
-    fn with_credits(&self, shape: &Shape, need: u128, without: Timestamp) -> Timestamp {
-        if self.credits == 0 {
-            return without;
-        }
-        let with = self.time.plus(shape.time_for(need - self.credits));
-        let full_at = self.time.plus(shape.time_for(self.deficit));
-        if with < self.credits_until || full_at < self.credits_until {
-            with
+    pub(super) fn take(&mut self, shape: &Shape, units: u64, at: Timestamp) {
+        if at > self.level.seen {
+            self.promise(shape, units, at);
         } else {
-            without
+            self.spend(shape, shape.parts(units));
         }
     }
 
-    /// A shaper: the delay is the queue ahead divided by the leak rate, at most `most`.
-    fn room_in_queue(&self, shape: &Shape, cost: u128, capacity: u128, most: Duration) -> Room {
-        if cost > capacity {
-            return Room::Never;
+    fn spend(&mut self, shape: &Shape, cost: u128) {
+        if self.queue.is_some() {
+            self.level.deficit = self.schedule(shape).busy_until();
         }
-        let too_late = self.deficit.saturating_sub(shape.refill(most));
-        let too_full = (self.deficit + cost).saturating_sub(capacity);
-        let need = too_late.max(too_full);
-        if need == 0 {
-            Room::At(self.time.plus(shape.time_for(self.deficit)))
+        self.level.take(shape, cost);
+    }
+
+    fn promise(&mut self, shape: &Shape, units: u64, at: Timestamp) {
+        // Credits would run out while it waits. They are used first, or not at all.
+        let credits = core::mem::take(&mut self.level.credits);
+        self.level.deficit = self.level.deficit.saturating_sub(credits);
+        let early = if shape.leaky {
+            self.schedule(shape).early(at)
         } else {
-            Room::Wait(self.time.plus(shape.time_for(need)))
+            0
+        };
+        self.queue
+            .get_or_insert_with(Box::default)
+            .places
+            .insert(Place::new(at, units).early_by(early));
+    }
+
+    /// Gives back up to `units` of what is spent; never above full. Places ahead stay as they are.
+    pub(super) fn give_back(&mut self, shape: &Shape, units: u64) {
+        let back = shape.parts(units).min(self.missing(shape));
+        self.level.deficit -= back;
+    }
+
+    /// The level just after `at`, at which something was charged: now, or the instant of a place.
+    pub(super) fn level_after(&self, shape: &Shape, at: Timestamp) -> Level {
+        let slow = self
+            .queue
+            .as_ref()
+            .is_some_and(|queue| queue.slow.is_some());
+        if at <= self.level.seen && !slow {
+            return self.level;
+        }
+        let at = at.max(self.level.seen);
+        Level {
+            deficit: self.schedule(shape).missing_after(at),
+            credits: 0,
+            credits_until: Timestamp::ZERO,
+            time: shape.phase(self.level.time, at),
+            seen: at,
         }
     }
 
-    /// Takes `cost`: first what the bucket holds, then credits; what was promised ahead becomes a debt.
+    /// Takes back `units` that were charged for `at`, after which the level was `charged`; `self` is projected to now. A place ahead is
+    /// free again at its instant; of the last ones the queue is shorter. What is spent comes back less what may have come back since:
+    /// units that have refilled are others' already. Answers the parts taken back.
+    pub(super) fn cancel(
+        &mut self,
+        shape: &Shape,
+        charged: &Level,
+        at: Timestamp,
+        units: u64,
+    ) -> u128 {
+        if at <= self.level.seen {
+            let still_charged = charged
+                .at(shape, self.level.seen)
+                .deficit
+                .min(shape.parts(units))
+                .min(self.missing(shape));
+            self.level.deficit -= still_charged;
+            return still_charged;
+        }
+        let opened = (self.queue.as_mut()).is_some_and(|queue| queue.places.open_gap(at, units));
+        if !opened {
+            return 0;
+        }
+        self.advance(shape, self.level.seen);
+        shape.parts(units)
+    }
+
+    /// The deficit if everybody who waits were in front of the next caller already, with all the time until their turns.
+    pub(crate) fn as_if_in_front(&self, shape: &Shape) -> u128 {
+        if self.queue.is_none() {
+            return self.level.deficit;
+        }
+        self.schedule(shape).in_front()
+    }
+
+    /// What is left now; `reset` is when it is full. The bucket must be projected to now.
     #[inline]
-    pub fn take(&mut self, shape: &Shape, cost: u64) {
-        self.deficit += shape.parts(cost);
-        let beyond = self
-            .deficit
-            .saturating_sub(shape.capacity)
-            .min(self.credits);
-        self.deficit -= beyond;
-        self.credits -= beyond;
+    pub(super) fn view(&self, shape: &Shape) -> View {
+        if self.queue.is_some() {
+            return self.view_among_places(shape);
+        }
+        self.level.view(shape)
     }
 
-    /// Gives back up to `amount`; never above full.
-    pub fn give_back(&mut self, shape: &Shape, amount: u64) {
-        self.deficit = self.deficit.saturating_sub(shape.parts(amount));
-    }
-
-    /// Takes back `amount` that was charged at `charged`, less what may have come back since: `self` is projected to now and `charged`
-    /// is the bucket just after the charge. Units that have refilled are others' already. Answers the parts taken back.
-    pub fn cancel(&mut self, shape: &Shape, charged: &Bucket, amount: u64) -> u128 {
-        let still_charged = charged
-            .at(shape, self.seen)
-            .deficit
-            .min(shape.parts(amount))
-            .min(self.deficit);
-        self.deficit -= still_charged;
-        still_charged
-    }
-
-    /// What is left now; `reset` is when it is full. `self` must be projected to now.
-    #[inline]
-    pub fn view(&self, shape: &Shape) -> View {
-        let left = (shape.capacity + self.credits).saturating_sub(self.deficit);
-        let delayed = shape.leaky
-            && shape
-                .shaper
-                .is_some_and(|most| self.deficit > shape.refill(most));
+    fn view_among_places(&self, shape: &Shape) -> View {
+        let schedule = self.schedule(shape);
+        let late = shape.shaper.is_some_and(|most| {
+            let next = schedule.in_turn(shape.unit(), self.level.seen);
+            next.since(self.level.seen) > most
+        });
+        let left = if late {
+            0
+        } else if shape.leaky {
+            shape.capacity.saturating_sub(schedule.in_use())
+        } else {
+            schedule.left()
+        };
         View {
-            remaining: if delayed {
-                0
-            } else {
-                divide(left, shape.rate.unit()) as u64
-            },
-            reset: self.time.plus(shape.time_for(self.deficit)),
+            remaining: divide(left, shape.unit()) as u64,
+            reset: schedule.full_at(),
         }
     }
 
     /// When nothing tells it from a new subject's bucket, or when it is forgotten.
-    pub fn idle_at(&self, shape: &Shape) -> Timestamp {
-        let full = self.time.plus(shape.time_for(self.deficit));
+    pub(super) fn idle_at(&self, shape: &Shape) -> Timestamp {
+        let full = self.schedule(shape).full_at();
         shape
             .forget_after
-            .map_or(full, |after| full.max(self.seen.plus(after)))
+            .map_or(full, |after| full.max(self.level.seen.plus(after)))
+    }
+
+    /// Counts up to `units` more: where somebody waits, as places of one unit behind the last. Answers how many.
+    pub(super) fn run_ahead(&mut self, shape: &Shape, units: u64) -> u64 {
+        let Some(queue) = &self.queue else {
+            self.level.take(shape, shape.parts(units));
+            return units;
+        };
+        let room = MAX_PLACES.saturating_sub(queue.places.len() as u64);
+        let soon = u64::try_from(shape.refill(AHEAD) / shape.unit()).unwrap_or(u64::MAX);
+        let units = units.min(soon).min(room);
+        let places: Vec<Place> = self.schedule(shape).behind().take(units as usize).collect();
+        if let Some(queue) = &mut self.queue {
+            queue.unclaimed = places.len();
+            places
+                .into_iter()
+                .for_each(|place| queue.places.insert(place));
+        }
+        units
     }
 
     /// Whether a subject restarted from this would never be given more than one with `real`. Both projected to one instant.
-    pub fn covers(&self, real: &Bucket) -> bool {
-        self.deficit >= real.deficit
-            && self.time >= real.time
-            && self.credits <= real.credits
-            && (self.credits == 0 || self.credits_until <= real.credits_until)
+    pub(super) fn covers(&self, real: &Bucket, shape: &Shape) -> bool {
+        match (&self.queue, &real.queue) {
+            (None, None) => self.level.covers(&real.level),
+            (None, Some(_)) => false,
+            (Some(kept), real_queue) => {
+                let none = Queue::default();
+                let queue = real_queue.as_deref().unwrap_or(&none);
+                let same_pace = kept.slow == queue.slow
+                    && (kept.slow.is_none() || self.level.time == real.level.time);
+                same_pace
+                    && self.present(shape).covers(&real.present(shape))
+                    && self.schedule(shape).unfinished() >= real.schedule(shape).unfinished()
+                    && kept.covers(queue)
+            }
+        }
+    }
+
+    /// The level with what is missing now.
+    fn present(&self, shape: &Shape) -> Level {
+        Level {
+            deficit: self.missing(shape),
+            time: shape.phase(self.level.time, self.level.seen),
+            ..self.level
+        }
     }
 
     /// The same use under other numbers: `self`, projected to now under `old`, in the parts of `new`, rounded up.
     #[must_use]
-    pub fn converted(&self, old: &Shape, new: &Shape) -> Bucket {
-        let most_credits = new.credits.map_or(0, |credits| new.parts(credits.cap()));
+    pub(super) fn converted(&self, old: &Shape, new: &Shape) -> Bucket {
+        let (level, from, to) = (&self.level, old.unit(), new.unit());
+        let same_steps = old.stepped && new.stepped && old.rate.interval() == new.rate.interval();
         Bucket {
-            deficit: convert(self.deficit, old.rate.unit(), new.rate.unit()),
-            credits: convert_down(self.credits, old.rate.unit(), new.rate.unit()).min(most_credits),
-            time: if old.stepped && new.stepped {
-                self.time
-            } else {
-                self.seen
+            level: Level {
+                deficit: convert(self.missing(old), from, to),
+                credits: convert_down(level.credits, from, to).min(new.most_credits()),
+                // Another interval begins at the change: what has passed of the old one came at the old rate.
+                time: if same_steps {
+                    old.phase(level.time, level.seen)
+                } else {
+                    level.seen
+                },
+                ..*level
             },
-            ..*self
+            queue: (self.queue.as_ref()).map(|queue| Box::new(queue.converted(old.rate, new.rate))),
         }
     }
-}
 
-/// The shorter of the limit's own and the caller's patience, where either is said.
-fn least(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
+    /// Units spent, rounded up. The bucket must be projected to now.
+    pub(super) fn used(&self, shape: &Shape) -> u64 {
+        let used = super::div_ceil(self.missing(shape), shape.unit());
+        u64::try_from(used).unwrap_or(u64::MAX)
     }
 }
 
-/// `parts` of `from` to the unit, in parts of `to` to the unit, rounded up.
-fn convert(parts: u128, from: u128, to: u128) -> u128 {
-    if from == to {
-        return parts;
+impl Queue {
+    /// Whether everybody who waits in `real` has a place here, those since the row was made among the unclaimed ones: these lie close
+    /// together from the last place on, so that nobody else comes between.
+    fn covers(&self, real: &Queue) -> bool {
+        let claimed = self.places.len() - self.unclaimed;
+        let same = (self.places.iter().take(claimed)).eq(real.places.iter().take(claimed));
+        let units = |(count, sum): (usize, u64), place: &Place| {
+            (count + 1, sum.saturating_add(place.units))
+        };
+        let free = self.places.iter().skip(claimed);
+        let first = free.clone().next().map(|place| place.at);
+        let (free, spare) = free.fold((0, 0), units);
+        let new = real.places.iter().skip(claimed);
+        let behind = new
+            .clone()
+            .all(|place| first.is_some_and(|first| first <= place.at));
+        let (new, used) = new.fold((0, 0), units);
+        same && behind && new <= free && used <= spare
     }
-    let fraction = (parts % from)
-        .checked_mul(to)
-        .map_or(to, |scaled| div_ceil(scaled, from));
-    (parts / from) * to + fraction
-}
 
-/// As [`convert`], rounded down.
-fn convert_down(parts: u128, from: u128, to: u128) -> u128 {
-    if from == to {
-        return parts;
+    /// The same places after a change of the rate. While they lie ahead, the bucket gives back at the slower of the two.
+    fn converted(&self, old: Rate, new: Rate) -> Queue {
+        let same = !is_slower(&old, &new) && !is_slower(&new, &old);
+        let slow = match (self.slow, self.places.last()) {
+            (slow, _) if same => slow,
+            (_, None) => None,
+            // None of the places was promised under the rate that ends now.
+            (Some(slow), Some(last)) if last <= slow.until => Some(slow),
+            (slow, Some(until)) => {
+                let older = slow.map(|slow| slow.rate);
+                let rate = older.filter(|older| is_slower(older, &old)).unwrap_or(old);
+                Some(Slow { rate, until })
+            }
+        };
+        // Parts of another rate: without them the place starts a fraction of a millisecond later.
+        let early = |place: &Place| if same { place.early } else { 0 };
+        let places = self.places.iter().map(|place| place.early_by(early(place)));
+        Queue {
+            places: places.collect(),
+            slow,
+            unclaimed: 0,
+        }
     }
-    (parts / from) * to
-        + (parts % from)
-            .checked_mul(to)
-            .map_or(0, |scaled| scaled / from)
 }

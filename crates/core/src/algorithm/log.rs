@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 
-use super::{Ask, Room, View};
+use super::places::MAX_PLACES;
+use super::View;
 use crate::limit::Window;
 use crate::Timestamp;
 
-/// Admissions, oldest first. Its size is bounded by the limit, of which [`crate::limit::MAX_LOG`] is the largest, twice over: places
-/// are promised at most one window ahead.
+/// Admissions, oldest first, those promised ahead included. Its size is bounded by the limit, of which [`crate::limit::MAX_LOG`] is the
+/// largest, and by [`MAX_PLACES`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
     /// Time and units of each admission that may still count, times rising.
@@ -25,16 +26,16 @@ impl Log {
         }
     }
 
-    fn now(&self, now: Timestamp) -> Timestamp {
+    pub(super) fn now(&self, now: Timestamp) -> Timestamp {
         now.max(self.time)
     }
 
-    /// The entries that count at `now`: an admission counts for exactly one window.
+    /// The entries that count at `now` or later: an admission counts for exactly one window.
     fn live<'a>(
         &'a self,
         limit: &'a Window,
         now: Timestamp,
-    ) -> impl Iterator<Item = (Timestamp, u64)> + 'a {
+    ) -> impl Iterator<Item = (Timestamp, u64)> + Clone + 'a {
         let gone = move |at: Timestamp| at.plus(limit.window()) <= now;
         self.entries
             .iter()
@@ -42,39 +43,81 @@ impl Log {
             .skip_while(move |&(at, _)| gone(at))
     }
 
-    /// Units that count at `now`.
-    pub(super) fn used(&self, limit: &Window, now: Timestamp) -> u64 {
+    /// The entries that wait at `now`.
+    pub(super) fn ahead(&self, now: Timestamp) -> impl Iterator<Item = (Timestamp, u64)> + '_ {
         let now = self.now(now);
+        let first = self.entries.partition_point(|&(at, _)| at <= now);
+        self.entries.range(first..).copied()
+    }
+
+    /// The first instant from `from` on at which `cost` fits into every window that it would be part of; `None` when it never does.
+    pub(super) fn earliest(&self, limit: &Window, cost: u64, from: Timestamp) -> Option<Timestamp> {
+        let free = limit.limit().checked_sub(cost)?;
+        let mut at = self.now(from);
+        if self.entries.back().is_none_or(|&(last, _)| last <= at) {
+            return Some(self.without_places(limit, free, at));
+        }
+        // Of entries that are too many together, no window may hold the first and the last and the new one.
+        let live = self.live(limit, at);
+        let (mut first, mut units) = (live.clone(), 0u64);
+        let mut oldest = first.next();
+        for (newest, more) in live {
+            units = units.saturating_add(more);
+            while let Some((_, less)) = oldest.filter(|&(_, less)| units - less > free) {
+                units -= less;
+                oldest = first.next();
+            }
+            let Some((start, _)) = oldest.filter(|_| units > free) else {
+                continue;
+            };
+            let apart = newest.since(start);
+            let meets = at.plus(limit.window()) > newest && start.plus(limit.window()) > at;
+            if apart < limit.window() && meets {
+                at = start.plus(limit.window());
+            }
+        }
+        Some(at)
+    }
+
+    /// As [`Log::earliest`], when nobody waits: then all that counts is what is in use.
+    fn without_places(&self, limit: &Window, free: u64, now: Timestamp) -> Timestamp {
+        let mut used = self.used(limit, now);
+        let mut live = self.live(limit, now);
+        let mut at = now;
+        while used > free {
+            let Some((oldest, units)) = live.next() else {
+                break;
+            };
+            used -= units;
+            at = oldest.plus(limit.window());
+        }
+        at
+    }
+
+    fn used(&self, limit: &Window, now: Timestamp) -> u64 {
         self.live(limit, now).map(|(_, units)| units).sum()
     }
 
-    /// Whether there is room.
-    pub fn room(&self, limit: &Window, ask: &Ask) -> Room {
-        let now = self.now(ask.now);
-        let Some(free) = limit.limit().checked_sub(ask.cost) else {
-            return Room::Never;
-        };
-        let mut used = self.used(limit, now);
-        if used <= free {
-            return Room::At(now);
+    /// Until when there is no room for `cost` more units that wait, seen from `now`; `None` when there is.
+    pub(super) fn places_full_until(&self, cost: u64, now: Timestamp) -> Option<Timestamp> {
+        let ahead = self.ahead(now);
+        let mut waiting: u64 = ahead.fold(0, |sum, (_, units)| sum.saturating_add(units));
+        if waiting.saturating_add(cost) <= MAX_PLACES {
+            return None;
         }
-        let mut until = now;
-        for (at, units) in self.live(limit, now) {
-            used -= units;
-            until = at.plus(limit.window());
-            if used <= free {
-                break;
+        for (at, units) in self.ahead(now) {
+            waiting -= units;
+            if waiting.saturating_add(cost) <= MAX_PLACES {
+                return Some(at);
             }
         }
-        if until.since(now) > limit.window() {
-            return Room::Wait(until); // a place this far ahead would let the log grow without bound
-        }
-        ask.place(until, now)
+        None
     }
 
-    /// Takes `cost` at `at`, at or after now, and drops what no longer counts.
-    pub fn take(&mut self, limit: &Window, cost: u64, now: Timestamp, at: Timestamp) {
+    /// Takes `cost` at `at`, now or later, and drops what no longer counts.
+    pub(super) fn take(&mut self, limit: &Window, cost: u64, now: Timestamp, at: Timestamp) {
         self.drop_expired(limit, now);
+        let at = self.now(at);
         let place = self.entries.partition_point(|&(time, _)| time <= at);
         match place
             .checked_sub(1)
@@ -85,22 +128,21 @@ impl Log {
         }
     }
 
-    /// Gives back up to `amount` units, newest first.
-    pub fn give_back(&mut self, limit: &Window, mut amount: u64, now: Timestamp) {
+    /// Gives back up to `amount` units of what is spent, newest first. What waits stays as it is.
+    pub(super) fn give_back(&mut self, limit: &Window, mut amount: u64, now: Timestamp) {
         self.drop_expired(limit, now);
-        while let Some((_, units)) = self.entries.back_mut() {
+        let spent = self.entries.partition_point(|&(at, _)| at <= self.time);
+        for (_, units) in self.entries.range_mut(..spent).rev() {
             let less = amount.min(*units);
             *units -= less;
             amount -= less;
-            if *units > 0 {
-                break;
-            }
-            self.entries.pop_back();
         }
+        self.entries.retain(|&(_, units)| units > 0);
     }
 
     /// Takes back `amount` units that were charged at exactly `at`, as far as they are still there.
-    pub fn cancel(&mut self, at: Timestamp, amount: u64) {
+    pub(super) fn cancel(&mut self, at: Timestamp, amount: u64, now: Timestamp) {
+        self.time = self.now(now);
         if let Some(i) = self.entries.iter().position(|&(time, _)| time == at) {
             self.entries[i].1 = self.entries[i].1.saturating_sub(amount);
             if self.entries[i].1 == 0 {
@@ -120,20 +162,52 @@ impl Log {
         }
     }
 
-    /// What is left now; `reset` is when all use is forgotten.
-    pub fn view(&self, limit: &Window, now: Timestamp) -> View {
+    /// Units that count now, those that wait left out.
+    pub(super) fn spent(&self, limit: &Window, now: Timestamp) -> u64 {
         let now = self.now(now);
+        self.live(limit, now)
+            .take_while(|&(at, _)| at <= now)
+            .fold(0, |sum, (_, units)| sum.saturating_add(units))
+    }
+
+    /// What is left now; `reset` is when all use is forgotten.
+    pub(super) fn view(&self, limit: &Window, now: Timestamp) -> View {
+        let now = self.now(now);
+        let last = self
+            .entries
+            .back()
+            .filter(|&&(at, _)| at.plus(limit.window()) > now);
         View {
-            remaining: limit.limit().saturating_sub(self.used(limit, now)),
-            reset: self
-                .live(limit, now)
-                .last()
-                .map_or(now, |(at, _)| at.plus(limit.window())),
+            remaining: limit.limit().saturating_sub(self.fullest(limit, now)),
+            reset: last.map_or(now, |&(at, _)| at.plus(limit.window())),
         }
     }
 
+    /// The most units in any window that `now` is part of.
+    fn fullest(&self, limit: &Window, now: Timestamp) -> u64 {
+        if self.entries.back().is_none_or(|&(last, _)| last <= now) {
+            return self.used(limit, now);
+        }
+        let mut units = self.spent(limit, now);
+        let mut most = units;
+        let mut first = self.live(limit, now).peekable();
+        for (at, more) in self.ahead(now) {
+            while let Some((_, less)) =
+                first.next_if(|&(start, _)| start.plus(limit.window()) <= at)
+            {
+                units -= less;
+            }
+            if at >= now.plus(limit.window()) {
+                break;
+            }
+            units += more;
+            most = most.max(units);
+        }
+        most
+    }
+
     /// Whether a subject restarted from this would never be given more than one with `real`: at each time at least as much counts.
-    pub fn covers(&self, real: &Log, limit: &Window, now: Timestamp) -> bool {
+    pub(super) fn covers(&self, real: &Log, limit: &Window, now: Timestamp) -> bool {
         self.live(limit, now).eq(real.live(limit, now))
     }
 }

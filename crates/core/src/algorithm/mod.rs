@@ -1,17 +1,27 @@
 //! The arithmetic of each algorithm, one file a kind. Each keeps what is *used*, projects it to an instant, says whether a cost has
 //! room, and takes it. Nothing here knows policies, names or storage.
 //!
+//! A caller may be promised an instant ahead: a *place*. Each algorithm keeps its places beside what is spent, and gives a new caller the
+//! first instant at which its own rule holds for the caller and for every place after it.
+//!
 //! Every state remembers the newest time it has seen; an earlier `now` counts as that time, so a clock that steps back refills nothing.
 
 mod adopted;
 pub mod allowance;
 pub mod bucket;
+pub mod charge;
 pub mod counter;
+pub mod counts;
+pub mod level;
 pub mod log;
+pub mod places;
+mod schedule;
+pub mod shape;
 pub mod sliding;
 pub mod slots;
 pub mod state;
 pub mod stored;
+pub mod together;
 mod used;
 
 use crate::{Duration, Timestamp};
@@ -25,22 +35,6 @@ pub struct Ask {
     pub now: Timestamp,
     /// Admit also what can go ahead within this time.
     pub max_delay: Option<Duration>,
-}
-
-impl Ask {
-    /// Whether `at` is soon enough for this caller.
-    fn accepts(&self, at: Timestamp, now: Timestamp) -> bool {
-        self.max_delay.is_some_and(|most| at.since(now) <= most)
-    }
-
-    /// `at` as a promised place when it is soon enough, else as a wait.
-    fn place(&self, at: Timestamp, now: Timestamp) -> Room {
-        if self.accepts(at, now) {
-            Room::At(at)
-        } else {
-            Room::Wait(at)
-        }
-    }
 }
 
 /// The answer to an [`Ask`].

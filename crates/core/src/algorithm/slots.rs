@@ -1,6 +1,7 @@
 //! `concurrency`: slots held until released or past their deadline.
 
-use super::{Ask, Room, View};
+use super::places::Place;
+use super::View;
 use crate::{Duration, Timestamp};
 
 /// Slots taken by one admission.
@@ -14,6 +15,14 @@ pub struct Slot {
     pub fence: u64,
     /// From this instant on the slots are free.
     pub deadline: Timestamp,
+}
+
+impl Slot {
+    /// From when on it is held, if it is held for one `ttl`.
+    fn began(&self, ttl: Duration) -> Timestamp {
+        let began = self.deadline.as_millis().saturating_sub(ttl.as_millis());
+        Timestamp::from_millis(began)
+    }
 }
 
 /// All slots taken, in the order of their grants.
@@ -37,7 +46,7 @@ impl Slots {
         }
     }
 
-    fn now(&self, now: Timestamp) -> Timestamp {
+    pub(super) fn now(&self, now: Timestamp) -> Timestamp {
         now.max(self.time)
     }
 
@@ -51,28 +60,46 @@ impl Slots {
         self.live(now).map(|slot| slot.units).sum()
     }
 
-    /// Whether there is room. A wait ends at a deadline; a release may end it sooner.
-    pub fn room(&self, limit: u64, ask: &Ask) -> Room {
-        let now = self.now(ask.now);
-        let Some(free) = limit.checked_sub(ask.cost) else {
-            return Room::Never;
-        };
-        let mut used = self.used(now);
+    /// The first instant from `from` on at which `cost` slots are free, if none is released or renewed; `None` when they never are.
+    pub(super) fn earliest(&self, limit: u64, cost: u64, from: Timestamp) -> Option<Timestamp> {
+        let from = self.now(from);
+        let free = limit.checked_sub(cost)?;
+        let mut used = self.used(from);
         if used <= free {
-            return Room::At(now);
+            return Some(from);
         }
         let mut ends: Vec<(Timestamp, u64)> = self
-            .live(now)
+            .live(from)
             .map(|slot| (slot.deadline, slot.units))
             .collect();
         ends.sort_unstable();
         for (deadline, units) in ends {
             used -= units;
             if used <= free {
-                return Room::Wait(deadline);
+                return Some(deadline);
             }
         }
-        Room::Never // not reached: with nothing held, a cost up to the limit is free
+        None // not reached: with nothing held, a cost up to the limit is free
+    }
+
+    /// What was promised for later under another definition: slots that nobody has a permit for, held for one `ttl` from an instant ahead.
+    pub(super) fn carried(
+        &self,
+        ttl: Duration,
+        now: Timestamp,
+    ) -> impl Iterator<Item = Place> + '_ {
+        let now = self.now(now);
+        let held = self.held.iter().filter(|slot| slot.permit == 0);
+        held.map(move |slot| Place::new(slot.began(ttl), slot.units))
+            .filter(move |place| place.at > now)
+    }
+
+    /// The same slots after a change of the `ttl`: those that nobody has a permit for are held from the same instant on.
+    pub(super) fn converted(&self, old: Duration, new: Duration) -> Slots {
+        let mut next = self.clone();
+        let carried = next.held.iter_mut().filter(|slot| slot.permit == 0);
+        carried.for_each(|slot| slot.deadline = slot.began(old).plus(new));
+        next
     }
 
     /// Takes slots, and forgets those whose deadline has passed. Under a clock that stepped back the deadline counts from the newest

@@ -1,11 +1,12 @@
 //! What is kept for one limit of one subject, whichever its algorithm: the one place that matches algorithms to their arithmetic.
 
-use super::bucket::{Bucket, Shape};
+use super::bucket::Bucket;
 use super::counter::{window_at, Counter};
 use super::log::Log;
+use super::shape::Shape;
 use super::sliding::Sliding;
 use super::slots::{Slot, Slots};
-use super::{Ask, Room, View};
+use super::{together, Ask, Room, View};
 use crate::calendar::{period_at, Span, TimeZone, UnknownTimeZone};
 use crate::limit::Algorithm;
 use crate::Timestamp;
@@ -34,40 +35,9 @@ pub enum LimitState {
     Slots(Slots),
 }
 
-/// What an admission charged to one limit: enough to take exactly it back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Charge {
-    /// Units in the window or period that starts at `start`.
-    Span {
-        /// The window charged.
-        start: Timestamp,
-        /// Units charged.
-        units: u64,
-    },
-    /// Units logged at `at`.
-    Logged {
-        /// The instant charged.
-        at: Timestamp,
-        /// Units charged.
-        units: u64,
-    },
-    /// Units of a bucket, which was `after` just after.
-    Bucket {
-        /// The bucket just after the charge.
-        after: Bucket,
-        /// Units charged.
-        units: u64,
-    },
-    /// The slots of a permit.
-    Slots {
-        /// The permit.
-        permit: u128,
-    },
-}
-
 /// The numbers of a bucket, where the algorithm is one.
 #[inline]
-pub(super) const fn shape(algorithm: &Algorithm) -> Option<&Shape> {
+pub(crate) const fn shape(algorithm: &Algorithm) -> Option<&Shape> {
     match algorithm {
         Algorithm::TokenBucket(bucket) => Some(bucket.shape()),
         Algorithm::LeakyBucket(bucket) => Some(bucket.shape()),
@@ -76,7 +46,10 @@ pub(super) const fn shape(algorithm: &Algorithm) -> Option<&Shape> {
 }
 
 /// The window or period that holds `moment.now`, for the algorithms that count in spans.
-fn span_at(algorithm: &Algorithm, moment: Moment) -> Result<Option<Span>, UnknownTimeZone> {
+pub(super) fn span_at(
+    algorithm: &Algorithm,
+    moment: Moment,
+) -> Result<Option<Span>, UnknownTimeZone> {
     match algorithm {
         Algorithm::FixedWindow(window) => Ok(Some(window_at(window.window(), moment.now))),
         Algorithm::Quota(quota) => period_at(quota, moment.zones, moment.now).map(Some),
@@ -126,12 +99,17 @@ impl LimitState {
         moment: Moment,
     ) -> Result<Option<LimitState>, UnknownTimeZone> {
         Ok(match (self, algorithm) {
-            (LimitState::Counter(counter), _) if counter.is_over(moment.now) => {
-                let moment = Moment {
-                    now: moment.now.max(counter.time),
-                    ..moment
+            (LimitState::Counter(counter), _)
+                if counter.ahead.is_some() || counter.is_over(moment.now) =>
+            {
+                let now = counter.now(moment.now);
+                let span = match counter.span_of(now) {
+                    Some(span) => Some(span),
+                    // Before a span ahead everything counts as full.
+                    None if now < counter.span.start => Some(counter.span),
+                    None => span_at(algorithm, Moment { now, ..moment })?,
                 };
-                span_at(algorithm, moment)?.map(|span| LimitState::Counter(counter.turned(span)))
+                span.map(|span| LimitState::Counter(counter.at(span, now)))
             }
             (LimitState::Sliding(sliding), Algorithm::SlidingWindow(window)) => {
                 Some(LimitState::Sliding(sliding.at(window, moment.now)))
@@ -194,24 +172,29 @@ impl LimitState {
             reset: moment.now,
         };
         match (&mut *self, algorithm) {
-            (LimitState::Bucket(bucket), Algorithm::TokenBucket(_) | Algorithm::LeakyBucket(_)) => {
-                let Some(shape) = shape(algorithm) else {
+            (LimitState::Bucket(bucket), Algorithm::TokenBucket(_) | Algorithm::LeakyBucket(_))
+                if bucket.queue.is_none() =>
+            {
+                let Some(shape) = shape(algorithm).filter(|it| !it.delays(ask.max_delay)) else {
                     return self.admit_any(algorithm, ask, slot, moment);
                 };
-                let mut seen = bucket.at(shape, moment.now);
-                let room = seen.room(shape, ask);
+                let cost = shape.parts(ask.cost);
+                let mut seen = bucket.level.at(shape, moment.now);
+                let room = seen.room(shape, cost);
                 if let Room::At(_) = room {
-                    seen.take(shape, ask.cost);
-                    *bucket = seen;
+                    seen.take(shape, cost);
+                    bucket.level = seen;
                 }
                 Ok((room, if LOOK { seen.view(shape) } else { unseen }))
             }
-            (LimitState::Sliding(sliding), Algorithm::SlidingWindow(window)) => {
-                let mut seen = sliding.at(window, moment.now);
-                let room = seen.room(window, ask);
-                if let Room::At(at) = room {
-                    seen.take(window, ask.cost, at);
-                    *sliding = seen;
+            (LimitState::Sliding(sliding), Algorithm::SlidingWindow(window))
+                if sliding.places.is_none() && ask.max_delay.is_none() =>
+            {
+                let mut seen = sliding.counts.at(window, moment.now);
+                let room = seen.room(window, ask.cost, moment.now);
+                if let Room::At(_) = room {
+                    seen.take(ask.cost);
+                    sliding.counts = seen;
                 }
                 Ok((
                     room,
@@ -223,9 +206,11 @@ impl LimitState {
                 ))
             }
             (LimitState::Counter(counter), _)
-                if !counter.is_over(moment.now) && ask.max_delay.is_none() =>
+                if !counter.is_over(moment.now)
+                    && counter.ahead.is_none()
+                    && ask.max_delay.is_none() =>
             {
-                let room = counter.room(algorithm.limit(), ask);
+                let room = counter.room(algorithm.limit(), ask.cost, moment.now);
                 if let Room::At(_) = room {
                     counter.take(ask.cost, moment.now);
                 }
@@ -266,21 +251,105 @@ impl LimitState {
     /// Whether there is room. The state must be projected.
     #[inline]
     pub fn room(&self, algorithm: &Algorithm, ask: &Ask) -> Room {
-        match (self, algorithm) {
-            (LimitState::Counter(counter), _) => counter.room(algorithm.limit(), ask),
-            (LimitState::Sliding(sliding), Algorithm::SlidingWindow(window)) => {
-                sliding.room(window, ask)
+        match (self, algorithm, ask.max_delay) {
+            (LimitState::Counter(counter), _, None) if counter.ahead.is_none() => {
+                counter.room(algorithm.limit(), ask.cost, ask.now)
             }
-            (LimitState::Log(log), Algorithm::SlidingLog(window)) => log.room(window, ask),
-            (LimitState::Bucket(bucket), _) => {
-                shape(algorithm).map_or(Room::Never, |shape| bucket.room(shape, ask))
+            (LimitState::Sliding(sliding), Algorithm::SlidingWindow(window), None)
+                if sliding.places.is_none() =>
+            {
+                sliding.counts.room(window, ask.cost, ask.now)
             }
-            (LimitState::Slots(slots), _) => slots.room(algorithm.limit(), ask),
-            _ => Room::Never,
+            (LimitState::Bucket(bucket), _, asked) => match shape(algorithm) {
+                None => Room::Never,
+                Some(shape) if bucket.queue.is_none() && !shape.delays(asked) => {
+                    bucket.level.room(shape, shape.parts(ask.cost))
+                }
+                Some(_) => together::room(&[(algorithm, self)], ask),
+            },
+            (LimitState::Slots(_), _, _) | (_, _, None) => self.room_at_once(algorithm, ask),
+            _ => together::room(&[(algorithm, self)], ask),
         }
     }
 
-    /// Takes `slot.units` units at `at`, now or a promised instant. The state must be projected to now.
+    /// As [`LimitState::room`], for a caller who does not wait for an instant of its own.
+    fn room_at_once(&self, algorithm: &Algorithm, ask: &Ask) -> Room {
+        match self.earliest(algorithm, ask, ask.now) {
+            None => Room::Never,
+            Some(at) if at <= ask.now => Room::At(at),
+            Some(at) => Room::Wait(at),
+        }
+    }
+
+    /// The first instant from `from` on at which the caller fits without touching any place; `from` itself where that is at once. `None`
+    /// when it never does. The state must be projected to the instant of the question.
+    pub(super) fn earliest(
+        &self,
+        algorithm: &Algorithm,
+        ask: &Ask,
+        from: Timestamp,
+    ) -> Option<Timestamp> {
+        let (cost, limit) = (ask.cost, algorithm.limit());
+        let at = match (self, algorithm) {
+            (LimitState::Counter(counter), _) => {
+                (cost <= limit).then(|| counter.earliest(limit, cost, from))
+            }
+            (LimitState::Sliding(sliding), Algorithm::SlidingWindow(window)) => {
+                (cost <= limit).then(|| sliding.earliest(window, cost, from))
+            }
+            (LimitState::Log(log), Algorithm::SlidingLog(window)) => {
+                log.earliest(window, cost, from)
+            }
+            (LimitState::Bucket(bucket), _) => shape(algorithm)
+                .and_then(|shape| bucket.earliest(shape, cost, shape.delays(ask.max_delay), from)),
+            (LimitState::Slots(slots), _) => slots.earliest(limit, cost, from),
+            _ => None,
+        }?;
+        // Until the clock has caught up with the newest time seen, any instant is that one.
+        Some(if at <= self.seen() { from } else { at })
+    }
+
+    /// Until when there is no room for one more place; `None` when there is. The state must be projected as for [`LimitState::earliest`].
+    pub(super) fn places_full_until(&self, cost: u64, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            LimitState::Counter(counter) => {
+                let places = &counter.ahead.as_ref()?.places;
+                places.full_until(counter.now(now))
+            }
+            LimitState::Sliding(sliding) => {
+                let places = sliding.places.as_ref()?;
+                places.full_until(sliding.counts.now(now))
+            }
+            LimitState::Log(log) => log.places_full_until(cost, now),
+            LimitState::Bucket(bucket) => {
+                let queue = bucket.queue.as_ref()?;
+                queue.places.full_until(bucket.level.seen)
+            }
+            LimitState::Slots(_) => None,
+        }
+    }
+
+    /// Until when a leaky bucket is too full for the caller to join its queue; `None` when it is not.
+    pub(super) fn queue_full_until(&self, algorithm: &Algorithm, ask: &Ask) -> Option<Timestamp> {
+        match self {
+            LimitState::Bucket(bucket) => bucket.full_until(shape(algorithm)?, ask.cost),
+            _ => None,
+        }
+    }
+
+    /// Whether what is free now may be needed later or be gone: for places ahead, or by credits that run out. Of all others only more
+    /// comes free with time.
+    pub(crate) fn may_lose_room(&self) -> bool {
+        match self {
+            LimitState::Counter(counter) => counter.ahead.is_some(),
+            LimitState::Sliding(sliding) => sliding.places.is_some(),
+            LimitState::Log(log) => log.entries.back().is_some_and(|&(at, _)| at > log.time),
+            LimitState::Bucket(bucket) => bucket.queue.is_some() || bucket.level.credits > 0,
+            LimitState::Slots(_) => false,
+        }
+    }
+
+    /// Takes `slot.units` units now, or promises them for `at`. The state must be projected to now.
     #[inline]
     pub fn take(
         &mut self,
@@ -291,23 +360,25 @@ impl LimitState {
     ) -> Result<(), UnknownTimeZone> {
         let (units, now) = (slot.units, moment.now);
         match (&mut *self, algorithm) {
-            (LimitState::Counter(counter), _) => {
-                if counter.is_over(at) {
-                    if let Some(span) = span_at(algorithm, Moment { now: at, ..moment })? {
-                        *counter = counter.turned(span);
-                    }
-                }
+            (LimitState::Counter(counter), _) if at <= counter.now(now) => {
                 counter.take(units, now);
             }
-            (LimitState::Sliding(sliding), Algorithm::SlidingWindow(window)) => {
-                sliding.take(window, units, at)
+            (LimitState::Counter(counter), _) => {
+                let span = match counter.span_of(at) {
+                    Some(span) => Some(span),
+                    None => span_at(algorithm, Moment { now: at, ..moment })?,
+                };
+                if let Some(span) = span {
+                    counter.promise(units, at, span, now);
+                }
             }
+            (LimitState::Sliding(sliding), _) => sliding.take(units, at),
             (LimitState::Log(log), Algorithm::SlidingLog(window)) => {
                 log.take(window, units, now, at)
             }
             (LimitState::Bucket(bucket), _) => {
                 if let Some(shape) = shape(algorithm) {
-                    bucket.take(shape, units);
+                    bucket.take(shape, units, at);
                 }
             }
             (LimitState::Slots(slots), _) => slots.take(slot, now),
@@ -316,11 +387,11 @@ impl LimitState {
         Ok(())
     }
 
-    /// Gives back up to `units` of the newest use. The state must be projected.
+    /// Gives back up to `units` of the newest use; what is promised for later stays. The state must be projected.
     pub fn give_back(&mut self, algorithm: &Algorithm, units: u64, now: Timestamp) {
         match (self, algorithm) {
             (LimitState::Counter(counter), _) => counter.give_back(units, now),
-            (LimitState::Sliding(sliding), _) => sliding.give_back(units),
+            (LimitState::Sliding(sliding), _) => sliding.counts.give_back(units),
             (LimitState::Log(log), Algorithm::SlidingLog(window)) => {
                 log.give_back(window, units, now)
             }
@@ -331,59 +402,6 @@ impl LimitState {
             }
             _ => {}
         }
-    }
-
-    /// What the admission of `slot` at `at` charged, read just after it.
-    pub const fn charge(&self, slot: &Slot, at: Timestamp) -> Charge {
-        let units = slot.units;
-        match self {
-            LimitState::Counter(counter) => Charge::Span {
-                start: counter.span.start,
-                units,
-            },
-            LimitState::Sliding(sliding) => Charge::Span {
-                start: sliding.start,
-                units,
-            },
-            LimitState::Log(_) => Charge::Logged { at, units },
-            LimitState::Bucket(bucket) => Charge::Bucket {
-                after: *bucket,
-                units,
-            },
-            LimitState::Slots(_) => Charge::Slots {
-                permit: slot.permit,
-            },
-        }
-    }
-
-    /// Takes a charge back as far as its units are still counted; nothing when its window has passed. The state must be projected.
-    /// Answers what came off a bucket's deficit, in parts: what was charged on top of it later has to be lowered as much.
-    pub fn cancel(&mut self, algorithm: &Algorithm, charge: &Charge, now: Timestamp) -> u128 {
-        match (self, charge, algorithm) {
-            (LimitState::Counter(counter), Charge::Span { start, units }, _)
-                if counter.span.start == *start =>
-            {
-                counter.give_back(*units, now);
-            }
-            (
-                LimitState::Sliding(sliding),
-                Charge::Span { start, units },
-                Algorithm::SlidingWindow(window),
-            ) => {
-                if sliding.start == *start {
-                    sliding.give_back(*units);
-                } else if sliding.start == start.plus(window.window()) {
-                    sliding.previous = sliding.previous.saturating_sub(*units);
-                }
-            }
-            (LimitState::Log(log), Charge::Logged { at, units }, _) => log.cancel(*at, *units),
-            (LimitState::Bucket(bucket), Charge::Bucket { after, units }, _) => {
-                return shape(algorithm).map_or(0, |shape| bucket.cancel(shape, after, *units));
-            }
-            (LimitState::Slots(slots), Charge::Slots { permit }, _) => slots.release(*permit, now),
-            _ => {}
-        }
-        0
     }
 
     /// What is left. The state must be projected.
@@ -414,8 +432,7 @@ impl LimitState {
     /// charged, not projected: idleness is counted from there.
     pub fn idle_at(&self, algorithm: &Algorithm, now: Timestamp) -> Timestamp {
         match self {
-            LimitState::Counter(counter) if counter.used == 0 => now,
-            LimitState::Counter(counter) => counter.span.end,
+            LimitState::Counter(counter) => counter.idle_at(now),
             // Fences start from the clock: until it has passed the newest, that one has to be remembered.
             LimitState::Slots(slots) => slots
                 .view(0, now)

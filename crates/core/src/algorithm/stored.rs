@@ -11,7 +11,9 @@ impl LimitState {
         match (self, real) {
             (LimitState::Counter(kept), LimitState::Counter(real)) => kept.covers(real),
             (LimitState::Sliding(kept), LimitState::Sliding(real)) => kept.covers(real),
-            (LimitState::Bucket(kept), LimitState::Bucket(real)) => kept.covers(real),
+            (LimitState::Bucket(kept), LimitState::Bucket(real)) => {
+                shape(algorithm).is_some_and(|shape| kept.covers(real, shape))
+            }
             (LimitState::Log(kept), LimitState::Log(real)) => match algorithm {
                 Algorithm::SlidingLog(window) => kept.covers(real, window, now),
                 _ => false,
@@ -25,7 +27,9 @@ impl LimitState {
     /// stepped back.
     pub const fn has_more_credits(&self, real: &LimitState) -> bool {
         match (self, real) {
-            (LimitState::Bucket(kept), LimitState::Bucket(real)) => kept.credits > real.credits,
+            (LimitState::Bucket(kept), LimitState::Bucket(real)) => {
+                kept.level.credits > real.level.credits
+            }
             _ => false,
         }
     }
@@ -47,15 +51,12 @@ impl LimitState {
                 more
             }
             LimitState::Sliding(sliding) => {
-                let more = room(sliding.current);
-                sliding.current += more;
+                let more = room(sliding.counts.current);
+                sliding.counts.current += more;
                 more
             }
             LimitState::Bucket(bucket) => match shape(algorithm) {
-                Some(shape) => {
-                    bucket.take(shape, units);
-                    units
-                }
+                Some(shape) => bucket.run_ahead(shape, units),
                 None => 0,
             },
             LimitState::Log(_) | LimitState::Slots(_) => 0,
@@ -67,7 +68,7 @@ impl LimitState {
     pub fn is_in_window_of(&self, other: &LimitState) -> bool {
         match (self, other) {
             (LimitState::Counter(a), LimitState::Counter(b)) => a.span.start == b.span.start,
-            (LimitState::Sliding(a), LimitState::Sliding(b)) => a.start == b.start,
+            (LimitState::Sliding(a), LimitState::Sliding(b)) => a.counts.start == b.counts.start,
             _ => true,
         }
     }

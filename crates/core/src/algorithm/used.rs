@@ -1,38 +1,82 @@
-//! How much of a limit is in use, also past it.
+//! How much of a limit is in use, also past it, and how much of it is promised.
 
-use super::div_ceil;
+use super::places::Place;
+use super::sliding::Sliding;
 use super::state::{shape, LimitState};
 use crate::limit::Algorithm;
-use crate::Timestamp;
+use crate::{Duration, Timestamp};
 
 impl LimitState {
-    /// Units in use at `now`, rounded up; more than the limit after it was lowered, and where units were charged past it or promised
-    /// ahead. The state must be projected.
+    /// Units in use at `now`, rounded up, those that are promised for later left out; more than the limit after it was lowered, and where
+    /// units were charged past it. The state must be projected.
     pub fn used(&self, algorithm: &Algorithm, now: Timestamp) -> u64 {
-        let gone = algorithm.limit() - self.view(algorithm, now).remaining.min(algorithm.limit());
-        let used = match (self, algorithm) {
+        let limit = algorithm.limit();
+        match (self, algorithm) {
+            // Everything before a span ahead counts as full.
+            (LimitState::Counter(counter), _) if counter.span.start > now => limit,
             (LimitState::Counter(counter), _) => counter.used,
+            (LimitState::Sliding(sliding), _) if sliding.counts.start > now => limit,
             (LimitState::Sliding(sliding), Algorithm::SlidingWindow(window)) => {
-                sliding.used(window, now)
+                sliding.counts.used(window, now)
             }
-            (LimitState::Log(log), Algorithm::SlidingLog(window)) => log.used(window, now),
-            (LimitState::Bucket(bucket), _) => shape(algorithm).map_or(0, |shape| {
-                u64::try_from(div_ceil(bucket.deficit, shape.unit())).unwrap_or(u64::MAX)
-            }),
-            (LimitState::Slots(slots), _) => slots.used(now),
+            (LimitState::Log(log), Algorithm::SlidingLog(window)) => log.spent(window, now),
+            (LimitState::Bucket(bucket), _) => {
+                shape(algorithm).map_or(0, |shape| bucket.used(shape))
+            }
+            (LimitState::Slots(slots), _) => {
+                let waiting = slots.carried(ttl(algorithm), now).map(|place| place.units);
+                let waiting = waiting.fold(0, u64::saturating_add);
+                slots.used(now).saturating_sub(waiting)
+            }
             _ => 0,
-        };
-        used.max(gone)
+        }
     }
 
     /// The newest time that the state has seen.
     pub const fn seen(&self) -> Timestamp {
         match self {
             LimitState::Counter(counter) => counter.time,
-            LimitState::Sliding(sliding) => sliding.time,
+            LimitState::Sliding(sliding) => sliding.counts.time,
             LimitState::Log(log) => log.time,
-            LimitState::Bucket(bucket) => bucket.seen,
+            LimitState::Bucket(bucket) => bucket.level.seen,
             LimitState::Slots(slots) => slots.time,
         }
+    }
+
+    /// What is promised for later. The state must be projected.
+    pub fn promised(&self, algorithm: &Algorithm, now: Timestamp) -> Vec<Place> {
+        let one = |(at, units)| Place::new(at, units);
+        // Rows of before places were kept one by one tell a window ahead instead.
+        let window = match self {
+            LimitState::Counter(counter) => Some((counter.span.start, counter.used)),
+            LimitState::Sliding(Sliding { counts, .. }) => Some((counts.start, counts.current)),
+            _ => None,
+        };
+        let window = window.filter(|(start, _)| *start > now).map(one);
+        let listed: Vec<Place> = match self {
+            LimitState::Counter(counter) => {
+                let ahead = counter.ahead.iter();
+                ahead.flat_map(|ahead| &ahead.places).copied().collect()
+            }
+            LimitState::Sliding(sliding) => {
+                let places = sliding.places.iter();
+                places.flat_map(|places| &**places).copied().collect()
+            }
+            LimitState::Bucket(bucket) => {
+                let queue = bucket.queue.iter();
+                queue.flat_map(|queue| &queue.places).copied().collect()
+            }
+            LimitState::Log(log) => log.ahead(now).map(one).collect(),
+            LimitState::Slots(slots) => slots.carried(ttl(algorithm), now).collect(),
+        };
+        window.into_iter().chain(listed).collect()
+    }
+}
+
+/// How long a slot is held; nothing for algorithms without slots.
+pub(super) fn ttl(algorithm: &Algorithm) -> Duration {
+    match algorithm {
+        Algorithm::Concurrency(slots) => slots.ttl(),
+        _ => Duration::ZERO,
     }
 }

@@ -1,6 +1,7 @@
 //! The count of one limit of one subject in one isolate: its own units, and what it knows of those of others.
 
 use crate::algorithm::counter::{window_at, Counter};
+use crate::algorithm::counts::Counts;
 use crate::algorithm::sliding::Sliding;
 use crate::algorithm::state::{LimitState, Moment};
 use crate::calendar::{period_at, Span, UnknownTimeZone};
@@ -138,15 +139,17 @@ impl Count {
         let previous = sum([self.own.previous, self.base.previous, self.others.previous]);
         match self.limit.algorithm() {
             Algorithm::SlidingWindow(_) => LimitState::Sliding(Sliding {
-                start: self.span.start,
-                previous,
-                current,
-                time: now,
+                counts: Counts {
+                    start: self.span.start,
+                    previous,
+                    current,
+                    time: now,
+                },
+                places: None,
             }),
             _ => LimitState::Counter(Counter {
-                span: self.span,
                 used: current,
-                time: now,
+                ..Counter::fresh(self.span, now)
             }),
         }
     }

@@ -1,7 +1,7 @@
 //! The numbers of `tokenBucket` and `leakyBucket`.
 
 use super::{bounded, span, Rate, FORGET_AFTER, MAX_WINDOW};
-use crate::algorithm::bucket::Shape;
+use crate::algorithm::shape::Shape;
 use crate::error::InvalidLimit;
 use crate::number::MAX_SAFE;
 use crate::Duration;

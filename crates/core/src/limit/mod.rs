@@ -4,6 +4,7 @@ mod buckets;
 mod rate;
 
 pub use buckets::{BurstCredits, LeakyBucket, TokenBucket};
+pub(crate) use rate::gcd;
 pub use rate::Rate;
 
 use crate::error::InvalidLimit;

@@ -1,8 +1,9 @@
 //! One limit's state with its definition, and the row that stands for it in storage.
 
 use crate::algorithm::allowance::{allowance_of, Lost};
+use crate::algorithm::charge::Charge;
 use crate::algorithm::slots::Slot;
-use crate::algorithm::state::{Charge, LimitState, Moment};
+use crate::algorithm::state::{LimitState, Moment};
 use crate::calendar::UnknownTimeZone;
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::policy::Policy;
@@ -166,6 +167,8 @@ impl Entry {
             _ => used.min(to.limit()),
         };
         self.state.raise(to, units, moment)?;
+        let promised = state.promised(from, moment.now);
+        self.state.promise_all(to, promised, moment)?;
         // The larger count has lost at most as much as the one of both that lost more.
         let lost = other.lost.units(other.allowance(), state, from);
         let more = lost.saturating_sub(self.lost.units(self.allowance(), &self.state, to));
@@ -187,7 +190,13 @@ impl Entry {
             LimitState::Counter(_) => u64::MAX,
             _ => algorithm.limit().saturating_mul(2),
         };
-        let units = units.min(most.saturating_sub(self.state.used(algorithm, moment.now)));
+        let left = most.saturating_sub(self.state.used(algorithm, moment.now));
+        // What is promised for later is charged whole: so each definition has room for a place only where all have.
+        let units = if at > moment.now {
+            units
+        } else {
+            units.min(left)
+        };
         if units == 0 {
             return Ok(None);
         }
@@ -200,12 +209,12 @@ impl Entry {
             permit: 0,
             units,
             fence: 0,
-            deadline: moment.now.plus(held),
+            deadline: at.max(moment.now).plus(held),
         };
         self.state.take(algorithm, slot, at, moment)?;
         Ok(match algorithm {
             Algorithm::Concurrency(_) => None, // they have no permit by which they could be taken back
-            _ => Some(self.state.charge(&slot, at)),
+            _ => Some(self.state.charge(algorithm, &slot, at)),
         })
     }
 
@@ -267,7 +276,7 @@ impl Entry {
             .put_some("version", (self.version > 0).then_some(self.version))
             .put_some("reserve", self.reserve)
             .put_some("turn", (self.turn > 0).then_some(self.turn));
-        let line = put_state(put_limit(line, &self.limit), state)
+        let line = put_state(put_limit(line, &self.limit), state, self.limit.algorithm())
             .put_some("ahead", (ahead > 0).then_some(ahead));
         put_lost(
             line,

@@ -253,7 +253,8 @@ impl SubjectState {
             .map(move |(&place, limit)| {
                 let slot = crate::decide::slot_for(limit, &item.check, units, seed, now);
                 let entry = &self.entries[place];
-                (entry.key(), entry.state.charge(&slot, at))
+                let charge = entry.state.charge(entry.limit.algorithm(), &slot, at);
+                (entry.key(), charge)
             })
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::algorithm::state::Charge;
+use crate::algorithm::charge::Charge;
 use crate::decision::Decision;
 use crate::{Duration, Timestamp};
 

@@ -35,11 +35,10 @@ impl Entry {
         else {
             return; // only quotas have zones
         };
-        if older.span.end <= counter.span.start {
+        if older.last_span().0.end <= counter.span.start {
             return;
         }
-        counter.used = counter.used.saturating_add(older.used);
-        counter.time = counter.time.max(older.time);
+        counter.merge(older);
         self.written = Some(Written::found(self.state.clone()));
         let (algorithm, allowance) = (self.limit.algorithm(), other.allowance());
         let left = other

@@ -110,7 +110,7 @@ pub(crate) fn policy_of(algorithm: Algorithm) -> Policy {
 /// The deficit of a bucket in parts.
 pub(crate) fn units(state: &LimitState) -> u128 {
     match state {
-        LimitState::Bucket(bucket) => bucket.deficit,
+        LimitState::Bucket(bucket) => bucket.level.deficit,
         _ => unreachable!(),
     }
 }

@@ -1,0 +1,79 @@
+//! What an admission charged, and how it is taken back.
+
+use super::level::Level;
+use super::slots::Slot;
+use super::state::{shape, LimitState};
+use crate::limit::Algorithm;
+use crate::Timestamp;
+
+/// What an admission charged to one limit: enough to take exactly it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Charge {
+    /// Units charged for `at`: now, or the instant of a place.
+    At {
+        /// The instant charged.
+        at: Timestamp,
+        /// Units charged.
+        units: u64,
+    },
+    /// Units of a bucket, whose level was `after` just after `at`.
+    Bucket {
+        /// The level just after the instant charged.
+        after: Level,
+        /// The instant charged: now, or that of a place.
+        at: Timestamp,
+        /// Units charged.
+        units: u64,
+    },
+    /// The slots of a permit.
+    Slots {
+        /// The permit.
+        permit: u128,
+    },
+}
+
+impl LimitState {
+    /// What the admission of `slot` for `at` charged, read just after it.
+    pub fn charge(&self, algorithm: &Algorithm, slot: &Slot, at: Timestamp) -> Charge {
+        let units = slot.units;
+        match (self, shape(algorithm)) {
+            (LimitState::Bucket(bucket), Some(shape)) => Charge::Bucket {
+                after: bucket.level_after(shape, at),
+                at,
+                units,
+            },
+            (LimitState::Slots(_), _) => Charge::Slots {
+                permit: slot.permit,
+            },
+            // Under a clock that stepped back it was charged for the newest time seen.
+            _ => Charge::At {
+                at: at.max(self.seen()),
+                units,
+            },
+        }
+    }
+
+    /// Takes a charge back as far as its units are still counted; nothing when its window has passed. A place ahead is free again at its
+    /// instant, and no other place moves. The state must be projected. Answers what a bucket took back, in parts: what was charged on top of
+    /// it later has to be lowered as much.
+    pub fn cancel(&mut self, algorithm: &Algorithm, charge: &Charge, now: Timestamp) -> u128 {
+        match (self, charge, algorithm) {
+            (LimitState::Counter(counter), Charge::At { at, units }, _) => {
+                counter.cancel(*at, *units, now);
+            }
+            (
+                LimitState::Sliding(sliding),
+                Charge::At { at, units },
+                Algorithm::SlidingWindow(window),
+            ) => sliding.cancel(window, *at, *units),
+            (LimitState::Log(log), Charge::At { at, units }, _) => log.cancel(*at, *units, now),
+            (LimitState::Bucket(bucket), Charge::Bucket { after, at, units }, _) => {
+                return shape(algorithm)
+                    .map_or(0, |shape| bucket.cancel(shape, after, *at, *units));
+            }
+            (LimitState::Slots(slots), Charge::Slots { permit }, _) => slots.release(*permit, now),
+            _ => {}
+        }
+        0
+    }
+}
