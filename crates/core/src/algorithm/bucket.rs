@@ -82,14 +82,15 @@ impl Bucket {
     }
 
     fn advance(&mut self, shape: &Shape, now: Timestamp) {
-        while let Some(place) = self.queue.as_mut().and_then(|q| q.places.pop_due(now)) {
-            let starts = self.pace(shape).back(place.at);
-            let starts = starts.saturating_sub(place.early.into());
-            let deficit = self.level.deficit.max(starts);
-            self.level.deficit = deficit.saturating_add(shape.parts(place.units));
-        }
         if let Some(queue) = &mut self.queue {
+            let due = queue.places.take_due(now);
             queue.unclaimed = queue.unclaimed.min(queue.places.len());
+            for place in due {
+                let starts = self.pace(shape).back(place.at);
+                let starts = starts.saturating_sub(place.early.into());
+                let deficit = self.level.deficit.max(starts);
+                self.level.deficit = deficit.saturating_add(shape.parts(place.units));
+            }
         }
         self.end_slow(shape, now);
         if self
@@ -293,7 +294,7 @@ impl Bucket {
         let room = MAX_PLACES.saturating_sub(queue.places.len() as u64);
         let soon = u64::try_from(shape.refill(AHEAD) / shape.unit()).unwrap_or(u64::MAX);
         let units = units.min(soon).min(room);
-        let places: Vec<Place> = self.schedule(shape).behind().take(units as usize).collect();
+        let places = self.schedule(shape).behind(units);
         if let Some(queue) = &mut self.queue {
             queue.unclaimed = places.len();
             places
@@ -335,7 +336,7 @@ impl Bucket {
     pub(super) fn converted(&self, old: &Shape, new: &Shape) -> Bucket {
         let (level, from, to) = (&self.level, old.unit(), new.unit());
         let same_steps = old.stepped && new.stepped && old.rate.interval() == new.rate.interval();
-        Bucket {
+        let mut next = Bucket {
             level: Level {
                 deficit: convert(self.missing(old), from, to),
                 credits: convert_down(level.credits, from, to).min(new.most_credits()),
@@ -348,7 +349,22 @@ impl Bucket {
                 ..*level
             },
             queue: (self.queue.as_ref()).map(|queue| Box::new(queue.converted(old.rate, new.rate))),
+        };
+        if let Some(queue) = &next.queue {
+            let (was, is) = (self.pace(old), next.pace(new));
+            let places = queue.places.iter().map(|place| {
+                // The same part of the millisecond that ends with its instant.
+                let (was, is) = (was.within(place.at), is.within(place.at));
+                let early = (u128::from(place.early) * is).checked_div(was);
+                place.early_by(early.unwrap_or(0) as u64)
+            });
+            let places: Vec<Place> = places.collect();
+            next.queue = Some(Box::new(Queue {
+                places: places.into(),
+                ..**queue
+            }));
         }
+        next
     }
 
     /// Units spent, rounded up. The bucket must be projected to now.
@@ -392,11 +408,8 @@ impl Queue {
                 Some(Slow { rate, until })
             }
         };
-        // Parts of another rate: without them the place starts a fraction of a millisecond later.
-        let early = |place: &Place| if same { place.early } else { 0 };
-        let places = self.places.iter().map(|place| place.early_by(early(place)));
         Queue {
-            places: places.collect(),
+            places: self.places.clone(),
             slow,
             unclaimed: 0,
         }

@@ -1,7 +1,5 @@
 //! Counts in spans of time: `fixedWindow` and `quota`. Beside the present span those ahead in which places were promised.
 
-use std::collections::VecDeque;
-
 use super::places::{Place, Places};
 use super::{Room, View};
 use crate::calendar::Span;
@@ -26,7 +24,7 @@ pub struct Ahead {
     /// The places.
     pub places: Places,
     /// The later spans that they lie in, in order.
-    pub spans: VecDeque<Span>,
+    pub spans: Vec<Span>,
 }
 
 /// The span of a window of fixed length that holds `now`: aligned to the Unix epoch.
@@ -80,7 +78,7 @@ impl Counter {
         let Some(ahead) = &mut next.ahead else {
             return next;
         };
-        while let Some(place) = ahead.places.pop_due(now) {
+        for place in ahead.places.take_due(now) {
             if place.at >= span.start {
                 next.used = next.used.saturating_add(place.units);
             }
@@ -105,18 +103,21 @@ impl Counter {
         }
     }
 
-    /// The spans in which anything is charged, with the units of each.
-    fn counts(&self) -> impl Iterator<Item = (Span, u64)> + '_ {
-        let spans = self.ahead.iter().flat_map(|ahead| &ahead.spans);
-        let mut places = self.ahead.iter().flat_map(|ahead| &ahead.places).peekable();
-        let mut used = self.used;
-        core::iter::once(&self.span).chain(spans).map(move |span| {
-            let mut units = core::mem::take(&mut used);
-            while let Some(place) = places.next_if(|place| place.at < span.end) {
-                units = units.saturating_add(place.units);
+    /// The spans in which anything is charged, with the units of each: the present one, and those ahead.
+    fn counts(&self) -> Vec<(Span, u64)> {
+        let mut counts = vec![(self.span, self.used)];
+        let Some(ahead) = &self.ahead else {
+            return counts;
+        };
+        counts.extend(ahead.spans.iter().map(|span| (*span, 0)));
+        let mut of = 0;
+        for place in &ahead.places {
+            while of + 1 < counts.len() && place.at >= counts[of].0.end {
+                of += 1;
             }
-            (*span, units)
-        })
+            counts[of].1 = counts[of].1.saturating_add(place.units);
+        }
+        counts
     }
 
     /// The first instant from `from` on in whose span `cost`, at most the limit, has room.
@@ -184,7 +185,7 @@ impl Counter {
         let promised_ahead = self.span.start > self.now(now);
         let used = match self.ahead {
             None => self.used,
-            Some(_) => self.counts().next().map_or(0, |(_, units)| units),
+            Some(_) => self.counts()[0].1,
         };
         View {
             remaining: if promised_ahead {
@@ -202,15 +203,16 @@ impl Counter {
 
     /// When nothing is in use or promised.
     pub(super) fn idle_at(&self, now: Timestamp) -> Timestamp {
-        match self.counts().filter(|(_, units)| *units > 0).last() {
-            Some((span, _)) => span.end,
-            None => now,
+        match self.last_span() {
+            (_, 0) => now,
+            (span, _) => span.end,
         }
     }
 
     /// The last span that anything is charged to, and its units.
     pub(crate) fn last_span(&self) -> (Span, u64) {
-        self.counts().last().unwrap_or((self.span, self.used))
+        let last = self.counts().pop();
+        last.unwrap_or((self.span, self.used))
     }
 
     /// Adds what another count tells of the same limit.

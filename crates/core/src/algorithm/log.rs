@@ -1,6 +1,6 @@
 //! `slidingLog`: the exact time of each admission, equal times counted together. Never more than the limit in any window.
 
-use std::collections::VecDeque;
+use std::collections::vec_deque::{Iter, VecDeque};
 
 use super::places::MAX_PLACES;
 use super::View;
@@ -44,10 +44,10 @@ impl Log {
     }
 
     /// The entries that wait at `now`.
-    pub(super) fn ahead(&self, now: Timestamp) -> impl Iterator<Item = (Timestamp, u64)> + '_ {
+    pub(super) fn ahead(&self, now: Timestamp) -> Iter<'_, (Timestamp, u64)> {
         let now = self.now(now);
         let first = self.entries.partition_point(|&(at, _)| at <= now);
-        self.entries.range(first..).copied()
+        self.entries.range(first..)
     }
 
     /// The first instant from `from` on at which `cost` fits into every window that it would be part of; `None` when it never does.
@@ -101,11 +101,11 @@ impl Log {
     /// Until when there is no room for `cost` more units that wait, seen from `now`; `None` when there is.
     pub(super) fn places_full_until(&self, cost: u64, now: Timestamp) -> Option<Timestamp> {
         let ahead = self.ahead(now);
-        let mut waiting: u64 = ahead.fold(0, |sum, (_, units)| sum.saturating_add(units));
+        let mut waiting: u64 = ahead.fold(0, |sum, (_, units)| sum.saturating_add(*units));
         if waiting.saturating_add(cost) <= MAX_PLACES {
             return None;
         }
-        for (at, units) in self.ahead(now) {
+        for &(at, units) in self.ahead(now) {
             waiting -= units;
             if waiting.saturating_add(cost) <= MAX_PLACES {
                 return Some(at);
@@ -191,7 +191,7 @@ impl Log {
         let mut units = self.spent(limit, now);
         let mut most = units;
         let mut first = self.live(limit, now).peekable();
-        for (at, more) in self.ahead(now) {
+        for &(at, more) in self.ahead(now) {
             while let Some((_, less)) =
                 first.next_if(|&(start, _)| start.plus(limit.window()) <= at)
             {

@@ -3,8 +3,8 @@
 //!
 //! A place that is given back leaves the list, and what it needed is free again at its instant.
 
-use std::collections::vec_deque::{Iter, VecDeque};
-use std::ops::Range;
+use core::ops::Range;
+use core::slice::Iter;
 
 use crate::Timestamp;
 
@@ -56,7 +56,7 @@ impl Eq for Place {}
 
 /// The places ahead at one limit, by their instants.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Places(VecDeque<Place>);
+pub struct Places(Vec<Place>);
 
 impl Places {
     /// The places, in the order of their instants.
@@ -66,7 +66,7 @@ impl Places {
 
     /// The places at these positions.
     pub(super) fn range(&self, positions: Range<usize>) -> Iter<'_, Place> {
-        self.0.range(positions)
+        self.0[positions].iter()
     }
 
     /// How many places come before `at`.
@@ -86,7 +86,7 @@ impl Places {
 
     /// The last instant promised.
     pub fn last(&self) -> Option<Timestamp> {
-        self.0.back().map(|place| place.at)
+        self.0.last().map(|place| place.at)
     }
 
     /// Adds a place, behind those of its instant.
@@ -98,30 +98,30 @@ impl Places {
         self.0.insert(index, place);
     }
 
-    /// The first place, if its instant has come: it waits no longer.
-    pub fn pop_due(&mut self, now: Timestamp) -> Option<Place> {
-        let due = self.0.front().is_some_and(|place| place.at <= now);
-        due.then(|| self.0.pop_front()).flatten()
+    /// Takes out the places whose instant has come: they wait no longer.
+    pub fn take_due(&mut self, now: Timestamp) -> Vec<Place> {
+        let due = self.0.partition_point(|place| place.at <= now);
+        self.0.drain(..due).collect()
     }
 
-    /// Removes a place of `units` at `at`; `false` when there is none.
-    pub fn remove(&mut self, at: Timestamp, units: u64) -> bool {
-        self.position(at, units)
-            .is_some_and(|index| self.0.remove(index).is_some())
+    /// Removes a place of `units` at `at`, if there is one.
+    pub fn remove(&mut self, at: Timestamp, units: u64) {
+        if let Some(index) = self.position(at, units) {
+            self.0.remove(index);
+        }
     }
 
-    /// As [`Places::remove`], for a queue: before the last place at most [`MAX_GAPS`] are open at once, and one more passes unused.
+    /// As [`Places::remove`], for a queue: before the last place at most [`MAX_GAPS`] are open at once, and one more passes unused. Whether
+    /// the place was removed.
     pub fn open_gap(&mut self, at: Timestamp, units: u64) -> bool {
         let Some(index) = self.position(at, units) else {
             return false;
         };
-        if index + 1 < self.0.len() {
-            let open: u32 = self.0.iter().map(|place| place.gaps).sum();
-            if open >= MAX_GAPS {
-                return false;
-            }
+        let open: u32 = self.0.iter().map(|place| place.gaps).sum();
+        if index + 1 < self.0.len() && open >= MAX_GAPS {
+            return false;
         }
-        let gaps = self.0.remove(index).map_or(0, |place| place.gaps + 1);
+        let gaps = self.0.remove(index).gaps + 1;
         if let Some(next) = self.0.get_mut(index) {
             next.gaps += gaps;
         }
@@ -143,9 +143,10 @@ impl Places {
     }
 }
 
-impl FromIterator<Place> for Places {
-    fn from_iter<I: IntoIterator<Item = Place>>(iter: I) -> Places {
-        Places(iter.into_iter().collect())
+impl From<Vec<Place>> for Places {
+    /// The places, which stand in the order of their instants.
+    fn from(places: Vec<Place>) -> Places {
+        Places(places)
     }
 }
 

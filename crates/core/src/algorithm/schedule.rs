@@ -54,24 +54,36 @@ impl Schedule<'_> {
         before.max(earliest.min(self.pace.back(at)))
     }
 
-    fn turns(&self) -> impl Iterator<Item = Turn> + '_ {
+    fn turns(&self) -> Vec<Turn> {
+        let mut turns = Vec::new();
         let mut before = self.busy_until();
-        let places = self.places.into_iter().flatten();
-        places.map(move |place: &Place| {
+        for place in self.places.into_iter().flatten() {
             let cost = self.pace.shape.parts(place.units);
             let comes = self.pace.back(place.at);
             let starts = before.max(comes.saturating_sub(place.early.into()));
-            let turn = Turn {
+            let after = starts.saturating_add(cost);
+            turns.push(Turn {
                 at: place.at,
                 cost,
                 comes,
                 before,
                 starts,
-                after: starts.saturating_add(cost),
-            };
-            before = turn.after;
-            turn
-        })
+                after,
+            });
+            before = after;
+        }
+        turns
+    }
+
+    /// Until where the bucket is busy with everything that goes at `at` or before.
+    fn busy_after(&self, at: Timestamp) -> u128 {
+        let mut busy = self.busy_until();
+        for turn in self.turns() {
+            if turn.at <= at {
+                busy = turn.after;
+            }
+        }
+        busy
     }
 
     /// A token bucket: the first instant from `from` on at which it holds `cost`, and after which every place still finds its own.
@@ -81,7 +93,7 @@ impl Schedule<'_> {
             self.pace
                 .when(before.saturating_add(cost).saturating_sub(held))
         };
-        let turns: Vec<Turn> = self.turns().collect();
+        let turns = self.turns();
         let mut from = from.max(self.now);
         if turns.is_empty() {
             let held = capacity.saturating_add(self.credits);
@@ -121,7 +133,7 @@ impl Schedule<'_> {
     pub(super) fn left(&self) -> u128 {
         let busy = self.busy_until();
         let missing = busy.saturating_sub(self.pace.back(self.now));
-        let turns: Vec<Turn> = self.turns().collect();
+        let turns = self.turns();
         let held = self.pace.shape.capacity.saturating_add(self.credits);
         let own = held.saturating_sub(missing);
         match (turns.first(), self.spare(&turns).first()) {
@@ -150,36 +162,37 @@ impl Schedule<'_> {
 
     /// How much of its first millisecond a place at `at` is early: see [`Place::early`].
     pub(super) fn early(&self, at: Timestamp) -> u64 {
-        let earlier = self.turns().take_while(|turn| turn.at <= at).last();
-        let before = earlier.map_or_else(|| self.busy_until(), |turn| turn.after);
+        let before = self.busy_after(at);
         let early = self.pace.back(at).saturating_sub(self.starts(before, at));
-        u64::try_from(early).unwrap_or(0)
+        early as u64 // less than comes back in a millisecond
     }
 
-    /// Places of one unit each, the first as soon as possible behind the last place, and so on.
-    pub(super) fn behind(&self) -> impl Iterator<Item = Place> + '_ {
+    /// So many places of one unit each, the first as soon as possible behind the last place, and so on.
+    pub(super) fn behind(&self, count: u64) -> Vec<Place> {
         let shape = self.pace.shape;
-        let unit = shape.rate.unit();
         // A token bucket has room when its capacity is left unfinished, a shaper when nothing is.
-        let held = if shape.leaky { 0 } else { shape.capacity };
-        let cost = if shape.leaky { 0 } else { unit };
-        let last = self.turns().last();
-        let mut from = last.as_ref().map_or(self.now, |turn| turn.at);
-        let mut busy = last.map_or_else(|| self.busy_until(), |turn| turn.after);
-        core::iter::from_fn(move || {
-            let at = from.max(
+        let (cost, held) = if shape.leaky {
+            (0, 0)
+        } else {
+            (shape.unit(), shape.capacity)
+        };
+        let mut at = self.places.and_then(Places::last).unwrap_or(self.now);
+        let mut busy = self.busy_after(Timestamp::MAX);
+        let mut behind = Vec::new();
+        for _ in 0..count {
+            at = at.max(
                 self.pace
-                    .when(busy.saturating_add(cost).saturating_sub(held)),
+                    .when((busy.saturating_add(cost)).saturating_sub(held)),
             );
             let mut early = 0;
             if shape.leaky {
                 busy = self.starts(busy, at);
                 early = self.pace.back(at).saturating_sub(busy);
             }
-            busy = busy.saturating_add(unit);
-            from = at;
-            Some(Place::new(at, 1).early_by(u64::try_from(early).unwrap_or(0)))
-        })
+            busy = busy.saturating_add(shape.unit());
+            behind.push(Place::new(at, 1).early_by(early as u64)); // less than a millisecond's parts
+        }
+        behind
     }
 
     /// A leaky bucket: the first instant from `from` on at which at most `most` is in use, what waits included.
@@ -217,38 +230,30 @@ impl Schedule<'_> {
 
     /// What is missing just after `at`, now or later.
     pub(super) fn missing_after(&self, at: Timestamp) -> u128 {
-        let earlier = self.turns().take_while(|turn| turn.at <= at).last();
-        let busy = earlier.map_or_else(|| self.busy_until(), |turn| turn.after);
-        busy.saturating_sub(self.pace.back(at))
+        self.busy_after(at).saturating_sub(self.pace.back(at))
     }
 
     /// A deficit now that is at no later instant below what is missing then, at the usual pace.
     pub(super) fn in_front(&self) -> u128 {
-        let usual = |at: Timestamp| self.pace.shape.given_back(at.since(self.pace.since));
-        let missing = |(at, busy): (Timestamp, u128)| {
-            let missing = busy.saturating_sub(self.pace.back(at));
-            missing.saturating_add(usual(at))
+        let missing = |at: Timestamp, busy: u128| {
+            let usual = self.pace.shape.given_back(at.since(self.pace.since));
+            (busy.saturating_sub(self.pace.back(at))).saturating_add(usual)
         };
-        let now = (self.now, self.busy_until());
-        let turns = self.turns().map(|turn| (turn.at, turn.after));
-        core::iter::once(now)
-            .chain(turns)
-            .map(missing)
-            .max()
-            .unwrap_or(self.deficit)
+        let mut most = missing(self.now, self.busy_until());
+        for turn in self.turns() {
+            most = most.max(missing(turn.at, turn.after));
+        }
+        most
     }
 
     /// What is not done yet, idle time between places included.
     pub(super) fn unfinished(&self) -> u128 {
-        let last = self.turns().last();
-        let busy = last.map_or_else(|| self.busy_until(), |turn| turn.after);
-        busy.saturating_sub(self.pace.back(self.now))
+        self.busy_after(Timestamp::MAX)
+            .saturating_sub(self.pace.back(self.now))
     }
 
     /// When all of it is done.
     pub(super) fn full_at(&self) -> Timestamp {
-        let last = self.turns().last();
-        self.pace
-            .when(last.map_or_else(|| self.busy_until(), |turn| turn.after))
+        self.pace.when(self.busy_after(Timestamp::MAX))
     }
 }

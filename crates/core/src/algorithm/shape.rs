@@ -174,6 +174,12 @@ impl Pace<'_> {
         }
     }
 
+    /// What comes back in the millisecond that ends with `at`.
+    pub(super) fn within(&self, at: Timestamp) -> u128 {
+        let earlier = Timestamp::from_millis(at.as_millis().saturating_sub(1));
+        self.back(at) - self.back(earlier)
+    }
+
     fn slowly(&self, slow: &Slow, at: Timestamp) -> u128 {
         let elapsed = u128::from(at.since(self.since).as_millis());
         let parts = u128::from(slow.rate.parts()) * elapsed;

@@ -1,7 +1,7 @@
 //! `slidingWindow`: two counts, and the places ahead. The approximation is the usual one of two counters.
 
+use core::ops::Range;
 use std::borrow::Cow;
-use std::ops::Range;
 
 use super::counter::window_at;
 use super::counts::{decayed, weighted, Counts};
@@ -34,9 +34,11 @@ impl Sliding {
     pub(super) fn at(&self, limit: &Window, now: Timestamp) -> Sliding {
         let now = self.counts.now(now);
         let mut next = self.clone();
-        while let Some(place) = next.places.as_mut().and_then(|places| places.pop_due(now)) {
-            next.counts = next.counts.at(limit, place.at);
-            next.counts.take(place.units);
+        if let Some(places) = &mut next.places {
+            for place in places.take_due(now) {
+                next.counts = next.counts.at(limit, place.at);
+                next.counts.take(place.units);
+            }
         }
         Sliding {
             counts: next.counts.at(limit, now),

@@ -45,31 +45,31 @@ impl LimitState {
 
     /// What is promised for later. The state must be projected.
     pub fn promised(&self, algorithm: &Algorithm, now: Timestamp) -> Vec<Place> {
-        let one = |(at, units)| Place::new(at, units);
+        let mut promised = Vec::new();
         // Rows of before places were kept one by one tell a window ahead instead.
         let window = match self {
-            LimitState::Counter(counter) => Some((counter.span.start, counter.used)),
-            LimitState::Sliding(Sliding { counts, .. }) => Some((counts.start, counts.current)),
-            _ => None,
+            LimitState::Counter(counter) => (counter.span.start, counter.used),
+            LimitState::Sliding(Sliding { counts, .. }) => (counts.start, counts.current),
+            _ => (now, 0),
         };
-        let window = window.filter(|(start, _)| *start > now).map(one);
-        let listed: Vec<Place> = match self {
-            LimitState::Counter(counter) => {
-                let ahead = counter.ahead.iter();
-                ahead.flat_map(|ahead| &ahead.places).copied().collect()
+        if window.0 > now {
+            promised.push(Place::new(window.0, window.1));
+        }
+        let listed = match self {
+            LimitState::Counter(counter) => counter.ahead.as_ref().map(|ahead| &ahead.places),
+            LimitState::Sliding(sliding) => sliding.places.as_deref(),
+            LimitState::Bucket(bucket) => bucket.queue.as_ref().map(|queue| &queue.places),
+            LimitState::Log(log) => {
+                promised.extend(log.ahead(now).map(|&(at, units)| Place::new(at, units)));
+                None
             }
-            LimitState::Sliding(sliding) => {
-                let places = sliding.places.iter();
-                places.flat_map(|places| &**places).copied().collect()
+            LimitState::Slots(slots) => {
+                promised.extend(slots.carried(ttl(algorithm), now));
+                None
             }
-            LimitState::Bucket(bucket) => {
-                let queue = bucket.queue.iter();
-                queue.flat_map(|queue| &queue.places).copied().collect()
-            }
-            LimitState::Log(log) => log.ahead(now).map(one).collect(),
-            LimitState::Slots(slots) => slots.carried(ttl(algorithm), now).collect(),
         };
-        window.into_iter().chain(listed).collect()
+        promised.extend(listed.into_iter().flatten());
+        promised
     }
 }
 

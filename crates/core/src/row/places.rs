@@ -68,7 +68,7 @@ pub(super) fn get_counter(line: &Line, counter: Counter) -> Result<Counter, Unre
     })?;
     let ahead = Ahead {
         places: get_places(line)?,
-        spans: spans.into_iter().collect(),
+        spans,
     };
     Ok(Counter {
         span: span(start, end),
@@ -207,7 +207,7 @@ fn get_places(line: &Line) -> Result<Places, Unreadable> {
         last = last.saturating_add(distance);
         Place::new(Timestamp::from_millis(last), units).early_by(early)
     })?;
-    Ok(places.into_iter().collect())
+    Ok(places.into())
 }
 
 /// The entries of a list, each of at most so many numbers; missing ones are 0.
