@@ -11,8 +11,8 @@ import { fail, isMain, root } from "./lib/process.mjs";
 // Upstash-compatible API and their bounds, 17,000 for what isolates remember, each namespace in room of its own, 23,000
 // for counting through KV and native bindings, 12,000 for the names of time zones, rows of before and definitions that
 // are shown, 1,500 for asking objects of other builds and rewriting their rows. Lower this with every gain; raise it
-// only with a reason in the commit.
-const BUDGET = 286_500;
+// only with a reason in the commit. 17,000 are for the places of waiting callers, kept one by one.
+const BUDGET = 306_000;
 
 /** The sizes of the built wasm in bytes, and whether the compressed one is within the budget. */
 export function wasmSize() {
