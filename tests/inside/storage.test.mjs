@@ -94,7 +94,9 @@ describe("waking", () => {
     expect((await limit({ ...body, cost: 2 })).status).toBe(429);
   });
 
-  test("at a large limit an eviction within a second of a burst costs at most one percent, and never gives any", async () => {
+  test("at a large limit an eviction within a second of a burst costs at most one percent, and never gives any", {
+    timeout: 60_000,
+  }, async () => {
     const body = { identifier: "large", algorithm: "fixedWindow", limit: 10_000, window: "1h" };
     for (let i = 0; i < 50; i++) await limit(body);
     await evictDurableObject(objectOf("large"));
@@ -149,7 +151,9 @@ describe("what a decision costs in storage", () => {
     return counts;
   }
 
-  test("a live object reads nothing, writes one row per hundred admissions at limit 10,000, and none per denial", async () => {
+  test("a live object reads nothing, writes one row per hundred admissions at limit 10,000, and none per denial", {
+    timeout: 60_000,
+  }, async () => {
     const body = {
       identifier: "counted",
       algorithm: "tokenBucket",
