@@ -729,3 +729,190 @@ fn a_string_grows_by_appending_up_to_its_bound_and_no_further() {
     ));
     assert_eq!(replies[3], Reply::Integer(1 << 20), "nothing was written");
 }
+
+/// Values of so many bytes under `big:0:x`, `big:1:x` …, each in an object of its own.
+fn fill(cluster: &mut Cluster, count: usize, bytes: usize) {
+    for number in 0..count {
+        cluster.one(&format!("SET big:{number}:x {}", "v".repeat(bytes)));
+    }
+}
+
+fn names(count: usize) -> String {
+    let names: Vec<String> = (0..count).map(|number| format!("big:{number}:x")).collect();
+    names.join(" ")
+}
+
+#[test]
+fn the_keys_of_a_request_are_counted_and_those_of_a_script_once() {
+    let mut cluster = Cluster::default();
+    assert_eq!(
+        cluster.one(&format!("EXISTS {}", names(1_000))),
+        Reply::Integer(0)
+    );
+    assert!(cluster.waves.iter().all(|wave| wave.len() <= 64));
+    let pairs = "k v ".repeat(1_001);
+    for line in [
+        format!("EXISTS {}", names(1_001)),
+        format!("MGET {}", names(5_000)),
+        format!("DEL {}", "k ".repeat(1_001).trim()),
+        format!("MSET {}", pairs.trim()),
+        format!("SUNIONSTORE {}", "k ".repeat(1_001).trim()),
+        format!("EVALSHA {FIXED} 17 {}", "k ".repeat(20)),
+        format!("GET {}", "k".repeat(8_193)),
+        format!("EVALSHA {FIXED} 1 {} 1 1 1", "k".repeat(8_193)),
+        format!("KEYS {}", "*".repeat(1_025)),
+        format!("SCAN 0 MATCH {}", "*".repeat(1_025)),
+    ] {
+        let reply = cluster.one(line.trim());
+        assert!(is_error(&reply, "ERR "), "{reply:?}");
+        assert!(
+            matches!(reply, Reply::Error(text) if text.contains("at most")),
+            "{line}"
+        );
+        assert!(cluster.waves.is_empty(), "nobody is asked");
+    }
+    // In one request they add up: what does not fit is refused, and nothing else.
+    let line = format!("EXISTS {}", names(400));
+    let script = format!("EVALSHA {SLIDING} 3 p:u:7 p:u:6 p:dynamic:global 10 420001 60000 1");
+    let replies = cluster.run(&[&line, &line, &line, "SET a 1", &script, "GET a"]);
+    assert!(is_error(&replies[2], "ERR a request has at most 1000 keys"));
+    assert_eq!((&replies[0], &replies[5]), (&Reply::Integer(0), &bulk("1")));
+    assert!(matches!(replies[4], Reply::Array(_)));
+    let refused = cluster.transaction(&["SET a 1", &format!("DEL {}", "a ".repeat(1_000).trim())]);
+    assert!(refused.is_err_and(|text| text.contains("1000 keys")));
+    let scripts = vec![&script[..]; 1_000];
+    let replies = cluster.run(&scripts);
+    assert!(!replies.iter().any(|reply| is_error(reply, "ERR")));
+}
+
+#[test]
+fn what_does_not_fit_its_share_is_asked_again_by_itself() {
+    for older in [false, true] {
+        let mut cluster = Cluster {
+            older,
+            ..Cluster::default()
+        };
+        fill(&mut cluster, 100, 1_000);
+        cluster.one(&format!("SET big:7:x {}", "v".repeat(900_000)));
+        let Reply::Array(values) = cluster.one(&format!("MGET {}", names(100))) else {
+            panic!()
+        };
+        let length = |value: &Reply| matches!(value, Reply::Bulk(bytes) if bytes.len() >= 1_000);
+        assert!(values.len() == 100 && values.iter().all(length));
+        let sizes: Vec<usize> = cluster.waves.iter().map(Vec::len).collect();
+        if !older {
+            assert_eq!(sizes, [64, 36, 1]);
+            assert_eq!(cluster.waves[2], ["keyspace:big%3A7%3Ax"]);
+        }
+    }
+}
+
+#[test]
+fn all_replies_to_a_request_together_are_bounded_and_small_ones_are_not_refused_for_them() {
+    let mut cluster = Cluster::default();
+    fill(&mut cluster, 30, 500_000);
+    let mut lines: Vec<String> = (0..30).map(|n| format!("GET big:{n}:x")).collect();
+    lines.extend((0..30).map(|n| format!("INCR count:{n}:x")));
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let replies = cluster.run(&lines);
+    let bytes: usize = replies.iter().map(|reply| reply.cost(usize::MAX)).sum();
+    assert!(bytes < 9 << 20);
+    let (large, small) = replies.split_at(30);
+    let refused = "ERR the replies to a request have at most";
+    assert!(large.iter().any(|reply| is_error(reply, refused)));
+    assert!(large.iter().any(|reply| matches!(reply, Reply::Bulk(_))));
+    assert_eq!(small, vec![Reply::Integer(1); 30]);
+    // Over all objects, too.
+    let keys = |name: &str| format!("SET {name}{} 1", "k".repeat(8_000));
+    for number in 0..1_200 {
+        cluster.one(&keys(&format!("long:{number}:")));
+    }
+    for line in ["KEYS *", "DBSIZE"] {
+        assert!(is_error(&cluster.one(line), refused), "{line}");
+    }
+    assert_eq!(cluster.one("FLUSHDB"), Reply::ok());
+    assert_eq!(cluster.one("DBSIZE"), Reply::Integer(0));
+}
+
+#[test]
+fn looks_at_members_add_up_over_objects_and_waves() {
+    let mut cluster = Cluster::default();
+    let members: Vec<String> = (0..10_000).map(|number| format!("m{number}")).collect();
+    for number in 0..40 {
+        cluster.one(&format!("SADD set:{number}:x {}", members.join(" ")));
+    }
+    let mut lines = Vec::new();
+    for _ in 0..20 {
+        lines.extend((0..40).map(|number| format!("SRANDMEMBER set:{number}:x 1")));
+        lines.push("DBSIZE".to_owned());
+    }
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let replies = cluster.run(&lines);
+    let refused = |reply: &&Reply| is_error(reply, "ERR a request looks at");
+    assert!(replies.iter().filter(refused).count() > 100);
+    assert!(matches!(replies[0], Reply::Array(_)));
+    let alone = cluster.one("SRANDMEMBER set:39:x 1");
+    assert!(
+        matches!(alone, Reply::Array(_)),
+        "the next request has its own"
+    );
+}
+
+#[test]
+fn a_dynamic_limit_that_is_long_is_refused_to_its_scripts_alone() {
+    let mut cluster = Cluster::default();
+    cluster.one(&format!("SET p:dynamic:global {}", "9".repeat(100_000)));
+    let check = |prefix: &str| {
+        format!("EVALSHA {FIXED} 2 {prefix}:user:7 {prefix}:dynamic:global 10 60000 1")
+    };
+    let replies = cluster.run(&[&check("p"), &check("q"), "GET a"]);
+    assert!(is_error(
+        &replies[0],
+        "ERR a dynamic limit has at most 64 bytes"
+    ));
+    assert!(matches!(replies[1], Reply::Array(_)));
+    assert_eq!(replies[2], Reply::Nil);
+    assert_eq!(cluster.one("EXISTS p:user:7"), Reply::Integer(0));
+    cluster.one("SET p:dynamic:global 3");
+    assert!(matches!(cluster.one(&check("p")), Reply::Array(_)));
+}
+
+#[test]
+fn commands_about_every_key_ask_so_many_objects_and_flushdb_goes_on_the_next_time() {
+    let mut cluster = Cluster::default();
+    for chunk in 0..5 {
+        let lines: Vec<String> = (0..900).map(|n| format!("SET k{chunk}-{n} 1")).collect();
+        cluster.run(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    let refused = "ERR a request asks at most 2000 objects";
+    assert!(is_error(&cluster.one("KEYS *"), refused));
+    let lines = vec!["SCAN 0 COUNT 200"; 20];
+    let replies = cluster.run(&lines);
+    assert!(matches!(replies[9], Reply::Array(_)));
+    assert!(is_error(&replies[10], refused));
+    // Here the directory forgets no names, so it never ends; what was asked is empty all the same.
+    assert!(is_error(&cluster.one("FLUSHDB"), refused));
+    cluster
+        .objects
+        .retain(|_, object| object.is_empty() == Some(false));
+    assert_eq!(cluster.objects.len(), 2_500);
+    assert!(is_error(&cluster.one("FLUSHDB"), refused));
+    cluster
+        .objects
+        .retain(|_, object| object.is_empty() == Some(false));
+    assert_eq!(cluster.one("FLUSHDB"), Reply::ok());
+    assert_eq!(cluster.one("DBSIZE"), Reply::Integer(0));
+}
+
+#[test]
+fn where_no_object_can_be_reached_the_others_are_not_waited_for() {
+    let mut cluster = Cluster::default();
+    let keys: Vec<String> = (0..300).map(|number| format!("big:{number}:x")).collect();
+    cluster.down = keys
+        .iter()
+        .map(|key| format!("keyspace:{}", key.replace(':', "%3A")))
+        .collect();
+    let reply = cluster.one(&format!("MGET {}", keys.join(" ")));
+    assert!(is_error(&reply, "ERR the keys could not be reached"));
+    assert_eq!(cluster.waves.len(), 1);
+}

@@ -37,6 +37,11 @@ export async function server({ texts = {}, variants = [], change = (main) => mai
       await self.kill();
       rmSync(directory, { recursive: true, force: true });
     },
+    /** Lets `peak` begin anew, where the system can. */
+    forgetPeak() {
+      const file = `/proc/${running.pid}/clear_refs`;
+      if (existsSync(file)) writeFileSync(file, "5");
+    },
     /** The most memory that the process has had resident, in bytes; undefined where the system does not tell. */
     peak() {
       const file = `/proc/${running.pid}/status`;

@@ -65,7 +65,7 @@ pub struct Command {
     /// Where its keys stand.
     pub place: Place,
     /// Number of arguments with the name; negative: at least so many.
-    arity: i8,
+    pub arity: i8,
     /// Whether it may need more memory.
     grows: bool,
     run: Run,
@@ -77,6 +77,11 @@ impl Command {
         let least = usize::from(self.arity.unsigned_abs());
         count == least || (self.arity < 0 && count > least)
     }
+}
+
+/// Every command.
+pub fn all() -> &'static [Command] {
+    COMMANDS
 }
 
 /// The command of this name, in any case.
