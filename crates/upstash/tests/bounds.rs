@@ -43,7 +43,7 @@ impl Rows for Disk {
         let heads = rows.iter().filter(|((_, page), _)| *page == 0);
         let listed = heads.map(|((key, _), (expires, data))| Listed {
             key: key[..].into(),
-            kind: Kind::from_byte(data[1]).unwrap(),
+            kind: Kind::of_row([data[0], data[1]]).unwrap(),
             expires: *expires,
         });
         Ok(listed.collect())
@@ -66,8 +66,9 @@ impl Object {
     /// Answers commands as the object does; the replies, `None` when it needs more.
     fn call(&mut self, commands: &[Command], allowance: Option<Allowance>) -> Option<Vec<Reply>> {
         self.keyspace.begin(1_000);
-        let message = Message::Run(commands.to_vec());
-        let Reaction { text, undo } = answer(&mut self.keyspace, &message, allowance);
+        let text = Message::Run(commands.to_vec()).encode();
+        let (version, message) = Message::decode(&text).unwrap();
+        let Reaction { text, undo } = answer(&mut self.keyspace, (version, &message), allowance);
         if undo {
             self.keyspace = Keyspace::new(Box::new(self.disk.clone()), false, 7);
         } else {
