@@ -835,6 +835,20 @@ fn all_replies_to_a_request_together_are_bounded_and_small_ones_are_not_refused_
 }
 
 #[test]
+fn what_is_large_is_asked_in_the_order_of_the_request() {
+    let mut cluster = Cluster::default();
+    fill(&mut cluster, 4, 900_000);
+    let lines: Vec<String> = (0..4)
+        .flat_map(|number| vec![format!("GET big:{number}:x"); 3])
+        .collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let replies = cluster.run(&lines);
+    let answered = replies.iter().map(|reply| matches!(reply, Reply::Bulk(_)));
+    // The first six are as much as a request may have.
+    assert!(answered.eq((0..12).map(|number| number < 6)));
+}
+
+#[test]
 fn looks_at_members_add_up_over_objects_and_waves() {
     let mut cluster = Cluster::default();
     let members: Vec<String> = (0..10_000).map(|number| format!("m{number}")).collect();

@@ -59,7 +59,7 @@ pub(super) struct Round {
     replies: Vec<Vec<Reply>>,
     /// The first question that was not asked.
     next: usize,
-    /// Those that need more than their share.
+    /// Those that need more than their share, in the order of the request.
     large: Vec<usize>,
     /// Those that are asked now.
     asked: Vec<usize>,
@@ -82,7 +82,8 @@ impl Round {
         self.asked = (self.next..behind).collect();
         self.next = behind;
         if self.asked.is_empty() {
-            self.asked.extend(self.large.pop());
+            self.asked
+                .extend(self.large.drain(..self.large.len().min(1)));
         }
         if self.asked.is_empty() {
             return None;
