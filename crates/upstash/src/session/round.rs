@@ -82,11 +82,10 @@ impl Round {
         self.asked = (self.next..behind).collect();
         self.next = behind;
         if self.asked.is_empty() {
-            self.asked
-                .extend(self.large.drain(..self.large.len().min(1)));
-        }
-        if self.asked.is_empty() {
-            return None;
+            if self.large.is_empty() {
+                return None;
+            }
+            self.asked.push(self.large.remove(0));
         }
         let allowance = budget.share(self.asked.len());
         let call = |&at: &usize| {
