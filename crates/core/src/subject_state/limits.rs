@@ -12,7 +12,7 @@ use super::{Effects, Item, Refusal, SubjectState};
 
 /// What an admission or a refund has changed.
 #[derive(Default)]
-struct Changed {
+pub(super) struct Changed {
     /// What was charged, so that it can be taken back.
     charges: Vec<KeyedCharge>,
     /// Keys of the entries to which earlier charges can no longer be taken back.
@@ -60,7 +60,7 @@ impl SubjectState {
             self.operations.make_room(moment.now)?;
         }
         let seed = self.seed(items, random, moment.now);
-        let (answers, changed) = match items {
+        let (mut answers, changed) = match items {
             [item] => {
                 let (answer, changed) = self.limit_one(item, seed, moment, effects)?;
                 (vec![answer], changed)
@@ -76,6 +76,7 @@ impl SubjectState {
                 self.operations.remember(operation);
             }
         }
+        self.mark_contended(items, &mut answers, moment)?;
         self.remember_denials(items, &answers, moment.now);
         if let Some(grant) = answers.iter().find_map(|answer| answer.grant.as_deref()) {
             self.fence = self.fence.max(grant.fence);
@@ -85,7 +86,7 @@ impl SubjectState {
     }
 
     /// Decides one item; with what it changed, where it was admitted and changes anything.
-    fn limit_one(
+    pub(super) fn limit_one(
         &mut self,
         item: &Item,
         seed: GrantSeed,
@@ -121,7 +122,7 @@ impl SubjectState {
     }
 
     /// Several policies at once: charged one after the other, and put back as they were when one denies.
-    fn limit_all(
+    pub(super) fn limit_all(
         &mut self,
         items: &[Item],
         seed: GrantSeed,

@@ -21,6 +21,7 @@ mod renamed;
 mod status;
 mod upkeep;
 mod written;
+mod young;
 
 use std::collections::VecDeque;
 

@@ -48,6 +48,15 @@ impl Operation {
         }
     }
 
+    pub(super) const fn id(&self) -> u128 {
+        self.id
+    }
+
+    /// Whether it charged one of these.
+    fn charged(&self, keys: &[String]) -> bool {
+        self.charges.iter().any(|(key, _)| keys.contains(key))
+    }
+
     /// The answers given; `None` when it was cancelled.
     pub(super) fn answers(&self) -> Option<Vec<Decision>> {
         (!self.answers.is_empty()).then(|| self.answers.clone())
@@ -120,6 +129,36 @@ impl Operations {
     fn position(&self, id: u128) -> Option<usize> {
         let number = self.numbers.get(&id)?;
         usize::try_from(number - self.first).ok()
+    }
+
+    /// Those that may yet be taken back, newest first.
+    fn young_ones(&self, now: Timestamp) -> impl Iterator<Item = &Operation> {
+        let kept = self.kept.unwrap_or(KEPT);
+        let newest_first = self.recent.iter().rev();
+        newest_first.take_while(move |operation| operation.at.plus(kept) > now)
+    }
+
+    /// When none of those that have charged one of these keys by now can be taken back any more; `None` where there is none.
+    pub(super) fn young_until(&self, keys: &[String], now: Timestamp) -> Option<Timestamp> {
+        let newest = self
+            .young_ones(now)
+            .find(|operation| operation.charged(keys));
+        newest.map(|operation| operation.at.min(now).plus(self.kept.unwrap_or(KEPT)))
+    }
+
+    /// Those that have charged one of these keys and may yet be taken back, oldest first; `None` where there are more than `most`.
+    pub(super) fn young(
+        &self,
+        keys: &[String],
+        now: Timestamp,
+        most: usize,
+    ) -> Option<Vec<Operation>> {
+        let young = self
+            .young_ones(now)
+            .filter(|operation| operation.charged(keys));
+        let mut young: Vec<Operation> = young.take(most + 1).cloned().collect();
+        young.reverse();
+        (young.len() <= most).then_some(young)
     }
 
     /// Forgets what is old. An error when all of what is left is young and takes too much: no operation may be charged that could not
