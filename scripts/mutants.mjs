@@ -12,6 +12,27 @@ const CORE = "crates/core/src";
 // guarantee, file, what stands there, what is put in its place, the test binary that has to fail ("lib": the tests beside the code).
 const MUTANTS = [
   [
+    "a refusal by what may yet be taken back is short and not remembered",
+    `${CORE}/subject_state/young.rs`,
+    "if !answer.success && admitted {",
+    "if false {",
+    "contended",
+  ],
+  [
+    "a refusal that stands without what may be taken back is what it was",
+    `${CORE}/subject_state/young.rs`,
+    "if !answer.success && admitted {",
+    "if !answer.success {",
+    "contended",
+  ],
+  [
+    "what can no longer be taken back is not young",
+    `${CORE}/subject_state/operations.rs`,
+    "operation.at.plus(kept) > now)",
+    "operation.at.plus(kept) >= now)",
+    "contended",
+  ],
+  [
     "of a full memory the namespace with most gives way",
     `${CORE}/bounded/rooms.rs`,
     "max_by_key(|&room| self.has(room))",
