@@ -28,8 +28,8 @@ const MUTANTS = [
   [
     "what can no longer be taken back is not young",
     `${CORE}/subject_state/operations.rs`,
-    "operation.at.plus(kept) > now)",
-    "operation.at.plus(kept) >= now)",
+    "operation.at.min(now).plus(kept) > now)",
+    "operation.at.min(now).plus(kept) >= now)",
     "contended",
   ],
   [

@@ -378,7 +378,7 @@ fn run_changing(
     mut seen: impl FnMut(&mut Object, &Policy, &Check, &Decision, u64),
 ) -> Promised {
     let policies: Vec<Policy> = definitions.iter().map(|specs| policy(specs)).collect();
-    let mut object = Object::default();
+    let mut object = Object::with_exact_waits();
     let mut promised = Promised::default();
     let mut now = START as i64 + 10_000;
     // Under a clock that stepped back the newest time seen counts.

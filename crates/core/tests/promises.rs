@@ -28,10 +28,18 @@ fn item(rest: &str) -> Item {
 }
 
 /// A subject asked in JSON, each time under an operation of the next number.
-#[derive(Default)]
 struct Subject {
     object: Object,
     asked: u128,
+}
+
+impl Default for Subject {
+    fn default() -> Subject {
+        Subject {
+            object: Object::with_exact_waits(),
+            asked: 0,
+        }
+    }
 }
 
 impl Subject {
@@ -66,7 +74,7 @@ impl Subject {
     fn of_rows(rows: BTreeMap<String, String>) -> Subject {
         let stored = Object {
             rows,
-            ..Object::default()
+            ..Object::with_exact_waits()
         };
         Subject {
             object: stored.restarted(),

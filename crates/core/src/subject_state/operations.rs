@@ -135,7 +135,7 @@ impl Operations {
     fn young_ones(&self, now: Timestamp) -> impl Iterator<Item = &Operation> {
         let kept = self.kept.unwrap_or(KEPT);
         let newest_first = self.recent.iter().rev();
-        newest_first.take_while(move |operation| operation.at.plus(kept) > now)
+        newest_first.take_while(move |operation| operation.at.min(now).plus(kept) > now)
     }
 
     /// When none of those that have charged one of these keys by now can be taken back any more; `None` where there is none.

@@ -6,7 +6,7 @@ use tollgate_core::decide::Check;
 use tollgate_core::decision::Decision;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::{Effects, Item, Refusal, SubjectState, Write};
-use tollgate_core::{Algorithm, Limit, Timestamp};
+use tollgate_core::{Algorithm, Duration, Limit, Timestamp};
 
 use super::moment;
 
@@ -18,9 +18,24 @@ pub(crate) struct Object {
     pub(crate) writes: usize,
     pub(crate) alarm: Option<Timestamp>,
     pub(crate) permits: u128,
+    /// For how long charges may be taken back, where it was said: their refusals tell no longer wait.
+    pub(crate) young: Option<Duration>,
 }
 
 impl Object {
+    /// One that takes every charge for final, so that its waits are exact also where operations are used to take some back.
+    #[allow(
+        dead_code,
+        reason = "not every test that shares this file takes charges back"
+    )]
+    pub(crate) fn with_exact_waits() -> Object {
+        Object {
+            state: SubjectState::default().keeping_operations(Duration::ZERO),
+            young: Some(Duration::ZERO),
+            ..Object::default()
+        }
+    }
+
     pub(crate) fn apply(&mut self, effects: Effects) {
         for write in effects.writes {
             self.writes += 1;
@@ -94,8 +109,13 @@ impl Object {
             .rows
             .iter()
             .map(|(key, row)| (key.as_str(), row.as_str()));
+        let state = SubjectState::from_rows(rows);
         Object {
-            state: SubjectState::from_rows(rows),
+            state: match self.young {
+                Some(young) => state.keeping_operations(young),
+                None => state,
+            },
+            young: self.young,
             rows: self.rows.clone(),
             permits: self.permits + 1_000,
             writes: self.writes,
