@@ -239,8 +239,8 @@ const MUTANTS = [
   [
     "one instant suits all limits",
     `${CORE}/algorithm/together.rs`,
-    "        if latest == at {\n            return Some(at);\n        }\n        at = latest;",
-    "        if at < Timestamp::MAX {\n            return Some(latest);\n        }\n        at = latest;",
+    "while seen.len() > 1 && at > from {",
+    "while seen.len() > 8 && at > from {",
     "places",
   ],
   [
@@ -281,15 +281,15 @@ const MUTANTS = [
   [
     "who goes at once leaves every place what it needs: token bucket",
     `${CORE}/algorithm/schedule.rs`,
-    "if cost <= idle.saturating_add(spare) {",
-    "if cost <= idle.saturating_add(spare).max(cost) {",
+    "let most = turn.idle().saturating_add(spare).min(capacity);",
+    "let most = capacity;\n            let spare = spare.max(cost);",
     "places",
   ],
   [
     "who takes a gap leaves the next place its time",
     `${CORE}/algorithm/schedule.rs`,
     "if at <= turn.at && starts.saturating_add(cost) <= turn.starts {",
-    "if at <= turn.at && starts < turn.starts {",
+    "if at <= turn.at {",
     "places",
   ],
   [

@@ -58,6 +58,13 @@ impl Counter {
         self.now(now) >= self.span.end
     }
 
+    /// Whether the instant of a place has come.
+    #[inline]
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        let first = self.ahead.as_ref().and_then(|ahead| ahead.places.first());
+        first.is_some_and(|first| first <= self.now(now))
+    }
+
     /// The span that holds `at`, where it is known: the present one, or one ahead in which somebody waits.
     pub(super) fn span_of(&self, at: Timestamp) -> Option<Span> {
         let spans = self.ahead.iter().flat_map(|ahead| &ahead.spans);

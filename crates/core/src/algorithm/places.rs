@@ -84,6 +84,11 @@ impl Places {
         self.0.len()
     }
 
+    /// The first instant promised.
+    pub fn first(&self) -> Option<Timestamp> {
+        self.0.first().map(|place| place.at)
+    }
+
     /// The last instant promised.
     pub fn last(&self) -> Option<Timestamp> {
         self.0.last().map(|place| place.at)

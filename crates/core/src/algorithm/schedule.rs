@@ -36,6 +36,13 @@ struct Turn {
     after: u128,
 }
 
+impl Turn {
+    /// How long the bucket is idle before it.
+    fn idle(&self) -> u128 {
+        self.comes.saturating_sub(self.before)
+    }
+}
+
 impl Schedule<'_> {
     /// Until where the bucket is busy with what is spent; not before now.
     pub(super) fn busy_until(&self) -> u128 {
@@ -55,7 +62,7 @@ impl Schedule<'_> {
     }
 
     fn turns(&self) -> Vec<Turn> {
-        let mut turns = Vec::new();
+        let mut turns = Vec::with_capacity(self.places.map_or(0, Places::len));
         let mut before = self.busy_until();
         for place in self.places.into_iter().flatten() {
             let cost = self.pace.shape.parts(place.units);
@@ -100,13 +107,12 @@ impl Schedule<'_> {
             return from.max(when(self.busy_until(), held));
         }
         for (turn, spare) in turns.iter().zip(self.spare(&turns)) {
-            let at = from.max(when(turn.before, capacity));
             // More than the capacity takes credits, and those are earned by a bucket for which nobody waits.
-            if at <= turn.at && cost <= capacity {
-                let idle = turn
-                    .comes
-                    .saturating_sub(turn.before.max(self.pace.back(at)));
-                if cost <= idle.saturating_add(spare) {
+            let most = turn.idle().saturating_add(spare).min(capacity);
+            if cost <= most && from <= turn.at {
+                let at = from.max(when(turn.before, capacity));
+                let idle = (turn.comes).saturating_sub(turn.before.max(self.pace.back(at)));
+                if at <= turn.at && cost <= idle.saturating_add(spare) {
                     return at;
                 }
             }
@@ -123,8 +129,7 @@ impl Schedule<'_> {
         for (i, turn) in turns.iter().enumerate().rev() {
             let own = capacity.saturating_sub(turn.after.saturating_sub(turn.comes));
             spare[i] = own.min(later);
-            let idle = turn.comes.saturating_sub(turn.before);
-            later = spare[i].saturating_add(idle);
+            later = spare[i].saturating_add(turn.idle());
         }
         spare
     }
@@ -150,10 +155,13 @@ impl Schedule<'_> {
         let from = from.max(self.now);
         let mut before = self.busy_until();
         for turn in self.turns() {
-            let at = from.max(self.pace.when(turn.before));
-            let starts = self.starts(turn.before, at);
-            if at <= turn.at && starts.saturating_add(cost) <= turn.starts {
-                return at;
+            // Mostly there is no time between two places, and nothing to divide.
+            if turn.before.saturating_add(cost) <= turn.starts && from <= turn.at {
+                let at = from.max(self.pace.when(turn.before));
+                let starts = self.starts(turn.before, at);
+                if at <= turn.at && starts.saturating_add(cost) <= turn.starts {
+                    return at;
+                }
             }
             before = turn.after;
         }
@@ -201,12 +209,12 @@ impl Schedule<'_> {
         let mut before = self.busy_until();
         let mut waiting: u128 = self.waiting();
         for turn in self.turns() {
-            let at = from.max(
-                self.pace
-                    .when((before.saturating_add(waiting)).saturating_sub(most)),
-            );
-            if waiting <= most && at < turn.at {
-                return at;
+            if waiting <= most {
+                let unfinished = before.saturating_add(waiting).saturating_sub(most);
+                let at = from.max(self.pace.when(unfinished));
+                if at < turn.at {
+                    return at;
+                }
             }
             from = from.max(turn.at);
             before = turn.after;

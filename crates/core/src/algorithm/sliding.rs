@@ -207,7 +207,7 @@ impl<'a> Ahead<'a> {
         let mut used = self.total();
         for place in self.places.range(self.inside.clone()).rev() {
             let overlap = weighted(self.limit, self.start, self.previous, place.at);
-            let left = self.left(used, overlap, window) / window;
+            let left = divide(self.left(used, overlap, window), window);
             let later = spare.last().copied().unwrap_or(u64::MAX);
             spare.push(later.min(units(left)));
             used = used.saturating_sub(place.units);

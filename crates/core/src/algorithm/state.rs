@@ -100,7 +100,7 @@ impl LimitState {
     ) -> Result<Option<LimitState>, UnknownTimeZone> {
         Ok(match (self, algorithm) {
             (LimitState::Counter(counter), _)
-                if counter.ahead.is_some() || counter.is_over(moment.now) =>
+                if counter.is_over(moment.now) || counter.is_due(moment.now) =>
             {
                 let now = counter.now(moment.now);
                 let span = match counter.span_of(now) {

@@ -33,9 +33,10 @@ fn ask_all(limits: &[Asked], ask: &Ask, now: Timestamp) -> Option<Result<Timesta
         .iter()
         .map(|(algorithm, state)| (*algorithm, seen_at(algorithm, state, now)))
         .collect();
-    let mut not_before = now;
+    let (mut not_before, mut latest) = (now, now);
     for (algorithm, state) in &seen {
         let own = state.earliest(algorithm, ask, now)?;
+        latest = latest.max(own);
         if goes_at_once(algorithm, ask) {
             not_before = not_before.max(own);
         }
@@ -43,7 +44,7 @@ fn ask_all(limits: &[Asked], ask: &Ask, now: Timestamp) -> Option<Result<Timesta
             not_before = not_before.max(until);
         }
     }
-    let at = common(&seen, ask, now)?;
+    let at = common(&seen, ask, now, latest)?;
     if at > now {
         not_before = not_before.max(match patience(limits, ask) {
             Some(most) if at.since(now) > most => {
@@ -79,19 +80,22 @@ fn seen_at<'a>(
     }
 }
 
-/// The first instant from `now` on that suits all.
-fn common(seen: &[(&Algorithm, Cow<LimitState>)], ask: &Ask, now: Timestamp) -> Option<Timestamp> {
-    let mut at = now;
-    loop {
-        let mut latest = at;
+/// The first instant from `now` on that suits all: `latest`, the latest of their own, or a later one.
+fn common(
+    seen: &[(&Algorithm, Cow<LimitState>)],
+    ask: &Ask,
+    now: Timestamp,
+    latest: Timestamp,
+) -> Option<Timestamp> {
+    let (mut from, mut at) = (now, latest);
+    // One limit alone has told.
+    while seen.len() > 1 && at > from {
+        from = at;
         for (algorithm, state) in seen {
-            latest = latest.max(state.earliest(algorithm, ask, latest)?);
+            at = at.max(state.earliest(algorithm, ask, from)?);
         }
-        if latest == at {
-            return Some(at);
-        }
-        at = latest;
     }
+    Some(at)
 }
 
 /// The longest that the caller waits: its own patience, and that of every shaper. `None` when nobody waits.
