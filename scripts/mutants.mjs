@@ -325,7 +325,7 @@ const MUTANTS = [
     `${CORE}/algorithm/bucket.rs`,
     "Some(Slow { rate, until })",
     "Some(Slow { rate, until }).filter(|_| false)",
-    "places",
+    "promises",
   ],
   [
     "and the slowest of all",
@@ -351,8 +351,15 @@ const MUTANTS = [
   [
     "rows cover: places",
     `${CORE}/algorithm/bucket.rs`,
-    "same && behind && new <= free && used <= spare",
-    "same && behind",
+    "same && real.places.len() <= self.places.len()",
+    "same || real.places.len() <= self.places.len()",
+    "places",
+  ],
+  [
+    "rows cover: what is not done yet",
+    `${CORE}/algorithm/bucket.rs`,
+    "&& self.schedule(shape).unfinished() >= real.schedule(shape).unfinished()",
+    "",
     "places",
   ],
   [

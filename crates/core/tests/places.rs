@@ -698,6 +698,13 @@ proptest! {
     }
 
     #[test]
+    fn a_shaper_spaces_everybody_also_who_takes_a_place_given_back(spec in specs_of(&[Kind::Shaper]), steps in steps(false)) {
+        let spec = Spec { limit: spec.limit * 3, more: spec.more * 10, ..spec };
+        let promised = run(&[spec], steps, |_, _, _, _, _| {});
+        promised.assert_kept(&spec);
+    }
+
+    #[test]
     fn a_shaper_whose_rate_changes_spaces_its_callers_by_the_fastest(definitions in numbers_of(&[Kind::Shaper]), steps in steps(false)) {
         let promised = run_changing(&definitions, steps, |_, _, _, _, _| {});
         assert_kept_by_the_largest(&promised, &definitions.concat());

@@ -351,6 +351,14 @@ fn while_places_of_an_older_rate_lie_ahead_the_slower_of_the_two_is_in_force() {
     subject.restart();
     assert_eq!(subject.delay(&shaper(10), 1_000), Some(109_300));
 
+    // The slowest of all rates under which places were promised that lie ahead.
+    let mut subject = Subject::default();
+    for rate in core::iter::repeat_n(1, 100).chain([10]) {
+        assert!(subject.ask(&shaper(rate), 0).success);
+    }
+    // At 99.1 s the first 99 are done, and the other two at the new rate 400 ms later, less what has begun.
+    assert_eq!(subject.delay(&shaper(5), 0), Some(99_480));
+
     let bucket = |capacity: u64, rate: u64| {
         format!(
             r#""algorithm": "tokenBucket", "capacity": {capacity}, "refill": {{"amount": {rate}, "interval": "1s"}}, "maxDelay": "10m""#

@@ -375,23 +375,12 @@ impl Bucket {
 }
 
 impl Queue {
-    /// Whether everybody who waits in `real` has a place here, those since the row was made among the unclaimed ones: these lie close
-    /// together from the last place on, so that nobody else comes between.
+    /// Whether the places of `real` are these, but for those given since the row was made: instead of them there are unclaimed ones, at
+    /// least as many. These lie close together from the last place on, so that a restart puts nobody between.
     fn covers(&self, real: &Queue) -> bool {
         let claimed = self.places.len() - self.unclaimed;
         let same = (self.places.iter().take(claimed)).eq(real.places.iter().take(claimed));
-        let units = |(count, sum): (usize, u64), place: &Place| {
-            (count + 1, sum.saturating_add(place.units))
-        };
-        let free = self.places.iter().skip(claimed);
-        let first = free.clone().next().map(|place| place.at);
-        let (free, spare) = free.fold((0, 0), units);
-        let new = real.places.iter().skip(claimed);
-        let behind = new
-            .clone()
-            .all(|place| first.is_some_and(|first| first <= place.at));
-        let (new, used) = new.fold((0, 0), units);
-        same && behind && new <= free && used <= spare
+        same && real.places.len() <= self.places.len()
     }
 
     /// The same places after a change of the rate. While they lie ahead, the bucket gives back at the slower of the two.
