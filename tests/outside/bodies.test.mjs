@@ -10,6 +10,8 @@ const MB = 1 << 20;
 const LARGE = 2 * MB;
 // What is drained at most. workerd reads another 64 KiB by itself.
 const MOST_DRAINED = 8 * MB;
+// Far more than that and what the system keeps between two programs.
+const ENDLESS = 64 * MB;
 
 let tollgate;
 let unset;
@@ -144,12 +146,19 @@ describe.each([
     it.end();
   });
 
-  test("without an end gets its answer after 8 MiB", async () => {
+  // Then the connection is closed. A client that goes on writing may find that before it has read the answer.
+  test("without an end is let go after 8 MiB", async () => {
     const it = client(tollgate.url);
-    const endless = it.send([head({ path: "/limit", bytes: 1e12, chunked }), ...pieces(64 * MB, chunked)]);
-    expect((await it.read()).status).toBe(413);
+    const parts = pieces(ENDLESS, chunked);
+    const endless = it.send([head({ path: "/limit", bytes: ENDLESS, chunked }), ...parts]);
+    const isTaken = endless.then(
+      () => true,
+      () => false,
+    );
+    const answer = await it.read().catch(() => undefined);
+    if (answer) expect(answer.status).toBe(413);
     it.end();
-    await endless.catch(() => {});
+    expect(await isTaken, "all of it was read").toBe(false);
   });
 
   test("takes no memory while it is drained", async () => {
