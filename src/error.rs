@@ -7,7 +7,7 @@ use serde::Serialize;
 use tollgate_core::api::response::to_json;
 use tollgate_core::api::{BadRequest, Problem};
 use tollgate_core::consistency::LocalLimit;
-use tollgate_core::subject_state::MAX_ENTRIES;
+use tollgate_core::subject_state::{MAX_DEFINITIONS, MAX_ENTRIES};
 
 /// The closed list of codes. A caller may match on them; the sentences may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,6 +192,15 @@ impl ApiError {
             "The subject has {MAX_ENTRIES} limits in use, which is the most. {advice}, or reset the subject with DELETE /limit."
         );
         ApiError::new(Code::TooManyLimits, detail)
+    }
+
+    /// The limit of this name has as many definitions in use as it can have.
+    pub fn too_many_definitions(name: &str) -> ApiError {
+        // A name is at most 64 harmless characters.
+        let detail = format!(
+            "The limit `{name}` has {MAX_DEFINITIONS} definitions in use, which is the most. Each window, period, time zone and anchor is one: use fewer different ones, another `name`, or reset the subject with DELETE /limit."
+        );
+        ApiError::new(Code::TooManyLimits, detail).with_field("name")
     }
 
     /// KV did not answer. What was asked may be asked again.

@@ -21,9 +21,10 @@ pub(super) fn refused(answer: &Answer) -> ApiError {
     match answer {
         Answer::Refused(RefusalCode::UnknownTimeZone, zone) => ApiError::unknown_time_zone(zone),
         Answer::Refused(RefusalCode::UnknownPermit, _) => ApiError::unknown_permit(),
-        Answer::Refused(RefusalCode::TooManyLimits, names) => {
-            ApiError::too_many_limits(names.parse().ok())
-        }
+        Answer::Refused(RefusalCode::TooManyLimits, of) => match of.strip_prefix("name/") {
+            Some(name) => ApiError::too_many_definitions(name),
+            None => ApiError::too_many_limits(of.parse().ok()),
+        },
         _ => ApiError::object_unavailable(),
     }
 }

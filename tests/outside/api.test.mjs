@@ -196,7 +196,8 @@ describe("GET and DELETE /limit, POST /limit/block", () => {
     expect(windows.json.detail).toMatch(/Each window/);
     expect(windows.json.detail).not.toMatch(/name/);
     const oneName = await fill((i) => ({ ...window(5, { name: "n" }), window: 1e9 + i }));
-    expect(oneName.json.detail).toMatch(/Each window/);
+    expect([oneName.status, oneName.json.code, oneName.json.field]).toEqual([422, "tooManyLimits", "name"]);
+    expect(oneName.json.detail).toMatch(/`n` has 16 definitions in use/);
   });
 
   test("a blocked subject is refused until it is unblocked", async () => {

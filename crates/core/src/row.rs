@@ -217,7 +217,7 @@ pub fn put_state(line: LineWriter, state: &LimitState, algorithm: &Algorithm) ->
             .put("used", log_text(log))
             .put("time", log.time.as_millis()),
         LimitState::Slots(slots) => line
-            .put("used", slots_text(slots))
+            .put("used", slots_text(&slots.held))
             .put("fence", slots.fence)
             .put("time", slots.time.as_millis()),
     }
@@ -266,7 +266,7 @@ fn log_text(log: &Log) -> String {
 }
 
 /// `permit:units:fence:deadline`, the permit in hexadecimal.
-fn slots_text(slots: &Slots) -> String {
+pub(crate) fn slots_text(slots: &[Slot]) -> String {
     let slot = |slot: &Slot| {
         format!(
             "{:x}:{}:{}:{}",
@@ -276,7 +276,7 @@ fn slots_text(slots: &Slots) -> String {
             slot.deadline.as_millis()
         )
     };
-    slots.held.iter().map(slot).collect::<Vec<_>>().join(",")
+    slots.iter().map(slot).collect::<Vec<_>>().join(",")
 }
 
 /// Reads the state that belongs to an algorithm.
@@ -318,15 +318,15 @@ pub fn get_state(line: &Line, algorithm: &Algorithm) -> Result<LimitState, Unrea
             time,
         }),
         Algorithm::Concurrency(_) => LimitState::Slots(Slots {
-            held: get_slots(line)?,
+            held: get_slots(line, "used")?,
             fence: line.needed("fence")?,
             time,
         }),
     })
 }
 
-fn items<'a>(line: &Line<'a>) -> impl Iterator<Item = &'a str> {
-    line.get("used")
+fn items<'a>(line: &Line<'a>, key: &str) -> impl Iterator<Item = &'a str> {
+    line.get(key)
         .unwrap_or("")
         .split(',')
         .filter(|item| !item.is_empty())
@@ -340,10 +340,14 @@ fn get_log(line: &Line) -> Result<std::collections::VecDeque<(Timestamp, u64)>, 
         last = last.checked_add(distance.parse().ok()?)?;
         Some((Timestamp::from_millis(last), units.parse().ok()?))
     };
-    items(line).map(entry).collect::<Option<_>>().ok_or(damaged)
+    items(line, "used")
+        .map(entry)
+        .collect::<Option<_>>()
+        .ok_or(damaged)
 }
 
-fn get_slots(line: &Line) -> Result<Vec<Slot>, Unreadable> {
+/// Reads the slots under `key`; none where there is no such field.
+pub(crate) fn get_slots(line: &Line, key: &'static str) -> Result<Vec<Slot>, Unreadable> {
     let slot = |item: &str| {
         let mut parts = item.split(':');
         Some(Slot {
@@ -353,8 +357,8 @@ fn get_slots(line: &Line) -> Result<Vec<Slot>, Unreadable> {
             deadline: Timestamp::from_millis(parts.next()?.parse().ok()?),
         })
     };
-    items(line)
+    items(line, key)
         .map(slot)
         .collect::<Option<_>>()
-        .ok_or(Unreadable::Damaged("used"))
+        .ok_or(Unreadable::Damaged(key))
 }

@@ -222,6 +222,97 @@ fn a_reset_frees_no_slot_that_somebody_holds() {
 }
 
 #[test]
+fn a_held_slot_is_given_to_nobody_else_through_another_algorithm_and_back() {
+    use tollgate_core::limit::Concurrency;
+    let ttl = Duration::from_secs(3_600);
+    let slots = hourly(Algorithm::Concurrency(Concurrency::new(2, ttl).unwrap()));
+    let between = [
+        Algorithm::TokenBucket(bucket(2, 2, SECOND)),
+        Algorithm::LeakyBucket(leaky(2, 2, SECOND)),
+    ];
+    for between in between.map(hourly) {
+        let mut object = Object::default();
+        let permit = object.ask(&slots, 2, START).grant.unwrap().permit;
+        let later = START + 10 * SECOND;
+        // The bucket begins as if they were spent now, and fills.
+        assert!(!object.ask(&between, 1, later).success);
+        assert!(object.ask(&between, 1, later + SECOND).success);
+        let last = later + 10 * SECOND;
+        for mut object in [object.restarted(), object] {
+            object.clean(later + 5 * SECOND);
+            let mut woken = object.restarted();
+            assert!(!woken.ask(&slots, 1, last).success, "two holders of a slot");
+            // While the other is in force the permit lives on: it can be renewed and released.
+            let mut effects = Effects::default();
+            let renewed = object.state.renew(permit, None, moment(last), &mut effects);
+            assert_eq!(renewed.unwrap().expires, moment(last).now.plus(ttl));
+            object.apply(effects);
+            let mut woken = object.restarted();
+            assert!(!woken.ask(&slots, 1, START + HOUR + SECOND).success);
+            let mut effects = Effects::default();
+            let released = object.state.release(permit, moment(last), &mut effects);
+            assert_eq!(released, Ok(()));
+            object.apply(effects);
+            assert!(object.restarted().ask(&slots, 2, last + MINUTE).success);
+            assert!(object.ask(&slots, 2, last + MINUTE).success);
+        }
+    }
+}
+
+#[test]
+fn a_name_has_at_most_16_definitions_in_use() {
+    use tollgate_core::subject_state::{Refusal, MAX_DEFINITIONS};
+    let window = |i: u64| hourly(fixed(5, HOUR + i));
+    let peek = Check {
+        peek: true,
+        ..Check::ONE
+    };
+    let mut object = Object::default();
+    for i in 0..MAX_DEFINITIONS as u64 {
+        assert!(object.limit(&window(i), Check::ONE, None, START).is_ok());
+    }
+    let rows = object.rows.clone();
+    let too_many = Refusal::TooManyDefinitions("hourly".to_owned());
+    for check in [Check::ONE, peek] {
+        let answer = object.limit(&window(99), check, None, START);
+        assert_eq!(answer, Err(too_many.clone()));
+    }
+    // Not by parts either, and also where the row of one of them is already there.
+    let both = Policy::new(vec![
+        named("hourly", fixed(5, HOUR)),
+        named("hourly", fixed(5, 2 * DAY)),
+        named("other", fixed(5, 2 * DAY)),
+    ]);
+    let answer = object.limit(&both.unwrap(), Check::ONE, None, START);
+    assert_eq!(answer, Err(too_many));
+    assert_eq!(object.rows, rows, "nothing is written or taken");
+    // Those that it has are asked on, other names have room, and idle ones make room.
+    let other = Policy::new(vec![named("other", fixed(5, DAY))]).unwrap();
+    for policy in [&window(3), &other] {
+        assert!(object.limit(policy, Check::ONE, None, START).is_ok());
+    }
+    let later = START + 3 * HOUR;
+    for check in [peek, Check::ONE] {
+        assert!(object.limit(&window(99), check, None, later).is_ok());
+    }
+    assert!(object.rows.len() < MAX_DEFINITIONS);
+}
+
+#[test]
+fn a_bucket_that_is_raised_after_a_take_over_gives_the_difference() {
+    let day = hourly(fixed(100, DAY));
+    let of = |capacity| hourly(Algorithm::TokenBucket(bucket(capacity, 1, DAY)));
+    let mut object = Object::default();
+    assert_eq!(admitted(&mut object, &day, 100, START), 100);
+    assert_eq!(admitted(&mut object, &of(10), 100, START), 0);
+    assert_eq!(admitted(&mut object, &of(50), 100, START), 40);
+    // One that is new takes over all of it.
+    let mut object = Object::default();
+    assert_eq!(admitted(&mut object, &day, 100, START), 100);
+    assert_eq!(admitted(&mut object, &of(50), 100, START), 0);
+}
+
+#[test]
 fn every_operation_of_a_busy_second_can_be_taken_back() {
     let policy = unnamed(fixed(10_000, HOUR));
     let mut object = Object::default();
@@ -580,6 +671,59 @@ proptest! {
 
     /// A named limit whose window changes forth and back: no aligned window of any of its definitions that was asked with the same limit
     /// in it holds more than the limit.
+    #[test]
+    fn no_slot_has_two_holders(
+        limit in 1u64..5,
+        ttl in 1u64..60,
+        steps in prop::collection::vec((0u8..8, 0u64..20_000, 1i64..4, any::<prop::sample::Index>()), 1..60),
+    ) {
+        use tollgate_core::limit::Concurrency;
+        let ttl = ttl * SECOND;
+        let slots = Concurrency::new(limit, Duration::from_millis(ttl)).unwrap();
+        let slots = hourly(Algorithm::Concurrency(slots));
+        let others = [
+            hourly(Algorithm::TokenBucket(bucket(limit, 1, SECOND))),
+            hourly(Algorithm::LeakyBucket(leaky(limit + 2, 3, SECOND))),
+            hourly(fixed(limit, MINUTE)),
+        ];
+        let mut object = Object::default();
+        // What the callers know: permit, slots, deadline.
+        let mut held: Vec<(u128, u64, u64)> = Vec::new();
+        let mut now = START;
+        for (what, pause, cost, index) in steps {
+            // The clock may step back; then the newest time counts.
+            now += pause / 2;
+            let asked = now - pause % 1_000;
+            held.retain(|&(_, _, deadline)| deadline > now);
+            let chosen = (!held.is_empty()).then(|| index.index(held.len()));
+            let mut effects = Effects::default();
+            match (what, chosen) {
+                (0..=2, _) => {
+                    if let Some(grant) = object.ask(&slots, cost, now).grant {
+                        held.push((grant.permit, cost as u64, grant.expires.as_millis()));
+                    }
+                    let units: u64 = held.iter().map(|&(_, units, _)| units).sum();
+                    prop_assert!(units <= limit, "{units} of {limit} slots are held");
+                }
+                (3 | 4, _) => drop(object.ask(&others[index.index(3)], cost, asked)),
+                (5, Some(one)) => {
+                    let permit = held.swap_remove(one).0;
+                    let released = object.state.release(permit, moment(asked), &mut effects);
+                    prop_assert_eq!(released, Ok(()));
+                }
+                (6, Some(one)) => {
+                    let permit = held[one].0;
+                    let renewed = object.state.renew(permit, None, moment(now), &mut effects);
+                    held[one].2 = renewed.unwrap().expires.as_millis();
+                }
+                (7, _) if cost == 1 => object.reset(now),
+                (7, _) if cost == 2 => object.clean(now),
+                _ => object = object.restarted(),
+            }
+            object.apply(effects);
+        }
+    }
+
     #[test]
     fn no_change_of_window_makes_a_unit_in_any_order(
         limit in 1u64..40,

@@ -208,6 +208,10 @@ fn messages_have_these_forms() {
         ),
         (Answer::Done, "1 done"),
         (Answer::from(&Refusal::TooManyLimits(63)), "1 refused code=tooManyLimits detail=63"),
+        (
+            Answer::from(&Refusal::TooManyDefinitions("hourly".to_owned())),
+            "1 refused code=tooManyLimits detail=name%2Fhourly",
+        ),
         (Answer::Refused(RefusalCode::UnknownTimeZone, "Mars/Olympus".to_owned()), "1 refused code=unknownTimeZone detail=Mars%2FOlympus"),
     ];
     for (answer, text) in answers {

@@ -676,7 +676,7 @@ proptest! {
         let mut least = u64::MAX;
         for spec in between.iter().chain([&spec]) {
             let next = limit(spec);
-            changed = changed.adopted(&last, &next, moment(now)).unwrap();
+            changed = changed.adopted(&last, &next, Vec::new(), moment(now)).unwrap();
             last = next;
             // Of what is spent another algorithm knows no more than its limit, and calls it spent now.
             least = least.min(spec.limit);

@@ -13,12 +13,13 @@ use crate::limit::{Algorithm, Limit};
 use crate::Timestamp;
 
 impl LimitState {
-    /// The state, kept under `old`, as one under `new`: past use stays, above a lower limit too. The state must be projected to
-    /// `moment.now`.
+    /// The state, kept under `old`, as one under `new`: past use stays, above a lower limit too. `held` are slots that permits hold
+    /// beside it, which count again where `new` has slots. The state must be projected to `moment.now`.
     pub fn adopted(
         &self,
         old: &Limit,
         new: &Limit,
+        held: Vec<Slot>,
         moment: Moment,
     ) -> Result<LimitState, UnknownTimeZone> {
         let (from, to) = (old.algorithm(), new.algorithm());
@@ -33,7 +34,7 @@ impl LimitState {
                 LimitState::Slots(slots.converted(ttl(from), ttl(to)))
             }
             _ if same_kind => self.clone(),
-            _ => self.restarted(from, to, moment)?,
+            _ => self.restarted(from, to, held, moment)?,
         })
     }
 
@@ -41,9 +42,14 @@ impl LimitState {
         &self,
         from: &Algorithm,
         to: &Algorithm,
+        held: Vec<Slot>,
         moment: Moment,
     ) -> Result<LimitState, UnknownTimeZone> {
         let mut state = LimitState::fresh(to, moment)?;
+        if let LimitState::Slots(slots) = &mut state {
+            slots.fence = held.iter().map(|slot| slot.fence).max().unwrap_or(0);
+            slots.held = held;
+        }
         state.raise(to, self.used(from, moment.now), moment)?;
         state.promise_all(to, self.promised(from, moment.now), moment)?;
         Ok(state)

@@ -31,7 +31,8 @@ pub enum RefusalCode {
     UnknownTimeZone,
     /// [`Refusal::UnknownPermit`].
     UnknownPermit,
-    /// [`Refusal::TooManyLimits`]; the text is the number of names.
+    /// [`Refusal::TooManyLimits`]; the text is the number of names. Or [`Refusal::TooManyDefinitions`], and the text is
+    /// `name/` and the name: a build that does not know it takes the number for unknown.
     TooManyLimits,
     /// [`Refusal::Cancelled`].
     Cancelled,
@@ -69,6 +70,9 @@ impl From<&Refusal> for Answer {
             Refusal::UnknownPermit => Answer::Refused(RefusalCode::UnknownPermit, String::new()),
             Refusal::TooManyLimits(names) => {
                 Answer::Refused(RefusalCode::TooManyLimits, names.to_string())
+            }
+            Refusal::TooManyDefinitions(name) => {
+                Answer::Refused(RefusalCode::TooManyLimits, format!("name/{name}"))
             }
             Refusal::Cancelled => Answer::Refused(RefusalCode::Cancelled, String::new()),
             Refusal::TooManyOperations => {

@@ -6,7 +6,7 @@ use crate::decide::Check;
 use crate::policy::Policy;
 use crate::Timestamp;
 
-use super::MAX_ENTRIES;
+use super::{MAX_DEFINITIONS, MAX_ENTRIES};
 
 /// One policy asked in a call, and what is asked of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +74,9 @@ pub enum Refusal {
     /// The subject has [`MAX_ENTRIES`] states, all in use, of limits with so many different names.
     #[error("a subject has at most {MAX_ENTRIES} limits in use at once")]
     TooManyLimits(usize),
+    /// The limit of this name has [`MAX_DEFINITIONS`] definitions, all in use.
+    #[error("the limit `{0}` has at most {MAX_DEFINITIONS} definitions in use at once")]
+    TooManyDefinitions(String),
     /// More operations are under way than the object can remember. Forgetting one would leave its charge in place for good.
     #[error("more operations are under way here than can be remembered")]
     TooManyOperations,

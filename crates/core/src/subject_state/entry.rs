@@ -10,6 +10,7 @@ use crate::policy::Policy;
 use crate::row::{get_limit, get_lost, get_state, put_limit, put_lost, put_state, ROWS};
 use crate::{Algorithm, Duration, Limit, Timestamp};
 
+use super::held::Held;
 use super::written::Written;
 use super::{Effects, LimitStatus};
 
@@ -30,6 +31,8 @@ pub struct Entry {
     /// Keys of further rows of this limit, which builds have written that took each name of a time
     /// zone for a zone of its own. They are deleted when the row is next written or deleted.
     pub(super) other_keys: Vec<String>,
+    /// Slots that permits hold, while the algorithm in force has none.
+    pub(super) held: Option<Box<Held>>,
 }
 
 impl Entry {
@@ -48,6 +51,7 @@ impl Entry {
             written: None,
             lost: Lost::Nothing,
             other_keys: Vec::new(),
+            held: None,
         })
     }
 
@@ -63,6 +67,7 @@ impl Entry {
             limit,
             written: Some(Written::found(state.clone())),
             lost: get_lost(line, &state)?,
+            held: Held::get(line, state.seen())?,
             state,
             other_keys: Vec::new(),
         };
@@ -137,9 +142,13 @@ impl Entry {
     ) -> Result<Entry, UnknownTimeZone> {
         let mut old = self.state.clone();
         old.project(self.limit.algorithm(), moment)?;
+        let beside = self.held_beside(moment.now);
+        let held = (beside.iter()).flat_map(|beside| beside.slots.held.iter().copied());
+        let state = old.adopted(&self.limit, limit, held.collect(), moment)?;
         let mut entry = Entry {
             limit: limit.clone(),
-            state: old.adopted(&self.limit, limit, moment)?,
+            held: beside.filter(|_| !matches!(state, LimitState::Slots(_))),
+            state,
             written: None,
             ..self.clone()
         };
@@ -278,11 +287,11 @@ impl Entry {
             .put_some("turn", (self.turn > 0).then_some(self.turn));
         let line = put_state(put_limit(line, &self.limit), state, self.limit.algorithm())
             .put_some("ahead", (ahead > 0).then_some(ahead));
-        put_lost(
+        let line = put_lost(
             line,
             &self.lost.seen_from(&self.state, self.limit.algorithm()),
-        )
-        .finish()
+        );
+        Held::put(self.held.as_deref(), line).finish()
     }
 
     /// When the row is to be written exact, if it is ahead and nothing is admitted until then.
@@ -334,53 +343,8 @@ impl Entry {
     }
 
     pub(super) fn idle_at(&self, now: Timestamp) -> Timestamp {
-        self.state.idle_at(self.limit.algorithm(), now)
-    }
-
-    pub(super) fn newest_fence(&self) -> u64 {
-        match &self.state {
-            LimitState::Slots(slots) => slots.fence,
-            _ => 0,
-        }
-    }
-
-    /// Moves the deadline of a live permit; `None` when this limit does not hold it.
-    pub(super) fn renew(
-        &mut self,
-        permit: u128,
-        hold: Option<Duration>,
-        now: Timestamp,
-    ) -> Option<Slot> {
-        let (LimitState::Slots(slots), Algorithm::Concurrency(limit)) =
-            (&mut self.state, self.limit.algorithm())
-        else {
-            return None;
-        };
-        slots.renew(
-            permit,
-            hold.map_or(limit.ttl(), |hold| hold.min(limit.ttl())),
-            now,
-        )
-    }
-
-    /// Forgets what is spent. Slots that somebody holds are not spent; whether any are left.
-    pub(super) fn forget_spent(&mut self, now: Timestamp) -> bool {
-        let LimitState::Slots(slots) = &mut self.state else {
-            return false;
-        };
-        slots.held.retain(|slot| slot.permit != 0);
-        slots.view(0, now).reset > now
-    }
-
-    /// Frees the slots of a live permit; `false` when this limit does not hold it.
-    pub(super) fn release(&mut self, permit: u128, now: Timestamp) -> bool {
-        let LimitState::Slots(slots) = &mut self.state else {
-            return false;
-        };
-        let held = slots.find(permit, now).is_some();
-        if held {
-            slots.release(permit, now);
-        }
-        held
+        let idle = self.state.idle_at(self.limit.algorithm(), now);
+        let held = self.held.as_ref();
+        held.map_or(idle, |held| idle.max(held.slots.view(0, now).reset))
     }
 }

@@ -8,15 +8,13 @@ use crate::decision::Decision;
 use crate::{Duration, Limit, Timestamp};
 
 use super::pick::Found;
-use super::{Entry, Item, Refusal, SubjectState, MAX_ENTRIES};
+use super::{Entry, Item, Refusal, SubjectState};
 
 impl SubjectState {
     /// The answer to what changes nothing. Under another definition than the one in force, which stays so until somebody is decided,
     /// the wait has to be found at the rates of that one, and no isolate may remember it: it is not that of a request that is decided.
     pub(super) fn looked(&self, item: &Item, moment: Moment) -> Result<Decision, Refusal> {
-        if !self.has_room_for(item, moment) {
-            return Err(Refusal::TooManyLimits(self.names()));
-        }
+        self.has_room_for(item, moment)?;
         let (mut decision, redefines) = self.seen(item, moment)?;
         if redefines && !decision.success {
             decision.cache_for = Duration::ZERO;
@@ -87,20 +85,5 @@ impl SubjectState {
         let (check, seed) = (item.peek().check, GrantSeed::default());
         let decision = decide(&item.policy, &mut states, &check, seed, moment)?;
         Ok((decision, redefines))
-    }
-
-    /// Whether the subject would have room for the states of the item's limits, once the idle ones are dropped.
-    fn has_room_for(&self, item: &Item, moment: Moment) -> bool {
-        let (policy, limits) = (item.policy.name_or_empty(), item.policy.limits());
-        if self.entries.len() + limits.len() <= MAX_ENTRIES {
-            return true;
-        }
-        let lasting = |entry: &&Entry| !self.is_to_drop(entry, moment.now);
-        let is_new = |limit: &&Limit| {
-            let mut lasting = self.entries.iter().filter(lasting);
-            !lasting.any(|entry| entry.keeps(policy, limit))
-        };
-        let new = limits.iter().filter(is_new).count();
-        self.entries.iter().filter(lasting).count() + new <= MAX_ENTRIES
     }
 }

@@ -4,7 +4,7 @@ use crate::algorithm::state::Moment;
 use crate::calendar::UnknownTimeZone;
 use crate::Limit;
 
-use super::{Effects, Entry, Item, Refusal, SubjectState, MAX_ENTRIES};
+use super::{Effects, Entry, Item, Refusal, SubjectState, MAX_DEFINITIONS, MAX_ENTRIES};
 
 /// Entries picked for an item, and how to put back those that were changed to take part.
 pub(super) struct Picked {
@@ -44,8 +44,12 @@ impl SubjectState {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<Picked, Refusal> {
-        if self.entries.len() + item.policy.limits().len() > MAX_ENTRIES {
+        let new = self.new_limits(item, |_| true).count();
+        if new > 0
+            && (self.entries.len() + new > MAX_ENTRIES || self.crowded(item, |_| true).is_some())
+        {
             self.drop_idle(moment, effects);
+            self.has_room_for(item, moment)?;
         }
         let mut picked = Picked {
             places: Vec::with_capacity(item.policy.limits().len()),
@@ -78,14 +82,55 @@ impl SubjectState {
                 picked.before.push((place, before));
                 Ok(place)
             }
-            Found::New(_) if self.entries.len() == MAX_ENTRIES => {
-                Err(Refusal::TooManyLimits(self.names()))
-            }
             Found::New(entry) => {
                 self.entries.push(*entry);
                 Ok(self.entries.len() - 1)
             }
         }
+    }
+
+    /// Whether the subject has room for the states of the item's limits, once the idle ones are dropped.
+    pub(super) fn has_room_for(&self, item: &Item, moment: Moment) -> Result<(), Refusal> {
+        let lasting = |entry: &Entry| !self.is_to_drop(entry, moment.now);
+        let new = self.new_limits(item, lasting).count();
+        if new == 0 {
+            return Ok(());
+        }
+        if let Some(name) = self.crowded(item, lasting) {
+            return Err(Refusal::TooManyDefinitions(name));
+        }
+        let lasting = self.entries.iter().filter(|entry| lasting(entry)).count();
+        if lasting + new > MAX_ENTRIES {
+            return Err(Refusal::TooManyLimits(self.names()));
+        }
+        Ok(())
+    }
+
+    /// The limits of the item that none of the `lasting` entries keeps.
+    fn new_limits<'a>(
+        &'a self,
+        item: &'a Item,
+        lasting: impl Fn(&Entry) -> bool + 'a,
+    ) -> impl Iterator<Item = &'a Limit> {
+        let policy = item.policy.name_or_empty();
+        (item.policy.limits().iter()).filter(move |limit| {
+            let mut entries = self.entries.iter();
+            !entries.any(|entry| entry.keeps(policy, limit) && lasting(entry))
+        })
+    }
+
+    /// The name of which the item brings one definition too many, beside those that are `lasting`.
+    fn crowded(&self, item: &Item, lasting: impl Fn(&Entry) -> bool) -> Option<String> {
+        let policy = item.policy.name_or_empty();
+        let too_many = |limit: &&Limit| {
+            let named = |entry: &&Entry| entry.is_named_as(policy, limit) && lasting(entry);
+            let new = self.new_limits(item, &lasting);
+            let new = new.filter(|other| other.name() == limit.name()).count();
+            self.entries.iter().filter(named).count() + new > MAX_DEFINITIONS
+        };
+        let mut new = self.new_limits(item, &lasting);
+        let limit = new.find(|limit| limit.name().is_some() && too_many(limit))?;
+        limit.name().map(|name| name.as_str().to_owned())
     }
 
     /// How many different names the limits have.

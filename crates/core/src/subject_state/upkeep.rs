@@ -48,7 +48,10 @@ impl SubjectState {
         for mut entry in core::mem::take(&mut self.entries) {
             if policy.is_some_and(|policy| policy != entry.policy) {
                 self.entries.push(entry);
-            } else if entry.forget_spent(moment.now) {
+            } else if entry.forget_spent(moment) {
+                if entry.held.is_some() {
+                    self.operations.drop_charges_of(&entry.key());
+                }
                 entry.write_exact(moment, effects);
                 self.entries.push(entry);
             } else {
