@@ -737,6 +737,12 @@ proptest! {
     }
 
     #[test]
+    fn a_wait_is_exact_under_every_change_of_a_name(specs in prop::collection::vec(counting(), 2..5), steps in steps(true)) {
+        let definitions: Vec<Vec<Spec>> = specs.iter().map(|spec| vec![*spec]).collect();
+        run_changing(&definitions, steps, assert_exact);
+    }
+
+    #[test]
     fn what_is_promised_keeps_the_definition_of_the_algorithm(spec in counting(), steps in steps(true)) {
         let promised = run(&[spec], steps, |_, _, _, _, _| {});
         promised.assert_kept(&spec);
