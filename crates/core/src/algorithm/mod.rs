@@ -10,6 +10,7 @@ mod adopted;
 pub mod allowance;
 pub mod bucket;
 pub mod charge;
+mod converted;
 pub mod counter;
 pub mod counts;
 pub mod level;

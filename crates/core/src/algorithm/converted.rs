@@ -1,0 +1,69 @@
+//! A bucket under other numbers: its deficit in other parts of a unit, its places with their instants, and the older rate for which a
+//! raised one waits.
+
+use super::bucket::{Bucket, Queue};
+use super::level::Level;
+use super::places::Place;
+use super::shape::{convert, convert_down, is_slower, Shape, Slow};
+use crate::limit::Rate;
+
+impl Bucket {
+    /// The same use under other numbers: `self`, projected to now under `old`, in the parts of `new`, rounded up.
+    #[must_use]
+    pub(super) fn converted(&self, old: &Shape, new: &Shape) -> Bucket {
+        let (level, from, to) = (&self.level, old.unit(), new.unit());
+        let same_steps = old.stepped && new.stepped && old.rate.interval() == new.rate.interval();
+        let mut next = Bucket {
+            level: Level {
+                deficit: convert(self.missing(old), from, to),
+                credits: convert_down(level.credits, from, to).min(new.most_credits()),
+                // Another interval begins at the change: what has passed of the old one came at the old rate.
+                time: if same_steps {
+                    old.phase(level.time, level.seen)
+                } else {
+                    level.seen
+                },
+                ..*level
+            },
+            queue: (self.queue.as_ref()).map(|queue| Box::new(queue.converted(old.rate, new.rate))),
+        };
+        if let Some(queue) = &next.queue {
+            let (was, is) = (self.pace(old), next.pace(new));
+            let places = queue.places.iter().map(|place| {
+                // The same part of the millisecond that ends with its instant.
+                let (was, is) = (was.within(place.at), is.within(place.at));
+                let early = (u128::from(place.early) * is).checked_div(was);
+                place.early_by(early.unwrap_or(0) as u64)
+            });
+            let places: Vec<Place> = places.collect();
+            next.queue = Some(Box::new(Queue {
+                places: places.into(),
+                ..**queue
+            }));
+        }
+        next
+    }
+}
+
+impl Queue {
+    /// The same places after a change of the rate. While they lie ahead, the bucket gives back at the slower of the two.
+    fn converted(&self, old: Rate, new: Rate) -> Queue {
+        let same = !is_slower(&old, &new) && !is_slower(&new, &old);
+        let slow = match (self.slow, self.places.last()) {
+            (slow, _) if same => slow,
+            (_, None) => None,
+            // None of the places was promised under the rate that ends now.
+            (Some(slow), Some(last)) if last <= slow.until => Some(slow),
+            (slow, Some(until)) => {
+                let older = slow.map(|slow| slow.rate);
+                let rate = older.filter(|older| is_slower(older, &old)).unwrap_or(old);
+                Some(Slow { rate, until })
+            }
+        };
+        Queue {
+            places: self.places.clone(),
+            slow,
+            unclaimed: 0,
+        }
+    }
+}
