@@ -153,6 +153,7 @@ mod tests {
             limits: Standings::Many(limits),
             grant: None,
             cache_for: Duration::ZERO,
+            contended: false,
         }
     }
 

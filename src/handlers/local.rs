@@ -73,5 +73,6 @@ pub(super) fn decision(success: bool) -> Decision {
         limits: Standings::Many(Vec::new()),
         grant: None,
         cache_for: Duration::ZERO,
+        contended: false,
     }
 }

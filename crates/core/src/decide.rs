@@ -367,6 +367,7 @@ fn decision(
             retry_after.unwrap_or(CACHE_CAP).min(CACHE_CAP)
         },
         limits,
+        contended: false,
     }
 }
 

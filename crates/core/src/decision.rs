@@ -139,6 +139,8 @@ pub struct Decision {
     pub grant: Option<Box<Grant>>,
     /// How long the refusal may be remembered by the caller's isolate; zero where something other than time can free units.
     pub cache_for: Duration,
+    /// Whether this refusal would be an admission without charges that may yet be taken back.
+    pub contended: bool,
 }
 
 /// One to eight standings, without an allocation for the usual one.

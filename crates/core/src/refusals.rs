@@ -55,6 +55,13 @@ pub struct CallTimes {
     pub received: Timestamp,
 }
 
+impl CallTimes {
+    /// How long the call took.
+    pub fn took(&self) -> Duration {
+        self.received.since(self.sent)
+    }
+}
+
 impl Refusals {
     /// An empty cache.
     pub fn new(secret: Secret) -> Refusals {
@@ -211,6 +218,7 @@ impl Entry {
             delay: None,
             grant: None,
             cache_for: Duration::ZERO,
+            contended: false,
         })
     }
 

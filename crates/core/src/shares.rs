@@ -91,6 +91,7 @@ impl Shares {
             limits: Standings::Many(Vec::new()),
             grant: None,
             cache_for: Duration::ZERO,
+            contended: false,
         })
     }
 

@@ -180,20 +180,23 @@ fn messages_have_these_forms() {
         assert_eq!(call.encode(), text);
         assert_eq!(Call::decode(text), Ok((version, call)));
     }
-    let mut state = SubjectState::default();
-    let mut ask = |rest: &str| {
-        let decisions = state
-            .limit(
-                &[item(rest)],
-                None,
-                &mut || 0xabc,
-                moment(START),
-                &mut Effects::default(),
-            )
-            .unwrap();
-        Answer::Decided(decisions)
+    let ask_under = |state: &mut SubjectState, operation: Option<u128>, rest: &str| {
+        let effects = &mut Effects::default();
+        let items = [item(rest)];
+        let decisions = state.limit(&items, operation, &mut || 0xabc, moment(START), effects);
+        Answer::Decided(decisions.unwrap())
     };
+    let mut other = SubjectState::default();
+    let hourly = r#""algorithm": "fixedWindow", "limit": 1, "window": "1h""#;
+    ask_under(&mut other, Some(1), hourly);
+    let contended = ask_under(&mut other, None, hourly);
+    let mut state = SubjectState::default();
+    let mut ask = |rest: &str| ask_under(&mut state, None, rest);
     let answers = [
+        (
+            contended,
+            "1 decided\ndecision at=1798848000000 reason=limit deciding=0 retryAfter=2000 cacheFor=0 contended=1\nstanding limit=1 remaining=0 reset=1798851600000 refused=limit retryAt=1798848002000",
+        ),
         (
             ask(r#""algorithm": "fixedWindow", "limit": 1, "window": "1s""#),
             "1 decided\ndecision at=1798848000000 success=1 deciding=0 cacheFor=0\nstanding limit=1 remaining=0 reset=1798848001000",

@@ -155,7 +155,8 @@ fn put_decision(line: LineWriter, decision: &Decision) -> LineWriter {
         .put_some("deciding", decision.deciding)
         .put_some("retryAfter", decision.retry_after.map(Duration::as_millis))
         .put_some("delay", decision.delay.map(Duration::as_millis))
-        .put("cacheFor", decision.cache_for.as_millis());
+        .put("cacheFor", decision.cache_for.as_millis())
+        .flag("contended", decision.contended);
     let line = put_grant(line, decision.grant.as_deref());
     decision.limits.iter().fold(line, |line, standing| {
         line.and("standing")
@@ -209,6 +210,7 @@ fn get_decision(line: &Line, standings: Vec<Standing>) -> Result<Decision, Unrea
         limits: standings.into_iter().collect(),
         grant: get_grant(line)?.map(Box::new),
         cache_for: duration(line, "cacheFor")?.unwrap_or(Duration::ZERO),
+        contended: line.flag("contended"),
     })
 }
 

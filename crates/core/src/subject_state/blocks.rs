@@ -101,6 +101,7 @@ impl Block {
             limits: Standings::Many(Vec::new()),
             grant: None,
             cache_for: crate::decide::CACHE_CAP.min(self.until.since(now)),
+            contended: false,
         }
     }
 }

@@ -92,6 +92,7 @@ impl Decision {
     /// A refusal that may end at any time until then.
     fn wait_no_longer_than(&mut self, until: Timestamp) {
         let longest = until.since(self.at);
+        self.contended = true;
         self.cache_for = Duration::ZERO;
         self.retry_after = Some(self.retry_after.map_or(longest, |wait| wait.min(longest)));
         let sooner = |mut standing: crate::decision::Standing| {
