@@ -12,6 +12,7 @@ use tollgate_core::circuit::Circuits;
 use tollgate_core::debts::Debts;
 use tollgate_core::eventual::Eventual;
 use tollgate_core::refusals::Refusals;
+use tollgate_core::refused_last::RefusedLast;
 use tollgate_core::shares::{self, Shares};
 
 use crate::runtime;
@@ -22,6 +23,7 @@ const COUNTS: &str = "eventual";
 /// The parts, each with a module of its own.
 pub(crate) struct Memory {
     pub(crate) refusals: Refusals,
+    pub(crate) refused_last: RefusedLast,
     pub(crate) circuits: Circuits,
     pub(crate) debts: Debts,
     pub(crate) eventual: Eventual,
@@ -32,6 +34,7 @@ impl Memory {
     fn new(secret: Secret, isolate: u64) -> Memory {
         Memory {
             refusals: Refusals::new(secret),
+            refused_last: RefusedLast::new(secret),
             circuits: Circuits::new(secret),
             debts: Debts::new(secret),
             eventual: Eventual::new(COUNTS, isolate, secret),

@@ -6,16 +6,18 @@ use tollgate_core::bounded::Key;
 use tollgate_core::consistency::{Consistency, LocalLimit};
 use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Source};
-use tollgate_core::message::Call;
+use tollgate_core::message::{Answer, Call};
+use tollgate_core::multi::Time;
 use tollgate_core::policy::{FailMode, Policy};
 use tollgate_core::subject::Subject;
 use tollgate_core::subject_state::Item;
+use tollgate_core::Duration;
 
 use super::answer::decisions;
 use super::decided::{note, Decided};
 use super::local::Tier;
 use super::reply::Reply;
-use super::step::{AfterAwait, Asked, Step};
+use super::step::{AfterAwait, Asked, Question, Step, Then};
 use super::{charge_back, eventual, local, observe, Context};
 use crate::auth::Caller;
 use crate::clock;
@@ -106,10 +108,18 @@ impl Pending {
             operation: None,
             items,
         };
-        Step::ask(self.object, call, move |context, asked| {
+        let decided = move |context: &Context, asked| {
             let decided = decide(context, subject, key, asked)?;
             Ok(Step::Done(render(&decided)))
-        })
+        };
+        Step::ask(
+            self.object,
+            call,
+            move |context, asked| match time_to_ask_again(context, &asked) {
+                Some(left) => Ok(ask_again(asked, left, decided)),
+                None => decided(context, asked),
+            },
+        )
     }
 
     #[inline(never)]
@@ -150,6 +160,44 @@ impl Pending {
         });
         Ok(Step::Await(asked, then))
     }
+}
+
+/// The rest of the deadline, if the object refused because of charges that may yet be taken back and has time to answer once more.
+fn time_to_ask_again(context: &Context, asked: &Asked) -> Option<Duration> {
+    let is_contended = match &asked.answer {
+        Ok(Answer::Decided(decided)) => decided.iter().any(|decision| decision.contended),
+        _ => false,
+    };
+    let time = Time {
+        elapsed: asked.times.took(),
+        deadline: context.config.deadline(),
+    };
+    (is_contended && time.is_enough_for(1, 1)).then(|| time.left())
+}
+
+/// Asks the same object the same within this time. If it does not answer now, its first answer stands: it is in reach.
+#[inline(never)]
+fn ask_again(
+    asked: Asked,
+    left: Duration,
+    decided: impl FnOnce(&Context, Asked) -> Result<Step, ApiError> + 'static,
+) -> Step {
+    let question = Question {
+        object: asked.object,
+        call: asked.call,
+    };
+    let (times, answer) = (asked.times, asked.answer);
+    let then: Then = Box::new(move |context, asked| {
+        let asked = asked.into_iter().next();
+        // There is an answer to every question.
+        let mut asked = asked.ok_or_else(ApiError::object_unavailable)?;
+        if let Err(failure) = asked.answer {
+            observe::failed(failure);
+            (asked.times, asked.answer) = (times, answer);
+        }
+        decided(context, asked)
+    });
+    Step::AskWithin(vec![question], left, then)
 }
 
 /// What the object refused a moment ago and would refuse still.

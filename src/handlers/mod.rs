@@ -23,6 +23,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use tollgate_core::refusals::CallTimes;
+use tollgate_core::Duration;
 use wasm_bindgen::prelude::*;
 
 use crate::auth::{authorize, Caller};
@@ -138,7 +139,11 @@ async fn answer(
         match step {
             Step::Done(reply) => return Ok(reply),
             Step::Ask(questions, then) => {
-                step = then(context, ask(context, questions).await)?;
+                let deadline = context.config.deadline();
+                step = then(context, ask(context, questions, deadline).await)?;
+            }
+            Step::AskWithin(questions, patience, then) => {
+                step = then(context, ask(context, questions, patience).await)?;
             }
             Step::Await(promise, then) => step = then(context, settled(promise).await)?,
         }
@@ -182,8 +187,8 @@ fn begin_other(
     }
 }
 
-async fn ask(context: &Context, questions: Vec<Question>) -> Vec<Asked> {
-    let limiter = Limiter::new(&context.env, context.config.deadline());
+async fn ask(context: &Context, questions: Vec<Question>, patience: Duration) -> Vec<Asked> {
+    let limiter = Limiter::new(&context.env, patience);
     let calls = questions
         .iter()
         .map(|question| (question.object.as_str(), &question.call));

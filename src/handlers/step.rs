@@ -3,6 +3,7 @@
 
 use tollgate_core::message::{Answer, Call};
 use tollgate_core::refusals::CallTimes;
+use tollgate_core::Duration;
 use wasm_bindgen::JsValue;
 
 use super::reply::Reply;
@@ -17,6 +18,8 @@ pub(super) enum Step {
     Done(Reply),
     /// Questions to objects, asked all at once.
     Ask(Vec<Question>, Then),
+    /// The same, for an answer within this time instead of the deadline.
+    AskWithin(Vec<Question>, Duration, Then),
     /// Something of the runtime's to wait for, and what to do with what came of it.
     Await(JsValue, AfterAwait),
 }

@@ -1,10 +1,11 @@
 //! `POST /limit/multi`: several checks over several subjects, all or nothing.
 //!
-//! Entries of one object go to it in one call, which it decides all or nothing by itself. All objects are asked at once, under one
-//! operation id. If any denies, what the others charged is cancelled at once, and they are asked how they stand without it. If the
-//! Worker dies in between, those units stay charged until their windows pass: never above any limit. If the isolate remembers that one
-//! is refused, nothing is charged to begin with: the others are only asked how they stand.
+//! Entries of one object go to it in one call, which it decides all or nothing by itself. [`tollgate_core::multi`] says in what order
+//! objects are asked, each round under one operation id. If any denies, what the others charged is cancelled at once, and they are
+//! asked how they stand without it. If the Worker dies in between, those units stay charged until their windows pass: never above any
+//! limit. If the isolate remembers that one is refused, nothing is charged to begin with: the others are only asked how they stand.
 
+mod asking;
 mod settle;
 
 use tollgate_core::api::multi as form;
@@ -26,7 +27,7 @@ use super::{charge_back, eventual, Context};
 use crate::auth::Caller;
 use crate::error::ApiError;
 use crate::isolate::memory;
-use crate::{placement, runtime};
+use crate::placement;
 
 /// Everything asked of one object.
 struct Group {
@@ -47,7 +48,7 @@ struct Entry {
     uncounted: bool,
 }
 
-/// 1 reads the entries, 2 looks them up in memory, 3 groups them by object, 4 has all asked at once, 5 answers.
+/// 1 reads the entries, 2 looks them up in memory, 3 groups them by object, 4 has the objects asked, 5 answers.
 pub(super) fn multi(context: &Context, caller: &Caller, body: &str) -> Result<Step, ApiError> {
     let mut entries = Vec::new();
     for request in form::parse(body)? {
@@ -56,21 +57,7 @@ pub(super) fn multi(context: &Context, caller: &Caller, body: &str) -> Result<St
     if remember(&mut entries) {
         return refused_already(context, entries);
     }
-    let groups = groups_of(&entries);
-    let operation = runtime::random_bits();
-    let question = |group: &Group| Question {
-        object: group.object.clone(),
-        call: Call::Limit {
-            // One object decides all or nothing by itself: no operation has to be remembered.
-            operation: (groups.len() > 1).then_some(operation),
-            items: items(&entries, group, false),
-        },
-    };
-    let questions = groups.iter().map(question).collect();
-    let then: Then = Box::new(move |context, asked| {
-        settle::settle_all(context, entries, groups, asked, operation)
-    });
-    Ok(Step::Ask(questions, then))
+    Ok(asking::begin(entries))
 }
 
 /// Gives the entries that are known to be refused their decisions; whether there was any.

@@ -1,84 +1,25 @@
-//! What the answers of several objects come to: decisions for the entries, and charges taken back where one object denies.
+//! The decisions of one object, or of the failure modes in its place, for the entries that were asked of it.
 
 use tollgate_core::decision::{Decision, Source};
-use tollgate_core::message::{Answer, Call};
+use tollgate_core::message::Answer;
+use tollgate_core::multi::{Charged, Heard, Verdict};
 use tollgate_core::refusals::CallTimes;
 use tollgate_core::subject_state::Item;
-use wasm_bindgen::JsValue;
 
-use super::{finish, items, Entry, Group};
+use super::{Entry, Group};
 use crate::error::ApiError;
 use crate::handlers::answer::decisions;
 use crate::handlers::check::without_object;
-use crate::handlers::step::{Asked, Question, Step, Then};
+use crate::handlers::step::Asked;
 use crate::handlers::Context;
 use crate::isolate::memory;
-use crate::limiter_client::Limiter;
-use crate::task;
 use crate::telemetry::Failure;
 
-/// What became of one object's call.
+/// The outcome of one object's call.
 pub(super) struct Outcome {
-    /// Whether it may have charged anything.
-    pub(super) charged: Charged,
+    pub(super) heard: Heard,
     /// Why the whole request fails, if it does.
     pub(super) error: Option<ApiError>,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Charged {
-    Yes,
-    No,
-    /// It did not answer.
-    Perhaps,
-}
-
-/// Gives every entry its decision, and has charges taken back if one denied.
-pub(super) fn settle_all(
-    context: &Context,
-    mut entries: Vec<Entry>,
-    groups: Vec<Group>,
-    asked: Vec<Asked>,
-    operation: u128,
-) -> Result<Step, ApiError> {
-    let mut outcomes = Vec::with_capacity(groups.len());
-    for (group, asked) in groups.iter().zip(asked) {
-        outcomes.push(settle(context, &mut entries, group, asked));
-    }
-    let admitted = |entry: &Entry| entry.answer.as_ref().is_some_and(|(it, _)| it.success);
-    let success = entries.iter().all(admitted);
-    let charged: Vec<Charged> = outcomes.iter().map(|outcome| outcome.charged).collect();
-    let error = outcomes.into_iter().find_map(|outcome| outcome.error);
-    if (success && error.is_none()) || groups.len() == 1 {
-        return finish(context, entries, success, error);
-    }
-    let of = |wanted: Charged| {
-        let both = groups.iter().zip(&charged);
-        both.filter(move |(_, charged)| **charged == wanted)
-            .map(|(group, _)| group)
-    };
-    let silent = of(Charged::Perhaps).map(|group| group.object.clone());
-    cancel_later(context, silent.collect(), operation);
-    let mut questions = Vec::new();
-    for group in of(Charged::Yes) {
-        take_back(&entries, group, operation, &mut questions);
-    }
-    let then: Then = Box::new(move |context, asked| {
-        let charged = groups
-            .iter()
-            .zip(&charged)
-            .filter(|(_, charged)| **charged == Charged::Yes);
-        // Of each two answers the second is that to the peek.
-        let peeked = asked.into_iter().skip(1).step_by(2);
-        for ((group, _), asked) in charged.zip(peeked) {
-            // Without an answer the entries keep what they said before they were cancelled, which was true then.
-            if let Ok(Answer::Decided(decided)) = asked.answer {
-                give(&mut entries, group, sourced(decided));
-            }
-        }
-        finish(context, entries, success, error)
-    });
-    Ok(Step::Ask(questions, then))
 }
 
 /// Gives each entry of a group its decision.
@@ -90,10 +31,23 @@ pub(super) fn settle(
 ) -> Outcome {
     match asked.answer {
         Ok(answer) => of_object(entries, group, asked.times, answer),
-        Err(failure) => Outcome {
-            charged: Charged::Perhaps,
-            error: of_fallback(context, entries, group, failure),
-        },
+        Err(failure) => {
+            let error = of_fallback(context, entries, group, failure);
+            let admitted = |&place: &usize| {
+                let answer = entries[place].answer.as_ref();
+                answer.is_some_and(|(decision, _)| decision.success)
+            };
+            let verdict = if error.is_none() && group.entries.iter().all(admitted) {
+                Verdict::Admitted
+            } else {
+                Verdict::Refused
+            };
+            let charged = Charged::Perhaps;
+            Outcome {
+                heard: Heard { charged, verdict },
+                error,
+            }
+        }
     }
 }
 
@@ -103,20 +57,26 @@ fn of_object(entries: &mut [Entry], group: &Group, times: CallTimes, answer: Ans
         Ok(decided) => decided,
         Err(error) => {
             return Outcome {
-                charged: Charged::No,
+                heard: Heard {
+                    charged: Charged::No,
+                    verdict: Verdict::Refused,
+                },
                 error: Some(error),
             }
         }
     };
     learn(entries, group, times, &decided);
-    let charged = if decided.iter().all(|decision| decision.success) {
-        Charged::Yes
+    let mut refusals = decided.iter().filter(|decision| !decision.success);
+    let (charged, verdict) = if refusals.clone().next().is_none() {
+        (Charged::Yes, Verdict::Admitted)
+    } else if refusals.all(|decision| decision.contended) {
+        (Charged::No, Verdict::Contended)
     } else {
-        Charged::No
+        (Charged::No, Verdict::Refused)
     };
     give(entries, group, sourced(decided));
     Outcome {
-        charged,
+        heard: Heard { charged, verdict },
         error: None,
     }
 }
@@ -141,15 +101,25 @@ fn of_fallback(
     error
 }
 
-type Sourced = Vec<(Decision, Source)>;
+pub(super) type Sourced = Vec<(Decision, Source)>;
 
-fn sourced(decided: Vec<Decision>) -> Sourced {
+pub(super) fn sourced(decided: Vec<Decision>) -> Sourced {
     let of_object = |decision| (decision, Source::Object);
     decided.into_iter().map(of_object).collect()
 }
 
-/// Remembers a refusal. Of several entries of one object one may be refused because of another, which is then not charged: so only of one.
+/// Remembers refusals. An entry may be refused because of another entry of the same object, which is not charged then: so a refusal is
+/// remembered for an object's only entry alone, while the object is asked first the next time in any case.
 fn learn(entries: &[Entry], group: &Group, times: CallTimes, decided: &[Decision]) {
+    for (&place, decision) in group.entries.iter().zip(decided) {
+        let policy = &entries[place].item.policy;
+        if !decision.contended {
+            memory(|memory| {
+                let last = &mut memory.refused_last;
+                last.learn(&group.object, policy, !decision.success, times.received);
+            });
+        }
+    }
     if let ([place], [decision]) = (group.entries.as_slice(), decided) {
         let Entry { key, item, .. } = &entries[*place];
         memory(|memory| {
@@ -159,38 +129,8 @@ fn learn(entries: &[Entry], group: &Group, times: CallTimes, decided: &[Decision
     }
 }
 
-fn give(entries: &mut [Entry], group: &Group, decided: Sourced) {
+pub(super) fn give(entries: &mut [Entry], group: &Group, decided: Sourced) {
     for (&place, answer) in group.entries.iter().zip(decided) {
         entries[place].answer = Some(answer);
     }
-}
-
-/// Cancels what was charged, and asks how the entries stand without it: two calls to one object are answered in their order.
-fn take_back(entries: &[Entry], group: &Group, operation: u128, questions: &mut Vec<Question>) {
-    let calls = [
-        Call::Cancel { operation },
-        Call::Limit {
-            operation: None,
-            items: items(entries, group, true),
-        },
-    ];
-    questions.extend(calls.map(|call| Question {
-        object: group.object.clone(),
-        call,
-    }));
-}
-
-/// Tells those who did not answer in the background: what is not cancelled stays charged until its window passes.
-fn cancel_later(context: &Context, objects: Vec<String>, operation: u128) {
-    if objects.is_empty() {
-        return;
-    }
-    let (env, deadline) = (context.env.clone(), context.config.deadline());
-    let cancelled = task::spawn(async move {
-        let call = Call::Cancel { operation };
-        let calls = objects.iter().map(|object| (object.as_str(), &call));
-        let _ = Limiter::new(&env, deadline).call_all(calls).await;
-        JsValue::UNDEFINED
-    });
-    let _ = context.execution.wait_until(&cancelled);
 }
