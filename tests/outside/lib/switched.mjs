@@ -1,14 +1,20 @@
-// Tollgate with lib/switched.js in front of its objects.
+// Tollgate with another Worker in front of its objects: lib/switched.js or lib/meeting.js.
 
 import { tollgate as describeTollgate } from "../../../scripts/lib/workerd.mjs";
 import { server } from "./server.mjs";
 
 /** A running server; `become(how)` makes its objects fail or work, `reached()` counts the calls since then. */
 export async function switchedServer(texts = {}) {
+  const { control, ...tollgate } = await serverBehind("switched.js", texts);
+  return { ...tollgate, reached: async () => Number(await control("/")) };
+}
+
+/** A running server whose calls of objects pass through a Worker of this folder, which `become` and `control` talk to. */
+export async function serverBehind(module, texts = {}) {
   const real = { ...describeTollgate(), id: "real" };
   const between = {
     id: "between",
-    modules: ["tests/outside/lib/switched.js"],
+    modules: [`tests/outside/lib/${module}`],
     objects: [
       { binding: "SELF", className: "RateLimitDO" },
       { binding: "REAL", className: "RateLimitDO", of: "real" },
@@ -19,9 +25,5 @@ export async function switchedServer(texts = {}) {
   const tollgate = await server({ variants: [real, between], change, texts });
   await tollgate.start();
   const control = (path, init) => fetch(tollgate.urlOf("between") + path, init).then((response) => response.text());
-  return {
-    ...tollgate,
-    become: (how) => control(`/?how=${how}`, { method: "PUT" }),
-    reached: async () => Number(await control("/")),
-  };
+  return { ...tollgate, control, become: (how) => control(`/?how=${how}`, { method: "PUT" }) };
 }

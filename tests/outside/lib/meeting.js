@@ -1,0 +1,53 @@
+// Stands between Tollgate and its real objects, and has requests meet in the way it is told over HTTP. `PUT /?how=…`:
+// - crossed: each of two requests has charged the object that it names first before any asks its second one.
+// - inside: a request without an operation asks while another has charged, and hears of its refusal when that is taken
+//   back. The object "…last" answers when that request was refused.
+// - well: nobody waits.
+// `GET /` tells how often each object was asked to charge an operation's part since then.
+
+import { DurableObject } from "cloudflare:workers";
+
+let how = "well";
+let asked = {};
+let operations = new Set();
+let begun = 0;
+let refused = 0;
+let cancelled = 0;
+
+// Polled, because a promise of one request may not be waited for in another.
+const until = async (holds) => {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 1));
+};
+
+export class RateLimitDO extends DurableObject {
+  async call(text) {
+    const name = this.ctx.id.name;
+    const operation = /\blimit operation=(\w+)/.exec(text)?.[1];
+    const isFirst = operation !== undefined && !operations.has(operation);
+    if (operation !== undefined) {
+      operations.add(operation);
+      asked[name] = (asked[name] ?? 0) + 1;
+      if (how === "crossed" && !isFirst) await until(() => begun >= 2);
+      if (how === "inside" && name.endsWith("last")) await until(() => refused > 0);
+    } else if (how === "inside" && /\blimit\b/.test(text)) await until(() => begun > 0);
+    const answer = await this.env.REAL.getByName(name).call(text);
+    if (isFirst) begun++;
+    if (/\bcancel operation=/.test(text)) cancelled++;
+    if (how === "inside" && operation === undefined && /\bcontended=1/.test(answer)) {
+      refused++;
+      await until(() => cancelled > 0);
+    }
+    return answer;
+  }
+}
+
+export default {
+  fetch(request) {
+    if (request.method !== "PUT") return Response.json(asked);
+    how = new URL(request.url).searchParams.get("how");
+    asked = {};
+    operations = new Set();
+    begun = refused = cancelled = 0;
+    return new Response();
+  },
+};
