@@ -11,9 +11,9 @@ import { fail, isMain, root } from "./lib/process.mjs";
 // Upstash-compatible API and their bounds, 17,000 for what isolates remember, each namespace in room of its own, 23,000
 // for counting through KV and native bindings, 12,000 for the names of time zones, rows of before and definitions that
 // are shown, 1,500 for asking objects of other builds and rewriting their rows, 17,000 for the places of waiting
-// callers, kept one by one, 4,000 for refusals that may end at any time. Lower this with every gain; raise it only with
-// a reason in the commit.
-const BUDGET = 310_000;
+// callers, kept one by one, 6,500 for refusals that may end at any time and are asked for once more, 2,500 for several
+// definitions of one name beside each other. Lower this with every gain; raise it only with a reason in the commit.
+const BUDGET = 315_000;
 
 /** The sizes of the built wasm in bytes, and whether the compressed one is within the budget. */
 export function wasmSize() {
