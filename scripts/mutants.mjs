@@ -758,8 +758,8 @@ const MUTANTS = [
   [
     "a reset frees no slot that is held",
     `${CORE}/subject_state/upkeep.rs`,
-    "} else if entry.forget_spent(moment.now) {",
-    "} else if entry.forget_spent(moment.now) && false {",
+    "} else if entry.forget_spent(moment) {",
+    "} else if entry.forget_spent(moment) && false {",
     "definitions",
   ],
   [
