@@ -756,6 +756,13 @@ const MUTANTS = [
     "definitions",
   ],
   [
+    "a turn in a millisecond is given to one caller",
+    `${CORE}/algorithm/schedule.rs`,
+    "if i == index || (fits && self.pace.when(before) <= at) {",
+    "if i == index {",
+    "places",
+  ],
+  [
     "a reset frees no slot that is held",
     `${CORE}/subject_state/upkeep.rs`,
     "} else if entry.forget_spent(moment) {",

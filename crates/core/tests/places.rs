@@ -125,13 +125,28 @@ fn algorithm(spec: &Spec) -> Algorithm {
 }
 
 fn specs_of(kinds: &'static [Kind]) -> impl Strategy<Value = Spec> {
-    let numbers = (1u64..12, 1u64..80, 1u64..12, 0u64..100);
+    // One in five lets several callers go in each millisecond.
+    let numbers = prop_oneof![
+        4 => (1u64..12, 1u64..80, 1u64..12, 0u64..100),
+        1 => (4u64..40, 1u64..4, 4u64..30, 0u64..100),
+    ];
     (prop::sample::select(kinds), numbers).prop_map(|(kind, (limit, window, amount, more))| Spec {
         kind,
         limit,
         window,
         amount,
         more,
+    })
+}
+
+/// A shaper that lets several callers go in each millisecond, and has room for those of the next ones.
+fn fast_shaper() -> impl Strategy<Value = Spec> {
+    (10u64..60, 1u64..4, 4u64..30).prop_map(|(limit, window, amount)| Spec {
+        kind: Kind::Shaper,
+        limit,
+        window,
+        amount,
+        more: 100,
     })
 }
 
@@ -700,6 +715,12 @@ proptest! {
     #[test]
     fn a_shaper_spaces_everybody_also_who_takes_a_place_given_back(spec in specs_of(&[Kind::Shaper]), steps in steps(false)) {
         let spec = Spec { limit: spec.limit * 3, more: spec.more * 10, ..spec };
+        let promised = run(&[spec], steps, |_, _, _, _, _| {});
+        promised.assert_kept(&spec);
+    }
+
+    #[test]
+    fn a_shaper_has_several_turns_in_one_millisecond(spec in fast_shaper(), steps in steps(false)) {
         let promised = run(&[spec], steps, |_, _, _, _, _| {});
         promised.assert_kept(&spec);
     }

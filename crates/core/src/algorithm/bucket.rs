@@ -177,15 +177,16 @@ impl Bucket {
         // Credits would run out while it waits. They are used first, or not at all.
         let credits = core::mem::take(&mut self.level.credits);
         self.level.deficit = self.level.deficit.saturating_sub(credits);
-        let early = if shape.leaky {
-            self.schedule(shape).early(at)
-        } else {
-            0
-        };
-        self.queue
-            .get_or_insert_with(Box::default)
-            .places
-            .insert(Place::new(at, units).early_by(early));
+        let turn = shape
+            .leaky
+            .then(|| self.schedule(shape).turn_at(shape.parts(units), at));
+        let places = &mut self.queue.get_or_insert_with(Box::default).places;
+        match turn {
+            Some((index, early)) => {
+                places.insert_at(index, Place::new(at, units).early_by(early));
+            }
+            None => places.insert(Place::new(at, units)),
+        }
     }
 
     /// Gives back up to `units` of what is spent; never above full. Places ahead stay as they are.

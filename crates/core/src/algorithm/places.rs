@@ -97,6 +97,11 @@ impl Places {
     /// Adds a place, behind those of its instant.
     pub fn insert(&mut self, place: Place) {
         let index = self.0.partition_point(|other| other.at <= place.at);
+        self.insert_at(index, place);
+    }
+
+    /// Adds a place before the one at `index`, where its instant belongs: in one millisecond there may be several, in their turns.
+    pub(super) fn insert_at(&mut self, index: usize, place: Place) {
         if let Some(next) = self.0.get_mut(index) {
             next.gaps = next.gaps.saturating_sub(1);
         }

@@ -168,11 +168,23 @@ impl Schedule<'_> {
         from.max(self.pace.when(before))
     }
 
-    /// How much of its first millisecond a place at `at` is early: see [`Place::early`].
-    pub(super) fn early(&self, at: Timestamp) -> u64 {
-        let before = self.busy_after(at);
+    /// A shaper: before which of the places the caller's turn comes who goes at `at`, as [`in_turn`](Schedule::in_turn) says, and how
+    /// much early it is: see [`Place::early`]. Several places may have one millisecond, and turns in it that are free between them.
+    pub(super) fn turn_at(&self, cost: u128, at: Timestamp) -> (usize, u64) {
+        let mut before = self.busy_until();
+        let turns = self.turns();
+        let mut index = turns.partition_point(|turn| turn.at <= at);
+        for (i, turn) in turns.iter().enumerate() {
+            let starts = self.starts(before, at);
+            let fits = at <= turn.at && starts.saturating_add(cost) <= turn.starts;
+            if i == index || (fits && self.pace.when(before) <= at) {
+                index = i;
+                break;
+            }
+            before = turn.after;
+        }
         let early = self.pace.back(at).saturating_sub(self.starts(before, at));
-        early as u64 // less than comes back in a millisecond
+        (index, early as u64) // less than comes back in a millisecond
     }
 
     /// So many places of one unit each, the first as soon as possible behind the last place, and so on.
