@@ -128,7 +128,7 @@ fn specs_of(kinds: &'static [Kind]) -> impl Strategy<Value = Spec> {
     // One in five lets several callers go in each millisecond.
     let numbers = prop_oneof![
         4 => (1u64..12, 1u64..80, 1u64..12, 0u64..100),
-        1 => (4u64..40, 1u64..4, 4u64..30, 0u64..100),
+        1 => (4u64..33, 1u64..4, 4u64..30, 0u64..100),
     ];
     (prop::sample::select(kinds), numbers).prop_map(|(kind, (limit, window, amount, more))| Spec {
         kind,
