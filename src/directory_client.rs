@@ -4,26 +4,19 @@ use tollgate_core::Duration;
 
 use crate::directory::{self, Listing, Notice, NOTICES};
 use crate::object_client::{addressed, Asker, Door};
-use crate::runtime::Env;
+use crate::runtime::Bindings;
+use worker::Env;
 use crate::telemetry::Failure;
 
-/// How long a notice may take: nobody waits for it.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Tells the directory of this name something. It may be told again: all notices may be repeated.
-pub(crate) async fn tell(env: &Env, directory: &str, notice: &Notice) -> Result<(), Failure> {
-    tell_within(env, directory, notice, PATIENCE).await
-}
-
-/// As [`tell`], for when somebody waits: at most for this long.
-pub(crate) async fn tell_within(
+/// Tells the directory of this name something, which may take so long. It may be told again: all notices may be repeated.
+pub(crate) async fn tell(
     env: &Env,
     directory: &str,
     notice: &Notice,
     patience: Duration,
 ) -> Result<(), Failure> {
     let door = Door {
-        namespace: env.directory(),
+        namespace: env.bound().directory(),
         versions: NOTICES,
         in_version: directory::in_version,
         deadline: patience.as_millis() as u32, // seconds

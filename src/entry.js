@@ -1,4 +1,4 @@
-// The entry of the Worker: what the runtime calls, handed on to Rust. start.rs is its other half.
+// The entry of the Worker: what the runtime calls, handed on to Rust.
 //
 // A panic ends the wasm instance, and with it every request that was under way in it. The next event makes a new one, and
 // an object that outlives its instance makes its Rust half anew, which loads its state from storage.
@@ -6,14 +6,16 @@
 import { DurableObject } from "cloudflare:workers";
 import * as rust from "tollgate"; // what wasm-bindgen made; scripts/build.mjs says where it lies
 
-/** Shared with start.rs: the number of the present wasm instance, and whether a panic has ended it. */
-const instance = globalThis.__tollgateInstance;
+/** Kept by the `worker` crate: the number of the present wasm instance, and whether a panic has ended it. */
+const instance = rust.__worker_init_state();
 
-/** Makes a new wasm instance in place of one that has ended. */
+/** Makes a new wasm instance in place of one that has ended. One that ended without a panic is replaced by the call itself. */
 function revive() {
-  if (!instance.ended) return;
+  rust.__worker_init_state();
+  if (!instance.criticalError) return;
   console.warn("tollgate: a panic ended the wasm instance; this is a new one");
-  rust.__wbg_reset_state(); // runs start.rs again
+  rust.__wbg_reset_state();
+  instance.criticalError = false;
 }
 
 export default {
@@ -45,11 +47,15 @@ const objectClass = (Half) =>
       return this.#alive().alarm();
     }
 
+    fetch(request) {
+      return this.#alive().fetch(request);
+    }
+
     #alive() {
       revive();
-      if (this.#number !== instance.number) {
+      if (this.#number !== instance.instanceId) {
         this.#half = new Half(this.ctx, this.env);
-        this.#number = instance.number;
+        this.#number = instance.instanceId;
       }
       return this.#half;
     }
@@ -74,9 +80,4 @@ const objectClass = (Half) =>
 export const RateLimitDO = objectClass(rust.RateLimitDO);
 export const KeyspaceDO = objectClass(rust.KeyspaceDO);
 
-export class DirectoryDO extends objectClass(rust.DirectoryDO) {
-  /** As `call`, for objects: they break off what takes too long, which can be done with a `fetch` alone. */
-  async fetch(request) {
-    return new Response(this.call(await request.text()));
-  }
-}
+export const DirectoryDO = objectClass(rust.DirectoryDO);

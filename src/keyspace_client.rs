@@ -7,7 +7,8 @@ use tollgate_upstash::session::{Answer, Asks};
 use crate::directory::{self, Listing, Notice, NOTICES};
 use crate::handlers::failed;
 use crate::object_client::{addressed, Asker, Came, Door, Reached};
-use crate::runtime::Env;
+use crate::runtime::Bindings;
+use worker::Env;
 
 /// Asks. `deadline`: in milliseconds.
 pub(crate) async fn ask(env: &Env, directory: &str, asks: Asks, deadline: u32) -> Vec<Answer> {
@@ -18,7 +19,7 @@ pub(crate) async fn ask(env: &Env, directory: &str, asks: Asks, deadline: u32) -
             limit,
         } => {
             let door = Door {
-                namespace: env.directory(),
+                namespace: env.bound().directory(),
                 versions: NOTICES,
                 in_version: directory::in_version,
                 deadline,
@@ -41,7 +42,7 @@ pub(crate) async fn ask(env: &Env, directory: &str, asks: Asks, deadline: u32) -
         }
         Asks::Objects { calls, allowance } => {
             let door = Door {
-                namespace: env.keyspace(),
+                namespace: env.bound().keyspace(),
                 versions: MESSAGES,
                 in_version,
                 deadline,

@@ -10,7 +10,8 @@ use tollgate_core::Duration;
 use crate::clock;
 use crate::isolate::memory;
 use crate::object_client::{addressed, Asker, Came, Door};
-use crate::runtime::{self, Env};
+use crate::runtime::{self, Bindings};
+use worker::Env;
 use crate::telemetry::Failure;
 
 /// The door, for the time of one request.
@@ -20,7 +21,7 @@ impl Limiter {
     /// `deadline`: at most 30 s.
     pub(crate) fn new(env: &Env, deadline: Duration) -> Limiter {
         Limiter(Door {
-            namespace: env.rate_limit(),
+            namespace: env.bound().rate_limit(),
             versions: MESSAGES,
             in_version,
             deadline: u32::try_from(deadline.as_millis()).unwrap_or(u32::MAX),

@@ -4,28 +4,40 @@
 //! ends the wasm instance, and with it every request in flight.
 
 use wasm_bindgen::prelude::*;
+use worker::Env;
+
+/// The bindings that Tollgate has, by the names in wrangler.toml. The crate's getters compare the name of each value's class at each use.
+pub(crate) trait Bindings {
+    /// The bindings.
+    fn bound(&self) -> &Bound;
+}
+
+impl Bindings for Env {
+    fn bound(&self) -> &Bound {
+        self.unchecked_ref()
+    }
+}
 
 #[wasm_bindgen]
 extern "C" {
-    /// The Worker's bindings and settings. Those that are not set are `undefined`.
-    #[derive(Clone)]
-    pub(crate) type Env;
+    /// The environment, as this Worker has it. What is not bound is `undefined`.
+    pub(crate) type Bound;
 
     #[wasm_bindgen(method, getter, js_name = RATE_LIMIT)]
-    pub(crate) fn rate_limit(this: &Env) -> Namespace;
+    pub(crate) fn rate_limit(this: &Bound) -> Namespace;
 
     #[wasm_bindgen(method, getter, js_name = DIRECTORY)]
-    pub(crate) fn directory(this: &Env) -> Namespace;
+    pub(crate) fn directory(this: &Bound) -> Namespace;
 
     #[wasm_bindgen(method, getter, js_name = KEYSPACE)]
-    pub(crate) fn keyspace(this: &Env) -> Namespace;
+    pub(crate) fn keyspace(this: &Bound) -> Namespace;
 
     #[wasm_bindgen(method, getter, js_name = CF_VERSION_METADATA)]
-    pub(crate) fn version_metadata(this: &Env) -> Option<VersionMetadata>;
+    pub(crate) fn version_metadata(this: &Bound) -> Option<VersionMetadata>;
 
     /// The KV namespace, if one is bound.
     #[wasm_bindgen(method, getter, js_name = TOLLGATE_KV)]
-    pub(crate) fn kv(this: &Env) -> Option<Kv>;
+    pub(crate) fn kv(this: &Bound) -> Option<Kv>;
 
     /// A KV namespace.
     #[derive(Clone)]
@@ -67,75 +79,6 @@ extern "C" {
 
     #[wasm_bindgen(method)]
     pub(crate) fn get(this: &Headers, name: &str) -> Option<String>;
-}
-
-// An object's own side.
-#[wasm_bindgen]
-extern "C" {
-    /// What an object is given when it is made.
-    pub(crate) type ObjectContext;
-
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn id(this: &ObjectContext) -> ObjectId;
-
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn storage(this: &ObjectContext) -> Storage;
-
-    /// Which object it is.
-    pub(crate) type ObjectId;
-
-    /// The name by which it was reached; some events do not know it.
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn name(this: &ObjectId) -> Option<String>;
-
-    /// Its storage.
-    pub(crate) type Storage;
-
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn sql(this: &Storage) -> Sql;
-
-    /// At this instant, in Unix milliseconds. The promise is not awaited: what an object answers waits for its writes anyway.
-    #[wasm_bindgen(method, catch, js_name = setAlarm)]
-    pub(crate) fn set_alarm(this: &Storage, at: f64) -> Result<JsValue, JsValue>;
-
-    /// Empties the storage, at once; the promise is that of the disk.
-    #[wasm_bindgen(method, catch, js_name = deleteAll)]
-    pub(crate) fn delete_all(this: &Storage) -> Result<JsValue, JsValue>;
-
-    /// SQLite, synchronous: nothing can run between a reading and the writing that follows from it.
-    pub(crate) type Sql;
-
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn exec(this: &Sql, query: &str) -> Result<Cursor, JsValue>;
-
-    #[wasm_bindgen(method, catch, js_name = exec)]
-    pub(crate) fn exec1(this: &Sql, query: &str, a: &str) -> Result<Cursor, JsValue>;
-
-    #[wasm_bindgen(method, catch, js_name = exec)]
-    pub(crate) fn exec2(this: &Sql, query: &str, a: &str, b: &str) -> Result<Cursor, JsValue>;
-
-    #[wasm_bindgen(method, catch, js_name = exec)]
-    pub(crate) fn exec4(
-        this: &Sql,
-        query: &str,
-        a: &str,
-        b: &str,
-        c: &str,
-        d: u32,
-    ) -> Result<Cursor, JsValue>;
-
-    /// The rows of an answer.
-    pub(crate) type Cursor;
-
-    /// The rows as arrays of columns, not as objects.
-    #[wasm_bindgen(method)]
-    pub(crate) fn raw(this: &Cursor) -> Rows;
-
-    /// The rows still to be read.
-    pub(crate) type Rows;
-
-    #[wasm_bindgen(method, catch, js_name = toArray)]
-    pub(crate) fn to_array(this: &Rows) -> Result<js_sys::Array, JsValue>;
 }
 
 #[wasm_bindgen]
@@ -230,9 +173,4 @@ pub(crate) fn random_bits() -> u128 {
         // The runtime has refused randomness, which it does only outside of events: without it no permit may be given.
         Err(_) => wasm_bindgen::throw_str("no randomness"),
     }
-}
-
-/// What an error of the runtime says.
-pub(crate) fn said(error: &JsValue) -> String {
-    js_sys::Object::from(error.clone()).to_string().into()
 }

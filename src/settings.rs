@@ -10,7 +10,8 @@ use tollgate_core::{Duration, Timestamp};
 
 use crate::clock;
 use crate::config::{Config, InvalidSetting, Settings, DEADLINE};
-use crate::runtime::{self, Env};
+use crate::runtime;
+use worker::Env;
 
 /// What was parsed, or what is wrong.
 pub(crate) type Parsed = Result<Rc<Config>, InvalidSetting>;

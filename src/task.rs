@@ -14,7 +14,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::clock;
 use crate::error::{ApiError, Code};
-use crate::{runtime, start};
+use crate::runtime;
 
 /// What a promise came to.
 pub(crate) type Settled = Result<JsValue, JsValue>;
@@ -32,6 +32,19 @@ struct Task {
     begun: Timestamp,
 }
 
+#[wasm_bindgen]
+extern "C" {
+    type InitState;
+
+    // Kept by the `worker` crate on `globalThis`.
+    #[wasm_bindgen(thread_local_v2, js_name = __worker_init_state)]
+    static INIT_STATE: InitState;
+
+    /// The number of this wasm instance in its isolate; it rises with each panic.
+    #[wasm_bindgen(method, getter, js_name = instanceId)]
+    fn instance_id(this: &InitState) -> u32;
+}
+
 #[derive(Default)]
 struct Tasks {
     /// `None` where there is no task, or where it is just running.
@@ -45,6 +58,7 @@ thread_local! {
     static AWAITED: Cell<Option<JsValue>> = const { Cell::new(None) };
     /// What the promise of the running task came to.
     static SETTLED: Cell<Option<Settled>> = const { Cell::new(None) };
+    static INSTANCE: u32 = INIT_STATE.with(InitState::instance_id);
     static RESUME: JsValue = Closure::<dyn Fn(u32, JsValue, bool) -> JsValue>::new(resume).into_js_value();
     static FAILURE: JsValue = ApiError::new(
         Code::Internal,
@@ -96,7 +110,7 @@ impl Tasks {
                 .retain(|(_, task)| task.as_ref().is_none_or(alive));
         }
         let count = self.next & ((1 << COUNT_BITS) - 1);
-        let id = start::instance_number() << COUNT_BITS | count;
+        let id = INSTANCE.with(|number| *number) << COUNT_BITS | count;
         self.next = self.next.wrapping_add(1);
         self.slots.push((id, Some(task)));
         id
@@ -123,6 +137,14 @@ impl Tasks {
             self.slots.swap_remove(place);
         }
     }
+}
+
+/// Awaits a promise, or nothing where there is none, in a handler of an object that the runtime awaits.
+pub(crate) async fn done(promise: JsValue) -> worker::Result<()> {
+    if !promise.is_undefined() {
+        js_sys::futures::JsFuture::from(js_sys::Promise::from(promise)).await?;
+    }
+    Ok(())
 }
 
 /// Awaits a promise.

@@ -24,6 +24,7 @@ use crate::clock;
 use crate::error::ApiError;
 use crate::isolate::memory;
 use crate::placement;
+use crate::runtime::Bindings;
 use crate::telemetry::Failure;
 
 /// The limits that a request is to be decided under.
@@ -53,7 +54,7 @@ pub(super) fn check(
         check,
         render,
     };
-    if pending.policy.fail_mode() == FailMode::Eventual && context.env.kv().is_none() {
+    if pending.policy.fail_mode() == FailMode::Eventual && context.env.bound().kv().is_none() {
         return Err(ApiError::no_kv()); // now, and not first when the object is out of reach
     }
     match pending.policy.consistency() {

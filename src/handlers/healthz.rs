@@ -4,7 +4,8 @@ use serde::Serialize;
 use tollgate_core::api::response::to_json;
 
 use super::reply::Reply;
-use crate::runtime::Env;
+use crate::runtime::Bindings;
+use worker::Env;
 
 #[derive(Serialize)]
 struct Health<'a> {
@@ -14,7 +15,7 @@ struct Health<'a> {
 
 /// The version deployed: the platform's id where there is one, else that of the program.
 pub(super) fn version(env: &Env) -> String {
-    let known = env.version_metadata().map(|known| known.id());
+    let known = env.bound().version_metadata().map(|known| known.id());
     known
         .filter(|id| !id.is_empty())
         .unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned())

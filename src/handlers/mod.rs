@@ -32,10 +32,11 @@ use crate::config::Config;
 use crate::error::ApiError;
 use crate::limiter_client::Limiter;
 use crate::router::{split_url, Route};
-use crate::runtime::{self, Env, ExecutionContext, Headers, Request};
+use crate::runtime::{self, ExecutionContext, Headers, Request};
 use crate::settings;
 use crate::task::settled;
 use crate::upstash;
+use worker::Env;
 
 pub(crate) use observe::failed;
 use reply::{Cors, Reply};

@@ -20,8 +20,9 @@ use crate::config::{Config, InvalidSetting};
 use crate::error::ApiError;
 use crate::keyspace_client;
 use crate::placement;
-use crate::runtime::{self, Env, Headers, Request};
+use crate::runtime::{self, Headers, Request};
 use crate::task::settled;
+use worker::Env;
 
 /// The largest body, in bytes: what the largest deny list of IP addresses needs, several times over.
 const MAX_BODY: usize = 1 << 20;

@@ -77,7 +77,7 @@ describe("a call into an object", () => {
 describe("a new wasm instance", () => {
   /** Has the instance replaced before the next call: what follows a panic in any request of the isolate. */
   const replace = () => {
-    globalThis.__tollgateInstance.ended = true;
+    globalThis.__worker_init_state.criticalError = true;
   };
 
   test("costs no object an admission that was answered", async () => {

@@ -14,6 +14,7 @@ use crate::clock::moment;
 use crate::error::ApiError;
 use crate::isolate::memory;
 use crate::placement;
+use crate::runtime::Bindings;
 
 pub(super) use subject::{standings, tell};
 
@@ -34,7 +35,7 @@ fn decide_for(
     policy: &Policy,
     check: &Check,
 ) -> Result<Decision, ApiError> {
-    let kv = context.env.kv().ok_or_else(ApiError::no_kv)?;
+    let kv = context.env.bound().kv().ok_or_else(ApiError::no_kv)?;
     let name = placement::counted_name(object);
     let decision = memory(|memory| {
         let eventual = &mut memory.eventual;

@@ -11,6 +11,7 @@ use crate::handlers::{observe, Context};
 use crate::isolate::memory;
 use crate::kv_client::{self, Listed};
 use crate::placement;
+use crate::runtime::Bindings;
 use crate::runtime::{self, Kv};
 use crate::telemetry::Failure;
 
@@ -26,7 +27,7 @@ pub(in crate::handlers) fn tell(
     policy: Option<String>,
     what: Said,
 ) -> Step {
-    let Some(kv) = context.env.kv() else {
+    let Some(kv) = context.env.bound().kv() else {
         return Step::Done(Reply::done());
     };
     let name = placement::counted_name(object).into_owned();
@@ -97,7 +98,7 @@ pub(in crate::handlers) fn standings(
     object: &str,
     then: impl FnOnce(Option<Vec<CountedLimit>>) -> Reply + 'static,
 ) -> Step {
-    let Some(kv) = context.env.kv() else {
+    let Some(kv) = context.env.bound().kv() else {
         return Step::Done(then(Some(Vec::new())));
     };
     let name = placement::counted_name(object).into_owned();

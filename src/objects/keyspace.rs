@@ -5,10 +5,9 @@
 //! changed is written all or none, and nothing can run between. What it answers leaves only when its writes are safe (the runtime's
 //! output gate).
 //!
-//! Stored: the rows of [`crate::keyspace_store`]. One alarm sweeps expired keys; an object without keys ends with empty storage. The
+//! Stored: the rows of [`super::rows::keyspace`]. One alarm sweeps expired keys; an object without keys ends with empty storage. The
 //! namespace's directory is told before the first answer, so that whatever was answered is found by `FLUSHDB` and its like.
 
-use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use tollgate_core::Duration;
@@ -16,11 +15,13 @@ use tollgate_upstash::keyspace::{Keyspace, SWEEP_LAG};
 use tollgate_upstash::message::{answer, Allowance, Message, Unreadable, MESSAGES};
 use tollgate_versions::Version;
 use wasm_bindgen::prelude::*;
+use worker::{durable_object, DurableObject, Env, Request, Response, Result, State};
 
+use super::listing::{keep_listed, Listed, Listing};
+use super::resident::Resident;
+use super::rows::keyspace::Store;
 use crate::directory::Notice;
-use crate::keyspace_store::Store;
-use crate::runtime::{self, Env, ObjectContext};
-use crate::{clock, directory_client, placement, task};
+use crate::{clock, task};
 
 /// How long a first answer waits for the directory; afterwards it is told in the background. Shorter than the caller's own patience.
 const LISTING: Duration = Duration::from_millis(500);
@@ -35,28 +36,36 @@ const SWEEP_ON: i64 = 1_000;
 const REFUSED: &str = "1 refused\n";
 
 /// The object of one shard: a shell around `Shard`.
-#[wasm_bindgen]
+#[durable_object(alarm)]
 pub struct KeyspaceDO {
     shard: Rc<Shard>,
 }
 
-#[wasm_bindgen]
-impl KeyspaceDO {
-    /// Made by src/entry.js for the first call of an object in this wasm instance. Nothing is read before that call is answered.
-    #[wasm_bindgen(constructor)]
-    pub fn new(context: JsValue, env: JsValue) -> KeyspaceDO {
+impl DurableObject for KeyspaceDO {
+    fn new(state: State, env: Env) -> Self {
         KeyspaceDO {
             shard: Rc::new(Shard {
-                context: context.unchecked_into(),
-                env: env.unchecked_into(),
-                awake: RefCell::new(None),
-                telling: RefCell::new(None),
-                leaving: Cell::new(false),
-                waited: Cell::new(false),
+                state,
+                resident: Resident::new(),
+                listing: Listing::new(env, LISTING),
             }),
         }
     }
 
+    async fn fetch(&self, _request: Request) -> Result<Response> {
+        Response::error("An object of keys is called, not fetched.", 405)
+    }
+
+    /// Sweeps. It ends when the directory knows what there is to know.
+    async fn alarm(&self) -> Result<Response> {
+        self.shard.sweep()?;
+        task::done(keep_listed(&self.shard)).await?;
+        Response::empty()
+    }
+}
+
+#[wasm_bindgen]
+impl KeyspaceDO {
     /// Answers one message: a text, or its promise while the directory is being told of the first keys. Values, not strings, on both
     /// sides: nothing is copied into wasm before it is known to be alive. The others are an [`Allowance`], which an older Worker
     /// does not tell.
@@ -80,7 +89,7 @@ impl KeyspaceDO {
         };
         let answer = JsValue::from_str(&answer);
         memory::keep(&self.shard);
-        let told = Shard::keep_listed(&self.shard);
+        let told = keep_listed(&self.shard);
         if told.is_undefined() || !self.shard.waits() {
             return answer;
         }
@@ -88,12 +97,6 @@ impl KeyspaceDO {
             let _ = task::settled(told).await;
             answer
         })
-    }
-
-    /// Sweeps. The promise ends when the directory knows what there is to know.
-    pub fn alarm(&self) -> Result<JsValue, JsValue> {
-        self.shard.sweep()?;
-        Ok(Shard::keep_listed(&self.shard))
     }
 }
 
@@ -135,16 +138,9 @@ mod memory {
 }
 
 struct Shard {
-    context: ObjectContext,
-    env: Env,
-    /// `None` before the first call, and after storage failed: then memory may be ahead of it, and is loaded anew.
-    awake: RefCell<Option<Awake>>,
-    /// The promise of a notice to the directory that is under way.
-    telling: RefCell<Option<JsValue>>,
-    /// Whether that notice says that the object is gone.
-    leaving: Cell<bool>,
-    /// Whether the directory was last not reached in time: then answers do not wait for it.
-    waited: Cell<bool>,
+    state: State,
+    resident: Resident<Awake>,
+    listing: Listing,
 }
 
 struct Awake {
@@ -159,19 +155,8 @@ struct Awake {
 }
 
 impl Awake {
-    fn wake(context: &ObjectContext) -> Result<Awake, JsValue> {
-        let (store, keyspace, listed) = Store::open(context)?;
-        Ok(Awake {
-            keyspace,
-            store,
-            listed,
-            alarm: None,
-            emptied: false,
-        })
-    }
-
     /// Writes what has changed, and sees to it that an alarm will sweep what is left.
-    fn save(&mut self, now: i64) -> Result<(), JsValue> {
+    fn save(&mut self, now: i64) -> Result<()> {
         let changes = self.keyspace.take_changes();
         self.store.apply(changes)?;
         let due = match self.keyspace.is_empty() {
@@ -183,7 +168,7 @@ impl Awake {
     }
 
     /// Reads the storage anew where memory does not know whether it is empty.
-    fn look_into_storage(&mut self) -> Result<(), JsValue> {
+    fn look_into_storage(&mut self) -> Result<()> {
         if self.keyspace.is_empty().is_none() {
             self.keyspace = self.store.keyspace()?;
         }
@@ -191,7 +176,7 @@ impl Awake {
     }
 
     /// Sets the alarm, unless it rings early enough.
-    fn ring(&mut self, due: Option<i64>) -> Result<(), JsValue> {
+    fn ring(&mut self, due: Option<i64>) -> Result<()> {
         match (due, self.alarm) {
             (Some(due), alarm) if alarm.is_none_or(|alarm| due < alarm) => {
                 self.alarm = Some(due);
@@ -222,31 +207,26 @@ impl Shard {
         });
         if undo {
             // What is in memory is ahead of storage, and not to be written.
-            self.awake.replace(None);
+            self.resident.unload();
         }
         text.unwrap_or_else(|error| {
-            runtime::log_error(&format!(
-                "tollgate: keys were not written: {}",
-                runtime::said(&error)
-            ));
+            worker::console_error!("tollgate: keys were not written: {error}");
             REFUSED.to_owned()
         })
     }
 
     /// What the keys take in memory, bytes.
     fn held(&self) -> usize {
-        let slot = self.awake.borrow();
-        slot.as_ref().map_or(0, |awake| awake.keyspace.held())
+        let held = self.resident.look(|awake| awake.keyspace.held());
+        held.unwrap_or(0)
     }
 
     /// Forgets the keys, all of which are stored.
     fn forget(&self) {
-        if let Some(awake) = &mut *self.awake.borrow_mut() {
-            awake.keyspace.forget();
-        }
+        self.resident.change(|awake| awake.keyspace.forget());
     }
 
-    fn sweep(&self) -> Result<(), JsValue> {
+    fn sweep(&self) -> Result<()> {
         let now = clock::now().as_millis() as i64;
         self.with(|awake| {
             awake.alarm = None;
@@ -271,96 +251,48 @@ impl Shard {
     }
 
     /// Runs a step on the keys, which are loaded where they are not there.
-    fn with<T>(&self, run: impl FnOnce(&mut Awake) -> Result<T, JsValue>) -> Result<T, JsValue> {
-        let mut slot = self.awake.borrow_mut();
-        let mut awake = match slot.take() {
-            Some(awake) => awake,
-            None => Awake::wake(&self.context)?,
-        };
-        let result = run(&mut awake);
-        if result.is_ok() {
-            *slot = Some(awake);
-        }
-        result
+    fn with<T>(&self, run: impl FnOnce(&mut Awake) -> Result<T>) -> Result<T> {
+        self.resident.with(|| self.wake(), |awake, _| run(awake))
     }
 
-    /// What the directory has to be told, if anything.
-    fn notice(&self) -> Option<Notice> {
-        let slot = self.awake.borrow();
-        let awake = slot.as_ref()?;
-        let empty = awake.keyspace.is_empty() == Some(true);
-        match &awake.listed {
-            None if !empty && !awake.emptied => {
-                self.context.id().name().map(|name| Notice::Alive { name })
-            }
-            Some(name) if awake.emptied && empty => Some(Notice::Gone { name: name.clone() }),
-            _ => None,
-        }
+    fn wake(&self) -> Result<Awake> {
+        let (store, keyspace, listed) = Store::open(self.state.storage())?;
+        Ok(Awake {
+            keyspace,
+            store,
+            listed,
+            alarm: None,
+            emptied: false,
+        })
     }
 
     /// Whether an answer has to wait until the directory knows: it does not list the object, or is about to forget it, and can be
     /// reached.
     fn waits(&self) -> bool {
-        let slot = self.awake.borrow();
-        let listed = slot.as_ref().is_some_and(|awake| awake.listed.is_some());
-        !self.waited.get() && (!listed || self.leaving.get())
+        let listed = self.resident.look(|awake| awake.listed.is_some());
+        !self.listing.was_missed() && (listed != Some(true) || self.listing.is_leaving())
+    }
+}
+
+impl Listed for Shard {
+    fn listing(&self) -> &Listing {
+        &self.listing
     }
 
-    /// Tells the directory in the background what it does not know yet; the promise of that. Once at a time, so that notices keep their
-    /// order.
-    fn keep_listed(this: &Rc<Shard>) -> JsValue {
-        if let Some(under_way) = &*this.telling.borrow() {
-            return under_way.clone();
-        }
-        if this.notice().is_none() {
-            return JsValue::UNDEFINED;
-        }
-        // A task runs at once until it first waits, and may be done by then.
-        this.telling.replace(Some(JsValue::UNDEFINED));
-        let shard = Rc::clone(this);
-        let told = task::spawn(async move {
-            while let Some(notice) = shard.notice() {
-                if !shard.tell(&notice).await {
-                    break;
+    fn notice(&self) -> Option<Notice> {
+        self.resident.look(|awake| {
+            let empty = awake.keyspace.is_empty() == Some(true);
+            match &awake.listed {
+                None if !empty && !awake.emptied => {
+                    self.state.id().name().map(|name| Notice::Alive { name })
                 }
+                Some(name) if awake.emptied && empty => Some(Notice::Gone { name: name.clone() }),
+                _ => None,
             }
-            shard.telling.replace(None);
-            JsValue::UNDEFINED
-        });
-        if let Some(under_way) = &mut *this.telling.borrow_mut() {
-            under_way.clone_from(&told);
-        }
-        told
+        })?
     }
 
-    async fn tell(&self, notice: &Notice) -> bool {
-        let (Notice::Alive { name } | Notice::Gone { name }) = notice else {
-            return false;
-        };
-        let Some(directory) = placement::directory_for_object(name) else {
-            return false;
-        };
-        self.leaving.set(matches!(notice, Notice::Gone { .. }));
-        let told = directory_client::tell_within(&self.env, &directory, notice, LISTING).await;
-        self.leaving.set(false);
-        self.waited.set(told.is_err());
-        let noted = match told {
-            Ok(()) => self.note(notice),
-            Err(failure) => Err(JsValue::from_str(failure.word())),
-        };
-        if let Err(error) = &noted {
-            runtime::log_error(&format!(
-                "tollgate: the directory was not told of keys: {}",
-                runtime::said(error)
-            ));
-            let due = clock::now().as_millis() as i64 + LOOK_AGAIN;
-            let _ = self.with(|awake| awake.ring(Some(due)));
-        }
-        noted.is_ok()
-    }
-
-    /// Notes what the directory knows now.
-    fn note(&self, notice: &Notice) -> Result<(), JsValue> {
+    fn note(&self, notice: &Notice) -> Result<()> {
         self.with(|awake| {
             match notice {
                 Notice::Alive { name } => {
@@ -378,5 +310,11 @@ impl Shard {
             }
             Ok(())
         })
+    }
+
+    fn tell_later(&self) {
+        // If storage fails, the keys are loaded anew at the next call, which tells the directory then.
+        let due = clock::now().as_millis() as i64 + LOOK_AGAIN;
+        let _ = self.with(|awake| awake.ring(Some(due)));
     }
 }

@@ -7,60 +7,73 @@
 //! A row may run ahead of the real use. One timer of at most a second, in src/entry.js, writes it exact a second after the last
 //! admission, long before the object could fall asleep; nothing else is ever pending in an idle object.
 //!
-//! Stored: the rows of [`crate::limiter_store`]. One alarm per idle period cleans; an idle subject ends with empty storage. The
+//! Stored: the rows of [`super::rows::limiter`]. One alarm per idle period cleans; an idle subject ends with empty storage. The
 //! namespace's directory is told in the background.
 
-use core::cell::{Cell, RefCell};
+use core::cell::RefCell;
 use std::rc::Rc;
 
-use tollgate_core::algorithm::state::Moment;
 use tollgate_core::codec::Unreadable;
 use tollgate_core::message::{Answer, Call, RefusalCode, MESSAGES};
 use tollgate_core::subject_state::{Effects, SubjectState, ALARM_SPACING, STEADY};
 use tollgate_core::{Duration, Timestamp};
 use tollgate_versions::Version;
 use wasm_bindgen::prelude::*;
+use worker::{durable_object, DurableObject, Env, Request, Response, Result, State};
 
-use crate::clock::{self, RuntimeZones};
+use super::listing::{keep_listed, Listed, Listing};
+use super::resident::Resident;
+use super::rows::limiter::Store;
 use crate::directory::Notice;
-use crate::limiter_store::Store;
-use crate::runtime::{self, Env, ObjectContext};
-use crate::{directory_client, placement, settings, task};
+use crate::{clock, runtime, settings, task};
 
 /// When cleaning fails, because a row is of another version or a time zone has gone, it is tried again after this long.
 const CLEAN_AGAIN: Duration = Duration::from_secs(3_600);
+/// How long a notice to the directory may take: nobody waits for it.
+const LISTING: Duration = Duration::from_secs(10);
 
 /// The object of one subject: a shell around [`Subject`].
-#[wasm_bindgen]
+#[durable_object(alarm)]
 pub struct RateLimitDO {
     subject: Rc<Subject>,
 }
 
-#[wasm_bindgen]
-impl RateLimitDO {
-    /// Made by src/entry.js for the first call of an object in this wasm instance. Nothing is read before that call is answered.
-    #[wasm_bindgen(constructor)]
-    pub fn new(context: JsValue, env: JsValue) -> RateLimitDO {
+impl DurableObject for RateLimitDO {
+    fn new(state: State, env: Env) -> Self {
         RateLimitDO {
             subject: Rc::new(Subject {
-                context: context.unchecked_into(),
-                env: env.unchecked_into(),
-                awake: RefCell::new(None),
+                resident: Resident::new(),
                 last: RefCell::new(None),
-                telling: Cell::new(false),
+                listing: Listing::new(env.clone(), LISTING),
+                state,
+                env,
             }),
         }
     }
 
+    async fn fetch(&self, _request: Request) -> Result<Response> {
+        Response::error("A subject's object is called, not fetched.", 405)
+    }
+
+    /// The cleaning alarm. It ends when the directory knows: until then the runtime rings again.
+    async fn alarm(&self) -> Result<Response> {
+        self.subject.clean()?;
+        task::done(keep_listed(&self.subject)).await?;
+        Response::empty()
+    }
+}
+
+#[wasm_bindgen]
+impl RateLimitDO {
     /// Answers one message, as text. Values, not strings, on both sides: nothing is copied into wasm before it is known to be alive.
     pub fn call(&self, text: &JsValue) -> JsValue {
         let answer = match self.subject.read(text.as_string().unwrap_or_default()) {
             Ok(read) => self.subject.answer(&read.1).encode_in(read.0),
             Err(Unreadable::Version { .. }) => MESSAGES.other(),
-            Err(damaged) => unavailable(&damaged.to_string()).encode_in(MESSAGES.written()),
+            Err(damaged) => unavailable(&damaged).encode_in(MESSAGES.written()),
         };
         let text = JsValue::from_str(&answer);
-        Subject::keep_listed(&self.subject);
+        keep_listed(&self.subject);
         text
     }
 
@@ -74,18 +87,12 @@ impl RateLimitDO {
 
     /// The closing timer, which src/entry.js keeps: writes exact what ran ahead of the real use, before the object can fall asleep.
     pub fn close(&self) -> Result<(), JsValue> {
-        self.subject.close()
-    }
-
-    /// The cleaning alarm. The promise ends when the directory knows: until then the runtime rings again.
-    pub fn alarm(&self) -> Result<JsValue, JsValue> {
-        self.subject.clean()?;
-        Ok(Subject::keep_listed(&self.subject))
+        self.subject.close().map_err(JsValue::from)
     }
 }
 
-fn unavailable(why: &str) -> Answer {
-    Answer::Refused(RefusalCode::Unavailable, why.to_owned())
+fn unavailable(why: &dyn core::fmt::Display) -> Answer {
+    Answer::Refused(RefusalCode::Unavailable, why.to_string())
 }
 
 /// An operation is taken back within its deadline after the deadline of its charge.
@@ -97,14 +104,12 @@ const fn twice(deadline: Duration) -> Duration {
 type Asked = Rc<(Version, Call)>;
 
 struct Subject {
-    context: ObjectContext,
+    state: State,
     env: Env,
-    /// `None` before the first call, and after storage failed: then memory may be ahead of it, and is loaded anew.
-    awake: RefCell<Option<Awake>>,
+    resident: Resident<Awake>,
     /// The last call and its text. A busy subject is mostly asked the same, and reading a call costs more than deciding it.
     last: RefCell<Option<(String, Asked)>>,
-    /// Whether a notice to the directory is under way.
-    telling: Cell<bool>,
+    listing: Listing,
 }
 
 struct Awake {
@@ -117,22 +122,7 @@ struct Awake {
 }
 
 impl Awake {
-    /// Loads the state. Whether the alarm is still set cannot be asked without waiting, so with rows it is set anew.
-    fn wake(context: &ObjectContext, env: &Env) -> Result<Awake, JsValue> {
-        let (store, found) = Store::open(context)?;
-        let rows = found
-            .rows
-            .iter()
-            .map(|(key, row)| (key.as_str(), row.as_str()));
-        Ok(Awake {
-            state: SubjectState::from_rows(rows).keeping_operations(twice(settings::deadline(env))),
-            store,
-            listed: found.listed,
-            cleaned: false,
-        })
-    }
-
-    fn apply(&mut self, effects: &Effects) -> Result<(), JsValue> {
+    fn apply(&mut self, effects: &Effects) -> Result<()> {
         self.store.apply(&effects.writes)?;
         effects.alarm.map_or(Ok(()), |at| self.store.set_alarm(at))
     }
@@ -140,7 +130,7 @@ impl Awake {
 
 impl Subject {
     /// The call in a text, and the version in which it is to be answered.
-    fn read(&self, text: String) -> Result<Asked, Unreadable> {
+    fn read(&self, text: String) -> core::result::Result<Asked, Unreadable> {
         let mut last = self.last.borrow_mut();
         if let Some((_, call)) = last.as_ref().filter(|(known, _)| *known == text) {
             return Ok(Rc::clone(call));
@@ -150,33 +140,50 @@ impl Subject {
         Ok(call)
     }
 
+    fn with<T>(&self, run: impl FnOnce(&mut Awake, bool) -> Result<T>) -> Result<T> {
+        self.resident.with(|| self.wake(), run)
+    }
+
+    /// Loads the state.
+    fn wake(&self) -> Result<Awake> {
+        let (store, found) = Store::open(&self.state)?;
+        let rows = found
+            .rows
+            .iter()
+            .map(|(key, row)| (key.as_str(), row.as_str()));
+        let kept = twice(settings::deadline(&self.env));
+        Ok(Awake {
+            state: SubjectState::from_rows(rows).keeping_operations(kept),
+            store,
+            listed: found.listed,
+            cleaned: false,
+        })
+    }
+
     fn answer(&self, call: &Call) -> Answer {
-        let now = clock::now();
+        let moment = clock::moment();
         self.with(|awake, woken| {
             let mut effects = Effects::default();
-            let moment = Moment {
-                now,
-                zones: &RuntimeZones,
-            };
             let answer = awake
                 .state
                 .answer(call, &mut runtime::random_bits, moment, &mut effects);
+            // Whether the alarm is still set cannot be asked without waiting, so with rows it is set anew.
             if woken && effects.alarm.is_none() && awake.state.has_rows() {
-                let at = now.plus(ALARM_SPACING);
+                let at = moment.now.plus(ALARM_SPACING);
                 awake.state.alarm_is(Some(at));
                 effects.alarm = Some(at);
             }
             awake.apply(&effects).map(|()| answer)
         })
-        .unwrap_or_else(|error| unavailable(&runtime::said(&error)))
+        .unwrap_or_else(|error| unavailable(&error))
     }
 
     /// `None` while nothing is loaded: then nothing runs ahead in memory.
     fn closes_at(&self) -> Option<Timestamp> {
-        self.awake.borrow().as_ref()?.state.closes_at()
+        self.resident.look(|awake| awake.state.closes_at())?
     }
 
-    fn close(&self) -> Result<(), JsValue> {
+    fn close(&self) -> Result<()> {
         if self.closes_at().is_none() {
             return Ok(());
         }
@@ -188,19 +195,15 @@ impl Subject {
         })
     }
 
-    fn clean(&self) -> Result<(), JsValue> {
-        let now = clock::now();
+    fn clean(&self) -> Result<()> {
+        let moment = clock::moment();
         self.with(|awake, _| {
             let mut effects = Effects::default();
-            let moment = Moment {
-                now,
-                zones: &RuntimeZones,
-            };
             if let Err(refusal) = awake.state.clean(moment, &mut effects) {
-                runtime::log_error(&format!("tollgate: a subject was not cleaned: {refusal}"));
+                worker::console_error!("tollgate: a subject was not cleaned: {refusal}");
                 effects = Effects {
                     writes: Vec::new(),
-                    alarm: Some(now.plus(CLEAN_AGAIN)),
+                    alarm: Some(moment.now.plus(CLEAN_AGAIN)),
                 };
                 awake.state.alarm_is(effects.alarm);
             }
@@ -212,84 +215,23 @@ impl Subject {
             Ok(())
         })
     }
+}
 
-    /// Runs a step on the state, which is loaded where it is not there; `run` is told whether it just was.
-    fn with<T>(
-        &self,
-        run: impl FnOnce(&mut Awake, bool) -> Result<T, JsValue>,
-    ) -> Result<T, JsValue> {
-        let mut slot = self.awake.borrow_mut();
-        let woken = slot.is_none();
-        let mut awake = match slot.take() {
-            Some(awake) => awake,
-            None => Awake::wake(&self.context, &self.env)?,
-        };
-        let result = run(&mut awake, woken);
-        if result.is_ok() {
-            *slot = Some(awake);
-        }
-        result
+impl Listed for Subject {
+    fn listing(&self) -> &Listing {
+        &self.listing
     }
 
-    /// What the directory has to be told, if anything.
     fn notice(&self) -> Option<Notice> {
-        let slot = self.awake.borrow();
-        let awake = slot.as_ref()?;
-        match (&awake.listed, awake.state.has_rows()) {
-            (None, true) => self.context.id().name().map(|name| Notice::Alive { name }),
-            (Some(name), false) if awake.cleaned => Some(Notice::Gone { name: name.clone() }),
-            _ => None,
-        }
+        self.resident
+            .look(|awake| match (&awake.listed, awake.state.has_rows()) {
+                (None, true) => self.state.id().name().map(|name| Notice::Alive { name }),
+                (Some(name), false) if awake.cleaned => Some(Notice::Gone { name: name.clone() }),
+                _ => None,
+            })?
     }
 
-    /// Tells the directory in the background what it does not know yet; the promise of that. Once at a time, so that notices keep their
-    /// order.
-    fn keep_listed(this: &Rc<Subject>) -> JsValue {
-        if this.telling.get() || this.notice().is_none() {
-            return JsValue::UNDEFINED;
-        }
-        this.telling.set(true);
-        let subject = Rc::clone(this);
-        task::spawn(async move {
-            while let Some(notice) = subject.notice() {
-                if !subject.tell(&notice).await {
-                    break;
-                }
-            }
-            subject.telling.set(false);
-            JsValue::UNDEFINED
-        })
-    }
-
-    async fn tell(&self, notice: &Notice) -> bool {
-        let (Notice::Alive { name } | Notice::Gone { name }) = notice else {
-            return false;
-        };
-        let Some(directory) = placement::directory_for_object(name) else {
-            return false;
-        };
-        let told = directory_client::tell(&self.env, &directory, notice).await;
-        let noted = match told {
-            Ok(()) => self.note(notice),
-            Err(failure) => Err(JsValue::from_str(failure.word())),
-        };
-        if let Err(error) = &noted {
-            runtime::log_error(&format!(
-                "tollgate: the directory was not told: {}",
-                runtime::said(error)
-            ));
-            // A subject that is gone would never wake again by itself.
-            let _ = self.with(|awake, _| {
-                let at: Timestamp = clock::now().plus(ALARM_SPACING);
-                awake.state.alarm_is(Some(at));
-                awake.store.set_alarm(at)
-            });
-        }
-        noted.is_ok()
-    }
-
-    /// Notes what the directory knows now.
-    fn note(&self, notice: &Notice) -> Result<(), JsValue> {
+    fn note(&self, notice: &Notice) -> Result<()> {
         self.with(|awake, _| {
             match notice {
                 Notice::Alive { name } => {
@@ -306,5 +248,14 @@ impl Subject {
             }
             Ok(())
         })
+    }
+
+    fn tell_later(&self) {
+        // If storage fails, the state is loaded anew at the next call, which tells the directory then.
+        let _ = self.with(|awake, _| {
+            let at = clock::now().plus(ALARM_SPACING);
+            awake.state.alarm_is(Some(at));
+            awake.store.set_alarm(at)
+        });
     }
 }

@@ -1,0 +1,67 @@
+//! `DirectoryDO`: which subjects of a namespace are alive.
+//!
+//! One object per namespace, named by [`crate::placement`]. It answers the messages of [`crate::directory`], each in one synchronous step:
+//! by RPC, and by `fetch` for objects, which can break that off. Stored: the names of [`super::rows::directory`].
+
+use tollgate_core::codec::Unreadable;
+use wasm_bindgen::prelude::*;
+use worker::{durable_object, DurableObject, Env, Request, Response, Result, State};
+
+use super::rows::directory::Names;
+use crate::directory::{end_of, Listing, Notice, NOTICES};
+
+/// The directory of one namespace.
+#[durable_object(fetch)]
+pub struct DirectoryDO {
+    state: State,
+}
+
+impl DurableObject for DirectoryDO {
+    fn new(state: State, _env: Env) -> Self {
+        DirectoryDO { state }
+    }
+
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        let text = request.text().await?;
+        Response::ok(self.answer(&text))
+    }
+}
+
+#[wasm_bindgen]
+impl DirectoryDO {
+    /// Answers one notice, as text. Values, not strings, on both sides: nothing is copied into wasm before it is known to be alive.
+    pub fn call(&self, text: &JsValue) -> JsValue {
+        self.answer(&text.as_string().unwrap_or_default()).into()
+    }
+}
+
+impl DirectoryDO {
+    fn answer(&self, text: &str) -> String {
+        let (version, listing) = match Notice::decode(text) {
+            Ok((version, notice)) => (
+                version,
+                self.note(&notice).map_err(|error| error.to_string()),
+            ),
+            Err(Unreadable::Version { .. }) => return NOTICES.other(),
+            Err(damaged) => (NOTICES.written(), Err(damaged.to_string())),
+        };
+        listing.unwrap_or_else(Listing::Refused).encode_in(version)
+    }
+
+    fn note(&self, notice: &Notice) -> Result<Listing> {
+        let names = Names::new(self.state.storage());
+        match notice {
+            Notice::Alive { name } => names.add(name)?,
+            Notice::Gone { name } => names.remove(name)?,
+            Notice::List {
+                prefix,
+                after,
+                limit,
+            } => {
+                let end = end_of(prefix).unwrap_or_default();
+                return names.list(prefix, after, &end, *limit).map(Listing::Names);
+            }
+        }
+        Ok(Listing::Done)
+    }
+}

@@ -1,0 +1,62 @@
+//! The rows of the objects in their SQLite storage, and nothing else that knows SQL. Statements are synchronous: nothing can run between
+//! a reading and the writing that follows from it.
+
+pub(super) mod directory;
+pub(super) mod keyspace;
+pub(super) mod limiter;
+
+use worker::{Result, SqlStorage, SqlStorageValue, Storage};
+
+/// The rows that a statement answers, as columns.
+fn rows(
+    sql: &SqlStorage,
+    query: &str,
+    bindings: Vec<SqlStorageValue>,
+) -> Result<Vec<Vec<SqlStorageValue>>> {
+    sql.exec(query, bindings)?.raw().collect()
+}
+
+/// Whether there is a table of this name.
+fn has_table(sql: &SqlStorage, name: &str) -> Result<bool> {
+    const EXISTS: &str = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?";
+    Ok(!rows(sql, EXISTS, vec![name.into()])?.is_empty())
+}
+
+/// A column of text.
+fn text(column: Option<SqlStorageValue>) -> Option<String> {
+    match column {
+        Some(SqlStorageValue::String(text)) => Some(text),
+        _ => None,
+    }
+}
+
+/// A column that is a whole number.
+fn integer(column: Option<SqlStorageValue>) -> Option<i64> {
+    match column {
+        Some(SqlStorageValue::Integer(number)) => Some(number),
+        Some(SqlStorageValue::Float(number)) => Some(number as i64),
+        _ => None,
+    }
+}
+
+/// A column of bytes.
+fn bytes(column: Option<SqlStorageValue>) -> Option<Vec<u8>> {
+    match column {
+        Some(SqlStorageValue::Blob(bytes)) => Some(bytes),
+        _ => None,
+    }
+}
+
+/// Sets the alarm to an instant in Unix ms, which replaces any other. Nobody awaits the promise: an answer waits for all writes before it
+/// leaves, and the crate's `set_alarm` does nothing until it is awaited.
+fn set_alarm(storage: &Storage, at: f64) -> Result<()> {
+    let date = js_sys::Date::new(&at.into());
+    let _ = storage.as_raw().set_alarm(date, js_sys::Object::new())?;
+    Ok(())
+}
+
+/// Empties the storage, tables and alarm included, at once; not awaited for the same reason.
+fn delete_all(storage: &Storage) -> Result<()> {
+    let _ = storage.as_raw().delete_all()?;
+    Ok(())
+}
