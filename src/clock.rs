@@ -1,16 +1,39 @@
-//! The only reader of the runtime's clock and of its time zones. Who owns a state reads the clock once per event and hands it on.
+//! The only reader of the runtime's clock and of its time zones. The clock is read once per event: by the object that owns a state,
+//! which hands the time on, and in the Worker when a task is begun or resumed.
+
+use core::cell::Cell;
 
 use tollgate_core::algorithm::state::Moment;
 use tollgate_core::calendar::TimeZone;
 use tollgate_core::quota::TimeZoneName;
 use tollgate_core::Timestamp;
 
-use crate::runtime;
+use crate::hot;
 
-/// Now, in whole milliseconds.
+thread_local! {
+    /// The time of the event that is being handled by a task.
+    static EVENT: Cell<Option<Timestamp>> = const { Cell::new(None) };
+}
+
+/// Runs one event of a task: from when it is begun, or resumed with an answer, until it waits. All of it has one time.
+pub(crate) fn in_event<T>(run: impl FnOnce() -> T) -> T {
+    if EVENT.get().is_some() {
+        return run(); // a task that another one begins
+    }
+    EVENT.set(Some(read()));
+    let output = run();
+    EVENT.set(None);
+    output
+}
+
+/// The time of the present event, in whole milliseconds. Outside of tasks each call reads the clock.
 pub(crate) fn now() -> Timestamp {
+    EVENT.get().unwrap_or_else(read)
+}
+
+fn read() -> Timestamp {
     // Never negative, whole, and far below 2^53.
-    Timestamp::from_millis(runtime::date_now() as u64)
+    Timestamp::from_millis(hot::date_now() as u64)
 }
 
 /// The zones that the runtime's `Intl` knows.
@@ -19,7 +42,7 @@ pub(crate) struct RuntimeZones;
 
 impl TimeZone for RuntimeZones {
     fn offset_at(&self, zone: &TimeZoneName, instant: Timestamp) -> Option<i32> {
-        let offset = runtime::zone_offset(zone.as_str(), instant.as_millis() as f64).ok()?;
+        let offset = hot::zone_offset(zone.as_str(), instant.as_millis() as f64).ok()?;
         // At most a day either way, in whole seconds.
         offset.is_finite().then_some(offset as i32)
     }

@@ -9,6 +9,8 @@ use tollgate_core::api::{BadRequest, Problem};
 use tollgate_core::consistency::LocalLimit;
 use tollgate_core::subject_state::{MAX_DEFINITIONS, MAX_ENTRIES};
 
+use crate::headers;
+
 /// The closed list of codes. A caller may match on them; the sentences may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
@@ -259,12 +261,10 @@ impl ApiError {
     /// The headers that belong to the error, as `name: value` lines.
     pub fn header_lines(&self) -> String {
         match (self.0.allow, self.0.code) {
-            (Some(allow), _) => format!("allow: {allow}\n"),
-            (None, Code::Unauthorized) => {
-                "www-authenticate: Bearer realm=\"tollgate\"\n".to_owned()
-            }
+            (Some(methods), _) => headers::allow(methods),
+            (None, Code::Unauthorized) => headers::CHALLENGE.to_owned(),
             (None, Code::NotConfigured | Code::ObjectUnavailable | Code::KvUnavailable) => {
-                "retry-after: 1\n".to_owned()
+                headers::RETRY_SOON.to_owned()
             }
             _ => String::new(),
         }
@@ -310,10 +310,10 @@ mod tests {
     #[test]
     fn a_405_says_what_is_allowed_and_a_401_how_to_sign_in() {
         let error = ApiError::method_not_allowed("GET, DELETE");
-        assert_eq!(error.header_lines(), "allow: GET, DELETE\n");
+        assert_eq!(error.header_lines(), "Allow: GET, DELETE\n");
         let error = ApiError::new(Code::Unauthorized, "");
         assert!(error
             .header_lines()
-            .starts_with("www-authenticate: Bearer "));
+            .starts_with("WWW-Authenticate: Bearer "));
     }
 }

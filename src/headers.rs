@@ -1,5 +1,9 @@
-//! The headers of a decision, all of them and nowhere else: `RateLimit-Policy` and `RateLimit` (structured fields, after the IETF
-//! draft draft-ietf-httpapi-ratelimit-headers), `X-RateLimit-*`, and `Retry-After`. Only here milliseconds become whole seconds.
+//! Every header that an answer can have, by name and value, and nowhere else: those of a decision, which are `RateLimit-Policy` and
+//! `RateLimit` (structured fields, after the IETF draft draft-ietf-httpapi-ratelimit-headers), `X-RateLimit-*`, and `Retry-After`;
+//! those of problems, of pages that ask, and of the Upstash protocol. Only here milliseconds become whole seconds.
+//!
+//! Lines are `name: value` and end with a line break. One answer is given so often that src/hot.js writes its headers as one literal,
+//! with the names of [`NAMES`]; a test holds both equal.
 
 use core::fmt::Write;
 
@@ -11,6 +15,51 @@ use tollgate_core::{Duration, Limit};
 /// The names of all headers that [`RateLimitHeaders`] can hold, as a page has to be allowed to read them.
 pub const NAMES: &str =
     "RateLimit-Policy, RateLimit, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After";
+
+/// The type of answers in JSON.
+pub const JSON: &str = "Content-Type: application/json\n";
+/// The type of problems (RFC 9457).
+pub const PROBLEM: &str = "Content-Type: application/problem+json\n";
+/// How to sign in, for who has not.
+pub const CHALLENGE: &str = "WWW-Authenticate: Bearer realm=\"tollgate\"\n";
+/// A fault that passes: try again at once.
+pub const RETRY_SOON: &str = "Retry-After: 1\n";
+
+/// How long a page may remember that it may ask, in seconds: two hours, the most that browsers keep.
+const PREFLIGHT_AGE: u32 = 7_200;
+
+/// The methods of a path, such as `GET, POST`.
+pub fn allow(methods: &str) -> String {
+    format!("Allow: {methods}\n")
+}
+
+/// The page of this origin may read the answer. `varies`: answers differ by origin, so that a cache has to know.
+pub fn cors(origin: Option<&str>, varies: bool) -> String {
+    let mut lines = String::new();
+    if let Some(origin) = origin {
+        lines = format!(
+            "Access-Control-Allow-Origin: {origin}\nAccess-Control-Expose-Headers: {NAMES}\n"
+        );
+    }
+    if varies {
+        lines.push_str("Vary: Origin\n");
+    }
+    lines
+}
+
+/// A page may ask by these methods.
+pub fn preflight(methods: &str) -> String {
+    format!(
+        "Access-Control-Allow-Methods: {methods}\nAccess-Control-Allow-Headers: authorization, content-type\n\
+         Access-Control-Max-Age: {PREFLIGHT_AGE}\n"
+    )
+}
+
+/// An answer of the Upstash protocol. `count` makes its sync token another one each time; nothing is read from it, because every key has
+/// one owner, so what was written is read.
+pub fn sync_token(count: u32) -> String {
+    format!("Upstash-Sync-Token: tollgate={count}\n")
+}
 
 /// What the headers of one decision say. What is not known has no header.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -213,6 +262,24 @@ mod tests {
         blocked.retry_after = Some(Duration::from_secs(60));
         let headers = RateLimitHeaders::new(&blocked, &policy);
         assert_eq!(headers.lines(), "Retry-After: 60\n");
+    }
+
+    #[test]
+    fn the_literal_in_javascript_has_the_same_names() {
+        let script = include_str!("hot.js");
+        let decided = script.split("export function decided").nth(1).unwrap();
+        let decided = decided.split("\n}").next().unwrap();
+        let is_written = |name: &&str| {
+            let forms = [
+                format!("\"{name}\":"),
+                format!("    {name}:"),
+                format!("[\"{name}\"]"),
+            ];
+            forms.iter().any(|form| decided.contains(form.as_str()))
+        };
+        let names: Vec<&str> = NAMES.split(", ").collect();
+        assert_eq!(names.iter().filter(|name| !is_written(name)).count(), 0);
+        assert_eq!(decided.matches("RateLimit").count(), names.len() - 1);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use tollgate_core::refusals::Refusals;
 use tollgate_core::refused_last::RefusedLast;
 use tollgate_core::shares::{self, Shares};
 
-use crate::runtime;
+use crate::hot;
 
 /// What every key of the counts in KV begins with.
 const COUNTS: &str = "eventual";
@@ -46,8 +46,8 @@ impl Memory {
 thread_local! {
     // Made by the first request, because there is no randomness outside of events.
     static MEMORY: RefCell<Memory> = RefCell::new(Memory::new(
-        Secret::new(runtime::random_bits()),
-        runtime::random_bits() as u64,
+        Secret::new(hot::random_bits()),
+        hot::random_bits() as u64,
     ));
 }
 

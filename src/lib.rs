@@ -16,38 +16,32 @@
 pub mod auth;
 pub mod config;
 pub mod directory;
+pub mod doors;
 pub mod error;
 pub mod headers;
+pub mod http;
 pub mod placement;
-pub mod router;
+pub mod reply;
 pub mod telemetry;
 
 #[cfg(target_arch = "wasm32")]
 mod clock;
 #[cfg(target_arch = "wasm32")]
-mod directory_client;
+mod context;
 #[cfg(target_arch = "wasm32")]
-mod handlers;
+mod decide;
+#[cfg(target_arch = "wasm32")]
+mod hot;
 #[cfg(target_arch = "wasm32")]
 mod isolate;
 #[cfg(target_arch = "wasm32")]
-mod keyspace_client;
-#[cfg(target_arch = "wasm32")]
-mod kv_client;
-#[cfg(target_arch = "wasm32")]
-mod limiter_client;
-#[cfg(target_arch = "wasm32")]
-mod object_client;
-#[cfg(target_arch = "wasm32")]
 pub mod objects;
 #[cfg(target_arch = "wasm32")]
-mod runtime;
+mod routes;
 #[cfg(target_arch = "wasm32")]
 mod settings;
 #[cfg(target_arch = "wasm32")]
 mod task;
-#[cfg(target_arch = "wasm32")]
-mod upstash;
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen::prelude::*;
@@ -56,7 +50,7 @@ use wasm_bindgen::prelude::*;
 #[cfg(target_arch = "wasm32")]
 #[wasm_bindgen]
 pub fn fetch(request: JsValue, env: worker::Env, execution: JsValue) -> JsValue {
-    task::spawn(handlers::handle(
+    task::spawn(http::serve(
         request.unchecked_into(),
         env,
         execution.unchecked_into(),

@@ -10,7 +10,7 @@ use tollgate_core::{Duration, Timestamp};
 
 use crate::clock;
 use crate::config::{Config, InvalidSetting, Settings, DEADLINE};
-use crate::runtime;
+use crate::hot;
 use worker::Env;
 
 /// What was parsed, or what is wrong.
@@ -38,7 +38,7 @@ thread_local! {
 pub(crate) fn of(env: &Env) -> Rc<Parsed> {
     PARSED.with_borrow_mut(|parsed| {
         let known = parsed.is_some();
-        let values = NAMES_VALUE.with(|names| runtime::settings(env, names, known));
+        let values = NAMES_VALUE.with(|names| hot::settings(env, names, known));
         match (&*parsed, values) {
             (Some(parsed), None) => Rc::clone(parsed),
             (_, values) => {
@@ -56,7 +56,7 @@ pub(crate) fn log(invalid: &InvalidSetting) {
     let now = clock::now();
     if LOGGED.get().is_none_or(|at| now.since(at) >= LOG_AGAIN) {
         LOGGED.set(Some(now));
-        runtime::log_error(&format!("tollgate: {}", invalid.to_log()));
+        hot::log_error(&format!("tollgate: {}", invalid.to_log()));
     }
 }
 

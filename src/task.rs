@@ -1,4 +1,4 @@
-//! Runs Rust futures: one asynchronous JavaScript function a future (`drive` in runtime.js) does all the awaiting.
+//! Runs Rust futures: one asynchronous JavaScript function a future (`drive` in hot.js) does all the awaiting.
 //!
 //! The usual executor makes two JavaScript closures for every await, each with a finalizer, and wakes through a queue that all requests
 //! of an isolate share. Here a future that awaits hands its promise to `drive` and is polled again with what came of it: no closures,
@@ -14,7 +14,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::clock;
 use crate::error::{ApiError, Code};
-use crate::runtime;
+use crate::hot;
 
 /// What a promise came to.
 pub(crate) type Settled = Result<JsValue, JsValue>;
@@ -70,12 +70,14 @@ thread_local! {
 
 /// Begins `future`; the promise of its output.
 pub(crate) fn spawn(future: impl Future<Output = JsValue> + 'static) -> JsValue {
-    let task = Task {
-        future: Box::pin(future),
-        begun: clock::now(),
-    };
-    let id = TASKS.with_borrow_mut(|tasks| tasks.add(task));
-    RESUME.with(|resume| FAILURE.with(|failure| runtime::drive(resume, id, failure)))
+    clock::in_event(|| {
+        let task = Task {
+            future: Box::pin(future),
+            begun: clock::now(),
+        };
+        let id = TASKS.with_borrow_mut(|tasks| tasks.add(task));
+        RESUME.with(|resume| FAILURE.with(|failure| hot::drive(resume, id, failure)))
+    })
 }
 
 /// Polls a task with what its promise came to: its next promise, or its output.
@@ -85,11 +87,8 @@ fn resume(id: u32, value: JsValue, failed: bool) -> JsValue {
         return JsValue::NULL;
     };
     SETTLED.set(Some(if failed { Err(value) } else { Ok(value) }));
-    match task
-        .future
-        .as_mut()
-        .poll(&mut Context::from_waker(Waker::noop()))
-    {
+    let mut waker = Context::from_waker(Waker::noop());
+    match clock::in_event(|| task.future.as_mut().poll(&mut waker)) {
         Poll::Ready(output) => {
             TASKS.with_borrow_mut(|tasks| tasks.remove(id));
             output

@@ -8,7 +8,8 @@ use wasm_bindgen::JsValue;
 use worker::{Env, Result};
 
 use crate::directory::Notice;
-use crate::{directory_client, placement, task};
+use crate::doors::directory;
+use crate::{placement, task};
 
 /// An object that the directory lists while it has something stored.
 pub(super) trait Listed: 'static {
@@ -67,7 +68,7 @@ impl Listing {
             return false;
         };
         self.leaving.set(matches!(notice, Notice::Gone { .. }));
-        let told = directory_client::tell(&self.env, &directory, notice, self.patience).await;
+        let told = directory::tell(&self.env, &directory, notice, self.patience).await;
         self.leaving.set(false);
         self.missed.set(told.is_err());
         let error = match told {

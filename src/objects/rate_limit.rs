@@ -25,7 +25,7 @@ use super::listing::{keep_listed, Listed, Listing};
 use super::resident::Resident;
 use super::rows::limiter::Store;
 use crate::directory::Notice;
-use crate::{clock, runtime, settings, task};
+use crate::{clock, hot, settings, task};
 
 /// When cleaning fails, because a row is of another version or a time zone has gone, it is tried again after this long.
 const CLEAN_AGAIN: Duration = Duration::from_secs(3_600);
@@ -166,7 +166,7 @@ impl Subject {
             let mut effects = Effects::default();
             let answer = awake
                 .state
-                .answer(call, &mut runtime::random_bits, moment, &mut effects);
+                .answer(call, &mut hot::random_bits, moment, &mut effects);
             // Whether the alarm is still set cannot be asked without waiting, so with rows it is set anew.
             if woken && effects.alarm.is_none() && awake.state.has_rows() {
                 let at = moment.now.plus(ALARM_SPACING);

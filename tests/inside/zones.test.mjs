@@ -4,7 +4,7 @@ import { reset } from "cloudflare:test";
 import { exports } from "cloudflare:workers";
 import { afterAll, expect, test } from "vitest";
 import list from "../../crates/core/src/quota/zones.txt?raw";
-import { zoneOffset } from "../../src/runtime.js";
+import { zoneOffset } from "../../src/hot.js";
 
 const QUARTER = 91 * 86_400_000;
 const lines = list.trim().split("\n").slice(1);

@@ -176,6 +176,31 @@ impl FromIterator<Standing> for Standings {
 }
 
 impl Decision {
+    /// A decision of which nothing else is known: neither how limits stand nor when to come back.
+    pub fn bare(at: Timestamp, success: bool, reason: Option<Reason>) -> Decision {
+        Decision {
+            at,
+            success,
+            reason,
+            deciding: None,
+            retry_after: None,
+            delay: None,
+            limits: Standings::Many(Vec::new()),
+            grant: None,
+            cache_for: Duration::ZERO,
+            contended: false,
+        }
+    }
+
+    /// What a native rate-limit binding said: whether it admits.
+    pub fn of_binding(at: Timestamp, success: bool) -> Decision {
+        let refused = (!success).then_some(Reason::Limit);
+        Decision {
+            deciding: refused.map(|_| 0),
+            ..Decision::bare(at, success, refused)
+        }
+    }
+
     /// The standing that the top-level fields speak of.
     pub fn deciding(&self) -> Option<&Standing> {
         self.deciding.and_then(|i| self.limits.get(usize::from(i)))

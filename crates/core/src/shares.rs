@@ -9,7 +9,7 @@ use core::hash::{Hash, Hasher};
 
 use crate::bounded::{Bounded, Key, Secret, Worth};
 use crate::decide::Check;
-use crate::decision::{Decision, Reason, Standings};
+use crate::decision::{Decision, Reason};
 use crate::limit::MAX_WINDOW;
 use crate::policy::{FailMode, Policy};
 use crate::quota::Period;
@@ -81,18 +81,7 @@ impl Shares {
             // Counted elsewhere: through KV.
             FailMode::Eventual => return None,
         };
-        Some(Decision {
-            at: now,
-            success,
-            reason: Some(Reason::Degraded),
-            deciding: None,
-            retry_after: None,
-            delay: None,
-            limits: Standings::Many(Vec::new()),
-            grant: None,
-            cache_for: Duration::ZERO,
-            contended: false,
-        })
+        Some(Decision::bare(now, success, Some(Reason::Degraded)))
     }
 
     /// Takes the cost out of every limit's share, or out of none.

@@ -13,7 +13,7 @@ use wasm_bindgen::prelude::*;
 use worker::{Result, SqlStorage, SqlStorageValue, Storage};
 
 use super::{bytes, delete_all, has_table, integer, rows, set_alarm, text};
-use crate::runtime;
+use crate::hot;
 
 const TABLE: &str = "keys";
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS keys (key BLOB, page INTEGER, expires INTEGER, data BLOB NOT NULL, PRIMARY KEY (key, page)) WITHOUT ROWID";
@@ -106,7 +106,7 @@ impl Store {
                 has_table: Rc::clone(&self.has_table),
             };
             // Which member `SRANDMEMBER` picks is no secret; half of the bits do.
-            Keyspace::new(Box::new(rows), empty, runtime::random_bits() as u64)
+            Keyspace::new(Box::new(rows), empty, hot::random_bits() as u64)
         };
         if !self.has_table.get() {
             return Ok(make(true));

@@ -76,13 +76,8 @@ impl Call {
     pub fn encode_in(&self, version: Version) -> String {
         let new = |word| LineWriter::new(version, word);
         match self {
-            Call::Limit { operation, items } => items.iter().fold(
-                new("limit").put_some("operation", operation.map(hex)),
-                put_item,
-            ),
-            Call::Charge { operation, items } => items
-                .iter()
-                .fold(new("charge").put("operation", hex(*operation)), put_item),
+            Call::Limit { operation, items } => put_limits(version, *operation, items),
+            Call::Charge { operation, items } => put_charges(version, *operation, items),
             Call::Cancel { operation } => new("cancel").put("operation", hex(*operation)),
             Call::Status { policy } => new("status").put_some("policy", policy.as_ref()),
             Call::Reset { policy } => new("reset").put_some("policy", policy.as_ref()),
@@ -143,10 +138,30 @@ impl Call {
     }
 }
 
+/// The text of a [`Call::Limit`], in the version that is written, without making the call.
+pub fn encode_limit(operation: Option<u128>, items: &[Item]) -> String {
+    put_limits(MESSAGES.written(), operation, items).finish()
+}
+
 /// A call that was encoded, in another version; `None` when it cannot be read.
 pub fn in_version(text: &str, version: Version) -> Option<String> {
     let (_, call) = Call::decode(text).ok()?;
     Some(call.encode_in(version))
+}
+
+/// The text of a [`Call::Charge`], in the version that is written, without making the call.
+pub fn encode_charge(operation: u128, items: &[Item]) -> String {
+    put_charges(MESSAGES.written(), operation, items).finish()
+}
+
+fn put_charges(version: Version, operation: u128, items: &[Item]) -> LineWriter {
+    let line = LineWriter::new(version, "charge").put("operation", hex(operation));
+    items.iter().fold(line, put_item)
+}
+
+fn put_limits(version: Version, operation: Option<u128>, items: &[Item]) -> LineWriter {
+    let line = LineWriter::new(version, "limit").put_some("operation", operation.map(hex));
+    items.iter().fold(line, put_item)
 }
 
 fn put_item(line: LineWriter, item: &Item) -> LineWriter {

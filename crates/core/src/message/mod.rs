@@ -7,7 +7,7 @@ mod answer;
 mod call;
 
 pub use answer::{Answer, RefusalCode};
-pub use call::{in_version, Call};
+pub use call::{encode_charge, encode_limit, in_version, Call};
 
 use tollgate_versions::Versions;
 

@@ -1,0 +1,79 @@
+//! What the handling of one request may use. Made once its caller is known, and borrowed by everything below.
+
+use std::future::Future;
+
+use tollgate_core::subject::{Namespace, Subject, SubjectParts};
+use tollgate_core::Duration;
+use wasm_bindgen::JsValue;
+use worker::Env;
+
+use crate::auth::Caller;
+use crate::config::Config;
+use crate::hot::{self, Bindings, ExecutionContext, Headers, Kv};
+use crate::task;
+
+/// One request, its caller and its environment.
+pub(crate) struct Context<'a> {
+    pub(crate) caller: &'a Caller,
+    pub(crate) config: &'a Config,
+    pub(crate) env: &'a Env,
+    pub(crate) headers: &'a Headers,
+    pub(crate) execution: &'a ExecutionContext,
+}
+
+impl Context<'_> {
+    /// The caller's namespace.
+    pub(crate) fn namespace(&self) -> &Namespace {
+        &self.caller.namespace
+    }
+
+    /// The subject of a request, in the caller's namespace.
+    pub(crate) fn subject(&self, parts: SubjectParts) -> Subject {
+        parts.in_namespace(self.namespace().clone())
+    }
+
+    /// How long objects, KV and bindings may take.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.config.deadline()
+    }
+
+    /// The KV namespace, if one is bound.
+    pub(crate) fn kv(&self) -> Option<Kv> {
+        self.env.bound().kv()
+    }
+
+    /// The id of the request, for logs and problems.
+    pub(crate) fn request_id(&self) -> String {
+        request_id(self.headers)
+    }
+
+    /// The deployed version, for logs.
+    pub(crate) fn version(&self) -> String {
+        version(self.env)
+    }
+
+    /// Runs work that no caller waits for. The platform ends it half a minute after the answer.
+    pub(crate) fn in_background(&self, work: impl Future<Output = ()> + 'static) {
+        let done = task::spawn(async {
+            work.await;
+            JsValue::UNDEFINED
+        });
+        // Fails only where there is no event to wait for, and then the task runs on by itself.
+        let _ = self.execution.wait_until(&done);
+    }
+}
+
+/// The platform's id of a request where there is one, else a random one.
+pub(crate) fn request_id(headers: &Headers) -> String {
+    headers
+        .get("cf-ray")
+        .unwrap_or_else(|| format!("{:032x}", hot::random_bits()))
+}
+
+/// The deployed version: the platform's id where there is one, else that of the program.
+pub(crate) fn version(env: &Env) -> String {
+    let known = env.bound().version_metadata().map(|known| known.id());
+    known
+        .filter(|id| !id.is_empty())
+        .unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned())
+}

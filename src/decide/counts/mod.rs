@@ -1,0 +1,73 @@
+//! In the isolate, which counts through KV: it decides by what it knows, and tells the others afterwards, in the background ([`sync`]).
+//! What an operator says of a subject is told as well, and what all isolates have told can be shown ([`subject`]).
+
+pub(crate) mod subject;
+mod sync;
+
+use tollgate_core::decide::Check;
+use tollgate_core::decision::{Decision, Reason, Source};
+use tollgate_core::eventual::Purpose;
+use tollgate_core::policy::Policy;
+use tollgate_core::subject_state::Item;
+
+use super::Pending;
+use crate::clock::moment;
+use crate::context::Context;
+use crate::error::ApiError;
+use crate::isolate::memory;
+use crate::placement;
+
+/// Decides, and has others told.
+pub(super) fn decide(context: &Context, pending: &Pending) -> Result<(Decision, Source), ApiError> {
+    let decision = decide_for(Purpose::Mode, context, &pending.object, &pending.item)?;
+    Ok((decision, Source::Kv))
+}
+
+fn decide_for(
+    purpose: Purpose,
+    context: &Context,
+    object: &str,
+    Item { policy, check }: &Item,
+) -> Result<Decision, ApiError> {
+    let kv = context.kv().ok_or_else(ApiError::no_kv)?;
+    let name = placement::counted_name(object);
+    let decision = memory(|memory| {
+        let eventual = &mut memory.eventual;
+        eventual.check(purpose, &name, policy, check, moment())
+    });
+    sync::sync_later(context, kv);
+    decision.map_err(|unknown| ApiError::unknown_time_zone(unknown.zone.as_str()))
+}
+
+/// The same in place of an object that is out of reach.
+pub(super) fn decide_degraded(
+    context: &Context,
+    object: &str,
+    item: &Item,
+) -> Result<Decision, ApiError> {
+    let mut decision = decide_for(Purpose::Fallback, context, object, item)?;
+    decision.reason = Some(Reason::Degraded);
+    Ok(decision)
+}
+
+/// Gives back what was counted in place of an object for a request that was refused by another subject's limit.
+pub(super) fn give_back(context: &Context, object: &str, item: &Item) {
+    let cost = item.check.cost.saturating_neg();
+    let refund = Item {
+        policy: item.policy.clone(),
+        check: Check { cost, ..item.check },
+    };
+    let _ = decide_for(Purpose::Fallback, context, object, &refund);
+}
+
+/// Remembers what the object said, so that counting can go on from there. In a time zone that nobody knows nothing is counted.
+pub(super) fn learn(object: &str, policy: &Policy, decision: &Decision) {
+    let name = placement::counted_name(object);
+    let _ = memory(|memory| memory.eventual.learn(&name, policy, decision, moment()));
+}
+
+/// The object has been charged what this isolate gave out in its place.
+pub(super) fn charged(object: &str, policy: &Policy, units: u64) {
+    let name = placement::counted_name(object);
+    let _ = memory(|memory| memory.eventual.charged(&name, policy, units, moment()));
+}

@@ -1,0 +1,109 @@
+//! A subject as KV knows it: a reset or a block told to every isolate, and how its limits stand by what all have told.
+
+use tollgate_core::eventual::{read_definitions, CountedLimit, Mark, Put, Said};
+use tollgate_core::{Duration, Timestamp};
+
+use crate::clock::{self, moment};
+use crate::context::Context;
+use crate::doors::kv::{self, Listed};
+use crate::doors::Failure;
+use crate::error::ApiError;
+use crate::hot::Kv;
+use crate::isolate::memory;
+use crate::placement;
+use crate::telemetry::flush;
+
+/// How soon KV takes a second writing of one key.
+const AGAIN_AFTER: Duration = Duration::from_millis(1_100);
+/// How many values are read at most for the limits that this isolate does not know.
+const MOST_VALUES: usize = 10;
+
+/// Tells every isolate what an operator said of a subject, after its object has done it. Without KV nothing is counted there.
+pub(crate) async fn announce(
+    context: &Context<'_>,
+    object: &str,
+    policy: Option<String>,
+    what: Said,
+) -> Result<(), ApiError> {
+    let Some(kv) = context.kv() else {
+        return Ok(());
+    };
+    let name = placement::counted_name(object);
+    let at = clock::now();
+    let until = match what {
+        // A reset is to be found for as long as any count of before.
+        Said::Reset => {
+            list(context, &kv, &name)
+                .await
+                .map_err(|_| ApiError::kv_unavailable())?
+                .until
+        }
+        Said::Block { .. } => at,
+    };
+    let mark = Mark { policy, at, what };
+    let put = marked(&name, mark, until);
+    write(context, &kv, &put).await
+}
+
+fn marked(name: &str, mark: Mark, until: Timestamp) -> Put {
+    memory(|memory| {
+        let eventual = &mut memory.eventual;
+        eventual.mark(name, mark, until, clock::now())
+    })
+}
+
+/// Writes a key, once more where KV refuses it: it takes one writing of a key a second.
+async fn write(context: &Context<'_>, kv: &Kv, put: &Put) -> Result<(), ApiError> {
+    if kv::write(kv, put, context.deadline()).await.is_ok() {
+        return Ok(());
+    }
+    kv::wait(AGAIN_AFTER).await;
+    kv::write(kv, put, context.deadline())
+        .await
+        .map_err(|failure| {
+            flush::failed(failure);
+            ApiError::kv_unavailable()
+        })
+}
+
+/// The keys of a subject.
+async fn list(context: &Context<'_>, kv: &Kv, name: &str) -> Result<Listed, Failure> {
+    let prefix = memory(|memory| memory.eventual.prefix_of(name));
+    let listed = kv::list(kv, &prefix, context.deadline()).await;
+    listed.inspect_err(|failure| flush::failed(*failure))
+}
+
+/// How the limits of a subject stand by what all isolates have told; `None` where KV does not answer.
+pub(crate) async fn standings(
+    context: &Context<'_>,
+    object: &str,
+) -> Result<Option<Vec<CountedLimit>>, ApiError> {
+    let Some(kv) = context.kv() else {
+        return Ok(Some(Vec::new()));
+    };
+    let name = placement::counted_name(object);
+    let Ok(Listed { keys, .. }) = list(context, &kv, &name).await else {
+        return Ok(None);
+    };
+    let undefined = memory(|memory| memory.eventual.undefined_in(&name, &keys, MOST_VALUES));
+    let values = if undefined.is_empty() {
+        Vec::new()
+    } else {
+        match kv::read(&kv, undefined, context.deadline()).await {
+            Ok(values) => values,
+            Err(failure) => {
+                flush::failed(failure);
+                return Ok(None);
+            }
+        }
+    };
+    // What another version wrote is passed over, as it is when counts are added up.
+    let definitions = values.iter().filter_map(|text| read_definitions(text).ok());
+    let definitions: Vec<_> = definitions.flatten().collect();
+    memory(|memory| {
+        let eventual = &mut memory.eventual;
+        eventual.standings(&name, &keys, &definitions, moment())
+    })
+    .map(Some)
+    .map_err(|unknown| ApiError::unknown_time_zone(unknown.zone.as_str()))
+}

@@ -1,0 +1,52 @@
+//! Repays debts: an object that answers again is charged what this isolate admitted in its absence. In the background, and only then,
+//! because a charge that gets no answer may have been applied and is never sent again.
+
+use tollgate_core::policy::FailMode;
+use tollgate_core::subject_state::Item;
+use tollgate_core::Duration;
+use worker::Env;
+
+use super::counts;
+use crate::clock::moment;
+use crate::context::Context;
+use crate::doors::limiter::{Answered, Limiter, Question};
+use crate::doors::Failure;
+use crate::hot;
+use crate::isolate::memory;
+
+/// Remembers what was admitted without the object. In a time zone that nobody knows nothing can be counted.
+pub(super) fn owe(object: &str, item: &Item) {
+    let Item { policy, check } = item;
+    let _ = memory(|memory| memory.debts.record(object, policy, check, moment()));
+}
+
+/// Repays the object of a question what is owed to it, if it has answered.
+pub(super) fn repay(context: &Context, question: &Question, answered: &Answered) {
+    if answered.answer.is_err() || memory(|memory| memory.debts.is_empty()) {
+        return;
+    }
+    match memory(|memory| memory.debts.take(&question.object, moment())) {
+        Ok(items) if !items.is_empty() => {
+            let (env, deadline) = (context.env.clone(), context.deadline());
+            context.in_background(charge(env, deadline, question.object.clone(), items));
+        }
+        _ => {}
+    }
+}
+
+async fn charge(env: Env, deadline: Duration, object: String, items: Vec<Item>) {
+    let operation = hot::random_bits();
+    let question = Question::charge(&object, operation, &items);
+    let answer = Limiter::new(&env, deadline).ask(&question).await.answer;
+    for item in &items {
+        match answer {
+            // Only where it has certainly not arrived is it owed on.
+            Err(Failure::LeftAlone | Failure::Overloaded) => owe(&object, item),
+            Ok(_) if item.policy.fail_mode() == FailMode::Eventual => {
+                let units = item.check.cost.unsigned_abs();
+                counts::charged(&object, &item.policy, units);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! In the subject's object, which is the usual place and the exact one. What it refused a moment ago the isolate refuses without it.
+
+use core::slice;
+
+use tollgate_core::bounded::Key;
+use tollgate_core::decision::{Decision, Source};
+use tollgate_core::message::{Answer, Call, RefusalCode};
+use tollgate_core::multi::Time;
+use tollgate_core::refusals::CallTimes;
+use tollgate_core::subject_state::Item;
+use tollgate_core::Duration;
+
+use super::{binding, debts, fallback, Pending};
+use crate::clock;
+use crate::context::Context;
+use crate::doors::limiter::{Answered, Limiter, Question};
+use crate::error::ApiError;
+use crate::isolate::memory;
+use crate::telemetry::flush;
+
+/// Decides: by what the isolate remembers, else by asking. Where the object is to be shielded from floods, a native binding is asked
+/// first.
+pub(super) async fn decide(
+    context: &Context<'_>,
+    pending: &Pending,
+) -> Result<(Decision, Source), ApiError> {
+    let Pending { object, item, .. } = pending;
+    let key = memory(|memory| memory.refusals.key(object, &item.policy));
+    if let Some(decision) = remembered(key, item) {
+        return Ok((decision, Source::Cache));
+    }
+    if let Some(shed) = item.policy.shed() {
+        if item.check.cost > 0 && !item.check.peek {
+            // Boxed, like all that is asked less.
+            if let Some(decision) = Box::pin(binding::shed(context, shed, object)).await? {
+                return Ok((decision, Source::Binding));
+            }
+        }
+    }
+    let question = Question::limit(object, None, slice::from_ref(item));
+    let mut answered = ask(context, &question, context.deadline()).await;
+    if let Some(left) = time_to_ask_again(context, &answered) {
+        let again = Box::pin(ask(context, &question, left)).await;
+        match again.answer {
+            Ok(_) => answered = again,
+            // Its first answer stands: it was in reach a moment ago, so no failure mode takes its place.
+            Err(failure) => flush::failed(failure),
+        }
+    }
+    let times = answered.times;
+    match answered.answer {
+        Ok(answer) => {
+            let decision = match decisions(answer)?.as_slice() {
+                [decision] => decision.clone(),
+                _ => return Err(ApiError::object_unavailable()), // one item was asked
+            };
+            learn(key, item, times, &decision);
+            Ok((decision, Source::Object))
+        }
+        Err(failure) => {
+            let (decision, source) = fallback::decide(context, failure, object, item)?;
+            if decision.success && !failure.may_have_counted() {
+                debts::owe(object, item);
+            }
+            Ok((decision, source))
+        }
+    }
+}
+
+/// What the object refused a moment ago and would refuse still.
+pub(super) fn remembered(key: Key, item: &Item) -> Option<Decision> {
+    memory(|memory| {
+        let refusals = &mut memory.refusals;
+        refusals.find(key, &item.policy, &item.check, clock::now())
+    })
+}
+
+/// Remembers what the object said.
+pub(super) fn learn(key: Key, item: &Item, times: CallTimes, decision: &Decision) {
+    memory(|memory| {
+        let refusals = &mut memory.refusals;
+        refusals.learn(key, &item.check, times, decision);
+    });
+}
+
+/// The rest of the deadline, if the object refused because of charges that may yet be taken back and has time to answer once more.
+fn time_to_ask_again(context: &Context, answered: &Answered) -> Option<Duration> {
+    let is_contended = match &answered.answer {
+        Ok(Answer::Decided(decided)) => decided.iter().any(|decision| decision.contended),
+        _ => false,
+    };
+    let time = Time {
+        elapsed: answered.times.took(),
+        deadline: context.deadline(),
+    };
+    (is_contended && time.is_enough_for(1, 1)).then(|| time.left())
+}
+
+/// Asks one object; what it is owed is repaid once it has answered.
+async fn ask(context: &Context<'_>, question: &Question, patience: Duration) -> Answered {
+    let answered = Limiter::new(context.env, patience).ask(question).await;
+    debts::repay(context, question, &answered);
+    answered
+}
+
+/// Asks several objects at once; the answers in their order.
+pub(super) async fn ask_all(
+    context: &Context<'_>,
+    questions: &[Question],
+    patience: Duration,
+) -> Vec<Answered> {
+    let limiter = Limiter::new(context.env, patience);
+    let answered = limiter.ask_all(questions).await;
+    for (question, answered) in questions.iter().zip(&answered) {
+        debts::repay(context, question, answered);
+    }
+    answered
+}
+
+/// Has the object of this name do something that no failure mode can do in its place.
+pub(crate) async fn call(
+    context: &Context<'_>,
+    object: &str,
+    call: &Call,
+) -> Result<Answer, ApiError> {
+    let question = Question::new(object, call);
+    let answered = ask(context, &question, context.deadline()).await;
+    answered.answer.map_err(|failure| {
+        flush::failed(failure);
+        ApiError::object_unavailable()
+    })
+}
+
+/// Done, or why not.
+pub(crate) fn done(answer: Answer) -> Result<(), ApiError> {
+    match answer {
+        Answer::Done => Ok(()),
+        other => Err(refused(&other)),
+    }
+}
+
+/// The decisions in an answer, or why there are none.
+pub(super) fn decisions(answer: Answer) -> Result<Vec<Decision>, ApiError> {
+    match answer {
+        Answer::Decided(decisions) => Ok(decisions),
+        other => Err(refused(&other)),
+    }
+}
+
+/// An answer that is not the one that was asked for, as an error.
+pub(crate) fn refused(answer: &Answer) -> ApiError {
+    match answer {
+        Answer::Refused(RefusalCode::UnknownTimeZone, zone) => ApiError::unknown_time_zone(zone),
+        Answer::Refused(RefusalCode::UnknownPermit, _) => ApiError::unknown_permit(),
+        Answer::Refused(RefusalCode::TooManyLimits, of) => match of.strip_prefix("name/") {
+            Some(name) => ApiError::too_many_definitions(name),
+            None => ApiError::too_many_limits(of.parse().ok()),
+        },
+        _ => ApiError::object_unavailable(),
+    }
+}

@@ -1,0 +1,68 @@
+//! What was decided, with what it was decided about: how it is shown, and who is told of it.
+
+use tollgate_core::api::response::DecisionBody;
+use tollgate_core::decision::{Decision, Source};
+use tollgate_core::policy::FailMode;
+
+use super::{counts, Pending};
+use crate::context::Context;
+use crate::headers::RateLimitHeaders;
+use crate::isolate::memory;
+use crate::telemetry::{flush, Checked};
+
+/// A decision, what it is about, and where it was made.
+pub(crate) struct Outcome {
+    pending: Pending,
+    pub(crate) decision: Decision,
+    source: Source,
+}
+
+impl Outcome {
+    pub(super) fn new(pending: Pending, decision: Decision, source: Source) -> Outcome {
+        Outcome {
+            pending,
+            decision,
+            source,
+        }
+    }
+
+    /// The decision as JSON shows it.
+    pub(crate) fn body(&self) -> DecisionBody<'_> {
+        let Pending { subject, item, .. } = &self.pending;
+        DecisionBody::new(&self.decision, &item.policy, subject, self.source)
+    }
+
+    /// The decision as headers show it.
+    pub(crate) fn headers(&self) -> RateLimitHeaders {
+        RateLimitHeaders::new(&self.decision, &self.pending.item.policy)
+    }
+
+    /// Counts and logs the decision. What an object decided is remembered where its failure mode wants to know.
+    pub(super) fn record(&self, context: &Context) {
+        let Pending {
+            subject,
+            object,
+            item,
+        } = &self.pending;
+        match item.policy.fail_mode() {
+            FailMode::Share if self.source == Source::Object => memory(|memory| {
+                let shares = &mut memory.shares;
+                shares.learn(object, &item.policy, &self.decision);
+            }),
+            FailMode::Eventual if self.source == Source::Object => {
+                counts::learn(object, &item.policy, &self.decision);
+            }
+            _ => {}
+        }
+        flush::checked(
+            context,
+            &Checked {
+                subject,
+                policy: &item.policy,
+                cost: item.check.cost,
+                decision: &self.decision,
+                source: self.source,
+            },
+        );
+    }
+}

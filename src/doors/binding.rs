@@ -1,0 +1,29 @@
+//! The door to native rate-limit bindings. The crate's own type for them compares the name of the binding's class at each use.
+
+use tollgate_core::consistency::LocalLimit;
+use tollgate_core::Duration;
+use worker::Env;
+
+use super::Failure;
+use crate::hot;
+use crate::task::settled;
+
+/// Whether a limit has its binding.
+pub(crate) fn has(env: &Env, limit: &LocalLimit) -> bool {
+    hot::has_binding(env, &limit.binding())
+}
+
+/// Whether the binding of a limit admits one more request for `key`. `patience`: at most 49 days.
+pub(crate) async fn admits(
+    env: &Env,
+    limit: &LocalLimit,
+    key: &str,
+    patience: Duration,
+) -> Result<bool, Failure> {
+    let patience = u32::try_from(patience.as_millis().max(1)).unwrap_or(u32::MAX);
+    let asked = hot::ask_binding(env, &limit.binding(), key, patience);
+    let answer = settled(asked).await.ok();
+    answer
+        .and_then(|value| value.as_bool())
+        .ok_or(Failure::Binding)
+}

@@ -1,0 +1,55 @@
+//! The door to a namespace's directory.
+
+use tollgate_core::Duration;
+use worker::Env;
+
+use super::object::{addressed, Asker, Came, Door};
+use super::Failure;
+use crate::directory::{in_version, Listing, Notice, NOTICES};
+use crate::hot::Bindings;
+
+/// Tells the directory of this name something, from an object, which may take so long. It may be told again: all notices may be repeated.
+pub(crate) async fn tell(
+    env: &Env,
+    directory: &str,
+    notice: &Notice,
+    patience: Duration,
+) -> Result<(), Failure> {
+    let patience = patience.as_millis() as u32; // seconds
+    match ask(env, directory, notice, Asker::Object, patience).await? {
+        Listing::Done => Ok(()),
+        _ => Err(Failure::Unavailable),
+    }
+}
+
+/// The names that a query finds. `deadline`: in milliseconds.
+pub(crate) async fn list(
+    env: &Env,
+    directory: &str,
+    query: &Notice,
+    deadline: u32,
+) -> Result<Vec<String>, Failure> {
+    match ask(env, directory, query, Asker::Worker, deadline).await? {
+        Listing::Names(names) => Ok(names),
+        _ => Err(Failure::Unavailable),
+    }
+}
+
+async fn ask(
+    env: &Env,
+    directory: &str,
+    notice: &Notice,
+    asker: Asker,
+    deadline: u32,
+) -> Result<Listing, Failure> {
+    let door = Door {
+        namespace: env.bound().directory(),
+        versions: NOTICES,
+        in_version,
+        deadline,
+        asker,
+    };
+    let call = addressed(directory, &notice.encode_in(NOTICES.written()));
+    let came: Came = door.ask(&call).await;
+    Listing::decode(&came?.0).map_err(|_| Failure::Unreadable)
+}

@@ -1,0 +1,153 @@
+//! The door to a subject's object: one call, one answer, within the deadline, and none while the object's circuit is open.
+//!
+//! Nothing that may have been counted is sent twice from here. A call that timed out may have been. Errors that the platform marks
+//! `retryable` it has retried itself, where it knows that the call did not run; those marked `overloaded` must not be retried, and open
+//! the circuit.
+
+use tollgate_core::circuit::{Outcome, Pass};
+use tollgate_core::message::{
+    encode_charge, encode_limit, in_version, Answer, Call, RefusalCode, MESSAGES,
+};
+use tollgate_core::refusals::CallTimes;
+use tollgate_core::subject_state::Item;
+use tollgate_core::{Duration, Timestamp};
+use worker::Env;
+
+use super::object::{addressed, Asker, Came, Door};
+use super::Failure;
+use crate::clock;
+use crate::hot::{self, Bindings};
+use crate::isolate::memory;
+
+/// One call to one object.
+pub(crate) struct Question {
+    /// The object's name.
+    pub(crate) object: String,
+    text: String,
+}
+
+impl Question {
+    /// Any call.
+    pub(crate) fn new(object: &str, call: &Call) -> Question {
+        Question {
+            object: object.to_owned(),
+            text: addressed(object, &call.encode()),
+        }
+    }
+
+    /// A [`Call::Limit`].
+    pub(crate) fn limit(object: &str, operation: Option<u128>, items: &[Item]) -> Question {
+        Question {
+            object: object.to_owned(),
+            text: addressed(object, &encode_limit(operation, items)),
+        }
+    }
+
+    /// A [`Call::Charge`].
+    pub(crate) fn charge(object: &str, operation: u128, items: &[Item]) -> Question {
+        Question {
+            object: object.to_owned(),
+            text: addressed(object, &encode_charge(operation, items)),
+        }
+    }
+}
+
+/// What came of a question.
+pub(crate) struct Answered {
+    /// When it was asked, and when it had been answered.
+    pub(crate) times: CallTimes,
+    /// What the object said, or why it said nothing.
+    pub(crate) answer: Result<Answer, Failure>,
+}
+
+/// The door, for the time of one request.
+pub(crate) struct Limiter(Door);
+
+impl Limiter {
+    /// `patience`: how long an object may take, at most 49 days.
+    pub(crate) fn new(env: &Env, patience: Duration) -> Limiter {
+        Limiter(Door {
+            namespace: env.bound().rate_limit(),
+            versions: MESSAGES,
+            in_version,
+            deadline: u32::try_from(patience.as_millis()).unwrap_or(u32::MAX),
+            asker: Asker::Worker,
+        })
+    }
+
+    /// Asks one object.
+    pub(crate) async fn ask(&self, question: &Question) -> Answered {
+        let Question { object, text } = question;
+        let sent = clock::now();
+        let answer = match pass(object) {
+            Some(pass) => came(object, pass, self.0.ask(text).await),
+            None => Err(Failure::LeftAlone),
+        };
+        Answered::now(sent, answer)
+    }
+
+    /// Asks several objects at once; the answers in their order. Questions to one object are answered in their order as well.
+    pub(crate) async fn ask_all(&self, questions: &[Question]) -> Vec<Answered> {
+        let sent = clock::now();
+        let pass = |question: &Question| pass(&question.object);
+        let passes: Vec<Option<Pass>> = questions.iter().map(pass).collect();
+        let asked = questions.iter().zip(&passes);
+        let texts = asked.filter(|(_, pass)| pass.is_some());
+        let texts = texts.map(|(question, _)| question.text.clone()).collect();
+        let mut answers = self.0.ask_all(texts).await.into_iter();
+        let answer = |(question, pass): (&Question, Option<Pass>)| {
+            let answer = pass.ok_or(Failure::LeftAlone).and_then(|pass| {
+                let answer = answers.next().unwrap_or(Err(Failure::Unreachable)); // one for each text
+                came(&question.object, pass, answer)
+            });
+            Answered::now(sent, answer)
+        };
+        questions.iter().zip(passes).map(answer).collect()
+    }
+}
+
+impl Answered {
+    fn now(sent: Timestamp, answer: Result<Answer, Failure>) -> Answered {
+        let received = clock::now();
+        Answered {
+            times: CallTimes { sent, received },
+            answer,
+        }
+    }
+}
+
+/// The leave to call an object, if its circuit gives it.
+fn pass(object: &str) -> Option<Pass> {
+    memory(|memory| memory.circuits.pass(object, clock::now()))
+}
+
+/// What a call came to; the object's circuit is told.
+fn came(object: &str, pass: Pass, came: Came) -> Result<Answer, Failure> {
+    let answer = read(came);
+    let outcome = match &answer {
+        Ok(_) | Err(Failure::Unreadable | Failure::Unavailable) => Outcome::Answered,
+        Err(Failure::Overloaded) => Outcome::Overloaded,
+        Err(_) => Outcome::Failed,
+    };
+    // Randomness is wanted only for how long a circuit opens.
+    let random = match outcome {
+        Outcome::Answered => 0,
+        _ => hot::random_bits() as u64,
+    };
+    memory(|memory| {
+        let circuits = &mut memory.circuits;
+        circuits.came_to(object, pass, outcome, clock::now(), random);
+    });
+    answer
+}
+
+fn read(came: Came) -> Result<Answer, Failure> {
+    match Answer::decode(&came?.0) {
+        Ok(Answer::Refused(RefusalCode::Unavailable, why)) => {
+            hot::log_error(&format!("tollgate: an object cannot answer: {why}"));
+            Err(Failure::Unavailable)
+        }
+        Ok(answer) => Ok(answer),
+        Err(_) => Err(Failure::Unreadable),
+    }
+}

@@ -1,0 +1,172 @@
+//! What the typed doors to objects share: how an object is addressed, what a call came to, and asking once more an object whose build
+//! cannot read what this one writes.
+//!
+//! Two builds are alive at once while one is deployed. An object answers in the version that it was asked in. If it cannot read that
+//! version it has done nothing and says its own: then it is asked again in that one, within the same deadline.
+
+use tollgate_core::Timestamp;
+use tollgate_upstash::message::Allowance;
+use tollgate_versions::{other_version, Version, Versions};
+
+use super::Failure;
+use crate::clock;
+use crate::hot::{self, Namespace};
+use crate::task::{settled, Settled};
+
+/// What an object answered, as text.
+pub(super) struct Reached(pub(super) String);
+
+/// What came of a call.
+pub(super) type Came = Result<Reached, Failure>;
+
+/// The way to the objects of one class, for the time of one request or notice.
+pub(super) struct Door {
+    /// Where the objects are.
+    pub(super) namespace: Namespace,
+    /// The versions of what is said to them.
+    pub(super) versions: Versions,
+    /// A text that is said to them, in another version.
+    pub(super) in_version: fn(&str, Version) -> Option<String>,
+    /// How long they may take, in milliseconds.
+    pub(super) deadline: u32,
+    /// Who asks, and what is told beside the text.
+    pub(super) asker: Asker,
+}
+
+/// Who asks, and what is told beside the text.
+pub(super) enum Asker {
+    /// A Worker: the text alone.
+    Worker,
+    /// A Worker: what an object of Redis keys may take.
+    WorkerAllowing(Allowance),
+    /// An object, which asks only one at once: the text alone.
+    Object,
+}
+
+impl Door {
+    /// Makes one call, as [`addressed`] makes it.
+    pub(super) async fn ask(&self, call: &str) -> Came {
+        let began = clock::now();
+        let came = self.send(call, self.deadline).await;
+        let Some(call) = self.again(&came) else {
+            return came;
+        };
+        let came = self.send(&call?, self.left(began)).await;
+        self.last(came)
+    }
+
+    /// Makes several calls at once, as [`addressed`] makes them; the answers in their order.
+    pub(super) async fn ask_all(&self, calls: Vec<String>) -> Vec<Came> {
+        let began = clock::now();
+        let mut answers = self.send_all(calls, self.deadline).await;
+        let mut places = Vec::new();
+        let mut calls = Vec::new();
+        for (place, came) in answers.iter_mut().enumerate() {
+            match self.again(came) {
+                Some(Ok(call)) => {
+                    places.push(place);
+                    calls.push(call);
+                }
+                Some(Err(failure)) => *came = Err(failure),
+                None => {}
+            }
+        }
+        if places.is_empty() {
+            return answers;
+        }
+        let second = self.send_all(calls, self.left(began)).await;
+        for (place, came) in places.into_iter().zip(second) {
+            answers[place] = self.last(came);
+        }
+        answers
+    }
+
+    /// What is left of the deadline, in milliseconds.
+    fn left(&self, began: Timestamp) -> u32 {
+        let taken = clock::now().since(began).as_millis();
+        u64::from(self.deadline).saturating_sub(taken) as u32 // at most the deadline
+    }
+
+    /// What came of a call that is not made again.
+    fn last(&self, came: Came) -> Came {
+        match self.again(&came) {
+            Some(_) => Err(Failure::Unavailable),
+            None => came,
+        }
+    }
+
+    /// The call to be made again, where the answer is that it was in a version that the object cannot read.
+    fn again(&self, came: &Came) -> Option<Result<String, Failure>> {
+        let (number, call) = other_version(&came.as_ref().ok()?.0)?;
+        let call = self.versions.read(number).and_then(|version| {
+            let (name, text) = call.split_once('\n')?;
+            Some(addressed(name, &(self.in_version)(text, version)?))
+        });
+        Some(call.ok_or_else(|| {
+            hot::log_error(&format!(
+                "tollgate: an object of a build too far from this one: it speaks version {number}"
+            ));
+            Failure::Unavailable
+        }))
+    }
+
+    async fn send(&self, call: &str, deadline: u32) -> Came {
+        let ask = match self.asker {
+            Asker::Object => hot::ask_from_object,
+            _ => hot::ask,
+        };
+        read(settled(ask(&self.namespace, call, deadline)).await)
+    }
+
+    async fn send_all(&self, calls: Vec<String>, deadline: u32) -> Vec<Came> {
+        if calls.is_empty() {
+            return Vec::new();
+        }
+        let count = calls.len();
+        let answers = match self.allowance() {
+            Some(allowance) => hot::ask_keyspaces(
+                &self.namespace,
+                calls,
+                deadline,
+                allowance.reply as u32, // both far below 2^32
+                allowance.looks as u32,
+                allowance.last,
+            ),
+            None => hot::ask_all(&self.namespace, calls, deadline),
+        };
+        match settled(answers).await {
+            Ok(values) => js_sys::Array::from(&values)
+                .iter()
+                .map(|value| read(Ok(value)))
+                .collect(),
+            Err(_) => (0..count).map(|_| Err(Failure::Unreachable)).collect(), // none of them rejects
+        }
+    }
+
+    fn allowance(&self) -> Option<&Allowance> {
+        match &self.asker {
+            Asker::WorkerAllowing(allowance) => Some(allowance),
+            _ => None,
+        }
+    }
+}
+
+/// A text with the name of the object that it is for, as `ask` in hot.js takes it. Names have no line breaks.
+pub(super) fn addressed(name: &str, text: &str) -> String {
+    let mut call = String::with_capacity(name.len() + 1 + text.len());
+    call.push_str(name);
+    call.push('\n');
+    call.push_str(text);
+    call
+}
+
+/// What `ask` in hot.js came to.
+fn read(settled: Settled) -> Came {
+    let value = settled.map_err(|_| Failure::Unreachable)?;
+    match (value.as_string(), value.as_f64()) {
+        (Some(text), _) => Ok(Reached(text)),
+        (None, Some(0.0)) => Err(Failure::Timeout),
+        (None, Some(1.0)) => Err(Failure::Overloaded),
+        _ => Err(Failure::Unreachable),
+    }
+}

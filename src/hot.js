@@ -1,0 +1,313 @@
+// What is simpler or cheaper to say in JavaScript than through bindings: awaiting, one promise with a deadline, an answer
+// with its headers in one literal (header names built at run time cost ten microseconds a request), offsets of time zones.
+// Nothing here decides anything. Each function is bound, and explained where it is used, in hot.rs.
+
+/**
+ * Runs one task of Rust: `resume` runs it until it awaits a promise, which it returns, or is done, when it returns a
+ * Response, a text, undefined, or null for a task that nobody knows. No promise, and no waker, is ever shared between requests:
+ * workerd forbids it. `failure` is the body for a task that broke off, because Rust panicked or because a panic elsewhere
+ * has replaced the wasm instance that it belonged to.
+ */
+export async function drive(resume, task, failure) {
+  try {
+    let next = resume(task, undefined, false);
+    // Not by looking for a `then`: on the promise of a remote call that alone costs as much as a header.
+    while (typeof next === "object" && next !== null && !(next instanceof Response)) {
+      let value;
+      let failed = false;
+      try {
+        value = await next;
+      } catch (error) {
+        value = error;
+        failed = true;
+      }
+      next = resume(task, value, failed);
+    }
+    if (next === null) throw new Error("its wasm instance has ended");
+    return next;
+  } catch (error) {
+    console.error(`tollgate: a request broke off: ${error}`);
+    const body = failure.replace("$REQUEST_ID", crypto.randomUUID());
+    return new Response(body, { status: 500, headers: { "content-type": "application/problem+json" } });
+  }
+}
+
+let seen = [];
+
+/** The settings of an environment, in the order of their names; undefined when they are those of the last time and `known`. */
+export function settings(env, names, known) {
+  const values = names.map((name) => env[name]);
+  if (known && values.every((value, i) => value === seen[i])) return undefined;
+  seen = values;
+  // wrangler also hands on numbers, truth values and JSON as such.
+  return values.map((value) => (typeof value === "string" || value == null ? value : JSON.stringify(value)));
+}
+
+/** What is always read of a request, as lines, in one crossing: none of it can hold a line break. */
+export function head(request, headers) {
+  const token = headers.get("authorization") ?? "";
+  const type = headers.get("content-type") ?? "";
+  return `${request.method}\n${request.url}\n${token}\n${type}\n${headers.get("content-length") ?? ""}`;
+}
+
+const TIMEOUT = 0;
+const OVERLOADED = 1;
+const UNREACHABLE = 2;
+
+/**
+ * Calls an object: its answer, or one of the numbers above. Never rejects, and never waits longer than told. `call` is
+ * its name and the text, with a line break between them.
+ */
+export function ask(namespace, call, milliseconds) {
+  // The timer is not cleared: that costs a tenth of a request, with which it ends anyway.
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds, TIMEOUT);
+    begin(namespace, call, resolve);
+  });
+}
+
+/**
+ * The same from within an object, which whatever is pending keeps in memory, and billed: a timer that was not cleared, a
+ * call without an answer. So the timer is cleared, and the call is a `fetch`, since only that one can be broken off.
+ */
+export async function askFromObject(namespace, call, milliseconds) {
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), milliseconds);
+  const end = call.indexOf("\n");
+  try {
+    const init = { method: "POST", body: call.slice(end + 1), signal: abort.signal };
+    const answer = await namespace.getByName(call.slice(0, end)).fetch("https://object/", init);
+    return told(await answer.text(), call);
+  } catch (error) {
+    return abort.signal.aborted ? TIMEOUT : failed(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+// How the answer of an object ends that cannot read the version of what it was asked. crates/versions says more.
+const OTHER_VERSION = " refused code=unavailable detail=otherVersion";
+
+/** An answer; where the object could not read what it was asked, with the call behind it, to be made in another version. */
+function told(answer, call) {
+  return typeof answer === "string" && answer.endsWith(OTHER_VERSION) ? `${answer}\n${call}` : answer;
+}
+
+function failed(error) {
+  if (!error?.overloaded) console.warn(`tollgate: an object did not answer: ${error}`);
+  return error?.overloaded ? OVERLOADED : UNREACHABLE;
+}
+
+function begin(namespace, call, resolve, beside = []) {
+  const fail = (error) => resolve(failed(error));
+  const end = call.indexOf("\n");
+  try {
+    namespace
+      .getByName(call.slice(0, end))
+      .call(call.slice(end + 1), ...beside)
+      .then((answer) => resolve(told(answer, call)), fail);
+  } catch (error) {
+    fail(error);
+  }
+}
+
+/** Several calls of `ask` at once. */
+export function askAll(namespace, calls, milliseconds) {
+  return Promise.all(calls.map((call) => ask(namespace, call, milliseconds)));
+}
+
+/** The same, and beside the text each object is told what it may take: bytes of reply, looks at members, and whether that is all. */
+export function askKeyspaces(namespace, calls, milliseconds, ...allowance) {
+  const asked = (call) =>
+    new Promise((resolve) => {
+      setTimeout(resolve, milliseconds, TIMEOUT);
+      begin(namespace, call, resolve, allowance);
+    });
+  return Promise.all(calls.map(asked));
+}
+
+/** A decision over known limits. `text` is RateLimit-Policy, RateLimit and the body, with line breaks between them. */
+export function decided(status, text, limit, remaining, reset, retryAfter) {
+  const first = text.indexOf("\n");
+  const second = text.indexOf("\n", first + 1);
+  const headers = {
+    "Content-Type": "application/json",
+    "RateLimit-Policy": text.slice(0, first),
+    RateLimit: text.slice(first + 1, second),
+    "X-RateLimit-Limit": limit,
+    "X-RateLimit-Remaining": remaining,
+    "X-RateLimit-Reset": reset,
+  };
+  if (retryAfter > 0) headers["Retry-After"] = retryAfter;
+  return new Response(text.slice(second + 1), { status, headers });
+}
+
+/** Any other answer; `lines` are `name: value` lines. */
+export function answer(status, body, lines) {
+  const headers = lines.split("\n").filter(Boolean);
+  return new Response(body, { status, headers: headers.map((line) => line.split(/: (.*)/s, 2)) });
+}
+
+// A client that is still sending its body when the connection ends may find a broken pipe and never read the answer: workerd reads
+// 64 KiB for a second after an answer, and then closes. So what is not wanted is read first, and dropped. The bytes are more than any
+// client sends by mistake, and the time is enough for them on a slow line; beyond them nobody else should have to wait.
+const MAX_DRAINED = 8 << 20;
+const DRAIN_MS = 2_000;
+const DRAIN_BUFFER = 1 << 16;
+const LATE = Symbol("late");
+
+/** A body of unknown length, read up to `most` bytes: undefined when there are more, which are drained. */
+export async function readCounted(request, most) {
+  const parts = [];
+  let size = 0;
+  const reader = request.body?.getReader();
+  while (reader) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    size += value.byteLength;
+    if (size > most) {
+      parts.length = 0; // nothing is kept while the rest is dropped
+      reader.releaseLock();
+      await drop(request.body, size);
+      return undefined;
+    }
+    parts.push(value);
+  }
+  return await new Blob(parts).arrayBuffer();
+}
+
+/** Reads and drops a body that nobody has begun to read, within the bounds above; undefined where there is none. Never rejects. */
+export function drain(request) {
+  return request.bodyUsed || request.body === null ? undefined : drop(request.body, 0);
+}
+
+/** Drops what is left of a body after `size` bytes, through one buffer. */
+async function drop(body, size) {
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, DRAIN_MS, LATE);
+  });
+  try {
+    const reader = body.getReader({ mode: "byob" });
+    let view = new Uint8Array(DRAIN_BUFFER);
+    for (let dropped = size; dropped <= MAX_DRAINED; ) {
+      const read = await Promise.race([reader.read(view), late]);
+      if (read === LATE || read.done) break;
+      dropped += read.value.byteLength;
+      view = new Uint8Array(read.value.buffer);
+    }
+  } catch {
+    // The client has gone, and with it whoever would read the answer.
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Settles after so many milliseconds. */
+export function later(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** What a promise comes to within so many milliseconds, else undefined. Never rejects; says why on the console. */
+async function within(milliseconds, what, promise) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error("no answer in time")), milliseconds);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } catch (error) {
+    console.warn(`tollgate: ${what}: ${error}`);
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Writes a key of KV and lists others at once: whether it was written, and key, metadata and expiry (Unix seconds) of each
+ * that was listed, one after the other; undefined in place of what did not work.
+ */
+export function syncKv(kv, put, prefix, milliseconds) {
+  return Promise.all([
+    put.length === 0 || within(milliseconds, "KV could not be written", putKey(kv, put)),
+    prefix === "" ? [] : within(milliseconds, "KV could not be listed", listKeys(kv, prefix)),
+  ]);
+}
+
+async function putKey(kv, [key, value, metadata, seconds]) {
+  await kv.put(key, value, { metadata, expirationTtl: Number(seconds) });
+  return true;
+}
+
+// A page has a thousand keys. A part of the counts is no count: beyond this nothing is known.
+const MOST_PAGES = 10;
+
+async function listKeys(kv, prefix) {
+  const listed = [];
+  let cursor;
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const { keys, ...rest } = await kv.list({ prefix, cursor });
+    for (const { name, metadata, expiration } of keys) {
+      if (typeof metadata === "string") listed.push(name, metadata, expiration ?? 0);
+    }
+    if (rest.list_complete) return listed;
+    cursor = rest.cursor;
+  }
+  throw new Error(`more than ${MOST_PAGES} pages of keys`);
+}
+
+/** The values of some keys of KV, as far as there are any; undefined when they could not be read. */
+export function readKv(kv, keys, milliseconds) {
+  const values = async () => (await Promise.all(keys.map((key) => kv.get(key)))).filter((value) => value !== null);
+  return within(milliseconds, "KV could not be read", values());
+}
+
+/** Whether there is a native rate-limit binding of this name. */
+export function hasBinding(env, name) {
+  return typeof env[name]?.limit === "function";
+}
+
+/** Whether a native rate-limit binding admits one more request for a key; undefined when it does not say. */
+export function askBinding(env, name, key, milliseconds) {
+  const ask = async () => (await env[name].limit({ key })).success;
+  return within(milliseconds, `the binding ${name} did not answer`, ask());
+}
+
+const formats = new Map();
+// Zones come here by their own names, of which there are about 350: each is formatted by one of
+// these, for everybody, at about 40 KB. More can only come from rows of a build that knows more
+// zones; then the oldest goes, one at a time.
+const MAX_FORMATS = 400;
+
+function formatOf(zone) {
+  const known = formats.get(zone);
+  if (known) return known;
+  const format = new Intl.DateTimeFormat("en-US", {
+    timeZone: zone,
+    hourCycle: "h23",
+    year: "numeric",
+    month: "numeric",
+    day: "numeric",
+    hour: "numeric",
+    minute: "numeric",
+    second: "numeric",
+  });
+  if (formats.size >= MAX_FORMATS) formats.delete(formats.keys().next().value);
+  formats.set(zone, format);
+  return format;
+}
+
+/** Seconds that the clocks of `zone` are ahead of UTC at an instant in milliseconds; NaN when there is no such zone. */
+export function zoneOffset(zone, milliseconds) {
+  let format;
+  try {
+    format = formatOf(zone);
+  } catch {
+    return Number.NaN;
+  }
+  const { year, month, day, hour, minute, second } = Object.fromEntries(
+    format.formatToParts(milliseconds).map(({ type, value }) => [type, Number(value)]),
+  );
+  return (Date.UTC(year, month - 1, day, hour, minute, second) - milliseconds) / 1000;
+}

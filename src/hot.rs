@@ -1,0 +1,173 @@
+//! The bindings to workerd, by hand, and why: the `worker` crate wraps every request, answer and stub in types that read all their parts
+//! and build them again, which costs more than all of our own code; it has no RPC into objects; and linking it adds 14 KB gzipped.
+//! Here is what is used and nothing else. Whatever can throw is bound with `catch`: a JavaScript exception that passes through wasm
+//! ends the wasm instance, and with it every request in flight.
+
+use wasm_bindgen::prelude::*;
+use worker::Env;
+
+/// The bindings that Tollgate has, by the names in wrangler.toml. The crate's getters compare the name of each value's class at each use.
+pub(crate) trait Bindings {
+    /// The bindings.
+    fn bound(&self) -> &Bound;
+}
+
+impl Bindings for Env {
+    fn bound(&self) -> &Bound {
+        self.unchecked_ref()
+    }
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// The environment, as this Worker has it. What is not bound is `undefined`.
+    pub(crate) type Bound;
+
+    #[wasm_bindgen(method, getter, js_name = RATE_LIMIT)]
+    pub(crate) fn rate_limit(this: &Bound) -> Namespace;
+
+    #[wasm_bindgen(method, getter, js_name = DIRECTORY)]
+    pub(crate) fn directory(this: &Bound) -> Namespace;
+
+    #[wasm_bindgen(method, getter, js_name = KEYSPACE)]
+    pub(crate) fn keyspace(this: &Bound) -> Namespace;
+
+    #[wasm_bindgen(method, getter, js_name = CF_VERSION_METADATA)]
+    pub(crate) fn version_metadata(this: &Bound) -> Option<VersionMetadata>;
+
+    /// The KV namespace, if one is bound.
+    #[wasm_bindgen(method, getter, js_name = TOLLGATE_KV)]
+    pub(crate) fn kv(this: &Bound) -> Option<Kv>;
+
+    /// A KV namespace.
+    #[derive(Clone)]
+    pub(crate) type Kv;
+
+    /// What the platform knows of the deployed version.
+    pub(crate) type VersionMetadata;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn id(this: &VersionMetadata) -> String;
+
+    /// A namespace of objects: one class.
+    pub(crate) type Namespace;
+
+    /// What the event lives in.
+    pub(crate) type ExecutionContext;
+
+    /// Lets work go on after the answer.
+    #[wasm_bindgen(method, catch, js_name = waitUntil)]
+    pub(crate) fn wait_until(this: &ExecutionContext, promise: &JsValue) -> Result<(), JsValue>;
+}
+
+// The request. Only what is asked for is read: the runtime makes each part anew at each reading.
+#[wasm_bindgen]
+extern "C" {
+    /// A request.
+    pub(crate) type Request;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn headers(this: &Request) -> Headers;
+
+    /// The whole body: not as text, which would be mended where it is no UTF-8, and two identifiers could become one. `bytes()` makes one
+    /// promise more inside the runtime, which is a twentieth of a request.
+    #[wasm_bindgen(method, catch, js_name = arrayBuffer)]
+    pub(crate) fn array_buffer(this: &Request) -> Result<JsValue, JsValue>;
+
+    /// Headers of a request.
+    pub(crate) type Headers;
+
+    #[wasm_bindgen(method)]
+    pub(crate) fn get(this: &Headers, name: &str) -> Option<String>;
+}
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = Date, js_name = now)]
+    pub(crate) fn date_now() -> f64;
+
+    #[wasm_bindgen(catch, js_namespace = crypto, js_name = getRandomValues)]
+    fn get_random_values(bytes: &mut [u8]) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(js_namespace = console, js_name = log)]
+    pub(crate) fn log(line: &str);
+
+    #[wasm_bindgen(js_namespace = console, js_name = error)]
+    pub(crate) fn log_error(line: &str);
+}
+
+#[wasm_bindgen(module = "/src/hot.js")]
+extern "C" {
+    pub(crate) fn drive(resume: &JsValue, task: u32, failure: &JsValue) -> JsValue;
+
+    /// `names` as a value, made once: text that crosses costs a microsecond. `known`: this wasm instance has seen the last ones.
+    pub(crate) fn settings(env: &Env, names: &JsValue, known: bool) -> Option<js_sys::Array>;
+
+    /// Four getters and their texts in one crossing.
+    pub(crate) fn head(request: &Request, headers: &Headers) -> String;
+
+    /// One RPC with a deadline in one crossing.
+    pub(crate) fn ask(namespace: &Namespace, call: &str, milliseconds: u32) -> JsValue;
+
+    #[wasm_bindgen(js_name = askFromObject)]
+    pub(crate) fn ask_from_object(namespace: &Namespace, call: &str, milliseconds: u32) -> JsValue;
+
+    #[wasm_bindgen(js_name = askAll)]
+    pub(crate) fn ask_all(namespace: &Namespace, calls: Vec<String>, milliseconds: u32) -> JsValue;
+
+    #[wasm_bindgen(js_name = askKeyspaces)]
+    pub(crate) fn ask_keyspaces(
+        namespace: &Namespace,
+        calls: Vec<String>,
+        milliseconds: u32,
+        reply: u32,
+        looks: u32,
+        last: bool,
+    ) -> JsValue;
+
+    /// The answer that is given most, its headers in one crossing.
+    pub(crate) fn decided(
+        status: u16,
+        text: &str,
+        limit: f64,
+        remaining: f64,
+        reset: f64,
+        retry_after: f64,
+    ) -> JsValue;
+
+    pub(crate) fn answer(status: u16, body: &str, lines: &str) -> JsValue;
+
+    #[wasm_bindgen(js_name = readCounted)]
+    pub(crate) fn read_counted(request: &Request, most: u32) -> JsValue;
+
+    /// Before an answer to a request whose body was not read.
+    pub(crate) fn drain(request: &Request) -> JsValue;
+
+    pub(crate) fn later(milliseconds: u32) -> JsValue;
+
+    /// `put`: key, value, metadata and life in seconds, or nothing. An empty `prefix` lists nothing.
+    #[wasm_bindgen(js_name = syncKv)]
+    pub(crate) fn sync_kv(kv: &Kv, put: Vec<String>, prefix: &str, milliseconds: u32) -> JsValue;
+
+    #[wasm_bindgen(js_name = readKv)]
+    pub(crate) fn read_kv(kv: &Kv, keys: Vec<String>, milliseconds: u32) -> JsValue;
+
+    #[wasm_bindgen(js_name = hasBinding)]
+    pub(crate) fn has_binding(env: &Env, name: &str) -> bool;
+
+    #[wasm_bindgen(js_name = askBinding)]
+    pub(crate) fn ask_binding(env: &Env, name: &str, key: &str, milliseconds: u32) -> JsValue;
+
+    #[wasm_bindgen(catch, js_name = zoneOffset)]
+    pub(crate) fn zone_offset(zone: &str, milliseconds: f64) -> Result<f64, JsValue>;
+}
+
+/// 128 random bits, fit for secrets.
+pub(crate) fn random_bits() -> u128 {
+    let mut bytes = [0; 16];
+    match get_random_values(&mut bytes) {
+        Ok(_) => u128::from_le_bytes(bytes),
+        // The runtime has refused randomness, which it does only outside of events: without it no permit may be given.
+        Err(_) => wasm_bindgen::throw_str("no randomness"),
+    }
+}

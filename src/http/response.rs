@@ -1,0 +1,45 @@
+//! Answers as the runtime wants them: a status, one body and headers made in one step.
+
+use wasm_bindgen::JsValue;
+
+use super::cors::Cors;
+use crate::error::ApiError;
+use crate::headers;
+use crate::hot;
+use crate::reply::Reply;
+
+/// The runtime's answer for what a route replied.
+pub(super) fn of_reply(reply: &Reply, cors: &Cors) -> JsValue {
+    match &reply.headers.limits {
+        Some(limits) if !cors.allows() => {
+            // None of the three can hold a line break.
+            let text = [&limits.policy, "\n", &limits.state, "\n", &reply.body].concat();
+            hot::decided(
+                reply.status,
+                &text,
+                // All at most 2^53, and a reset in seconds far below.
+                limits.limit as f64,
+                limits.remaining as f64,
+                limits.reset_seconds as f64,
+                reply.headers.retry_after.unwrap_or(0) as f64,
+            )
+        }
+        _ => {
+            let lines = [headers::JSON, &reply.headers.lines(), &cors.lines()].concat();
+            hot::answer(reply.status, &reply.body, &lines)
+        }
+    }
+}
+
+/// The answer to a request that went wrong.
+#[inline(never)]
+pub(super) fn of_problem(error: &ApiError, request_id: &str, cors: &Cors) -> JsValue {
+    let lines = [headers::PROBLEM, &error.header_lines(), &cors.lines()].concat();
+    hot::answer(error.code().status(), &error.to_json(request_id), &lines)
+}
+
+/// The answer to a page that asks beforehand whether it may.
+pub(super) fn of_preflight(methods: &str, cors: &Cors) -> JsValue {
+    let lines = [headers::preflight(methods), cors.lines()].concat();
+    hot::answer(200, "", &lines)
+}

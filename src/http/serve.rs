@@ -1,0 +1,144 @@
+//! One request: 1 its route, 2 who asks, 3 the body, 4 what the route replies, 5 the answer.
+
+use tollgate_upstash::protocol::Form;
+use wasm_bindgen::JsValue;
+use worker::Env;
+
+use super::cors::Cors;
+use super::request::{self, Head, Unread};
+use super::response;
+use super::router::{check_type, methods_of, split_url, Api, Route, MAX_BODY};
+use crate::auth::authorize;
+use crate::config::{Config, InvalidSetting};
+use crate::context::{self, Context};
+use crate::error::ApiError;
+use crate::hot::{self, ExecutionContext, Headers, Request};
+use crate::reply::Reply;
+use crate::routes::{block, health, limit, multi, permits, subject, upstash};
+use crate::settings;
+use crate::task::settled;
+
+/// Answers one request. Whatever it has not read of the body is drained first, so that a client that is still sending reads the answer.
+pub(crate) async fn serve(request: Request, env: Env, execution: ExecutionContext) -> JsValue {
+    let parsed = settings::of(&env);
+    let config = parsed.as_ref().as_ref().map(|config| &**config);
+    let headers = request.headers();
+    let lines = hot::head(&request, &headers);
+    let head = Head::parse(&lines);
+    let (path, query) = split_url(head.url);
+    let incoming = Incoming {
+        request: &request,
+        headers: &headers,
+        head: &head,
+        query,
+        env: &env,
+        execution: &execution,
+    };
+    let cors = match config {
+        Ok(config) => Cors::of(config, &headers),
+        Err(invalid) => {
+            settings::log(invalid);
+            Cors::default()
+        }
+    };
+    if let (true, Some(methods)) = (head.method == "OPTIONS" && cors.allows(), methods_of(path)) {
+        return drained(&request, response::of_preflight(methods, &cors)).await;
+    }
+    let reply = match (Route::find(head.method, path), config) {
+        (Ok(Route::Api(route)), Ok(config)) => match incoming.api(route, config).await {
+            // Its body has been read: the usual way, on which nothing has to be looked up.
+            Ok(reply) if route.reads_body() => return response::of_reply(&reply, &cors),
+            reply => reply,
+        },
+        (Ok(Route::Healthz), _) => Ok(health::healthz(&context::version(&env))),
+        // Boxed: the first request waits until all functions that it calls are compiled, with whatever is inlined into them.
+        (Ok(Route::Redis(form)), config) => {
+            let answer = Box::pin(incoming.redis(form, config)).await;
+            return drained(&request, answer).await;
+        }
+        (_, Err(invalid)) => Err(ApiError::from(invalid)),
+        (Err(error), _) => Err(error),
+    };
+    let answer = match reply {
+        Ok(reply) => response::of_reply(&reply, &cors),
+        Err(error) => response::of_problem(&error, &context::request_id(&headers), &cors),
+    };
+    drained(&request, answer).await
+}
+
+/// The answer, when no more is to be read of the request.
+async fn drained(request: &Request, answer: JsValue) -> JsValue {
+    let draining = hot::drain(request);
+    if !draining.is_undefined() {
+        let _ = settled(draining).await; // it never rejects
+    }
+    answer
+}
+
+/// A request on its way to its route.
+struct Incoming<'a> {
+    request: &'a Request,
+    headers: &'a Headers,
+    head: &'a Head<'a>,
+    query: &'a str,
+    env: &'a Env,
+    execution: &'a ExecutionContext,
+}
+
+impl Incoming<'_> {
+    /// What a route of the API replies, to a caller who may ask it.
+    async fn api(&self, route: Api, config: &Config) -> Result<Reply, ApiError> {
+        let caller = authorize(config, self.head.authorization, route.role())?;
+        let body = if route.reads_body() {
+            check_type(self.head.content_type)?;
+            let body = request::body(self.request, self.head, MAX_BODY).await;
+            request::text(body.map_err(|unread| unread.error(MAX_BODY))?)?
+        } else {
+            String::new()
+        };
+        let context = Context {
+            caller,
+            config,
+            env: self.env,
+            headers: self.headers,
+            execution: self.execution,
+        };
+        match route {
+            Api::Limit => limit::limit(&context, &body).await,
+            // Boxed, like all that is asked less.
+            _ => Box::pin(other(route, &context, self.query, &body)).await,
+        }
+    }
+
+    /// The answer to a request of the Upstash protocol. Errors have its own shape as well: its clients read nothing else.
+    async fn redis(&self, form: Form<'_>, config: Result<&Config, &InvalidSetting>) -> JsValue {
+        let answered = match upstash::begin(form, self.headers, self.query, config) {
+            Err(refused) => refused,
+            Ok(asked) => match request::body(self.request, self.head, upstash::MAX_BODY).await {
+                Ok(body) => asked.answer(self.env, &body).await,
+                Err(Unread::TooLarge) => upstash::too_large(),
+                Err(Unread::Broken) => upstash::broken(),
+            },
+        };
+        let lines = upstash::header_lines(form, &answered);
+        hot::answer(answered.status, &answered.body, &lines)
+    }
+}
+
+async fn other(
+    route: Api,
+    context: &Context<'_>,
+    query: &str,
+    body: &str,
+) -> Result<Reply, ApiError> {
+    match route {
+        Api::Limit => limit::limit(context, body).await,
+        Api::Acquire => limit::acquire(context, body).await,
+        Api::Multi => multi::multi(context, body).await,
+        Api::Status => subject::status(context, query).await,
+        Api::Reset => subject::reset(context, query).await,
+        Api::Block => block::block(context, body).await,
+        Api::Renew => permits::renew(context, body).await,
+        Api::Release => permits::release(context, body).await,
+    }
+}

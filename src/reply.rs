@@ -1,0 +1,30 @@
+//! What a route answers, as plain data.
+
+use crate::headers::RateLimitHeaders;
+
+/// An answer in JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, JSON.
+    pub body: String,
+    /// The headers of a decision; none where the answer is not one.
+    pub headers: RateLimitHeaders,
+}
+
+impl Reply {
+    /// An answer with status 200 that is not a decision.
+    pub fn json(body: String) -> Reply {
+        Reply {
+            status: 200,
+            body,
+            headers: RateLimitHeaders::default(),
+        }
+    }
+
+    /// Done, with nothing more to say.
+    pub fn done() -> Reply {
+        Reply::json(r#"{"success":true}"#.to_owned())
+    }
+}

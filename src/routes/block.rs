@@ -1,0 +1,30 @@
+//! `POST /limit/block`: nothing for a subject until a time has passed; duration 0 lets it in again.
+
+use tollgate_core::api::block as form;
+use tollgate_core::eventual::Said;
+use tollgate_core::limit::Name;
+use tollgate_core::message::Call;
+
+use crate::clock;
+use crate::context::Context;
+use crate::decide::counts::subject as counts;
+use crate::decide::object;
+use crate::error::ApiError;
+use crate::reply::Reply;
+
+/// Blocks or unblocks.
+pub(crate) async fn block(context: &Context<'_>, body: &str) -> Result<Reply, ApiError> {
+    let block = form::parse(body)?;
+    let name = context.subject(block.subject).object_name();
+    let policy = block.policy.as_ref().map(Name::as_str).map(str::to_owned);
+    let reason = block.reason.unwrap_or_default();
+    let call = Call::Block {
+        policy: policy.clone(),
+        duration: block.duration,
+        reason: reason.clone(),
+    };
+    object::done(object::call(context, &name, &call).await?)?;
+    let until = clock::now().plus(block.duration);
+    counts::announce(context, &name, policy, Said::Block { until, reason }).await?;
+    Ok(Reply::done())
+}

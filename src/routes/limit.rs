@@ -1,0 +1,38 @@
+//! `POST /limit`: decide and consume. `POST /acquire`: the same in its small older form.
+
+use tollgate_core::api::response::{to_json, AcquireBody};
+use tollgate_core::api::{acquire as acquire_form, request};
+
+use crate::context::Context;
+use crate::decide;
+use crate::error::ApiError;
+use crate::reply::Reply;
+
+/// Decides; 200 or 429.
+pub(crate) async fn limit(context: &Context<'_>, body: &str) -> Result<Reply, ApiError> {
+    let outcome = decide::check(context, request::parse(body)?).await?;
+    Ok(Reply {
+        status: status_of(outcome.decision.success),
+        body: to_json(&outcome.body()),
+        headers: outcome.headers(),
+    })
+}
+
+/// As [`limit`], always 200.
+pub(crate) async fn acquire(context: &Context<'_>, body: &str) -> Result<Reply, ApiError> {
+    let outcome = decide::check(context, acquire_form::parse(body)?).await?;
+    Ok(Reply {
+        status: 200,
+        body: to_json(&AcquireBody::from(&outcome.decision)),
+        headers: outcome.headers(),
+    })
+}
+
+/// 200 or 429.
+pub(super) const fn status_of(success: bool) -> u16 {
+    if success {
+        200
+    } else {
+        429
+    }
+}

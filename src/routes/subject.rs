@@ -1,0 +1,51 @@
+//! `GET /limit`: a subject's full state, consuming nothing. `DELETE /limit`: forgets its use.
+
+use tollgate_core::api::query;
+use tollgate_core::api::response::{to_json, StatusBody};
+use tollgate_core::eventual::Said;
+use tollgate_core::limit::Name;
+use tollgate_core::message::{Answer, Call};
+use tollgate_core::subject::Subject;
+
+use crate::context::Context;
+use crate::decide::counts::subject as counts;
+use crate::decide::object;
+use crate::error::ApiError;
+use crate::reply::Reply;
+
+/// Shows.
+pub(crate) async fn status(context: &Context<'_>, query: &str) -> Result<Reply, ApiError> {
+    let (subject, policy) = asked_for(context, query)?;
+    let name = subject.object_name();
+    let call = Call::Status {
+        policy: policy.clone(),
+    };
+    let status = match object::call(context, &name, &call).await? {
+        Answer::Status(status) => status,
+        other => return Err(object::refused(&other)),
+    };
+    let mut counted = counts::standings(context, &name).await?;
+    if let (Some(counted), Some(policy)) = (&mut counted, &policy) {
+        counted.retain(|it| it.definition.policy == *policy);
+    }
+    let body = StatusBody::new(&subject, &status, counted.as_deref());
+    Ok(Reply::json(to_json(&body)))
+}
+
+/// Forgets.
+pub(crate) async fn reset(context: &Context<'_>, query: &str) -> Result<Reply, ApiError> {
+    let (subject, policy) = asked_for(context, query)?;
+    let name = subject.object_name();
+    let call = Call::Reset {
+        policy: policy.clone(),
+    };
+    object::done(object::call(context, &name, &call).await?)?;
+    counts::announce(context, &name, policy, Said::Reset).await?;
+    Ok(Reply::done())
+}
+
+fn asked_for(context: &Context, query: &str) -> Result<(Subject, Option<String>), ApiError> {
+    let query = query::parse(query)?;
+    let policy = query.policy.as_ref().map(Name::as_str).map(str::to_owned);
+    Ok((context.subject(query.subject), policy))
+}

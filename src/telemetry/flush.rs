@@ -1,0 +1,75 @@
+//! Tells the recorder what was decided, and writes its events to the log afterwards, in the background.
+
+use std::cell::{Cell, RefCell};
+
+use tollgate_core::bounded::Secret;
+use tollgate_core::{Duration, Timestamp};
+
+use super::{Checked, Origin, Recorder};
+use crate::clock;
+use crate::context::Context;
+use crate::doors::Failure;
+use crate::hot;
+use crate::task::settled;
+
+/// Events wait so long for others, so that writing them is one piece of work for many requests.
+const GATHER: u32 = 250;
+/// After this long, whoever was to write the events has been cancelled with its request.
+const OVERDUE: Duration = Duration::from_secs(5);
+/// Counters are written at most so often.
+const COUNTERS_EVERY: Duration = Duration::from_secs(60);
+
+thread_local! {
+    // Made by the first request, because there is no randomness outside of events.
+    static RECORDER: RefCell<Recorder> = RefCell::new(Recorder::new(Secret::new(hot::random_bits())));
+    /// When writing was last put off to the background, while that is under way.
+    static FLUSHING: Cell<Option<Timestamp>> = const { Cell::new(None) };
+    static COUNTED: Cell<Timestamp> = const { Cell::new(Timestamp::ZERO) };
+}
+
+/// Counts a decision, and keeps an event where one is due.
+pub(crate) fn checked(context: &Context, checked: &Checked) {
+    let every = context.config.log_every();
+    let due = RECORDER.with_borrow_mut(|recorder| recorder.count(checked, every));
+    if !due {
+        return;
+    }
+    let origin = Origin {
+        request_id: context.request_id(),
+        version: context.version(),
+        with_identifier: context.config.log_identifiers(),
+    };
+    RECORDER.with_borrow_mut(|recorder| recorder.log(checked, &origin));
+    flush_later(context, origin.version);
+}
+
+/// Counts a failure.
+pub(crate) fn failed(failure: Failure) {
+    RECORDER.with_borrow_mut(|recorder| recorder.fail(failure));
+}
+
+fn flush_later(context: &Context, version: String) {
+    let now = clock::now();
+    let under_way = |since: Timestamp| since.plus(OVERDUE) > now;
+    if FLUSHING.get().is_some_and(under_way) {
+        return;
+    }
+    FLUSHING.set(Some(now));
+    context.in_background(async move {
+        let _ = settled(hot::later(GATHER)).await; // it never rejects
+        flush(&version);
+    });
+}
+
+fn flush(version: &str) {
+    FLUSHING.set(None);
+    let events = RECORDER.with_borrow_mut(Recorder::take_events);
+    for event in events {
+        hot::log(&event);
+    }
+    let now = clock::now();
+    if COUNTED.get().plus(COUNTERS_EVERY) <= now {
+        COUNTED.set(now);
+        hot::log(&RECORDER.with_borrow(|recorder| recorder.counters_event(version)));
+    }
+}

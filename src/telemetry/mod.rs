@@ -1,0 +1,439 @@
+//! What the Worker tells of itself: counters by policy, source and outcome, counters of failures, and `rate_limit_check` log events.
+//!
+//! Recording costs a few additions; nothing is written in the way of a request. [`flush`] takes the events
+//! out afterwards and logs them. Memory is bounded, and what had to be dropped is counted.
+
+use serde::Serialize;
+use tollgate_core::api::response::to_json;
+use tollgate_core::bounded::{Bounded, Secret, Worth};
+use tollgate_core::decision::{Decision, Reason, Source};
+use tollgate_core::policy::Policy;
+use tollgate_core::subject::Subject;
+
+mod counters;
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod flush;
+
+pub use counters::{Counter, Kind};
+
+use counters::Counters;
+
+use crate::doors::Failure;
+
+/// The most events that wait to be logged, of which each namespace has its part.
+const MOST_EVENTS: usize = 1_000;
+/// The most namespaces of which it is counted for itself when the next check is logged.
+const MOST_SAMPLED: usize = 256;
+
+/// One decision, as it is told.
+#[derive(Debug, Clone, Copy)]
+pub struct Checked<'a> {
+    /// Who was limited.
+    pub subject: &'a Subject,
+    /// By what.
+    pub policy: &'a Policy,
+    /// The units asked.
+    pub cost: i64,
+    /// What was decided.
+    pub decision: &'a Decision,
+    /// Where.
+    pub source: Source,
+}
+
+/// What goes beside a decision into a log event.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The id of the HTTP request.
+    pub request_id: String,
+    /// The version deployed.
+    pub version: String,
+    /// Whether the identifier, which may be a person's, is named.
+    pub with_identifier: bool,
+}
+
+/// Counters and waiting events, in the memory of one isolate. No namespace can push out another's.
+#[derive(Debug)]
+pub struct Recorder {
+    secret: Secret,
+    counters: Counters,
+    failures: [u64; Failure::ALL.len()],
+    /// By namespace, how many there were of those of which one in so many is logged.
+    sampled: Bounded<u64>,
+    /// By number.
+    events: Bounded<(u64, String)>,
+    /// The number of the next event.
+    next: u64,
+    dropped: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    event: &'static str,
+    provider: &'a str,
+    scope: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identifier: Option<&'a str>,
+    namespace: &'a str,
+    policy: &'a str,
+    allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remaining: Option<u64>,
+    cost: i64,
+    source: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    request_id: &'a str,
+    version: &'a str,
+}
+
+#[derive(Serialize)]
+struct FailureCount {
+    failure: &'static str,
+    count: u64,
+}
+
+#[derive(Serialize)]
+struct CountersEvent<'a> {
+    event: &'static str,
+    checks: Vec<&'a Counter>,
+    failures: Vec<FailureCount>,
+    dropped: u64,
+    version: &'a str,
+}
+
+impl Recorder {
+    /// Counts a decision. True when it is to be logged as well: every denial but those remembered by the isolate, which repeat one that
+    /// was logged at most a second ago, and one admission in `every` (0: none).
+    pub fn count(&mut self, checked: &Checked, every: u64) -> bool {
+        let namespace = checked.subject.namespace().as_str();
+        self.counters.count(&Kind {
+            namespace,
+            policy: checked.policy.name_or_empty(),
+            source: checked.source.word(),
+            outcome: outcome(checked.decision),
+        });
+        match (checked.decision.success, checked.source) {
+            // Repeats what was logged a second before at most.
+            (false, Source::Cache) => false,
+            // Made for floods: a log of each denial would cost more than the denial.
+            (true, _) | (false, Source::Kv | Source::Binding) => {
+                let key = self.secret.key_in(namespace, &());
+                let (sampled, _) = self.sampled.get_or_put(key, || 0, |count| (0, *count));
+                *sampled += 1;
+                every > 0 && sampled.is_multiple_of(every)
+            }
+            (false, _) => true,
+        }
+    }
+
+    /// Keeps the log event of a decision.
+    pub fn log(&mut self, checked: &Checked, origin: &Origin) {
+        let (subject, decision) = (checked.subject, checked.decision);
+        let line = to_json(&Event {
+            event: "rate_limit_check",
+            provider: subject.provider(),
+            scope: subject.scope(),
+            identifier: origin.with_identifier.then(|| subject.identifier()),
+            namespace: subject.namespace().as_str(),
+            policy: checked.policy.name_or_empty(),
+            allowed: decision.success,
+            remaining: decision.deciding().map(|standing| standing.remaining),
+            cost: checked.cost,
+            source: checked.source.word(),
+            reason: decision.reason.map(Reason::word),
+            request_id: &origin.request_id,
+            version: &origin.version,
+        });
+        self.next += 1;
+        let key = self.secret.key_in(subject.namespace().as_str(), &self.next);
+        let dropped = self.events.put(key, (self.next, line), by_age);
+        self.dropped += u64::from(dropped.is_some());
+    }
+
+    /// Counts a failure.
+    pub fn fail(&mut self, failure: Failure) {
+        self.failures[failure as usize] += 1;
+    }
+}
+
+/// Of a burst the first events tell most.
+const fn by_age((number, _): &(u64, String)) -> Worth {
+    (0, u64::MAX - *number)
+}
+
+fn outcome(decision: &Decision) -> &'static str {
+    match decision.reason {
+        Some(reason) => reason.word(),
+        None if decision.success => "allowed",
+        None => "denied",
+    }
+}
+
+impl Recorder {
+    /// Nothing has happened.
+    pub fn new(secret: Secret) -> Recorder {
+        Recorder {
+            secret,
+            counters: Counters::new(secret),
+            failures: [0; Failure::ALL.len()],
+            sampled: Bounded::new(MOST_SAMPLED),
+            events: Bounded::new(MOST_EVENTS),
+            next: 0,
+            dropped: 0,
+        }
+    }
+
+    /// The counters of checks, since the isolate began.
+    pub fn counters(&self) -> Vec<&Counter> {
+        self.counters.all()
+    }
+
+    /// How often an object gave no answer for this reason.
+    pub const fn failures(&self, failure: Failure) -> u64 {
+        self.failures[failure as usize]
+    }
+
+    /// Whether events wait to be logged.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// Takes the waiting events out, each one line of JSON.
+    pub fn take_events(&mut self) -> Vec<String> {
+        let events = self.events.take_all(by_age);
+        events.into_iter().map(|(_, line)| line).collect()
+    }
+
+    /// All counters as one line of JSON: the `rate_limit_counters` event.
+    pub fn counters_event(&self, version: &str) -> String {
+        let failures = Failure::ALL.into_iter().map(|failure| FailureCount {
+            failure: failure.word(),
+            count: self.failures(failure),
+        });
+        to_json(&CountersEvent {
+            event: "rate_limit_counters",
+            checks: self.counters(),
+            failures: failures.filter(|failure| failure.count > 0).collect(),
+            dropped: self.dropped,
+            version,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tollgate_core::api::request::{parse, Rule};
+    use tollgate_core::bounded::Secret;
+    use tollgate_core::subject::{Namespace, SubjectParts};
+    use tollgate_core::Timestamp;
+
+    fn recorder() -> Recorder {
+        Recorder::new(Secret::new(7))
+    }
+
+    fn policy() -> Policy {
+        let rule = parse(r#"{"identifier": "u1", "limit": 5, "window": "1m"}"#)
+            .unwrap()
+            .rule;
+        match rule {
+            Rule::Inline(policy) => policy,
+            Rule::Named(_) => unreachable!(),
+        }
+    }
+
+    fn decision(success: bool) -> Decision {
+        let mut shares = tollgate_core::shares::Shares::new(Secret::new(7), 64);
+        let decision = shares.decide(
+            "u1",
+            &policy(),
+            &tollgate_core::decide::Check::ONE,
+            Timestamp::ZERO,
+        );
+        Decision {
+            success,
+            reason: (!success).then_some(Reason::Limit),
+            ..decision.unwrap()
+        }
+    }
+
+    fn subject() -> Subject {
+        SubjectParts::new("ada@example.org")
+            .and_then(|parts| parts.with_provider("github"))
+            .unwrap()
+            .in_namespace(Namespace::default())
+    }
+
+    fn record(recorder: &mut Recorder, policy: &Policy, success: bool, every: u64) -> bool {
+        record_from(recorder, policy, success, Source::Object, every)
+    }
+
+    fn record_from(
+        recorder: &mut Recorder,
+        policy: &Policy,
+        success: bool,
+        source: Source,
+        every: u64,
+    ) -> bool {
+        let (subject, decision) = (subject(), decision(success));
+        let checked = Checked {
+            subject: &subject,
+            policy,
+            cost: 2,
+            decision: &decision,
+            source,
+        };
+        recorder.count(&checked, every)
+    }
+
+    #[test]
+    fn every_denial_is_logged_and_one_admission_in_so_many() {
+        let mut recorder = recorder();
+        let logged = |recorder: &mut Recorder, success, every| {
+            (0..10)
+                .filter(|_| record(recorder, &policy(), success, every))
+                .count()
+        };
+        assert_eq!(logged(&mut recorder, false, 5), 10);
+        assert_eq!(logged(&mut recorder, true, 5), 2);
+        assert_eq!(logged(&mut recorder, true, 0), 0);
+        let counts: Vec<_> = recorder
+            .counters()
+            .iter()
+            .map(|counter| (counter.outcome, counter.count))
+            .collect();
+        assert_eq!(counts, [("limit", 10), ("allowed", 20)]);
+    }
+
+    #[test]
+    fn a_refusal_from_memory_is_counted_and_not_logged_again() {
+        let mut recorder = recorder();
+        assert!(!record_from(
+            &mut recorder,
+            &policy(),
+            false,
+            Source::Cache,
+            1
+        ));
+        let counters = recorder.counters();
+        assert_eq!((counters[0].source, counters[0].count), ("cache", 1));
+    }
+
+    #[test]
+    fn where_floods_are_answered_denials_are_logged_as_seldom_as_admissions() {
+        let mut recorder = recorder();
+        for source in [Source::Kv, Source::Binding] {
+            let mut logged = |success| {
+                (0..10)
+                    .filter(|_| record_from(&mut recorder, &policy(), success, source, 5))
+                    .count()
+            };
+            assert_eq!((logged(false), logged(true)), (2, 2), "{source:?}");
+        }
+        assert!(record_from(
+            &mut recorder,
+            &policy(),
+            false,
+            Source::Fallback,
+            0
+        ));
+    }
+
+    #[test]
+    fn an_event_names_the_person_only_when_told_to() {
+        let (subject, policy, decision) = (subject(), policy(), decision(false));
+        let checked = Checked {
+            subject: &subject,
+            policy: &policy,
+            cost: 2,
+            decision: &decision,
+            source: Source::Object,
+        };
+        let mut recorder = recorder();
+        for with_identifier in [false, true] {
+            let origin = Origin {
+                request_id: "r1".to_owned(),
+                version: "v1".to_owned(),
+                with_identifier,
+            };
+            recorder.log(&checked, &origin);
+        }
+        let rest = r#""namespace":"default","policy":"","allowed":false,"cost":2,"source":"object","reason":"limit","requestId":"r1","version":"v1"}"#;
+        let start = r#"{"event":"rate_limit_check","provider":"github","scope":"","#;
+        assert_eq!(
+            recorder.take_events(),
+            [
+                format!("{start}{rest}"),
+                format!(r#"{start}"identifier":"ada@example.org",{rest}"#)
+            ]
+        );
+        assert!(!recorder.has_events());
+    }
+
+    /// Logs so many denials of one namespace.
+    fn log(recorder: &mut Recorder, namespace: &str, events: usize) {
+        let namespace = Namespace::new(namespace).unwrap();
+        let subject = SubjectParts::new("u1").unwrap().in_namespace(namespace);
+        let (policy, decision) = (policy(), decision(false));
+        let checked = Checked {
+            subject: &subject,
+            policy: &policy,
+            cost: 1,
+            decision: &decision,
+            source: Source::Object,
+        };
+        let origin = Origin {
+            request_id: String::new(),
+            version: String::new(),
+            with_identifier: false,
+        };
+        for _ in 0..events {
+            recorder.log(&checked, &origin);
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded_and_what_is_dropped_is_counted() {
+        let mut recorder = recorder();
+        log(&mut recorder, "default", MOST_EVENTS + 5);
+        assert_eq!(recorder.take_events().len(), MOST_EVENTS);
+        assert!(recorder.counters_event("v1").contains(r#""dropped":5"#));
+    }
+
+    #[test]
+    fn a_flood_of_events_drops_none_of_another_namespace() {
+        let mut recorder = recorder();
+        log(&mut recorder, "quiet", 3);
+        log(&mut recorder, "loud", 10 * MOST_EVENTS);
+        log(&mut recorder, "quiet", MOST_EVENTS / 2 - 3);
+        let events = recorder.take_events();
+        let of = |namespace: &str| {
+            let namespace = format!(r#""namespace":"{namespace}""#);
+            events
+                .iter()
+                .filter(|event| event.contains(&namespace))
+                .count()
+        };
+        assert_eq!(
+            (of("quiet"), of("loud")),
+            (MOST_EVENTS / 2, MOST_EVENTS / 2)
+        );
+        assert!(
+            events[0].contains("quiet"),
+            "in the order in which they came"
+        );
+    }
+
+    #[test]
+    fn failures_are_counted_by_kind() {
+        let mut recorder = recorder();
+        recorder.fail(Failure::Timeout);
+        recorder.fail(Failure::Timeout);
+        recorder.fail(Failure::Unavailable);
+        assert_eq!(
+            recorder.counters_event("v1"),
+            r#"{"event":"rate_limit_counters","checks":[],"failures":[{"failure":"timeout","count":2},{"failure":"unavailable","count":1}],"dropped":0,"version":"v1"}"#
+        );
+    }
+}
