@@ -55,7 +55,7 @@ function compile(folder, options) {
   run("cargo", ["build", "--release", "--locked", "--lib", "--target", WASM_TARGET, ...options]);
   rmSync(join(root, folder), { recursive: true, force: true });
   const bound = join(root, folder, "bound");
-  bind(join(targetFolder(), WASM_TARGET, "release/tollgate.wasm"), bound);
+  bind(join(targetFolder(), WASM_TARGET, "release/tollgate_worker.wasm"), bound);
   bundle(bound, join(root, folder));
   rmSync(bound, { recursive: true });
   writeFileSync(stamp, inputs);
@@ -81,7 +81,7 @@ function bind(wasm, out) {
 function bundle(bound, out) {
   run(join(packagesBin, "esbuild"), [
     join(root, "src/entry.js"),
-    `--alias:tollgate=${join(bound, "index.js")}`,
+    `--alias:tollgate-worker=${join(bound, "index.js")}`,
     "--external:./index_bg.wasm",
     "--external:cloudflare:*",
     "--bundle",

@@ -6,7 +6,6 @@
 use sha2::{Digest, Sha256};
 use tollgate_core::subject::Namespace;
 
-use crate::config::Config;
 use crate::error::{ApiError, Code};
 
 /// A SHA-256 hash.
@@ -59,14 +58,14 @@ pub fn hash(token: &str) -> Hash {
 
 /// The caller that `header`, the value of `Authorization` or nothing, speaks for, if its role reaches `needed`.
 pub fn authorize<'a>(
-    config: &'a Config,
+    callers: &'a [Caller],
     header: &str,
     needed: Role,
 ) -> Result<&'a Caller, ApiError> {
     let token = bearer(header).ok_or_else(|| {
         unauthorized("Send the header `Authorization: Bearer <token>` with a token of this Worker.")
     })?;
-    let caller = find(config.callers(), &hash(token)).ok_or_else(|| {
+    let caller = find(callers, &hash(token)).ok_or_else(|| {
         unauthorized("The token is not one of this Worker's: check it for a slip, or ask whoever runs it for another.")
     })?;
     if caller.role >= needed {
@@ -108,6 +107,7 @@ fn find<'a>(callers: &'a [Caller], presented: &Hash) -> Option<&'a Caller> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
     use crate::config::Settings;
 
     fn config() -> Config {
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn a_token_brings_its_own_role_and_namespace() {
         let config = config();
-        let caller = authorize(&config, "Bearer app", Role::Check).unwrap();
+        let caller = authorize(config.callers(), "Bearer app", Role::Check).unwrap();
         assert_eq!(
             (caller.role, caller.namespace.as_str()),
             (Role::Check, "shop")
@@ -141,7 +141,7 @@ mod tests {
             ("Bearer app", Role::Admin, Err(Code::Forbidden)),
         ];
         for (header, needed, expected) in table {
-            let answer = authorize(&config, header, needed);
+            let answer = authorize(config.callers(), header, needed);
             assert_eq!(
                 answer.map(|_| ()).map_err(|error| error.code()),
                 expected,
@@ -165,7 +165,7 @@ mod tests {
             "Bearer 3d6c0e0e40c67af4ffa3ad6bf4c2ac8a6d6f4a6f3b3a5a5d0c8cb6d0bdc4c2a1",
         ];
         for header in table {
-            let error = authorize(&config, header, Role::Read).unwrap_err();
+            let error = authorize(config.callers(), header, Role::Read).unwrap_err();
             assert_eq!(error.code(), Code::Unauthorized, "{header:?}");
             assert!(
                 !error.to_json("").contains("root"),
@@ -178,7 +178,7 @@ mod tests {
     fn the_scheme_is_read_in_any_case_and_spacing() {
         for header in ["bearer app", "BEARER app", "Bearer  app", " Bearer app "] {
             assert!(
-                authorize(&config(), header, Role::Read).is_ok(),
+                authorize(config().callers(), header, Role::Read).is_ok(),
                 "{header:?}"
             );
         }

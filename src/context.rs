@@ -9,7 +9,8 @@ use worker::Env;
 
 use crate::auth::Caller;
 use crate::config::Config;
-use crate::hot::{self, Bindings, ExecutionContext, Headers, Kv};
+use crate::doors::kv::Kv;
+use crate::hot::{self, Bindings, ExecutionContext, Headers};
 use crate::task;
 
 /// One request, its caller and its environment.
@@ -37,9 +38,14 @@ impl Context<'_> {
         self.config.deadline()
     }
 
+    /// Whether a KV namespace is bound.
+    pub(crate) fn has_kv(&self) -> bool {
+        !self.env.bound().kv().is_undefined()
+    }
+
     /// The KV namespace, if one is bound.
     pub(crate) fn kv(&self) -> Option<Kv> {
-        self.env.bound().kv()
+        Kv::of(self.env)
     }
 
     /// The id of the request, for logs and problems.

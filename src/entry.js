@@ -4,7 +4,7 @@
 // an object that outlives its instance makes its Rust half anew, which loads its state from storage.
 
 import { DurableObject } from "cloudflare:workers";
-import * as rust from "tollgate"; // what wasm-bindgen made; scripts/build.mjs says where it lies
+import * as rust from "tollgate-worker"; // what wasm-bindgen made; scripts/build.mjs says where it lies
 
 /** Kept by the `worker` crate: the number of the present wasm instance, and whether a panic has ended it. */
 const instance = rust.__worker_init_state();

@@ -208,59 +208,17 @@ export function later(milliseconds) {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-/** What a promise comes to within so many milliseconds, else undefined. Never rejects; says why on the console. */
-async function within(milliseconds, what, promise) {
+/** What a promise comes to, or undefined after so many milliseconds. */
+export async function within(promise, milliseconds) {
   let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error("no answer in time")), milliseconds);
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
   });
   try {
     return await Promise.race([promise, late]);
-  } catch (error) {
-    console.warn(`tollgate: ${what}: ${error}`);
-    return undefined;
   } finally {
     clearTimeout(timer);
   }
-}
-
-/**
- * Writes a key of KV and lists others at once: whether it was written, and key, metadata and expiry (Unix seconds) of each
- * that was listed, one after the other; undefined in place of what did not work.
- */
-export function syncKv(kv, put, prefix, milliseconds) {
-  return Promise.all([
-    put.length === 0 || within(milliseconds, "KV could not be written", putKey(kv, put)),
-    prefix === "" ? [] : within(milliseconds, "KV could not be listed", listKeys(kv, prefix)),
-  ]);
-}
-
-async function putKey(kv, [key, value, metadata, seconds]) {
-  await kv.put(key, value, { metadata, expirationTtl: Number(seconds) });
-  return true;
-}
-
-// A page has a thousand keys. A part of the counts is no count: beyond this nothing is known.
-const MOST_PAGES = 10;
-
-async function listKeys(kv, prefix) {
-  const listed = [];
-  let cursor;
-  for (let page = 0; page < MOST_PAGES; page++) {
-    const { keys, ...rest } = await kv.list({ prefix, cursor });
-    for (const { name, metadata, expiration } of keys) {
-      if (typeof metadata === "string") listed.push(name, metadata, expiration ?? 0);
-    }
-    if (rest.list_complete) return listed;
-    cursor = rest.cursor;
-  }
-  throw new Error(`more than ${MOST_PAGES} pages of keys`);
-}
-
-/** The values of some keys of KV, as far as there are any; undefined when they could not be read. */
-export function readKv(kv, keys, milliseconds) {
-  const values = async () => (await Promise.all(keys.map((key) => kv.get(key)))).filter((value) => value !== null);
-  return within(milliseconds, "KV could not be read", values());
 }
 
 /** Whether there is a native rate-limit binding of this name. */
@@ -268,10 +226,15 @@ export function hasBinding(env, name) {
   return typeof env[name]?.limit === "function";
 }
 
-/** Whether a native rate-limit binding admits one more request for a key; undefined when it does not say. */
-export function askBinding(env, name, key, milliseconds) {
-  const ask = async () => (await env[name].limit({ key })).success;
-  return within(milliseconds, `the binding ${name} did not answer`, ask());
+/** Whether a native rate-limit binding admits one more request for a key; undefined when it does not say. Never rejects. */
+export async function askBinding(env, name, key, milliseconds) {
+  try {
+    const answer = await within(env[name].limit({ key }), milliseconds);
+    if (answer) return answer.success;
+    console.warn(`tollgate: the binding ${name} did not answer in time`);
+  } catch (error) {
+    console.warn(`tollgate: the binding ${name} did not answer: ${error}`);
+  }
 }
 
 const formats = new Map();

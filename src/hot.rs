@@ -35,13 +35,8 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = CF_VERSION_METADATA)]
     pub(crate) fn version_metadata(this: &Bound) -> Option<VersionMetadata>;
 
-    /// The KV namespace, if one is bound.
     #[wasm_bindgen(method, getter, js_name = TOLLGATE_KV)]
-    pub(crate) fn kv(this: &Bound) -> Option<Kv>;
-
-    /// A KV namespace.
-    #[derive(Clone)]
-    pub(crate) type Kv;
+    pub(crate) fn kv(this: &Bound) -> JsValue;
 
     /// What the platform knows of the deployed version.
     pub(crate) type VersionMetadata;
@@ -145,12 +140,8 @@ extern "C" {
 
     pub(crate) fn later(milliseconds: u32) -> JsValue;
 
-    /// `put`: key, value, metadata and life in seconds, or nothing. An empty `prefix` lists nothing.
-    #[wasm_bindgen(js_name = syncKv)]
-    pub(crate) fn sync_kv(kv: &Kv, put: Vec<String>, prefix: &str, milliseconds: u32) -> JsValue;
-
-    #[wasm_bindgen(js_name = readKv)]
-    pub(crate) fn read_kv(kv: &Kv, keys: Vec<String>, milliseconds: u32) -> JsValue;
+    /// Settles when a promise does, or after so many milliseconds; the timer is cleared.
+    pub(crate) fn within(promise: &js_sys::Promise, milliseconds: u32) -> JsValue;
 
     #[wasm_bindgen(js_name = hasBinding)]
     pub(crate) fn has_binding(env: &Env, name: &str) -> bool;

@@ -1,15 +1,22 @@
-//! Tollgate: the Worker. It reads requests, names the object that owns the state, asks it once, and writes answers; every decision is
-//! made by [`tollgate_core`], inside the object.
+//! Tollgate: the Worker. It reads requests, names the object that owns the state, asks it once, and writes answers. Everything that
+//! decides is in [`tollgate_core`].
 //!
-//! One `POST /limit`, and who does what:
+//! One `POST /limit`, in the order in which its files are entered:
 //!
-//! 1. [`fetch`] hands the request to `handlers`; [`router`] knows the path, [`auth`] the caller, `handlers::request` reads the body.
-//! 2. `handlers::limit` reads the JSON through the core, or stops with an [`error::ApiError`].
-//! 3. [`placement`] names the object; `isolate` may remember that it refuses; else `limiter_client` asks it, within the deadline.
-//! 4. `limiter_object` reads its clock once, lets the core decide on the state in its memory, and `limiter_store` writes ahead.
-//! 5. `handlers` write body and [`headers`]; [`telemetry`] is told, and writes its log afterwards.
+//! 1. `entry.js` calls [`fetch`], which begins a task (`task`); `http::serve` is its flow.
+//! 2. [`http::router`] knows the path, [`auth`] the caller, `http::request` reads the body.
+//! 3. `routes::limit` reads the JSON through the core, or stops with an [`error::ApiError`].
+//! 4. `decide` finds the place where the policy is decided; `decide::object` asks the subject's object, unless the isolate remembers
+//!    that it refuses.
+//! 5. `doors::limiter` calls the object, within the deadline.
+//! 6. `objects::rate_limit` reads its clock once, lets the core decide on the state in its memory, and writes rows ahead.
+//! 7. `decide::outcome` tells [`telemetry`] and shows the decision as JSON and [`headers`]; `http::response` makes the answer.
 //!
-//! When the object does not answer, [`tollgate_core::shares`] does what the policy's failure mode says.
+//! When the object does not answer, `decide::fallback` does what the policy's failure mode says.
+//!
+//! What may use what: `http` → `routes` → `decide` → [`doors`] → `hot`, and `objects` → `objects::rows`; everything may use the core and
+//! what is plain data here ([`config`], [`error`], [`headers`], [`placement`], [`reply`]). Nothing uses what stands above it; a test
+//! holds that.
 //!
 //! Modules that talk to the runtime exist on wasm32 only; the others are pure and tested natively.
 

@@ -8,6 +8,7 @@ use core::cell::{Cell, RefCell};
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
+use std::rc::Rc;
 
 use tollgate_core::{Duration, Timestamp};
 use wasm_bindgen::prelude::*;
@@ -144,6 +145,25 @@ pub(crate) async fn done(promise: JsValue) -> worker::Result<()> {
         js_sys::futures::JsFuture::from(js_sys::Promise::from(promise)).await?;
     }
     Ok(())
+}
+
+/// Runs a future of the `worker` crate, which needs the usual executor, for at most so many milliseconds; `None` where it takes longer.
+/// It begins at once. A panic elsewhere leaves it without an answer, so that it takes all of its time.
+pub(crate) fn of_crate<T: 'static>(
+    future: impl Future<Output = T> + 'static,
+    milliseconds: u32,
+) -> impl Future<Output = Option<T>> {
+    let output = Rc::new(Cell::new(None));
+    let slot = Rc::clone(&output);
+    let promise = js_sys::futures::future_to_promise(async move {
+        slot.set(Some(future.await));
+        Ok(JsValue::UNDEFINED)
+    });
+    let done = hot::within(&promise, milliseconds);
+    async move {
+        let _ = settled(done).await; // it never rejects
+        output.take()
+    }
 }
 
 /// Awaits a promise.

@@ -4,7 +4,8 @@ use tollgate_core::consistency::LocalLimit;
 use tollgate_core::decision::{Decision, Source};
 use tollgate_core::Duration;
 
-use super::{fallback, Pending};
+use super::fallback;
+use super::pending::Pending;
 use crate::clock;
 use crate::context::Context;
 use crate::doors::binding;

@@ -10,7 +10,8 @@ use tollgate_core::refusals::CallTimes;
 use tollgate_core::subject_state::Item;
 use tollgate_core::Duration;
 
-use super::{binding, debts, fallback, Pending};
+use super::pending::Pending;
+use super::{binding, debts, fallback};
 use crate::clock;
 use crate::context::Context;
 use crate::doors::limiter::{Answered, Limiter, Question};

@@ -4,7 +4,8 @@ use tollgate_core::api::response::DecisionBody;
 use tollgate_core::decision::{Decision, Source};
 use tollgate_core::policy::FailMode;
 
-use super::{counts, Pending};
+use super::counts;
+use super::pending::Pending;
 use crate::context::Context;
 use crate::headers::RateLimitHeaders;
 use crate::isolate::memory;

@@ -15,7 +15,9 @@ use tollgate_core::refusals::CallTimes;
 use tollgate_core::subject_state::Item;
 use tollgate_core::Duration;
 
-use super::{counts, debts, fallback, object, Outcome, Pending};
+use super::outcome::Outcome;
+use super::pending::Pending;
+use super::{counts, debts, fallback, object};
 use crate::clock;
 use crate::context::Context;
 use crate::doors::limiter::{Answered, Limiter, Question};

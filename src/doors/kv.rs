@@ -1,13 +1,24 @@
-//! The door to KV: one key written, keys listed, values read.
+//! The door to KV: one key written, keys listed, values read. Each begins at once, also before it is awaited.
 
-use js_sys::Array;
+use core::future::Future;
+
 use tollgate_core::eventual::Put;
 use tollgate_core::{Duration, Timestamp};
-use wasm_bindgen::JsValue;
+use worker::kv::{KvError, KvStore};
+use worker::Env;
 
 use super::Failure;
-use crate::hot::{self, Kv};
-use crate::task::{settled, Settled};
+use crate::hot;
+use crate::task::{self, settled};
+
+/// The name of the binding in wrangler.toml.
+const BINDING: &str = "TOLLGATE_KV";
+/// A page has a thousand keys. A part of the counts is no count: beyond this nothing is known.
+const MAX_PAGES: usize = 10;
+
+/// The KV namespace of the counts.
+#[derive(Clone)]
+pub(crate) struct Kv(KvStore);
 
 /// What a list showed, key and metadata each, and when the last of the keys expires.
 pub(crate) struct Listed {
@@ -15,66 +26,53 @@ pub(crate) struct Listed {
     pub(crate) until: Timestamp,
 }
 
-/// What became of a writing and a listing.
-pub(crate) struct Synced {
-    /// Whether the key was written; true where there was none to write.
-    pub(crate) written: bool,
-    /// Every key, if they could be read.
-    pub(crate) listed: Option<Listed>,
-}
-
-/// A writing and a listing that are under way.
-pub(crate) struct Syncing(JsValue);
-
-impl Syncing {
-    /// Begins to write a key and to list all that begin with `prefix`, unless it is empty. `patience`: at most 49 days.
-    pub(crate) fn begin(kv: &Kv, put: Option<&Put>, prefix: &str, patience: Duration) -> Syncing {
-        let put = put.map_or_else(Vec::new, |put| {
-            let life = put.life.as_secs_ceil().to_string();
-            vec![
-                put.key.clone(),
-                put.value.clone(),
-                put.metadata.clone(),
-                life,
-            ]
-        });
-        Syncing(hot::sync_kv(kv, put, prefix, millis(patience)))
+impl Kv {
+    /// The namespace, if one is bound.
+    pub(crate) fn of(env: &Env) -> Option<Kv> {
+        env.kv(BINDING).ok().map(Kv)
     }
 
-    /// What came of it.
-    pub(crate) async fn done(self) -> Synced {
-        let both = Array::from(&settled(self.0).await.unwrap_or_default());
-        Synced {
-            written: both.get(0).is_truthy(),
-            listed: Some(both.get(1))
-                .filter(JsValue::is_object)
-                .map(|list| listed(&Array::from(&list))),
-        }
+    /// Writes a key.
+    pub(crate) fn write(
+        &self,
+        put: &Put,
+        patience: Duration,
+    ) -> impl Future<Output = Result<(), Failure>> {
+        let (store, put) = (self.0.clone(), put.clone());
+        let life = put.life.as_secs_ceil();
+        let writing = async move {
+            let put = store.put(&put.key, put.value)?.metadata(put.metadata)?;
+            put.expiration_ttl(life).execute().await
+        };
+        within(patience, "KV could not be written", writing)
     }
-}
 
-/// Writes a key.
-pub(crate) async fn write(kv: &Kv, put: &Put, patience: Duration) -> Result<(), Failure> {
-    let synced = Syncing::begin(kv, Some(put), "", patience).done().await;
-    synced.written.then_some(()).ok_or(Failure::Kv)
-}
+    /// Lists the keys that begin with `prefix`.
+    pub(crate) fn list(
+        &self,
+        prefix: &str,
+        patience: Duration,
+    ) -> impl Future<Output = Result<Listed, Failure>> {
+        let listing = listed(self.0.clone(), prefix.to_owned());
+        within(patience, "KV could not be listed", listing)
+    }
 
-/// Lists the keys that begin with `prefix`.
-pub(crate) async fn list(kv: &Kv, prefix: &str, patience: Duration) -> Result<Listed, Failure> {
-    let synced = Syncing::begin(kv, None, prefix, patience).done().await;
-    synced.listed.ok_or(Failure::Kv)
-}
-
-/// The values of some keys, as far as there are any.
-pub(crate) async fn read(
-    kv: &Kv,
-    keys: Vec<String>,
-    patience: Duration,
-) -> Result<Vec<String>, Failure> {
-    let read: Settled = settled(hot::read_kv(kv, keys, millis(patience))).await;
-    let values = read.ok().filter(JsValue::is_object).ok_or(Failure::Kv)?;
-    let values = Array::from(&values);
-    Ok(values.iter().filter_map(|it| it.as_string()).collect())
+    /// The values of some keys, as far as there are any.
+    pub(crate) fn read(
+        &self,
+        keys: Vec<String>,
+        patience: Duration,
+    ) -> impl Future<Output = Result<Vec<String>, Failure>> {
+        let store = self.0.clone();
+        let reading = async move {
+            let mut values = Vec::with_capacity(keys.len());
+            for key in keys {
+                values.extend(store.get(&key).text().await?);
+            }
+            Ok(values)
+        };
+        within(patience, "KV could not be read", reading)
+    }
 }
 
 /// Waits, so that KV takes a second writing of one key, or to look again what is due.
@@ -82,15 +80,50 @@ pub(crate) async fn wait(time: Duration) {
     let _ = settled(hot::later(millis(time))).await; // it never rejects
 }
 
-fn listed(list: &Array) -> Listed {
-    let text = |i: u32| list.get(i).as_string().unwrap_or_default();
-    let places = (0..list.length()).step_by(3);
-    // Seconds since 1970; 0 where a key never expires, as none of ours does.
-    let until = |i: u32| list.get(i + 2).as_f64().unwrap_or(0.0) as u64;
-    let last = places.clone().map(until).max().unwrap_or(0);
-    Listed {
-        keys: places.map(|i| (text(i), text(i + 1))).collect(),
-        until: Timestamp::from_millis(last.saturating_mul(1_000)),
+async fn listed(store: KvStore, prefix: String) -> Result<Listed, KvError> {
+    let mut listed = Listed {
+        keys: Vec::new(),
+        until: Timestamp::ZERO,
+    };
+    let mut cursor = None;
+    for _ in 0..MAX_PAGES {
+        let mut list = store.list().prefix(prefix.clone());
+        if let Some(cursor) = cursor {
+            list = list.cursor(cursor);
+        }
+        let page = list.execute().await?;
+        for key in page.keys {
+            // Seconds since 1970; none of ours is without.
+            let until = Timestamp::from_millis(key.expiration.unwrap_or(0).saturating_mul(1_000));
+            if let Some(metadata) = key.metadata.as_ref().and_then(|it| it.as_str()) {
+                listed.until = listed.until.max(until);
+                listed.keys.push((key.name, metadata.to_owned()));
+            }
+        }
+        if page.list_complete {
+            return Ok(listed);
+        }
+        cursor = page.cursor;
+    }
+    Err(KvError::JavaScript(
+        format!("more than {MAX_PAGES} pages of keys").into(),
+    ))
+}
+
+fn within<T: 'static>(
+    patience: Duration,
+    what: &'static str,
+    work: impl Future<Output = Result<T, KvError>> + 'static,
+) -> impl Future<Output = Result<T, Failure>> {
+    let output = task::of_crate(work, millis(patience));
+    async move {
+        let error = match output.await {
+            Some(Ok(it)) => return Ok(it),
+            Some(Err(error)) => error.to_string(),
+            None => "no answer in time".to_owned(),
+        };
+        worker::console_warn!("tollgate: {what}: {error}");
+        Err(Failure::Kv)
     }
 }
 

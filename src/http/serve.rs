@@ -88,7 +88,7 @@ struct Incoming<'a> {
 impl Incoming<'_> {
     /// What a route of the API replies, to a caller who may ask it.
     async fn api(&self, route: Api, config: &Config) -> Result<Reply, ApiError> {
-        let caller = authorize(config, self.head.authorization, route.role())?;
+        let caller = authorize(config.callers(), self.head.authorization, route.role())?;
         let body = if route.reads_body() {
             check_type(self.head.content_type)?;
             let body = request::body(self.request, self.head, MAX_BODY).await;

@@ -55,7 +55,7 @@ pub(crate) fn begin<'a>(
     }
     let token = protocol::token(query).map(|token| format!("Bearer {token}"));
     let token = headers.get("authorization").or(token);
-    let caller = authorize(config, token.as_deref().unwrap_or(""), Role::Read);
+    let caller = authorize(config.callers(), token.as_deref().unwrap_or(""), Role::Read);
     let caller = caller.map_err(|_| refused(401, "WRONGPASS invalid or missing auth token"))?;
     let is = |header, word: &str| {
         let value = headers.get(header);

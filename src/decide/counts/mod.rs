@@ -10,7 +10,7 @@ use tollgate_core::eventual::Purpose;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::Item;
 
-use super::Pending;
+use super::pending::Pending;
 use crate::clock::moment;
 use crate::context::Context;
 use crate::error::ApiError;
@@ -29,13 +29,15 @@ fn decide_for(
     object: &str,
     Item { policy, check }: &Item,
 ) -> Result<Decision, ApiError> {
-    let kv = context.kv().ok_or_else(ApiError::no_kv)?;
+    if !context.has_kv() {
+        return Err(ApiError::no_kv());
+    }
     let name = placement::counted_name(object);
     let decision = memory(|memory| {
         let eventual = &mut memory.eventual;
         eventual.check(purpose, &name, policy, check, moment())
     });
-    sync::sync_later(context, kv);
+    sync::sync_later(context);
     decision.map_err(|unknown| ApiError::unknown_time_zone(unknown.zone.as_str()))
 }
 

@@ -5,10 +5,9 @@ use tollgate_core::{Duration, Timestamp};
 
 use crate::clock::{self, moment};
 use crate::context::Context;
-use crate::doors::kv::{self, Listed};
+use crate::doors::kv::{self, Kv, Listed};
 use crate::doors::Failure;
 use crate::error::ApiError;
-use crate::hot::Kv;
 use crate::isolate::memory;
 use crate::placement;
 use crate::telemetry::flush;
@@ -54,22 +53,20 @@ fn marked(name: &str, mark: Mark, until: Timestamp) -> Put {
 
 /// Writes a key, once more where KV refuses it: it takes one writing of a key a second.
 async fn write(context: &Context<'_>, kv: &Kv, put: &Put) -> Result<(), ApiError> {
-    if kv::write(kv, put, context.deadline()).await.is_ok() {
+    if kv.write(put, context.deadline()).await.is_ok() {
         return Ok(());
     }
     kv::wait(AGAIN_AFTER).await;
-    kv::write(kv, put, context.deadline())
-        .await
-        .map_err(|failure| {
-            flush::failed(failure);
-            ApiError::kv_unavailable()
-        })
+    kv.write(put, context.deadline()).await.map_err(|failure| {
+        flush::failed(failure);
+        ApiError::kv_unavailable()
+    })
 }
 
 /// The keys of a subject.
 async fn list(context: &Context<'_>, kv: &Kv, name: &str) -> Result<Listed, Failure> {
     let prefix = memory(|memory| memory.eventual.prefix_of(name));
-    let listed = kv::list(kv, &prefix, context.deadline()).await;
+    let listed = kv.list(&prefix, context.deadline()).await;
     listed.inspect_err(|failure| flush::failed(*failure))
 }
 
@@ -89,7 +86,7 @@ pub(crate) async fn standings(
     let values = if undefined.is_empty() {
         Vec::new()
     } else {
-        match kv::read(&kv, undefined, context.deadline()).await {
+        match kv.read(undefined, context.deadline()).await {
             Ok(values) => values,
             Err(failure) => {
                 flush::failed(failure);

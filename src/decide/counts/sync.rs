@@ -8,9 +8,8 @@ use tollgate_core::{Duration, Timestamp};
 
 use crate::clock;
 use crate::context::Context;
-use crate::doors::kv::{self, Synced, Syncing};
+use crate::doors::kv::{self, Kv};
 use crate::doors::Failure;
-use crate::hot::Kv;
 use crate::isolate::memory;
 use crate::telemetry::flush;
 
@@ -29,7 +28,7 @@ thread_local! {
 }
 
 /// Sees to it that what is due is synced, even if this is the last request.
-pub(super) fn sync_later(context: &Context, kv: Kv) {
+pub(super) fn sync_later(context: &Context) {
     let Some(due) = memory(|memory| memory.eventual.next_due()) else {
         return;
     };
@@ -38,6 +37,9 @@ pub(super) fn sync_later(context: &Context, kv: Kv) {
     if now < covered && due <= covered {
         return;
     }
+    let Some(kv) = context.kv() else {
+        return;
+    };
     let end = now.plus(LIFE);
     COVERED.set(end);
     context.in_background(async move {
@@ -57,12 +59,24 @@ async fn sync_until(kv: &Kv, end: Timestamp) {
         }
         let due = memory(|memory| memory.eventual.due(now, left));
         left -= due.len();
-        let begun: Vec<Syncing> = due
+        let begun: Vec<_> = due
             .iter()
-            .map(|it| Syncing::begin(kv, it.put.as_ref(), &it.prefix, PATIENCE))
+            .map(|sync| {
+                let writing = sync.put.as_ref().map(|put| kv.write(put, PATIENCE));
+                let is_listed = !sync.prefix.is_empty();
+                (writing, is_listed.then(|| kv.list(&sync.prefix, PATIENCE)))
+            })
             .collect();
-        for (sync, syncing) in due.iter().zip(begun) {
-            apply(sync, syncing.done().await);
+        for (sync, (writing, listing)) in due.iter().zip(begun) {
+            let written = match writing {
+                Some(writing) => writing.await,
+                None => Ok(()),
+            };
+            let keys = match listing {
+                Some(listing) => listing.await.map(|listed| listed.keys),
+                None => Ok(Vec::new()),
+            };
+            apply(sync, written.is_ok(), keys.ok());
         }
         match memory(|memory| memory.eventual.next_due()) {
             Some(next) if next <= end => {
@@ -76,14 +90,13 @@ async fn sync_until(kv: &Kv, end: Timestamp) {
     }
 }
 
-/// Takes in what became of a syncing.
-fn apply(sync: &Sync, outcome: Synced) {
-    if !outcome.written || outcome.listed.is_none() {
+/// Takes in whether a key was written, and what a list showed.
+fn apply(sync: &Sync, written: bool, keys: Option<Vec<(String, String)>>) {
+    if !written || keys.is_none() {
         flush::failed(Failure::Kv);
     }
-    let read = outcome.listed.as_ref().map(|listed| listed.keys.as_slice());
     memory(|memory| {
         let eventual = &mut memory.eventual;
-        eventual.synced(sync, outcome.written, read, clock::now());
+        eventual.synced(sync, written, keys.as_deref(), clock::now());
     });
 }

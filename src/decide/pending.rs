@@ -1,0 +1,42 @@
+//! A check on its way to the place that decides it: whose it is, and by which limits.
+
+use tollgate_core::api::request::{LimitRequest, Rule};
+use tollgate_core::policy::Policy;
+use tollgate_core::subject::Subject;
+use tollgate_core::subject_state::Item;
+
+use crate::context::Context;
+use crate::error::ApiError;
+
+/// One check of one subject, before it is decided.
+pub(super) struct Pending {
+    pub(super) subject: Subject,
+    /// The name of the subject's object.
+    pub(super) object: String,
+    pub(super) item: Item,
+}
+
+impl Pending {
+    /// Finds the limits of a request, and names its subject.
+    pub(super) fn new(context: &Context, request: LimitRequest) -> Result<Pending, ApiError> {
+        let subject = context.subject(request.subject);
+        let policy = policy_of(request.rule)?;
+        Ok(Pending {
+            object: subject.object_name(),
+            subject,
+            item: Item {
+                policy,
+                check: request.check,
+            },
+        })
+    }
+}
+
+/// The limits that a request is to be decided under.
+fn policy_of(rule: Rule) -> Result<Policy, ApiError> {
+    match rule {
+        Rule::Inline(policy) => Ok(policy),
+        // Policies are not stored yet, so none has this name.
+        Rule::Named(name) => Err(ApiError::unknown_policy(name.as_str())),
+    }
+}
