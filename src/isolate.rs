@@ -21,7 +21,7 @@ use crate::hot;
 const COUNTS: &str = "eventual";
 
 /// The parts, each with a module of its own.
-pub(crate) struct Memory {
+pub(crate) struct Isolate {
     pub(crate) refusals: Refusals,
     pub(crate) refused_last: RefusedLast,
     pub(crate) circuits: Circuits,
@@ -30,9 +30,9 @@ pub(crate) struct Memory {
     pub(crate) shares: Shares,
 }
 
-impl Memory {
-    fn new(secret: Secret, isolate: u64) -> Memory {
-        Memory {
+impl Isolate {
+    fn new(secret: Secret, isolate: u64) -> Isolate {
+        Isolate {
             refusals: Refusals::new(secret),
             refused_last: RefusedLast::new(secret),
             circuits: Circuits::new(secret),
@@ -45,13 +45,13 @@ impl Memory {
 
 thread_local! {
     // Made by the first request, because there is no randomness outside of events.
-    static MEMORY: RefCell<Memory> = RefCell::new(Memory::new(
+    static ISOLATE: RefCell<Isolate> = RefCell::new(Isolate::new(
         Secret::new(hot::random_bits()),
         hot::random_bits() as u64,
     ));
 }
 
-/// Uses the memory. `run` must not use it again.
-pub(crate) fn memory<T>(run: impl FnOnce(&mut Memory) -> T) -> T {
-    MEMORY.with_borrow_mut(run)
+/// Uses what is remembered. `run` must not use it again.
+pub(crate) fn with<T>(run: impl FnOnce(&mut Isolate) -> T) -> T {
+    ISOLATE.with_borrow_mut(run)
 }

@@ -12,20 +12,20 @@ use crate::context::Context;
 use crate::doors::limiter::{Answered, Limiter, Question};
 use crate::doors::Failure;
 use crate::hot;
-use crate::isolate::memory;
+use crate::isolate;
 
 /// Remembers what was admitted without the object. In a time zone that nobody knows nothing can be counted.
 pub(super) fn owe(object: &str, item: &Item) {
     let Item { policy, check } = item;
-    let _ = memory(|memory| memory.debts.record(object, policy, check, moment()));
+    let _ = isolate::with(|isolate| isolate.debts.record(object, policy, check, moment()));
 }
 
 /// Repays the object of a question what is owed to it, if it has answered.
 pub(super) fn repay(context: &Context, question: &Question, answered: &Answered) {
-    if answered.answer.is_err() || memory(|memory| memory.debts.is_empty()) {
+    if answered.answer.is_err() || isolate::with(|isolate| isolate.debts.is_empty()) {
         return;
     }
-    match memory(|memory| memory.debts.take(&question.object, moment())) {
+    match isolate::with(|isolate| isolate.debts.take(&question.object, moment())) {
         Ok(items) if !items.is_empty() => {
             let (env, deadline) = (context.env.clone(), context.deadline());
             context.in_background(charge(env, deadline, question.object.clone(), items));

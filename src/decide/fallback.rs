@@ -9,7 +9,7 @@ use crate::clock;
 use crate::context::Context;
 use crate::doors::Failure;
 use crate::error::ApiError;
-use crate::isolate::memory;
+use crate::isolate;
 use crate::telemetry::flush;
 
 /// Decides without the object, or without the binding, that failed.
@@ -25,7 +25,7 @@ pub(super) fn decide(
         let decision = counts::decide_degraded(context, object, item)?;
         return Ok((decision, Source::Kv));
     }
-    memory(|memory| memory.shares.decide(object, policy, check, clock::now()))
+    isolate::with(|isolate| isolate.shares.decide(object, policy, check, clock::now()))
         .map(|decision| (decision, Source::Fallback))
         .ok_or_else(ApiError::object_unavailable) // the failure mode is closed
 }

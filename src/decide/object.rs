@@ -16,7 +16,7 @@ use crate::clock;
 use crate::context::Context;
 use crate::doors::limiter::{Answered, Limiter, Question};
 use crate::error::ApiError;
-use crate::isolate::memory;
+use crate::isolate;
 use crate::telemetry::flush;
 
 /// Decides: by what the isolate remembers, else by asking. Where the object is to be shielded from floods, a native binding is asked
@@ -26,7 +26,7 @@ pub(super) async fn decide(
     pending: &Pending,
 ) -> Result<(Decision, Source), ApiError> {
     let Pending { object, item, .. } = pending;
-    let key = memory(|memory| memory.refusals.key(object, &item.policy));
+    let key = isolate::with(|isolate| isolate.refusals.key(object, &item.policy));
     if let Some(decision) = remembered(key, item) {
         return Ok((decision, Source::Cache));
     }
@@ -70,16 +70,16 @@ pub(super) async fn decide(
 
 /// What the object refused a moment ago and would refuse still.
 pub(super) fn remembered(key: Key, item: &Item) -> Option<Decision> {
-    memory(|memory| {
-        let refusals = &mut memory.refusals;
+    isolate::with(|isolate| {
+        let refusals = &mut isolate.refusals;
         refusals.find(key, &item.policy, &item.check, clock::now())
     })
 }
 
 /// Remembers what the object said.
 pub(super) fn learn(key: Key, item: &Item, times: CallTimes, decision: &Decision) {
-    memory(|memory| {
-        let refusals = &mut memory.refusals;
+    isolate::with(|isolate| {
+        let refusals = &mut isolate.refusals;
         refusals.learn(key, &item.check, times, decision);
     });
 }

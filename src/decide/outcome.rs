@@ -8,7 +8,7 @@ use super::counts;
 use super::pending::Pending;
 use crate::context::Context;
 use crate::headers::RateLimitHeaders;
-use crate::isolate::memory;
+use crate::isolate;
 use crate::telemetry::{flush, Checked};
 
 /// A decision, what it is about, and where it was made.
@@ -46,8 +46,8 @@ impl Outcome {
             item,
         } = &self.pending;
         match item.policy.fail_mode() {
-            FailMode::Share if self.source == Source::Object => memory(|memory| {
-                let shares = &mut memory.shares;
+            FailMode::Share if self.source == Source::Object => isolate::with(|isolate| {
+                let shares = &mut isolate.shares;
                 shares.learn(object, &item.policy, &self.decision);
             }),
             FailMode::Eventual if self.source == Source::Object => {

@@ -24,7 +24,7 @@ use crate::doors::limiter::{Answered, Limiter, Question};
 use crate::doors::Failure;
 use crate::error::ApiError;
 use crate::hot;
-use crate::isolate::memory;
+use crate::isolate;
 use crate::telemetry::flush;
 
 /// What was decided about all.
@@ -75,7 +75,7 @@ impl Entry {
     fn new(context: &Context, request: LimitRequest) -> Result<Entry, ApiError> {
         let pending = Pending::new(context, request)?;
         let (name, policy) = (&pending.object, &pending.item.policy);
-        let key = memory(|memory| memory.refusals.key(name, policy));
+        let key = isolate::with(|isolate| isolate.refusals.key(name, policy));
         let answer = object::remembered(key, &pending.item);
         Ok(Entry {
             pending,
@@ -176,7 +176,7 @@ impl Asking {
     fn refused_last(&self, group: &Group) -> bool {
         group.entries.iter().any(|&place| {
             let policy = &self.entries[place].item().policy;
-            memory(|memory| memory.refused_last.contains(&group.object, policy))
+            isolate::with(|isolate| isolate.refused_last.contains(&group.object, policy))
         })
     }
 
@@ -349,8 +349,8 @@ impl Asking {
         for (&place, decision) in entries.iter().zip(decided) {
             if !decision.contended {
                 let policy = &self.entries[place].item().policy;
-                memory(|memory| {
-                    let last = &mut memory.refused_last;
+                isolate::with(|isolate| {
+                    let last = &mut isolate.refused_last;
                     last.learn(object, policy, !decision.success, times.received);
                 });
             }

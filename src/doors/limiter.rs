@@ -17,7 +17,7 @@ use super::object::{addressed, Asker, Came, Door};
 use super::Failure;
 use crate::clock;
 use crate::hot::{self, Bindings};
-use crate::isolate::memory;
+use crate::isolate;
 
 /// One call to one object.
 pub(crate) struct Question {
@@ -118,7 +118,7 @@ impl Answered {
 
 /// The leave to call an object, if its circuit gives it.
 fn pass(object: &str) -> Option<Pass> {
-    memory(|memory| memory.circuits.pass(object, clock::now()))
+    isolate::with(|isolate| isolate.circuits.pass(object, clock::now()))
 }
 
 /// What a call came to; the object's circuit is told.
@@ -134,8 +134,8 @@ fn came(object: &str, pass: Pass, came: Came) -> Result<Answer, Failure> {
         Outcome::Answered => 0,
         _ => hot::random_bits() as u64,
     };
-    memory(|memory| {
-        let circuits = &mut memory.circuits;
+    isolate::with(|isolate| {
+        let circuits = &mut isolate.circuits;
         circuits.came_to(object, pass, outcome, clock::now(), random);
     });
     answer

@@ -14,7 +14,7 @@ use super::pending::Pending;
 use crate::clock::moment;
 use crate::context::Context;
 use crate::error::ApiError;
-use crate::isolate::memory;
+use crate::isolate;
 use crate::placement;
 
 /// Decides, and has others told.
@@ -33,8 +33,8 @@ fn decide_for(
         return Err(ApiError::no_kv());
     }
     let name = placement::counted_name(object);
-    let decision = memory(|memory| {
-        let eventual = &mut memory.eventual;
+    let decision = isolate::with(|isolate| {
+        let eventual = &mut isolate.eventual;
         eventual.check(purpose, &name, policy, check, moment())
     });
     sync::sync_later(context);
@@ -65,11 +65,11 @@ pub(super) fn give_back(context: &Context, object: &str, item: &Item) {
 /// Remembers what the object said, so that counting can go on from there. In a time zone that nobody knows nothing is counted.
 pub(super) fn learn(object: &str, policy: &Policy, decision: &Decision) {
     let name = placement::counted_name(object);
-    let _ = memory(|memory| memory.eventual.learn(&name, policy, decision, moment()));
+    let _ = isolate::with(|isolate| isolate.eventual.learn(&name, policy, decision, moment()));
 }
 
 /// The object has been charged what this isolate gave out in its place.
 pub(super) fn charged(object: &str, policy: &Policy, units: u64) {
     let name = placement::counted_name(object);
-    let _ = memory(|memory| memory.eventual.charged(&name, policy, units, moment()));
+    let _ = isolate::with(|isolate| isolate.eventual.charged(&name, policy, units, moment()));
 }

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::doors::kv::{self, Kv, Listed};
 use crate::doors::Failure;
 use crate::error::ApiError;
-use crate::isolate::memory;
+use crate::isolate;
 use crate::placement;
 use crate::telemetry::flush;
 
@@ -45,8 +45,8 @@ pub(crate) async fn announce(
 }
 
 fn marked(name: &str, mark: Mark, until: Timestamp) -> Put {
-    memory(|memory| {
-        let eventual = &mut memory.eventual;
+    isolate::with(|isolate| {
+        let eventual = &mut isolate.eventual;
         eventual.mark(name, mark, until, clock::now())
     })
 }
@@ -65,7 +65,7 @@ async fn write(context: &Context<'_>, kv: &Kv, put: &Put) -> Result<(), ApiError
 
 /// The keys of a subject.
 async fn list(context: &Context<'_>, kv: &Kv, name: &str) -> Result<Listed, Failure> {
-    let prefix = memory(|memory| memory.eventual.prefix_of(name));
+    let prefix = isolate::with(|isolate| isolate.eventual.prefix_of(name));
     let listed = kv.list(&prefix, context.deadline()).await;
     listed.inspect_err(|failure| flush::failed(*failure))
 }
@@ -82,7 +82,8 @@ pub(crate) async fn standings(
     let Ok(Listed { keys, .. }) = list(context, &kv, &name).await else {
         return Ok(None);
     };
-    let undefined = memory(|memory| memory.eventual.undefined_in(&name, &keys, MOST_VALUES));
+    let undefined =
+        isolate::with(|isolate| isolate.eventual.undefined_in(&name, &keys, MOST_VALUES));
     let values = if undefined.is_empty() {
         Vec::new()
     } else {
@@ -97,8 +98,8 @@ pub(crate) async fn standings(
     // What another version wrote is passed over, as it is when counts are added up.
     let definitions = values.iter().filter_map(|text| read_definitions(text).ok());
     let definitions: Vec<_> = definitions.flatten().collect();
-    memory(|memory| {
-        let eventual = &mut memory.eventual;
+    isolate::with(|isolate| {
+        let eventual = &mut isolate.eventual;
         eventual.standings(&name, &keys, &definitions, moment())
     })
     .map(Some)

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::context::Context;
 use crate::doors::kv::{self, Kv};
 use crate::doors::Failure;
-use crate::isolate::memory;
+use crate::isolate;
 use crate::telemetry::flush;
 
 /// How long a task in the background looks what is due. The platform ends it half a minute after the answer.
@@ -29,7 +29,7 @@ thread_local! {
 
 /// Sees to it that what is due is synced, even if this is the last request.
 pub(super) fn sync_later(context: &Context) {
-    let Some(due) = memory(|memory| memory.eventual.next_due()) else {
+    let Some(due) = isolate::with(|isolate| isolate.eventual.next_due()) else {
         return;
     };
     let (now, covered) = (clock::now(), COVERED.get());
@@ -57,7 +57,7 @@ async fn sync_until(kv: &Kv, end: Timestamp) {
         if now >= end {
             return;
         }
-        let due = memory(|memory| memory.eventual.due(now, left));
+        let due = isolate::with(|isolate| isolate.eventual.due(now, left));
         left -= due.len();
         let begun: Vec<_> = due
             .iter()
@@ -78,7 +78,7 @@ async fn sync_until(kv: &Kv, end: Timestamp) {
             };
             apply(sync, written.is_ok(), keys.ok());
         }
-        match memory(|memory| memory.eventual.next_due()) {
+        match isolate::with(|isolate| isolate.eventual.next_due()) {
             Some(next) if next <= end => {
                 let wait = next.since(clock::now()).min(LOOK);
                 // Whatever is due and has not been taken is under way in another task.
@@ -95,8 +95,8 @@ fn apply(sync: &Sync, written: bool, keys: Option<Vec<(String, String)>>) {
     if !written || keys.is_none() {
         flush::failed(Failure::Kv);
     }
-    memory(|memory| {
-        let eventual = &mut memory.eventual;
+    isolate::with(|isolate| {
+        let eventual = &mut isolate.eventual;
         eventual.synced(sync, written, keys.as_deref(), clock::now());
     });
 }
