@@ -32,17 +32,6 @@ export async function drive(resume, task, failure) {
   }
 }
 
-let seen = [];
-
-/** The settings of an environment, in the order of their names; undefined when they are those of the last time and `known`. */
-export function settings(env, names, known) {
-  const values = names.map((name) => env[name]);
-  if (known && values.every((value, i) => value === seen[i])) return undefined;
-  seen = values;
-  // wrangler also hands on numbers, truth values and JSON as such.
-  return values.map((value) => (typeof value === "string" || value == null ? value : JSON.stringify(value)));
-}
-
 /** What is always read of a request, as lines, in one crossing: none of it can hold a line break. */
 export function head(request, headers) {
   const token = headers.get("authorization") ?? "";

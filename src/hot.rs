@@ -95,9 +95,6 @@ extern "C" {
 extern "C" {
     pub(crate) fn drive(resume: &JsValue, task: u32, failure: &JsValue) -> JsValue;
 
-    /// `names` as a value, made once: text that crosses costs a microsecond. `known`: this wasm instance has seen the last ones.
-    pub(crate) fn settings(env: &Env, names: &JsValue, known: bool) -> Option<js_sys::Array>;
-
     /// Four getters and their texts in one crossing.
     pub(crate) fn head(request: &Request, headers: &Headers) -> String;
 

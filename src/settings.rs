@@ -1,53 +1,32 @@
-//! The settings of the environment, parsed once per isolate: again only when one of them is another value than before.
+//! The settings of the environment, read and parsed once per isolate: an environment does not change in one.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
-use js_sys::Array;
-use wasm_bindgen::JsValue;
-
+use js_sys::{Reflect, JSON};
 use tollgate_core::{Duration, Timestamp};
+use wasm_bindgen::JsValue;
+use worker::Env;
 
 use crate::clock;
 use crate::config::{Config, InvalidSetting, Settings, DEADLINE};
 use crate::hot;
-use worker::Env;
 
 /// What was parsed, or what is wrong.
-pub(crate) type Parsed = Result<Rc<Config>, InvalidSetting>;
+pub(crate) type Parsed = Rc<Result<Config, InvalidSetting>>;
 
 /// How often a wrong setting is logged while requests come: often enough for whoever looks, and no
 /// caller can fill the log.
 const LOG_AGAIN: Duration = Duration::from_secs(10);
 
-const NAMES: [&str; 5] = [
-    "TOLLGATE_TOKENS",
-    "TOLLGATE_CORS_ORIGINS",
-    "TOLLGATE_DEADLINE_MS",
-    "TOLLGATE_LOG_EVERY",
-    "TOLLGATE_LOG_IDENTIFIERS",
-];
-
 thread_local! {
-    static NAMES_VALUE: JsValue = NAMES.into_iter().map(JsValue::from_str).collect::<Array>().into();
-    static PARSED: RefCell<Option<Rc<Parsed>>> = const { RefCell::new(None) };
+    static PARSED: OnceCell<Parsed> = const { OnceCell::new() };
     static LOGGED: Cell<Option<Timestamp>> = const { Cell::new(None) };
 }
 
 /// The configuration of this environment.
-pub(crate) fn of(env: &Env) -> Rc<Parsed> {
-    PARSED.with_borrow_mut(|parsed| {
-        let known = parsed.is_some();
-        let values = NAMES_VALUE.with(|names| hot::settings(env, names, known));
-        match (&*parsed, values) {
-            (Some(parsed), None) => Rc::clone(parsed),
-            (_, values) => {
-                let now = Rc::new(parse(&values.unwrap_or_default()));
-                *parsed = Some(Rc::clone(&now));
-                now
-            }
-        }
-    })
+pub(crate) fn of(env: &Env) -> Parsed {
+    PARSED.with(|parsed| Rc::clone(parsed.get_or_init(|| Rc::new(parse(env)))))
 }
 
 /// Logs what is wrong, for whoever runs the Worker: callers are not told. At most once in
@@ -68,15 +47,24 @@ pub(crate) fn deadline(env: &Env) -> Duration {
     }
 }
 
-fn parse(values: &Array) -> Parsed {
-    let text = |i: u32| values.get(i).as_string();
-    let [tokens, cors_origins, deadline_ms, log_every, log_identifiers] = [0, 1, 2, 3, 4].map(text);
+fn parse(env: &Env) -> Result<Config, InvalidSetting> {
+    let text = |name| text(env, name);
     Config::parse(&Settings {
-        tokens: tokens.as_deref(),
-        cors_origins: cors_origins.as_deref(),
-        deadline_ms: deadline_ms.as_deref(),
-        log_every: log_every.as_deref(),
-        log_identifiers: log_identifiers.as_deref(),
+        tokens: text("TOLLGATE_TOKENS").as_deref(),
+        cors_origins: text("TOLLGATE_CORS_ORIGINS").as_deref(),
+        deadline_ms: text("TOLLGATE_DEADLINE_MS").as_deref(),
+        log_every: text("TOLLGATE_LOG_EVERY").as_deref(),
+        log_identifiers: text("TOLLGATE_LOG_IDENTIFIERS").as_deref(),
     })
-    .map(Rc::new)
+}
+
+/// A setting as text. wrangler also hands on numbers, truth values and JSON as such, which the crate's own getter refuses.
+fn text(env: &Env, name: &str) -> Option<String> {
+    let value = Reflect::get(env, &JsValue::from_str(name)).ok()?;
+    if value.is_null() || value.is_undefined() {
+        return None;
+    }
+    value
+        .as_string()
+        .or_else(|| JSON::stringify(&value).ok()?.as_string())
 }

@@ -21,7 +21,7 @@ use crate::task::settled;
 /// Answers one request. Whatever it has not read of the body is drained first, so that a client that is still sending reads the answer.
 pub(crate) async fn serve(request: Request, env: Env, execution: ExecutionContext) -> JsValue {
     let parsed = settings::of(&env);
-    let config = parsed.as_ref().as_ref().map(|config| &**config);
+    let config = parsed.as_ref().as_ref();
     let headers = request.headers();
     let lines = hot::head(&request, &headers);
     let head = Head::parse(&lines);
