@@ -43,8 +43,10 @@ async function main() {
     results.parts[id] = { moment: before, ...(await measure()) };
     save(results); // an hour's work survives what comes after it
   }
-  console.log(`\n${figures(results)}\n`);
-  console.log(JSON.stringify({ machine: results.machine, targets: judge(results.parts) }));
+  if (!options.beside) {
+    console.log(`\n${figures(results)}\n`);
+    console.log(JSON.stringify({ machine: results.machine, targets: judge(results.parts) }));
+  }
   console.log(`\nbench: everything measured is in ${outputFile()}`);
 }
 
@@ -62,7 +64,7 @@ function chosenParts() {
 }
 
 async function runScenario(scenario) {
-  const watched = TARGETS.filter((target) => target.scenario === scenario.id);
+  const watched = options.beside ? [] : TARGETS.filter((target) => target.scenario === scenario.id);
   const ratio = (samples, target) => target.figure({ [scenario.id]: { samples } });
   const measured = await measureScenario(scenario, options, {
     isEnough: (samples) => watched.every((target) => relativeWidth(ratio(samples, target)) <= NARROW),
@@ -87,12 +89,14 @@ function shown(part, asTable) {
 
 /** Where the results go. A smoke run leaves the repository alone. */
 function outputFile() {
-  return options.output ?? (options.quick ? join(root, "target/bench/quick.json") : RESULTS);
+  if (options.output) return options.output;
+  if (options.beside) return join(root, "target/bench/beside.json");
+  return options.quick ? join(root, "target/bench/quick.json") : RESULTS;
 }
 
 /** Earlier results, into which a run of single parts is merged. A smoke run starts from nothing. */
 function load() {
-  return options.quick || options.output ? { parts: {} } : published();
+  return outputFile() === RESULTS ? published() : { parts: {} };
 }
 
 /** The results that the page is made from. */

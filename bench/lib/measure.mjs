@@ -29,7 +29,7 @@ export function stateDirectory(storage, options) {
  * or the most rounds allowed. Gives `{ keys, rounds, samples: { id: [per round] } }`.
  */
 export async function measureScenario(scenario, options, { isEnough, onRound }) {
-  const contestants = variants(scenario.ids);
+  const contestants = variants(scenario.ids, options.beside);
   const directory = stateDirectory(scenario.storage, options);
   const server = await start(await prepare(contestants, directory));
   const forget = onExit(() => process.kill(server.pid, "SIGKILL"), directory);
@@ -74,7 +74,7 @@ function onExit(end, directory) {
 /** From starting the process to the first answer, for each variant alone, in turn. Gives `{ id: [milliseconds] }`. */
 export async function measureColdStarts(options) {
   const scenario = scenarios().find(({ id }) => id === "hot-allowed-tmpfs");
-  const contestants = variants(scenario.ids);
+  const contestants = variants(scenario.ids, options.beside);
   const directory = stateDirectory("tmpfs", options);
   const times = Object.fromEntries(contestants.map(({ id }) => [id, []]));
   const forget = onExit(() => {}, directory);

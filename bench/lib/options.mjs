@@ -10,13 +10,15 @@ export const USAGE = `npm run bench -- [options]
   --connections N    connections, each with one request in flight (64)
   --keys N           keys of the many-keys scenarios (1000, fewer where descriptors are scarce)
   --state DIR        where the scenarios on disk keep their state (target/bench/state)
+  --beside DIR       instead of the baselines: the present build beside that of an earlier \`build/\`, which is variant O;
+                     writes target/bench/beside.json
   --output FILE      write the results here instead of bench/results.json and docs/benchmarks.md
   --render           write docs/benchmarks.md anew from bench/results.json, and measure nothing
   --check            end with status 1 when docs/benchmarks.md is not what --render would write`;
 
 const FLAGS = ["quick", "render", "check", "help"];
 const NUMBERS = ["rounds", "max-rounds", "seconds", "connections", "keys"];
-const TEXTS = ["only", "state", "output"];
+const TEXTS = ["only", "state", "beside", "output"];
 
 /** The options, or `{ problem }` with a sentence for the reader. */
 export function parseOptions(words) {
@@ -59,6 +61,7 @@ function withDefaults(given) {
     connections: given.connections ?? 64,
     keys: given.keys ?? 1_000,
     state: given.state,
+    beside: given.beside,
     output: given.output,
   };
 }

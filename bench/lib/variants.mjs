@@ -30,10 +30,13 @@ const SDK_LIMIT = [
 /**
  * `id`: its letter in the tables; `what`: one line for the reader; `modules`: files of the Worker, the first its entry;
  * `objects`: its Durable Objects; `decides`: whether its answer depends on the limit, or is always a success; `asks`:
- * what it is sent where that is not the scenario's body to `/limit`. Only those with the ids asked for.
+ * what it is sent where that is not the scenario's body to `/limit`. Only those with the ids asked for; or, where another
+ * build is to stand `beside`, only both builds.
  */
-export function variants(ids) {
-  return all().filter(({ id }) => ids.includes(id));
+export function variants(ids, beside) {
+  if (beside === undefined) return all().filter(({ id }) => ids.includes(id));
+  const other = { ...tollgate({ id: "O", texts: [tokens], folder: beside }), what: "another build", decides: true };
+  return [...variants(["T"]), other];
 }
 
 function all() {
