@@ -35,7 +35,11 @@ const GATES = [
   },
   { name: "clippy-bench", command: ["cargo", ...CLIPPY, ...BENCH, ...BENCH_BUILD, ...STRICT] },
   { name: "rustdoc-host", command: ["cargo", ...DOC, "--workspace", "--exclude", "tollgate-worker"], env: STRICT_DOC },
-  { name: "rustdoc-wasm", command: ["cargo", ...DOC, "-p", "tollgate-worker", "--target", WASM_TARGET], env: STRICT_DOC },
+  {
+    name: "rustdoc-wasm",
+    command: ["cargo", ...DOC, "-p", "tollgate-worker", "--target", WASM_TARGET],
+    env: STRICT_DOC,
+  },
   { name: "bench-page", command: ["node", "bench/run.mjs", "--check"] },
   { name: "size", command: ["node", "scripts/size.mjs"] },
   { name: "deploy", command: ["wrangler", "deploy", "--dry-run"] },
