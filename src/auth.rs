@@ -1,7 +1,7 @@
 //! From the `Authorization` header to the caller: a role and a namespace.
 //!
-//! A presented token is hashed and its hash compared with that of every entry, all bytes of all entries, so that the time taken does
-//! not tell how much of which token was right.
+//! A presented token is hashed and its hash compared with that of every entry, all bytes of all
+//! entries, so that the time taken does not tell how much of which token was right.
 
 use sha2::{Digest, Sha256};
 use tollgate_core::subject::Namespace;
@@ -47,7 +47,8 @@ pub struct Caller {
     pub(crate) hash: Hash,
     /// What it may do.
     pub role: Role,
-    /// Where. Every object name, and everything kept by name, is made with this namespace and never with one that was sent.
+    /// Where. Every object name, and everything kept by name, is made with this namespace and never
+    /// with one that was sent.
     pub namespace: Namespace,
 }
 
@@ -56,7 +57,8 @@ pub fn hash(token: &str) -> Hash {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// The caller that `header`, the value of `Authorization` or nothing, speaks for, if its role reaches `needed`.
+/// The caller that `header`, the value of `Authorization` or nothing, speaks for, if its role
+/// reaches `needed`.
 pub fn authorize<'a>(
     callers: &'a [Caller],
     header: &str,

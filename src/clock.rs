@@ -1,5 +1,6 @@
-//! The only reader of the runtime's clock and of its time zones. The clock is read once per event: by the object that owns a state,
-//! which hands the time on, and in the Worker when a task is begun or resumed.
+//! The only reader of the runtime's clock and of its time zones. The clock is read once per event:
+//! by the object that owns a state, which hands the time on, and in the Worker when a task is begun
+//! or resumed.
 
 use core::cell::Cell;
 
@@ -15,7 +16,8 @@ thread_local! {
     static EVENT: Cell<Option<Timestamp>> = const { Cell::new(None) };
 }
 
-/// Runs one event of a task: from when it is begun, or resumed with an answer, until it waits. All of it has one time.
+/// Runs one event of a task: from when it is begun, or resumed with an answer, until it waits. All
+/// of it has one time.
 pub(crate) fn in_event<T>(run: impl FnOnce() -> T) -> T {
     if EVENT.get().is_some() {
         return run(); // a task that another one begins
@@ -26,7 +28,8 @@ pub(crate) fn in_event<T>(run: impl FnOnce() -> T) -> T {
     output
 }
 
-/// The time of the present event, in whole milliseconds. Outside of tasks each call reads the clock.
+/// The time of the present event, in whole milliseconds. Outside of tasks each call reads the
+/// clock.
 pub(crate) fn now() -> Timestamp {
     EVENT.get().unwrap_or_else(read)
 }

@@ -1,7 +1,8 @@
-//! From the environment to a validated [`Config`]: tokens, CORS, the deadline, what is logged. Parsed once per isolate.
+//! From the environment to a validated [`Config`]: tokens, CORS, the deadline, what is logged.
+//! Parsed once per isolate.
 //!
-//! A wrong setting is an error that says which one and what to do; it never falls back to a default, and no secret is ever part of a
-//! message.
+//! A wrong setting is an error that says which one and what to do; it never falls back to a
+//! default, and no secret is ever part of a message.
 
 use tollgate_core::api::fields::Fields;
 use tollgate_core::api::Problem;
@@ -15,8 +16,8 @@ use crate::error::{ApiError, Code};
 const MAX_TOKENS: usize = 64;
 /// The longest token, in bytes: headers have to carry it.
 const MAX_TOKEN: usize = 1_024;
-/// How long the Worker waits for an object: long enough for an object on another continent that has to wake, short enough that a
-/// caller's own deadline of a few seconds still sees the answer.
+/// How long the Worker waits for an object: long enough for an object on another continent that has
+/// to wake, short enough that a caller's own deadline of a few seconds still sees the answer.
 pub const DEADLINE: Duration = Duration::from_secs(1);
 /// The longest deadline that can be set.
 const MAX_DEADLINE: u64 = 30_000;

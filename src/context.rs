@@ -1,4 +1,5 @@
-//! What the handling of one request may use. Made once its caller is known, and borrowed by everything below.
+//! What the handling of one request may use. Made once its caller is known, and borrowed by
+//! everything below.
 
 use std::future::Future;
 

@@ -1,5 +1,6 @@
-//! What is said to a namespace's directory, as text in the form of [`tollgate_core::codec`]. The directory is told in the background
-//! which subjects are alive, and lists them; it is never asked on the way of a check, and may be a few seconds behind.
+//! What is said to a namespace's directory, as text in the form of [`tollgate_core::codec`]. The
+//! directory is told in the background which subjects are alive, and lists them; it is never asked
+//! on the way of a check, and may be a few seconds behind.
 
 use tollgate_core::codec::{Line, LineWriter, Unreadable};
 use tollgate_versions::{Version, Versions};
@@ -125,8 +126,8 @@ impl Listing {
     }
 }
 
-/// The first text that is after every text that begins with `prefix`; `None` when there is none, as for the empty prefix. Names are
-/// ASCII, so adding one to the last byte stays text.
+/// The first text that is after every text that begins with `prefix`; `None` when there is none, as
+/// for the empty prefix. Names are ASCII, so adding one to the last byte stays text.
 pub fn end_of(prefix: &str) -> Option<String> {
     let mut end = prefix.to_owned();
     let last = end.pop().filter(char::is_ascii)?;

@@ -1,7 +1,8 @@
-//! What a caller is told when there is no decision: one closed list of codes, one mapping to HTTP, one body
-//! (`application/problem+json`, RFC 9457).
+//! What a caller is told when there is no decision: one closed list of codes, one mapping to HTTP,
+//! one body (`application/problem+json`, RFC 9457).
 //!
-//! The sentence in `detail` says what to do. It never repeats a secret, and of what the caller sent at most the name of a field.
+//! The sentence in `detail` says what to do. It never repeats a secret, and of what the caller sent
+//! at most the name of a field.
 
 use serde::Serialize;
 use tollgate_core::api::response::to_json;
@@ -16,7 +17,8 @@ use crate::headers;
 pub enum Code {
     /// The body is not JSON, or not UTF-8.
     InvalidJson,
-    /// A field or parameter is missing, unknown, of the wrong type, out of range or in conflict; `field` names it.
+    /// A field or parameter is missing, unknown, of the wrong type, out of range or in conflict;
+    /// `field` names it.
     InvalidField,
     /// A quota names a time zone that does not exist.
     UnknownTimeZone,
@@ -106,7 +108,8 @@ impl Code {
     }
 }
 
-/// One error, ready to be answered. Boxed: it is the rare half of almost every result, and results that are small are moved by less code.
+/// One error, ready to be answered. Boxed: it is the rare half of almost every result, and results
+/// that are small are moved by less code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError(Box<Parts>);
 

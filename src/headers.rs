@@ -1,9 +1,10 @@
-//! Every header that an answer can have, by name and value, and nowhere else: those of a decision, which are `RateLimit-Policy` and
-//! `RateLimit` (structured fields, after the IETF draft draft-ietf-httpapi-ratelimit-headers), `X-RateLimit-*`, and `Retry-After`;
-//! those of problems, of pages that ask, and of the Upstash protocol. Only here milliseconds become whole seconds.
+//! Every header that an answer can have, by name and value, and nowhere else: those of a decision,
+//! which are `RateLimit-Policy` and `RateLimit` (structured fields, after the IETF draft
+//! draft-ietf-httpapi-ratelimit-headers), `X-RateLimit-*`, and `Retry-After`; those of problems, of
+//! pages that ask, and of the Upstash protocol. Only here milliseconds become whole seconds.
 //!
-//! Lines are `name: value` and end with a line break. One answer is given so often that src/hot.js writes its headers as one literal,
-//! with the names of [`NAMES`]; a test holds both equal.
+//! Lines are `name: value` and end with a line break. One answer is given so often that src/hot.js
+//! writes its headers as one literal, with the names of [`NAMES`]; a test holds both equal.
 
 use core::fmt::Write;
 
@@ -12,7 +13,8 @@ use tollgate_core::decision::{Decision, Standing};
 use tollgate_core::policy::Policy;
 use tollgate_core::{Duration, Limit};
 
-/// The names of all headers that [`RateLimitHeaders`] can hold, as a page has to be allowed to read them.
+/// The names of all headers that [`RateLimitHeaders`] can hold, as a page has to be allowed to read
+/// them.
 pub const NAMES: &str =
     "RateLimit-Policy, RateLimit, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After";
 
@@ -25,7 +27,8 @@ pub const CHALLENGE: &str = "WWW-Authenticate: Bearer realm=\"tollgate\"\n";
 /// A fault that passes: try again at once.
 pub const RETRY_SOON: &str = "Retry-After: 1\n";
 
-/// How long a page may remember that it may ask, in seconds: two hours, the most that browsers keep.
+/// How long a page may remember that it may ask, in seconds: two hours, the most that browsers
+/// keep.
 const PREFLIGHT_AGE: u32 = 7_200;
 
 /// The methods of a path, such as `GET, POST`.
@@ -33,7 +36,8 @@ pub fn allow(methods: &str) -> String {
     format!("Allow: {methods}\n")
 }
 
-/// The page of this origin may read the answer. `varies`: answers differ by origin, so that a cache has to know.
+/// The page of this origin may read the answer. `varies`: answers differ by origin, so that a cache
+/// has to know.
 pub fn cors(origin: Option<&str>, varies: bool) -> String {
     let mut lines = String::new();
     if let Some(origin) = origin {
@@ -55,8 +59,8 @@ pub fn preflight(methods: &str) -> String {
     )
 }
 
-/// An answer of the Upstash protocol. `count` makes its sync token another one each time; nothing is read from it, because every key has
-/// one owner, so what was written is read.
+/// An answer of the Upstash protocol. `count` makes its sync token another one each time; nothing
+/// is read from it, because every key has one owner, so what was written is read.
 pub fn sync_token(count: u32) -> String {
     format!("Upstash-Sync-Token: tollgate={count}\n")
 }
@@ -66,14 +70,16 @@ pub fn sync_token(count: u32) -> String {
 pub struct RateLimitHeaders {
     /// Of the limits asked; absent when none was, as for a blocked subject.
     pub limits: Option<LimitHeaders>,
-    /// `Retry-After`: whole seconds, at least 1; there exactly when the decision has a `retryAfter`.
+    /// `Retry-After`: whole seconds, at least 1; there exactly when the decision has a
+    /// `retryAfter`.
     pub retry_after: Option<u64>,
 }
 
 /// The headers that speak of limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitHeaders {
-    /// `RateLimit-Policy`: each limit's name, quota `q` and window `w` in seconds, where it has one.
+    /// `RateLimit-Policy`: each limit's name, quota `q` and window `w` in seconds, where it has
+    /// one.
     pub policy: String,
     /// `RateLimit`: each limit's name, what remains `r`, and the seconds `t` to its reset.
     pub state: String,
@@ -114,7 +120,8 @@ impl RateLimitHeaders {
     }
 }
 
-/// Whole seconds that are enough to wait: rounded up, and never 0, which clients take for "at once".
+/// Whole seconds that are enough to wait: rounded up, and never 0, which clients take for "at
+/// once".
 fn retry_after(wait: Duration) -> u64 {
     wait.as_secs_ceil().max(1)
 }
@@ -152,7 +159,8 @@ impl LimitHeaders {
     }
 }
 
-/// A structured-field string: quoted, `"` and `\` escaped. Labels are ASCII without control characters.
+/// A structured-field string: quoted, `"` and `\` escaped. Labels are ASCII without control
+/// characters.
 fn put_string(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {

@@ -1,12 +1,14 @@
-//! The bindings to workerd, by hand, and why: the `worker` crate wraps every request, answer and stub in types that read all their parts
-//! and build them again, which costs more than all of our own code; it has no RPC into objects; and linking it adds 14 KB gzipped.
-//! Here is what is used and nothing else. Whatever can throw is bound with `catch`: a JavaScript exception that passes through wasm
-//! ends the wasm instance, and with it every request in flight.
+//! The bindings to workerd, by hand, and why: the `worker` crate wraps every request, answer and
+//! stub in types that read all their parts and build them again, which costs more than all of our
+//! own code; it has no RPC into objects; and linking it adds 14 KB gzipped. Here is what is used
+//! and nothing else. Whatever can throw is bound with `catch`: a JavaScript exception that passes
+//! through wasm ends the wasm instance, and with it every request in flight.
 
 use wasm_bindgen::prelude::*;
 use worker::Env;
 
-/// The bindings that Tollgate has, by the names in wrangler.toml. The crate's getters compare the name of each value's class at each use.
+/// The bindings that Tollgate has, by the names in wrangler.toml. The crate's getters compare the
+/// name of each value's class at each use.
 pub(crate) trait Bindings {
     /// The bindings.
     fn bound(&self) -> &Bound;
@@ -64,8 +66,9 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub(crate) fn headers(this: &Request) -> Headers;
 
-    /// The whole body: not as text, which would be mended where it is no UTF-8, and two identifiers could become one. `bytes()` makes one
-    /// promise more inside the runtime, which is a twentieth of a request.
+    /// The whole body: not as text, which would be mended where it is no UTF-8, and two identifiers
+    /// could become one. `bytes()` makes one promise more inside the runtime, which is a twentieth
+    /// of a request.
     #[wasm_bindgen(method, catch, js_name = arrayBuffer)]
     pub(crate) fn array_buffer(this: &Request) -> Result<JsValue, JsValue>;
 
@@ -155,7 +158,8 @@ pub(crate) fn random_bits() -> u128 {
     let mut bytes = [0; 16];
     match get_random_values(&mut bytes) {
         Ok(_) => u128::from_le_bytes(bytes),
-        // The runtime has refused randomness, which it does only outside of events: without it no permit may be given.
+        // The runtime has refused randomness, which it does only outside of events: without it no
+        // permit may be given.
         Err(_) => wasm_bindgen::throw_str("no randomness"),
     }
 }

@@ -1,9 +1,10 @@
-//! What one isolate remembers between requests: refusals, circuits, what it gave out while objects were away, shares of
-//! limits, and the counts that it tells others through KV.
+//! What one isolate remembers between requests: refusals, circuits, what it gave out while objects
+//! were away, shares of limits, and the counts that it tells others through KV.
 //!
-//! Plain data only: a promise or a waker of one request must never be seen by another. Every part is bounded, is lost with the isolate,
-//! and may be: then objects are asked more often, and what was given out without them is not charged to them. No namespace can
-//! push out what another one keeps there ([`tollgate_core::bounded`]).
+//! Plain data only: a promise or a waker of one request must never be seen by another. Every part
+//! is bounded, is lost with the isolate, and may be: then objects are asked more often, and what
+//! was given out without them is not charged to them. No namespace can push out what another one
+//! keeps there ([`tollgate_core::bounded`]).
 
 use std::cell::RefCell;
 

@@ -1,22 +1,24 @@
-//! Tollgate: the Worker. It reads requests, names the object that owns the state, asks it once, and writes answers. Everything that
-//! decides is in [`tollgate_core`].
+//! Tollgate: the Worker. It reads requests, names the object that owns the state, asks it once, and
+//! writes answers. Everything that decides is in [`tollgate_core`].
 //!
 //! One `POST /limit`, in the order in which its files are entered:
 //!
 //! 1. `entry.js` calls [`fetch`], which begins a task (`task`); `http::serve` is its flow.
 //! 2. [`http::router`] knows the path, [`auth`] the caller, `http::request` reads the body.
 //! 3. `routes::limit` reads the JSON through the core, or stops with an [`error::ApiError`].
-//! 4. `decide` finds the place where the policy is decided; `decide::object` asks the subject's object, unless the isolate remembers
-//!    that it refuses.
+//! 4. `decide` finds the place where the policy is decided; `decide::object` asks the subject's
+//!    object, unless the isolate remembers that it refuses.
 //! 5. `doors::limiter` calls the object, within the deadline.
-//! 6. `objects::rate_limit` reads its clock once, lets the core decide on the state in its memory, and writes rows ahead.
-//! 7. `decide::outcome` tells [`telemetry`] and shows the decision as JSON and [`headers`]; `http::response` makes the answer.
+//! 6. `objects::rate_limit` reads its clock once, lets the core decide on the state in its memory,
+//!    and writes rows ahead.
+//! 7. `decide::outcome` tells [`telemetry`] and shows the decision as JSON and [`headers`];
+//!    `http::response` makes the answer.
 //!
 //! When the object does not answer, `decide::fallback` does what the policy's failure mode says.
 //!
-//! What may use what: `http` → `routes` → `decide` → [`doors`] → `hot`, and `objects` → `objects::rows`; everything may use the core and
-//! what is plain data here ([`config`], [`error`], [`headers`], [`placement`], [`reply`]). Nothing uses what stands above it; a test
-//! holds that.
+//! What may use what: `http` → `routes` → `decide` → [`doors`] → `hot`, and `objects` →
+//! `objects::rows`; everything may use the core and what is plain data here ([`config`], [`error`],
+//! [`headers`], [`placement`], [`reply`]). Nothing uses what stands above it; a test holds that.
 //!
 //! Modules that talk to the runtime exist on wasm32 only; the others are pure and tested natively.
 
@@ -53,7 +55,8 @@ mod task;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen::prelude::*;
 
-/// The Worker's entry: called by src/entry.js with the request, the environment and the event. Its promise never rejects.
+/// The Worker's entry: called by src/entry.js with the request, the environment and the event. Its
+/// promise never rejects.
 #[cfg(target_arch = "wasm32")]
 #[wasm_bindgen]
 pub fn fetch(request: JsValue, env: worker::Env, execution: JsValue) -> JsValue {
@@ -64,7 +67,8 @@ pub fn fetch(request: JsValue, env: worker::Env, execution: JsValue) -> JsValue 
     ))
 }
 
-/// For the tests that run several builds side by side: what `__tollgateVersions` says, how many versions later forms are written and read.
+/// For the tests that run several builds side by side: what `__tollgateVersions` says, how many
+/// versions later forms are written and read.
 #[cfg(all(target_arch = "wasm32", feature = "other-versions"))]
 #[wasm_bindgen(start, private)]
 fn pretend() {

@@ -1,4 +1,5 @@
-//! Which object keeps what: the names under which the Worker reaches its objects. Names are permanent; state is stored under them.
+//! Which object keeps what: the names under which the Worker reaches its objects. Names are
+//! permanent; state is stored under them.
 
 use core::fmt::Write;
 use std::borrow::Cow;
@@ -13,7 +14,8 @@ const DIRECTORY: &str = "directory";
 /// What the name of an object for Redis keys begins with, in the default namespace.
 const KEYSPACES: &str = "keyspace:";
 
-/// The name of the subject's object, such as `rate-limit:salesforce:org:abc123`, or `shop/rate-limit:default:u1`.
+/// The name of the subject's object, such as `rate-limit:salesforce:org:abc123`, or
+/// `shop/rate-limit:default:u1`.
 pub fn object_of(subject: &Subject) -> String {
     subject.object_name()
 }
@@ -27,7 +29,8 @@ pub fn directory_of(namespace: &Namespace) -> String {
     }
 }
 
-/// What the names of a namespace's objects for Redis keys begin with: `keyspace:`, or `shop/keyspace:`.
+/// What the names of a namespace's objects for Redis keys begin with: `keyspace:`, or
+/// `shop/keyspace:`.
 pub fn keyspaces_of(namespace: &Namespace) -> String {
     if namespace.is_default() {
         KEYSPACES.to_owned()
@@ -36,13 +39,15 @@ pub fn keyspaces_of(namespace: &Namespace) -> String {
     }
 }
 
-/// The longest part of a KV key that names a subject, in bytes: a key has 512, and what stands around it needs up to 100.
+/// The longest part of a KV key that names a subject, in bytes: a key has 512, and what stands
+/// around it needs up to 100.
 const LONGEST_COUNTED: usize = 400;
-/// In place of the rest of a longer name: `@` and a SHA-256 as hex. No part of an object's name has an `@`.
+/// In place of the rest of a longer name: `@` and a SHA-256 as hex. No part of an object's name has
+/// an `@`.
 const DIGEST: usize = 65;
 
-/// What stands for the subject of the object `name` in KV and in native rate-limit bindings: its name, cut and made unmistakable by a
-/// hash where it is long.
+/// What stands for the subject of the object `name` in KV and in native rate-limit bindings: its
+/// name, cut and made unmistakable by a hash where it is long.
 pub fn counted_name(name: &str) -> Cow<'_, str> {
     if name.len() <= LONGEST_COUNTED {
         return Cow::Borrowed(name);
@@ -59,7 +64,8 @@ pub fn counted_name(name: &str) -> Cow<'_, str> {
     Cow::Owned(short)
 }
 
-/// The directory in which the object of this name is listed; `None` when no subject and no shard of keys has such a name.
+/// The directory in which the object of this name is listed; `None` when no subject and no shard of
+/// keys has such a name.
 pub fn directory_for_object(name: &str) -> Option<String> {
     // What follows this word is encoded, so it has no slash and the word stands nowhere else.
     match name.split_once(KEYSPACES) {

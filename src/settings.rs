@@ -1,4 +1,5 @@
-//! The settings of the environment, read and parsed once per isolate: an environment does not change in one.
+//! The settings of the environment, read and parsed once per isolate: an environment does not
+//! change in one.
 
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
@@ -39,7 +40,8 @@ pub(crate) fn log(invalid: &InvalidSetting) {
     }
 }
 
-/// How long a Worker waits for an object; the usual time where the settings are wrong, as then nobody is answered.
+/// How long a Worker waits for an object; the usual time where the settings are wrong, as then
+/// nobody is answered.
 pub(crate) fn deadline(env: &Env) -> Duration {
     match &*of(env) {
         Ok(config) => config.deadline(),
@@ -58,7 +60,8 @@ fn parse(env: &Env) -> Result<Config, InvalidSetting> {
     })
 }
 
-/// A setting as text. wrangler also hands on numbers, truth values and JSON as such, which the crate's own getter refuses.
+/// A setting as text. wrangler also hands on numbers, truth values and JSON as such, which the
+/// crate's own getter refuses.
 fn text(env: &Env, name: &str) -> Option<String> {
     let value = Reflect::get(env, &JsValue::from_str(name)).ok()?;
     if value.is_null() || value.is_undefined() {

@@ -1,8 +1,10 @@
-//! Runs Rust futures: one asynchronous JavaScript function a future (`drive` in hot.js) does all the awaiting.
+//! Runs Rust futures: one asynchronous JavaScript function a future (`drive` in hot.js) does all
+//! the awaiting.
 //!
-//! The usual executor makes two JavaScript closures for every await, each with a finalizer, and wakes through a queue that all requests
-//! of an isolate share. Here a future that awaits hands its promise to `drive` and is polled again with what came of it: no closures,
-//! no wakers, nothing shared, and a panic makes the request fail at once instead of hanging.
+//! The usual executor makes two JavaScript closures for every await, each with a finalizer, and
+//! wakes through a queue that all requests of an isolate share. Here a future that awaits hands its
+//! promise to `drive` and is polled again with what came of it: no closures, no wakers, nothing
+//! shared, and a panic makes the request fail at once instead of hanging.
 
 use core::cell::{Cell, RefCell};
 use core::future::Future;
@@ -22,10 +24,12 @@ pub(crate) type Settled = Result<JsValue, JsValue>;
 
 /// When there are so many tasks, those of requests that ended without finishing are looked for.
 const SWEEP_FROM: usize = 256;
-/// The lower bits of a task's id count up; those above are the number of the wasm instance. So an id that outlived its instance is not
-/// known to the next one, and never means another request's task.
+/// The lower bits of a task's id count up; those above are the number of the wasm instance. So an
+/// id that outlived its instance is not known to the next one, and never means another request's
+/// task.
 const COUNT_BITS: u32 = 20;
-/// No request takes as long as this. A request that was cancelled, because its client went away, is never heard of again.
+/// No request takes as long as this. A request that was cancelled, because its client went away, is
+/// never heard of again.
 const LONGEST: Duration = Duration::from_secs(120);
 
 struct Task {
@@ -139,7 +143,8 @@ impl Tasks {
     }
 }
 
-/// Awaits a promise, or nothing where there is none, in a handler of an object that the runtime awaits.
+/// Awaits a promise, or nothing where there is none, in a handler of an object that the runtime
+/// awaits.
 pub(crate) async fn done(promise: JsValue) -> worker::Result<()> {
     if !promise.is_undefined() {
         js_sys::futures::JsFuture::from(js_sys::Promise::from(promise)).await?;
@@ -147,8 +152,9 @@ pub(crate) async fn done(promise: JsValue) -> worker::Result<()> {
     Ok(())
 }
 
-/// Runs a future of the `worker` crate, which needs the usual executor, for at most so many milliseconds; `None` where it takes longer.
-/// It begins at once. A panic elsewhere leaves it without an answer, so that it takes all of its time.
+/// Runs a future of the `worker` crate, which needs the usual executor, for at most so many
+/// milliseconds; `None` where it takes longer. It begins at once. A panic elsewhere leaves it
+/// without an answer, so that it takes all of its time.
 pub(crate) fn of_crate<T: 'static>(
     future: impl Future<Output = T> + 'static,
     milliseconds: u32,

@@ -1,4 +1,5 @@
-//! By a native rate-limit binding: alone (`consistency: "local"`), or as a first tier that sheds floods in front of an object (`shed`).
+//! By a native rate-limit binding: alone (`consistency: "local"`), or as a first tier that sheds
+//! floods in front of an object (`shed`).
 
 use tollgate_core::consistency::LocalLimit;
 use tollgate_core::decision::{Decision, Source};
@@ -13,7 +14,8 @@ use crate::error::ApiError;
 use crate::placement;
 use crate::telemetry::flush;
 
-/// A first tier may take this part of the deadline. It answers from the same location, or not at all.
+/// A first tier may take this part of the deadline. It answers from the same location, or not at
+/// all.
 const SHARE_OF_FIRST: u64 = 4;
 
 /// The binding decides, or the failure mode where it does not answer.
@@ -35,7 +37,8 @@ pub(super) async fn decide(
     }
 }
 
-/// The refusal of a first tier; `None` where the object is to be asked. A binding that does not answer sheds nothing.
+/// The refusal of a first tier; `None` where the object is to be asked. A binding that does not
+/// answer sheds nothing.
 pub(super) async fn shed(
     context: &Context<'_>,
     limit: LocalLimit,

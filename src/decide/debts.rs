@@ -1,5 +1,6 @@
-//! Repays debts: an object that answers again is charged what this isolate admitted in its absence. In the background, and only then,
-//! because a charge that gets no answer may have been applied and is never sent again.
+//! Repays debts: an object that answers again is charged what this isolate admitted in its absence.
+//! In the background, and only then, because a charge that gets no answer may have been applied and
+//! is never sent again.
 
 use tollgate_core::policy::FailMode;
 use tollgate_core::subject_state::Item;
@@ -14,7 +15,8 @@ use crate::doors::Failure;
 use crate::hot;
 use crate::isolate;
 
-/// Remembers what was admitted without the object. In a time zone that nobody knows nothing can be counted.
+/// Remembers what was admitted without the object. In a time zone that nobody knows nothing can be
+/// counted.
 pub(super) fn owe(object: &str, item: &Item) {
     let Item { policy, check } = item;
     let _ = isolate::with(|isolate| isolate.debts.record(object, policy, check, moment()));

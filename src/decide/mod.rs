@@ -1,5 +1,6 @@
-//! Where a check is decided: by the subject's object, in the isolate, by a native binding, or in place of an object that does not
-//! answer. Each place is a file; this one says which place it is, and tells who has to know what was decided.
+//! Where a check is decided: by the subject's object, in the isolate, by a native binding, or in
+//! place of an object that does not answer. Each place is a file; this one says which place it is,
+//! and tells who has to know what was decided.
 
 pub(crate) mod binding;
 pub(crate) mod counts;
@@ -32,7 +33,8 @@ pub(crate) async fn check(
     }
     let (decision, source) = match pending.item.policy.consistency() {
         Consistency::Strong => object::decide(context, &pending).await?,
-        // Boxed: the first request waits until all functions that it calls are compiled, with whatever is inlined into them.
+        // Boxed: the first request waits until all functions that it calls are compiled, with
+        // whatever is inlined into them.
         Consistency::Local => Box::pin(binding::decide(context, &pending)).await?,
         Consistency::Eventual => counts::decide(context, &pending)?,
     };

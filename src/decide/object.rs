@@ -1,4 +1,5 @@
-//! In the subject's object, which is the usual place and the exact one. What it refused a moment ago the isolate refuses without it.
+//! In the subject's object, which is the usual place and the exact one. What it refused a moment
+//! ago the isolate refuses without it.
 
 use core::slice;
 
@@ -19,8 +20,8 @@ use crate::error::ApiError;
 use crate::isolate;
 use crate::telemetry::flush;
 
-/// Decides: by what the isolate remembers, else by asking. Where the object is to be shielded from floods, a native binding is asked
-/// first.
+/// Decides: by what the isolate remembers, else by asking. Where the object is to be shielded from
+/// floods, a native binding is asked first.
 pub(super) async fn decide(
     context: &Context<'_>,
     pending: &Pending,
@@ -44,7 +45,8 @@ pub(super) async fn decide(
         let again = Box::pin(ask(context, &question, left)).await;
         match again.answer {
             Ok(_) => answered = again,
-            // Its first answer stands: it was in reach a moment ago, so no failure mode takes its place.
+            // Its first answer stands: it was in reach a moment ago, so no failure mode takes its
+            // place.
             Err(failure) => flush::failed(failure),
         }
     }
@@ -84,7 +86,8 @@ pub(super) fn learn(key: Key, item: &Item, times: CallTimes, decision: &Decision
     });
 }
 
-/// The rest of the deadline, if the object refused because of charges that may yet be taken back and has time to answer once more.
+/// The rest of the deadline, if the object refused because of charges that may yet be taken back
+/// and has time to answer once more.
 fn time_to_ask_again(context: &Context, answered: &Answered) -> Option<Duration> {
     let is_contended = match &answered.answer {
         Ok(Answer::Decided(decided)) => decided.iter().any(|decision| decision.contended),

@@ -38,7 +38,8 @@ impl Outcome {
         RateLimitHeaders::new(&self.decision, &self.pending.item.policy)
     }
 
-    /// Counts and logs the decision. What an object decided is remembered where its failure mode wants to know.
+    /// Counts and logs the decision. What an object decided is remembered where its failure mode
+    /// wants to know.
     pub(super) fn record(&self, context: &Context) {
         let Pending {
             subject,

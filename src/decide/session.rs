@@ -1,4 +1,5 @@
-//! Redis commands: a session of `tollgate_upstash` says what it needs, wave by wave, and is given what objects answer.
+//! Redis commands: a session of `tollgate_upstash` says what it needs, wave by wave, and is given
+//! what objects answer.
 
 use std::cell::RefCell;
 

@@ -1,10 +1,11 @@
 //! Several checks over several subjects, all or nothing.
 //!
-//! Entries of one object go to it in one call, which it decides all or nothing by itself. [`Plan`] says in what order objects are asked,
-//! each round under one operation id; here its steps are carried out. If any denies, what the others charged is cancelled at once, and
-//! they are asked how they stand without it. If the Worker dies in between, those units stay charged until their windows pass: never
-//! above any limit. If the isolate remembers that one is refused, nothing is charged to begin with: the others are only asked how they
-//! stand.
+//! Entries of one object go to it in one call, which it decides all or nothing by itself. [`Plan`]
+//! says in what order objects are asked, each round under one operation id; here its steps are
+//! carried out. If any denies, what the others charged is cancelled at once, and they are asked how
+//! they stand without it. If the Worker dies in between, those units stay charged until their
+//! windows pass: never above any limit. If the isolate remembers that one is refused, nothing is
+//! charged to begin with: the others are only asked how they stand.
 
 use tollgate_core::api::request::LimitRequest;
 use tollgate_core::bounded::Key;
@@ -167,7 +168,8 @@ impl Asking {
         }
     }
 
-    /// Under which one round charges. One object decides all or nothing by itself: no operation has to be remembered.
+    /// Under which one round charges. One object decides all or nothing by itself: no operation has
+    /// to be remembered.
     fn operation(&self) -> Option<u128> {
         (self.groups.len() > 1).then(hot::random_bits)
     }
@@ -221,7 +223,8 @@ impl Asking {
         Question::limit(object, operation, &items)
     }
 
-    /// The charges of a round have been taken back: its entries are undecided again, but for refusals that the plan keeps.
+    /// The charges of a round have been taken back: its entries are undecided again, but for
+    /// refusals that the plan keeps.
     fn forget_round(&mut self, context: &Context<'_>, plan: &Plan) {
         self.give_back(context);
         let groups = self.groups.iter().enumerate();
@@ -233,13 +236,15 @@ impl Asking {
         }
     }
 
-    /// Takes back the charges of a round, and asks how their entries stand without them, and those of objects that were not asked.
+    /// Takes back the charges of a round, and asks how their entries stand without them, and those
+    /// of objects that were not asked.
     async fn refuse(&mut self, context: &Context<'_>, operation: Option<u128>, round: &Round) {
         let cancels = self.cancels(context, operation, round);
         self.look(context, cancels, &round.charged, &round.unasked).await;
     }
 
-    /// Asks how these groups stand, after `before`: two questions to one object are answered in their order.
+    /// Asks how these groups stand, after `before`: two questions to one object are answered in
+    /// their order.
     async fn look(
         &mut self,
         context: &Context<'_>,
@@ -259,14 +264,15 @@ impl Asking {
             if unasked.contains(&group) {
                 self.take_in(context, group, answered);
             } else if let Ok(Answer::Decided(decided)) = answered.answer {
-                // Without an answer the entries keep what they said before they were cancelled, which was true then.
+                // Without an answer the entries keep what they said before they were cancelled,
+                // which was true then.
                 self.give(group, decided);
             }
         }
     }
 
-    /// The questions that take back what was charged. Those who did not answer are told in the background: what is not cancelled stays
-    /// charged until its window passes.
+    /// The questions that take back what was charged. Those who did not answer are told in the
+    /// background: what is not cancelled stays charged until its window passes.
     fn cancels(
         &self,
         context: &Context<'_>,
@@ -323,8 +329,8 @@ impl Asking {
         }
     }
 
-    /// Has the failure modes decide the entries of a group; whether they admit all. Every entry that was decided knows it, so that what
-    /// was counted can be given back.
+    /// Has the failure modes decide the entries of a group; whether they admit all. Every entry
+    /// that was decided knows it, so that what was counted can be given back.
     fn fall_back(&mut self, context: &Context<'_>, group: usize, failure: Failure) -> bool {
         let Group { object, entries } = &self.groups[group];
         let mut all = true;
@@ -342,8 +348,9 @@ impl Asking {
         all
     }
 
-    /// Remembers refusals. An entry may be refused because of another entry of the same object, which is not charged then: so a refusal is
-    /// remembered for an object's only entry alone, while the object is asked first the next time in any case.
+    /// Remembers refusals. An entry may be refused because of another entry of the same object,
+    /// which is not charged then: so a refusal is remembered for an object's only entry alone,
+    /// while the object is asked first the next time in any case.
     fn learn(&self, group: usize, times: CallTimes, decided: &[Decision]) {
         let Group { object, entries } = &self.groups[group];
         for (&place, decision) in entries.iter().zip(decided) {
@@ -368,7 +375,8 @@ impl Asking {
         }
     }
 
-    /// What this isolate counted itself, in place of an object that gave no answer, for a request that is refused as a whole.
+    /// What this isolate counted itself, in place of an object that gave no answer, for a request
+    /// that is refused as a whole.
     fn give_back(&self, context: &Context<'_>) {
         for entry in &self.entries {
             let is_counted =

@@ -1,4 +1,5 @@
-//! The door to native rate-limit bindings. The crate's own type for them compares the name of the binding's class at each use.
+//! The door to native rate-limit bindings. The crate's own type for them compares the name of the
+//! binding's class at each use.
 
 use tollgate_core::consistency::LocalLimit;
 use tollgate_core::Duration;

@@ -8,7 +8,8 @@ use super::Failure;
 use crate::directory::{in_version, Listing, Notice, NOTICES};
 use crate::hot::Bindings;
 
-/// Tells the directory of this name something, from an object, which may take so long. It may be told again: all notices may be repeated.
+/// Tells the directory of this name something, from an object, which may take so long. It may be
+/// told again: all notices may be repeated.
 pub(crate) async fn tell(
     env: &Env,
     directory: &str,

@@ -1,5 +1,6 @@
-//! The door to the objects that keep Redis keys: the questions of a session asked at once, the answers in their order, within the
-//! deadline. There is no failure mode here: the session makes errors of what gives no answer.
+//! The door to the objects that keep Redis keys: the questions of a session asked at once, the
+//! answers in their order, within the deadline. There is no failure mode here: the session makes
+//! errors of what gives no answer.
 
 use tollgate_upstash::message::{in_version, Allowance, MESSAGES};
 use worker::Env;

@@ -1,4 +1,5 @@
-//! The door to KV: one key written, keys listed, values read. Each begins at once, also before it is awaited.
+//! The door to KV: one key written, keys listed, values read. Each begins at once, also before it
+//! is awaited.
 
 use core::future::Future;
 

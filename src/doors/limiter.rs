@@ -1,8 +1,9 @@
-//! The door to a subject's object: one call, one answer, within the deadline, and none while the object's circuit is open.
+//! The door to a subject's object: one call, one answer, within the deadline, and none while the
+//! object's circuit is open.
 //!
-//! Nothing that may have been counted is sent twice from here. A call that timed out may have been. Errors that the platform marks
-//! `retryable` it has retried itself, where it knows that the call did not run; those marked `overloaded` must not be retried, and open
-//! the circuit.
+//! Nothing that may have been counted is sent twice from here. A call that timed out may have been.
+//! Errors that the platform marks `retryable` it has retried itself, where it knows that the call
+//! did not run; those marked `overloaded` must not be retried, and open the circuit.
 
 use tollgate_core::circuit::{Outcome, Pass};
 use tollgate_core::message::{
@@ -86,7 +87,8 @@ impl Limiter {
         Answered::now(sent, answer)
     }
 
-    /// Asks several objects at once; the answers in their order. Questions to one object are answered in their order as well.
+    /// Asks several objects at once; the answers in their order. Questions to one object are
+    /// answered in their order as well.
     pub(crate) async fn ask_all(&self, questions: &[Question]) -> Vec<Answered> {
         let sent = clock::now();
         let pass = |question: &Question| pass(&question.object);

@@ -1,5 +1,6 @@
-//! How each thing outside of the Worker is reached: objects, KV, native rate-limit bindings. Nothing else uses stubs and bindings. Every
-//! door waits for at most a time that it is given, and answers with a [`Failure`] in place of an exception.
+//! How each thing outside of the Worker is reached: objects, KV, native rate-limit bindings.
+//! Nothing else uses stubs and bindings. Every door waits for at most a time that it is given, and
+//! answers with a [`Failure`] in place of an exception.
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod binding;

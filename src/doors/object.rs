@@ -1,8 +1,9 @@
-//! What the typed doors to objects share: how an object is addressed, what a call came to, and asking once more an object whose build
-//! cannot read what this one writes.
+//! What the typed doors to objects share: how an object is addressed, what a call came to, and
+//! asking once more an object whose build cannot read what this one writes.
 //!
-//! Two builds are alive at once while one is deployed. An object answers in the version that it was asked in. If it cannot read that
-//! version it has done nothing and says its own: then it is asked again in that one, within the same deadline.
+//! Two builds are alive at once while one is deployed. An object answers in the version that it was
+//! asked in. If it cannot read that version it has done nothing and says its own: then it is asked
+//! again in that one, within the same deadline.
 
 use tollgate_core::Timestamp;
 use tollgate_upstash::message::Allowance;
@@ -95,7 +96,8 @@ impl Door {
         }
     }
 
-    /// The call to be made again, where the answer is that it was in a version that the object cannot read.
+    /// The call to be made again, where the answer is that it was in a version that the object
+    /// cannot read.
     fn again(&self, came: &Came) -> Option<Result<String, Failure>> {
         let (number, call) = other_version(&came.as_ref().ok()?.0)?;
         let call = self.versions.read(number).and_then(|version| {
@@ -151,7 +153,8 @@ impl Door {
     }
 }
 
-/// A text with the name of the object that it is for, as `ask` in hot.js takes it. Names have no line breaks.
+/// A text with the name of the object that it is for, as `ask` in hot.js takes it. Names have no
+/// line breaks.
 pub(super) fn addressed(name: &str, text: &str) -> String {
     let mut call = String::with_capacity(name.len() + 1 + text.len());
     call.push_str(name);

@@ -1,12 +1,13 @@
-//! From method, path and the headers of a body to what is asked: the one table of routes, the role that each needs, and which bodies
-//! are read at all.
+//! From method, path and the headers of a body to what is asked: the one table of routes, the role
+//! that each needs, and which bodies are read at all.
 
 use tollgate_upstash::protocol::{form, Form};
 
 use crate::auth::Role;
 use crate::error::{ApiError, Code};
 
-/// The largest body, in bytes. The largest sensible request, 32 entries of 8 limits, is a quarter of it.
+/// The largest body, in bytes. The largest sensible request, 32 entries of 8 limits, is a quarter
+/// of it.
 pub const MAX_BODY: usize = 65_536;
 
 /// What is asked.
@@ -118,7 +119,8 @@ pub fn methods_of(path: &str) -> Option<&'static str> {
     known.map(|known| known.allow)
 }
 
-/// Path and query of an absolute URL; both as they stand, the query without its `?`. A fragment never reaches a server.
+/// Path and query of an absolute URL; both as they stand, the query without its `?`. A fragment
+/// never reaches a server.
 pub fn split_url(url: &str) -> (&str, &str) {
     let after_scheme = url.find("://").map_or(0, |at| at + 3);
     let path = url[after_scheme..]
@@ -166,7 +168,8 @@ pub enum Reading {
     Counted,
 }
 
-/// How a body of at most `max` bytes is read; `None` when it announces itself to be larger. `content_length`: empty where there is none.
+/// How a body of at most `max` bytes is read; `None` when it announces itself to be larger.
+/// `content_length`: empty where there is none.
 pub fn reading_of(content_length: &str, max: usize) -> Option<Reading> {
     match content_length.parse::<usize>() {
         Ok(length) if length <= max => Some(Reading::Announced),

@@ -18,7 +18,8 @@ use crate::routes::{block, health, limit, multi, permits, subject, upstash};
 use crate::settings;
 use crate::task::settled;
 
-/// Answers one request. Whatever it has not read of the body is drained first, so that a client that is still sending reads the answer.
+/// Answers one request. Whatever it has not read of the body is drained first, so that a client
+/// that is still sending reads the answer.
 pub(crate) async fn serve(request: Request, env: Env, execution: ExecutionContext) -> JsValue {
     let parsed = settings::of(&env);
     let config = parsed.as_ref().as_ref();
@@ -51,7 +52,8 @@ pub(crate) async fn serve(request: Request, env: Env, execution: ExecutionContex
             reply => reply,
         },
         (Ok(Route::Healthz), _) => Ok(health::healthz(&context::version(&env))),
-        // Boxed: the first request waits until all functions that it calls are compiled, with whatever is inlined into them.
+        // Boxed: the first request waits until all functions that it calls are compiled, with
+        // whatever is inlined into them.
         (Ok(Route::Redis(form)), config) => {
             let answer = Box::pin(incoming.redis(form, config)).await;
             return drained(&request, answer).await;
@@ -110,7 +112,8 @@ impl Incoming<'_> {
         }
     }
 
-    /// The answer to a request of the Upstash protocol. Errors have its own shape as well: its clients read nothing else.
+    /// The answer to a request of the Upstash protocol. Errors have its own shape as well: its
+    /// clients read nothing else.
     async fn redis(&self, form: Form<'_>, config: Result<&Config, &InvalidSetting>) -> JsValue {
         let answered = match upstash::begin(form, self.headers, self.query, config) {
             Err(refused) => refused,

@@ -1,7 +1,8 @@
 //! `DirectoryDO`: which subjects of a namespace are alive.
 //!
-//! One object per namespace, named by [`crate::placement`]. It answers the messages of [`crate::directory`], each in one synchronous step:
-//! by RPC, and by `fetch` for objects, which can break that off. Stored: the names of [`super::rows::directory`].
+//! One object per namespace, named by [`crate::placement`]. It answers the messages of
+//! [`crate::directory`], each in one synchronous step: by RPC, and by `fetch` for objects, which
+//! can break that off. Stored: the names of [`super::rows::directory`].
 
 use tollgate_core::codec::Unreadable;
 use wasm_bindgen::prelude::*;
@@ -29,7 +30,8 @@ impl DurableObject for DirectoryDO {
 
 #[wasm_bindgen]
 impl DirectoryDO {
-    /// Answers one notice, as text. Values, not strings, on both sides: nothing is copied into wasm before it is known to be alive.
+    /// Answers one notice, as text. Values, not strings, on both sides: nothing is copied into wasm
+    /// before it is known to be alive.
     pub fn call(&self, text: &JsValue) -> JsValue {
         self.answer(&text.as_string().unwrap_or_default()).into()
     }

@@ -1,12 +1,14 @@
 //! `KeyspaceDO`: the Redis keys of one shard of a namespace.
 //!
-//! One object per shard, as `tollgate_upstash::route` cuts them: the keys of one limiter and identifier. It answers the messages of
-//! [`tollgate_upstash::message`], each in one synchronous step: the clock is read once, commands run on the keys in memory, what they
-//! changed is written all or none, and nothing can run between. What it answers leaves only when its writes are safe (the runtime's
-//! output gate).
+//! One object per shard, as `tollgate_upstash::route` cuts them: the keys of one limiter and
+//! identifier. It answers the messages of [`tollgate_upstash::message`], each in one synchronous
+//! step: the clock is read once, commands run on the keys in memory, what they changed is written
+//! all or none, and nothing can run between. What it answers leaves only when its writes are safe
+//! (the runtime's output gate).
 //!
-//! Stored: the rows of [`super::rows::keyspace`]. One alarm sweeps expired keys; an object without keys ends with empty storage. The
-//! namespace's directory is told before the first answer, so that whatever was answered is found by `FLUSHDB` and its like.
+//! Stored: the rows of [`super::rows::keyspace`]. One alarm sweeps expired keys; an object without
+//! keys ends with empty storage. The namespace's directory is told before the first answer, so that
+//! whatever was answered is found by `FLUSHDB` and its like.
 
 use std::rc::Rc;
 
@@ -23,7 +25,8 @@ use super::rows::keyspace::Store;
 use crate::directory::Notice;
 use crate::{clock, task};
 
-/// How long a first answer waits for the directory; afterwards it is told in the background. Shorter than the caller's own patience.
+/// How long a first answer waits for the directory; afterwards it is told in the background.
+/// Shorter than the caller's own patience.
 const LISTING: Duration = Duration::from_millis(500);
 
 /// When the object is to look again whether it is empty, or whether the directory can be told, ms.
@@ -66,9 +69,9 @@ impl DurableObject for KeyspaceDO {
 
 #[wasm_bindgen]
 impl KeyspaceDO {
-    /// Answers one message: a text, or its promise while the directory is being told of the first keys. Values, not strings, on both
-    /// sides: nothing is copied into wasm before it is known to be alive. The others are an [`Allowance`], which an older Worker
-    /// does not tell.
+    /// Answers one message: a text, or its promise while the directory is being told of the first
+    /// keys. Values, not strings, on both sides: nothing is copied into wasm before it is known to
+    /// be alive. The others are an [`Allowance`], which an older Worker does not tell.
     pub fn call(
         &self,
         text: &JsValue,
@@ -114,7 +117,8 @@ mod memory {
         static LARGE: RefCell<Vec<(Weak<Shard>, usize)>> = const { RefCell::new(Vec::new()) };
     }
 
-    /// Notes what an object keeps after a call. When all of them keep too much, those that were not called for longest forget their keys.
+    /// Notes what an object keeps after a call. When all of them keep too much, those that were not
+    /// called for longest forget their keys.
     pub(super) fn keep(shard: &Rc<Shard>) {
         LARGE.with_borrow_mut(|large| {
             large.retain(|(other, _)| {
@@ -266,8 +270,8 @@ impl Shard {
         })
     }
 
-    /// Whether an answer has to wait until the directory knows: it does not list the object, or is about to forget it, and can be
-    /// reached.
+    /// Whether an answer has to wait until the directory knows: it does not list the object, or is
+    /// about to forget it, and can be reached.
     fn waits(&self) -> bool {
         let listed = self.resident.look(|awake| awake.listed.is_some());
         !self.listing.was_missed() && (listed != Some(true) || self.listing.is_leaving())
@@ -313,7 +317,8 @@ impl Listed for Shard {
     }
 
     fn tell_later(&self) {
-        // If storage fails, the keys are loaded anew at the next call, which tells the directory then.
+        // If storage fails, the keys are loaded anew at the next call, which tells the directory
+        // then.
         let due = clock::now().as_millis() as i64 + LOOK_AGAIN;
         let _ = self.with(|awake| awake.ring(Some(due)));
     }

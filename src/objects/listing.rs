@@ -19,7 +19,8 @@ pub(super) trait Listed: 'static {
     /// Notes that the directory knows.
     fn note(&self, notice: &Notice) -> Result<()>;
 
-    /// Sees to it that the object wakes and tells the directory once more: one that is gone would never wake by itself.
+    /// Sees to it that the object wakes and tells the directory once more: one that is gone would
+    /// never wake by itself.
     fn tell_later(&self);
 
     /// Its listing.
@@ -83,8 +84,8 @@ impl Listing {
     }
 }
 
-/// Tells the directory in the background what it does not know yet; the promise of that, or undefined. One notice at a time, so that
-/// they keep their order.
+/// Tells the directory in the background what it does not know yet; the promise of that, or
+/// undefined. One notice at a time, so that they keep their order.
 pub(super) fn keep_listed<L: Listed>(object: &Rc<L>) -> JsValue {
     let listing = object.listing();
     if let Some(under_way) = &*listing.telling.borrow() {

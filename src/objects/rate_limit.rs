@@ -1,14 +1,17 @@
 //! `RateLimitDO`: the state of one subject.
 //!
-//! One object per subject, named by [`crate::placement`]. It answers the messages of [`tollgate_core::message`], each in one synchronous
-//! step: the clock is read once, the state comes from memory, the core decides, rows are written ahead, and nothing can run between.
-//! What it answers leaves only when its writes are safe (the runtime's output gate), so nothing that was answered is forgotten.
+//! One object per subject, named by [`crate::placement`]. It answers the messages of
+//! [`tollgate_core::message`], each in one synchronous step: the clock is read once, the state
+//! comes from memory, the core decides, rows are written ahead, and nothing can run between. What
+//! it answers leaves only when its writes are safe (the runtime's output gate), so nothing that was
+//! answered is forgotten.
 //!
-//! A row may run ahead of the real use. One timer of at most a second, in src/entry.js, writes it exact a second after the last
-//! admission, long before the object could fall asleep; nothing else is ever pending in an idle object.
+//! A row may run ahead of the real use. One timer of at most a second, in src/entry.js, writes it
+//! exact a second after the last admission, long before the object could fall asleep; nothing else
+//! is ever pending in an idle object.
 //!
-//! Stored: the rows of [`super::rows::limiter`]. One alarm per idle period cleans; an idle subject ends with empty storage. The
-//! namespace's directory is told in the background.
+//! Stored: the rows of [`super::rows::limiter`]. One alarm per idle period cleans; an idle subject
+//! ends with empty storage. The namespace's directory is told in the background.
 
 use core::cell::RefCell;
 use std::rc::Rc;
@@ -27,7 +30,8 @@ use super::rows::limiter::Store;
 use crate::directory::Notice;
 use crate::{clock, hot, settings, task};
 
-/// When cleaning fails, because a row is of another version or a time zone has gone, it is tried again after this long.
+/// When cleaning fails, because a row is of another version or a time zone has gone, it is tried
+/// again after this long.
 const CLEAN_AGAIN: Duration = Duration::from_secs(3_600);
 /// How long a notice to the directory may take: nobody waits for it.
 const LISTING: Duration = Duration::from_secs(10);
@@ -65,7 +69,8 @@ impl DurableObject for RateLimitDO {
 
 #[wasm_bindgen]
 impl RateLimitDO {
-    /// Answers one message, as text. Values, not strings, on both sides: nothing is copied into wasm before it is known to be alive.
+    /// Answers one message, as text. Values, not strings, on both sides: nothing is copied into
+    /// wasm before it is known to be alive.
     pub fn call(&self, text: &JsValue) -> JsValue {
         let answer = match self.subject.read(text.as_string().unwrap_or_default()) {
             Ok(read) => self.subject.answer(&read.1).encode_in(read.0),
@@ -77,7 +82,8 @@ impl RateLimitDO {
         text
     }
 
-    /// In how many milliseconds, at most a second, [`RateLimitDO::close`] has something to do; −1 where it has not.
+    /// In how many milliseconds, at most a second, [`RateLimitDO::close`] has something to do; −1
+    /// where it has not.
     pub fn closes_in(&self) -> f64 {
         let left = |at: Timestamp| at.since(clock::now()).min(STEADY);
         self.subject
@@ -85,7 +91,8 @@ impl RateLimitDO {
             .map_or(-1.0, |at| left(at).as_millis() as f64)
     }
 
-    /// The closing timer, which src/entry.js keeps: writes exact what ran ahead of the real use, before the object can fall asleep.
+    /// The closing timer, which src/entry.js keeps: writes exact what ran ahead of the real use,
+    /// before the object can fall asleep.
     pub fn close(&self) -> Result<(), JsValue> {
         self.subject.close().map_err(JsValue::from)
     }
@@ -107,7 +114,8 @@ struct Subject {
     state: State,
     env: Env,
     resident: Resident<Awake>,
-    /// The last call and its text. A busy subject is mostly asked the same, and reading a call costs more than deciding it.
+    /// The last call and its text. A busy subject is mostly asked the same, and reading a call
+    /// costs more than deciding it.
     last: RefCell<Option<(String, Asked)>>,
     listing: Listing,
 }
@@ -167,7 +175,8 @@ impl Subject {
             let answer = awake
                 .state
                 .answer(call, &mut hot::random_bits, moment, &mut effects);
-            // Whether the alarm is still set cannot be asked without waiting, so with rows it is set anew.
+            // Whether the alarm is still set cannot be asked without waiting, so with rows it is
+            // set anew.
             if woken && effects.alarm.is_none() && awake.state.has_rows() {
                 let at = moment.now.plus(ALARM_SPACING);
                 awake.state.alarm_is(Some(at));
@@ -251,7 +260,8 @@ impl Listed for Subject {
     }
 
     fn tell_later(&self) {
-        // If storage fails, the state is loaded anew at the next call, which tells the directory then.
+        // If storage fails, the state is loaded anew at the next call, which tells the directory
+        // then.
         let _ = self.with(|awake, _| {
             let at = clock::now().plus(ALARM_SPACING);
             awake.state.alarm_is(Some(at));

@@ -4,7 +4,8 @@ use core::cell::RefCell;
 
 use worker::Result;
 
-/// State that is loaded at the first event and dropped when storage fails: then memory may be ahead of it, and is loaded anew.
+/// State that is loaded at the first event and dropped when storage fails: then memory may be ahead
+/// of it, and is loaded anew.
 pub(super) struct Resident<S> {
     slot: RefCell<Option<S>>,
 }
@@ -17,7 +18,8 @@ impl<S> Resident<S> {
         }
     }
 
-    /// Runs a step on the state, which `load` gives where it is not there; `run` is told whether it just was.
+    /// Runs a step on the state, which `load` gives where it is not there; `run` is told whether it
+    /// just was.
     pub(super) fn with<T>(
         &self,
         load: impl FnOnce() -> Result<S>,

@@ -1,5 +1,5 @@
-//! `POST /limit/renew` and `POST /limit/release`: what a caller does with the permit of a slot. The permit says whose it is; the namespace
-//! is the caller's.
+//! `POST /limit/renew` and `POST /limit/release`: what a caller does with the permit of a slot. The
+//! permit says whose it is; the namespace is the caller's.
 
 use tollgate_core::api::permit as form;
 use tollgate_core::api::response::{to_json, RenewedBody};

@@ -1,8 +1,8 @@
-//! The REST protocol of Upstash Redis: a request of it becomes a session of `tollgate_upstash`, whose questions are asked by
-//! [`crate::decide::session`].
+//! The REST protocol of Upstash Redis: a request of it becomes a session of `tollgate_upstash`,
+//! whose questions are asked by [`crate::decide::session`].
 //!
-//! Everything is answered in the protocol's own shape, errors too: its clients read nothing else. What a command does, and where its
-//! keys live, is not decided here.
+//! Everything is answered in the protocol's own shape, errors too: its clients read nothing else.
+//! What a command does, and where its keys live, is not decided here.
 
 use std::cell::Cell;
 
@@ -17,7 +17,8 @@ use crate::error::ApiError;
 use crate::headers;
 use crate::hot::Headers;
 
-/// The largest body, in bytes: what the largest deny list of IP addresses needs, several times over.
+/// The largest body, in bytes: what the largest deny list of IP addresses needs, several times
+/// over.
 pub(crate) const MAX_BODY: usize = 1 << 20;
 
 thread_local! {

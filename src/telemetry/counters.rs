@@ -1,10 +1,12 @@
-//! How many checks there were of each kind, since the isolate began. Bounded, and nothing that was counted is lost: what there is no room
-//! for is counted together with others, first of its own namespace.
+//! How many checks there were of each kind, since the isolate began. Bounded, and nothing that was
+//! counted is lost: what there is no room for is counted together with others, first of its own
+//! namespace.
 
 use serde::Serialize;
 use tollgate_core::bounded::{Bounded, Key, Secret, Worth};
 
-/// The most kinds that are counted for themselves, and the most that are counted together; of both each namespace has its part.
+/// The most kinds that are counted for themselves, and the most that are counted together; of both
+/// each namespace has its part.
 const MOST: usize = 256;
 /// The name under which others are counted.
 const OTHERS: &str = "…";
@@ -65,7 +67,8 @@ impl Counters {
             counter.count += 1;
             return;
         }
-        // What a namespace has counted for itself goes on being so, unless another has a right to the room.
+        // What a namespace has counted for itself goes on being so, unless another has a right to
+        // the room.
         let others = |other: Key, _: &Counter| other.namespace() != key.namespace();
         let moved = match self.own.try_put(key, Counter::one(kind), by_count, others) {
             Ok(gone) => gone.map(|(_, gone)| gone),

@@ -1,4 +1,5 @@
-//! Tells the recorder what was decided, and writes its events to the log afterwards, in the background.
+//! Tells the recorder what was decided, and writes its events to the log afterwards, in the
+//! background.
 
 use std::cell::{Cell, RefCell};
 

@@ -1,7 +1,8 @@
-//! What the Worker tells of itself: counters by policy, source and outcome, counters of failures, and `rate_limit_check` log events.
+//! What the Worker tells of itself: counters by policy, source and outcome, counters of failures,
+//! and `rate_limit_check` log events.
 //!
-//! Recording costs a few additions; nothing is written in the way of a request. [`flush`] takes the events
-//! out afterwards and logs them. Memory is bounded, and what had to be dropped is counted.
+//! Recording costs a few additions; nothing is written in the way of a request. [`flush`] takes the
+//! events out afterwards and logs them. Memory is bounded, and what had to be dropped is counted.
 
 use serde::Serialize;
 use tollgate_core::api::response::to_json;
@@ -103,8 +104,9 @@ struct CountersEvent<'a> {
 }
 
 impl Recorder {
-    /// Counts a decision. True when it is to be logged as well: every denial but those remembered by the isolate, which repeat one that
-    /// was logged at most a second ago, and one admission in `every` (0: none).
+    /// Counts a decision. True when it is to be logged as well: every denial but those remembered
+    /// by the isolate, which repeat one that was logged at most a second ago, and one admission in
+    /// `every` (0: none).
     pub fn count(&mut self, checked: &Checked, every: u64) -> bool {
         let namespace = checked.subject.namespace().as_str();
         self.counters.count(&Kind {

@@ -1,5 +1,6 @@
-//! In the isolate, which counts through KV: it decides by what it knows, and tells the others afterwards, in the background ([`sync`]).
-//! What an operator says of a subject is told as well, and what all isolates have told can be shown ([`subject`]).
+//! In the isolate, which counts through KV: it decides by what it knows, and tells the others
+//! afterwards, in the background ([`sync`]). What an operator says of a subject is told as well,
+//! and what all isolates have told can be shown ([`subject`]).
 
 pub(crate) mod subject;
 mod sync;
@@ -52,7 +53,8 @@ pub(super) fn decide_degraded(
     Ok(decision)
 }
 
-/// Gives back what was counted in place of an object for a request that was refused by another subject's limit.
+/// Gives back what was counted in place of an object for a request that was refused by another
+/// subject's limit.
 pub(super) fn give_back(context: &Context, object: &str, item: &Item) {
     let cost = item.check.cost.saturating_neg();
     let refund = Item {
@@ -62,7 +64,8 @@ pub(super) fn give_back(context: &Context, object: &str, item: &Item) {
     let _ = decide_for(Purpose::Fallback, context, object, &refund);
 }
 
-/// Remembers what the object said, so that counting can go on from there. In a time zone that nobody knows nothing is counted.
+/// Remembers what the object said, so that counting can go on from there. In a time zone that
+/// nobody knows nothing is counted.
 pub(super) fn learn(object: &str, policy: &Policy, decision: &Decision) {
     let name = placement::counted_name(object);
     let _ = isolate::with(|isolate| isolate.eventual.learn(&name, policy, decision, moment()));

@@ -1,4 +1,5 @@
-//! A subject as KV knows it: a reset or a block told to every isolate, and how its limits stand by what all have told.
+//! A subject as KV knows it: a reset or a block told to every isolate, and how its limits stand by
+//! what all have told.
 
 use tollgate_core::eventual::{read_definitions, CountedLimit, Mark, Put, Said};
 use tollgate_core::{Duration, Timestamp};
@@ -17,7 +18,8 @@ const AGAIN_AFTER: Duration = Duration::from_millis(1_100);
 /// How many values are read at most for the limits that this isolate does not know.
 const MOST_VALUES: usize = 10;
 
-/// Tells every isolate what an operator said of a subject, after its object has done it. Without KV nothing is counted there.
+/// Tells every isolate what an operator said of a subject, after its object has done it. Without KV
+/// nothing is counted there.
 pub(crate) async fn announce(
     context: &Context<'_>,
     object: &str,
@@ -70,7 +72,8 @@ async fn list(context: &Context<'_>, kv: &Kv, name: &str) -> Result<Listed, Fail
     listed.inspect_err(|failure| flush::failed(*failure))
 }
 
-/// How the limits of a subject stand by what all isolates have told; `None` where KV does not answer.
+/// How the limits of a subject stand by what all isolates have told; `None` where KV does not
+/// answer.
 pub(crate) async fn standings(
     context: &Context<'_>,
     object: &str,

@@ -1,5 +1,5 @@
-//! Tells KV what this isolate has counted and reads what others have: by a task that a request leaves behind, and that looks once a second
-//! what is due. No request waits for it.
+//! Tells KV what this isolate has counted and reads what others have: by a task that a request
+//! leaves behind, and that looks once a second what is due. No request waits for it.
 
 use std::cell::Cell;
 
@@ -13,13 +13,15 @@ use crate::doors::Failure;
 use crate::isolate;
 use crate::telemetry::flush;
 
-/// How long a task in the background looks what is due. The platform ends it half a minute after the answer.
+/// How long a task in the background looks what is due. The platform ends it half a minute after
+/// the answer.
 const LIFE: Duration = Duration::from_secs(25);
 /// How often it looks.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long KV may take in the background.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How many subjects one task syncs: each is two calls, of which an invocation has fifty on the platform's free plan.
+/// How many subjects one task syncs: each is two calls, of which an invocation has fifty on the
+/// platform's free plan.
 const MOST: usize = 20;
 
 thread_local! {

@@ -43,8 +43,8 @@ impl Names {
         Ok(())
     }
 
-    /// Up to `limit` names from `prefix` on and after `after`, before `end` where that is not empty; in order. Who only asks leaves no
-    /// table behind.
+    /// Up to `limit` names from `prefix` on and after `after`, before `end` where that is not
+    /// empty; in order. Who only asks leaves no table behind.
     pub(in crate::objects) fn list(
         &self,
         prefix: &str,

@@ -1,7 +1,8 @@
 //! The rows of one object's Redis keys. What they say is the business of `tollgate_upstash`.
 //!
-//! One table, `keys (key, page, expires, data)`, made at the first write: `expires` is in Unix ms, of page 0, NULL for never. The row with
-//! the text `listed` as its key, which no client's key is, holds the name under which the directory lists the object.
+//! One table, `keys (key, page, expires, data)`, made at the first write: `expires` is in Unix ms,
+//! of page 0, NULL for never. The row with the text `listed` as its key, which no client's key is,
+//! holds the name under which the directory lists the object.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -24,8 +25,8 @@ const ALL: &str = "SELECT key, page, data FROM keys WHERE typeof(key) = 'blob' O
 const SIZE: &str = "SELECT count(*), total(length(data)) FROM (SELECT data FROM keys WHERE typeof(key) = 'blob' LIMIT ?)";
 const PAGES: &str = "SELECT page, data FROM keys WHERE key = ? ORDER BY page";
 const LISTED: &str = "SELECT data FROM keys WHERE key = 'listed' AND page = 0";
-// The first byte of a row is the version of its form, the second its type. Rows of a version that is not read (`?1` to `?2`) are neither
-// swept nor wiped.
+// The first byte of a row is the version of its form, the second its type. Rows of a version that
+// is not read (`?1` to `?2`) are neither swept nor wiped.
 const LIST: &str =
     "SELECT key, expires, substr(data, 1, 2) FROM keys WHERE page = 0 AND typeof(key) = 'blob'";
 const HEAD: &str = "SELECT key, expires, substr(data, 1, 2) FROM keys WHERE page = 0 AND typeof(key) = 'blob' AND key = ?";
@@ -39,7 +40,8 @@ fn readable() -> [SqlStorageValue; 2] {
     [*versions.start(), *versions.end()].map(|version| vec![version as u8].into())
 }
 
-/// So many rows of so many bytes are read at once when an object wakes; of more, each key when it is asked for.
+/// So many rows of so many bytes are read at once when an object wakes; of more, each key when it
+/// is asked for.
 const FEW_ROWS: i64 = 128;
 const FEW_BYTES: i64 = 1_048_576;
 
@@ -77,7 +79,8 @@ pub(in crate::objects) struct Left {
 }
 
 impl Store {
-    /// Opens the storage: the store, its keys, and the name under which the directory lists the object, if it does.
+    /// Opens the storage: the store, its keys, and the name under which the directory lists the
+    /// object, if it does.
     pub(in crate::objects) fn open(storage: Storage) -> Result<(Store, Keyspace, Option<String>)> {
         let sql = storage.sql();
         let has_table = Rc::new(Cell::new(has_table(&sql, TABLE)?));
@@ -254,7 +257,8 @@ struct SqlRows {
 }
 
 impl SqlRows {
-    /// The rows of a statement, read until those that `counted` tells the bytes of are more than `most`.
+    /// The rows of a statement, read until those that `counted` tells the bytes of are more than
+    /// `most`.
     fn up_to(
         &self,
         most: usize,
@@ -289,7 +293,8 @@ fn failed(error: &worker::Error) -> RedisError {
     RedisError::Unreadable
 }
 
-/// A key as storage lists it. One of a version that is not read is an error: it is neither passed over nor taken for something else.
+/// A key as storage lists it. One of a version that is not read is an error: it is neither passed
+/// over nor taken for something else.
 fn listed_key(row: Vec<SqlStorageValue>) -> core::result::Result<Listed, RedisError> {
     let mut columns = row.into_iter();
     let (key, expires) = (bytes(columns.next()), integer(columns.next()));

@@ -1,7 +1,9 @@
-//! The rows of one subject. They are texts, of which this file understands none but its own: what they say is the core's business.
+//! The rows of one subject. They are texts, of which this file understands none but its own: what
+//! they say is the core's business.
 //!
-//! One table, `state (key, row)`, made at the first write, so that a subject that stores nothing has no table either. The key
-//! `listed` is the shell's: it is there while the directory lists the subject, and holds the object's name.
+//! One table, `state (key, row)`, made at the first write, so that a subject that stores nothing
+//! has no table either. The key `listed` is the shell's: it is there while the directory lists the
+//! subject, and holds the object's name.
 
 use tollgate_core::codec::{Line, LineWriter, Unreadable};
 use tollgate_core::row::ROWS;
@@ -64,7 +66,8 @@ impl Store {
         Ok((store, found))
     }
 
-    /// Applies changes, in order. There is no await between them, so the runtime commits all or none.
+    /// Applies changes, in order. There is no await between them, so the runtime commits all or
+    /// none.
     pub(in crate::objects) fn apply(&mut self, writes: &[Write]) -> Result<()> {
         for write in writes {
             match write {
@@ -105,8 +108,8 @@ impl Store {
     }
 }
 
-/// The name in the shell's own row. A damaged one is written anew when the directory is told again; one of a version that is not read is
-/// left as it is, and means that the directory knows.
+/// The name in the shell's own row. A damaged one is written anew when the directory is told again;
+/// one of a version that is not read is left as it is, and means that the directory knows.
 fn listed_name(row: &str, state: &State) -> Option<String> {
     match Line::versioned(row, ROWS) {
         Ok((_, line)) => {

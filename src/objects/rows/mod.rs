@@ -1,5 +1,5 @@
-//! The rows of the objects in their SQLite storage, and nothing else that knows SQL. Statements are synchronous: nothing can run between
-//! a reading and the writing that follows from it.
+//! The rows of the objects in their SQLite storage, and nothing else that knows SQL. Statements are
+//! synchronous: nothing can run between a reading and the writing that follows from it.
 
 pub(super) mod directory;
 pub(super) mod keyspace;
@@ -47,8 +47,9 @@ fn bytes(column: Option<SqlStorageValue>) -> Option<Vec<u8>> {
     }
 }
 
-/// Sets the alarm to an instant in Unix ms, which replaces any other. Nobody awaits the promise: an answer waits for all writes before it
-/// leaves, and the crate's `set_alarm` does nothing until it is awaited.
+/// Sets the alarm to an instant in Unix ms, which replaces any other. Nobody awaits the promise: an
+/// answer waits for all writes before it leaves, and the crate's `set_alarm` does nothing until it
+/// is awaited.
 fn set_alarm(storage: &Storage, at: f64) -> Result<()> {
     let date = js_sys::Date::new(&at.into());
     let _ = storage.as_raw().set_alarm(date, js_sys::Object::new())?;
