@@ -1,6 +1,6 @@
-// What is simpler or cheaper to say in JavaScript than through bindings: awaiting, one promise with a deadline, an answer
-// with its headers in one literal (header names built at run time cost ten microseconds a request), offsets of time zones.
-// Nothing here decides anything. Each function is bound, and explained where it is used, in hot.rs.
+// What costs less in JavaScript than through bindings, or cannot be said in Rust: awaiting, one call with a deadline, an
+// answer with its headers in one literal (header names built at run time cost ten microseconds a request), reading and
+// dropping bodies, offsets of time zones. Nothing here decides anything. Each function is bound in hot.rs.
 
 /**
  * Runs one task of Rust: `resume` runs it until it awaits a promise, which it returns, or is done, when it returns a

@@ -1,8 +1,7 @@
-//! The bindings to workerd, by hand, and why: the `worker` crate wraps every request, answer and
-//! stub in types that read all their parts and build them again, which costs more than all of our
-//! own code; it has no RPC into objects; and linking it adds 14 KB gzipped. Here is what is used
-//! and nothing else. Whatever can throw is bound with `catch`: a JavaScript exception that passes
-//! through wasm ends the wasm instance, and with it every request in flight.
+//! What is bound to workerd by hand, because every request runs it and the `worker` crate's own
+//! types cost more than all of our code (docs/adr/0015-worker-crate.md), or because the crate lacks
+//! it. Whatever can throw is bound with `catch`: a JavaScript exception that passes through wasm ends
+//! the wasm instance, and with it every request in flight.
 
 use wasm_bindgen::prelude::*;
 use worker::Env;

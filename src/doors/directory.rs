@@ -3,7 +3,7 @@
 use tollgate_core::Duration;
 use worker::Env;
 
-use super::object::{addressed, Asker, Came, Door};
+use super::object::{addressed, Asker, Door};
 use super::Failure;
 use crate::directory::{in_version, Listing, Notice, NOTICES};
 use crate::hot::Bindings;
@@ -51,6 +51,6 @@ async fn ask(
         asker,
     };
     let call = addressed(directory, &notice.encode_in(NOTICES.written()));
-    let came: Came = door.ask(&call).await;
-    Listing::decode(&came?.0).map_err(|_| Failure::Unreadable)
+    let reply = door.ask(&call).await?;
+    Listing::decode(&reply).map_err(|_| Failure::Unreadable)
 }

@@ -5,7 +5,7 @@
 use tollgate_upstash::message::{in_version, Allowance, MESSAGES};
 use worker::Env;
 
-use super::object::{addressed, Asker, Came, Door, Reached};
+use super::object::{addressed, Asker, Door};
 use super::Failure;
 use crate::hot::Bindings;
 
@@ -27,10 +27,5 @@ pub(crate) async fn ask(
     let calls = calls
         .into_iter()
         .map(|(name, text)| addressed(&name, &text));
-    let text = |came: Came| came.map(|Reached(text)| text);
-    door.ask_all(calls.collect())
-        .await
-        .into_iter()
-        .map(text)
-        .collect()
+    door.ask_all(calls.collect()).await
 }

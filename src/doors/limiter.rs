@@ -14,7 +14,7 @@ use tollgate_core::subject_state::Item;
 use tollgate_core::{Duration, Timestamp};
 use worker::Env;
 
-use super::object::{addressed, Asker, Came, Door};
+use super::object::{addressed, Asker, Door, Reply};
 use super::Failure;
 use crate::clock;
 use crate::hot::{self, Bindings};
@@ -81,7 +81,7 @@ impl Limiter {
         let Question { object, text } = question;
         let sent = clock::now();
         let answer = match pass(object) {
-            Some(pass) => came(object, pass, self.0.ask(text).await),
+            Some(pass) => noted(object, pass, self.0.ask(text).await),
             None => Err(Failure::LeftAlone),
         };
         Answered::now(sent, answer)
@@ -100,7 +100,7 @@ impl Limiter {
         let answer = |(question, pass): (&Question, Option<Pass>)| {
             let answer = pass.ok_or(Failure::LeftAlone).and_then(|pass| {
                 let answer = answers.next().unwrap_or(Err(Failure::Unreachable)); // one for each text
-                came(&question.object, pass, answer)
+                noted(&question.object, pass, answer)
             });
             Answered::now(sent, answer)
         };
@@ -123,9 +123,9 @@ fn pass(object: &str) -> Option<Pass> {
     isolate::with(|isolate| isolate.circuits.pass(object, clock::now()))
 }
 
-/// What a call came to; the object's circuit is told.
-fn came(object: &str, pass: Pass, came: Came) -> Result<Answer, Failure> {
-    let answer = read(came);
+/// An object's answer, once its circuit has been told how the call ended.
+fn noted(object: &str, pass: Pass, reply: Reply) -> Result<Answer, Failure> {
+    let answer = read(reply);
     let outcome = match &answer {
         Ok(_) | Err(Failure::Unreadable | Failure::Unavailable) => Outcome::Answered,
         Err(Failure::Overloaded) => Outcome::Overloaded,
@@ -143,8 +143,8 @@ fn came(object: &str, pass: Pass, came: Came) -> Result<Answer, Failure> {
     answer
 }
 
-fn read(came: Came) -> Result<Answer, Failure> {
-    match Answer::decode(&came?.0) {
+fn read(reply: Reply) -> Result<Answer, Failure> {
+    match Answer::decode(&reply?) {
         Ok(Answer::Refused(RefusalCode::Unavailable, why)) => {
             hot::log_error(&format!("tollgate: an object cannot answer: {why}"));
             Err(Failure::Unavailable)

@@ -1,4 +1,4 @@
-//! What the typed doors to objects share: how an object is addressed, what a call came to, and
+//! What the typed doors to objects share: how an object is addressed, what it answers, and
 //! asking once more an object whose build cannot read what this one writes.
 //!
 //! Two builds are alive at once while one is deployed. An object answers in the version that it was
@@ -15,10 +15,7 @@ use crate::hot::{self, Namespace};
 use crate::task::{settled, Settled};
 
 /// What an object answered, as text.
-pub(super) struct Reached(pub(super) String);
-
-/// What came of a call.
-pub(super) type Came = Result<Reached, Failure>;
+pub(super) type Reply = Result<String, Failure>;
 
 /// The way to the objects of one class, for the time of one request or notice.
 pub(super) struct Door {
@@ -46,29 +43,29 @@ pub(super) enum Asker {
 
 impl Door {
     /// Makes one call, as [`addressed`] makes it.
-    pub(super) async fn ask(&self, call: &str) -> Came {
+    pub(super) async fn ask(&self, call: &str) -> Reply {
         let began = clock::now();
-        let came = self.send(call, self.deadline).await;
-        let Some(call) = self.again(&came) else {
-            return came;
+        let reply = self.send(call, self.deadline).await;
+        let Some(call) = self.again(&reply) else {
+            return reply;
         };
-        let came = self.send(&call?, self.left(began)).await;
-        self.last(came)
+        let reply = self.send(&call?, self.left(began)).await;
+        self.last(reply)
     }
 
     /// Makes several calls at once, as [`addressed`] makes them; the answers in their order.
-    pub(super) async fn ask_all(&self, calls: Vec<String>) -> Vec<Came> {
+    pub(super) async fn ask_all(&self, calls: Vec<String>) -> Vec<Reply> {
         let began = clock::now();
         let mut answers = self.send_all(calls, self.deadline).await;
         let mut places = Vec::new();
         let mut calls = Vec::new();
-        for (place, came) in answers.iter_mut().enumerate() {
-            match self.again(came) {
+        for (place, reply) in answers.iter_mut().enumerate() {
+            match self.again(reply) {
                 Some(Ok(call)) => {
                     places.push(place);
                     calls.push(call);
                 }
-                Some(Err(failure)) => *came = Err(failure),
+                Some(Err(failure)) => *reply = Err(failure),
                 None => {}
             }
         }
@@ -76,8 +73,8 @@ impl Door {
             return answers;
         }
         let second = self.send_all(calls, self.left(began)).await;
-        for (place, came) in places.into_iter().zip(second) {
-            answers[place] = self.last(came);
+        for (place, reply) in places.into_iter().zip(second) {
+            answers[place] = self.last(reply);
         }
         answers
     }
@@ -88,18 +85,18 @@ impl Door {
         u64::from(self.deadline).saturating_sub(taken) as u32 // at most the deadline
     }
 
-    /// What came of a call that is not made again.
-    fn last(&self, came: Came) -> Came {
-        match self.again(&came) {
+    /// The reply to a call that is not made again.
+    fn last(&self, reply: Reply) -> Reply {
+        match self.again(&reply) {
             Some(_) => Err(Failure::Unavailable),
-            None => came,
+            None => reply,
         }
     }
 
     /// The call to be made again, where the answer is that it was in a version that the object
     /// cannot read.
-    fn again(&self, came: &Came) -> Option<Result<String, Failure>> {
-        let (number, call) = other_version(&came.as_ref().ok()?.0)?;
+    fn again(&self, reply: &Reply) -> Option<Result<String, Failure>> {
+        let (number, call) = other_version(reply.as_ref().ok()?)?;
         let call = self.versions.read(number).and_then(|version| {
             let (name, text) = call.split_once('\n')?;
             Some(addressed(name, &(self.in_version)(text, version)?))
@@ -112,7 +109,7 @@ impl Door {
         }))
     }
 
-    async fn send(&self, call: &str, deadline: u32) -> Came {
+    async fn send(&self, call: &str, deadline: u32) -> Reply {
         let ask = match self.asker {
             Asker::Object => hot::ask_from_object,
             _ => hot::ask,
@@ -120,7 +117,7 @@ impl Door {
         read(settled(ask(&self.namespace, call, deadline)).await)
     }
 
-    async fn send_all(&self, calls: Vec<String>, deadline: u32) -> Vec<Came> {
+    async fn send_all(&self, calls: Vec<String>, deadline: u32) -> Vec<Reply> {
         if calls.is_empty() {
             return Vec::new();
         }
@@ -163,11 +160,11 @@ pub(super) fn addressed(name: &str, text: &str) -> String {
     call
 }
 
-/// What `ask` in hot.js came to.
-fn read(settled: Settled) -> Came {
+/// The result of `ask` in hot.js.
+fn read(settled: Settled) -> Reply {
     let value = settled.map_err(|_| Failure::Unreachable)?;
     match (value.as_string(), value.as_f64()) {
-        (Some(text), _) => Ok(Reached(text)),
+        (Some(text), _) => Ok(text),
         (None, Some(0.0)) => Err(Failure::Timeout),
         (None, Some(1.0)) => Err(Failure::Overloaded),
         _ => Err(Failure::Unreachable),
