@@ -240,7 +240,8 @@ impl Asking {
     /// of objects that were not asked.
     async fn refuse(&mut self, context: &Context<'_>, operation: Option<u128>, round: &Round) {
         let cancels = self.cancels(context, operation, round);
-        self.look(context, cancels, &round.charged, &round.unasked).await;
+        self.look(context, cancels, &round.charged, &round.unasked)
+            .await;
     }
 
     /// Asks how these groups stand, after `before`: two questions to one object are answered in
@@ -255,7 +256,11 @@ impl Asking {
         let mut questions = before;
         let first = questions.len();
         let groups = charged.iter().chain(unasked);
-        questions.extend(groups.clone().map(|&group| self.question(group, None, true)));
+        questions.extend(
+            groups
+                .clone()
+                .map(|&group| self.question(group, None, true)),
+        );
         if questions.is_empty() {
             return;
         }
