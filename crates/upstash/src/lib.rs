@@ -4,7 +4,6 @@
 //! [`script`] work on it, [`route`] says which object holds a key, [`resp`] is how commands and replies travel there.
 #![forbid(unsafe_code)]
 
-pub mod base64;
 pub mod bounds;
 pub mod command;
 mod decimal;

@@ -1,25 +1,31 @@
 //! Names of the objects that hold keys. Permanent: data is stored under them.
 
+use percent_encoding::{percent_encode, AsciiSet, NON_ALPHANUMERIC};
+
 use crate::reply::Reply;
 use crate::sha1::{hex, sha1};
 
+/// Every byte that `encodeURIComponent` escapes.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
+
 /// The longest name that spells its shard out.
-const MOST_SPELLED: usize = 1_024;
+const MAX_SPELLED: usize = 1_024;
 
 /// The name of the object of a shard, behind what all names of the namespace begin with. The shard is encoded as
 /// `encodeURIComponent` does; a very long one appears as its SHA1 behind a colon, which no encoded one contains.
 pub(crate) fn object_name(prefix: &str, shard: &[u8]) -> String {
-    let mut name = String::with_capacity(prefix.len() + shard.len());
-    name.push_str(prefix);
-    for &byte in shard {
-        if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {
-            name.push(char::from(byte));
-        } else {
-            name.push('%');
-            name.push_str(&hex(&[byte]).to_ascii_uppercase());
-        }
-    }
-    if name.len() > prefix.len() + MOST_SPELLED {
+    let mut name = prefix.to_owned();
+    name.extend(percent_encode(shard, ESCAPED));
+    if name.len() > prefix.len() + MAX_SPELLED {
         name.truncate(prefix.len());
         name.push(':');
         name.push_str(&hex(&sha1(shard)));

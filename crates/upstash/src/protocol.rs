@@ -2,7 +2,10 @@
 //!
 //! Statuses are part of it: one command that fails is 400, a pipeline answers 200 whatever its commands came to.
 
-use crate::base64;
+use base64::engine::general_purpose::STANDARD;
+use base64::Engine;
+use percent_encoding::percent_decode_str;
+
 use crate::bounds::{MAX_ARGUMENTS, MAX_COMMANDS};
 use crate::error::RedisError;
 use crate::json::{self, write_string, Json, Unread};
@@ -138,26 +141,11 @@ pub fn token(query: &str) -> Option<String> {
 
 /// Percent-decodes; what is no valid escape stays as it is. In a query, `+` is a space.
 fn decode(text: &str, query: bool) -> Vec<u8> {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let digit = |at: usize| {
-        bytes
-            .get(at)
-            .and_then(|&byte| char::from(byte).to_digit(16))
-    };
-    let mut at = 0;
-    while at < bytes.len() {
-        match (bytes[at], digit(at + 1), digit(at + 2)) {
-            (b'%', Some(high), Some(low)) => {
-                decoded.push((high * 16 + low) as u8);
-                at += 2;
-            }
-            (b'+', ..) if query => decoded.push(b' '),
-            (byte, ..) => decoded.push(byte),
-        }
-        at += 1;
+    if query {
+        percent_decode_str(&text.replace('+', " ")).collect()
+    } else {
+        percent_decode_str(text).collect()
     }
-    decoded
 }
 
 /// The answer to one command: status and body.
@@ -216,7 +204,7 @@ fn write_value(out: &mut String, reply: &Reply, base64: bool) {
         Reply::Integer(value) => out.extend(integer_text(*value).into_iter().map(char::from)),
         Reply::Bulk(bytes) | Reply::Status(bytes) if base64 => {
             out.push('"');
-            base64::write(out, bytes);
+            STANDARD.encode_string(bytes, out);
             out.push('"');
         }
         Reply::Bulk(bytes) | Reply::Status(bytes) => write_string(out, bytes),
