@@ -56,7 +56,8 @@ pub const LOOK_BYTES: usize = 64;
 /// So many steps of comparing a pattern with keys count as one member looked at.
 pub const LOOK_STEPS: usize = 16;
 
-/// What the exact way between a double and its digits counts in members looked at: both are held as long integers.
+/// What the exact way between a double and its digits counts in members looked at: where no table
+/// decides, the standard library holds both as long integers.
 pub const LOOKS_PER_CONVERSION: usize = 64;
 
 /// What asking storage for a key counts in members looked at.

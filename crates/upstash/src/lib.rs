@@ -6,10 +6,8 @@
 
 pub mod bounds;
 pub mod command;
-mod decimal;
 pub mod error;
 mod everywhere;
-mod extended;
 pub mod glob;
 pub mod isolate;
 pub mod json;
@@ -18,9 +16,6 @@ mod local;
 mod merge;
 pub mod message;
 pub mod meter;
-mod natural;
-pub mod number;
-pub mod order;
 mod placement;
 pub mod protocol;
 pub mod reply;
@@ -29,5 +24,4 @@ pub mod route;
 pub mod script;
 pub mod session;
 pub mod sha1;
-pub mod table;
-pub mod value;
+pub mod values;

@@ -3,10 +3,10 @@
 use crate::command::{is_word, Access};
 use crate::error::RedisError;
 use crate::isolate::Isolate;
-use crate::number::integer_text;
 use crate::reply::Reply;
 use crate::script;
 use crate::sha1::{hex, sha1};
+use crate::values::number::integer_text;
 
 type Answer = Result<Reply, RedisError>;
 

@@ -12,10 +12,10 @@ use crate::command;
 use crate::error::RedisError;
 use crate::glob;
 use crate::keyspace::Keyspace;
-use crate::number::parse_integer;
 use crate::reply::Reply;
 use crate::resp::{read_command, read_reply, write_command, write_reply};
 use crate::script::{self, Dynamic};
+use crate::values::number::parse_integer;
 
 /// The versions of messages and answers.
 pub const MESSAGES: Versions = Versions::new(1);
@@ -201,7 +201,7 @@ fn to_bytes(text: &str) -> Vec<u8> {
 /// A script as the Worker hands it to the object, which reads the dynamic limit itself unless `give_limit` says what it is.
 pub(crate) fn script_command(parts: &script::Parts<'_>) -> Vec<Vec<u8>> {
     let name = parts.script.wire_name();
-    let keys = crate::number::integer_text(parts.keys.len() as i64);
+    let keys = crate::values::number::integer_text(parts.keys.len() as i64);
     let head = [SCRIPT, name.as_bytes(), b"stored", b"", &keys];
     let rest = parts.keys.iter().chain(parts.arguments).cloned();
     head.iter().map(|word| word.to_vec()).chain(rest).collect()

@@ -9,8 +9,8 @@ use percent_encoding::percent_decode_str;
 use crate::bounds::{MAX_ARGUMENTS, MAX_COMMANDS};
 use crate::error::RedisError;
 use crate::json::{self, write_string, Json, Unread};
-use crate::number::integer_text;
 use crate::reply::Reply;
+use crate::values::number::integer_text;
 
 /// A command with its name first, or why it is none.
 pub type Sent = Result<Vec<Vec<u8>>, RedisError>;

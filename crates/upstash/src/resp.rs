@@ -3,9 +3,9 @@
 //! Used there because it is binary-safe, small, and says what everything is; and so the differential test can put the same bytes
 //! to a real Redis server.
 
-use crate::number::{integer_text, parse_integer};
 use crate::reply::Reply;
-use crate::value::Bytes;
+use crate::values::number::{integer_text, parse_integer};
+use crate::values::value::Bytes;
 
 /// Nesting beyond this is refused: no reply of ours comes near, and the reader recurses.
 const MAX_DEPTH: usize = 16;

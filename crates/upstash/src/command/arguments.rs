@@ -2,7 +2,7 @@
 
 use crate::error::RedisError;
 use crate::keyspace::Keyspace;
-use crate::number::parse_integer;
+use crate::values::number::parse_integer;
 
 /// Whether an argument is this word, in any case.
 pub(crate) fn is_word(argument: &[u8], word: &str) -> bool {

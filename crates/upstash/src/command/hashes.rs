@@ -4,10 +4,10 @@ use super::arguments::integer;
 use super::strings::float;
 use crate::error::RedisError;
 use crate::keyspace::Keyspace;
-use crate::number::{integer_text, parse_integer};
 use crate::reply::Reply;
-use crate::table::Item;
-use crate::value::{Bytes, Kind};
+use crate::values::number::{integer_text, parse_integer};
+use crate::values::table::Item;
+use crate::values::value::{Bytes, Kind};
 
 type Answer = Result<Reply, RedisError>;
 

@@ -4,7 +4,7 @@ use super::arguments::{instant, is_word};
 use crate::error::RedisError;
 use crate::keyspace::Keyspace;
 use crate::reply::Reply;
-use crate::value::Kind;
+use crate::values::value::Kind;
 
 type Answer = Result<Reply, RedisError>;
 

@@ -6,11 +6,11 @@ use super::arguments::{integer, is_word};
 use super::sorted_sets::score_reply;
 use crate::error::RedisError;
 use crate::keyspace::Keyspace;
-use crate::number::scan_double;
-use crate::order::{Order, Ranked};
 use crate::reply::Reply;
-use crate::table::score_of;
-use crate::value::{Bytes, Kind};
+use crate::values::number::scan_double;
+use crate::values::order::{Order, Ranked};
+use crate::values::table::score_of;
+use crate::values::value::{Bytes, Kind};
 
 type Answer = Result<Reply, RedisError>;
 

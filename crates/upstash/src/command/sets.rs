@@ -4,8 +4,8 @@ use super::arguments::integer;
 use crate::error::RedisError;
 use crate::keyspace::{Expiry, Keyspace};
 use crate::reply::Reply;
-use crate::table::Table;
-use crate::value::{Bytes, Kind, Value};
+use crate::values::table::Table;
+use crate::values::value::{Bytes, Kind, Value};
 
 type Answer = Result<Reply, RedisError>;
 

@@ -4,10 +4,10 @@ use super::arguments::is_word;
 use crate::error::RedisError;
 use crate::keyspace::Keyspace;
 use crate::meter::Meter;
-use crate::number::{double_text, parse_double, EXACT};
 use crate::reply::Reply;
-use crate::table::{score_of, Table};
-use crate::value::{Bytes, Kind};
+use crate::values::number::{double_text, parse_double, EXACT};
+use crate::values::table::{score_of, Table};
+use crate::values::value::{Bytes, Kind};
 
 type Answer = Result<Reply, RedisError>;
 

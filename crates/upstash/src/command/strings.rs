@@ -3,11 +3,11 @@
 use super::arguments::{expiry_after, expiry_option, integer, is_word};
 use crate::bounds::MAX_STRING;
 use crate::error::RedisError;
-use crate::extended::Extended;
 use crate::keyspace::{Expiry, Keyspace};
-use crate::number::{integer_text, parse_integer};
 use crate::reply::Reply;
-use crate::value::{Bytes, Value};
+use crate::values::extended::Extended;
+use crate::values::number::{integer_text, parse_integer};
+use crate::values::value::{Bytes, Value};
 
 type Answer = Result<Reply, RedisError>;
 

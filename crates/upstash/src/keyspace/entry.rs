@@ -2,8 +2,8 @@
 
 use super::rows::RowChange;
 use crate::bounds::KEY_OVERHEAD;
-use crate::table::Touched;
-use crate::value::{Bytes, Value};
+use crate::values::table::Touched;
+use crate::values::value::{Bytes, Value};
 
 #[derive(Clone, Debug)]
 enum Dirty {

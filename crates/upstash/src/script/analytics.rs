@@ -8,11 +8,11 @@ use crate::command::{integer as strict_integer, score_reply};
 use crate::error::RedisError;
 use crate::json::{self, Json};
 use crate::meter::Meter;
-use crate::number::double_text;
-use crate::order::Ranked;
 use crate::reply::Reply;
-use crate::table::{Item, Table};
-use crate::value::{Bytes, Kind, Value};
+use crate::values::number::double_text;
+use crate::values::order::Ranked;
+use crate::values::table::{Item, Table};
+use crate::values::value::{Bytes, Kind, Value};
 
 type Answer = Result<Reply, RedisError>;
 
@@ -124,7 +124,7 @@ fn union(call: &mut Call<'_>) -> Result<Vec<Ranked>, RedisError> {
         for (member, score) in scores(call, &key)? {
             let sum = sums
                 .get(&member)
-                .map_or(0.0, |sum| crate::table::score_of(sum))
+                .map_or(0.0, |sum| crate::values::table::score_of(sum))
                 + score;
             // The sum of both infinities, which is no number, counts as nothing.
             let sum = if sum.is_nan() { 0.0 } else { sum };

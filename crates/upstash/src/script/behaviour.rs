@@ -7,7 +7,7 @@ use super::windows::{self, Fixed, Rate, Sliding};
 use super::{analytics, lists, Call, Script};
 use crate::error::RedisError;
 use crate::reply::Reply;
-use crate::value::Kind;
+use crate::values::value::Kind;
 
 /// One of the functions.
 enum Behaviour {

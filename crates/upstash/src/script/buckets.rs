@@ -6,7 +6,7 @@ use crate::command::expiry_after_now;
 use crate::error::RedisError;
 use crate::keyspace::Keyspace;
 use crate::reply::Reply;
-use crate::value::Kind;
+use crate::values::value::Kind;
 
 type Answer = Result<Reply, RedisError>;
 

@@ -6,9 +6,9 @@ use super::Call;
 use crate::command::{expiry_after_now, milliseconds_to_live, positive_expiry_after_now, sum};
 use crate::error::RedisError;
 use crate::keyspace::{Expiry, Keyspace};
-use crate::number::integer_text;
 use crate::reply::Reply;
-use crate::value::Value;
+use crate::values::number::integer_text;
+use crate::values::value::Value;
 
 type Answer = Result<Reply, RedisError>;
 

@@ -5,7 +5,7 @@ use crate::command::{has_each, seconds_to_live};
 use crate::error::RedisError;
 use crate::keyspace::Expiry;
 use crate::reply::Reply;
-use crate::value::Value;
+use crate::values::value::Value;
 
 type Answer = Result<Reply, RedisError>;
 

@@ -2,8 +2,8 @@
 
 use crate::bounds::MAX_NUMBER;
 use crate::error::RedisError;
-use crate::number::{double_text, scan_double, EXACT};
 use crate::reply::Reply;
+use crate::values::number::{double_text, scan_double, EXACT};
 
 /// Lua's complaint about a value that is no number.
 const NO_NUMBER: RedisError = RedisError::ScriptArithmetic;

@@ -7,7 +7,7 @@ use crate::command::{expiry_after_now, hash_fields, members};
 use crate::error::RedisError;
 use crate::keyspace::Keyspace;
 use crate::reply::Reply;
-use crate::value::Kind;
+use crate::values::value::Kind;
 
 type Answer = Result<Reply, RedisError>;
 

@@ -7,9 +7,9 @@ use super::Call;
 use crate::command::{expiry_after_now, integer as strict_integer, sum};
 use crate::error::RedisError;
 use crate::keyspace::{Expiry, Keyspace};
-use crate::number::integer_text;
 use crate::reply::Reply;
-use crate::value::Value;
+use crate::values::number::integer_text;
+use crate::values::value::Value;
 
 type Answer = Result<Reply, RedisError>;
 

@@ -9,7 +9,7 @@ use tollgate_upstash::command;
 use tollgate_upstash::error::RedisError;
 use tollgate_upstash::keyspace::{Keyspace, Listed, Row, RowChange, Rows};
 use tollgate_upstash::reply::Reply;
-use tollgate_upstash::value::Kind;
+use tollgate_upstash::values::value::Kind;
 
 type Stored = BTreeMap<(Vec<u8>, u32), (Option<i64>, Vec<u8>)>;
 

@@ -1,18 +1,14 @@
 //! Numbers as Redis reads and writes them: strict 64-bit integers, C's `strtod`, and C's `%.17g`.
 //!
-//! Written here and not taken from the standard library because the answers have to be those of C,
-//! digit for digit, and because the library's tables alone would be a tenth of the Worker's size.
-//! Integers, which nearly all values are, take a short way; the exact long way is in `decimal`.
+//! The standard library reads and writes the digits of a double exactly; what is left here is the
+//! form that C gives them. Hexadecimal floats, which the library does not read, are in `exact`.
 
+use super::exact::Number;
+use super::scan;
 use crate::bounds::MAX_NUMBER;
-use crate::decimal::{self, Decimal, Number, MAX_DIGITS};
-use crate::natural::Natural;
 
 /// Significant digits with which Redis writes any double: enough to read the same double back.
 pub const EXACT: usize = 17;
-
-/// Bits of a hexadecimal number that are kept exactly: more than any float has, and their half.
-const MAX_HEXADECIMAL_BITS: u32 = 128;
 
 /// An integer, written as Redis wants it: no sign but `-`, no leading zero, no space, within 64
 /// bits.
@@ -79,120 +75,22 @@ pub fn scan_double(text: &[u8]) -> Option<(f64, usize)> {
     if text.len() > MAX_NUMBER {
         return None;
     }
-    let (negative, start) = scan_sign(text);
-    let rest = &text[start..];
-    let (magnitude, length) = match scan_word(rest) {
-        Some(found) => found,
-        None => {
-            let (number, length) = scan_number(rest, MAX_DIGITS)?;
-            (number.to_double(), length)
-        }
-    };
+    let (negative, start) = scan::sign(text);
+    let (magnitude, length) = scan_magnitude(&text[start..])?;
     let value = if negative { -magnitude } else { magnitude };
     Some((value, start + length))
 }
 
-/// Whether there is a minus, and the length of the sign.
-pub(crate) fn scan_sign(text: &[u8]) -> (bool, usize) {
-    let signed = matches!(text.first(), Some(b'-' | b'+'));
-    (text.first() == Some(&b'-'), usize::from(signed))
-}
-
-/// `inf`, `infinity` or `nan` at the start, and its length.
-pub(crate) fn scan_word(text: &[u8]) -> Option<(f64, usize)> {
-    let starts =
-        |word: &[u8]| text.len() >= word.len() && text[..word.len()].eq_ignore_ascii_case(word);
-    if starts(b"infinity") {
-        Some((f64::INFINITY, 8))
-    } else if starts(b"inf") {
-        Some((f64::INFINITY, 3))
-    } else if starts(b"nan") {
-        Some((f64::NAN, 3))
-    } else {
-        None
+fn scan_magnitude(text: &[u8]) -> Option<(f64, usize)> {
+    if let Some(found) = scan::word(text) {
+        return Some(found);
     }
-}
-
-/// A decimal or hexadecimal number without a sign at the start, and its length. Keeps `most`
-/// decimal digits exactly.
-pub(crate) fn scan_number(text: &[u8], most: usize) -> Option<(Number, usize)> {
-    if let [b'0', b'x' | b'X', rest @ ..] = text {
-        // Without a digit behind it the `x` is not part of the number.
-        if let Some((number, length)) = scan_hexadecimal(rest) {
-            return Some((number, length + 2));
-        }
+    if let Some((number, length)) = Number::scan_hexadecimal(text) {
+        return Some((number.to_double(), length));
     }
-    let mut number = Decimal::new(most);
-    let mut at = scan_digits(text, 10, |digit, fraction| {
-        number.push_digit(digit, fraction)
-    })?;
-    if let Some((exponent, length)) = scan_exponent(&text[at..], b'e') {
-        number.scale(exponent);
-        at += length;
-    }
-    Some((Number::Decimal(number), at))
-}
-
-fn scan_hexadecimal(text: &[u8]) -> Option<(Number, usize)> {
-    let (mut number, mut power) = (Natural::default(), 0);
-    let mut at = scan_digits(text, 16, |digit, fraction| {
-        // Far beyond what any float holds exactly; what follows can only break a tie.
-        if number.bits() < MAX_HEXADECIMAL_BITS {
-            number.multiply_add(16, u32::from(digit));
-            power -= 4 * i32::from(fraction);
-        } else {
-            number.set_lowest(digit != 0);
-            power += 4 * i32::from(!fraction);
-        }
-    })?;
-    if let Some((exponent, length)) = scan_exponent(&text[at..], b'p') {
-        power += exponent;
-        at += length;
-    }
-    Some((Number::Binary(number, power), at))
-}
-
-/// Hands on digits, and whether each stands behind the point; answers their length. `None` when
-/// there is none.
-fn scan_digits(text: &[u8], radix: u32, mut push: impl FnMut(u8, bool)) -> Option<usize> {
-    let (mut any, mut point) = (false, false);
-    for (at, &byte) in text.iter().enumerate() {
-        match char::from(byte).to_digit(radix) {
-            Some(digit) => {
-                push(digit as u8, point);
-                any = true;
-            }
-            None if byte == b'.' && !point => point = true,
-            None => return any.then_some(at),
-        }
-    }
-    any.then_some(text.len())
-}
-
-/// `e` (or `p`), a sign, digits; nothing when no digit follows, as then the letter is not part of
-/// the number.
-fn scan_exponent(text: &[u8], letter: u8) -> Option<(i32, usize)> {
-    let (first, rest) = text.split_first()?;
-    if !first.eq_ignore_ascii_case(&letter) {
-        return None;
-    }
-    let (negative, signed) = scan_sign(rest);
-    let digits = rest[signed..]
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    if digits == 0 {
-        return None;
-    }
-    let mut exponent: i32 = 0;
-    for &digit in &rest[signed..signed + digits] {
-        // Far outside of what a double holds, so that a longer exponent changes nothing.
-        exponent = (exponent * 10 + i32::from(digit - b'0')).min(99_999);
-    }
-    Some((
-        if negative { -exponent } else { exponent },
-        1 + signed + digits,
-    ))
+    let length = scan::decimal_length(text)?;
+    let number = std::str::from_utf8(&text[..length]).ok()?;
+    Some((number.parse().ok()?, length))
 }
 
 /// A double as C's `%.<precision>g` writes it; `precision` is at least 1.
@@ -212,10 +110,22 @@ pub fn double_text(value: f64, precision: usize) -> Vec<u8> {
     } else if magnitude < 1e14 && magnitude == magnitude.floor() && precision >= 14 {
         text.extend_from_slice(&integer_text(magnitude as i64));
     } else {
-        let (digits, exponent) = decimal::digits(magnitude, precision);
+        let (digits, exponent) = digits(magnitude, precision);
         write_general(&mut text, &digits, exponent, precision as i32);
     }
     text
+}
+
+/// The first `precision` significant digits of a positive or zero double, rounded half to even, as
+/// ASCII without trailing zeros, and the power of ten of the first.
+fn digits(value: f64, precision: usize) -> (Vec<u8>, i32) {
+    let text = format!("{value:.*e}", precision - 1);
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let mut digits: Vec<u8> = mantissa.bytes().filter(|&byte| byte != b'.').collect();
+    while digits.len() > 1 && digits.last() == Some(&b'0') {
+        digits.pop();
+    }
+    (digits, exponent.parse().unwrap_or(0))
 }
 
 /// Lays out digits (without trailing zeros) of a number `d.ddd` times ten to the `exponent`.

@@ -10,7 +10,7 @@ use tollgate_versions::{Version, Versions};
 
 use crate::error::RedisError;
 use crate::meter::Meter;
-use crate::table::{Item, Table};
+use crate::values::table::{Item, Table};
 
 /// What a key, a field or a member holds: shared with the replies that show it, so that showing it often takes no memory.
 pub type Bytes = Rc<[u8]>;

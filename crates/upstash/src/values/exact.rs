@@ -1,18 +1,20 @@
-//! Exact conversion between binary floats and decimal digits, with whole numbers of any length.
+//! Rounds texts to binary floats that the standard library does not read: hexadecimal floats, and
+//! the floats of 64 bits in `extended`, decimal ones too. Redis reads both, and its answers show
+//! every digit.
 //!
-//! The plain way of doing it: both directions hold the number as a fraction of two long integers
-//! and divide. Slow beside the tables that a standard library carries, exact all the same, and only
-//! met where a value is no small integer.
+//! The plain way of doing it: the number is held as a fraction of two whole numbers of any length,
+//! which are divided.
 
 use std::cmp::Ordering;
 
-use crate::natural::Natural;
+use super::natural::Natural;
+use super::scan;
 
-/// More digits than any double needs to be told from its neighbour's half-way point (767).
-pub(crate) const MAX_DIGITS: usize = 800;
+/// Bits of a hexadecimal number that are kept exactly: more than any float has, and their half.
+const MAX_HEXADECIMAL_BITS: u32 = 128;
 
 /// A number on its way to a binary float.
-pub(crate) enum Number {
+pub(super) enum Number {
     /// In decimal digits.
     Decimal(Decimal),
     /// A whole number times a power of two, out of hexadecimal digits.
@@ -20,13 +22,49 @@ pub(crate) enum Number {
 }
 
 impl Number {
-    /// The nearest double, ties to even; infinity when it is too large.
-    pub(crate) fn to_double(&self) -> f64 {
-        if let Number::Decimal(decimal) = self {
-            if let Some(value) = decimal.to_short_double() {
-                return value;
-            }
+    /// A decimal or hexadecimal number without a sign at the start of `text`, and its length.
+    /// Keeps `max` decimal digits exactly.
+    pub(super) fn scan(text: &[u8], max: usize) -> Option<(Number, usize)> {
+        if let Some(found) = Number::scan_hexadecimal(text) {
+            return Some(found);
         }
+        let mut number = Decimal::new(max);
+        let mut at = scan::digits(text, 10, |digit, fraction| {
+            number.push_digit(digit, fraction)
+        })?;
+        if let Some((exponent, length)) = scan::exponent(&text[at..], b'e') {
+            number.scale(exponent);
+            at += length;
+        }
+        Some((Number::Decimal(number), at))
+    }
+
+    /// A hexadecimal number without a sign at the start of `text`, and its length. Without a digit
+    /// behind it the `x` is not part of the number.
+    pub(super) fn scan_hexadecimal(text: &[u8]) -> Option<(Number, usize)> {
+        let [b'0', b'x' | b'X', text @ ..] = text else {
+            return None;
+        };
+        let (mut number, mut power) = (Natural::default(), 0);
+        let mut at = scan::digits(text, 16, |digit, fraction| {
+            // Far beyond what any float holds exactly; what follows can only break a tie.
+            if number.bits() < MAX_HEXADECIMAL_BITS {
+                number.multiply_add(16, u32::from(digit));
+                power -= 4 * i32::from(fraction);
+            } else {
+                number.set_lowest(digit != 0);
+                power += 4 * i32::from(!fraction);
+            }
+        })?;
+        if let Some((exponent, length)) = scan::exponent(&text[at..], b'p') {
+            power += exponent;
+            at += length;
+        }
+        Some((Number::Binary(number, power), at + 2))
+    }
+
+    /// The nearest double, ties to even; infinity when it is too large.
+    pub(super) fn to_double(&self) -> f64 {
         match self.nearest(53, -1074, 1024) {
             Some((mantissa, exponent)) => {
                 // The hidden bit of the mantissa carries into the exponent's field.
@@ -38,8 +76,8 @@ impl Number {
     }
 
     /// Mantissa and exponent: the nearest number, ties to even, that has at most `bits` bits (124
-    /// or fewer) and no power of two below `least`. `None` when it is far above two to `most`.
-    pub(crate) fn nearest(&self, bits: u32, least: i32, most: i32) -> Option<(u128, i32)> {
+    /// or fewer) and no power of two below `least`. `None` when it is far above two to `max`.
+    pub(super) fn nearest(&self, bits: u32, least: i32, max: i32) -> Option<(u128, i32)> {
         match self {
             Number::Decimal(decimal) => {
                 // log10(2) is about 0.30103; a little room on both sides.
@@ -48,7 +86,7 @@ impl Number {
                 if decimal.digits.is_empty() || magnitude < power(least) - 5 {
                     return Some((0, least));
                 }
-                if magnitude > power(most) + 5 {
+                if magnitude > power(max) + 5 {
                     return None;
                 }
                 let (numerator, denominator) = decimal.fraction();
@@ -59,7 +97,7 @@ impl Number {
                 if number.is_zero() || magnitude < least - 5 {
                     return Some((0, least));
                 }
-                if magnitude > most + 5 {
+                if magnitude > max + 5 {
                     return None;
                 }
                 let (mut numerator, mut denominator) = (number.clone(), Natural::from(1));
@@ -74,7 +112,7 @@ impl Number {
         }
     }
 
-    pub(crate) fn is_zero(&self) -> bool {
+    pub(super) fn is_zero(&self) -> bool {
         match self {
             Number::Decimal(decimal) => decimal.digits.is_empty(),
             Number::Binary(number, _) => number.is_zero(),
@@ -83,26 +121,26 @@ impl Number {
 }
 
 /// Decimal digits and a power of ten.
-pub(crate) struct Decimal {
+pub(super) struct Decimal {
     digits: Vec<u8>,
     exponent: i32,
     /// How many digits are kept exactly.
-    most: usize,
+    max: usize,
 }
 
 impl Decimal {
     /// None yet. Keeps so many digits exactly, and of the others whether any was not 0.
-    pub(crate) fn new(most: usize) -> Decimal {
+    pub(super) fn new(max: usize) -> Decimal {
         Decimal {
             digits: Vec::new(),
             exponent: 0,
-            most,
+            max,
         }
     }
 
     /// Appends the next digit (0 to 9); `fraction` when it stands behind the point.
-    pub(crate) fn push_digit(&mut self, digit: u8, fraction: bool) {
-        if self.digits.len() <= self.most {
+    pub(super) fn push_digit(&mut self, digit: u8, fraction: bool) {
+        if self.digits.len() <= self.max {
             if digit != 0 || !self.digits.is_empty() {
                 self.digits.push(digit);
             }
@@ -110,33 +148,15 @@ impl Decimal {
         } else {
             // Too far behind to count, but it can break a tie.
             if digit != 0 {
-                self.digits[self.most] |= 1;
+                self.digits[self.max] |= 1;
             }
             self.exponent += i32::from(!fraction);
         }
     }
 
     /// Multiplies by ten to the `exponent`.
-    pub(crate) fn scale(&mut self, exponent: i32) {
+    pub(super) fn scale(&mut self, exponent: i32) {
         self.exponent = self.exponent.saturating_add(exponent);
-    }
-
-    /// The double, where one rounding finds it.
-    fn to_short_double(&self) -> Option<f64> {
-        if self.digits.len() > 15 || !(-22..=22).contains(&self.exponent) {
-            return None;
-        }
-        // Both are exact as doubles, so one multiplication or division rounds once.
-        let whole = self
-            .digits
-            .iter()
-            .fold(0u64, |sum, &digit| sum * 10 + u64::from(digit)) as f64;
-        let power = (0..self.exponent.abs()).fold(1.0, |power, _| power * 10.0);
-        Some(if self.exponent < 0 {
-            whole / power
-        } else {
-            whole * power
-        })
     }
 
     fn fraction(&self) -> (Natural, Natural) {
@@ -196,93 +216,4 @@ fn nearest(mut numerator: Natural, mut denominator: Natural, bits: u32, least: i
         exponent += 1;
     }
     (mantissa, exponent)
-}
-
-/// The first `precision` significant digits of a positive or zero double, rounded half to even, as
-/// ASCII without trailing zeros, and the power of ten of the first.
-pub(crate) fn digits(value: f64, precision: usize) -> (Vec<u8>, i32) {
-    if value == 0.0 {
-        return (vec![b'0'], 0);
-    }
-    let bits = value.to_bits();
-    let field = (bits >> 52) as i32 & 0x7ff;
-    let fraction = bits & ((1 << 52) - 1);
-    let (mantissa, binary) = if field == 0 {
-        (fraction, -1074)
-    } else {
-        (fraction | 1 << 52, field - 1075)
-    };
-    let mut numerator = Natural::from(u128::from(mantissa));
-    let mut denominator = Natural::from(1);
-    if binary < 0 {
-        denominator.shift_left(binary.unsigned_abs());
-    } else {
-        numerator.shift_left(binary.unsigned_abs());
-    }
-    let mut exponent = scale_to_one_digit(&mut numerator, &mut denominator);
-    let mut digits = Vec::with_capacity(precision + 1);
-    for _ in 0..precision {
-        let mut digit = b'0';
-        while numerator.compare(&denominator) != Ordering::Less {
-            numerator.subtract(&denominator);
-            digit += 1;
-        }
-        digits.push(digit);
-        numerator.multiply_add(10, 0);
-    }
-    // The remainder was multiplied by ten, so half of a digit is five denominators.
-    denominator.multiply_add(5, 0);
-    let odd = digits.last().is_some_and(|digit| digit & 1 == 1);
-    let up = match numerator.compare(&denominator) {
-        Ordering::Greater => true,
-        Ordering::Equal => odd,
-        Ordering::Less => false,
-    };
-    if up && round_up(&mut digits) {
-        exponent += 1;
-    }
-    while digits.len() > 1 && digits.last() == Some(&b'0') {
-        digits.pop();
-    }
-    (digits, exponent)
-}
-
-/// Multiplies one side by a power of ten so that the fraction is at least 1 and below 10; answers
-/// the power taken out.
-fn scale_to_one_digit(numerator: &mut Natural, denominator: &mut Natural) -> i32 {
-    // log10(2) is about 1233/4096; the loops below correct the estimate.
-    let estimate = ((numerator.bits() as i32 - denominator.bits() as i32) * 1233) >> 12;
-    let side = if estimate < 0 {
-        &mut *numerator
-    } else {
-        &mut *denominator
-    };
-    side.multiply_by_ten_to(estimate.unsigned_abs());
-    let mut exponent = estimate;
-    while numerator.compare(denominator) == Ordering::Less {
-        numerator.multiply_add(10, 0);
-        exponent -= 1;
-    }
-    loop {
-        let mut tenfold = denominator.clone();
-        tenfold.multiply_add(10, 0);
-        if numerator.compare(&tenfold) == Ordering::Less {
-            return exponent;
-        }
-        *denominator = tenfold;
-        exponent += 1;
-    }
-}
-
-/// Adds one to the last digit; true when the number became a power of ten with one digit more.
-fn round_up(digits: &mut [u8]) -> bool {
-    for digit in digits.iter_mut().rev() {
-        if *digit < b'9' {
-            *digit += 1;
-            return false;
-        }
-        *digit = b'0';
-    }
-    digits[0] = b'1';
-    true
 }

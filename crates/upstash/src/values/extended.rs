@@ -1,12 +1,12 @@
 //! Floats with a mantissa of 64 bits, as `long double` is on the processors that Redis mostly runs
 //! on: what `INCRBYFLOAT` calculates with. Their sums are rounded to the nearest, ties to even, and
-//! printed as C's `%.17Lf` prints them.
+//! printed as C's `%.17Lf` prints them. The standard library has no such floats.
 
 use std::cmp::Ordering;
 
-use crate::decimal::Number;
-use crate::natural::Natural;
-use crate::number::{scan_number, scan_sign, scan_word};
+use super::exact::Number;
+use super::natural::Natural;
+use super::scan;
 
 /// The longest text that Redis reads as such a number, bytes.
 const MAX_TEXT: usize = 5 * 1024 - 1;
@@ -50,16 +50,16 @@ impl Extended {
         if text.len() > MAX_TEXT {
             return None;
         }
-        let (negative, start) = scan_sign(text);
+        let (negative, start) = scan::sign(text);
         let rest = &text[start..];
-        if let Some((value, length)) = scan_word(rest) {
+        if let Some((value, length)) = scan::word(rest) {
             let infinite = length == rest.len() && value.is_infinite();
             return infinite.then_some(Extended {
                 infinite,
                 ..Extended::ZERO
             });
         }
-        let (number, length) = scan_number(rest, MAX_TEXT)?;
+        let (number, length) = Number::scan(rest, MAX_TEXT)?;
         let (mantissa, exponent) = number.nearest(BITS, MIN_EXPONENT, MAX_POWER)?;
         let vanished = mantissa == 0 && !number.is_zero();
         if length != rest.len() || vanished {

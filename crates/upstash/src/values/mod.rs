@@ -1,0 +1,10 @@
+//! What a key holds, in memory and as rows, and the numbers that it may be.
+
+mod exact;
+pub(crate) mod extended;
+mod natural;
+pub mod number;
+pub mod order;
+mod scan;
+pub mod table;
+pub mod value;
