@@ -12,8 +12,8 @@ use crate::command;
 use crate::error::RedisError;
 use crate::glob;
 use crate::keyspace::Keyspace;
+use crate::protocol::resp::{read_command, read_reply, write_command, write_reply};
 use crate::reply::Reply;
-use crate::resp::{read_command, read_reply, write_command, write_reply};
 use crate::script::{self, Dynamic};
 use crate::values::number::parse_integer;
 

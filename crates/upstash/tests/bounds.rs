@@ -10,8 +10,8 @@ use tollgate_upstash::command::{self, Place};
 use tollgate_upstash::error::RedisError;
 use tollgate_upstash::keyspace::{Keyspace, Listed, Row, RowChange, Rows};
 use tollgate_upstash::message::{answer, Allowance, Message, Reaction};
+use tollgate_upstash::protocol::resp::read_reply;
 use tollgate_upstash::reply::Reply;
-use tollgate_upstash::resp::read_reply;
 use tollgate_upstash::values::value::Kind;
 
 type Stored = BTreeMap<(Vec<u8>, u32), (Option<i64>, Vec<u8>)>;

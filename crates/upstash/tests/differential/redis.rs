@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use tollgate_upstash::protocol::resp;
 use tollgate_upstash::reply::Reply;
-use tollgate_upstash::resp;
 
 pub(crate) struct Redis {
     child: Child,

@@ -1,7 +1,14 @@
-//! JSON as the REST protocol needs it: bytes in, bytes out, every number kept as the text that was sent.
+//! JSON as the REST protocol needs it: bytes in, bytes out, every number kept as the text that was
+//! sent.
 //!
-//! A reader of its own because a command's arguments are byte strings that may be no UTF-8, because a number is passed on to
-//! Redis as written, and because a general one would cost more than the rest of this package.
+//! `serde_json` reads each string, number and word. Arrays and objects are walked here, because
+//! their depth and the number of their values are bounded before any of them is kept, because a
+//! number is passed on to Redis as written, and because a command's arguments are byte strings that
+//! may be no UTF-8.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, Visitor};
 
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,12 +39,13 @@ pub enum Unread {
 /// Deeper nesting is refused: commands need two levels, and the reader recurses.
 const MAX_DEPTH: usize = 64;
 
-/// Reads one JSON value that fills `text`, itself and those in it `most` values: each takes many times its bytes in memory.
-pub fn parse(text: &[u8], most: usize) -> Result<Json, Unread> {
+/// Reads one JSON value that fills `text`, itself and those in it at most `max` values: each takes
+/// many times its bytes in memory.
+pub fn parse(text: &[u8], max: usize) -> Result<Json, Unread> {
     let mut reader = Reader {
         text,
         at: 0,
-        left: most.saturating_add(1),
+        left: max.saturating_add(1),
     };
     let value = reader.value(0).filter(|_| {
         reader.space();
@@ -73,12 +81,6 @@ impl Reader<'_> {
         }
     }
 
-    fn word(&mut self, word: &[u8], value: Json) -> Option<Json> {
-        let found = self.text[self.at..].starts_with(word);
-        self.at += word.len();
-        found.then_some(value)
-    }
-
     fn value(&mut self, depth: usize) -> Option<Json> {
         self.left -= 1;
         if self.left == 0 {
@@ -89,10 +91,8 @@ impl Reader<'_> {
             b'"' => self.string().map(Json::String),
             b'[' if depth < MAX_DEPTH => self.array(depth),
             b'{' if depth < MAX_DEPTH => self.object(depth),
-            b't' => self.word(b"true", Json::Bool(true)),
-            b'f' => self.word(b"false", Json::Bool(false)),
-            b'n' => self.word(b"null", Json::Null),
-            _ => self.number(),
+            b'[' | b'{' => None,
+            _ => self.word_or_number(),
         }
     }
 
@@ -143,135 +143,83 @@ impl Reader<'_> {
         }
     }
 
-    fn number(&mut self) -> Option<Json> {
-        let start = self.at;
-        if self.peek() == Some(b'-') {
-            self.at += 1;
-        }
-        let whole = self.digits()?;
-        if whole > 1 && self.text[self.at - whole] == b'0' {
-            return None;
-        }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            self.digits()?;
-        }
-        Some(Json::Number(self.text[start..self.at].to_vec()))
+    /// The text of one value that is no array and no object.
+    fn scalar(&mut self) -> Option<&[u8]> {
+        let rest = &self.text[self.at..];
+        let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
+        values.next()?.ok()?;
+        let length = values.byte_offset();
+        self.at += length;
+        Some(&rest[..length])
     }
 
-    fn digits(&mut self) -> Option<usize> {
-        let start = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
-        (self.at > start).then_some(self.at - start)
+    fn word_or_number(&mut self) -> Option<Json> {
+        Some(match self.scalar()? {
+            b"null" => Json::Null,
+            b"true" => Json::Bool(true),
+            b"false" => Json::Bool(false),
+            number => Json::Number(number.to_vec()),
+        })
     }
 
     fn string(&mut self) -> Option<Vec<u8>> {
-        self.at += 1;
-        let mut bytes = Vec::new();
-        loop {
-            let start = self.at;
-            while !matches!(self.peek()?, b'"' | b'\\' | 0..=0x1f) {
-                self.at += 1;
-            }
-            bytes.extend_from_slice(&self.text[start..self.at]);
-            match self.next()? {
-                b'"' => return Some(bytes),
-                b'\\' => self.escape(&mut bytes)?,
-                _ => return None,
-            }
+        let quoted = self.scalar()?;
+        let text = quoted.get(1..quoted.len() - 1)?;
+        if !text.contains(&b'\\') {
+            return Some(text.to_vec());
         }
+        let mut bytes = Vec::with_capacity(text.len());
+        for chunk in text.utf8_chunks() {
+            let quoted = ["\"", chunk.valid(), "\""].concat();
+            let Unescaped(valid) = serde_json::from_str(&quoted).ok()?;
+            bytes.extend(valid);
+            bytes.extend_from_slice(chunk.invalid());
+        }
+        Some(bytes)
+    }
+}
+
+/// The bytes of a JSON string.
+struct Unescaped(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Unescaped {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(Unescape)
+    }
+}
+
+struct Unescape;
+
+impl Visitor<'_> for Unescape {
+    type Value = Unescaped;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a string")
     }
 
-    fn escape(&mut self, bytes: &mut Vec<u8>) -> Option<()> {
-        bytes.push(match self.next()? {
-            b'n' => b'\n',
-            b't' => b'\t',
-            b'r' => b'\r',
-            b'b' => 8,
-            b'f' => 12,
-            byte @ (b'"' | b'\\' | b'/') => byte,
-            b'u' => {
-                let letter = self.unicode()?;
-                bytes.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
-                return Some(());
-            }
-            _ => return None,
-        });
-        Some(())
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Unescaped, E> {
+        let mut bytes = bytes.to_vec();
+        replace_surrogates(&mut bytes);
+        Ok(Unescaped(bytes))
     }
+}
 
-    /// The character of a `\u` escape; a surrogate takes its other half along.
-    fn unicode(&mut self) -> Option<char> {
-        let unit = self.hexadecimal()?;
-        if (0xd800..0xdc00).contains(&unit) && self.text[self.at..].starts_with(b"\\u") {
-            let behind = self.at;
-            self.at += 2;
-            let second = self.hexadecimal()?;
-            if (0xdc00..0xe000).contains(&second) {
-                return char::from_u32(0x10000 + ((unit - 0xd800) << 10) + (second - 0xdc00));
-            }
-            self.at = behind;
+/// Puts U+FFFD in the place of each unpaired surrogate, which stands there in three bytes as well.
+fn replace_surrogates(bytes: &mut [u8]) {
+    let mut at = 0;
+    while at + 2 < bytes.len() {
+        if bytes[at] == 0xed && bytes[at + 1] >= 0xa0 {
+            bytes[at..at + 3].copy_from_slice("\u{fffd}".as_bytes());
         }
-        Some(char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER))
-    }
-
-    fn hexadecimal(&mut self) -> Option<u32> {
-        let mut unit = 0;
-        for _ in 0..4 {
-            unit = unit * 16 + char::from(self.next()?).to_digit(16)?;
-        }
-        Some(unit)
+        at += 1;
     }
 }
 
 /// Appends `bytes` as a JSON string; what is no UTF-8 becomes U+FFFD.
 pub fn write_string(out: &mut String, bytes: &[u8]) {
-    out.push('"');
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let (text, broken) = match std::str::from_utf8(rest) {
-            Ok(text) => (text, 0),
-            Err(error) => {
-                let good = error.valid_up_to();
-                (
-                    std::str::from_utf8(&rest[..good]).unwrap_or_default(),
-                    error.error_len().unwrap_or(rest.len() - good),
-                )
-            }
-        };
-        write_text(out, text);
-        if broken > 0 {
-            out.push(char::REPLACEMENT_CHARACTER);
-        }
-        rest = &rest[text.len() + broken..];
-    }
-    out.push('"');
-}
-
-fn write_text(out: &mut String, text: &str) {
-    for letter in text.chars() {
-        match letter {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            control if control < ' ' => {
-                out.push_str("\\u00");
-                out.push_str(&crate::sha1::hex(&[control as u8]));
-            }
-            _ => out.push(letter),
-        }
-    }
+    let text = String::from_utf8_lossy(bytes);
+    // A text always has a form in JSON.
+    out.push_str(&serde_json::to_string(&text).unwrap_or_default());
 }
 
 #[cfg(test)]
@@ -349,6 +297,10 @@ mod tests {
             let read = parse(text.as_bytes(), 99);
             assert_eq!(read, Err(Unread::NotJson), "{text}");
         }
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        assert!(parse(nested(MAX_DEPTH).as_bytes(), 99).is_ok());
+        let deeper = parse(nested(MAX_DEPTH + 1).as_bytes(), 99);
+        assert_eq!(deeper, Err(Unread::NotJson));
         let deep = "[".repeat(100_000);
         assert_eq!(parse(deep.as_bytes(), 99), Err(Unread::NotJson));
     }

@@ -2,13 +2,17 @@
 //!
 //! Statuses are part of it: one command that fails is 400, a pipeline answers 200 whatever its commands came to.
 
+pub mod json;
+pub mod resp;
+
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
 use percent_encoding::percent_decode_str;
 
+use json::{write_string, Json, Unread};
+
 use crate::bounds::{MAX_ARGUMENTS, MAX_COMMANDS};
 use crate::error::RedisError;
-use crate::json::{self, write_string, Json, Unread};
 use crate::reply::Reply;
 use crate::values::number::integer_text;
 
