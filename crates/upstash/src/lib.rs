@@ -1,24 +1,29 @@
-//! The Upstash side of Tollgate: Redis data, its commands, and the scripts of the published rate limiters, run natively.
+//! The Upstash side of Tollgate: Redis data, its commands, and the scripts of the published rate
+//! limiters, run natively.
 //!
-//! No I/O, no clock, no randomness: rows, time and random bits are arguments. [`keyspace`] is what one object holds, [`command`] and
-//! [`script`] work on it, [`route`] says which object holds a key, [`resp`] is how commands and replies travel there.
+//! No I/O, no clock, no randomness: rows, time and random bits are arguments. From the outside in:
+//!
+//! - [`protocol`] reads commands from HTTP and writes replies to it, and has RESP for the way to
+//!   the objects.
+//! - [`session`] plans the commands of one request: which objects are asked what, and what comes of
+//!   their answers. [`key`] says which object holds a key.
+//! - [`message`] is what the Worker and an object say to each other.
+//! - [`commands`] is the table of what an object runs, out of [`command`] and [`script`].
+//! - [`keyspace`] is what one object holds, [`values`] what a key holds.
+//! - [`bounds`] has every bound, [`error`] what is answered past it.
 #![forbid(unsafe_code)]
 
 pub mod bounds;
 pub mod command;
+pub mod commands;
 pub mod error;
-mod everywhere;
 pub mod glob;
-pub mod isolate;
+pub mod key;
 pub mod keyspace;
-mod local;
-mod merge;
 pub mod message;
 pub mod meter;
-mod placement;
 pub mod protocol;
 pub mod reply;
-pub mod route;
 pub mod script;
 pub mod session;
 pub mod sha1;

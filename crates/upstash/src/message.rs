@@ -8,7 +8,8 @@
 use tollgate_versions::{Version, Versions};
 
 use crate::bounds::{FREE_REPLY, MAX_LOOKS, MAX_REPLY};
-use crate::command;
+use crate::command::arguments::integer;
+use crate::commands;
 use crate::error::RedisError;
 use crate::glob;
 use crate::keyspace::Keyspace;
@@ -326,7 +327,7 @@ fn run(keyspace: &mut Keyspace, command: &[Vec<u8>]) -> Reply {
         [name, script, flag, limit, rest @ ..] if name == SCRIPT => {
             Reply::of(run_script(keyspace, [script, flag, limit], rest), &[])
         }
-        _ => command::run(keyspace, command),
+        _ => commands::run(keyspace, command),
     }
 }
 
@@ -338,7 +339,7 @@ fn run_script(
     // A script that only a newer deployment knows: the client sends its text again, and finds this object renewed.
     let script = script::Script::from_wire_name(name).ok_or(RedisError::NoScript)?;
     let (count, rest) = rest.split_first().ok_or(RedisError::Syntax)?;
-    let count = usize::try_from(command::integer(count)?).map_err(|_| RedisError::Syntax)?;
+    let count = usize::try_from(integer(count)?).map_err(|_| RedisError::Syntax)?;
     let (keys, arguments) = rest.split_at_checked(count).ok_or(RedisError::Syntax)?;
     if keyspace.is_full() && !script.reads_only() {
         return Err(RedisError::OutOfMemory);

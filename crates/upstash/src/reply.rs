@@ -1,7 +1,7 @@
 //! What a command answers.
 
 use crate::error::RedisError;
-use crate::values::value::Bytes;
+use crate::values::bytes::Bytes;
 
 /// The least that a reply costs: a number or nil takes so much in memory, and no more as text.
 const ELEMENT: usize = 24;

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use tollgate_upstash::bounds::{FREE_REPLY, MAX_HELD, MAX_LOOKS, MAX_REPLY};
 use tollgate_upstash::command::{self, Place};
+use tollgate_upstash::commands;
 use tollgate_upstash::error::RedisError;
 use tollgate_upstash::keyspace::{Keyspace, Listed, Row, RowChange, Rows};
 use tollgate_upstash::message::{answer, Allowance, Message, Reaction};
@@ -158,7 +159,7 @@ impl Random {
     fn command(&mut self) -> Command {
         let with_keys =
             |command: &&command::Command| !matches!(command.place, Place::Here | Place::Everywhere);
-        let all: Vec<_> = command::all().iter().filter(with_keys).collect();
+        let all: Vec<_> = commands::all().iter().filter(with_keys).collect();
         let found = all[self.below(all.len())];
         let least = usize::from(found.arity.unsigned_abs());
         let more = if found.arity < 0 { self.below(7) } else { 0 };

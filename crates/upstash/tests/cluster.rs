@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tollgate_upstash::command::Access;
 use tollgate_upstash::error::RedisError;
-use tollgate_upstash::isolate::Isolate;
 use tollgate_upstash::keyspace::{Keyspace, Listed, Row, Rows};
 use tollgate_upstash::message::{answer, Allowance, Message, Reaction};
 use tollgate_upstash::protocol::Sent;
 use tollgate_upstash::reply::Reply;
+use tollgate_upstash::session::SessionCache;
 use tollgate_upstash::session::{Answer, Asks, Next, Session};
 
 /// Storage that never held anything: the tests here live in memory.
@@ -33,7 +33,7 @@ impl Rows for Nothing {
 struct Cluster {
     objects: BTreeMap<String, Keyspace>,
     down: BTreeSet<String>,
-    isolate: Isolate,
+    isolate: SessionCache,
     now: i64,
     /// The names of the objects that were asked, in waves.
     waves: Vec<Vec<String>>,

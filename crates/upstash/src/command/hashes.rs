@@ -5,9 +5,10 @@ use super::strings::float;
 use crate::error::RedisError;
 use crate::keyspace::Keyspace;
 use crate::reply::Reply;
+use crate::values::bytes::Bytes;
 use crate::values::number::{integer_text, parse_integer};
 use crate::values::table::Item;
-use crate::values::value::{Bytes, Kind};
+use crate::values::value::Kind;
 
 type Answer = Result<Reply, RedisError>;
 
@@ -33,15 +34,15 @@ fn set_all(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Result<usize, Redi
     Ok(new)
 }
 
-pub(super) fn hset(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn hset(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     set_all(keyspace, arguments).map(Reply::count)
 }
 
-pub(super) fn hmset(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn hmset(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     set_all(keyspace, arguments).map(|_| Reply::ok())
 }
 
-pub(super) fn hsetnx(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn hsetnx(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let absent = field(keyspace, &arguments[1], &arguments[2])?.is_none();
     if absent {
         set_all(keyspace, arguments)?;
@@ -49,7 +50,7 @@ pub(super) fn hsetnx(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     Ok(Reply::flag(absent))
 }
 
-pub(super) fn hget(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn hget(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     Ok(Reply::bulk_or_nil(field(
         keyspace,
         &arguments[1],
@@ -57,19 +58,19 @@ pub(super) fn hget(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     )?))
 }
 
-pub(super) fn hmget(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn hmget(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let table = keyspace.table(Kind::Hash, &arguments[1])?;
     let value = |field: &Vec<u8>| Reply::bulk_or_nil(table.and_then(|table| table.get(field)));
     Ok(Reply::Array(arguments[2..].iter().map(value).collect()))
 }
 
-pub(super) fn hexists(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn hexists(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     Ok(Reply::flag(
         field(keyspace, &arguments[1], &arguments[2])?.is_some(),
     ))
 }
 
-pub(super) fn hlen(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn hlen(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     Ok(Reply::count(
         keyspace
             .table(Kind::Hash, &arguments[1])?
@@ -92,23 +93,23 @@ pub(crate) fn all(keyspace: &mut Keyspace, key: &[u8]) -> Answer {
     collect(keyspace, key, |item| vec![&item.field, &item.value])
 }
 
-pub(super) fn hgetall(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn hgetall(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     all(keyspace, &arguments[1])
 }
 
-pub(super) fn hkeys(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn hkeys(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     collect(keyspace, &arguments[1], |item| vec![&item.field])
 }
 
-pub(super) fn hvals(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn hvals(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     collect(keyspace, &arguments[1], |item| vec![&item.value])
 }
 
-pub(super) fn hdel(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn hdel(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     super::sets::remove_all(keyspace, Kind::Hash, arguments)
 }
 
-pub(super) fn hincrby(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn hincrby(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let increment = integer(&arguments[3])?;
     let key = &arguments[1];
     let new = keyspace.value(key)?.is_none();
@@ -124,7 +125,7 @@ pub(super) fn hincrby(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer 
     Ok(Reply::Integer(value))
 }
 
-pub(super) fn hincrbyfloat(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn hincrbyfloat(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let (key, name) = (&arguments[1], &arguments[2]);
     let increment = float(keyspace, &arguments[3])?.ok_or(RedisError::NotADouble)?;
     if increment.is_infinite() {

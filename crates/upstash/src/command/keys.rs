@@ -2,6 +2,7 @@
 
 use super::arguments::{instant, is_word};
 use crate::error::RedisError;
+use crate::key::is_analytics_bucket;
 use crate::keyspace::Keyspace;
 use crate::reply::Reply;
 use crate::values::value::Kind;
@@ -17,15 +18,15 @@ fn count(keys: &[Vec<u8>], mut counts: impl FnMut(&[u8]) -> Result<bool, RedisEr
         .map(Reply::count)
 }
 
-pub(super) fn del(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn del(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     count(&arguments[1..], |key| keyspace.remove(key))
 }
 
-pub(super) fn exists(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn exists(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     count(&arguments[1..], |key| Ok(keyspace.kind(key)?.is_some()))
 }
 
-pub(super) fn type_name(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn type_name(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let kind = keyspace.kind(&arguments[1])?;
     Ok(Reply::status(kind.map_or("none", Kind::name)))
 }
@@ -50,11 +51,11 @@ pub(crate) fn seconds_to_live(keyspace: &mut Keyspace, key: &[u8]) -> Result<i64
     })
 }
 
-pub(super) fn ttl(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn ttl(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     seconds_to_live(keyspace, &arguments[1]).map(Reply::Integer)
 }
 
-pub(super) fn pttl(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn pttl(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     milliseconds_to_live(keyspace, &arguments[1]).map(Reply::Integer)
 }
 
@@ -106,29 +107,29 @@ fn set_expiry(keyspace: &mut Keyspace, arguments: &[Vec<u8>], unit: i64, relativ
     Ok(Reply::flag(!refused))
 }
 
-pub(super) fn expire(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn expire(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     set_expiry(keyspace, arguments, 1000, true)
 }
 
-pub(super) fn pexpire(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn pexpire(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     set_expiry(keyspace, arguments, 1, true)
 }
 
-pub(super) fn expireat(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn expireat(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     set_expiry(keyspace, arguments, 1000, false)
 }
 
-pub(super) fn pexpireat(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn pexpireat(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     set_expiry(keyspace, arguments, 1, false)
 }
 
-pub(super) fn persist(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn persist(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     keyspace.persist(&arguments[1]).map(Reply::flag)
 }
 
 /// Gives a new bucket of the SDK's analytics (`<prefix>:events:<ms>`) the TTL that the SDK forgets.
 pub(super) fn expire_analytics(keyspace: &mut Keyspace, key: &[u8]) -> Result<(), RedisError> {
-    if crate::route::is_analytics_bucket(key) {
+    if is_analytics_bucket(key) {
         keyspace.expire_at(key, keyspace.now() + ANALYTICS_KEPT)?;
     }
     Ok(())

@@ -7,10 +7,11 @@ use super::sorted_sets::score_reply;
 use crate::error::RedisError;
 use crate::keyspace::Keyspace;
 use crate::reply::Reply;
+use crate::values::bytes::Bytes;
 use crate::values::number::scan_double;
 use crate::values::order::{Order, Ranked};
 use crate::values::table::score_of;
-use crate::values::value::{Bytes, Kind};
+use crate::values::value::Kind;
 
 type Answer = Result<Reply, RedisError>;
 
@@ -157,7 +158,7 @@ fn reply(keyspace: &mut Keyspace, key: &[u8], range: &Range, options: &Options) 
     Ok(Reply::Array(replies))
 }
 
-pub(super) fn zrange(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn zrange(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let options = options(&arguments[4..])?;
     if options.limit.is_some() && !options.by_score {
         return Err(RedisError::LimitNeedsScores);
@@ -171,7 +172,7 @@ pub(super) fn zrange(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     reply(keyspace, &arguments[1], &range, &options)
 }
 
-pub(super) fn zrevrange(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn zrevrange(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let mut options = options(&arguments[4..])?;
     if options.by_score || options.reverse || options.limit.is_some() {
         return Err(RedisError::Syntax);
@@ -181,7 +182,7 @@ pub(super) fn zrevrange(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answe
     reply(keyspace, &arguments[1], &range, &options)
 }
 
-pub(super) fn zrangebyscore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn zrangebyscore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let options = options(&arguments[4..])?;
     if options.by_score || options.reverse {
         return Err(RedisError::Syntax);
@@ -190,7 +191,7 @@ pub(super) fn zrangebyscore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> A
     reply(keyspace, &arguments[1], &range, &options)
 }
 
-pub(super) fn zcount(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn zcount(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let range = Range::scores(&arguments[2], &arguments[3])?;
     let order = keyspace.ordered(&arguments[1])?;
     Ok(Reply::count(
@@ -214,7 +215,7 @@ fn remove(keyspace: &mut Keyspace, key: &[u8], range: &Range) -> Answer {
     Ok(Reply::count(members.len()))
 }
 
-pub(super) fn zremrangebyscore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn zremrangebyscore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     remove(
         keyspace,
         &arguments[1],
@@ -222,7 +223,7 @@ pub(super) fn zremrangebyscore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -
     )
 }
 
-pub(super) fn zremrangebyrank(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn zremrangebyrank(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     remove(
         keyspace,
         &arguments[1],
@@ -259,11 +260,11 @@ fn rank(keyspace: &mut Keyspace, arguments: &[Vec<u8>], reverse: bool) -> Answer
     })
 }
 
-pub(super) fn zrank(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn zrank(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     rank(keyspace, arguments, false)
 }
 
-pub(super) fn zrevrank(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn zrevrank(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     rank(keyspace, arguments, true)
 }
 
@@ -303,10 +304,10 @@ fn pop(keyspace: &mut Keyspace, arguments: &[Vec<u8>], reverse: bool) -> Answer 
     Ok(Reply::Array(replies))
 }
 
-pub(super) fn zpopmin(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn zpopmin(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     pop(keyspace, arguments, false)
 }
 
-pub(super) fn zpopmax(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn zpopmax(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     pop(keyspace, arguments, true)
 }

@@ -4,15 +4,16 @@ use super::arguments::integer;
 use crate::error::RedisError;
 use crate::keyspace::{Expiry, Keyspace};
 use crate::reply::Reply;
+use crate::values::bytes::Bytes;
 use crate::values::table::Table;
-use crate::values::value::{Bytes, Kind, Value};
+use crate::values::value::{Kind, Value};
 
 type Answer = Result<Reply, RedisError>;
 
 /// The longest list that `SRANDMEMBER` with repetition answers; Redis allows more, but an answer has to fit into memory.
 const MAX_REPEATED: i64 = 1 << 16;
 
-pub(super) fn sadd(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn sadd(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let nothing = Bytes::default();
     let mut new = 0;
     for member in &arguments[2..] {
@@ -30,11 +31,11 @@ pub(super) fn remove_all(keyspace: &mut Keyspace, kind: Kind, arguments: &[Vec<u
     Ok(Reply::count(removed))
 }
 
-pub(super) fn srem(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn srem(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     remove_all(keyspace, Kind::Set, arguments)
 }
 
-pub(super) fn scard(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn scard(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     Ok(Reply::count(
         keyspace
             .table(Kind::Set, &arguments[1])?
@@ -52,11 +53,11 @@ pub(crate) fn members(keyspace: &mut Keyspace, key: &[u8]) -> Result<Vec<Bytes>,
         .collect())
 }
 
-pub(super) fn smembers(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn smembers(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     Ok(Reply::bulks(members(keyspace, &arguments[1])?))
 }
 
-pub(super) fn sismember(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn sismember(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let table = keyspace.table(Kind::Set, &arguments[1])?;
     Ok(Reply::flag(
         table.is_some_and(|table| table.get(&arguments[2]).is_some()),
@@ -71,12 +72,12 @@ pub(crate) fn has_each(keyspace: &mut Keyspace, key: &[u8], wanted: &[Vec<u8>]) 
     Ok(Reply::Array(wanted.iter().map(has).collect()))
 }
 
-pub(super) fn smismember(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn smismember(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     has_each(keyspace, &arguments[1], &arguments[2..])
 }
 
 /// Without a count one member or nil; with a positive count distinct members, with a negative one members that may repeat.
-pub(super) fn srandmember(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn srandmember(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let count = match &arguments[2..] {
         [] => None,
         [count] => Some(integer(count)?),
@@ -125,7 +126,7 @@ pub(crate) fn store_set(keyspace: &mut Keyspace, key: &[u8], table: Table) -> An
     Ok(Reply::count(count))
 }
 
-pub(super) fn sunionstore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn sunionstore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let nothing = Bytes::default();
     let mut union = Table::new(keyspace.meter());
     for key in &arguments[2..] {
@@ -137,7 +138,7 @@ pub(super) fn sunionstore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Ans
     store_set(keyspace, &arguments[1], union)
 }
 
-pub(super) fn sdiffstore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn sdiffstore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let meter = keyspace.meter().clone();
     let mut difference = keyspace
         .table(Kind::Set, &arguments[2])?

@@ -5,9 +5,10 @@ use crate::error::RedisError;
 use crate::keyspace::Keyspace;
 use crate::meter::Meter;
 use crate::reply::Reply;
+use crate::values::bytes::Bytes;
 use crate::values::number::{double_text, parse_double, EXACT};
 use crate::values::table::{score_of, Table};
-use crate::values::value::{Bytes, Kind};
+use crate::values::value::Kind;
 
 type Answer = Result<Reply, RedisError>;
 
@@ -56,7 +57,7 @@ fn add_options(arguments: &[Vec<u8>]) -> (AddOptions, usize) {
     (options, arguments.len())
 }
 
-pub(super) fn zadd(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn zadd(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let (options, start) = add_options(arguments);
     let pairs = &arguments[start..];
     if pairs.is_empty() || pairs.len() % 2 == 1 {
@@ -126,7 +127,7 @@ fn add(keyspace: &mut Keyspace, key: &[u8], pairs: &[Vec<u8>], options: &AddOpti
     })
 }
 
-pub(super) fn zincrby(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn zincrby(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let key = &arguments[1];
     let new = keyspace.value(key)?.is_none();
     let options = AddOptions {
@@ -140,11 +141,11 @@ pub(super) fn zincrby(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer 
     Ok(answer)
 }
 
-pub(super) fn zrem(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn zrem(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     super::sets::remove_all(keyspace, Kind::SortedSet, arguments)
 }
 
-pub(super) fn zcard(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn zcard(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     Ok(Reply::count(
         keyspace
             .table(Kind::SortedSet, &arguments[1])?
@@ -152,12 +153,12 @@ pub(super) fn zcard(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     ))
 }
 
-pub(super) fn zscore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn zscore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let score = score(keyspace, &arguments[1], &arguments[2])?;
     Ok(score.map_or(Reply::Nil, |score| score_reply(keyspace.meter(), score)))
 }
 
-pub(super) fn zmscore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn zmscore(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let meter = keyspace.meter().clone();
     let table = keyspace.table(Kind::SortedSet, &arguments[1])?;
     let score = |member| table.and_then(|table| table.get(member));

@@ -5,18 +5,19 @@ use crate::bounds::MAX_STRING;
 use crate::error::RedisError;
 use crate::keyspace::{Expiry, Keyspace};
 use crate::reply::Reply;
+use crate::values::bytes::Bytes;
 use crate::values::extended::Extended;
 use crate::values::number::{integer_text, parse_integer};
-use crate::values::value::{Bytes, Value};
+use crate::values::value::Value;
 
 type Answer = Result<Reply, RedisError>;
 
-pub(super) fn get(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn get(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     Ok(Reply::bulk_or_nil(keyspace.string(&arguments[1])?))
 }
 
 /// A key that holds something else than a string reads as nil.
-pub(super) fn mget(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn mget(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let values = arguments[1..].iter().map(|key| match keyspace.string(key) {
         Err(RedisError::WrongType) => Ok(Reply::Nil),
         value => value.map(Reply::bulk_or_nil),
@@ -24,13 +25,13 @@ pub(super) fn mget(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     values.collect::<Result<_, _>>().map(Reply::Array)
 }
 
-pub(super) fn strlen(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn strlen(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     Ok(Reply::count(
         keyspace.string(&arguments[1])?.map_or(0, |text| text.len()),
     ))
 }
 
-pub(super) fn append(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn append(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let key = &arguments[1];
     let old = keyspace.string(key)?.map_or(&[][..], |old| old);
     if old.len() + arguments[2].len() > MAX_STRING {
@@ -98,7 +99,7 @@ fn set_options(keyspace: &Keyspace, arguments: &[Vec<u8>]) -> Result<SetOptions,
     Ok(options)
 }
 
-pub(super) fn set(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn set(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let options = set_options(keyspace, arguments)?;
     let key = &arguments[1];
     let old = if options.get {
@@ -125,15 +126,15 @@ fn set_with_expiry(keyspace: &mut Keyspace, arguments: &[Vec<u8>], unit: i64) ->
     Ok(Reply::ok())
 }
 
-pub(super) fn setex(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn setex(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     set_with_expiry(keyspace, arguments, 1000)
 }
 
-pub(super) fn psetex(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn psetex(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     set_with_expiry(keyspace, arguments, 1)
 }
 
-pub(super) fn setnx(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn setnx(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let absent = keyspace.value(&arguments[1])?.is_none();
     if absent {
         put(keyspace, &arguments[1], &arguments[2], Expiry::Never)?;
@@ -141,19 +142,19 @@ pub(super) fn setnx(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     Ok(Reply::flag(absent))
 }
 
-pub(super) fn getset(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn getset(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let old = get(keyspace, arguments)?;
     put(keyspace, &arguments[1], &arguments[2], Expiry::Never)?;
     Ok(old)
 }
 
-pub(super) fn getdel(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn getdel(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let old = get(keyspace, arguments)?;
     keyspace.remove(&arguments[1])?;
     Ok(old)
 }
 
-pub(super) fn getex(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn getex(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let key = &arguments[1];
     let expiry = match &arguments[2..] {
         [] => None,
@@ -181,7 +182,7 @@ pub(super) fn getex(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     Ok(value)
 }
 
-pub(super) fn mset(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn mset(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     if arguments.len().is_multiple_of(2) {
         return Err(RedisError::Arity);
     }
@@ -206,19 +207,19 @@ fn add(keyspace: &mut Keyspace, key: &[u8], increment: i64) -> Answer {
     Ok(Reply::Integer(value))
 }
 
-pub(super) fn incr(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn incr(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     add(keyspace, &arguments[1], 1)
 }
 
-pub(super) fn decr(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn decr(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     add(keyspace, &arguments[1], -1)
 }
 
-pub(super) fn incrby(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn incrby(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     add(keyspace, &arguments[1], integer(&arguments[2])?)
 }
 
-pub(super) fn decrby(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn decrby(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let decrement = integer(&arguments[2])?;
     let increment = decrement
         .checked_neg()
@@ -237,7 +238,7 @@ pub(super) fn float(keyspace: &Keyspace, text: &[u8]) -> Result<Option<Extended>
     Ok(float)
 }
 
-pub(super) fn incrbyfloat(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
+pub(crate) fn incrbyfloat(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let key = &arguments[1];
     let stored = keyspace
         .string(key)?

@@ -2,8 +2,9 @@
 
 use super::rows::RowChange;
 use crate::bounds::KEY_OVERHEAD;
+use crate::values::bytes::Bytes;
 use crate::values::table::Touched;
-use crate::values::value::{Bytes, Value};
+use crate::values::value::Value;
 
 #[derive(Clone, Debug)]
 enum Dirty {

@@ -16,9 +16,10 @@ use entry::Entry;
 use crate::bounds::{LOOKS_PER_READ, LOOK_BYTES, MAX_HELD, MAX_KEPT, MAX_LOOKS};
 use crate::error::RedisError;
 use crate::meter::Meter;
+use crate::values::bytes::Bytes;
 use crate::values::order::Order;
 use crate::values::table::{Table, Touched};
-use crate::values::value::{is_older, Bytes, Kind, Value};
+use crate::values::value::{is_older, Kind, Value};
 
 /// How long an expired key may stay in storage, ms. Each sweep is a call and a row written, so one serves many keys.
 pub const SWEEP_LAG: i64 = 3_600_000;

@@ -1,7 +1,8 @@
 //! What is stored of the keys, and how it is read and changed.
 
 use crate::error::RedisError;
-use crate::values::value::{Bytes, Kind};
+use crate::values::bytes::Bytes;
+use crate::values::value::Kind;
 
 /// A stored row of a key, without the key: page number and data.
 pub type Row = (u32, Vec<u8>);

@@ -4,8 +4,8 @@
 //! to a real Redis server.
 
 use crate::reply::Reply;
+use crate::values::bytes::Bytes;
 use crate::values::number::{integer_text, parse_integer};
-use crate::values::value::Bytes;
 
 /// Nesting beyond this is refused: no reply of ours comes near, and the reader recurses.
 const MAX_DEPTH: usize = 16;

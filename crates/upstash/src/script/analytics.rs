@@ -2,17 +2,19 @@
 
 use std::cmp::Ordering;
 
+use super::call::Call;
 use super::lua::{integer, number, text, to_number};
-use super::Call;
-use crate::command::{integer as strict_integer, score_reply};
+use crate::command::arguments::integer as strict_integer;
+use crate::command::sorted_sets::score_reply;
 use crate::error::RedisError;
 use crate::meter::Meter;
 use crate::protocol::json::{self, Json};
 use crate::reply::Reply;
+use crate::values::bytes::Bytes;
 use crate::values::number::double_text;
 use crate::values::order::Ranked;
 use crate::values::table::{Item, Table};
-use crate::values::value::{Bytes, Kind, Value};
+use crate::values::value::{Kind, Value};
 
 type Answer = Result<Reply, RedisError>;
 

@@ -1,10 +1,12 @@
 //! What each script does, as one of a few functions with its switches.
 
 use super::buckets::{self, Bucket, Early, Look, Reject};
+use super::call::Call;
 use super::hits::{self, Hits};
+use super::published::Script;
 use super::regions::{self, Region};
 use super::windows::{self, Fixed, Rate, Sliding};
-use super::{analytics, lists, Call, Script};
+use super::{analytics, lists};
 use crate::error::RedisError;
 use crate::reply::Reply;
 use crate::values::value::Kind;

@@ -1,8 +1,8 @@
 //! Token buckets, kept as a hash of the time of the last refill and the tokens.
 
+use super::call::Call;
 use super::lua::{argument, as_argument, integer_or_nil, integers, min, present, to_number};
-use super::Call;
-use crate::command::expiry_after_now;
+use crate::command::arguments::expiry_after_now;
 use crate::error::RedisError;
 use crate::keyspace::Keyspace;
 use crate::reply::Reply;

@@ -1,9 +1,11 @@
 //! Counters of hits that begin to expire with their first: the stores of the rate limiters for
 //! Express, Hono and Fastify.
 
+use super::call::Call;
 use super::lua::{as_argument, integers, min, present, to_number};
-use super::Call;
-use crate::command::{expiry_after_now, milliseconds_to_live, positive_expiry_after_now, sum};
+use crate::command::arguments::{expiry_after_now, positive_expiry_after_now};
+use crate::command::keys::milliseconds_to_live;
+use crate::command::strings::sum;
 use crate::error::RedisError;
 use crate::keyspace::{Expiry, Keyspace};
 use crate::reply::Reply;

@@ -2,7 +2,7 @@
 //!
 //! Made by `tests/upstash/scripts.mjs` from the published packages, which also checks that nothing is missing.
 
-use super::Script;
+use super::published::Script;
 
 /// The script whose text has a SHA1 that begins so.
 pub(super) fn exact(start: u64) -> Option<Script> {

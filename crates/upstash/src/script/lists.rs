@@ -1,7 +1,8 @@
 //! Deny lists and the reset of an identifier.
 
-use super::Call;
-use crate::command::{has_each, seconds_to_live};
+use super::call::Call;
+use crate::command::keys::seconds_to_live;
+use crate::command::sets::has_each;
 use crate::error::RedisError;
 use crate::keyspace::Expiry;
 use crate::reply::Reply;

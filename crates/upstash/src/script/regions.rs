@@ -1,9 +1,11 @@
 //! Windows of the multi-region limiters: the requests themselves are kept, as members of a set or fields of a hash, so that the
 //! client can carry them from one region to the others.
 
+use super::call::Call;
 use super::lua::{argument, as_argument, integer, number, passed, present, text, to_number};
-use super::Call;
-use crate::command::{expiry_after_now, hash_fields, members};
+use crate::command::arguments::expiry_after_now;
+use crate::command::hashes::all as hash_fields;
+use crate::command::sets::members;
 use crate::error::RedisError;
 use crate::keyspace::Keyspace;
 use crate::reply::Reply;

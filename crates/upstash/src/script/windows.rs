@@ -1,10 +1,11 @@
 //! Fixed and sliding windows counted in plain integers.
 
+use super::call::Call;
 use super::lua::{
     argument, as_argument, integer, integers, number, passed, present, text, to_number,
 };
-use super::Call;
-use crate::command::{expiry_after_now, integer as strict_integer, sum};
+use crate::command::arguments::{expiry_after_now, integer as strict_integer};
+use crate::command::strings::sum;
 use crate::error::RedisError;
 use crate::keyspace::{Expiry, Keyspace};
 use crate::reply::Reply;

@@ -4,64 +4,32 @@
 //! same key keep their order; commands on different objects run at the same time; an object that does not answer fails its own
 //! commands and no others.
 
+mod all_keys;
+mod cache;
+mod exchange;
+mod homes;
+mod local;
+mod merge;
+mod piece;
+mod placement;
 mod plan;
 mod round;
 mod wave;
 
+pub use cache::SessionCache;
+pub use exchange::{Answer, Asks, Next};
+
 use std::rc::Rc;
 
-use plan::Step;
+use all_keys::{AllKeys, Found};
+use plan::{Planner, Step};
 use round::{Budget, Question, Round};
 use wave::Wave;
 
 use crate::command::Access;
 use crate::error::RedisError;
-use crate::everywhere::{Everywhere, Found};
-use crate::isolate::Isolate;
-use crate::message::Allowance;
 use crate::protocol::Sent;
 use crate::reply::Reply;
-
-/// Something to ask.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Asks {
-    /// Objects of shards, all at once.
-    Objects {
-        /// Name and message of each.
-        calls: Vec<(String, String)>,
-        /// What each may take.
-        allowance: Allowance,
-    },
-    /// The directory, for names of objects in their order.
-    Names {
-        /// What they begin with.
-        prefix: String,
-        /// Only names behind this one; empty for the first.
-        after: String,
-        /// How many at most.
-        limit: u32,
-    },
-}
-
-/// What came of one question.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
-    /// An object's answer.
-    Text(String),
-    /// The directory's.
-    Names(Vec<String>),
-    /// None came.
-    Failed,
-}
-
-/// How it goes on.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Next {
-    /// This is to be asked; the answers belong in the same order into `advance`.
-    Ask(Asks),
-    /// One reply for each command.
-    Done(Vec<Reply>),
-}
 
 /// A command, or why it is none.
 type Command = Result<Rc<Vec<Vec<u8>>>, RedisError>;
@@ -71,20 +39,17 @@ enum Waiting {
     Nothing,
     Limits(Wave, Round),
     Replies(Wave, Round),
-    Names(usize, Everywhere),
-    Objects(usize, Everywhere, Round),
+    Names(usize, AllKeys),
+    Objects(usize, AllKeys, Round),
 }
 
 /// The commands of one request.
 pub struct Session {
-    access: Access,
-    prefix: String,
+    planner: Planner,
     commands: Vec<Command>,
     replies: Vec<Reply>,
     /// The first command that has not been looked at.
     at: usize,
-    /// How many keys the commands before it name.
-    keys: usize,
     /// The one object of a transaction.
     only: Option<String>,
     asked_at: i64,
@@ -99,12 +64,10 @@ impl Session {
     pub fn new(commands: Vec<Sent>, access: Access, prefix: String) -> Session {
         let replies = vec![Reply::Nil; commands.len()];
         Session {
-            access,
-            prefix,
+            planner: Planner::new(access, prefix),
             commands: commands.into_iter().map(|sent| sent.map(Rc::new)).collect(),
             replies,
             at: 0,
-            keys: 0,
             only: None,
             asked_at: 0,
             budget: Budget::default(),
@@ -119,17 +82,23 @@ impl Session {
         commands: Vec<Sent>,
         access: Access,
         prefix: String,
-        isolate: &mut Isolate,
+        cache: &mut SessionCache,
     ) -> Result<Session, String> {
         let mut session = Session::new(commands, access, prefix);
-        match session.common_object(isolate) {
+        match session.common_object(cache) {
             Ok(only) => {
                 session.only = only;
-                session.keys = 0;
+                session.planner.keys = 0;
                 Ok(session)
             }
             Err((slot, error)) => Err(session.text_of(slot, error)),
         }
+    }
+
+    /// What the command at this place needs.
+    fn step(&mut self, slot: usize, cache: &mut SessionCache) -> Result<Step, RedisError> {
+        let command = self.commands[slot].clone()?;
+        self.planner.plan(&command, self.asked_at, cache)
     }
 
     fn text_of(&self, slot: usize, error: RedisError) -> String {
@@ -140,11 +109,11 @@ impl Session {
     /// The object that can run every command; `None` when none of them needs any.
     fn common_object(
         &mut self,
-        isolate: &mut Isolate,
+        cache: &mut SessionCache,
     ) -> Result<Option<String>, (usize, RedisError)> {
         let mut common: Option<Vec<String>> = None;
         for slot in 0..self.commands.len() {
-            let pieces = match self.step(slot, isolate).map_err(|error| (slot, error))? {
+            let pieces = match self.step(slot, cache).map_err(|error| (slot, error))? {
                 Step::Reply(_) => continue,
                 Step::Everywhere(_) => return Err((slot, RedisError::CrossShard)),
                 Step::Pieces(pieces) => pieces,
@@ -167,18 +136,18 @@ impl Session {
     }
 
     /// Goes on with the answers to what was asked last; at the first call there are none. `now` is Unix ms.
-    pub fn advance(&mut self, answers: Vec<Answer>, isolate: &mut Isolate, now: i64) -> Next {
+    pub fn advance(&mut self, answers: Vec<Answer>, cache: &mut SessionCache, now: i64) -> Next {
         match std::mem::replace(&mut self.waiting, Waiting::Nothing) {
             Waiting::Nothing => {}
             Waiting::Limits(wave, mut round) => {
                 round.receive(answers, &mut self.budget);
-                if let Some(asks) = self.go_on_with_limits(wave, round, isolate) {
+                if let Some(asks) = self.go_on_with_limits(wave, round, cache) {
                     return Next::Ask(asks);
                 }
             }
             Waiting::Replies(wave, mut round) => {
                 round.receive(answers, &mut self.budget);
-                if let Some(asks) = self.go_on(wave, round, isolate) {
+                if let Some(asks) = self.go_on(wave, round, cache) {
                     return Next::Ask(asks);
                 }
             }
@@ -197,7 +166,7 @@ impl Session {
         }
         self.asked_at = now;
         while self.at < self.commands.len() {
-            if let Some(asks) = self.begin(isolate) {
+            if let Some(asks) = self.begin(cache) {
                 return Next::Ask(asks);
             }
         }
@@ -205,16 +174,16 @@ impl Session {
     }
 
     /// Takes as many of the next commands together as can be asked at once; `None` when nothing needs asking.
-    fn begin(&mut self, isolate: &mut Isolate) -> Option<Asks> {
+    fn begin(&mut self, cache: &mut SessionCache) -> Option<Asks> {
         let mut wave = Wave::default();
         while self.at < self.commands.len() {
-            let (slot, keys) = (self.at, self.keys);
-            match self.step(slot, isolate) {
+            let (slot, keys) = (self.at, self.planner.keys);
+            match self.step(slot, cache) {
                 Err(error) => self.replies[slot] = Reply::Error(self.text_of(slot, error)),
                 Ok(Step::Reply(reply)) => self.replies[slot] = reply,
                 Ok(Step::Pieces(pieces)) => {
                     if pieces.iter().any(|piece| wave.may_change_limit_of(piece)) {
-                        self.keys = keys;
+                        self.planner.keys = keys;
                         break;
                     }
                     for piece in pieces {
@@ -225,15 +194,15 @@ impl Session {
                 Ok(Step::Everywhere(_)) if !wave.is_empty() => break,
                 Ok(Step::Everywhere(everywhere)) => {
                     self.at += 1;
-                    isolate.forget_limits(&self.prefix);
+                    cache.forget_limits(&self.planner.prefix);
                     let found = Found::More;
                     return self.go_on_everywhere(slot, everywhere, found);
                 }
             }
             self.at += 1;
         }
-        let limits = wave.find_limits(isolate, self.asked_at);
-        self.go_on_with_limits(wave, Round::new(limits), isolate)
+        let limits = wave.find_limits(cache, self.asked_at);
+        self.go_on_with_limits(wave, Round::new(limits), cache)
     }
 
     /// Reads the dynamic limits, then asks the objects.
@@ -241,32 +210,37 @@ impl Session {
         &mut self,
         mut wave: Wave,
         mut round: Round,
-        isolate: &mut Isolate,
+        cache: &mut SessionCache,
     ) -> Option<Asks> {
         if let Some(asks) = round.ask(&self.budget) {
             self.waiting = Waiting::Limits(wave, round);
             return Some(asks);
         }
-        wave.give_limits(round.replies(), isolate, self.asked_at);
+        wave.give_limits(round.replies(), cache, self.asked_at);
         let questions = wave.questions();
-        self.go_on(wave, Round::new(questions), isolate)
+        self.go_on(wave, Round::new(questions), cache)
     }
 
     /// Asks the objects; `None` when nothing is left to ask.
-    fn go_on(&mut self, mut wave: Wave, mut round: Round, isolate: &mut Isolate) -> Option<Asks> {
+    fn go_on(
+        &mut self,
+        mut wave: Wave,
+        mut round: Round,
+        cache: &mut SessionCache,
+    ) -> Option<Asks> {
         if let Some(asks) = round.ask(&self.budget) {
             self.waiting = Waiting::Replies(wave, round);
             return Some(asks);
         }
         wave.receive(round.replies());
-        wave.finish(&mut self.replies, isolate);
+        wave.finish(&mut self.replies, cache);
         None
     }
 
     fn go_on_everywhere(
         &mut self,
         slot: usize,
-        mut everywhere: Everywhere,
+        mut everywhere: AllKeys,
         found: Found,
     ) -> Option<Asks> {
         match found {
@@ -294,7 +268,7 @@ impl Session {
     fn ask_everywhere(
         &mut self,
         slot: usize,
-        mut everywhere: Everywhere,
+        mut everywhere: AllKeys,
         mut round: Round,
     ) -> Option<Asks> {
         if let Some(asks) = round.ask(&self.budget) {

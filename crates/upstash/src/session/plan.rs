@@ -2,40 +2,55 @@
 
 use std::rc::Rc;
 
-use super::wave::Limit;
-use super::Session;
+use super::all_keys::AllKeys;
+use super::cache::SessionCache;
+use super::homes::homes;
+use super::local;
+use super::piece::Piece;
+use super::placement::object_name;
 use crate::bounds::{MAX_KEY, MAX_KEYS, MAX_SCRIPT_KEYS};
-use crate::command::{self, Command, Place};
+use crate::command::{Access, Command, Place};
+use crate::commands;
 use crate::error::RedisError;
-use crate::everywhere::Everywhere;
-use crate::isolate::Isolate;
-use crate::local;
+use crate::key::shard;
 use crate::message::script_command;
-use crate::placement::object_name;
 use crate::reply::Reply;
-use crate::route;
 use crate::script::Script;
-
-/// A piece of a command that goes to one object, or to each of two that may hold its key.
-pub(super) struct Piece {
-    pub(super) homes: Vec<String>,
-    pub(super) command: Rc<Vec<Vec<u8>>>,
-    /// Object and key of the dynamic limit that a script needs beforehand.
-    pub(super) limit: Option<Limit>,
-}
 
 /// What one command needs.
 pub(super) enum Step {
     Reply(Reply),
     Pieces(Vec<Piece>),
-    Everywhere(Everywhere),
+    Everywhere(AllKeys),
 }
 
-impl Session {
-    /// What a command needs, if the token allows it and the request's bounds do. Its keys are counted.
-    pub(super) fn step(&mut self, slot: usize, isolate: &mut Isolate) -> Result<Step, RedisError> {
-        let arguments = &Rc::clone(self.commands[slot].as_ref().map_err(|error| *error)?);
-        let found = command::resolve(arguments)?;
+/// Plans the commands of one request in their order, within what its token and its bounds allow.
+pub(super) struct Planner {
+    access: Access,
+    /// What the names of the namespace's objects begin with.
+    pub(super) prefix: String,
+    /// How many keys the commands so far name.
+    pub(super) keys: usize,
+}
+
+impl Planner {
+    pub(super) fn new(access: Access, prefix: String) -> Planner {
+        Planner {
+            access,
+            prefix,
+            keys: 0,
+        }
+    }
+
+    /// What a command needs at `now` (Unix ms), if the token allows it and the request's bounds do.
+    /// Its keys are counted.
+    pub(super) fn plan(
+        &mut self,
+        arguments: &Rc<Vec<Vec<u8>>>,
+        now: i64,
+        cache: &mut SessionCache,
+    ) -> Result<Step, RedisError> {
+        let found = commands::resolve(arguments)?;
         if self.access < found.access {
             return Err(RedisError::NoPermission);
         }
@@ -47,11 +62,11 @@ impl Session {
         let mut pieces = Vec::new();
         match found.place {
             Place::Here => {
-                let reply = local::run(found.name, arguments, self.access, self.asked_at, isolate)?;
+                let reply = local::run(found.name, arguments, self.access, now, cache)?;
                 return Ok(Step::Reply(reply));
             }
             Place::Everywhere => {
-                let everywhere = Everywhere::begin(found.name, arguments, &self.prefix)?;
+                let everywhere = AllKeys::begin(found.name, arguments, &self.prefix)?;
                 return Ok(Step::Everywhere(everywhere));
             }
             Place::Sum | Place::Each => {
@@ -72,11 +87,11 @@ impl Session {
                     pieces.push(self.piece(found, Rc::new(command)));
                 }
             }
-            Place::Script => pieces.push(self.script(arguments, isolate)?),
+            Place::Script => pieces.push(self.script(arguments, cache)?),
             _ => {
                 let together = found.place == Place::Together;
-                let shard = route::shard(&arguments[1]);
-                if together && arguments[2..].iter().any(|key| route::shard(key) != shard) {
+                let home = shard(&arguments[1]);
+                if together && arguments[2..].iter().any(|key| shard(key) != home) {
                     return Err(RedisError::CrossShard);
                 }
                 pieces.push(self.piece(found, Rc::clone(arguments)));
@@ -100,7 +115,7 @@ impl Session {
     }
 
     fn piece(&self, found: &Command, command: Rc<Vec<Vec<u8>>>) -> Piece {
-        let (usual, other) = route::homes(found, &command);
+        let (usual, other) = homes(found, &command);
         let mut homes = vec![object_name(&self.prefix, &usual)];
         if let Some(other) = other {
             homes.push(object_name(&self.prefix, &other));
@@ -112,8 +127,8 @@ impl Session {
         }
     }
 
-    fn script(&mut self, arguments: &[Vec<u8>], isolate: &Isolate) -> Result<Piece, RedisError> {
-        let parts = isolate.parts(arguments)?;
+    fn script(&mut self, arguments: &[Vec<u8>], cache: &SessionCache) -> Result<Piece, RedisError> {
+        let parts = cache.parts(arguments)?;
         if parts.keys.len() > MAX_SCRIPT_KEYS {
             return Err(RedisError::ManyScriptKeys);
         }
@@ -122,7 +137,7 @@ impl Session {
         let object = object_name(&self.prefix, &parts.script.shard(parts.keys)?);
         let mut limit = None;
         if let Some(key) = parts.script.dynamic_key().and_then(|at| parts.keys.get(at)) {
-            let home = object_name(&self.prefix, &route::shard(key));
+            let home = object_name(&self.prefix, &shard(key));
             // Where both live together, the object reads it itself.
             if !key.is_empty() && home != object {
                 limit = Some((home, key.clone()));

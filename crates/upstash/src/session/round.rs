@@ -1,7 +1,7 @@
 //! One message to each of many objects: so many at once, each with its share of what the request may still take. An object that needs
 //! more than its share has executed nothing, and is asked again by itself, with everything that is left.
 
-use super::{Answer, Asks};
+use super::exchange::{Answer, Asks};
 use crate::bounds::{FREE_REPLY, MAX_AT_ONCE, MAX_LOOKS, MAX_REPLY};
 use crate::error::RedisError;
 use crate::message::{decode_answer, Allowance, Answered};

@@ -3,12 +3,12 @@
 
 use std::rc::Rc;
 
-use super::plan::Piece;
+use super::cache::SessionCache;
+use super::merge::{either, merge};
+use super::piece::{Limit, Piece};
 use super::round::Question;
 use crate::bounds::MAX_DYNAMIC_LIMIT;
 use crate::error::RedisError;
-use crate::isolate::Isolate;
-use crate::merge::{either, merge};
 use crate::message::{encode_run, give_limit};
 use crate::reply::Reply;
 
@@ -31,9 +31,6 @@ impl Part {
         give_limit(command, limit);
     }
 }
-
-/// Object and key of a dynamic limit.
-pub(super) type Limit = (String, Vec<u8>);
 
 struct Object {
     name: String,
@@ -97,10 +94,10 @@ impl Wave {
     }
 
     /// Gives every script the dynamic limit that is known, and asks for the others.
-    pub(super) fn find_limits(&mut self, isolate: &Isolate, now: i64) -> Vec<Question> {
+    pub(super) fn find_limits(&mut self, cache: &SessionCache, now: i64) -> Vec<Question> {
         for part in &mut self.parts {
             let Some(limit) = &part.limit else { continue };
-            match isolate.limit(&limit.0, &limit.1, now) {
+            match cache.limit(&limit.0, &limit.1, now) {
                 Some(value) => part.give(value),
                 None => {
                     if let Err(at) = self.limits.binary_search(limit) {
@@ -121,7 +118,7 @@ impl Wave {
     pub(super) fn give_limits(
         &mut self,
         replies: Vec<Vec<Reply>>,
-        isolate: &mut Isolate,
+        cache: &mut SessionCache,
         now: i64,
     ) {
         let judged = |reply: Option<Reply>| match reply.unwrap_or(Reply::Nil) {
@@ -147,8 +144,8 @@ impl Wave {
         }
         for ((object, key), reply) in std::mem::take(&mut self.limits).into_iter().zip(replies) {
             match reply {
-                Reply::Bulk(value) => isolate.set_limit(object, key, Some(value.to_vec()), now),
-                Reply::Nil => isolate.set_limit(object, key, None, now),
+                Reply::Bulk(value) => cache.set_limit(object, key, Some(value.to_vec()), now),
+                Reply::Nil => cache.set_limit(object, key, None, now),
                 _ => {}
             }
         }
@@ -194,12 +191,12 @@ impl Wave {
     }
 
     /// Makes of each command's parts one reply.
-    pub(super) fn finish(self, replies: &mut [Reply], isolate: &mut Isolate) {
+    pub(super) fn finish(self, replies: &mut [Reply], cache: &mut SessionCache) {
         for object in &self.objects {
             for &part in &object.parts {
                 // It may have been a dynamic limit that this has changed.
                 if let [name, key, ..] = &self.parts[part].command[..] {
-                    isolate.forget_limit_if_written(&object.name, key, name);
+                    cache.forget_limit_if_written(&object.name, key, name);
                 }
             }
         }

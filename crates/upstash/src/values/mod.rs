@@ -1,5 +1,6 @@
 //! What a key holds, in memory and as rows, and the numbers that it may be.
 
+pub mod bytes;
 mod exact;
 pub(crate) mod extended;
 mod natural;

@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use crate::values::value::Bytes;
+use crate::values::bytes::Bytes;
 
 /// Members of one run at most: a run that grows beyond is cut in two. About as many runs as members in a run, at 100,000.
 const MAX_RUN: usize = 512;

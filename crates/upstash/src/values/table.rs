@@ -9,8 +9,8 @@
 
 use crate::bounds::{MEMBER_OVERHEAD, ORDER_OVERHEAD, PAGE_OVERHEAD};
 use crate::meter::Meter;
+use crate::values::bytes::Bytes;
 use crate::values::order::{Order, Ranked};
-use crate::values::value::Bytes;
 
 /// Members per page on average before the number of pages doubles: one page is then a row of some kilobytes.
 const PAGE_MEMBERS: usize = 64;

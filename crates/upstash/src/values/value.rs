@@ -4,16 +4,12 @@
 //! version, kind, expiry, number of pages; every other page only with the version. A version that this build does not read
 //! is never taken as empty and never overwritten: reading it fails.
 
-use std::rc::Rc;
-
 use tollgate_versions::{Version, Versions};
 
 use crate::error::RedisError;
 use crate::meter::Meter;
+use crate::values::bytes::Bytes;
 use crate::values::table::{Item, Table};
-
-/// What a key, a field or a member holds: shared with the replies that show it, so that showing it often takes no memory.
-pub type Bytes = Rc<[u8]>;
 
 /// The versions of stored rows; a byte each.
 pub const ROWS: Versions = Versions::new(1);

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use tollgate_upstash::command;
+use tollgate_upstash::commands;
 use tollgate_upstash::error::RedisError;
 use tollgate_upstash::keyspace::{Keyspace, Listed, Row, RowChange, Rows};
 use tollgate_upstash::reply::Reply;
@@ -107,7 +107,7 @@ impl Ours {
             }
         }
         self.keyspace.begin(self.now);
-        let reply = command::run(&mut self.keyspace, command);
+        let reply = commands::run(&mut self.keyspace, command);
         self.rows.apply(self.keyspace.take_changes());
         reply
     }

@@ -2,8 +2,8 @@
 
 use std::net::TcpListener;
 
+use tollgate_upstash::key::hash_tag;
 use tollgate_upstash::reply::Reply;
-use tollgate_upstash::route::hash_tag;
 
 use crate::random::Random;
 use crate::redis::Redis;

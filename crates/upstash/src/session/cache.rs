@@ -1,7 +1,8 @@
 //! What an isolate of the Worker remembers between requests: dynamic limits for a second, and texts of scripts that were loaded.
 //! Both bounded, both only to save calls: forgetting any of it changes no decision by more than that second.
 
-use crate::command::{self, Access};
+use crate::command::Access;
+use crate::commands;
 use crate::error::RedisError;
 use crate::script::{self, Script};
 use crate::sha1::hex;
@@ -15,9 +16,9 @@ const MAX_LIMITS: usize = 256;
 /// The most texts: each differs from a published one in comments only, so there are hardly any.
 const MAX_TEXTS: usize = 64;
 
-/// The memory of one isolate.
+/// What one isolate remembers.
 #[derive(Default)]
-pub struct Isolate {
+pub struct SessionCache {
     limits: Vec<Limit>,
     texts: Vec<(String, Script)>,
 }
@@ -29,7 +30,7 @@ struct Limit {
     until: i64,
 }
 
-impl Isolate {
+impl SessionCache {
     /// A dynamic limit, if it was read within the last second: its key's object and key, and what the key held.
     pub(crate) fn limit(&self, object: &str, key: &[u8], now: i64) -> Option<Option<&[u8]>> {
         let fresh = |limit: &&Limit| limit.object == object && limit.key == key;
@@ -60,7 +61,7 @@ impl Isolate {
 
     /// Forgets a limit that this command may have changed.
     pub(crate) fn forget_limit_if_written(&mut self, object: &str, key: &[u8], name: &[u8]) {
-        let writes = command::find(name).is_some_and(|command| command.access > Access::Read);
+        let writes = commands::find(name).is_some_and(|command| command.access > Access::Read);
         if writes && !self.limits.is_empty() {
             self.forget_limit(object, key);
         }

@@ -1,26 +1,10 @@
-//! Which object holds a key: a function of the key (and, for two shapes, of the command), so that
-//! all keys of one script meet.
+//! The forms of a key: which object holds it, so that all keys of one script meet.
 //!
 //! A hash tag, `{…}`, places keys together as Redis Cluster does, unless the key has the form that
 //! an SDK gives its own keys.
 //!
 //! The SDKs count a window under `<prefix>:<id>:<number of the window>` and read the window before
-//! along with it, so a number at the end is cut off. A token bucket lives under `<prefix>:<id>`,
-//! where a numeric id looks just the same; cutting it off would put every numeric user into one
-//! object. Bucket scripts, and hash commands that name a bucket's fields, therefore take the key as
-//! it is, and commands that do not tell which of the two is meant ask both homes. The same holds
-//! for a bucket whose prefix or identifier has a hash tag: its scripts take the key as it is.
-
-use crate::command::{Access, Command, Place};
-
-/// The fields of the token buckets of all releases of the SDKs.
-const BUCKET_FIELDS: [&[u8]; 5] = [
-    b"refilledAt",
-    b"refilled_at",
-    b"updatedAt",
-    b"updated_at",
-    b"tokens",
-];
+//! along with it, so a number at the end is cut off.
 
 /// The name of the object that holds a key. Permanent for the forms of the SDKs: their state is
 /// stored there.
@@ -33,7 +17,7 @@ pub fn shard(key: &[u8]) -> Vec<u8> {
 }
 
 /// What of a key decides where it lives.
-enum Placing<'a> {
+pub(crate) enum Placing<'a> {
     /// A prefix's deny lists and their status live together.
     List(&'a [u8]),
     /// A number at the end is cut off.
@@ -44,7 +28,8 @@ enum Placing<'a> {
     Whole,
 }
 
-fn placing(key: &[u8]) -> Placing<'_> {
+/// What decides where a key lives.
+pub(crate) fn placing(key: &[u8]) -> Placing<'_> {
     let stem = stem(key);
     let cut = stem.unwrap_or(key);
     if let Some(prefix) = cut.strip_suffix(b":ipDenyListStatus") {
@@ -69,30 +54,6 @@ pub fn hash_tag(key: &[u8]) -> Option<&[u8]> {
     (length > 1).then(|| &key[open..=open + length])
 }
 
-/// Where a command finds its first key: one object, or either of two.
-pub fn homes(command: &Command, arguments: &[Vec<u8>]) -> (Vec<u8>, Option<Vec<u8>>) {
-    let key = &arguments[1];
-    let usual = shard(key);
-    let any_type = matches!(command.place, Place::AnyType | Place::Sum);
-    let names_bucket = is_word_of_bucket(command, arguments);
-    let numeric = stem(key).is_some();
-    if numeric && names_bucket && !any_type {
-        return (key.clone(), None);
-    }
-    let tagged = matches!(placing(key), Placing::Tag(_)) && last_colon(key).is_some();
-    // A program of one's own may keep `tokens` under a tag, and then means the tag's object. An
-    // SDK's bucket is written by its scripts only.
-    let reads_bucket = names_bucket && command.access == Access::Read;
-    let either = any_type && (numeric || tagged) || reads_bucket && tagged;
-    let other = either.then(|| key.clone()).filter(|other| *other != usual);
-    (usual, other)
-}
-
-fn is_word_of_bucket(command: &Command, arguments: &[Vec<u8>]) -> bool {
-    let field = arguments.get(2).map_or(&[][..], |field| field);
-    command.name.starts_with('H') && BUCKET_FIELDS.contains(&field)
-}
-
 /// Whether the key is an hourly bucket of the SDK's analytics.
 pub fn is_analytics_bucket(key: &[u8]) -> bool {
     // Times in ms have had 12 digits or more since 1973; an identifier "events" counts windows with
@@ -101,7 +62,7 @@ pub fn is_analytics_bucket(key: &[u8]) -> bool {
 }
 
 /// The key without the number at its end; `None` when there is none.
-fn stem(key: &[u8]) -> Option<&[u8]> {
+pub(crate) fn stem(key: &[u8]) -> Option<&[u8]> {
     let colon = last_colon(key)?;
     let end = &key[colon + 1..];
     // Before 1.0 the Python SDK computes the number of the window before wrongly, and it is below
@@ -111,14 +72,14 @@ fn stem(key: &[u8]) -> Option<&[u8]> {
     (number && colon > 0).then(|| &key[..colon])
 }
 
-fn last_colon(key: &[u8]) -> Option<usize> {
+/// Where the last colon of a key stands.
+pub(crate) fn last_colon(key: &[u8]) -> Option<usize> {
     key.iter().rposition(|&byte| byte == b':')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::find;
 
     #[test]
     fn keys_that_a_script_or_transaction_uses_together_share_an_object() {
@@ -246,53 +207,6 @@ mod tests {
             }
         }
         assert!(moved > 5_000, "{moved}");
-    }
-
-    #[test]
-    fn a_numeric_bucket_has_an_object_of_its_own_and_doubtful_commands_ask_both() {
-        let homes = |words: &str| {
-            let arguments: Vec<Vec<u8>> = words.split(' ').map(|word| word.into()).collect();
-            homes(find(&arguments[0]).unwrap(), &arguments)
-        };
-        let one = |home: &str| (home.as_bytes().to_vec(), None);
-        let both = (b"p".to_vec(), Some(b"p:42".to_vec()));
-        assert_eq!(homes("HMGET p:42 refilled_at tokens"), one("p:42"));
-        assert_eq!(homes("HGET p:42 updatedAt"), one("p:42"));
-        assert_eq!(homes("HSET p:42 name x"), one("p"));
-        assert_eq!(homes("GET p:42"), one("p"));
-        assert_eq!(homes("TTL p:42"), both);
-        assert_eq!(homes("DEL p:42"), both);
-        assert_eq!(homes("TTL p:x"), one("p:x"));
-    }
-
-    #[test]
-    fn a_tagged_key_lives_with_its_tag_and_may_be_a_bucket_of_its_own() {
-        let homes = |words: &str| {
-            let arguments: Vec<Vec<u8>> = words.split(' ').map(|word| word.into()).collect();
-            homes(find(&arguments[0]).unwrap(), &arguments)
-        };
-        let one = |home: &str| (home.as_bytes().to_vec(), None);
-        let both = (b"{p}".to_vec(), Some(b"{p}:u".to_vec()));
-        for command in [
-            "GET {p}:u",
-            "INCR {p}:u",
-            "SADD {p}:u x",
-            "HSET {p}:u tokens 5",
-        ] {
-            assert_eq!(homes(command), one("{p}"), "{command}");
-        }
-        for command in [
-            "TTL {p}:u",
-            "DEL {p}:u",
-            "HGETALL {p}:u",
-            "HMGET {p}:u tokens x",
-        ] {
-            assert_eq!(homes(command), both, "{command}");
-        }
-        // A bucket's key has a colon, and nothing is asked twice.
-        assert_eq!(homes("TTL {p}u"), one("{p}"));
-        assert_eq!(homes("TTL {p:u}"), one("{p:u}"));
-        assert_eq!(homes("HGET {p}:7 tokens"), one("{p}:7"));
     }
 
     #[test]

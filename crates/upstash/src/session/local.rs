@@ -1,8 +1,9 @@
 //! Commands that need no keys: answered where they arrive.
 
-use crate::command::{is_word, Access};
+use super::cache::SessionCache;
+use crate::command::arguments::is_word;
+use crate::command::Access;
 use crate::error::RedisError;
-use crate::isolate::Isolate;
 use crate::reply::Reply;
 use crate::script;
 use crate::sha1::{hex, sha1};
@@ -16,7 +17,7 @@ pub(crate) fn run(
     command: &[Vec<u8>],
     access: Access,
     now: i64,
-    isolate: &mut Isolate,
+    cache: &mut SessionCache,
 ) -> Answer {
     match (name, &command[1..]) {
         ("PING", []) => Ok(Reply::status("PONG")),
@@ -26,7 +27,7 @@ pub(crate) fn run(
             integer_text(now % 1000 * 1000),
         ])),
         ("INFO", _) => Ok(Reply::bulk(INFO)),
-        ("SCRIPT", [word, rest @ ..]) => script_command(word, rest, access, isolate),
+        ("SCRIPT", [word, rest @ ..]) => script_command(word, rest, access, cache),
         _ => Err(RedisError::Arity),
     }
 }
@@ -35,14 +36,19 @@ pub(crate) fn run(
 const INFO: &[u8] =
     b"# Server\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\nserver_name:tollgate\r\n";
 
-fn script_command(word: &[u8], rest: &[Vec<u8>], access: Access, isolate: &mut Isolate) -> Answer {
+fn script_command(
+    word: &[u8],
+    rest: &[Vec<u8>],
+    access: Access,
+    cache: &mut SessionCache,
+) -> Answer {
     match rest {
         [text] if is_word(word, "LOAD") => {
-            isolate.load(sha1(text), script::by_text(text)?);
+            cache.load(sha1(text), script::by_text(text)?);
             Ok(Reply::bulk(hex(&sha1(text)).into_bytes()))
         }
         [_, ..] if is_word(word, "EXISTS") => {
-            let known = |sha1: &Vec<u8>| Reply::flag(isolate.script(sha1).is_some());
+            let known = |sha1: &Vec<u8>| Reply::flag(cache.script(sha1).is_some());
             Ok(Reply::Array(rest.iter().map(known).collect()))
         }
         // There is nothing to forget: the scripts are built in.

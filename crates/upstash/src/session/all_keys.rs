@@ -1,12 +1,12 @@
 //! Commands about every key of a namespace. The directory names the objects, page by page, and each is asked.
 
+use super::exchange::{Answer, Asks};
+use super::placement::{cursor_behind, name_of_cursor};
 use crate::bounds::{MAX_OBJECTS, MAX_PATTERN};
-use crate::command::{integer, is_word};
+use crate::command::arguments::{integer, is_word};
 use crate::error::RedisError;
 use crate::message::Message;
-use crate::placement::{cursor_behind, name_of_cursor};
 use crate::reply::Reply;
-use crate::session::{Answer, Asks};
 
 /// So many names are read from the directory at once.
 const PAGE: u32 = 200;
@@ -30,7 +30,7 @@ enum Kind {
 }
 
 /// One such command, under way.
-pub(crate) struct Everywhere {
+pub(crate) struct AllKeys {
     kind: Kind,
     prefix: String,
     /// What each object is asked.
@@ -45,13 +45,13 @@ pub(crate) struct Everywhere {
     failed: Option<String>,
 }
 
-impl Everywhere {
+impl AllKeys {
     /// Reads the command.
     pub(crate) fn begin(
         name: &str,
         command: &[Vec<u8>],
         prefix: &str,
-    ) -> Result<Everywhere, RedisError> {
+    ) -> Result<AllKeys, RedisError> {
         let mut pattern = b"*".to_vec();
         let mut of_kind = Vec::new();
         let mut page = PAGE;
@@ -100,7 +100,7 @@ impl Everywhere {
                 kind: of_kind,
             },
         };
-        Ok(Everywhere {
+        Ok(AllKeys {
             kind,
             prefix: prefix.to_owned(),
             message: message.encode(),
