@@ -1,17 +1,10 @@
 //! `KeyspaceDO`: the Redis keys of one shard of a namespace.
 //!
-<<<<<<< HEAD:src/objects/keyspace.rs
 //! One object per shard, as `tollgate_upstash::route` cuts them: the keys of one limiter and
 //! identifier. It answers the messages of [`tollgate_upstash::message`], each in one synchronous
 //! step: the clock is read once, commands run on the keys in memory, what they changed is written
 //! all or none, and nothing can run between. What it answers leaves only when its writes are safe
 //! (the runtime's output gate).
-=======
-//! One object per shard, as `tollgate_upstash::key` cuts them: the keys of one limiter and identifier. It answers the messages of
-//! [`tollgate_upstash::message`], each in one synchronous step: the clock is read once, commands run on the keys in memory, what they
-//! changed is written all or none, and nothing can run between. What it answers leaves only when its writes are safe (the runtime's
-//! output gate).
->>>>>>> b14a52f (upstash: folders for values, protocol and session; no circles of imports):src/keyspace_object.rs
 //!
 //! Stored: the rows of [`super::rows::keyspace`]. One alarm sweeps expired keys; an object without
 //! keys ends with empty storage. The namespace's directory is told before the first answer, so that

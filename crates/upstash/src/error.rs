@@ -2,7 +2,8 @@
 
 use crate::sha1::{hex, sha1};
 
-/// Why a command was refused. A plain value: what the sentence needs to know is in the command itself.
+/// Why a command was refused. A plain value: what the sentence needs to know is in the command
+/// itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // `template` says what each means, in the very words of the answer
 pub enum RedisError {
@@ -72,7 +73,8 @@ pub enum RedisError {
 }
 
 impl RedisError {
-    /// The sentence; `%` stands for the name of the command, `$` for the SHA1 of its first argument.
+    /// The sentence; `%` stands for the name of the command, `$` for the SHA1 of its first
+    /// argument.
     fn template(self) -> &'static str {
         match self {
             Self::WrongType => "WRONGTYPE Operation against a key holding the wrong kind of value",

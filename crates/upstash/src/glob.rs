@@ -1,12 +1,13 @@
-//! Redis's patterns for keys: `*`, `?`, `[a-z]`, `[^a]`, and `\` before a character that is meant literally.
+//! Redis's patterns for keys: `*`, `?`, `[a-z]`, `[^a]`, and `\` before a character that is meant
+//! literally.
 
 use crate::meter::Meter;
 
 /// So many steps are done before they are counted.
 const STEPS_AT_ONCE: usize = 1_024;
 
-/// Whether the whole of `text` fits the pattern. Each byte of the pattern that is looked at is a step that `meter` counts; when it
-/// may not go on, nothing fits.
+/// Whether the whole of `text` fits the pattern. Each byte of the pattern that is looked at is a
+/// step that `meter` counts; when it may not go on, nothing fits.
 pub fn matches(pattern: &[u8], text: &[u8], meter: &Meter) -> bool {
     // Where to go on when a later part does not fit: behind the last star, one character further.
     let mut retry: Option<(usize, usize)> = None;

@@ -1,9 +1,12 @@
-//! What the Worker says to the object of a shard, and the object's answer: a line with a version and a word, then RESP.
+//! What the Worker says to the object of a shard, and the object's answer: a line with a version
+//! and a word, then RESP.
 //!
-//! Carried as text with one character for each byte, as objects are called with texts. A Worker and an object may run different
-//! deployments for some minutes: an object answers in the version that it was asked in, and says so when it cannot read it.
+//! Carried as text with one character for each byte, as objects are called with texts. A Worker and
+//! an object may run different deployments for some minutes: an object answers in the version that
+//! it was asked in, and says so when it cannot read it.
 //!
-//! Beside the text an object is told its [`Allowance`]. An older object does not look at that, and an older Worker does not tell it.
+//! Beside the text an object is told its [`Allowance`]. An older object does not look at that, and
+//! an older Worker does not tell it.
 
 use tollgate_versions::{Version, Versions};
 
@@ -21,7 +24,8 @@ use crate::values::number::parse_integer;
 /// The versions of messages and answers.
 pub const MESSAGES: Versions = Versions::new(1);
 
-/// The name under which a script travels: never one that a client can send, as the Worker knows no such command.
+/// The name under which a script travels: never one that a client can send, as the Worker knows no
+/// such command.
 const SCRIPT: &[u8] = b"@script";
 
 /// What an object is asked.
@@ -47,7 +51,8 @@ pub struct Allowance {
     pub reply: usize,
     /// Members looked at.
     pub looks: usize,
-    /// Whether it is all that the request has. Otherwise it is a share: a message that needs more is not executed, and asked again.
+    /// Whether it is all that the request has. Otherwise it is a share: a message that needs more
+    /// is not executed, and asked again.
     pub last: bool,
 }
 
@@ -199,7 +204,8 @@ fn to_bytes(text: &str) -> Vec<u8> {
     text.chars().map(|letter| letter as u32 as u8).collect()
 }
 
-/// A script as the Worker hands it to the object, which reads the dynamic limit itself unless `give_limit` says what it is.
+/// A script as the Worker hands it to the object, which reads the dynamic limit itself unless
+/// `give_limit` says what it is.
 pub(crate) fn script_command(parts: &script::Parts<'_>) -> Vec<Vec<u8>> {
     let name = parts.script.wire_name();
     let keys = crate::values::number::integer_text(parts.keys.len() as i64);
@@ -223,15 +229,16 @@ pub(crate) fn give_limit(command: &mut [Vec<u8>], limit: Option<&[u8]>) {
 pub struct Reaction {
     /// As text.
     pub text: String,
-    /// Whether what was changed in memory is to be thrown away and read again from storage, because nothing of it may stay.
+    /// Whether what was changed in memory is to be thrown away and read again from storage, because
+    /// nothing of it may stay.
     pub undo: bool,
 }
 
-/// Answers a message on the object's side, within one call of the keyspace, in the version that was asked in. Without an allowance, as an older Worker asks, it may
-/// take what a request may.
+/// Answers a message on the object's side, within one call of the keyspace, in the version that was
+/// asked in. Without an allowance, as an older Worker asks, it may take what a request may.
 ///
-/// A command past a bound is refused and the others are answered. But where it had begun to write, the whole message is undone, as is
-/// one that does not fit its share.
+/// A command past a bound is refused and the others are answered. But where it had begun to write,
+/// the whole message is undone, as is one that does not fit its share.
 pub fn answer(
     keyspace: &mut Keyspace,
     (version, message): (Version, &Message),
@@ -336,7 +343,8 @@ fn run_script(
     [name, flag, limit]: [&[u8]; 3],
     rest: &[Vec<u8>],
 ) -> Result<Reply, RedisError> {
-    // A script that only a newer deployment knows: the client sends its text again, and finds this object renewed.
+    // A script that only a newer deployment knows: the client sends its text again, and finds this
+    // object renewed.
     let script = script::Script::from_wire_name(name).ok_or(RedisError::NoScript)?;
     let (count, rest) = rest.split_first().ok_or(RedisError::Syntax)?;
     let count = usize::try_from(integer(count)?).map_err(|_| RedisError::Syntax)?;

@@ -1,5 +1,6 @@
-//! How much a call may still do. Whoever is about to look at members asks here first; when the call has used up what it may,
-//! collections look empty and nothing is changed any more, so that whatever runs ends soon, and its result is thrown away.
+//! How much a call may still do. Whoever is about to look at members asks here first; when the call
+//! has used up what it may, collections look empty and nothing is changed any more, so that
+//! whatever runs ends soon, and its result is thrown away.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -57,7 +58,8 @@ impl Meter {
         self.0.passed.set(None);
     }
 
-    /// Counts looking at so many members; false when the call may not. A bound that is passed stays passed for the command.
+    /// Counts looking at so many members; false when the call may not. A bound that is passed stays
+    /// passed for the command.
     pub fn look(&self, members: usize) -> bool {
         match self.left().checked_sub(members) {
             Some(left) => self.0.looks.set(left),

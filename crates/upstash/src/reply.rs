@@ -59,20 +59,20 @@ impl Reply {
         Reply::Array(items.into_iter().map(Reply::bulk).collect())
     }
 
-    /// What it takes in the body of an answer, in bytes: as JSON or in base64, whichever is longer, and at least what it takes in
-    /// memory. Counts no further than `most`.
-    pub fn cost(&self, most: usize) -> usize {
+    /// What it takes in the body of an answer, in bytes: as JSON or in base64, whichever is longer,
+    /// and at least what it takes in memory. Counts no further than `max`.
+    pub fn cost(&self, max: usize) -> usize {
         match self {
             Reply::Nil | Reply::Integer(_) => ELEMENT,
-            Reply::Bulk(bytes) | Reply::Status(bytes) => text_cost(bytes, most),
-            Reply::Error(text) => text_cost(text.as_bytes(), most),
+            Reply::Bulk(bytes) | Reply::Status(bytes) => text_cost(bytes, max),
+            Reply::Error(text) => text_cost(text.as_bytes(), max),
             Reply::Array(items) => {
                 let mut cost = ELEMENT;
                 for item in items {
-                    if cost > most {
+                    if cost > max {
                         break;
                     }
-                    cost += item.cost(most - cost);
+                    cost += item.cost(max - cost);
                 }
                 cost
             }
@@ -85,10 +85,11 @@ impl Reply {
     }
 }
 
-/// What a text costs: bytes that JSON spells out take six, those that are no UTF-8 become a character of three.
-fn text_cost(bytes: &[u8], most: usize) -> usize {
+/// What a text costs: bytes that JSON spells out take six, those that are no UTF-8 become a
+/// character of three.
+fn text_cost(bytes: &[u8], max: usize) -> usize {
     let mut cost = ELEMENT + bytes.len() + bytes.len() / 3;
-    if cost > most {
+    if cost > max {
         return cost;
     }
     let mut json = ELEMENT;

@@ -1,4 +1,5 @@
-//! Bounds, whatever command and whatever it works on: no call takes more than it may, and what is refused was not done.
+//! Bounds, whatever command and whatever it works on: no call takes more than it may, and what is
+//! refused was not done.
 #![allow(clippy::unwrap_used)] // the helpers of tests
 
 use std::cell::RefCell;
@@ -245,7 +246,8 @@ fn whatever_is_refused_was_not_done_and_whatever_is_answered_was() {
                 .map(|reply| reply.cost(usize::MAX).saturating_sub(FREE_REPLY))
                 .sum();
             assert!(cost <= allowance.reply);
-            // What was not refused is done on the other side, where nothing is bounded, and comes to the same.
+            // What was not refused is done on the other side, where nothing is bounded, and comes
+            // to the same.
             let done: Vec<usize> = (0..commands.len())
                 .filter(|&at| !is_error(&replies[at]))
                 .collect();

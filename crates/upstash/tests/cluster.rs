@@ -677,7 +677,8 @@ fn what_an_sdk_keeps_under_a_prefix_with_a_hash_tag_stays_where_it_is_and_is_fou
 
 #[test]
 fn a_rank_comes_with_its_score_where_that_is_asked_for() {
-    // What Redis 8.2 answers; the differential test compares it only where the server is 7.2 or later.
+    // What Redis 8.2 answers; the differential test compares it only where the server is 7.2 or
+    // later.
     let mut cluster = Cluster::default();
     cluster.run(&["ZADD z 1 a 2 b 2.5 c", "SET str 1"]);
     for (line, answer) in [

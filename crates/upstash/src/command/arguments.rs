@@ -14,8 +14,8 @@ pub(crate) fn integer(argument: &[u8]) -> Result<i64, RedisError> {
     parse_integer(argument).ok_or(RedisError::NotAnInteger)
 }
 
-/// The instant (Unix ms) that an expiry argument means. `unit` is milliseconds per unit; `relative` counts from now.
-/// For the commands `EXPIRE` and its like, which take the past.
+/// The instant (Unix ms) that an expiry argument means. `unit` is milliseconds per unit; `relative`
+/// counts from now. For the commands `EXPIRE` and its like, which take the past.
 pub(super) fn instant(
     keyspace: &Keyspace,
     argument: &[u8],
@@ -42,7 +42,8 @@ pub(super) fn expiry_after(
     instant(keyspace, argument, unit, relative)
 }
 
-/// The options `EX`, `PX`, `EXAT` and `PXAT` of `SET` and `GETEX`: milliseconds per unit, and whether it counts from now.
+/// The options `EX`, `PX`, `EXAT` and `PXAT` of `SET` and `GETEX`: milliseconds per unit, and
+/// whether it counts from now.
 pub(super) fn expiry_option(word: &[u8]) -> Option<(i64, bool)> {
     match () {
         () if is_word(word, "EX") => Some((1000, true)),

@@ -9,7 +9,8 @@ use crate::values::value::Kind;
 
 type Answer = Result<Reply, RedisError>;
 
-/// How long the hourly buckets of the SDK's analytics are kept. The SDK never gives them a TTL; its dashboard looks back 90 days.
+/// How long the hourly buckets of the SDK's analytics are kept. The SDK never gives them a TTL; its
+/// dashboard looks back 90 days.
 const ANALYTICS_KEPT: i64 = 90 * 24 * 3600 * 1000;
 
 fn count(keys: &[Vec<u8>], mut counts: impl FnMut(&[u8]) -> Result<bool, RedisError>) -> Answer {

@@ -47,7 +47,8 @@ impl Range {
         Ok(Range::Rank(integer(start)?, integer(stop)?))
     }
 
-    /// The ranks of the members in the range, counted from the lowest; they count from the highest when `reverse`.
+    /// The ranks of the members in the range, counted from the lowest; they count from the highest
+    /// when `reverse`.
     fn of(&self, order: &Order, reverse: bool) -> Ranks<usize> {
         let length = order.len();
         match self {
@@ -231,7 +232,8 @@ pub(crate) fn zremrangebyrank(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) ->
     )
 }
 
-/// How many members stand before one, and its score if that is asked for; nil when there is no such member.
+/// How many members stand before one, and its score if that is asked for; nil when there is no such
+/// member.
 fn rank(keyspace: &mut Keyspace, arguments: &[Vec<u8>], reverse: bool) -> Answer {
     let with_score = match &arguments[3..] {
         [] => false,

@@ -10,7 +10,8 @@ use crate::values::value::{Kind, Value};
 
 type Answer = Result<Reply, RedisError>;
 
-/// The longest list that `SRANDMEMBER` with repetition answers; Redis allows more, but an answer has to fit into memory.
+/// The longest list that `SRANDMEMBER` with repetition answers; Redis allows more, but an answer
+/// has to fit into memory.
 const MAX_REPEATED: i64 = 1 << 16;
 
 pub(crate) fn sadd(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
@@ -76,7 +77,8 @@ pub(crate) fn smismember(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answ
     has_each(keyspace, &arguments[1], &arguments[2..])
 }
 
-/// Without a count one member or nil; with a positive count distinct members, with a negative one members that may repeat.
+/// Without a count one member or nil; with a positive count distinct members, with a negative one
+/// members that may repeat.
 pub(crate) fn srandmember(keyspace: &mut Keyspace, arguments: &[Vec<u8>]) -> Answer {
     let count = match &arguments[2..] {
         [] => None,

@@ -1,8 +1,9 @@
-//! The keys that one object holds: what commands and scripts read and change, with expiry, and the rows to be written for it.
+//! The keys that one object holds: what commands and scripts read and change, with expiry, and the
+//! rows to be written for it.
 //!
-//! Memory is a cache over the stored rows. A value is read from storage when it is first asked for; every change stays marked
-//! until `take_changes` hands it out as rows, which the object writes in one step before it answers. Time is set once per call
-//! and stands still in it.
+//! Memory is a cache over the stored rows. A value is read from storage when it is first asked for;
+//! every change stays marked until `take_changes` hands it out as rows, which the object writes in
+//! one step before it answers. Time is set once per call and stands still in it.
 
 mod entry;
 mod rows;
@@ -21,7 +22,8 @@ use crate::values::order::Order;
 use crate::values::table::{Table, Touched};
 use crate::values::value::{is_older, Kind, Value};
 
-/// How long an expired key may stay in storage, ms. Each sweep is a call and a row written, so one serves many keys.
+/// How long an expired key may stay in storage, ms. Each sweep is a call and a row written, so one
+/// serves many keys.
 pub const SWEEP_LAG: i64 = 3_600_000;
 
 /// When a key that is written shall expire.
@@ -40,7 +42,8 @@ pub struct Keyspace {
     rows: Box<dyn Rows>,
     /// By key.
     entries: Vec<Entry>,
-    /// Whether `entries` knows every stored key, so that a key it does not have needs no look into storage.
+    /// Whether `entries` knows every stored key, so that a key it does not have needs no look into
+    /// storage.
     complete: bool,
     /// What the entries take in memory.
     bytes: usize,
@@ -54,7 +57,8 @@ pub struct Keyspace {
 }
 
 impl Keyspace {
-    /// Over the rows of an object; `empty` when storage is known to hold none. `random` are bits that decide what `SRANDMEMBER` picks.
+    /// Over the rows of an object; `empty` when storage is known to hold none. `random` are bits
+    /// that decide what `SRANDMEMBER` picks.
     pub fn new(rows: Box<dyn Rows>, empty: bool, random: u64) -> Self {
         Keyspace {
             rows,
@@ -418,7 +422,8 @@ impl Keyspace {
         Ok(listed)
     }
 
-    /// Takes over all stored rows, ordered by key and page: then absent keys are known without a look into storage.
+    /// Takes over all stored rows, ordered by key and page: then absent keys are known without a
+    /// look into storage.
     pub fn restore(&mut self, rows: Vec<(Vec<u8>, Row)>) -> Result<(), RedisError> {
         for group in rows.chunk_by(|a, b| a.0 == b.0) {
             let pages: Vec<Row> = group.iter().map(|(_, row)| row.clone()).collect();
@@ -434,14 +439,15 @@ impl Keyspace {
         (any || self.complete).then_some(!any)
     }
 
-    /// When the keys in memory should be swept, Unix ms: once the last of them has expired, but no more than an hour after the first.
-    /// `None` when none of them expires.
+    /// When the keys in memory should be swept, Unix ms: once the last of them has expired, but no
+    /// more than an hour after the first. `None` when none of them expires.
     pub fn sweep_at(&self) -> Option<i64> {
         let times = || self.entries.iter().filter_map(|entry| entry.expires);
         Some(times().max()?.min(times().min()?.saturating_add(SWEEP_LAG)))
     }
 
-    /// The rows to write for everything that changed since the last time. Afterwards memory and storage are taken as equal.
+    /// The rows to write for everything that changed since the last time. Afterwards memory and
+    /// storage are taken as equal.
     pub fn take_changes(&mut self) -> Vec<RowChange> {
         let mut changes: Vec<RowChange> = self.whole.take().into_iter().collect();
         for entry in &mut self.entries {

@@ -20,15 +20,15 @@ pub struct Listed {
 
 /// The stored rows, as the object can read them without waiting.
 pub trait Rows {
-    /// All rows of a key by page; empty when there is none. `MuchHeld` when they have more than `most` bytes, and then little more
-    /// than that was read.
-    fn read(&mut self, key: &[u8], most: usize) -> Result<Vec<Row>, RedisError>;
+    /// All rows of a key by page; empty when there is none. `MuchHeld` when they have more than
+    /// `max` bytes, and then little more than that was read.
+    fn read(&mut self, key: &[u8], max: usize) -> Result<Vec<Row>, RedisError>;
 
     /// A key without what it holds, also when it has expired; `None` when there is none.
     fn head(&mut self, key: &[u8]) -> Result<Option<Listed>, RedisError>;
 
-    /// Every key, the expired ones too. `MuchHeld` when they have more than `most` bytes, as above.
-    fn list(&mut self, most: usize) -> Result<Vec<Listed>, RedisError>;
+    /// Every key, the expired ones too. `MuchHeld` when they have more than `max` bytes, as above.
+    fn list(&mut self, max: usize) -> Result<Vec<Listed>, RedisError>;
 }
 
 /// A change of the stored rows.
@@ -54,8 +54,8 @@ pub enum RowChange {
     },
     /// Deletes every key.
     Wipe,
-    /// Deletes every key that has expired by this time (Unix ms), in pieces if they are many. Rows of a form that this version does
-    /// not know stay.
+    /// Deletes every key that has expired by this time (Unix ms), in pieces if they are many. Rows
+    /// of a form that this version does not know stay.
     Sweep {
         /// The time.
         until: i64,

@@ -1,6 +1,7 @@
 //! The REST protocol: HTTP bodies and paths to commands, replies to JSON.
 //!
-//! Statuses are part of it: one command that fails is 400, a pipeline answers 200 whatever its commands came to.
+//! Statuses are part of it: one command that fails is 400, a pipeline answers 200 whatever its
+//! commands came to.
 
 pub mod json;
 pub mod resp;
@@ -34,8 +35,9 @@ pub enum Form<'a> {
     WrongMethod(&'static str),
 }
 
-/// What a request is by method and path; `None` when it is not of this protocol. At the root there are only the three `POST`s, under
-/// `/upstash` also paths. Clients join their URL and `pipeline` without looking, so slashes may be doubled.
+/// What a request is by method and path; `None` when it is not of this protocol. At the root there
+/// are only the three `POST`s, under `/upstash` also paths. Clients join their URL and `pipeline`
+/// without looking, so slashes may be doubled.
 pub fn form<'a>(method: &str, path: &'a str) -> Option<Form<'a>> {
     let under = path
         .strip_prefix("/upstash")
@@ -71,7 +73,8 @@ fn read(body: &[u8], form: RedisError) -> Result<Json, RedisError> {
     })
 }
 
-/// The body of `POST /pipeline` and `POST /multi-exec`: commands. What is wrong with one of them is told of that one.
+/// The body of `POST /pipeline` and `POST /multi-exec`: commands. What is wrong with one of them is
+/// told of that one.
 pub fn several(body: &[u8]) -> Result<Vec<Sent>, RedisError> {
     const FORM: RedisError = RedisError::BadPipeline;
     let Json::Array(commands) = read(body, FORM)? else {
@@ -104,8 +107,8 @@ fn arguments(words: Vec<Json>) -> Sent {
     words.into_iter().map(word).collect()
 }
 
-/// A command written as a path, `/set/key/value?EX=100`: the segments, then the body if there is one, then the query's names and
-/// values. `_token` is not part of the command.
+/// A command written as a path, `/set/key/value?EX=100`: the segments, then the body if there is
+/// one, then the query's names and values. `_token` is not part of the command.
 pub fn path(path: &str, query: &str, body: &[u8]) -> Sent {
     let mut words: Vec<Vec<u8>> = path
         .split('/')

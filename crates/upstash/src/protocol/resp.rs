@@ -1,7 +1,8 @@
-//! RESP, the protocol of Redis: how commands and replies travel between the Worker and the object that owns the keys.
+//! RESP, the protocol of Redis: how commands and replies travel between the Worker and the object
+//! that owns the keys.
 //!
-//! Used there because it is binary-safe, small, and says what everything is; and so the differential test can put the same bytes
-//! to a real Redis server.
+//! Used there because it is binary-safe, small, and says what everything is; and so the
+//! differential test can put the same bytes to a real Redis server.
 
 use crate::reply::Reply;
 use crate::values::bytes::Bytes;
@@ -63,7 +64,8 @@ pub fn read_reply(input: &mut &[u8]) -> Option<Reply> {
     read(input, 0)
 }
 
-/// Takes the next command off the front of `input`; `None` when it is cut short or no array of byte strings.
+/// Takes the next command off the front of `input`; `None` when it is cut short or no array of byte
+/// strings.
 pub fn read_command(input: &mut &[u8]) -> Option<Vec<Vec<u8>>> {
     let Reply::Array(items) = read(input, 0)? else {
         return None;

@@ -1,4 +1,5 @@
-//! Reading the SDK's analytics: hourly sorted sets of events (JSON texts) and how often each happened.
+//! Reading the SDK's analytics: hourly sorted sets of events (JSON texts) and how often each
+//! happened.
 
 use std::cmp::Ordering;
 
@@ -161,8 +162,8 @@ pub(super) fn usage(call: &mut Call<'_>) -> Answer {
     Ok(Reply::Array(events.into_iter().flat_map(pair).collect()))
 }
 
-/// The most frequent events of each verdict, highest first. With `denied` the verdicts are three, else two; with `bounded` only
-/// so many events are looked at as the caller says.
+/// The most frequent events of each verdict, highest first. With `denied` the verdicts are three,
+/// else two; with `bounded` only so many events are looked at as the caller says.
 pub(super) fn top(call: &mut Call<'_>, denied: bool, bounded: bool) -> Answer {
     const VERDICTS: [&[u8]; 3] = [b"success\":true", b"success\":false", b"success\":\"denied"];
     let verdicts = &VERDICTS[..if denied { 3 } else { 2 }];

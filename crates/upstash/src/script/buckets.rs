@@ -198,8 +198,8 @@ pub(super) fn early(call: &mut Call<'_>, kind: Early) -> Answer {
     Ok(integers(&[Some(remaining), Some(updated + interval)]))
 }
 
-/// Gives a bucket, whose release forgot to, the expiry of later releases: when it is full again. Numbers that make no such
-/// time leave it as it is.
+/// Gives a bucket, whose release forgot to, the expiry of later releases: when it is full again.
+/// Numbers that make no such time leave it as it is.
 fn forget_when_full(
     keyspace: &mut Keyspace,
     key: &[u8],

@@ -27,7 +27,8 @@ impl<'a> Call<'a> {
         lua::text(self.keys, at)
     }
 
-    /// The dynamic limit, if its key is used and holds one, else the limit of the arguments; `None` when that is no number.
+    /// The dynamic limit, if its key is used and holds one, else the limit of the arguments; `None`
+    /// when that is no number.
     pub(super) fn limit(&mut self, key: usize, argument: usize) -> Result<Option<f64>, RedisError> {
         let given = self
             .arguments

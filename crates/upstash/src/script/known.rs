@@ -1,6 +1,8 @@
-//! The hashes of the known scripts: the first 64 bits of the SHA1 of each published text, and of each text normalised.
+//! The hashes of the known scripts: the first 64 bits of the SHA1 of each published text, and of
+//! each text normalised.
 //!
-//! Made by `tests/upstash/scripts.mjs` from the published packages, which also checks that nothing is missing.
+//! Made by `tests/upstash/scripts.mjs` from the published packages, which also checks that nothing
+//! is missing.
 
 use super::published::Script;
 
@@ -14,7 +16,8 @@ pub(super) fn normalized(start: u64) -> Option<Script> {
     find(&NORMALIZED, start)
 }
 
-/// A hash by which a script is named between the Worker and an object: that of its oldest text, which every version knows.
+/// A hash by which a script is named between the Worker and an object: that of its oldest text,
+/// which every version knows.
 pub(super) fn name_of(script: Script) -> Option<u64> {
     EXACT
         .iter()

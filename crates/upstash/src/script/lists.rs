@@ -13,8 +13,8 @@ type Answer = Result<Reply, RedisError>;
 /// How long one client is given to refresh the list of IP addresses, ms.
 const REFRESH: i64 = 30_000;
 
-/// Which of the values are denied, and how long the list of IP addresses stays valid. When it has run out, the caller is the one
-/// to refresh it, and the others are told that it is pending.
+/// Which of the values are denied, and how long the list of IP addresses stays valid. When it has
+/// run out, the caller is the one to refresh it, and the others are told that it is pending.
 pub(super) fn denied(call: &mut Call<'_>) -> Answer {
     let (list, status) = (call.key(0)?, call.key(1)?);
     if call.arguments.is_empty() {
@@ -30,8 +30,9 @@ pub(super) fn denied(call: &mut Call<'_>) -> Answer {
     Ok(Reply::Array(vec![found, Reply::Integer(seconds)]))
 }
 
-/// Deletes what an identifier has used: its bucket (`<prefix>:<id>`) or, with `:*` behind it, its windows. The identifier is
-/// taken literally, where Redis reads the whole as a pattern and may delete a neighbour's windows.
+/// Deletes what an identifier has used: its bucket (`<prefix>:<id>`) or, with `:*` behind it, its
+/// windows. The identifier is taken literally, where Redis reads the whole as a pattern and may
+/// delete a neighbour's windows.
 pub(super) fn reset(call: &mut Call<'_>) -> Answer {
     let pattern = call.key(0)?;
     // Also when it ends with `:*`, which may be the name of a bucket.

@@ -1,4 +1,5 @@
-//! The arithmetic of the scripts as Lua 5.1 and Redis do it: everything is a double, texts become numbers when calculated with.
+//! The arithmetic of the scripts as Lua 5.1 and Redis do it: everything is a double, texts become
+//! numbers when calculated with.
 
 use crate::bounds::MAX_NUMBER;
 use crate::error::RedisError;
@@ -77,7 +78,8 @@ pub(super) fn min(a: f64, b: f64) -> f64 {
     }
 }
 
-/// A number as Redis answers it: the fraction is cut off; what does not fit is the smallest integer, as on its processors.
+/// A number as Redis answers it: the fraction is cut off; what does not fit is the smallest
+/// integer, as on its processors.
 pub(super) fn integer(value: f64) -> Reply {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     let fits = (-LIMIT..LIMIT).contains(&value);

@@ -1,9 +1,10 @@
 //! The Lua scripts of the published rate limiters, run natively.
 //!
-//! Every release of the packages sends one of 76 texts, by its SHA1 or in full. They come down to some fifty behaviours, and these
-//! to a few functions with switches. A text that is new but differs from a known one only in comments or white space is taken for
-//! it; any other is refused, as there is no Lua here. The texts themselves are not part of this repository: `known` holds their
-//! hashes, which a test computes anew from the packages.
+//! Every release of the packages sends one of 76 texts, by its SHA1 or in full. They come down to
+//! some fifty behaviours, and these to a few functions with switches. A text that is new but
+//! differs from a known one only in comments or white space is taken for it; any other is refused,
+//! as there is no Lua here. The texts themselves are not part of this repository: `known` holds
+//! their hashes, which a test computes anew from the packages.
 
 mod analytics;
 mod behaviour;

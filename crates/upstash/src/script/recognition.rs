@@ -44,7 +44,8 @@ pub fn by_text(text: &[u8]) -> Result<Script, RedisError> {
     found.ok_or(RedisError::UnknownScript)
 }
 
-/// The first 64 bits of a SHA1, which tell the known scripts apart from each other and from everything met by chance.
+/// The first 64 bits of a SHA1, which tell the known scripts apart from each other and from
+/// everything met by chance.
 fn start_of(digest: [u8; 20]) -> u64 {
     digest[..8]
         .iter()

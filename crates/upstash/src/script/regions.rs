@@ -1,5 +1,5 @@
-//! Windows of the multi-region limiters: the requests themselves are kept, as members of a set or fields of a hash, so that the
-//! client can carry them from one region to the others.
+//! Windows of the multi-region limiters: the requests themselves are kept, as members of a set or
+//! fields of a hash, so that the client can carry them from one region to the others.
 
 use super::call::Call;
 use super::lua::{argument, as_argument, integer, number, passed, present, text, to_number};
@@ -37,8 +37,9 @@ pub(super) fn fixed(call: &mut Call<'_>, kind: Kind) -> Answer {
     }
 }
 
-/// Adds a request. The first one makes the window expire; so does any other one where the copying between regions, which sets
-/// no expiry, has made the window first. Everything is judged before anything is changed.
+/// Adds a request. The first one makes the window expire; so does any other one where the copying
+/// between regions, which sets no expiry, has made the window first. Everything is judged before
+/// anything is changed.
 fn add(
     keyspace: &mut Keyspace,
     kind: Kind,

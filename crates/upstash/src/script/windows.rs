@@ -43,7 +43,8 @@ pub(super) fn fixed(call: &mut Call<'_>, kind: &Fixed) -> Answer {
     })
 }
 
-/// Adds to a counter, which begins to expire when it then equals the increment; all is judged before anything is changed.
+/// Adds to a counter, which begins to expire when it then equals the increment; all is judged
+/// before anything is changed.
 fn increase<'a>(
     keyspace: &mut Keyspace,
     key: &[u8],
@@ -117,7 +118,8 @@ fn counters(call: &mut Call<'_>, absent: f64) -> Result<(f64, f64), RedisError> 
     Ok((current?, previous?))
 }
 
-/// Decides over the current window and the share of the previous one that is still in sight, and counts an accepted call.
+/// Decides over the current window and the share of the previous one that is still in sight, and
+/// counts an accepted call.
 pub(super) fn sliding(call: &mut Call<'_>, kind: &Sliding) -> Answer {
     let limit = if kind.dynamic {
         call.limit(2, 0)?

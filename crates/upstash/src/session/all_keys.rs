@@ -1,4 +1,5 @@
-//! Commands about every key of a namespace. The directory names the objects, page by page, and each is asked.
+//! Commands about every key of a namespace. The directory names the objects, page by page, and each
+//! is asked.
 
 use super::exchange::{Answer, Asks};
 use super::placement::{cursor_behind, name_of_cursor};

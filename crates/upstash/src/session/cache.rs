@@ -1,5 +1,6 @@
-//! What an isolate of the Worker remembers between requests: dynamic limits for a second, and texts of scripts that were loaded.
-//! Both bounded, both only to save calls: forgetting any of it changes no decision by more than that second.
+//! What an isolate of the Worker remembers between requests: dynamic limits for a second, and texts
+//! of scripts that were loaded. Both bounded, both only to save calls: forgetting any of it changes
+//! no decision by more than that second.
 
 use crate::command::Access;
 use crate::commands;
@@ -7,7 +8,8 @@ use crate::error::RedisError;
 use crate::script::{self, Script};
 use crate::sha1::hex;
 
-/// How long a dynamic limit is taken as known, ms: how late another isolate's change may take effect.
+/// How long a dynamic limit is taken as known, ms: how late another isolate's change may take
+/// effect.
 const FRESH: i64 = 1_000;
 
 /// The most dynamic limits in memory: one for each prefix in use.
@@ -31,7 +33,8 @@ struct Limit {
 }
 
 impl SessionCache {
-    /// A dynamic limit, if it was read within the last second: its key's object and key, and what the key held.
+    /// A dynamic limit, if it was read within the last second: its key's object and key, and what
+    /// the key held.
     pub(crate) fn limit(&self, object: &str, key: &[u8], now: i64) -> Option<Option<&[u8]>> {
         let fresh = |limit: &&Limit| limit.object == object && limit.key == key;
         let limit = self.limits.iter().find(fresh)?;

@@ -1,5 +1,5 @@
-//! What a session and its caller say to each other: questions for objects and the directory, answers
-//! to them.
+//! What a session and its caller say to each other: questions for objects and the directory,
+//! answers to them.
 
 use crate::message::Allowance;
 use crate::reply::Reply;

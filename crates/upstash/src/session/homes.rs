@@ -1,10 +1,10 @@
 //! Where a command finds its first key: a function of the command for two forms of a key.
 //!
 //! A token bucket lives under `<prefix>:<id>`. Where the id is a number, the key looks just as that
-//! of a window; cutting the number off would put every numeric user into one object. Bucket scripts,
-//! and hash commands that name a bucket's fields, therefore take the key as it is, and commands that
-//! do not tell which of the two is meant ask both homes. The same holds for a bucket whose prefix or
-//! identifier has a hash tag: its scripts take the key as it is.
+//! of a window; cutting the number off would put every numeric user into one object. Bucket
+//! scripts, and hash commands that name a bucket's fields, therefore take the key as it is, and
+//! commands that do not tell which of the two is meant ask both homes. The same holds for a bucket
+//! whose prefix or identifier has a hash tag: its scripts take the key as it is.
 
 use crate::command::{Access, Command, Place};
 use crate::key::{last_colon, placing, shard, stem, Placing};

@@ -1,8 +1,9 @@
-//! One HTTP request's commands, from beginning to end: which objects are asked what, in which order, and what comes of the answers.
+//! One HTTP request's commands, from beginning to end: which objects are asked what, in which
+//! order, and what comes of the answers.
 //!
-//! No I/O happens here. `advance` says what to ask next, all at once, and is called again with the answers. Commands that touch the
-//! same key keep their order; commands on different objects run at the same time; an object that does not answer fails its own
-//! commands and no others.
+//! No I/O happens here. `advance` says what to ask next, all at once, and is called again with the
+//! answers. Commands that touch the same key keep their order; commands on different objects run at
+//! the same time; an object that does not answer fails its own commands and no others.
 
 mod all_keys;
 mod cache;
@@ -76,8 +77,9 @@ impl Session {
         }
     }
 
-    /// The same for a transaction: refused as a whole when any command cannot be run at all, or when its keys live in different
-    /// objects, as it would then not be one. The error with the command that it is about.
+    /// The same for a transaction: refused as a whole when any command cannot be run at all, or
+    /// when its keys live in different objects, as it would then not be one. The error with the
+    /// command that it is about.
     pub fn transaction(
         commands: Vec<Sent>,
         access: Access,
@@ -135,7 +137,8 @@ impl Session {
         Ok(common.and_then(|homes| homes.into_iter().next()))
     }
 
-    /// Goes on with the answers to what was asked last; at the first call there are none. `now` is Unix ms.
+    /// Goes on with the answers to what was asked last; at the first call there are none. `now` is
+    /// Unix ms.
     pub fn advance(&mut self, answers: Vec<Answer>, cache: &mut SessionCache, now: i64) -> Next {
         match std::mem::replace(&mut self.waiting, Waiting::Nothing) {
             Waiting::Nothing => {}
@@ -173,7 +176,8 @@ impl Session {
         Next::Done(std::mem::take(&mut self.replies))
     }
 
-    /// Takes as many of the next commands together as can be asked at once; `None` when nothing needs asking.
+    /// Takes as many of the next commands together as can be asked at once; `None` when nothing
+    /// needs asking.
     fn begin(&mut self, cache: &mut SessionCache) -> Option<Asks> {
         let mut wave = Wave::default();
         while self.at < self.commands.len() {

@@ -20,8 +20,9 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
 /// The longest name that spells its shard out.
 const MAX_SPELLED: usize = 1_024;
 
-/// The name of the object of a shard, behind what all names of the namespace begin with. The shard is encoded as
-/// `encodeURIComponent` does; a very long one appears as its SHA1 behind a colon, which no encoded one contains.
+/// The name of the object of a shard, behind what all names of the namespace begin with. The shard
+/// is encoded as `encodeURIComponent` does; a very long one appears as its SHA1 behind a colon,
+/// which no encoded one contains.
 pub(crate) fn object_name(prefix: &str, shard: &[u8]) -> String {
     let mut name = prefix.to_owned();
     name.extend(percent_encode(shard, ESCAPED));
@@ -33,7 +34,8 @@ pub(crate) fn object_name(prefix: &str, shard: &[u8]) -> String {
     name
 }
 
-/// The cursor of `SCAN` behind this name: a whole number, as clients expect one, with three digits for each byte.
+/// The cursor of `SCAN` behind this name: a whole number, as clients expect one, with three digits
+/// for each byte.
 pub(crate) fn cursor_behind(name: &str) -> Reply {
     let mut digits = vec![b'1'];
     for byte in name.bytes() {

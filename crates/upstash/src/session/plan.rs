@@ -145,7 +145,8 @@ impl Planner {
         }
         let mut homes = vec![object];
         if let (Script::R, [pattern, ..]) = (parts.script, parts.keys) {
-            // `<prefix>:*` resets the windows of one identifier, or the bucket of the identifier `*`, which lives elsewhere.
+            // `<prefix>:*` resets the windows of one identifier, or the bucket of the identifier
+            // `*`, which lives elsewhere.
             let bucket = object_name(&self.prefix, pattern);
             if !homes.contains(&bucket) {
                 homes.push(bucket);

@@ -1,5 +1,6 @@
-//! One message to each of many objects: so many at once, each with its share of what the request may still take. An object that needs
-//! more than its share has executed nothing, and is asked again by itself, with everything that is left.
+//! One message to each of many objects: so many at once, each with its share of what the request
+//! may still take. An object that needs more than its share has executed nothing, and is asked
+//! again by itself, with everything that is left.
 
 use super::exchange::{Answer, Asks};
 use crate::bounds::{FREE_REPLY, MAX_AT_ONCE, MAX_LOOKS, MAX_REPLY};
@@ -124,7 +125,8 @@ impl Round {
                 _ => self.replies[at] = unreachable(count),
             }
         }
-        // Where nobody of so many can be reached, the others cannot either: waiting for them would only take long.
+        // Where nobody of so many can be reached, the others cannot either: waiting for them would
+        // only take long.
         if nobody {
             for at in std::mem::replace(&mut self.next, self.questions.len())..self.questions.len()
             {

@@ -1,5 +1,5 @@
-//! What is asked at once: the parts of commands in their order, the objects that they are for, and the dynamic limits that some of them
-//! need beforehand.
+//! What is asked at once: the parts of commands in their order, the objects that they are for, and
+//! the dynamic limits that some of them need beforehand.
 
 use std::rc::Rc;
 
@@ -87,7 +87,8 @@ impl Wave {
         }
     }
 
-    /// Whether the dynamic limit that a piece needs may be changed by what is asked before it: its object is asked something.
+    /// Whether the dynamic limit that a piece needs may be changed by what is asked before it: its
+    /// object is asked something.
     pub(super) fn may_change_limit_of(&self, piece: &Piece) -> bool {
         let object = piece.limit.as_ref().map(|(object, _)| object);
         object.is_some_and(|object| self.find(object).is_ok())
@@ -114,7 +115,8 @@ impl Wave {
         self.limits.iter().map(question).collect()
     }
 
-    /// Gives the dynamic limits that were read, or the errors of reading them, to the scripts that need them.
+    /// Gives the dynamic limits that were read, or the errors of reading them, to the scripts that
+    /// need them.
     pub(super) fn give_limits(
         &mut self,
         replies: Vec<Vec<Reply>>,

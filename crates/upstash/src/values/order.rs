@@ -1,13 +1,15 @@
-//! The members of a sorted set in their order: by score, lowest first, and equal scores by their bytes.
+//! The members of a sorted set in their order: by score, lowest first, and equal scores by their
+//! bytes.
 //!
-//! A sorted list cut into short runs: adding, removing and counting take the time of one run and of a look at the runs' ends,
-//! wherever in a hundred thousand members.
+//! A sorted list cut into short runs: adding, removing and counting take the time of one run and of
+//! a look at the runs' ends, wherever in a hundred thousand members.
 
 use std::cmp::Ordering;
 
 use crate::values::bytes::Bytes;
 
-/// Members of one run at most: a run that grows beyond is cut in two. About as many runs as members in a run, at 100,000.
+/// Members of one run at most: a run that grows beyond is cut in two. About as many runs as members
+/// in a run, at 100,000.
 const MAX_RUN: usize = 512;
 
 /// A member with its score.
@@ -20,7 +22,8 @@ pub struct Ranked {
 }
 
 impl Ranked {
-    /// Never unordered: no score is stored that is not a number. And -0 equals 0, which `total_cmp` would tell apart.
+    /// Never unordered: no score is stored that is not a number. And -0 equals 0, which `total_cmp`
+    /// would tell apart.
     fn is_before(&self, score: f64, member: &[u8]) -> bool {
         let scores = self.score.partial_cmp(&score).unwrap_or(Ordering::Equal);
         scores.then_with(|| (*self.member).cmp(member)) == Ordering::Less
@@ -53,8 +56,8 @@ impl Order {
         self.len == 0
     }
 
-    /// The run, and the place in it, of the first member for which `before` does not hold, where it holds for all lower ones
-    /// and for none above.
+    /// The run, and the place in it, of the first member for which `before` does not hold, where it
+    /// holds for all lower ones and for none above.
     fn place(&self, before: impl Fn(&Ranked) -> bool) -> (usize, usize) {
         let run = self
             .runs
@@ -126,7 +129,8 @@ impl Order {
     }
 }
 
-/// Sorts runs of 1, 2, 4 … members together: a tenth of the code of the library's sort, which would be another instance of it.
+/// Sorts runs of 1, 2, 4 … members together: a tenth of the code of the library's sort, which would
+/// be another instance of it.
 fn merge_sort(mut members: Vec<Ranked>) -> Vec<Ranked> {
     let mut width = 1;
     while width < members.len() {

@@ -1,27 +1,32 @@
 //! The members of a hash, a set or a sorted set, spread over pages that are stored as one row each.
 //!
-//! A page is both a bucket of a hash table and the unit of writing: changing one member of a large collection rewrites a few
-//! kilobytes, and storing thousands of members at once costs a row per page and not per member. A small collection is one page
-//! in the order of insertion, as in Redis.
+//! A page is both a bucket of a hash table and the unit of writing: changing one member of a large
+//! collection rewrites a few kilobytes, and storing thousands of members at once costs a row per
+//! page and not per member. A small collection is one page in the order of insertion, as in Redis.
 //!
-//! Every look at members is counted by the call's [`Meter`]. Once that is used up a table looks empty and does not change: whoever
-//! changes one asks the meter first, as [`crate::keyspace`] does.
+//! Every look at members is counted by the call's [`Meter`]. Once that is used up a table looks
+//! empty and does not change: whoever changes one asks the meter first, as [`crate::keyspace`]
+//! does.
 
 use crate::bounds::{MEMBER_OVERHEAD, ORDER_OVERHEAD, PAGE_OVERHEAD};
 use crate::meter::Meter;
 use crate::values::bytes::Bytes;
 use crate::values::order::{Order, Ranked};
 
-/// Members per page on average before the number of pages doubles: one page is then a row of some kilobytes.
+/// Members per page on average before the number of pages doubles: one page is then a row of some
+/// kilobytes.
 const PAGE_MEMBERS: usize = 64;
 
-/// Bytes per page on average before the number of pages doubles: keeps a row far below the 2 MB that storage takes.
+/// Bytes per page on average before the number of pages doubles: keeps a row far below the 2 MB
+/// that storage takes.
 const PAGE_BYTES: usize = 32 * 1024;
 
-/// What putting a member in order counts in members looked at: each is compared some seventeen times.
+/// What putting a member in order counts in members looked at: each is compared some seventeen
+/// times.
 const LOOKS_TO_ORDER: usize = 4;
 
-/// One member: a hash's field and value, a set's member and nothing, a sorted set's member and its score.
+/// One member: a hash's field and value, a set's member and nothing, a sorted set's member and its
+/// score.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
     /// The field or member.
@@ -141,7 +146,8 @@ impl Table {
         hash(field) as usize & (self.pages.len() - 1)
     }
 
-    /// Finds a member: its page and, if it is there, its place. `None` when there is no page, or no more looking.
+    /// Finds a member: its page and, if it is there, its place. `None` when there is no page, or no
+    /// more looking.
     fn find(&self, field: &[u8]) -> Option<(usize, Option<usize>)> {
         if self.pages.is_empty() {
             return None;
@@ -218,7 +224,8 @@ impl Table {
         Some((item, Touched::Page(number as u32)))
     }
 
-    /// The members of a sorted set by score, kept in that order from now on; `None` when the call may not look at so many.
+    /// The members of a sorted set by score, kept in that order from now on; `None` when the call
+    /// may not look at so many.
     pub fn ordered(&mut self) -> Option<&Order> {
         if self.order.is_none() {
             if !self.meter.look(self.len * LOOKS_TO_ORDER) {

@@ -1,8 +1,8 @@
 //! The value of one key, and its durable form.
 //!
-//! Stored as rows `(key, page, data)`. Page 0 begins with a header that says everything about the key:
-//! version, kind, expiry, number of pages; every other page only with the version. A version that this build does not read
-//! is never taken as empty and never overwritten: reading it fails.
+//! Stored as rows `(key, page, data)`. Page 0 begins with a header that says everything about the
+//! key: version, kind, expiry, number of pages; every other page only with the version. A version
+//! that this build does not read is never taken as empty and never overwritten: reading it fails.
 
 use tollgate_versions::{Version, Versions};
 
@@ -14,7 +14,8 @@ use crate::values::table::{Item, Table};
 /// The versions of stored rows; a byte each.
 pub const ROWS: Versions = Versions::new(1);
 
-/// Bytes of page 0 before its content: version, kind, binary logarithm of the number of pages, expiry.
+/// Bytes of page 0 before its content: version, kind, binary logarithm of the number of pages,
+/// expiry.
 const HEADER: usize = 11;
 
 /// The type of a value.
@@ -114,7 +115,8 @@ impl Value {
         data
     }
 
-    /// Reads a value from all its rows, ordered by page, and its expiry. `meter` counts the looks at its members from now on.
+    /// Reads a value from all its rows, ordered by page, and its expiry. `meter` counts the looks
+    /// at its members from now on.
     pub fn decode(
         rows: Vec<(u32, Vec<u8>)>,
         meter: &Meter,
@@ -123,8 +125,8 @@ impl Value {
     }
 }
 
-/// Whether any of these rows is of an older version than the one that is written. Then the key is written anew, whole: otherwise what
-/// nobody changes would grow too old to be read.
+/// Whether any of these rows is of an older version than the one that is written. Then the key is
+/// written anew, whole: otherwise what nobody changes would grow too old to be read.
 pub fn is_older(rows: &[(u32, Vec<u8>)]) -> bool {
     let written = ROWS.written().number();
     let older = |data: &[u8]| data.first().is_some_and(|&byte| u32::from(byte) < written);

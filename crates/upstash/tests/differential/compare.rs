@@ -1,5 +1,6 @@
-//! What counts as equal: what Redis leaves open (order of sets and hashes, the wording of Lua's own complaints) and what time does
-//! (a TTL that has run for some milliseconds) is levelled out, nothing else.
+//! What counts as equal: what Redis leaves open (order of sets and hashes, the wording of Lua's own
+//! complaints) and what time does (a TTL that has run for some milliseconds) is levelled out,
+//! nothing else.
 
 use tollgate_upstash::reply::Reply;
 
@@ -61,7 +62,8 @@ fn level(reply: &Reply, shape: Shape) -> Reply {
     Reply::Array(items)
 }
 
-/// The same error word; and the same sentence, unless Lua itself complains, about which only that it does is compared.
+/// The same error word; and the same sentence, unless Lua itself complains, about which only that
+/// it does is compared.
 fn same_error(ours: &str, theirs: &str) -> bool {
     let word = |text: &str| text.split(' ').next().map(str::to_owned);
     if ours.starts_with("ERR user_script") && theirs.starts_with("ERR") {

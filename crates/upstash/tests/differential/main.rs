@@ -1,8 +1,10 @@
-//! The same commands and scripts, with the same random arguments, against a real Redis server and against this package: no reply and
-//! no stored value may differ, but for the differences that `docs/upstash.md` names.
+//! The same commands and scripts, with the same random arguments, against a real Redis server and
+//! against this package: no reply and no stored value may differ, but for the differences that
+//! `docs/upstash.md` names.
 //!
-//! Needs redis-server, and Node with a registry to fetch the packages that the scripts are taken from. Where one is missing the tests
-//! say so and are skipped; with `TOLLGATE_REQUIRE_REDIS=1`, as in continuous integration, they fail instead.
+//! Needs redis-server, and Node with a registry to fetch the packages that the scripts are taken
+//! from. Where one is missing the tests say so and are skipped; with `TOLLGATE_REQUIRE_REDIS=1`, as
+//! in continuous integration, they fail instead.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)] // the helpers of tests
 
@@ -85,9 +87,10 @@ fn look(key: &str) -> [Step; 6] {
     ]
 }
 
-/// Runs a sequence on both sides from nothing and compares every reply, and what is stored at the end. A script that fails ends it,
-/// because Redis leaves half of its writes and we leave none; that we do is checked. `forgets_expiry`: the script is one of those
-/// that never set the expiry they mean to, and ours do. Answers how many calls of the script succeeded.
+/// Runs a sequence on both sides from nothing and compares every reply, and what is stored at the
+/// end. A script that fails ends it, because Redis leaves half of its writes and we leave none;
+/// that we do is checked. `forgets_expiry`: the script is one of those that never set the expiry
+/// they mean to, and ours do. Answers how many calls of the script succeeded.
 pub(crate) fn compare_sequence(
     redis: &mut Redis,
     steps: &[Step],

@@ -1,5 +1,5 @@
-//! Our side: a keyspace over rows in memory. Between calls it is now and then dropped and read from its rows anew, so that what is
-//! compared has been through storage.
+//! Our side: a keyspace over rows in memory. Between calls it is now and then dropped and read from
+//! its rows anew, so that what is compared has been through storage.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

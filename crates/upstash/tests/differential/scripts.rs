@@ -1,4 +1,5 @@
-//! Every published script, each with a thousand random sequences of keys, arguments and times, and of commands between.
+//! Every published script, each with a thousand random sequences of keys, arguments and times, and
+//! of commands between.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -56,7 +57,8 @@ fn read(folder: &Path) -> BTreeMap<String, String> {
     files.filter_map(|file| text(file.path())).collect()
 }
 
-/// Open-source Redis refuses the `#!lua flags=allow-key-locking` line; what is below it is the same Lua.
+/// Open-source Redis refuses the `#!lua flags=allow-key-locking` line; what is below it is the same
+/// Lua.
 fn without_shebang(text: &str) -> &str {
     match text.strip_prefix("#!") {
         Some(rest) => rest.split_once('\n').map_or("", |(_, rest)| rest),
@@ -521,7 +523,8 @@ fn every_published_script_decides_answers_and_stores_what_redis_does() {
             [Reply::bulk(hex(&sha1(lua.as_bytes())).into_bytes())]
         );
         let forgetful = FORGETFUL.contains(&&name[..]);
-        // Windows that the copying between regions has made, and hours of analytics, never expire there, and do here.
+        // Windows that the copying between regions has made, and hours of analytics, never expire
+        // there, and do here.
         let lasting = matches!(
             script,
             MF0 | MF1 | MS0 | MS0b | MS1 | MS2 | A1 | A2 | A3a | A3b | A3c
@@ -542,8 +545,8 @@ fn every_published_script_decides_answers_and_stores_what_redis_does() {
         let mut decided = 0;
         for sequence in 0..SEQUENCES {
             let mut random = Random::new(seed() + number as u64 * SEQUENCES + sequence);
-            // Expiries that a release forgot cannot go wrong there, so absurd ones would only show that.
-            // An absurd number of hours would keep the other busy for ever.
+            // Expiries that a release forgot cannot go wrong there, so absurd ones would only show
+            // that. An absurd number of hours would keep the other busy for ever.
             let counts_hours = matches!(script, A2 | A3a | A3b | A3c);
             let absurd = sequence % 3 == 0 && !forgetful && !counts_hours;
             let mut numbers = Numbers::new(&mut random, absurd);
