@@ -7,12 +7,13 @@
 //!   the objects.
 //! - [`session`] plans the commands of one request: which objects are asked what, and what comes of
 //!   their answers. [`key`] says which object holds a key.
-//! - [`message`] is what the Worker and an object say to each other.
+//! - [`message`] is what the Worker and an object say to each other, [`answer`] the object's side.
 //! - [`commands`] is the table of what an object runs, out of [`command`] and [`script`].
 //! - [`keyspace`] is what one object holds, [`values`] what a key holds.
 //! - [`bounds`] has every bound, [`error`] what is answered past it.
 #![forbid(unsafe_code)]
 
+pub mod answer;
 pub mod bounds;
 pub mod command;
 pub mod commands;

@@ -6,12 +6,13 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use tollgate_upstash::answer::{answer, Reaction};
 use tollgate_upstash::bounds::{FREE_REPLY, MAX_HELD, MAX_LOOKS, MAX_REPLY};
 use tollgate_upstash::command::{self, Place};
 use tollgate_upstash::commands;
 use tollgate_upstash::error::RedisError;
 use tollgate_upstash::keyspace::{Keyspace, Listed, Row, RowChange, Rows};
-use tollgate_upstash::message::{answer, Allowance, Message, Reaction};
+use tollgate_upstash::message::{Allowance, Message};
 use tollgate_upstash::protocol::resp::read_reply;
 use tollgate_upstash::reply::Reply;
 use tollgate_upstash::values::value::Kind;

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tollgate_upstash::answer::{answer, Reaction};
 use tollgate_upstash::command::Access;
 use tollgate_upstash::error::RedisError;
 use tollgate_upstash::keyspace::{Keyspace, Listed, Row, Rows};
-use tollgate_upstash::message::{answer, Allowance, Message, Reaction};
+use tollgate_upstash::message::{Allowance, Message};
 use tollgate_upstash::protocol::Sent;
 use tollgate_upstash::reply::Reply;
 use tollgate_upstash::session::SessionCache;
