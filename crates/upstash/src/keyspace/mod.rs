@@ -6,25 +6,24 @@
 //! one step before it answers. Time is set once per call and stands still in it.
 
 mod entry;
+mod memory;
 mod rows;
 #[cfg(test)]
 mod tests;
 
+pub use memory::SWEEP_LAG;
 pub use rows::{Listed, Row, RowChange, Rows};
 
 use entry::Entry;
+use memory::Memory;
 
-use crate::bounds::{LOOKS_PER_READ, LOOK_BYTES, MAX_HELD, MAX_KEPT, MAX_LOOKS};
+use crate::bounds::{LOOKS_PER_READ, LOOK_BYTES, MAX_HELD, MAX_LOOKS};
 use crate::error::RedisError;
 use crate::meter::Meter;
 use crate::values::bytes::Bytes;
 use crate::values::order::Order;
 use crate::values::table::{Table, Touched};
 use crate::values::value::{is_older, Kind, Value};
-
-/// How long an expired key may stay in storage, ms. Each sweep is a call and a row written, so one
-/// serves many keys.
-pub const SWEEP_LAG: i64 = 3_600_000;
 
 /// When a key that is written shall expire.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,13 +39,7 @@ pub enum Expiry {
 /// The keys of one object.
 pub struct Keyspace {
     rows: Box<dyn Rows>,
-    /// By key.
-    entries: Vec<Entry>,
-    /// Whether `entries` knows every stored key, so that a key it does not have needs no look into
-    /// storage.
-    complete: bool,
-    /// What the entries take in memory.
-    bytes: usize,
+    memory: Memory,
     now: i64,
     random: u64,
     meter: Meter,
@@ -62,9 +55,7 @@ impl Keyspace {
     pub fn new(rows: Box<dyn Rows>, empty: bool, random: u64) -> Self {
         Keyspace {
             rows,
-            entries: Vec::new(),
-            complete: empty,
-            bytes: 0,
+            memory: Memory::new(empty),
             now: 0,
             random: random | 1, // never 0, which would stay 0
             meter: Meter::default(),
@@ -77,11 +68,7 @@ impl Keyspace {
     pub fn begin(&mut self, now: i64) {
         self.now = self.now.max(now);
         self.meter.begin(MAX_LOOKS);
-        for at in 0..self.entries.len() {
-            if self.entries[at].expires.is_some_and(|at| at <= self.now) {
-                self.clear(at);
-            }
-        }
+        self.memory.expire(self.now);
     }
 
     /// The time of this call, Unix ms.
@@ -109,20 +96,16 @@ impl Keyspace {
 
     /// Whether growing commands have to be refused.
     pub fn is_full(&self) -> bool {
-        self.bytes > MAX_HELD
-    }
-
-    fn find(&self, key: &[u8]) -> Result<usize, usize> {
-        self.entries.binary_search_by(|entry| (*entry.key).cmp(key))
+        self.memory.bytes() > MAX_HELD
     }
 
     /// The position of a key's entry, which is made and read from storage when it is not there.
     fn load(&mut self, key: &[u8]) -> Result<usize, RedisError> {
-        let at = match self.find(key) {
+        let at = match self.memory.find(key) {
             Ok(at) => return Ok(at),
             Err(at) => at,
         };
-        let rows = if self.complete {
+        let rows = if self.memory.is_complete() {
             Vec::new()
         } else {
             self.read(key)?
@@ -135,7 +118,7 @@ impl Keyspace {
     fn read(&mut self, key: &[u8]) -> Result<Vec<Row>, RedisError> {
         self.meter.look(LOOKS_PER_READ);
         self.meter.check()?;
-        let room = MAX_HELD.saturating_sub(self.bytes);
+        let room = self.memory.room();
         let rows = self.rows.read(key, room);
         match &rows {
             Ok(rows) => {
@@ -150,7 +133,7 @@ impl Keyspace {
 
     /// Adds a key that was read from storage.
     fn add_stored(&mut self, key: &[u8], rows: Vec<Row>) -> Result<(), RedisError> {
-        match self.find(key) {
+        match self.memory.find(key) {
             Ok(_) => Ok(()),
             Err(at) => self.insert_entry(at, key, rows),
         }
@@ -171,20 +154,18 @@ impl Keyspace {
             _ => 0,
         };
         // Those behind it move up.
-        self.meter.look(members + self.entries.len() / LOOK_BYTES);
+        self.meter.look(members + self.memory.len() / LOOK_BYTES);
         self.meter.check()?;
         let mut entry = Entry::new(key, value, expires, stored);
         if older {
             entry.touch(Touched::All);
         }
-        let bytes = self.bytes + entry.size();
-        if stored > 0 && bytes > MAX_HELD {
+        if stored > 0 && self.memory.bytes() + entry.size() > MAX_HELD {
             return Err(RedisError::MuchHeld);
         }
-        self.bytes = bytes;
-        self.entries.insert(at, entry);
+        self.memory.insert(at, entry);
         if expires.is_some_and(|expires| expires <= self.now) {
-            self.clear(at);
+            self.memory.clear(at);
         }
         Ok(())
     }
@@ -198,24 +179,17 @@ impl Keyspace {
                 Ok(there.map(|head| (head.kind, head.expires)))
             }
             at => {
-                let entry = &self.entries[at?];
+                let entry = self.memory.entry(at?);
                 let kind = entry.value.as_ref().map(Value::kind);
                 Ok(kind.map(|kind| (kind, entry.expires)))
             }
         }
     }
 
-    fn clear(&mut self, at: usize) {
-        let entry = &mut self.entries[at];
-        self.bytes -= entry.value.take().map_or(0, |value| value.memory());
-        entry.expires = None;
-        entry.touch(Touched::All);
-    }
-
     /// The value of a key.
     pub fn value(&mut self, key: &[u8]) -> Result<Option<&Value>, RedisError> {
         let at = self.load(key)?;
-        Ok(self.entries[at].value.as_ref())
+        Ok(self.memory.entry(at).value.as_ref())
     }
 
     /// The type of a key; `None` when there is none.
@@ -245,15 +219,16 @@ impl Keyspace {
     pub fn ordered(&mut self, key: &[u8]) -> Result<Option<&Order>, RedisError> {
         self.table(Kind::SortedSet, key)?;
         let at = self.load(key)?;
-        let Some(Value::Table(_, table)) = &mut self.entries[at].value else {
+        let Some(Value::Table(_, table)) = &mut self.memory.entry_mut(at).value else {
             return Ok(None);
         };
         let before = table.memory();
         let made = table.ordered().is_some();
-        self.bytes = self.bytes + table.memory() - before;
-        match made {
-            true => Ok(table.ordered()),
-            false => Err(self.meter.passed().unwrap_or(RedisError::ManyMembers)),
+        let now = table.memory();
+        self.memory.resize(before, now);
+        match &mut self.memory.entry_mut(at).value {
+            Some(Value::Table(_, table)) if made => Ok(table.ordered()),
+            _ => Err(self.meter.passed().unwrap_or(RedisError::ManyMembers)),
         }
     }
 
@@ -265,18 +240,16 @@ impl Keyspace {
     /// Sets a key, whatever it held; an expiry that is not in the future deletes it.
     pub fn put(&mut self, key: &[u8], value: Value, expiry: Expiry) -> Result<(), RedisError> {
         let at = self.load(key)?;
-        let (old, new) = (
-            self.entries[at].value.as_ref().map_or(0, Value::memory),
-            value.memory(),
-        );
+        let old = self.memory.entry(at).value.as_ref();
+        let (old, new) = (old.map_or(0, Value::memory), value.memory());
         self.meter.look_at_bytes(new);
         self.meter.check()?;
-        if new > old && self.bytes - old + new > MAX_HELD {
+        if new > old && self.memory.bytes() - old + new > MAX_HELD {
             return Err(RedisError::OutOfMemory);
         }
         self.changes += 1;
-        self.bytes = self.bytes - old + new;
-        let entry = &mut self.entries[at];
+        self.memory.resize(old, new);
+        let entry = self.memory.entry_mut(at);
         // A string over a string is one row over another; anything else may leave pages behind.
         let touched = match (&entry.value, &value) {
             (Some(Value::String(_)), Value::String(_)) => Touched::Page(0),
@@ -295,7 +268,7 @@ impl Keyspace {
     /// Makes a key expire; false when there is none. A time that is not in the future deletes it.
     pub fn expire_at(&mut self, key: &[u8], time: i64) -> Result<bool, RedisError> {
         let at = self.load(key)?;
-        let there = self.entries[at].value.is_some();
+        let there = self.memory.entry(at).value.is_some();
         if there {
             self.expire(at, time);
         }
@@ -305,16 +278,17 @@ impl Keyspace {
     fn expire(&mut self, at: usize, time: i64) {
         self.changes += 1;
         if time <= self.now {
-            return self.clear(at);
+            return self.memory.clear(at);
         }
-        self.entries[at].expires = Some(time);
-        self.entries[at].touch(Touched::Page(0));
+        let entry = self.memory.entry_mut(at);
+        entry.expires = Some(time);
+        entry.touch(Touched::Page(0));
     }
 
     /// Makes a key last; false when there is none or it did so already.
     pub fn persist(&mut self, key: &[u8]) -> Result<bool, RedisError> {
         let at = self.load(key)?;
-        let entry = &mut self.entries[at];
+        let entry = self.memory.entry_mut(at);
         let changed = entry.expires.take().is_some();
         if changed {
             entry.touch(Touched::Page(0));
@@ -330,13 +304,12 @@ impl Keyspace {
             return Ok(false);
         }
         self.changes += 1;
-        match self.find(key) {
-            Ok(at) => self.clear(at),
+        match self.memory.find(key) {
+            Ok(at) => self.memory.clear(at),
             Err(at) => {
                 let mut entry = Entry::new(key, None, None, 1);
                 entry.touch(Touched::All);
-                self.bytes += entry.size();
-                self.entries.insert(at, entry);
+                self.memory.insert(at, entry);
             }
         }
         Ok(true)
@@ -355,7 +328,7 @@ impl Keyspace {
         if self.is_full() {
             return Err(RedisError::OutOfMemory);
         }
-        let entry = &mut self.entries[at];
+        let entry = self.memory.entry_mut(at);
         if entry.value.is_none() {
             entry.touch(Touched::All);
         }
@@ -369,8 +342,9 @@ impl Keyspace {
         self.changes += 1;
         let before = table.memory();
         let (new, touched) = table.insert(field.into(), value.into());
-        self.bytes = self.bytes + table.memory() - before;
+        let now = table.memory();
         entry.touch(touched);
+        self.memory.resize(before, now);
         self.meter.check()?;
         Ok(new)
     }
@@ -379,7 +353,7 @@ impl Keyspace {
     pub fn take(&mut self, kind: Kind, key: &[u8], field: &[u8]) -> Result<bool, RedisError> {
         self.table(kind, key)?;
         let at = self.load(key)?;
-        let entry = &mut self.entries[at];
+        let entry = self.memory.entry_mut(at);
         let Some(Value::Table(_, table)) = &mut entry.value else {
             return Ok(false);
         };
@@ -389,36 +363,29 @@ impl Keyspace {
             return Ok(false);
         };
         self.changes += 1;
-        self.bytes = self.bytes + table.memory() - before;
-        let empty = table.is_empty();
+        let (now, empty) = (table.memory(), table.is_empty());
         entry.touch(touched);
+        self.memory.resize(before, now);
         if empty {
-            self.clear(at);
+            self.memory.clear(at);
         }
         Ok(true)
     }
 
     /// Every key that is there now.
     pub fn keys(&mut self) -> Result<Vec<Listed>, RedisError> {
-        let mut listed = if self.complete {
+        let mut listed = if self.memory.is_complete() {
             Vec::new()
         } else {
-            self.rows.list(MAX_HELD.saturating_sub(self.bytes))?
+            self.rows.list(self.memory.room())?
         };
-        self.meter.look(listed.len() + self.entries.len());
+        self.meter.look(listed.len() + self.memory.len());
         self.meter.check()?;
         listed.retain(|stored| {
-            let known = self.find(&stored.key).is_ok();
+            let known = self.memory.find(&stored.key).is_ok();
             !known && stored.expires.is_none_or(|time| time > self.now)
         });
-        listed.extend(self.entries.iter().filter_map(|entry| {
-            let kind = entry.value.as_ref()?.kind();
-            Some(Listed {
-                key: entry.key.clone(),
-                kind,
-                expires: entry.expires,
-            })
-        }));
+        listed.extend(self.memory.listed());
         Ok(listed)
     }
 
@@ -429,63 +396,49 @@ impl Keyspace {
             let pages: Vec<Row> = group.iter().map(|(_, row)| row.clone()).collect();
             self.add_stored(&group[0].0, pages)?;
         }
-        self.complete = true;
+        self.memory.complete();
         Ok(())
     }
 
     /// Whether there are no keys, as far as memory knows: `None` when storage may hold others.
     pub fn is_empty(&self) -> Option<bool> {
-        let any = self.entries.iter().any(|entry| entry.value.is_some());
-        (any || self.complete).then_some(!any)
+        self.memory.is_empty()
     }
 
     /// When the keys in memory should be swept, Unix ms: once the last of them has expired, but no
     /// more than an hour after the first. `None` when none of them expires.
     pub fn sweep_at(&self) -> Option<i64> {
-        let times = || self.entries.iter().filter_map(|entry| entry.expires);
-        Some(times().max()?.min(times().min()?.saturating_add(SWEEP_LAG)))
+        self.memory.sweep_at()
     }
 
     /// The rows to write for everything that changed since the last time. Afterwards memory and
     /// storage are taken as equal.
     pub fn take_changes(&mut self) -> Vec<RowChange> {
         let mut changes: Vec<RowChange> = self.whole.take().into_iter().collect();
-        for entry in &mut self.entries {
-            entry.take_changes(&mut changes);
-        }
-        if self.bytes > MAX_KEPT {
-            self.forget();
-        } else {
-            self.entries.retain(|entry| entry.value.is_some());
-            self.bytes = self.entries.iter().map(Entry::size).sum();
-        }
+        self.memory.take_changes(&mut changes);
         changes
     }
 
     /// Forgets everything, which has to be stored.
     pub fn forget(&mut self) {
-        self.complete = self.complete && self.is_empty() == Some(true);
-        self.entries = Vec::new();
-        self.bytes = 0;
+        self.memory.forget();
     }
 
     /// What the keys take in memory, bytes.
     pub fn held(&self) -> usize {
-        self.bytes
+        self.memory.bytes()
     }
 
     /// Deletes every key, without reading any.
     pub fn wipe(&mut self) {
         self.changes += 1;
         self.whole = Some(RowChange::Wipe);
-        self.entries.clear();
-        self.bytes = 0;
-        self.complete = true;
+        self.memory.wipe();
     }
 
     /// Deletes what has expired, also what is only in storage; the rows follow from `take_changes`.
     pub fn sweep(&mut self) {
-        if !self.complete {
+        if !self.memory.is_complete() {
             self.whole = Some(RowChange::Sweep { until: self.now });
         }
     }

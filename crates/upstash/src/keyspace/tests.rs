@@ -131,7 +131,7 @@ fn memory_stays_bounded_and_storage_keeps_everything() {
             .put(&number.to_be_bytes(), value, Expiry::Never)
             .unwrap();
         save(&disk, &mut keyspace);
-        assert!(keyspace.bytes <= MAX_KEPT);
+        assert!(keyspace.held() <= crate::bounds::MAX_KEPT);
     }
     for number in 0..30u32 {
         let value = keyspace.string(&number.to_be_bytes()).unwrap().unwrap();
