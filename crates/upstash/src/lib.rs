@@ -5,8 +5,8 @@
 //!
 //! - [`protocol`] reads commands from HTTP and writes replies to it, and has RESP for the way to
 //!   the objects.
-//! - [`session`] plans the commands of one request: which objects are asked what, and what comes of
-//!   their answers. [`key`] says which object holds a key.
+//! - [`session`] plans the commands of one request: which objects to ask, and how their answers
+//!   become replies. [`key`] says which object holds a key.
 //! - [`message`] is what the Worker and an object say to each other, [`answer`] the object's side.
 //! - [`commands`] is the table of what an object runs, out of [`command`] and [`script`].
 //! - [`keyspace`] is what one object holds, [`values`] what a key holds.

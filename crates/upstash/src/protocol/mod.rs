@@ -1,7 +1,7 @@
 //! The REST protocol: HTTP bodies and paths to commands, replies to JSON.
 //!
-//! Statuses are part of it: one command that fails is 400, a pipeline answers 200 whatever its
-//! commands came to.
+//! Statuses are part of it: one command that fails is 400, a pipeline answers 200 whatever
+//! the outcome of its commands.
 
 pub mod json;
 pub mod resp;
@@ -169,7 +169,7 @@ pub fn answer_single(reply: &Reply, base64: bool) -> (u16, String) {
     )
 }
 
-/// The answer to several commands, which is 200 whatever each came to.
+/// The body of the answer to several commands. Its status is 200 whatever their outcomes.
 pub fn answer_several(replies: &[Reply], base64: bool) -> String {
     let mut body = String::from("[");
     for (at, reply) in replies.iter().enumerate() {

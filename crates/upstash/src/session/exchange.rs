@@ -1,5 +1,4 @@
-//! What a session and its caller say to each other: questions for objects and the directory,
-//! answers to them.
+//! Questions that a session has for objects and the directory, and the answers to them.
 
 use crate::message::Allowance;
 use crate::reply::Reply;
@@ -25,21 +24,21 @@ pub enum Asks {
     },
 }
 
-/// What came of one question.
+/// The outcome of one question.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// An object's answer.
     Text(String),
     /// The directory's.
     Names(Vec<String>),
-    /// None came.
+    /// No answer: the call failed or its deadline passed.
     Failed,
 }
 
-/// How it goes on.
+/// What a session needs next.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Next {
-    /// This is to be asked; the answers belong in the same order into `advance`.
+    /// Ask this, and call `advance` with the answers in the same order.
     Ask(Asks),
     /// One reply for each command.
     Done(Vec<Reply>),

@@ -1,5 +1,5 @@
-//! One HTTP request's commands, from beginning to end: which objects are asked what, in which
-//! order, and what comes of the answers.
+//! One HTTP request's commands, from beginning to end: which objects to ask, in which order, and
+//! how their answers become replies.
 //!
 //! No I/O happens here. `advance` says what to ask next, all at once, and is called again with the
 //! answers. Commands that touch the same key keep their order; commands on different objects run at
@@ -32,10 +32,10 @@ use crate::error::RedisError;
 use crate::protocol::Sent;
 use crate::reply::Reply;
 
-/// A command, or why it is none.
+/// A command, or the reason why what was sent is none.
 type Command = Result<Rc<Vec<Vec<u8>>>, RedisError>;
 
-/// What is under way.
+/// What the session waits for.
 enum Waiting {
     Nothing,
     Limits(Wave, Round),

@@ -21,7 +21,7 @@ struct Part {
     command: Rc<Vec<Vec<u8>>>,
     /// Object and key of the dynamic limit that a script needs beforehand.
     limit: Option<Limit>,
-    /// What came of it, once that is known.
+    /// Its reply, once that is known.
     reply: Option<Reply>,
 }
 
