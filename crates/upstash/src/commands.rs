@@ -2,7 +2,7 @@
 //! it.
 
 use crate::command::arguments::is_word;
-use crate::command::{hashes, keys, ranges, sets, sorted_sets, strings};
+use crate::command::{hashes, keys, ranges, ranks, sets, sorted_sets, strings};
 use crate::command::{Access, Command, Place, Run};
 use crate::error::RedisError;
 use crate::keyspace::Keyspace;
@@ -153,10 +153,10 @@ static COMMANDS: &[Command] = &[
     read("ZCARD", 2, Place::Key, sorted_sets::zcard),
     read("ZSCORE", 3, Place::Key, sorted_sets::zscore),
     read("ZMSCORE", -3, Place::Key, sorted_sets::zmscore),
-    read("ZRANK", -3, Place::Key, ranges::zrank),
-    read("ZREVRANK", -3, Place::Key, ranges::zrevrank),
-    shrink("ZPOPMIN", -2, Place::Key, ranges::zpopmin),
-    shrink("ZPOPMAX", -2, Place::Key, ranges::zpopmax),
+    read("ZRANK", -3, Place::Key, ranks::zrank),
+    read("ZREVRANK", -3, Place::Key, ranks::zrevrank),
+    shrink("ZPOPMIN", -2, Place::Key, ranks::zpopmin),
+    shrink("ZPOPMAX", -2, Place::Key, ranks::zpopmax),
     read("ZCOUNT", 4, Place::Key, ranges::zcount),
     read("ZRANGE", -4, Place::Key, ranges::zrange),
     read("ZREVRANGE", -4, Place::Key, ranges::zrevrange),

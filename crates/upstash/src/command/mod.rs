@@ -4,6 +4,7 @@ pub(crate) mod arguments;
 pub(crate) mod hashes;
 pub(crate) mod keys;
 pub(crate) mod ranges;
+pub(crate) mod ranks;
 pub(crate) mod sets;
 pub(crate) mod sorted_sets;
 mod spec;
