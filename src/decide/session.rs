@@ -7,10 +7,9 @@ use tollgate_core::bounded::{Bounded, Secret};
 use tollgate_core::subject::Namespace;
 use tollgate_core::Duration;
 use tollgate_upstash::command::Access;
-use tollgate_upstash::isolate::Isolate;
 use tollgate_upstash::protocol::Sent;
 use tollgate_upstash::reply::Reply;
-use tollgate_upstash::session::{Answer, Asks, Next, Session};
+use tollgate_upstash::session::{Answer, Asks, Next, Session, SessionCache};
 use worker::Env;
 
 use crate::clock;
@@ -25,16 +24,16 @@ const MAX_NAMESPACES: usize = 256;
 
 thread_local! {
     /// What is remembered between requests, of each namespace for itself. It only saves calls.
-    static ISOLATES: RefCell<(Secret, Bounded<Isolate>)> =
+    static CACHES: RefCell<(Secret, Bounded<SessionCache>)> =
         RefCell::new((Secret::new(hot::random_bits()), Bounded::new(MAX_NAMESPACES)));
 }
 
 /// Uses what is remembered of a namespace. `run` must not use it again.
-fn isolate<T>(namespace: &Namespace, run: impl FnOnce(&mut Isolate) -> T) -> T {
-    ISOLATES.with_borrow_mut(|(secret, isolates)| {
+fn with_cache<T>(namespace: &Namespace, run: impl FnOnce(&mut SessionCache) -> T) -> T {
+    CACHES.with_borrow_mut(|(secret, caches)| {
         let key = secret.key_in(namespace.as_str(), &());
-        let (isolate, _) = isolates.get_or_put(key, Isolate::default, |_| (0, 0));
-        run(isolate)
+        let (cache, _) = caches.get_or_put(key, SessionCache::default, |_| (0, 0));
+        run(cache)
     })
 }
 
@@ -58,8 +57,8 @@ pub(crate) async fn run(
     } = request;
     let prefix = placement::keyspaces_of(namespace);
     let mut session = if request.is_transaction {
-        isolate(namespace, |isolate| {
-            Session::transaction(commands, access, prefix, isolate)
+        with_cache(namespace, |cache| {
+            Session::transaction(commands, access, prefix, cache)
         })?
     } else {
         Session::new(commands, access, prefix)
@@ -69,7 +68,7 @@ pub(crate) async fn run(
     let mut answers = Vec::new();
     loop {
         let now = clock::now().as_millis() as i64;
-        let next = isolate(namespace, |isolate| session.advance(answers, isolate, now));
+        let next = with_cache(namespace, |cache| session.advance(answers, cache, now));
         match next {
             Next::Done(replies) => return Ok(replies),
             Next::Ask(asks) => answers = ask(env, &directory, asks, deadline).await,

@@ -13,8 +13,9 @@
 use std::rc::Rc;
 
 use tollgate_core::Duration;
+use tollgate_upstash::answer::answer;
 use tollgate_upstash::keyspace::{Keyspace, SWEEP_LAG};
-use tollgate_upstash::message::{answer, Allowance, Message, Unreadable, MESSAGES};
+use tollgate_upstash::message::{Allowance, Message, Unreadable, MESSAGES};
 use tollgate_versions::Version;
 use wasm_bindgen::prelude::*;
 use worker::{durable_object, DurableObject, Env, Request, Response, Result, State};

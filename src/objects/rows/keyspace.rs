@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use tollgate_upstash::error::RedisError;
 use tollgate_upstash::keyspace::{Keyspace, Listed, Row, RowChange, Rows};
-use tollgate_upstash::value::{Kind, ROWS};
+use tollgate_upstash::values::value::{Kind, ROWS};
 use wasm_bindgen::prelude::*;
 use worker::{Result, SqlStorage, SqlStorageValue, Storage};
 
