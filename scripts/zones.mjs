@@ -8,4 +8,4 @@ import { zonesOf } from "./lib/zones.mjs";
 
 const [path] = process.argv.slice(2);
 if (path === undefined) fail("Say where the database is: node scripts/zones.mjs <tzdata.zi>");
-writeFileSync(join(root, "crates/core/src/quota/zones.txt"), zonesOf(readFileSync(path, "utf8")));
+writeFileSync(join(root, "crates/core/src/limit/quota/zones.txt"), zonesOf(readFileSync(path, "utf8")));

@@ -6,7 +6,7 @@ use core::cell::Cell;
 
 use tollgate_core::algorithm::state::Moment;
 use tollgate_core::calendar::TimeZone;
-use tollgate_core::quota::TimeZoneName;
+use tollgate_core::limit::quota::TimeZoneName;
 use tollgate_core::Timestamp;
 
 use crate::hot;

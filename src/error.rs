@@ -7,7 +7,7 @@
 use serde::Serialize;
 use tollgate_core::api::response::to_json;
 use tollgate_core::api::{BadRequest, Problem};
-use tollgate_core::consistency::LocalLimit;
+use tollgate_core::policy::consistency::LocalLimit;
 use tollgate_core::subject_state::{MAX_DEFINITIONS, MAX_ENTRIES};
 
 use crate::headers;

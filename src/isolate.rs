@@ -4,17 +4,17 @@
 //! Plain data only: a promise or a waker of one request must never be seen by another. Every part
 //! is bounded, is lost with the isolate, and may be: then objects are asked more often, and what
 //! was given out without them is not charged to them. No namespace can push out what another one
-//! keeps there ([`tollgate_core::bounded`]).
+//! keeps there ([`tollgate_core::isolate::bounded`]).
 
 use std::cell::RefCell;
 
-use tollgate_core::bounded::Secret;
-use tollgate_core::circuit::Circuits;
-use tollgate_core::debts::Debts;
-use tollgate_core::eventual::Eventual;
-use tollgate_core::refusals::Refusals;
-use tollgate_core::refused_last::RefusedLast;
-use tollgate_core::shares::{self, Shares};
+use tollgate_core::isolate::bounded::Secret;
+use tollgate_core::isolate::circuit::Circuits;
+use tollgate_core::isolate::counts::IsolateCounts;
+use tollgate_core::isolate::debts::Debts;
+use tollgate_core::isolate::refusals::Refusals;
+use tollgate_core::isolate::refused_last::RefusedLast;
+use tollgate_core::isolate::shares::{self, Shares};
 
 use crate::hot;
 
@@ -27,7 +27,7 @@ pub(crate) struct Isolate {
     pub(crate) refused_last: RefusedLast,
     pub(crate) circuits: Circuits,
     pub(crate) debts: Debts,
-    pub(crate) eventual: Eventual,
+    pub(crate) counts: IsolateCounts,
     pub(crate) shares: Shares,
 }
 
@@ -38,8 +38,8 @@ impl Isolate {
             refused_last: RefusedLast::new(secret),
             circuits: Circuits::new(secret),
             debts: Debts::new(secret),
-            eventual: Eventual::new(COUNTS, isolate, secret),
-            shares: Shares::new(secret, shares::MOST),
+            counts: IsolateCounts::new(COUNTS, isolate, secret),
+            shares: Shares::new(secret, shares::MAX_SUBJECTS),
         }
     }
 }

@@ -1,4 +1,4 @@
-// From the source form of the time zone database (`tzdata.zi`) to the list of names in crates/core/src/quota/zones.txt.
+// From the source form of the time zone database (`tzdata.zi`) to the list of names in crates/core/src/limit/quota/zones.txt.
 
 /** The zone that stands for UTC. As in JavaScript, what the database calls Etc/GMT is the same zone. */
 const UTC = "UTC";

@@ -1,8 +1,8 @@
 //! By a native rate-limit binding: alone (`consistency: "local"`), or as a first tier that sheds
 //! floods in front of an object (`shed`).
 
-use tollgate_core::consistency::LocalLimit;
 use tollgate_core::decision::{Decision, Source};
+use tollgate_core::policy::consistency::LocalLimit;
 use tollgate_core::Duration;
 
 use super::fallback;

@@ -13,7 +13,7 @@ pub(crate) mod session;
 pub(crate) mod together;
 
 use tollgate_core::api::request::LimitRequest;
-use tollgate_core::consistency::Consistency;
+use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::policy::FailMode;
 
 use crate::context::Context;

@@ -3,11 +3,11 @@
 
 use core::slice;
 
-use tollgate_core::bounded::Key;
 use tollgate_core::decision::{Decision, Source};
+use tollgate_core::isolate::bounded::Key;
+use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::message::{Answer, Call, RefusalCode};
 use tollgate_core::multi::Time;
-use tollgate_core::refusals::CallTimes;
 use tollgate_core::subject_state::Item;
 use tollgate_core::Duration;
 

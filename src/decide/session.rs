@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use tollgate_core::bounded::{Bounded, Secret};
+use tollgate_core::isolate::bounded::{Bounded, Secret};
 use tollgate_core::subject::Namespace;
 use tollgate_core::Duration;
 use tollgate_upstash::command::Access;

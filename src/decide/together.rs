@@ -8,11 +8,11 @@
 //! charged to begin with: the others are only asked how they stand.
 
 use tollgate_core::api::request::LimitRequest;
-use tollgate_core::bounded::Key;
 use tollgate_core::decision::{Decision, Source};
+use tollgate_core::isolate::bounded::Key;
+use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::message::{Answer, Call};
 use tollgate_core::multi::{Charged, Heard, Next, Plan, Round, Time, Verdict};
-use tollgate_core::refusals::CallTimes;
 use tollgate_core::subject_state::Item;
 use tollgate_core::Duration;
 

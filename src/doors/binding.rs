@@ -1,7 +1,7 @@
 //! The door to native rate-limit bindings. The crate's own type for them compares the name of the
 //! binding's class at each use.
 
-use tollgate_core::consistency::LocalLimit;
+use tollgate_core::policy::consistency::LocalLimit;
 use tollgate_core::Duration;
 use worker::Env;
 

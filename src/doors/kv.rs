@@ -3,7 +3,7 @@
 
 use core::future::Future;
 
-use tollgate_core::eventual::Put;
+use tollgate_core::isolate::counts::Put;
 use tollgate_core::{Duration, Timestamp};
 use worker::kv::{KvError, KvStore};
 use worker::Env;

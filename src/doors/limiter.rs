@@ -5,11 +5,11 @@
 //! Errors that the platform marks `retryable` it has retried itself, where it knows that the call
 //! did not run; those marked `overloaded` must not be retried, and open the circuit.
 
-use tollgate_core::circuit::{Outcome, Pass};
+use tollgate_core::isolate::circuit::{Outcome, Pass};
+use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::message::{
     encode_charge, encode_limit, in_version, Answer, Call, RefusalCode, MESSAGES,
 };
-use tollgate_core::refusals::CallTimes;
 use tollgate_core::subject_state::Item;
 use tollgate_core::{Duration, Timestamp};
 use worker::Env;

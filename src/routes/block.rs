@@ -1,7 +1,7 @@
 //! `POST /limit/block`: nothing for a subject until a time has passed; duration 0 lets it in again.
 
 use tollgate_core::api::block as form;
-use tollgate_core::eventual::Said;
+use tollgate_core::isolate::counts::Said;
 use tollgate_core::limit::Name;
 use tollgate_core::message::Call;
 

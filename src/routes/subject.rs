@@ -2,7 +2,7 @@
 
 use tollgate_core::api::query;
 use tollgate_core::api::response::{to_json, StatusBody};
-use tollgate_core::eventual::Said;
+use tollgate_core::isolate::counts::Said;
 use tollgate_core::limit::Name;
 use tollgate_core::message::{Answer, Call};
 use tollgate_core::subject::Subject;

@@ -3,11 +3,11 @@
 //! namespace.
 
 use serde::Serialize;
-use tollgate_core::bounded::{Bounded, Key, Secret, Worth};
+use tollgate_core::isolate::bounded::{Bounded, Key, Secret, Worth};
 
 /// The most kinds that are counted for themselves, and the most that are counted together; of both
 /// each namespace has its part.
-const MOST: usize = 256;
+const MAX_COUNTERS: usize = 256;
 /// The name under which others are counted.
 const OTHERS: &str = "…";
 
@@ -54,8 +54,8 @@ impl Counters {
     pub(super) fn new(secret: Secret) -> Counters {
         Counters {
             secret,
-            own: Bounded::new(MOST),
-            together: Bounded::new(MOST),
+            own: Bounded::new(MAX_COUNTERS),
+            together: Bounded::new(MAX_COUNTERS),
             rest: Vec::new(),
         }
     }
@@ -164,7 +164,7 @@ mod tests {
     fn policies_beyond_the_room_are_counted_together() {
         let mut counters = Counters::new(Secret::new(1));
         for _ in 0..3 {
-            for i in 0..MOST + 10 {
+            for i in 0..MAX_COUNTERS + 10 {
                 count(&mut counters, "a", &format!("p{i}"));
             }
         }
@@ -172,7 +172,7 @@ mod tests {
             (of(&counters, "a", "p0"), of(&counters, "a", OTHERS)),
             (3, 30)
         );
-        assert_eq!(counters.all().len(), MOST + 1);
+        assert_eq!(counters.all().len(), MAX_COUNTERS + 1);
     }
 
     #[test]
@@ -203,7 +203,7 @@ mod tests {
         for i in 0..5_000 {
             count(&mut counters, &format!("n{i}"), "");
         }
-        assert!(counters.all().len() <= 2 * MOST + 1);
+        assert!(counters.all().len() <= 2 * MAX_COUNTERS + 1);
         let sum: u64 = counters.all().iter().map(|it| it.count).sum();
         assert_eq!(sum, 5_000);
     }

@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use tollgate_core::bounded::Secret;
+use tollgate_core::isolate::bounded::Secret;
 use tollgate_core::{Duration, Timestamp};
 
 use super::{Checked, Origin, Recorder};

@@ -6,8 +6,8 @@
 
 use serde::Serialize;
 use tollgate_core::api::response::to_json;
-use tollgate_core::bounded::{Bounded, Secret, Worth};
 use tollgate_core::decision::{Decision, Reason, Source};
+use tollgate_core::isolate::bounded::{Bounded, Secret, Worth};
 use tollgate_core::policy::Policy;
 use tollgate_core::subject::Subject;
 
@@ -22,9 +22,9 @@ use counters::Counters;
 use crate::doors::Failure;
 
 /// The most events that wait to be logged, of which each namespace has its part.
-const MOST_EVENTS: usize = 1_000;
+const MAX_EVENTS: usize = 1_000;
 /// The most namespaces of which it is counted for itself when the next check is logged.
-const MOST_SAMPLED: usize = 256;
+const MAX_SAMPLED: usize = 256;
 
 /// One decision, as it is told.
 #[derive(Debug, Clone, Copy)]
@@ -179,8 +179,8 @@ impl Recorder {
             secret,
             counters: Counters::new(secret),
             failures: [0; Failure::ALL.len()],
-            sampled: Bounded::new(MOST_SAMPLED),
-            events: Bounded::new(MOST_EVENTS),
+            sampled: Bounded::new(MAX_SAMPLED),
+            events: Bounded::new(MAX_EVENTS),
             next: 0,
             dropped: 0,
         }
@@ -227,7 +227,7 @@ impl Recorder {
 mod tests {
     use super::*;
     use tollgate_core::api::request::{parse, Rule};
-    use tollgate_core::bounded::Secret;
+    use tollgate_core::isolate::bounded::Secret;
     use tollgate_core::subject::{Namespace, SubjectParts};
     use tollgate_core::Timestamp;
 
@@ -246,7 +246,7 @@ mod tests {
     }
 
     fn decision(success: bool) -> Decision {
-        let mut shares = tollgate_core::shares::Shares::new(Secret::new(7), 64);
+        let mut shares = tollgate_core::isolate::shares::Shares::new(Secret::new(7), 64);
         let decision = shares.decide(
             "u1",
             &policy(),
@@ -398,8 +398,8 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_what_is_dropped_is_counted() {
         let mut recorder = recorder();
-        log(&mut recorder, "default", MOST_EVENTS + 5);
-        assert_eq!(recorder.take_events().len(), MOST_EVENTS);
+        log(&mut recorder, "default", MAX_EVENTS + 5);
+        assert_eq!(recorder.take_events().len(), MAX_EVENTS);
         assert!(recorder.counters_event("v1").contains(r#""dropped":5"#));
     }
 
@@ -407,8 +407,8 @@ mod tests {
     fn a_flood_of_events_drops_none_of_another_namespace() {
         let mut recorder = recorder();
         log(&mut recorder, "quiet", 3);
-        log(&mut recorder, "loud", 10 * MOST_EVENTS);
-        log(&mut recorder, "quiet", MOST_EVENTS / 2 - 3);
+        log(&mut recorder, "loud", 10 * MAX_EVENTS);
+        log(&mut recorder, "quiet", MAX_EVENTS / 2 - 3);
         let events = recorder.take_events();
         let of = |namespace: &str| {
             let namespace = format!(r#""namespace":"{namespace}""#);
@@ -417,10 +417,7 @@ mod tests {
                 .filter(|event| event.contains(&namespace))
                 .count()
         };
-        assert_eq!(
-            (of("quiet"), of("loud")),
-            (MOST_EVENTS / 2, MOST_EVENTS / 2)
-        );
+        assert_eq!((of("quiet"), of("loud")), (MAX_EVENTS / 2, MAX_EVENTS / 2));
         assert!(
             events[0].contains("quiet"),
             "in the order in which they came"

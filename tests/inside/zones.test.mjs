@@ -3,7 +3,7 @@
 import { reset } from "cloudflare:test";
 import { exports } from "cloudflare:workers";
 import { afterAll, expect, test } from "vitest";
-import list from "../../crates/core/src/quota/zones.txt?raw";
+import list from "../../crates/core/src/limit/quota/zones.txt?raw";
 import { zoneOffset } from "../../src/hot.js";
 
 const QUARTER = 91 * 86_400_000;

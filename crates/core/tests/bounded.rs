@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use tollgate_core::bounded::{Bounded, Key, Secret, Worth};
+use tollgate_core::isolate::bounded::{Bounded, Key, Secret, Worth};
 
 const SECRET: Secret = Secret::new(0x5eed);
 

@@ -12,7 +12,7 @@ use jiff::{tz, ToSpan};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use tollgate_core::calendar::{period_at, Span, TimeZone, UnknownTimeZone, UtcOnly};
-use tollgate_core::quota::{Anchor, Period, Quota, TimeZoneName};
+use tollgate_core::limit::quota::{Anchor, Period, Quota, TimeZoneName};
 use tollgate_core::Timestamp;
 
 const DAY: i64 = 86_400;

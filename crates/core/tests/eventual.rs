@@ -8,13 +8,14 @@ mod common;
 use common::{moment, named, START};
 use proptest::prelude::*;
 use tollgate_core::api::request::{parse, Rule};
-use tollgate_core::bounded::Secret;
 use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Reason};
-use tollgate_core::eventual::{
-    read_counts, read_definitions, suits, CountedLimit, Eventual, Mark, Purpose, Said, Sync,
-    INTERVAL, MOST_KEPT, MOST_LIMITS, MOST_SUBJECTS,
+use tollgate_core::isolate::bounded::Secret;
+use tollgate_core::isolate::counts::{
+    read_counts, read_definitions, CountStatus, IsolateCounts, Mark, Purpose, Said, Sync, INTERVAL,
+    MAX_KEPT, MAX_LIMITS, MAX_SUBJECTS,
 };
+use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::{Effects, Item, SubjectState};
 use tollgate_core::{Duration, Timestamp};
@@ -44,13 +45,13 @@ fn at(now: u64) -> Timestamp {
 
 /// Isolates on one KV that shows every write at once.
 struct World {
-    isolates: Vec<Eventual>,
+    isolates: Vec<IsolateCounts>,
     kv: Vec<(String, String, String)>,
 }
 
 impl World {
     fn new(isolates: u64) -> World {
-        let isolate = |i| Eventual::new("eventual", i, Secret::new(9));
+        let isolate = |i| IsolateCounts::new("eventual", i, Secret::new(9));
         World {
             isolates: (0..isolates).map(isolate).collect(),
             kv: Vec::new(),
@@ -157,7 +158,7 @@ fn a_sliding_window_remembers_what_others_used_in_the_last_one() {
     // Whoever reads only then finds them under the window before.
     world
         .isolates
-        .push(Eventual::new("eventual", 7, Secret::new(9)));
+        .push(IsolateCounts::new("eventual", 7, Secret::new(9)));
     world.ask(2, &policy, 1, HOUR + HOUR / 2);
     world.sync(2, HOUR + HOUR / 2 + 1_000);
     assert_eq!(
@@ -390,12 +391,12 @@ fn the_counts_of_the_most_limits_fit_in_metadata() {
         .put
         .unwrap();
     assert!(put.metadata.len() <= 1_000, "{}", put.metadata.len());
-    assert_eq!(read_counts(&put.metadata).unwrap().1.len(), MOST_LIMITS);
+    assert_eq!(read_counts(&put.metadata).unwrap().1.len(), MAX_LIMITS);
 }
 
 #[test]
 fn a_million_subjects_are_bounded_and_the_most_used_is_not_forgotten() {
-    let mut isolate = Eventual::new("eventual", 1, Secret::new(9));
+    let mut isolate = IsolateCounts::new("eventual", 1, Secret::new(9));
     let policy = fixed(100);
     let mut syncs = 0;
     for i in 0..1_000_000u64 {
@@ -421,7 +422,7 @@ fn a_million_subjects_are_bounded_and_the_most_used_is_not_forgotten() {
             }
         }
     }
-    assert!(isolate.len() <= MOST_SUBJECTS);
+    assert!(isolate.len() <= MAX_SUBJECTS);
     assert!(syncs <= 20 * 50, "writing is bounded as well");
     let hot = isolate
         .check(
@@ -529,9 +530,9 @@ fn what_an_object_says_does_not_touch_what_is_counted_by_mode() {
 }
 
 /// Enough others, asked more often, to push out what is counted and, where they have used anything, what is kept of it.
-fn push_out(isolate: &mut Eventual, cost: i64, now: u64) {
+fn push_out(isolate: &mut IsolateCounts, cost: i64, now: u64) {
     let (policy, check) = (fixed(100), Check::of(cost));
-    for i in 0..2 * (MOST_SUBJECTS + MOST_KEPT) {
+    for i in 0..2 * (MAX_SUBJECTS + MAX_KEPT) {
         for _ in 0..3 {
             let moment = moment(START + now);
             let decision = isolate.check(Purpose::Mode, &i.to_string(), &policy, &check, moment);
@@ -611,20 +612,20 @@ fn more_limits_than_are_counted_at_once_lose_nothing_that_was_told() {
         );
         policy(&limit)
     };
-    for i in 0..MOST_LIMITS {
+    for i in 0..MAX_LIMITS {
         world.ask(0, &hours(i), 50 + i as i64, 0);
     }
     world.sync(0, 1_000);
-    world.ask(0, &hours(MOST_LIMITS), 1, 2_000); // the first has to go
+    world.ask(0, &hours(MAX_LIMITS), 1, 2_000); // the first has to go
     for now in [11_000, 21_000] {
         world.sync(0, now);
-        world.ask(0, &hours(MOST_LIMITS), 0, now);
+        world.ask(0, &hours(MAX_LIMITS), 0, now);
     }
-    for i in 0..MOST_LIMITS {
+    for i in 0..MAX_LIMITS {
         world.ask(1, &hours(i), 0, 30_000);
     }
     world.sync(1, 31_000);
-    for i in 0..MOST_LIMITS {
+    for i in 0..MAX_LIMITS {
         let left = remaining(&world.ask(1, &hours(i), 0, 32_000));
         assert_eq!(left, 50 - i as u64, "{} h", i + 1);
     }
@@ -632,7 +633,7 @@ fn more_limits_than_are_counted_at_once_lose_nothing_that_was_told() {
 
 #[test]
 fn a_flood_pushes_out_its_own_oldest_before_who_has_just_come() {
-    let mut isolate = Eventual::new("eventual", 1, Secret::new(9));
+    let mut isolate = IsolateCounts::new("eventual", 1, Secret::new(9));
     let policy = fixed(10);
     let mut ask = |name: &str, now: u64| {
         let moment = moment(START + now);
@@ -655,7 +656,7 @@ fn a_flood_pushes_out_its_own_oldest_before_who_has_just_come() {
 
 #[test]
 fn a_hot_limit_is_not_forgotten_for_many_small_ones() {
-    let mut isolate = Eventual::new("eventual", 1, Secret::new(9));
+    let mut isolate = IsolateCounts::new("eventual", 1, Secret::new(9));
     let (hot, small) = (fixed(1_000_000), fixed(1));
     for i in 0..200_000u64 {
         let moment = moment(START + i / 100);
@@ -691,14 +692,17 @@ fn what_cannot_be_counted_so_is_refused_with_what_to_take_instead() {
         ),
     ];
     for (rest, what) in table {
-        let error = suits(policy(rest).limits()).unwrap_err().to_string();
+        let error = Consistency::Eventual
+            .suits(policy(rest).limits())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(what) && error.contains("strong"), "{error}");
     }
     for rest in [
         r#""limit": 1, "window": "10m""#,
         r#""algorithm": "quota", "limit": 1, "period": "hour""#,
     ] {
-        assert_eq!(suits(policy(rest).limits()), Ok(()));
+        assert_eq!(Consistency::Eventual.suits(policy(rest).limits()), Ok(()));
     }
 }
 
@@ -773,8 +777,8 @@ fn what_all_isolates_told_is_shown_with_what_may_be_too_much() {
     };
     let (values, stranger) = shown(2);
     assert_eq!(values, 2, "the second defines what the first does not");
-    let of = |shown: &[CountedLimit], word: &str| {
-        let named = |it: &&CountedLimit| it.definition.limit.algorithm().word() == word;
+    let of = |shown: &[CountStatus], word: &str| {
+        let named = |it: &&CountStatus| it.definition.limit.algorithm().word() == word;
         shown.iter().find(named).unwrap().clone()
     };
     let hourly = of(&stranger, "fixedWindow");

@@ -10,10 +10,10 @@ mod common;
 use std::collections::{BTreeMap, VecDeque};
 
 use common::{fixed, moment, policy_of, START};
-use tollgate_core::bounded::Secret;
 use tollgate_core::decide::Check;
-use tollgate_core::eventual::bounds::Conditions;
-use tollgate_core::eventual::{Eventual, Purpose, INTERVAL};
+use tollgate_core::isolate::bounded::Secret;
+use tollgate_core::isolate::counts::bounds::Conditions;
+use tollgate_core::isolate::counts::{IsolateCounts, Purpose, INTERVAL};
 use tollgate_core::policy::Policy;
 use tollgate_core::{Duration, Timestamp};
 
@@ -77,7 +77,7 @@ impl Kv {
 
 struct Isolate {
     number: usize,
-    counts: Eventual,
+    counts: IsolateCounts,
     ends: u64,
     /// Units admitted that were not yet written.
     unwritten: u64,
@@ -143,7 +143,7 @@ impl World {
         let secret = Secret::new(self.random.next().into());
         Isolate {
             number,
-            counts: Eventual::new("eventual", number as u64, secret),
+            counts: IsolateCounts::new("eventual", number as u64, secret),
             ends,
             unwritten: 0,
             read: None,

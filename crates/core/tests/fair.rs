@@ -10,15 +10,15 @@ use std::collections::BTreeMap;
 use common::{moment, START};
 use proptest::prelude::*;
 use tollgate_core::api::request::{parse, Rule};
-use tollgate_core::bounded::Secret;
-use tollgate_core::circuit::{Circuits, Outcome, Pass};
-use tollgate_core::debts::Debts;
 use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Standing};
-use tollgate_core::eventual::{Eventual, Mark, Purpose, Said, MOST_KEPT, MOST_SUBJECTS};
+use tollgate_core::isolate::bounded::Secret;
+use tollgate_core::isolate::circuit::{Circuits, Outcome, Pass};
+use tollgate_core::isolate::counts::{IsolateCounts, Mark, Purpose, Said, MAX_KEPT, MAX_SUBJECTS};
+use tollgate_core::isolate::debts::Debts;
+use tollgate_core::isolate::refusals::{CallTimes, Refusals};
+use tollgate_core::isolate::shares::{self, Shares};
 use tollgate_core::policy::Policy;
-use tollgate_core::refusals::{CallTimes, Refusals};
-use tollgate_core::shares::{self, Shares};
 use tollgate_core::subject_state::{Effects, Item, SubjectState};
 use tollgate_core::Timestamp;
 
@@ -55,11 +55,11 @@ fn at(now: u64) -> Timestamp {
 }
 
 /// An isolate that counts for itself.
-struct World(Eventual);
+struct World(IsolateCounts);
 
 impl World {
     fn new() -> World {
-        World(Eventual::new("eventual", 1, SECRET))
+        World(IsolateCounts::new("eventual", 1, SECRET))
     }
 
     fn admits(&mut self, name: &str, policy: &Policy, now: u64) -> bool {
@@ -97,7 +97,7 @@ fn a_flood_of_another_namespace_makes_no_counted_limit_start_again() {
     // The requests that once did it, and then twice as many subjects as there is room for, all used up.
     let floods = [
         (112_000 / 27, 27, 1_000_000),
-        (2 * (MOST_SUBJECTS + MOST_KEPT), 12, 11),
+        (2 * (MAX_SUBJECTS + MAX_KEPT), 12, 11),
     ];
     for (subjects, each, limit) in floods {
         let mut world = World::new();
@@ -107,7 +107,7 @@ fn a_flood_of_another_namespace_makes_no_counted_limit_start_again() {
             world.flood(theirs, &fixed(limit), subjects, each);
         }
         assert_eq!(admitted, 10);
-        assert!(world.0.len() <= MOST_SUBJECTS && world.0.kept() <= MOST_KEPT);
+        assert!(world.0.len() <= MAX_SUBJECTS && world.0.kept() <= MAX_KEPT);
     }
 }
 
@@ -129,10 +129,10 @@ fn who_is_used_up_is_kept_longer_than_whoever_was_asked_more_and_is_not() {
     let (one, many) = (fixed(1), fixed(1_000_000));
     assert!(world.admits(&mine(0), &one, 0));
     // All of them are asked more often, and there are more than there is room for.
-    for i in 0..MOST_SUBJECTS + MOST_KEPT + 1_000 {
+    for i in 0..MAX_SUBJECTS + MAX_KEPT + 1_000 {
         world.admitted(&mine(1 + i), &many, 3, 1 + i as u64);
     }
-    assert_eq!(world.0.kept(), MOST_KEPT);
+    assert_eq!(world.0.kept(), MAX_KEPT);
     assert!(!world.admits(&mine(0), &one, 60_000));
 }
 
@@ -142,7 +142,7 @@ fn to_push_out_what_is_used_up_takes_as_many_that_are_used_up_and_asked_as_often
     let (ten, one) = (fixed(10), fixed(1));
     world.admitted(&mine(0), &ten, 10, 0);
     // What costs one request each pushes out nothing that has cost ten.
-    for i in 0..2 * (MOST_SUBJECTS + MOST_KEPT) {
+    for i in 0..2 * (MAX_SUBJECTS + MAX_KEPT) {
         world.admits(&mine(1 + i), &one, 1 + i as u64);
     }
     assert_eq!(world.admitted(&mine(0), &ten, 10, 60_000), 0);
@@ -260,7 +260,7 @@ fn a_flood_of_debts_forgives_none_of_another_namespace() {
 
 #[test]
 fn a_flood_of_shares_takes_no_room_that_another_namespace_needs() {
-    let mut shares = Shares::new(SECRET, shares::MOST);
+    let mut shares = Shares::new(SECRET, shares::MAX_SUBJECTS);
     let policy = policy(r#""limit": 100, "window": "52w", "failMode": "share""#);
     let mut given = |name: &str| {
         shares
@@ -270,9 +270,13 @@ fn a_flood_of_shares_takes_no_room_that_another_namespace_needs() {
     };
     assert!(given(&mine(0)));
     let of_theirs = (0..FLOOD).filter(|&i| given(&theirs(i))).count();
-    assert_eq!(of_theirs, shares::MOST - 1, "as many as there is room for");
+    assert_eq!(
+        of_theirs,
+        shares::MAX_SUBJECTS - 1,
+        "as many as there is room for"
+    );
     assert!(!given(&mine(0)), "once");
-    for i in 1..shares::MOST / 2 {
+    for i in 1..shares::MAX_SUBJECTS / 2 {
         assert!(given(&mine(i)), "{i}");
     }
     assert_eq!(
@@ -280,7 +284,7 @@ fn a_flood_of_shares_takes_no_room_that_another_namespace_needs() {
         0,
         "no second time"
     );
-    assert!((0..shares::MOST / 2).all(|i| !given(&mine(i))));
+    assert!((0..shares::MAX_SUBJECTS / 2).all(|i| !given(&mine(i))));
 }
 
 proptest! {

@@ -11,9 +11,9 @@ use common::{algorithm, bucket, moment, named, Kind, Spec, START};
 use proptest::prelude::*;
 use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Reason};
+use tollgate_core::limit::quota::{Anchor, Period, Quota, TimeZoneName};
 use tollgate_core::limit::{BurstCredits, TokenBucket};
 use tollgate_core::policy::Policy;
-use tollgate_core::quota::{Anchor, Period, Quota, TimeZoneName};
 use tollgate_core::subject_state::{Effects, Item, Refusal, ALARM_SPACING};
 use tollgate_core::{Algorithm, Duration, Limit, Timestamp};
 

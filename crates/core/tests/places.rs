@@ -12,9 +12,9 @@ use proptest::prelude::*;
 use tollgate_core::algorithm::state::LimitState;
 use tollgate_core::decide::{decide, Check, GrantSeed};
 use tollgate_core::decision::{Decision, Reason};
+use tollgate_core::limit::quota::{Anchor, Period, Quota, TimeZoneName};
 use tollgate_core::limit::{BurstCredits, Concurrency, Window};
 use tollgate_core::policy::Policy;
-use tollgate_core::quota::{Anchor, Period, Quota, TimeZoneName};
 use tollgate_core::{Algorithm, Duration};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

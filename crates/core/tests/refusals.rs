@@ -7,11 +7,11 @@ mod common;
 
 use common::{algorithm, leaky, moment, named, policy_of, Kind, Spec, START};
 use proptest::prelude::*;
-use tollgate_core::bounded::Secret;
 use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Reason};
+use tollgate_core::isolate::bounded::Secret;
+use tollgate_core::isolate::refusals::{CallTimes, Refusals, MAX_REFUSALS};
 use tollgate_core::policy::Policy;
-use tollgate_core::refusals::{CallTimes, Refusals, MOST};
 use tollgate_core::subject::{Namespace, SubjectParts};
 use tollgate_core::subject_state::{Effects, Item, SubjectState};
 use tollgate_core::{Algorithm, Duration, Timestamp};
@@ -306,7 +306,7 @@ fn a_flood_of_a_million_identifiers_is_bounded_and_the_hot_one_still_hits() {
             peak = peak.max(cache.len());
         }
     }
-    assert!(peak <= MOST && cache.len() <= MOST);
+    assert!(peak <= MAX_REFUSALS && cache.len() <= MAX_REFUSALS);
     // Ten seconds: each has one call that is due, and at most another one or two because the flood came between it and its first repeat.
     assert!(misses <= 20, "{misses} of {asked_of_hot} asked the object");
 }

@@ -6,14 +6,14 @@ use tollgate_core::api::request::{LimitRequest, Rule};
 use tollgate_core::api::{
     acquire, block, multi, permit, query, request, BadRequest, Problem, Unit,
 };
-use tollgate_core::consistency::Consistency;
 use tollgate_core::decide::Check;
+use tollgate_core::limit::quota::{Anchor, Period, Quota, TimeZoneName};
 use tollgate_core::limit::{
     BurstCredits, Concurrency, LeakyBucket, Name, Rate, TokenBucket, Window,
 };
 use tollgate_core::number::Decimal;
+use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::policy::{FailMode, Policy};
-use tollgate_core::quota::{Anchor, Period, Quota, TimeZoneName};
 use tollgate_core::subject::Namespace;
 use tollgate_core::{Algorithm, Duration, InvalidLimit, Limit};
 

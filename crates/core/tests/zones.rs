@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use common::object::{policy, Object};
 use common::{fixed, named, START};
 use proptest::prelude::*;
+use tollgate_core::limit::quota::{Anchor, Period, Quota, TimeZoneName};
 use tollgate_core::policy::Policy;
-use tollgate_core::quota::{Anchor, Period, Quota, TimeZoneName};
 use tollgate_core::Algorithm;
 
 const DAY: u64 = 86_400_000;

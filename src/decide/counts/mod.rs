@@ -7,7 +7,7 @@ mod sync;
 
 use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Reason, Source};
-use tollgate_core::eventual::Purpose;
+use tollgate_core::isolate::counts::Purpose;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::Item;
 
@@ -35,8 +35,8 @@ fn decide_for(
     }
     let name = placement::counted_name(object);
     let decision = isolate::with(|isolate| {
-        let eventual = &mut isolate.eventual;
-        eventual.check(purpose, &name, policy, check, moment())
+        let counts = &mut isolate.counts;
+        counts.check(purpose, &name, policy, check, moment())
     });
     sync::sync_later(context);
     decision.map_err(|unknown| ApiError::unknown_time_zone(unknown.zone.as_str()))
@@ -68,11 +68,11 @@ pub(super) fn give_back(context: &Context, object: &str, item: &Item) {
 /// nobody knows nothing is counted.
 pub(super) fn learn(object: &str, policy: &Policy, decision: &Decision) {
     let name = placement::counted_name(object);
-    let _ = isolate::with(|isolate| isolate.eventual.learn(&name, policy, decision, moment()));
+    let _ = isolate::with(|isolate| isolate.counts.learn(&name, policy, decision, moment()));
 }
 
 /// The object has been charged what this isolate gave out in its place.
 pub(super) fn charged(object: &str, policy: &Policy, units: u64) {
     let name = placement::counted_name(object);
-    let _ = isolate::with(|isolate| isolate.eventual.charged(&name, policy, units, moment()));
+    let _ = isolate::with(|isolate| isolate.counts.charged(&name, policy, units, moment()));
 }

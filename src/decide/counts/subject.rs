@@ -1,7 +1,7 @@
 //! A subject as KV knows it: a reset or a block told to every isolate, and how its limits stand by
 //! what all have told.
 
-use tollgate_core::eventual::{read_definitions, CountedLimit, Mark, Put, Said};
+use tollgate_core::isolate::counts::{read_definitions, CountStatus, Mark, Put, Said};
 use tollgate_core::{Duration, Timestamp};
 
 use crate::clock::{self, moment};
@@ -16,7 +16,7 @@ use crate::telemetry::flush;
 /// How soon KV takes a second writing of one key.
 const AGAIN_AFTER: Duration = Duration::from_millis(1_100);
 /// How many values are read at most for the limits that this isolate does not know.
-const MOST_VALUES: usize = 10;
+const MAX_VALUES: usize = 10;
 
 /// Tells every isolate what an operator said of a subject, after its object has done it. Without KV
 /// nothing is counted there.
@@ -48,8 +48,8 @@ pub(crate) async fn announce(
 
 fn marked(name: &str, mark: Mark, until: Timestamp) -> Put {
     isolate::with(|isolate| {
-        let eventual = &mut isolate.eventual;
-        eventual.mark(name, mark, until, clock::now())
+        let counts = &mut isolate.counts;
+        counts.mark(name, mark, until, clock::now())
     })
 }
 
@@ -67,7 +67,7 @@ async fn write(context: &Context<'_>, kv: &Kv, put: &Put) -> Result<(), ApiError
 
 /// The keys of a subject.
 async fn list(context: &Context<'_>, kv: &Kv, name: &str) -> Result<Listed, Failure> {
-    let prefix = isolate::with(|isolate| isolate.eventual.prefix_of(name));
+    let prefix = isolate::with(|isolate| isolate.counts.prefix_of(name));
     let listed = kv.list(&prefix, context.deadline()).await;
     listed.inspect_err(|failure| flush::failed(*failure))
 }
@@ -77,7 +77,7 @@ async fn list(context: &Context<'_>, kv: &Kv, name: &str) -> Result<Listed, Fail
 pub(crate) async fn standings(
     context: &Context<'_>,
     object: &str,
-) -> Result<Option<Vec<CountedLimit>>, ApiError> {
+) -> Result<Option<Vec<CountStatus>>, ApiError> {
     let Some(kv) = context.kv() else {
         return Ok(Some(Vec::new()));
     };
@@ -85,8 +85,7 @@ pub(crate) async fn standings(
     let Ok(Listed { keys, .. }) = list(context, &kv, &name).await else {
         return Ok(None);
     };
-    let undefined =
-        isolate::with(|isolate| isolate.eventual.undefined_in(&name, &keys, MOST_VALUES));
+    let undefined = isolate::with(|isolate| isolate.counts.undefined_in(&name, &keys, MAX_VALUES));
     let values = if undefined.is_empty() {
         Vec::new()
     } else {
@@ -102,8 +101,8 @@ pub(crate) async fn standings(
     let definitions = values.iter().filter_map(|text| read_definitions(text).ok());
     let definitions: Vec<_> = definitions.flatten().collect();
     isolate::with(|isolate| {
-        let eventual = &mut isolate.eventual;
-        eventual.standings(&name, &keys, &definitions, moment())
+        let counts = &mut isolate.counts;
+        counts.standings(&name, &keys, &definitions, moment())
     })
     .map(Some)
     .map_err(|unknown| ApiError::unknown_time_zone(unknown.zone.as_str()))

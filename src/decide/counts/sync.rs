@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use tollgate_core::eventual::Sync;
+use tollgate_core::isolate::counts::Sync;
 use tollgate_core::{Duration, Timestamp};
 
 use crate::clock;
@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How many subjects one task syncs: each is two calls, of which an invocation has fifty on the
 /// platform's free plan.
-const MOST: usize = 20;
+const MAX_SYNCS: usize = 20;
 
 thread_local! {
     /// Whatever is due until then is synced by a task that runs already.
@@ -31,7 +31,7 @@ thread_local! {
 
 /// Sees to it that what is due is synced, even if this is the last request.
 pub(super) fn sync_later(context: &Context) {
-    let Some(due) = isolate::with(|isolate| isolate.eventual.next_due()) else {
+    let Some(due) = isolate::with(|isolate| isolate.counts.next_due()) else {
         return;
     };
     let (now, covered) = (clock::now(), COVERED.get());
@@ -53,13 +53,13 @@ pub(super) fn sync_later(context: &Context) {
 }
 
 async fn sync_until(kv: &Kv, end: Timestamp) {
-    let mut left = MOST;
+    let mut left = MAX_SYNCS;
     while left > 0 {
         let now = clock::now();
         if now >= end {
             return;
         }
-        let due = isolate::with(|isolate| isolate.eventual.due(now, left));
+        let due = isolate::with(|isolate| isolate.counts.due(now, left));
         left -= due.len();
         let begun: Vec<_> = due
             .iter()
@@ -80,7 +80,7 @@ async fn sync_until(kv: &Kv, end: Timestamp) {
             };
             apply(sync, written.is_ok(), keys.ok());
         }
-        match isolate::with(|isolate| isolate.eventual.next_due()) {
+        match isolate::with(|isolate| isolate.counts.next_due()) {
             Some(next) if next <= end => {
                 let wait = next.since(clock::now()).min(LOOK);
                 // Whatever is due and has not been taken is under way in another task.
@@ -98,7 +98,7 @@ fn apply(sync: &Sync, written: bool, keys: Option<Vec<(String, String)>>) {
         flush::failed(Failure::Kv);
     }
     isolate::with(|isolate| {
-        let eventual = &mut isolate.eventual;
-        eventual.synced(sync, written, keys.as_deref(), clock::now());
+        let counts = &mut isolate.counts;
+        counts.synced(sync, written, keys.as_deref(), clock::now());
     });
 }

@@ -4,8 +4,10 @@
 use super::level::Level;
 use super::places::{Place, Places, MAX_PLACES};
 use super::schedule::Schedule;
-use super::shape::{Pace, Shape, Slow};
-use super::{divide, View};
+use super::shape::{Pace, Slow};
+use super::View;
+use crate::arithmetic::{div_ceil, divide};
+use crate::limit::Shape;
 use crate::{Duration, Timestamp};
 
 /// A row runs ahead by at most the places of this time: so long a restart may keep the next caller waiting too long.
@@ -333,7 +335,7 @@ impl Bucket {
 
     /// Units spent, rounded up. The bucket must be projected to now.
     pub(super) fn used(&self, shape: &Shape) -> u64 {
-        let used = super::div_ceil(self.missing(shape), shape.unit());
+        let used = div_ceil(self.missing(shape), shape.unit());
         u64::try_from(used).unwrap_or(u64::MAX)
     }
 }

@@ -4,8 +4,8 @@
 use super::bucket::{Bucket, Queue};
 use super::level::Level;
 use super::places::Place;
-use super::shape::{convert, convert_down, is_slower, Shape, Slow};
-use crate::limit::Rate;
+use super::shape::{convert, convert_down, is_slower, Slow};
+use crate::limit::{Rate, Shape};
 
 impl Bucket {
     /// The same use under other numbers: `self`, projected to now under `old`, in the parts of `new`, rounded up.

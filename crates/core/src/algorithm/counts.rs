@@ -2,7 +2,8 @@
 //! ending now still overlaps. Nothing is rounded before the comparison.
 
 use super::counter::window_at;
-use super::{div_ceil, wait, Room, View};
+use super::{Room, View};
+use crate::arithmetic::{div_ceil, wait};
 use crate::limit::Window;
 use crate::Timestamp;
 

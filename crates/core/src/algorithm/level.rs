@@ -1,7 +1,8 @@
 //! What is missing from a bucket, without regard to places ahead: a deficit that shrinks at a rate, and what was earned beyond capacity.
 
-use super::shape::Shape;
-use super::{divide, Room, View};
+use super::{Room, View};
+use crate::arithmetic::divide;
+use crate::limit::Shape;
 use crate::Timestamp;
 
 /// What is missing from a full bucket.

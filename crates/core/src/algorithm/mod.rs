@@ -6,6 +6,7 @@
 //!
 //! Every state remembers the newest time it has seen; an earlier `now` counts as that time, so a clock that steps back refills nothing.
 
+mod admit;
 mod adopted;
 pub mod allowance;
 pub mod bucket;
@@ -56,29 +57,4 @@ pub struct View {
     pub remaining: u64,
     /// By algorithm: window or period end, all use forgotten, full, last deadline.
     pub reset: Timestamp,
-}
-
-/// `a / b`. Nearly all operands fit in 64 bits, where the machine divides by itself.
-#[inline]
-pub(crate) const fn divide(a: u128, b: u128) -> u128 {
-    if (a | b) >> 64 == 0 {
-        (a as u64 / b as u64) as u128
-    } else {
-        a / b
-    }
-}
-
-/// `ceil(a / b)`, for waits: never too short.
-#[inline]
-pub(crate) const fn div_ceil(a: u128, b: u128) -> u128 {
-    if a == 0 {
-        0
-    } else {
-        divide(a - 1, b) + 1
-    }
-}
-
-/// A wait as a duration; more than JSON carries becomes the largest.
-pub(crate) fn wait(millis: u128) -> Duration {
-    Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
 }

@@ -1,73 +1,10 @@
-//! The numbers of `tokenBucket` and `leakyBucket`, made ready for the arithmetic, and how fast a bucket gives back.
-//!
-//! Amounts are in *parts* of a unit, as many as the exact rate needs ([`Rate::unit`]), so nothing is ever rounded away.
+//! How fast a bucket gives back: the arithmetic over a [`Shape`], which is in parts of a unit.
 
-use super::{div_ceil, wait};
-use crate::limit::{gcd, BurstCredits, Rate, TokenBucket};
+use crate::arithmetic::{div_ceil, divide, gcd, wait};
+use crate::limit::{Rate, Shape};
 use crate::{Duration, Timestamp};
 
-/// The numbers of a bucket, whichever end it is read from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Shape {
-    pub(super) rate: Rate,
-    /// The capacity, in parts.
-    pub(super) capacity: u128,
-    /// What a new subject's bucket lacks, in parts.
-    pub(super) missing: u128,
-    pub(super) stepped: bool,
-    pub(super) leaky: bool,
-    pub(super) credits: Option<BurstCredits>,
-    pub(super) shaper: Option<Duration>,
-    pub(super) forget_after: Option<Duration>,
-}
-
 impl Shape {
-    /// A continuous bucket that starts full.
-    pub(crate) fn new(capacity: u64, rate: Rate) -> Shape {
-        Shape {
-            rate,
-            capacity: u128::from(capacity) * rate.unit(),
-            missing: 0,
-            stepped: false,
-            leaky: false,
-            credits: None,
-            shaper: None,
-            forget_after: None,
-        }
-    }
-
-    /// The numbers of a token bucket.
-    pub(crate) fn of_token_bucket(bucket: &TokenBucket) -> Shape {
-        let shape = Shape::new(bucket.capacity(), bucket.refill());
-        let missing = bucket.capacity() - bucket.initial().unwrap_or(bucket.capacity());
-        let lasting = missing > 0 || bucket.burst_credits().is_some();
-        Shape {
-            missing: shape.parts(missing),
-            stepped: bucket.is_stepped(),
-            credits: bucket.burst_credits(),
-            forget_after: lasting.then_some(bucket.forget_after()),
-            ..shape
-        }
-    }
-
-    /// The numbers of a leaky bucket.
-    pub(crate) fn of_leaky_bucket(capacity: u64, leak: Rate, max_delay: Option<Duration>) -> Shape {
-        Shape {
-            leaky: true,
-            shaper: max_delay,
-            ..Shape::new(capacity, leak)
-        }
-    }
-
-    /// How many parts make one unit.
-    pub(super) const fn unit(&self) -> u128 {
-        self.rate.unit()
-    }
-
-    pub(super) fn parts(&self, units: u64) -> u128 {
-        u128::from(units) * self.rate.unit()
-    }
-
     /// The most credits, in parts.
     pub(super) fn most_credits(&self) -> u128 {
         self.credits.map_or(0, |credits| self.parts(credits.cap()))
@@ -217,7 +154,7 @@ pub(super) fn convert(parts: u128, from: u128, to: u128) -> u128 {
 
 /// As [`convert`], rounded down.
 pub(super) fn convert_down(parts: u128, from: u128, to: u128) -> u128 {
-    rescaled(parts, from, to, super::divide, |_| 0)
+    rescaled(parts, from, to, divide, |_| 0)
 }
 
 /// The shared part of both: `round` divides, and `beyond` stands for a fraction of a unit that no integer holds.

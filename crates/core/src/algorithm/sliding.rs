@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use super::counter::window_at;
 use super::counts::{decayed, weighted, Counts};
 use super::places::{Place, Places};
-use super::{divide, View};
+use super::View;
+use crate::arithmetic::divide;
 use crate::limit::Window;
 use crate::Timestamp;
 

@@ -4,9 +4,9 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::limit::quota::{Anchor, Quota};
 use crate::limit::{LeakyBucket, Rate, TokenBucket, FORGET_AFTER};
 use crate::number::Decimal;
-use crate::quota::{Anchor, Quota};
 use crate::{Algorithm, Duration};
 
 /// What a limit is, beside its algorithm, name and limit. A field is there where the algorithm has

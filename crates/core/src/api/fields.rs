@@ -9,14 +9,13 @@ use std::borrow::Cow;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+pub use super::raw::MAX_FIELDS;
+
 use super::raw::{Pairs, Text, Values};
 use super::values;
 use super::{clipped, BadRequest, Problem, Unit, BODY};
 use crate::number::{Decimal, MAX_SAFE};
 use crate::Duration;
-
-/// The most fields of one object. No object that is understood has as many; the bound keeps the search for repeated names short.
-pub const MAX_FIELDS: usize = 64;
 
 const AN_OBJECT: Problem = Problem::WrongType {
     expected: "an object",

@@ -5,12 +5,12 @@
 
 use super::fields::Fields;
 use super::{problem_of, BadRequest, Problem};
+use crate::limit::quota::{Anchor, Period, Quota, TimeZoneName, MAX_ZONE_NAME};
 use crate::limit::{
     Algorithm, BurstCredits, Concurrency, LeakyBucket, Limit, Name, Rate, TokenBucket, Window,
     MAX_LOG, MAX_NAME, MAX_WINDOW,
 };
 use crate::number::{Decimal, MAX_SAFE};
-use crate::quota::{Anchor, Period, Quota, TimeZoneName, MAX_ZONE_NAME};
 use crate::{Duration, InvalidLimit};
 
 /// Every field of a limit. `maxDelay` is not among them: beside these it may also belong to the

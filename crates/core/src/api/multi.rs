@@ -7,7 +7,7 @@
 use super::fields::Fields;
 use super::request::{self, only_known, LimitRequest, Rule};
 use super::{inline, rule, BadRequest, Problem};
-use crate::consistency::Consistency;
+use crate::policy::consistency::Consistency;
 use crate::policy::Policy;
 use crate::subject::{SubjectParts, DEFAULT_PROVIDER};
 

@@ -6,7 +6,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::fields::MAX_FIELDS;
+/// The most fields of one object. No object that is understood has as many; the bound keeps the search for repeated names short.
+pub const MAX_FIELDS: usize = 64;
 
 /// Names and unread values of an object: the first [`MAX_FIELDS`], and how many there are.
 pub(super) struct Pairs<'a>(pub(super) Vec<(Text<'a>, &'a RawValue)>, pub(super) usize);

@@ -3,12 +3,14 @@
 //! The limit is named by `policy`, written at the top of the request, or several are written into `limits`. One entry of
 //! `POST /limit/multi` is read by the same code, with the fields beside the entries as defaults ([`super::multi`]).
 
+pub use super::rule::Rule;
+
 use super::fields::Fields;
 use super::{inline, rule, BadRequest, Problem};
-use crate::consistency::Consistency;
 use crate::decide::Check;
-use crate::limit::{Name, MAX_WINDOW};
+use crate::limit::MAX_WINDOW;
 use crate::number::MAX_SAFE;
+use crate::policy::consistency::Consistency;
 use crate::policy::Policy;
 use crate::subject::{SubjectParts, MAX_IDENTIFIER, MAX_PART};
 use crate::Duration;
@@ -22,15 +24,6 @@ pub struct LimitRequest {
     pub rule: Rule,
     /// What is asked: `cost` is 1 unless said, `maxDelay` 0 to 366 d, `hold` 1 ms to 366 d.
     pub check: Check,
-}
-
-/// The limits of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rule {
-    /// A stored policy.
-    Named(Name),
-    /// One that came with the request.
-    Inline(Policy),
 }
 
 /// Fields of a request beside those of one inline limit.

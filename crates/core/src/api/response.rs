@@ -4,11 +4,11 @@
 use serde::Serialize;
 
 use super::definition::DefinitionBody;
-use crate::consistency::{Consistency, LocalLimit};
 use crate::decision::{Decision, Reason, Source};
-use crate::eventual::CountedLimit;
+use crate::isolate::counts::CountStatus;
 use crate::limit::Name;
 use crate::permit::Permit;
+use crate::policy::consistency::{Consistency, LocalLimit};
 use crate::policy::Policy;
 use crate::subject::Subject;
 use crate::subject_state::{LimitStatus, Status};
@@ -327,7 +327,7 @@ impl<'a> StatusBody<'a> {
     pub fn new(
         subject: &'a Subject,
         status: &'a Status,
-        counted: Option<&'a [CountedLimit]>,
+        counted: Option<&'a [CountStatus]>,
     ) -> StatusBody<'a> {
         let kv = counted.is_none().then_some("unavailable");
         let counted = counted.unwrap_or_default();
@@ -380,7 +380,7 @@ impl<'a> LimitBody<'a> {
         }
     }
 
-    fn counted(counted: &'a CountedLimit) -> LimitBody<'a> {
+    fn counted(counted: &'a CountStatus) -> LimitBody<'a> {
         let definition = &counted.definition;
         let limit = definition.limit.algorithm().limit();
         LimitBody {

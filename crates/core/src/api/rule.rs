@@ -2,13 +2,21 @@
 
 use super::fields::Fields;
 use super::inline::{self, at};
-use super::request::Rule;
 use super::{BadRequest, Problem};
-use crate::consistency::{Consistency, LocalLimit};
-use crate::limit::{Limit, MAX_WINDOW};
+use crate::limit::{Limit, Name, MAX_WINDOW};
 use crate::number::MAX_SAFE;
+use crate::policy::consistency::{Consistency, LocalLimit};
 use crate::policy::{FailMode, Policy, MAX_LIMITS};
 use crate::{Duration, InvalidLimit};
+
+/// The limits of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rule {
+    /// A stored policy.
+    Named(Name),
+    /// One that came with the request.
+    Inline(Policy),
+}
 
 /// The shortest duration that is read where only some are right.
 const SHORTEST: Duration = Duration::from_millis(1);

@@ -1,7 +1,7 @@
 //! Where periods start on the clocks and calendar of a place: plain Gregorian arithmetic, in seconds since its 1970-01-01 00:00,
 //! which knows nothing of time zones.
 
-use crate::quota::{Period, Quota};
+use crate::limit::quota::{Period, Quota};
 
 /// Seconds of a day on the calendar.
 pub(super) const DAY: i64 = 86_400;

@@ -1,10 +1,15 @@
 //! The numbers of `tokenBucket` and `leakyBucket`.
 
-use super::{bounded, span, Rate, FORGET_AFTER, MAX_WINDOW};
-use crate::algorithm::shape::Shape;
+use super::bounds::{in_range, span, MAX_WINDOW};
+use super::credits::BurstCredits;
+use super::rate::Rate;
+use super::shape::Shape;
 use crate::error::InvalidLimit;
 use crate::number::MAX_SAFE;
 use crate::Duration;
+
+/// How long a bucket with `initial` or `burstCredits` is remembered when idle, unless `forgetAfter` says otherwise.
+pub const FORGET_AFTER: Duration = Duration::from_millis(86_400_000);
 
 /// Tokens up to `capacity`, refilled at a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,37 +23,10 @@ pub struct TokenBucket {
     shape: Shape,
 }
 
-/// Tokens earned while the bucket is full, beyond `capacity`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct BurstCredits {
-    cap: u64,
-    expiry: Duration,
-}
-
-impl BurstCredits {
-    /// At most `cap` credits (1 to 2^53); what is not spent goes `expiry` (1 ms to 366 d) after the bucket was last full.
-    pub fn new(cap: u64, expiry: Duration) -> Result<BurstCredits, InvalidLimit> {
-        Ok(BurstCredits {
-            cap: bounded("burstCredits.cap", cap, 1, MAX_SAFE)?,
-            expiry: span("burstCredits.expiry", expiry)?,
-        })
-    }
-
-    /// The most credits.
-    pub const fn cap(&self) -> u64 {
-        self.cap
-    }
-
-    /// How long they last after the bucket was last full.
-    pub const fn expiry(&self) -> Duration {
-        self.expiry
-    }
-}
-
 impl TokenBucket {
     /// A continuous bucket that starts full. `capacity` 0 (deny all) to 2^53.
     pub fn new(capacity: u64, refill: Rate) -> Result<TokenBucket, InvalidLimit> {
-        let capacity = bounded("capacity", capacity, 0, MAX_SAFE)?;
+        let capacity = in_range("capacity", capacity, 0, MAX_SAFE)?;
         Ok(TokenBucket {
             capacity,
             refill,
@@ -62,7 +40,7 @@ impl TokenBucket {
 
     /// Starts a new subject with `initial` tokens, 0 to capacity.
     pub fn with_initial(mut self, initial: u64) -> Result<TokenBucket, InvalidLimit> {
-        self.initial = Some(bounded("initial", initial, 0, self.capacity)?);
+        self.initial = Some(in_range("initial", initial, 0, self.capacity)?);
         self.checked()
     }
 
@@ -88,8 +66,22 @@ impl TokenBucket {
                 with: "`stepped`",
             });
         }
-        self.shape = Shape::of_token_bucket(&self);
+        self.shape = self.to_shape();
         Ok(self)
+    }
+
+    /// The numbers as the arithmetic takes them.
+    fn to_shape(&self) -> Shape {
+        let shape = Shape::new(self.capacity, self.refill);
+        let missing = self.capacity - self.initial.unwrap_or(self.capacity);
+        let lasting = missing > 0 || self.burst_credits.is_some();
+        Shape {
+            missing: shape.parts(missing),
+            stepped: self.stepped,
+            credits: self.burst_credits,
+            forget_after: lasting.then_some(self.forget_after),
+            ..shape
+        }
     }
 
     /// How long an idle bucket with `initial` or `burstCredits` is remembered: 1 ms to 366 d, and never less than its time to full.
@@ -149,7 +141,7 @@ pub struct LeakyBucket {
 impl LeakyBucket {
     /// A meter. `capacity` 0 (deny all) to 2^53.
     pub fn new(capacity: u64, leak: Rate) -> Result<LeakyBucket, InvalidLimit> {
-        let capacity = bounded("capacity", capacity, 0, MAX_SAFE)?;
+        let capacity = in_range("capacity", capacity, 0, MAX_SAFE)?;
         Ok(LeakyBucket {
             capacity,
             leak,
@@ -160,7 +152,7 @@ impl LeakyBucket {
 
     /// A shaper: callers are spaced at the leak rate and wait at most `max_delay` (0 to 366 d).
     pub fn with_max_delay(mut self, max_delay: Duration) -> Result<LeakyBucket, InvalidLimit> {
-        bounded("maxDelay", max_delay.as_millis(), 0, MAX_WINDOW.as_millis())?;
+        in_range("maxDelay", max_delay.as_millis(), 0, MAX_WINDOW.as_millis())?;
         self.max_delay = Some(max_delay);
         self.shape = Shape::of_leaky_bucket(self.capacity, self.leak, self.max_delay);
         Ok(self)

@@ -1,23 +1,28 @@
 //! One limit: an algorithm with its numbers. Fields are private and constructors validate, so a bad limit cannot exist.
 
+mod bounds;
 mod buckets;
+mod credits;
+pub mod quota;
 mod rate;
+mod shape;
 
-pub use buckets::{BurstCredits, LeakyBucket, TokenBucket};
-pub(crate) use rate::gcd;
+pub(crate) use bounds::in_range;
+pub use bounds::MAX_WINDOW;
+pub use buckets::{LeakyBucket, TokenBucket, FORGET_AFTER};
+pub use credits::BurstCredits;
 pub use rate::Rate;
+pub use shape::Shape;
+
+use bounds::span;
+use quota::Quota;
 
 use crate::error::InvalidLimit;
 use crate::number::MAX_SAFE;
-use crate::quota::Quota;
 use crate::Duration;
 
-/// The longest window, interval, `ttl` or `expiry`: 366 days, so that a leap year fits.
-pub const MAX_WINDOW: Duration = Duration::from_millis(366 * 86_400_000);
 /// The largest `limit` of a sliding log: it stores every admission.
 pub const MAX_LOG: u64 = 1_000;
-/// How long a bucket with `initial` or `burstCredits` is remembered when idle, unless `forgetAfter` says otherwise.
-pub const FORGET_AFTER: Duration = Duration::from_millis(86_400_000);
 /// The longest name of a policy or limit.
 pub const MAX_NAME: usize = 64;
 
@@ -116,25 +121,6 @@ impl Algorithm {
     }
 }
 
-/// `value` when between `min` and `max`, else the error that names the field and both bounds.
-pub(crate) fn bounded(
-    field: &'static str,
-    value: u64,
-    min: u64,
-    max: u64,
-) -> Result<u64, InvalidLimit> {
-    if (min..=max).contains(&value) {
-        Ok(value)
-    } else {
-        Err(InvalidLimit::OutOfRange { field, min, max })
-    }
-}
-
-/// A window or interval: 1 ms to [`MAX_WINDOW`].
-fn span(field: &'static str, value: Duration) -> Result<Duration, InvalidLimit> {
-    bounded(field, value.as_millis(), 1, MAX_WINDOW.as_millis()).map(|_| value)
-}
-
 /// `limit` units per `window`: the numbers of the three window algorithms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Window {
@@ -146,14 +132,14 @@ impl Window {
     /// `limit` 0 (deny all) to 2^53, `window` 1 ms to 366 d.
     pub fn new(limit: u64, window: Duration) -> Result<Window, InvalidLimit> {
         Ok(Window {
-            limit: bounded("limit", limit, 0, MAX_SAFE)?,
+            limit: in_range("limit", limit, 0, MAX_SAFE)?,
             window: span("window", window)?,
         })
     }
 
     /// As [`Window::new`], with `limit` at most [`MAX_LOG`]: for `slidingLog`.
     pub fn new_log(limit: u64, window: Duration) -> Result<Window, InvalidLimit> {
-        bounded("limit", limit, 0, MAX_LOG)?;
+        in_range("limit", limit, 0, MAX_LOG)?;
         Window::new(limit, window)
     }
 
@@ -182,7 +168,7 @@ impl Concurrency {
     /// `limit` 0 (deny all) to [`Concurrency::MAX_SLOTS`], `ttl` 1 ms to 366 d.
     pub fn new(limit: u64, ttl: Duration) -> Result<Concurrency, InvalidLimit> {
         Ok(Concurrency {
-            limit: bounded("limit", limit, 0, Concurrency::MAX_SLOTS)?,
+            limit: in_range("limit", limit, 0, Concurrency::MAX_SLOTS)?,
             ttl: span("ttl", ttl)?,
         })
     }

@@ -1,7 +1,7 @@
 //! A rate as it was written, kept exactly.
 
-use super::span;
-use crate::algorithm::{div_ceil, wait};
+use super::bounds::span;
+use crate::arithmetic::{div_ceil, gcd, wait};
 use crate::error::InvalidLimit;
 use crate::number::Decimal;
 use crate::Duration;
@@ -67,11 +67,4 @@ impl Rate {
             wait(div_ceil(parts, u128::from(self.parts)))
         }
     }
-}
-
-pub(crate) fn gcd(mut a: u128, mut b: u128) -> u128 {
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a
 }

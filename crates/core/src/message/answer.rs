@@ -3,10 +3,11 @@
 use tollgate_versions::Version;
 
 use super::{duration, hex, instant, optional_bits, policy_name, MESSAGES};
+use crate::block::Block;
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decision::{Decision, Grant, Reason, Standing};
 use crate::row::{get_limit, put_limit};
-use crate::subject_state::{Block, Denial, LimitStatus, Refusal, Status};
+use crate::subject_state::{Denial, LimitStatus, Refusal, Status};
 use crate::{Duration, Timestamp};
 
 /// What the object answers.

@@ -15,19 +15,19 @@ use crate::algorithm::counter::{Ahead, Counter};
 use crate::algorithm::counts::Counts;
 use crate::algorithm::level::Level;
 use crate::algorithm::places::{Place, Places, MAX_PLACES};
-use crate::algorithm::shape::{Shape, Slow};
+use crate::algorithm::shape::Slow;
 use crate::algorithm::sliding::Sliding;
 use crate::calendar::Span;
 use crate::codec::{Line, LineWriter, Unreadable};
-use crate::limit::{Rate, Window};
+use crate::limit::{Rate, Shape, Window};
 use crate::number::Decimal;
 use crate::{Duration, Timestamp};
 
 /// The most places that a row may hold: more than are ever promised, and few enough for a damaged row to fit in memory.
-const MOST: usize = 8 * MAX_PLACES as usize;
+const MAX_STORED: usize = 8 * MAX_PLACES as usize;
 
 /// More parts than any bucket has credits: at most 2^53 units of at most 2^65 parts.
-const MOST_PARTS: u128 = 1 << 118;
+const MAX_PARTS: u128 = 1 << 118;
 
 pub(super) fn put_counter(line: LineWriter, counter: &Counter) -> LineWriter {
     let (last, used) = counter.last_span();
@@ -140,7 +140,7 @@ pub(super) fn put_bucket(line: LineWriter, bucket: &Bucket, shape: &Shape) -> Li
 
 pub(super) fn get_bucket(line: &Line, level: Level) -> Result<Bucket, Unreadable> {
     let level = Level {
-        credits: level.credits.min(MOST_PARTS),
+        credits: level.credits.min(MAX_PARTS),
         ..level
     };
     let Some(deficit) = line.number("spent")? else {
@@ -220,7 +220,7 @@ fn list<const N: usize, T>(
     let text = line.get(key).unwrap_or("");
     for item in text.split(',').filter(|item| !item.is_empty()) {
         let (entry, times) = item.split_once('x').unwrap_or((item, "1"));
-        let room = MOST - found.len();
+        let room = MAX_STORED - found.len();
         let times = times.parse().ok().filter(|times: &usize| *times <= room);
         let (Some(times), Some(entry)) = (times, split(entry)) else {
             return Err(Unreadable::Damaged(key));

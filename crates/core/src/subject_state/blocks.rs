@@ -1,23 +1,13 @@
-//! Blocks: a subject, or one policy of it, shut out until an instant. They are decided before any limit is asked.
+//! The blocks of one subject. They are decided before any limit is asked.
 
 use crate::algorithm::state::Moment;
+use crate::block::Block;
 use crate::codec::LineWriter;
-use crate::decision::{Decision, Reason, Standings};
+use crate::decision::Decision;
 use crate::row::ROWS;
 use crate::{Duration, Timestamp};
 
 use super::{Effects, Item, Refusal, SubjectState, Write};
-
-/// A subject, or one policy of it, shut out until an instant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Block {
-    /// The policy it is for; `None` means all.
-    pub policy: Option<String>,
-    /// From this instant on it is over.
-    pub until: Timestamp,
-    /// What whoever set it said.
-    pub reason: String,
-}
 
 impl SubjectState {
     /// Shuts the subject out of one policy or all for `duration`; zero lets it in again.
@@ -85,23 +75,6 @@ impl Block {
         Write::Put {
             key: key_of(self.policy.as_deref()),
             row,
-        }
-    }
-
-    /// The refusal of whatever is asked while it is in force.
-    pub(crate) fn refusal(&self, now: Timestamp) -> Decision {
-        Decision {
-            at: now,
-            success: false,
-            reason: Some(Reason::Blocked),
-            deciding: None,
-            // A block until the end of time is for good: waiting cannot help.
-            retry_after: (self.until < Timestamp::MAX).then(|| self.until.since(now)),
-            delay: None,
-            limits: Standings::Many(Vec::new()),
-            grant: None,
-            cache_for: crate::decide::CACHE_CAP.min(self.until.since(now)),
-            contended: false,
         }
     }
 }

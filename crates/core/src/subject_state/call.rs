@@ -6,7 +6,7 @@ use crate::decide::Check;
 use crate::policy::Policy;
 use crate::Timestamp;
 
-use super::{MAX_DEFINITIONS, MAX_ENTRIES};
+use super::bounds::{MAX_DEFINITIONS, MAX_ENTRIES};
 
 /// One policy asked in a call, and what is asked of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

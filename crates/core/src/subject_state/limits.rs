@@ -77,7 +77,7 @@ impl SubjectState {
             }
         }
         self.mark_contended(items, &mut answers, moment)?;
-        self.remember_denials(items, &answers, moment.now);
+        self.denials.remember(items, &answers, moment.now);
         if let Some(grant) = answers.iter().find_map(|answer| answer.grant.as_deref()) {
             self.fence = self.fence.max(grant.fence);
         }

@@ -7,8 +7,10 @@
 
 mod answer;
 mod blocks;
+mod bounds;
 mod call;
 mod charge;
+mod denials;
 mod entry;
 mod held;
 mod limits;
@@ -16,7 +18,6 @@ mod older;
 mod operations;
 mod peek;
 mod permits;
-
 mod pick;
 mod renamed;
 mod status;
@@ -24,30 +25,23 @@ mod upkeep;
 mod written;
 mod young;
 
-use std::collections::VecDeque;
-
-pub use blocks::Block;
+pub use bounds::{MAX_DEFINITIONS, MAX_ENTRIES};
 pub use call::{Effects, Item, Refusal, Write};
+pub use denials::{Denial, RECENT_DENIALS};
 pub use entry::Entry;
-pub use status::{Denial, LimitStatus, Status, RECENT_DENIALS};
+pub use status::{LimitStatus, Status};
 pub use upkeep::ALARM_SPACING;
 pub use written::STEADY;
 
+use denials::Denials;
 use older::Older;
-
 use operations::{Operations, Recent};
 
 use crate::algorithm::state::Moment;
+use crate::block::Block;
 use crate::codec::{Line, Unreadable};
 use crate::row::ROWS;
 use crate::{Duration, Timestamp};
-
-/// The most limits a subject has state for at once. Callers choose windows freely, and each is a state of its own.
-pub const MAX_ENTRIES: usize = 64;
-
-/// The most definitions of one named limit (windows, periods, algorithms) in use at once. An admission is charged to each of them and may
-/// write a row for each; a rolling deploy and its way back need two or three.
-pub const MAX_DEFINITIONS: usize = 16;
 
 /// The state of one subject. See the module's documentation.
 #[derive(Debug, Default)]
@@ -57,7 +51,7 @@ pub struct SubjectState {
     fence: u64,
     operations: Operations,
     released: Recent,
-    denials: VecDeque<Denial>,
+    denials: Denials,
     /// The cleaning alarm, as far as it is known to be set.
     alarm: Option<Timestamp>,
     unreadable: Option<Unreadable>,

@@ -2,15 +2,39 @@
 //! the next one that is decided, is admitted.
 
 use crate::algorithm::state::{LimitState, Moment};
+use crate::block::Block;
 use crate::calendar::UnknownTimeZone;
 use crate::decide::{decide, GrantSeed};
 use crate::decision::Decision;
 use crate::{Duration, Limit, Timestamp};
 
 use super::pick::Found;
-use super::{Entry, Item, Refusal, SubjectState};
+use super::{Entry, Item, Refusal, Status, SubjectState};
 
 impl SubjectState {
+    /// The subject's state, of one policy or all. Changes nothing.
+    pub fn status(&self, policy: Option<&str>, moment: Moment) -> Result<Status, Refusal> {
+        self.readable()?;
+        let wanted = |name: &str| policy.is_none_or(|policy| policy == name);
+        let mut limits = Vec::new();
+        for entry in self.entries.iter().filter(|entry| wanted(&entry.policy)) {
+            limits.push(entry.status(moment)?);
+        }
+        let in_force = |block: &&Block| block.until > moment.now;
+        let asked = |block: &&Block| block.policy.as_deref().is_none_or(wanted);
+        Ok(Status {
+            limits,
+            blocks: self
+                .blocks
+                .iter()
+                .filter(in_force)
+                .filter(asked)
+                .cloned()
+                .collect(),
+            denials: self.denials.of(wanted),
+        })
+    }
+
     /// The answer to what changes nothing. Under another definition than the one in force, which stays so until somebody is decided,
     /// the wait has to be found at the rates of that one, and no isolate may remember it: it is not that of a request that is decided.
     pub(super) fn looked(&self, item: &Item, moment: Moment) -> Result<Decision, Refusal> {

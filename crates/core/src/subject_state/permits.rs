@@ -1,11 +1,13 @@
 //! Permits: their seeds, their renewal and their release.
 
-use crate::algorithm::state::Moment;
+use crate::algorithm::slots::{Slot, Slots};
+use crate::algorithm::state::{LimitState, Moment};
 use crate::decide::GrantSeed;
 use crate::decision::Grant;
-use crate::{Duration, Timestamp};
+use crate::{Algorithm, Duration, Timestamp};
 
-use super::{Effects, Item, Refusal, SubjectState};
+use super::held::Held;
+use super::{Effects, Entry, Item, Refusal, SubjectState};
 
 impl SubjectState {
     /// Randomness and fence for a grant, where one may be given. The fence starts from the clock, so that it goes on rising after the
@@ -73,5 +75,82 @@ impl SubjectState {
         } else {
             Err(Refusal::UnknownPermit)
         }
+    }
+}
+
+impl Entry {
+    /// The slots that permits hold here, and the longest that one is held.
+    fn slots(&mut self) -> Option<(&mut Slots, Duration)> {
+        match (&mut self.state, self.limit.algorithm()) {
+            (LimitState::Slots(slots), Algorithm::Concurrency(limit)) => Some((slots, limit.ttl())),
+            _ => self.held.as_mut().map(|held| (&mut held.slots, held.ttl)),
+        }
+    }
+
+    /// The slots that somebody holds at `now`, to be kept beside the state of another algorithm.
+    pub(super) fn held_beside(&self, now: Timestamp) -> Option<Box<Held>> {
+        let mut held = match (&self.state, self.limit.algorithm()) {
+            (LimitState::Slots(slots), Algorithm::Concurrency(limit)) => Box::new(Held {
+                slots: slots.clone(),
+                ttl: limit.ttl(),
+            }),
+            _ => self.held.clone()?,
+        };
+        let now = now.max(held.slots.time);
+        let slots = &mut held.slots.held;
+        slots.retain(|slot| slot.permit != 0 && slot.deadline > now);
+        (!slots.is_empty()).then_some(held)
+    }
+
+    /// The newest fence given here, 0 when none is known.
+    pub(super) fn newest_fence(&self) -> u64 {
+        match (&self.state, &self.held) {
+            (LimitState::Slots(slots), _) => slots.fence,
+            (_, Some(held)) => held.slots.fence,
+            _ => 0,
+        }
+    }
+
+    /// Moves the deadline of a live permit; `None` when this limit does not hold it.
+    pub(super) fn renew(
+        &mut self,
+        permit: u128,
+        hold: Option<Duration>,
+        now: Timestamp,
+    ) -> Option<Slot> {
+        let (slots, ttl) = self.slots()?;
+        slots.renew(permit, hold.map_or(ttl, |hold| hold.min(ttl)), now)
+    }
+
+    /// Forgets what is spent. Slots that somebody holds are not spent; whether any are left.
+    pub(super) fn forget_spent(&mut self, moment: Moment) -> bool {
+        let is_held = match self.slots() {
+            None => false,
+            Some((slots, _)) => {
+                slots.held.retain(|slot| slot.permit != 0);
+                slots.view(0, moment.now).reset > moment.now
+            }
+        };
+        if !matches!(self.state, LimitState::Slots(_)) {
+            // Only quotas ask for a zone, and no slots are beside them.
+            let Ok(fresh) = LimitState::fresh(self.limit.algorithm(), moment) else {
+                return false;
+            };
+            self.state = fresh;
+            self.lost = Default::default();
+        }
+        is_held
+    }
+
+    /// Frees the slots of a live permit; `false` when this limit does not hold it.
+    pub(super) fn release(&mut self, permit: u128, now: Timestamp) -> bool {
+        let Some((slots, _)) = self.slots() else {
+            return false;
+        };
+        let held = slots.find(permit, now).is_some();
+        if held {
+            slots.release(permit, now);
+        }
+        held
     }
 }

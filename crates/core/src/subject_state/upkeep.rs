@@ -1,13 +1,14 @@
 //! Forgetting: resets, the cleaning alarm, and idle limits.
 
 use crate::algorithm::state::Moment;
+use crate::block::Block;
 use crate::codec::{LineWriter, Unreadable};
 use crate::row::ROWS;
 use crate::{Duration, Timestamp};
 
 use super::blocks::key_of;
 use super::operations::Operations;
-use super::{Block, Effects, Entry, Refusal, SubjectState, Write};
+use super::{Effects, Entry, Refusal, SubjectState, Write};
 
 /// The least time between two cleaning alarms: each is a billed request and a row written.
 pub const ALARM_SPACING: Duration = Duration::from_secs(60);
@@ -106,6 +107,24 @@ impl SubjectState {
         self.rewrite_older(moment, effects);
         self.set_alarm(moment, effects); // for the row of the fence alone, too
         Ok(())
+    }
+
+    /// Writes rows of an older version in the version of this build: in the first step after waking, as later there are none.
+    pub(super) fn rewrite_older(&mut self, moment: Moment, effects: &mut Effects) {
+        let older = core::mem::take(&mut self.older);
+        if self.readable().is_err() {
+            return; // nothing of this subject may be touched
+        }
+        if older.rows {
+            for entry in &mut self.entries {
+                entry.write_exact(moment, effects);
+            }
+            let blocks = self.blocks.iter().map(Block::put);
+            effects.writes.extend(blocks);
+        }
+        if older.fence {
+            effects.writes.push(self.put_fence());
+        }
     }
 
     /// When [`SubjectState::close`] has something to write, if nothing is admitted until then.

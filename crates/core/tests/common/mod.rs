@@ -6,10 +6,10 @@ pub(crate) mod object;
 
 use tollgate_core::algorithm::state::{LimitState, Moment};
 use tollgate_core::calendar::UtcOnly;
+use tollgate_core::limit::quota::{Anchor, Period, Quota, TimeZoneName};
 use tollgate_core::limit::{Concurrency, LeakyBucket, Name, Rate, TokenBucket, Window};
 use tollgate_core::number::Decimal;
 use tollgate_core::policy::Policy;
-use tollgate_core::quota::{Anchor, Period, Quota, TimeZoneName};
 use tollgate_core::{Algorithm, Duration, Limit, Timestamp};
 
 /// A Monday in 2027, and a multiple of every window used.

@@ -1,0 +1,18 @@
+//! Units of two windows.
+
+/// Units in the present window and in the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Pair {
+    pub(super) current: u64,
+    pub(super) previous: u64,
+}
+
+impl Pair {
+    /// As the next window begins.
+    pub(super) const fn turned(self) -> Pair {
+        Pair {
+            current: 0,
+            previous: self.current,
+        }
+    }
+}

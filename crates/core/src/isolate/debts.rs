@@ -1,0 +1,378 @@
+//! What an isolate gave out while objects were out of reach, so that it can be charged to them when they are back.
+//!
+//! For each limit the isolate keeps the state that the object would have if only these units had been used: so what has refilled, or
+//! belongs to a window that has passed, is not charged. What an isolate gave out is known as long as it lives; bounded by [`MAX_SUBJECTS`]
+//! subjects, of which the largest debts of each namespace are kept, each namespace in its own part of the room.
+
+use crate::algorithm::slots::Slot;
+use crate::algorithm::state::{LimitState, Moment};
+use crate::calendar::UnknownTimeZone;
+use crate::decide::Check;
+use crate::isolate::bounded::{Bounded, Secret};
+use crate::policy::Policy;
+use crate::subject_state::Item;
+use crate::{Algorithm, Limit};
+
+/// The most subjects with a debt, each some hundred bytes.
+pub const MAX_SUBJECTS: usize = 2_048;
+/// The most limits of one subject with a debt. Callers choose windows freely; more than two policies of the largest size are rare.
+const MAX_LIMITS: usize = 16;
+
+/// What is owed. See the module's documentation.
+#[derive(Debug)]
+pub struct Debts {
+    secret: Secret,
+    subjects: Bounded<Vec<Debt>>,
+}
+
+/// What was given out of one limit.
+#[derive(Debug)]
+struct Debt {
+    /// One limit, under the policy's name.
+    policy: Policy,
+    state: LimitState,
+}
+
+impl Debts {
+    /// Nothing is owed.
+    pub fn new(secret: Secret) -> Debts {
+        Debts {
+            secret,
+            subjects: Bounded::new(MAX_SUBJECTS),
+        }
+    }
+
+    /// Whether nothing is owed to any object.
+    pub fn is_empty(&self) -> bool {
+        self.subjects.is_empty()
+    }
+
+    /// Records that the cost of `check` was given out without the object of this name. Slots are never given out so, and of refunds nothing
+    /// is recorded: who gives back can do so again.
+    pub fn record(
+        &mut self,
+        object: &str,
+        policy: &Policy,
+        check: &Check,
+        moment: Moment,
+    ) -> Result<(), UnknownTimeZone> {
+        let units = u64::try_from(check.cost).unwrap_or(0);
+        if units == 0 || check.peek || policy.gives_permits() {
+            return Ok(());
+        }
+        let part = |debt: &Debt| debt.part(moment);
+        let largest = |debts: &Vec<Debt>| (0, debts.iter().map(part).max().unwrap_or(0));
+        let key = self.secret.key(object, &());
+        let (debts, _) = self.subjects.get_or_put(key, Vec::new, largest);
+        for limit in policy.limits() {
+            if let Some(debt) = debt_of(debts, policy, limit, moment)? {
+                debt.take(limit, units, moment)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what is owed to an object, one item a limit; nothing is owed afterwards. What has come back of itself by now is
+    /// left out.
+    pub fn take(&mut self, object: &str, moment: Moment) -> Result<Vec<Item>, UnknownTimeZone> {
+        if self.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(debts) = self.subjects.remove(self.secret.key(object, &())) else {
+            return Ok(Vec::new());
+        };
+        let mut items = Vec::with_capacity(debts.len());
+        for mut debt in debts {
+            if let Some(units) = debt.units(moment)? {
+                items.push(Item {
+                    policy: debt.policy,
+                    check: Check::of(units),
+                });
+            }
+        }
+        Ok(items)
+    }
+
+    /// How many subjects' objects are owed something.
+    pub fn len(&self) -> usize {
+        self.subjects.len()
+    }
+}
+
+/// The debt of one limit, made where there is none; `None` when there is no room for one.
+fn debt_of<'a>(
+    debts: &'a mut Vec<Debt>,
+    policy: &Policy,
+    limit: &Limit,
+    moment: Moment,
+) -> Result<Option<&'a mut Debt>, UnknownTimeZone> {
+    let same = |debt: &Debt| {
+        debt.policy.name_or_empty() == policy.name_or_empty() && debt.limit() == Some(limit)
+    };
+    let place = match debts.iter().position(same) {
+        Some(place) => place,
+        None if debts.len() >= MAX_LIMITS => return Ok(None),
+        None => {
+            let Some(debt) = Debt::fresh(policy, limit, moment)? else {
+                return Ok(None);
+            };
+            debts.push(debt);
+            debts.len() - 1
+        }
+    };
+    Ok(Some(&mut debts[place]))
+}
+
+impl Debt {
+    fn fresh(
+        policy: &Policy,
+        limit: &Limit,
+        moment: Moment,
+    ) -> Result<Option<Debt>, UnknownTimeZone> {
+        // One valid limit is a valid policy.
+        let Ok(mut alone) = Policy::new(vec![limit.clone()]) else {
+            return Ok(None);
+        };
+        if let Some(name) = policy.name() {
+            alone = alone.named(name.clone(), policy.version());
+        }
+        let algorithm = limit.algorithm();
+        let mut state = LimitState::fresh(algorithm, moment)?;
+        // A bucket that starts low lacks what nobody was given.
+        state.give_back(algorithm, algorithm.limit(), moment.now);
+        let policy = alone;
+        Ok(Some(Debt { policy, state }))
+    }
+
+    fn limit(&self) -> Option<&Limit> {
+        self.policy.limits().first()
+    }
+
+    fn take(&mut self, limit: &Limit, units: u64, moment: Moment) -> Result<(), UnknownTimeZone> {
+        let algorithm = limit.algorithm();
+        self.state.project(algorithm, moment)?;
+        let slot = Slot {
+            permit: 0,
+            units,
+            fence: 0,
+            deadline: moment.now,
+        };
+        self.state.take(algorithm, slot, moment.now, moment)
+    }
+
+    /// The units still counted, at most the whole limit; `None` when there are none.
+    fn units(&mut self, moment: Moment) -> Result<Option<i64>, UnknownTimeZone> {
+        let Some(algorithm) = self.limit().map(Limit::algorithm).cloned() else {
+            return Ok(None);
+        };
+        self.state.project(&algorithm, moment)?;
+        let used = used(&algorithm, &self.state, moment);
+        Ok(i64::try_from(used).ok().filter(|&units| units > 0))
+    }
+
+    /// The part of the limit that was given out, in thousandths: the larger, the more would be given twice if it were forgotten.
+    fn part(&self, moment: Moment) -> u64 {
+        self.limit().map_or(0, |limit| {
+            let algorithm = limit.algorithm();
+            let used = used(algorithm, &self.state, moment);
+            used.saturating_mul(1_000) / algorithm.limit().max(1)
+        })
+    }
+}
+
+fn used(algorithm: &Algorithm, state: &LimitState, moment: Moment) -> u64 {
+    let left = state.view(algorithm, moment.now).remaining;
+    algorithm.limit().saturating_sub(left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::request::{parse, Rule};
+    use crate::calendar::UtcOnly;
+    use crate::subject_state::{Effects, SubjectState};
+    use crate::Timestamp;
+
+    fn policy(rest: &str) -> Policy {
+        match parse(&format!(r#"{{"identifier": "u1", {rest}}}"#))
+            .unwrap()
+            .rule
+        {
+            Rule::Inline(policy) => policy,
+            Rule::Named(_) => unreachable!(),
+        }
+    }
+
+    fn moment(now: u64) -> Moment<'static> {
+        Moment {
+            now: Timestamp::from_millis(now),
+            zones: &UtcOnly,
+        }
+    }
+
+    fn debts() -> Debts {
+        Debts::new(Secret::new(7))
+    }
+
+    /// Units given out at these times, and what is owed of them later.
+    fn owed(rest: &str, given: &[(u64, i64)], later: u64) -> Vec<i64> {
+        let (mut debts, policy) = (debts(), policy(rest));
+        for &(now, cost) in given {
+            debts
+                .record("u1", &policy, &Check::of(cost), moment(now))
+                .unwrap();
+        }
+        let items = debts.take("u1", moment(later)).unwrap();
+        items.iter().map(|item| item.check.cost).collect()
+    }
+
+    #[test]
+    fn what_was_given_out_is_owed_until_it_has_come_back_of_itself() {
+        let fixed = r#""algorithm": "fixedWindow", "limit": 100, "window": "1m""#;
+        assert_eq!(owed(fixed, &[(0, 3), (59_999, 4)], 59_999), [7]);
+        assert_eq!(
+            owed(fixed, &[(0, 3), (59_999, 4)], 60_000),
+            Vec::<i64>::new(),
+            "the window has passed"
+        );
+        assert_eq!(owed(fixed, &[(0, 3), (60_000, 4)], 60_001), [4]);
+        let sliding = r#""limit": 100, "window": "1m""#;
+        assert_eq!(owed(sliding, &[(0, 60)], 90_000), [30]);
+        let log = r#""algorithm": "slidingLog", "limit": 100, "window": "1m""#;
+        assert_eq!(owed(log, &[(0, 60), (30_000, 2)], 60_000), [2]);
+        let bucket = r#""algorithm": "tokenBucket", "capacity": 100, "refill": {"amount": 1, "interval": "1s"}, "initial": 5"#;
+        assert_eq!(
+            owed(bucket, &[(0, 60)], 20_500),
+            [40],
+            "39.5 rounded up, and nothing for `initial`"
+        );
+        let quota = r#""algorithm": "quota", "limit": 100, "period": "day""#;
+        assert_eq!(owed(quota, &[(0, 60)], 86_399_999), [60]);
+    }
+
+    #[test]
+    fn no_more_is_owed_than_the_whole_limit() {
+        let fixed = r#""algorithm": "fixedWindow", "limit": 100, "window": "1m""#;
+        assert_eq!(owed(fixed, &[(0, 90), (1, 90)], 2), [100]);
+        let bucket = r#""algorithm": "tokenBucket", "capacity": 10, "refill": {"amount": 1, "interval": "1s"}"#;
+        assert_eq!(owed(bucket, &[(0, 1_000)], 0), [10]);
+    }
+
+    #[test]
+    fn each_limit_of_a_policy_is_owed_its_own() {
+        let both = r#""limits": [{"algorithm": "fixedWindow", "limit": 100, "window": "1s"}, {"algorithm": "fixedWindow", "limit": 9, "window": "1h"}]"#;
+        assert_eq!(owed(both, &[(0, 3), (1_000, 4)], 1_500), [4, 7]);
+    }
+
+    #[test]
+    fn peeks_refunds_and_slots_are_not_recorded() {
+        let slots = r#""algorithm": "concurrency", "limit": 100, "ttl": "1m""#;
+        assert!(owed(slots, &[(0, 3)], 1).is_empty());
+        let plain = r#""limit": 100, "window": "1m""#;
+        assert!(owed(plain, &[(0, -3), (0, 0)], 1).is_empty());
+        let (mut debts, policy) = (debts(), policy(r#""limit": 100, "window": "1m""#));
+        let peek = Check {
+            peek: true,
+            ..Check::ONE
+        };
+        debts.record("u1", &policy, &peek, moment(0)).unwrap();
+        assert!(debts.is_empty());
+    }
+
+    #[test]
+    fn a_debt_is_charged_to_the_object_once_however_often_it_is_sent() {
+        let (mut debts, policy) = (
+            debts(),
+            policy(r#""algorithm": "fixedWindow", "limit": 10, "window": "1m""#),
+        );
+        for _ in 0..25 {
+            debts.record("u1", &policy, &Check::ONE, moment(0)).unwrap();
+        }
+        let items = debts.take("u1", moment(1)).unwrap();
+        assert!(debts.is_empty() && debts.take("u1", moment(1)).unwrap().is_empty());
+        let mut object = SubjectState::default();
+        let mut effects = Effects::default();
+        for _ in 0..3 {
+            object.charge(&items, 5, moment(2), &mut effects).unwrap();
+        }
+        let item = |cost| {
+            [Item {
+                policy: policy.clone(),
+                check: Check::of(cost),
+            }]
+        };
+        let mut ask = |cost, now| {
+            let decided = object.limit(&item(cost), None, &mut || 1, moment(now), &mut effects);
+            decided.unwrap()[0].clone()
+        };
+        assert!(!ask(1, 3).success);
+        ask(-4, 3);
+        assert_eq!(
+            ask(0, 3).limits[0].remaining,
+            4,
+            "ten were charged, not thirty"
+        );
+        assert!(ask(1, 60_000).success);
+    }
+
+    #[test]
+    fn a_charge_survives_a_restart_and_is_let_in_past_a_block() {
+        let policy = policy(r#""algorithm": "fixedWindow", "limit": 1000, "window": "1m""#);
+        let items = [Item {
+            policy,
+            check: Check::of(400),
+        }];
+        let mut object = SubjectState::default();
+        let mut effects = Effects::default();
+        object
+            .block(
+                None,
+                crate::Duration::from_secs(9),
+                "",
+                moment(0),
+                &mut effects,
+            )
+            .unwrap();
+        object.charge(&items, 5, moment(0), &mut effects).unwrap();
+        assert!(effects.alarm.is_some());
+        let rows: Vec<_> = effects
+            .writes
+            .iter()
+            .filter_map(|write| match write {
+                crate::subject_state::Write::Put { key, row } => Some((key.as_str(), row.as_str())),
+                _ => None,
+            })
+            .collect();
+        let restarted = SubjectState::from_rows(rows);
+        let status = restarted.status(None, moment(1)).unwrap();
+        assert!(status.limits[0].remaining <= 600 && status.limits[0].remaining > 585);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_largest_debts_are_kept() {
+        let (mut debts, policy) = (debts(), policy(r#""limit": 1000, "window": "1h""#));
+        for i in 0..40 {
+            let object = format!("large{i}");
+            debts
+                .record(&object, &policy, &Check::of(1_000), moment(0))
+                .unwrap();
+        }
+        for i in 0..100_000 {
+            debts
+                .record(&i.to_string(), &policy, &Check::ONE, moment(1))
+                .unwrap();
+        }
+        assert!(debts.len() <= MAX_SUBJECTS);
+        for i in 0..40 {
+            let items = debts.take(&format!("large{i}"), moment(2)).unwrap();
+            assert_eq!(items[0].check.cost, 1_000);
+        }
+        let many = |i: usize| self::policy(&format!(r#""limit": 9, "window": "{}m""#, i + 1));
+        for i in 0..100 {
+            debts
+                .record("u1", &many(i), &Check::ONE, moment(3))
+                .unwrap();
+        }
+        assert_eq!(debts.take("u1", moment(4)).unwrap().len(), MAX_LIMITS);
+    }
+}

@@ -1,0 +1,367 @@
+//! What a caller is told when the subject's object is out of reach: the policy's failure mode, and the small share that each isolate
+//! may give out for itself meanwhile.
+//!
+//! A share is the lesser of 1 % of the limit (at least one unit) and what was last known to remain, per isolate and window. So with n
+//! isolates at most n % of a limit is given out above it while the object is away.
+
+use core::cell::Cell;
+use core::hash::{Hash, Hasher};
+
+use crate::decide::Check;
+use crate::decision::{Decision, Reason};
+use crate::isolate::bounded::{Bounded, Key, Secret, Worth};
+use crate::limit::quota::Period;
+use crate::limit::MAX_WINDOW;
+use crate::policy::{FailMode, Policy};
+use crate::{Algorithm, Duration, Limit, Timestamp};
+
+/// The most policies of subjects for which an isolate keeps shares, each some hundred bytes.
+pub const MAX_SUBJECTS: usize = 4_096;
+/// One unit in so many may be given out.
+const FRACTION: u64 = 100;
+/// Whoever was refused for lack of room is refused for so long without looking for room again, which is work.
+const LOOKS_AGAIN: Duration = Duration::from_secs(1);
+
+/// Shares by subject and policy, in the memory of one isolate.
+///
+/// A share that was forgotten would be given twice. So where a namespace has no room for another one, newcomers are refused; and where
+/// one had to be forgotten, because another namespace has a right to the room, no newcomer of its namespace is given any until it
+/// is over.
+#[derive(Debug)]
+pub struct Shares {
+    secret: Secret,
+    policies: Bounded<Vec<Share>>,
+    /// Until when newcomers of a namespace are refused.
+    closed: Bounded<Timestamp>,
+}
+
+/// What was given out of one limit, and what is known of it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Share {
+    given: u64,
+    until: Timestamp,
+    known: Option<(u64, Timestamp)>,
+}
+
+impl Shares {
+    /// Nothing was given out. Room for `most`, such as [`MAX_SUBJECTS`].
+    pub fn new(secret: Secret, most: usize) -> Shares {
+        Shares {
+            secret,
+            policies: Bounded::new(most),
+            closed: Bounded::new(MAX_SUBJECTS),
+        }
+    }
+
+    /// Remembers what remains, for a policy whose failure mode wants to know it.
+    pub fn learn(&mut self, object: &str, policy: &Policy, decision: &Decision) {
+        if policy.fail_mode() != FailMode::Share || decision.limits.len() != policy.limits().len() {
+            return;
+        }
+        let Some(shares) = self.of(object, policy, decision.at) else {
+            return;
+        };
+        for (share, standing) in shares.iter_mut().zip(decision.limits.iter()) {
+            share.known = Some((standing.remaining, standing.reset));
+        }
+    }
+
+    /// Decides without the object. `None` when nothing may be decided without it.
+    pub fn decide(
+        &mut self,
+        object: &str,
+        policy: &Policy,
+        check: &Check,
+        now: Timestamp,
+    ) -> Option<Decision> {
+        let success = match policy.fail_mode() {
+            FailMode::Open => true,
+            FailMode::Closed => return None,
+            FailMode::Share => self.spend(object, policy, check, now),
+            // Counted elsewhere: through KV.
+            FailMode::Eventual => return None,
+        };
+        Some(Decision::bare(now, success, Some(Reason::Degraded)))
+    }
+
+    /// Takes the cost out of every limit's share, or out of none.
+    fn spend(&mut self, object: &str, policy: &Policy, check: &Check, now: Timestamp) -> bool {
+        let cost = match u64::try_from(check.cost) {
+            Ok(cost) if cost > 0 => cost,
+            _ => return true, // nothing is asked, or something is given back
+        };
+        let Some(shares) = self.of(object, policy, now) else {
+            return false;
+        };
+        let limits = policy.limits();
+        for (share, limit) in shares.iter_mut().zip(limits) {
+            if share.until <= now {
+                share.given = 0;
+                share.until = now.plus(window_of(limit));
+            }
+        }
+        let fits = |(share, limit): (&Share, &Limit)| {
+            share.given.saturating_add(cost) <= share.most(limit, now)
+        };
+        let success = shares.iter().zip(limits).all(fits);
+        if success && !check.peek {
+            for share in shares {
+                share.given += cost;
+            }
+        }
+        success
+    }
+
+    /// The shares of one policy of one subject; `None` when there is no room for new ones.
+    fn of(&mut self, object: &str, policy: &Policy, now: Timestamp) -> Option<&mut Vec<Share>> {
+        let key = self.secret.key(object, &StateOf(policy));
+        if self.policies.get_mut(key).is_none() && !self.begin(key, policy, now) {
+            return None;
+        }
+        self.policies.get_mut(key)
+    }
+
+    /// Makes room for a newcomer; whether there is any.
+    fn begin(&mut self, key: Key, policy: &Policy, now: Timestamp) -> bool {
+        let closed = |until: &mut Timestamp| *until > now;
+        if self.closed.get_mut(key.of_namespace()).is_some_and(closed) {
+            return false;
+        }
+        // What is given out stays, unless another namespace has a right to the room.
+        let room_by = Cell::new(now.plus(LOOKS_AGAIN));
+        let may_go = |other: Key, shares: &Vec<Share>| match given_until(shares, now) {
+            Some(until) if other.namespace() == key.namespace() => {
+                room_by.set(until.min(room_by.get()));
+                false
+            }
+            _ => true,
+        };
+        let fresh = vec![Share::default(); policy.limits().len()];
+        let worth = |shares: &Vec<Share>| worth(shares, now);
+        let put = self.policies.try_put(key, fresh, worth, may_go);
+        let closed = match &put {
+            Ok(Some((gone, shares))) => given_until(shares, now).map(|until| (*gone, until)),
+            Ok(None) => None,
+            Err(_) => Some((key, room_by.get())),
+        };
+        if let Some((key, until)) = closed {
+            self.close(key.of_namespace(), until, now);
+        }
+        put.is_ok()
+    }
+
+    fn close(&mut self, namespace: Key, until: Timestamp, now: Timestamp) {
+        let worth = |until: &Timestamp| (0, until.since(now).as_millis());
+        let (closed, _) = self.closed.get_or_put(namespace, || until, worth);
+        *closed = until.max(*closed);
+    }
+}
+
+/// Until when something is given out; `None` when nothing is.
+fn given_until(shares: &[Share], now: Timestamp) -> Option<Timestamp> {
+    let given = shares
+        .iter()
+        .filter(|share| share.given > 0 && share.until > now);
+    given.map(|share| share.until).max()
+}
+
+/// First goes what is over, then what is only known, then what is given out and over soonest.
+fn worth(shares: &[Share], now: Timestamp) -> Worth {
+    match given_until(shares, now) {
+        Some(until) => (2, until.as_millis()),
+        None => (u64::from(!shares.iter().all(|share| share.is_over(now))), 0),
+    }
+}
+
+impl Share {
+    /// The most that may be given out until `until`.
+    fn most(&self, limit: &Limit, now: Timestamp) -> u64 {
+        let share = limit.algorithm().limit().div_ceil(FRACTION);
+        match self.known {
+            Some((remaining, reset)) if reset > now => share.min(remaining),
+            _ => share,
+        }
+    }
+
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.until <= now && self.known.is_none_or(|(_, reset)| reset <= now)
+    }
+}
+
+/// What the shares of a policy are kept by: its name and its limits.
+struct StateOf<'a>(&'a Policy);
+
+impl Hash for StateOf<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.name_or_empty().hash(state);
+        for limit in self.0.limits() {
+            limit.algorithm().word().hash(state);
+            limit.label().hash(state);
+        }
+    }
+}
+
+/// In how long a limit gives out its whole number once: never shorter than it is.
+fn window_of(limit: &Limit) -> Duration {
+    const HOUR: u64 = 3_600;
+    let refill = |units: u64, rate: &crate::limit::Rate| {
+        let millis = u128::from(units) * rate.unit() / u128::from(rate.parts().max(1)) + 1;
+        Duration::from_millis(millis.min(u128::from(MAX_WINDOW.as_millis())) as u64)
+    };
+    match limit.algorithm() {
+        Algorithm::FixedWindow(w) | Algorithm::SlidingWindow(w) | Algorithm::SlidingLog(w) => {
+            w.window()
+        }
+        Algorithm::TokenBucket(bucket) => refill(bucket.capacity(), &bucket.refill()),
+        Algorithm::LeakyBucket(bucket) => refill(bucket.capacity(), &bucket.leak()),
+        Algorithm::Concurrency(slots) => slots.ttl(),
+        Algorithm::Quota(quota) => Duration::from_secs(match quota.period() {
+            Period::Minute => 60,
+            Period::Hour => HOUR,
+            Period::Day => 26 * HOUR,
+            Period::Week => 8 * 24 * HOUR,
+            Period::Month => 32 * 24 * HOUR,
+            Period::Quarter => 93 * 24 * HOUR,
+            Period::Year => 366 * 24 * HOUR,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::request::{parse, Rule};
+    use crate::decision::Standing;
+
+    fn policy(rest: &str) -> Policy {
+        match parse(&format!(r#"{{"identifier": "u1", {rest}}}"#))
+            .unwrap()
+            .rule
+        {
+            Rule::Inline(policy) => policy,
+            Rule::Named(_) => unreachable!(),
+        }
+    }
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn shares() -> Shares {
+        Shares::new(Secret::new(7), 64)
+    }
+
+    fn admitted(
+        shares: &mut Shares,
+        object: &str,
+        policy: &Policy,
+        now: u64,
+        tries: usize,
+    ) -> usize {
+        (0..tries)
+            .filter(|_| {
+                shares
+                    .decide(object, policy, &Check::ONE, at(now))
+                    .unwrap()
+                    .success
+            })
+            .count()
+    }
+
+    #[test]
+    fn open_admits_and_says_degraded_without_inventing_a_number() {
+        let policy = policy(r#""limit": 5, "window": "1m""#);
+        let decision = shares().decide("u1", &policy, &Check::ONE, at(0)).unwrap();
+        assert_eq!(
+            (decision.success, decision.reason),
+            (true, Some(Reason::Degraded))
+        );
+        assert!(decision.deciding().is_none() && decision.limits.is_empty());
+    }
+
+    #[test]
+    fn closed_decides_nothing() {
+        let policy = policy(r#""limit": 5, "window": "1m", "failMode": "closed""#);
+        assert_eq!(shares().decide("u1", &policy, &Check::ONE, at(0)), None);
+    }
+
+    #[test]
+    fn a_share_is_one_percent_of_the_limit_per_window_and_at_least_one() {
+        let mut shares = shares();
+        let large = policy(r#""limit": 1000, "window": "1m", "failMode": "share""#);
+        assert_eq!(admitted(&mut shares, "u1", &large, 0, 50), 10);
+        assert_eq!(admitted(&mut shares, "u1", &large, 59_999, 50), 0);
+        assert_eq!(admitted(&mut shares, "u1", &large, 60_000, 50), 10);
+        let small = policy(r#""limit": 3, "window": "1m", "failMode": "share""#);
+        assert_eq!(
+            admitted(&mut shares, "u1", &small, 0, 5),
+            1,
+            "its own share"
+        );
+        assert_eq!(
+            admitted(&mut shares, "u2", &small, 0, 5),
+            1,
+            "its own subject"
+        );
+        let none = policy(r#""limit": 0, "window": "1m", "failMode": "share""#);
+        assert_eq!(admitted(&mut shares, "u1", &none, 0, 5), 0);
+    }
+
+    #[test]
+    fn no_more_is_shared_than_was_last_known_to_remain() {
+        let mut shares = shares();
+        let policy = policy(r#""limit": 1000, "window": "1m", "failMode": "share""#);
+        let standing = Standing {
+            limit: 1000,
+            remaining: 3,
+            reset: at(30_000),
+            refused: None,
+            retry_at: None,
+        };
+        let decision = Decision {
+            limits: [standing].into_iter().collect(),
+            ..shares.decide("u0", &policy, &Check::of(0), at(0)).unwrap()
+        };
+        shares.learn("u1", &policy, &decision);
+        assert_eq!(admitted(&mut shares, "u1", &policy, 1, 50), 3);
+        assert_eq!(
+            admitted(&mut shares, "u1", &policy, 30_000, 50),
+            7,
+            "what was known has passed; the share's own window has not"
+        );
+    }
+
+    #[test]
+    fn all_limits_share_or_none_does_and_a_peek_takes_nothing() {
+        let mut shares = shares();
+        let policy = policy(
+            r#""failMode": "share", "limits": [{"algorithm": "slidingWindow", "limit": 500, "window": "1m"},
+            {"algorithm": "tokenBucket", "capacity": 200, "refill": {"amount": 1, "interval": "1s"}}]"#,
+        );
+        let peek = Check {
+            peek: true,
+            ..Check::ONE
+        };
+        for _ in 0..9 {
+            assert!(shares.decide("u1", &policy, &peek, at(0)).unwrap().success);
+        }
+        assert_eq!(admitted(&mut shares, "u1", &policy, 0, 9), 2);
+        assert_eq!(
+            admitted(&mut shares, "u1", &policy, 60_000, 9),
+            0,
+            "the bucket takes 200 s"
+        );
+        assert_eq!(admitted(&mut shares, "u1", &policy, 200_001, 9), 2);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_running_out_of_it_refuses() {
+        let mut shares = shares();
+        let policy = policy(r#""limit": 1000, "window": "1m", "failMode": "share""#);
+        for i in 0..64 {
+            assert_eq!(admitted(&mut shares, &i.to_string(), &policy, 0, 1), 1);
+        }
+        assert_eq!(admitted(&mut shares, "new", &policy, 59_999, 1), 0);
+        assert_eq!(admitted(&mut shares, "new", &policy, 60_000, 1), 1);
+    }
+}

@@ -1,0 +1,251 @@
+//! Policies: one or more limits that are decided together, all or nothing, and how they behave when their object is out of reach.
+//!
+//! Also the keys under which states are kept, because two limits of one policy must not share one.
+
+pub mod consistency;
+mod counting;
+mod fail_mode;
+
+pub use counting::SHORTEST_COUNTED;
+pub use fail_mode::FailMode;
+
+use consistency::{Consistency, LocalLimit};
+
+use crate::error::InvalidLimit;
+use crate::limit::{in_range, Algorithm, Limit, Name};
+use crate::number::MAX_SAFE;
+
+/// The most limits in one policy.
+pub const MAX_LIMITS: usize = 8;
+
+/// A set of limits, named and versioned or inline.
+///
+/// ```
+/// use tollgate_core::{limit::Window, policy::Policy, Algorithm, Duration, Limit};
+///
+/// let hourly = Window::new(100, Duration::from_secs(3600))?;
+/// let policy = Policy::new(vec![Limit::new(None, Algorithm::SlidingWindow(hourly))])?;
+/// assert_eq!(policy.limits()[0].label(), "100/1h");
+/// # Ok::<(), tollgate_core::InvalidLimit>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Policy {
+    name: Option<Name>,
+    version: u64,
+    limits: Vec<Limit>,
+    consistency: Consistency,
+    shed: Option<LocalLimit>,
+    fail_mode: FailMode,
+    refunds: bool,
+    reserve: Option<u64>,
+    gives_permits: bool,
+    shapes: bool,
+}
+
+impl Policy {
+    /// An inline policy of 1 to [`MAX_LIMITS`] limits, no two of which share a state.
+    pub fn new(limits: Vec<Limit>) -> Result<Policy, InvalidLimit> {
+        in_range("limits", limits.len() as u64, 1, MAX_LIMITS as u64)?;
+        for (i, limit) in limits.iter().enumerate() {
+            if limits[..i]
+                .iter()
+                .any(|other| other.shares_state_with(limit))
+            {
+                return Err(InvalidLimit::Conflict {
+                    field: "limits",
+                    with: "another limit of the same algorithm and window: give each a `name`",
+                });
+            }
+        }
+        Ok(Policy {
+            gives_permits: limits.iter().any(Limit::gives_permits),
+            shapes: limits.iter().any(Limit::is_shaper),
+            name: None,
+            version: 0,
+            limits,
+            consistency: Consistency::Strong,
+            shed: None,
+            fail_mode: FailMode::Open,
+            refunds: true,
+            reserve: None,
+        })
+    }
+
+    /// Gives the policy its name and version; versions rise for ever per name.
+    #[must_use]
+    pub fn named(mut self, name: Name, version: u64) -> Policy {
+        self.name = Some(name);
+        self.version = version;
+        self
+    }
+
+    /// Where the policy is decided; [`Consistency::Strong`] unless said. Not every limit can be decided everywhere.
+    pub fn with_consistency(mut self, consistency: Consistency) -> Result<Policy, InvalidLimit> {
+        consistency.suits(&self.limits)?;
+        self.consistency = consistency;
+        self.checked()
+    }
+
+    /// Sheds floods in front: what a native binding refuses is not asked of anything else.
+    pub fn with_shed(mut self, shed: LocalLimit) -> Result<Policy, InvalidLimit> {
+        self.shed = Some(shed);
+        self.checked()
+    }
+
+    fn checked(self) -> Result<Policy, InvalidLimit> {
+        if self.shed.is_some() && self.consistency == Consistency::Local {
+            return Err(InvalidLimit::Conflict {
+                field: "shed",
+                with: "`consistency: \"local\"`, which is the same alone",
+            });
+        }
+        Ok(self)
+    }
+
+    /// What happens when the object cannot be reached; [`FailMode::Open`] unless said. [`FailMode::Eventual`] takes limits that can be
+    /// counted through KV.
+    pub fn with_fail_mode(mut self, fail_mode: FailMode) -> Result<Policy, InvalidLimit> {
+        if fail_mode == FailMode::Eventual {
+            Consistency::Eventual.suits(&self.limits)?;
+        }
+        self.fail_mode = fail_mode;
+        Ok(self)
+    }
+
+    /// Makes a negative cost an error.
+    #[must_use]
+    pub const fn without_refunds(mut self) -> Policy {
+        self.refunds = false;
+        self
+    }
+
+    /// How many units a stored row may run ahead of the real use, plus one (R of the write-ahead rule): 1 to 2^53. A crash refuses at
+    /// most R − 1 units too many and never admits one too many; a larger R writes less often.
+    pub fn with_reserve(mut self, reserve: u64) -> Result<Policy, InvalidLimit> {
+        self.reserve = Some(in_range("reserve", reserve, 1, MAX_SAFE)?);
+        Ok(self)
+    }
+
+    /// The policy's name; `None` for an inline one.
+    pub const fn name(&self) -> Option<&Name> {
+        self.name.as_ref()
+    }
+
+    /// The name as text, empty for an inline policy: the first part of each state's key.
+    pub fn name_or_empty(&self) -> &str {
+        self.name.as_ref().map_or("", Name::as_str)
+    }
+
+    /// The version; 0 for an inline policy.
+    pub const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The limits, in the order given.
+    pub fn limits(&self) -> &[Limit] {
+        &self.limits
+    }
+
+    /// Where the policy is decided.
+    pub const fn consistency(&self) -> Consistency {
+        self.consistency
+    }
+
+    /// What sheds floods in front, if anything does.
+    pub const fn shed(&self) -> Option<LocalLimit> {
+        self.shed
+    }
+
+    /// What happens when the object cannot be reached.
+    pub const fn fail_mode(&self) -> FailMode {
+        self.fail_mode
+    }
+
+    /// Whether a negative cost gives units back.
+    pub const fn refunds(&self) -> bool {
+        self.refunds
+    }
+
+    /// The R that the policy sets, if any.
+    pub const fn reserve(&self) -> Option<u64> {
+        self.reserve
+    }
+
+    /// Whether any limit gives out slots, so that an admission carries a permit.
+    pub const fn gives_permits(&self) -> bool {
+        self.gives_permits
+    }
+
+    /// Whether any limit spaces its callers, so that an admission carries a delay.
+    pub const fn shapes(&self) -> bool {
+        self.shapes
+    }
+}
+
+impl Limit {
+    /// The limit's name, else its algorithm's word: the second part of its state's key.
+    pub fn name_or_word(&self) -> &str {
+        self.name().map_or(self.algorithm().word(), Name::as_str)
+    }
+
+    /// What people call it: its name, else such as `100/15m`.
+    pub fn label(&self) -> String {
+        if let Some(name) = self.name() {
+            return name.as_str().to_owned();
+        }
+        match self.algorithm() {
+            Algorithm::FixedWindow(w) | Algorithm::SlidingWindow(w) | Algorithm::SlidingLog(w) => {
+                format!("{}/{}", w.limit(), w.window())
+            }
+            Algorithm::TokenBucket(b) => {
+                format!("{}/{}", b.refill().amount(), b.refill().interval())
+            }
+            Algorithm::LeakyBucket(b) => format!("{}/{}", b.leak().amount(), b.leak().interval()),
+            Algorithm::Quota(q) => format!("{}/{}", q.limit(), q.period().word()),
+            Algorithm::Concurrency(c) => format!("{}/concurrent", c.limit()),
+        }
+    }
+
+    /// Whether an admission takes slots.
+    pub const fn gives_permits(&self) -> bool {
+        matches!(self.algorithm(), Algorithm::Concurrency(_))
+    }
+
+    /// Whether an admission may carry a delay unasked: a leaky bucket with `maxDelay`.
+    pub const fn is_shaper(&self) -> bool {
+        matches!(self.algorithm(), Algorithm::LeakyBucket(bucket) if bucket.max_delay().is_some())
+    }
+
+    /// Whether both limits, in one policy, would be kept in one state: same name (or algorithm) and same time dimension. The
+    /// numbers do not count: changing them keeps past use.
+    pub fn shares_state_with(&self, other: &Limit) -> bool {
+        self.name_or_word() == other.name_or_word()
+            && self.algorithm().same_dimension(other.algorithm())
+    }
+}
+
+impl Algorithm {
+    /// Whether both count over the same time: equal windows, or equal period, zone and anchor; buckets and slots have none.
+    fn same_dimension(&self, other: &Algorithm) -> bool {
+        match (self.window(), other.window()) {
+            (Some(a), Some(b)) => return a == b,
+            (None, None) => {}
+            _ => return false,
+        }
+        match (self, other) {
+            (Algorithm::Quota(a), Algorithm::Quota(b)) => a.same_calendar(b),
+            (Algorithm::Quota(_), _) | (_, Algorithm::Quota(_)) => false,
+            _ => true,
+        }
+    }
+
+    /// The window's length, for the algorithms that have one.
+    pub const fn window(&self) -> Option<crate::Duration> {
+        match self {
+            Algorithm::FixedWindow(w) | Algorithm::SlidingWindow(w) | Algorithm::SlidingLog(w) => {
+                Some(w.window())
+            }
+            _ => None,
+        }
+    }
+}
