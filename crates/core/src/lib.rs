@@ -1,7 +1,56 @@
-//! The pure core of Tollgate: limits, policies, decisions and the state of one subject.
+//! The pure core of Tollgate: limits, policies, decisions, and all that one subject's object keeps.
 //!
-//! No I/O, no clock, no randomness: time and random bits are arguments, stored rows are values. So the same code runs in the
-//! Worker, in native tests, in simulations and on the command line.
+//! No I/O, no clock, no randomness: time and random bits are arguments, stored rows are values. The
+//! same code runs in the Worker, in native tests, in simulations and on the command line.
+//!
+//! One subject may ask once a minute. It is admitted, then refused, and told how long to wait:
+//!
+//! ```
+//! use tollgate_core::algorithm::state::Moment;
+//! use tollgate_core::calendar::UtcOnly;
+//! use tollgate_core::decide::Check;
+//! use tollgate_core::subject_state::{Effects, Item, SubjectState};
+//! use tollgate_core::{limit::Window, policy::Policy, Algorithm, Duration, Limit, Timestamp};
+//!
+//! let once_a_minute = Algorithm::FixedWindow(Window::new(1, Duration::from_secs(60))?);
+//! let policy = Policy::new(vec![Limit::new(None, once_a_minute)])?;
+//! let items = [Item { policy, check: Check::ONE }];
+//!
+//! let mut subject = SubjectState::default();
+//! let mut effects = Effects::default();
+//! let mut ask = |second: u64| {
+//!     let now = Timestamp::from_millis(second * 1_000);
+//!     let moment = Moment { now, zones: &UtcOnly };
+//!     subject.limit(&items, None, &mut || 0, moment, &mut effects)
+//! };
+//! assert!(ask(120)?[0].success);
+//!
+//! let refused = &ask(150)?[0];
+//! assert!(!refused.success);
+//! assert_eq!(refused.retry_after, Some(Duration::from_secs(30)));
+//! assert!(ask(180)?[0].success);
+//!
+//! // What an object writes into its storage before it answers.
+//! assert_eq!(effects.writes.len(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Layers
+//!
+//! No files import each other in a circle, and no layer uses one above it. From the top:
+//!
+//! | modules | what they are |
+//! |---|---|
+//! | [`api`], [`store`] | requests and answers in JSON; one trait over every place that decides |
+//! | [`isolate`], [`message`] | what an isolate remembers; what it and an object say to each other |
+//! | [`subject_state`] | everything that one object keeps for its subject |
+//! | [`block`] | a subject that is shut out |
+//! | [`decide`], [`row`] | one decision over all limits of a policy; how definitions and states are stored |
+//! | [`algorithm`] | the arithmetic of each algorithm |
+//! | [`calendar`], [`policy`] | when periods start and end; limits that are decided together |
+//! | [`limit`], [`subject`], [`permit`] | definitions, which cannot be built wrong |
+//! | [`decision`], [`multi`] | the form of an answer; the order in which several objects are asked |
+//! | [`number`], [`duration`], [`time`], [`codec`], [`percent`], [`base64url`], [`error`] | units and texts |
 #![forbid(unsafe_code)]
 
 pub mod algorithm;

@@ -100,7 +100,7 @@ impl Time {
     }
 }
 
-/// The steps of one request. See the module's documentation.
+/// The steps of one request.
 #[derive(Debug)]
 pub struct Plan {
     /// All objects in the order of their names.

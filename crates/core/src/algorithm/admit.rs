@@ -1,4 +1,5 @@
-//! Asking one limit, and taking from it: the frequent cases in one step, all others by way of the single steps.
+//! Asking one limit, and taking from it: the frequent cases in one step, all others by way of the
+//! single steps.
 
 use super::slots::Slot;
 use super::state::{shape, LimitState, Moment};
@@ -7,8 +8,8 @@ use crate::calendar::UnknownTimeZone;
 use crate::limit::Algorithm;
 
 impl LimitState {
-    /// Asks, and takes at once when there is room: what most decisions do, in one step. On success the state is projected to now, else
-    /// it is as it was.
+    /// Asks, and takes at once when there is room: what most decisions do, in one step. On success
+    /// the state is projected to now, else it is as it was.
     #[inline]
     pub fn admit(
         &mut self,
@@ -32,7 +33,8 @@ impl LimitState {
         self.step::<true>(algorithm, ask, slot, moment)
     }
 
-    /// Both of the above. Looking costs as much as deciding: divisions that nobody asked for are not made.
+    /// Both of the above. Looking costs as much as deciding: divisions that nobody asked for are
+    /// not made.
     #[inline]
     fn step<const LOOK: bool>(
         &mut self,

@@ -1,5 +1,6 @@
-//! `tokenBucket` and `leakyBucket`: a deficit that shrinks at a rate, and the places ahead. The same arithmetic read from two ends: a
-//! token bucket speaks of the tokens left, a leaky bucket of the level in use.
+//! `tokenBucket` and `leakyBucket`: a deficit that shrinks at a rate, and the places ahead. The
+//! same arithmetic read from two ends: a token bucket speaks of the tokens left, a leaky bucket of
+//! the level in use.
 
 use super::level::Level;
 use super::places::{Place, Places, MAX_PLACES};
@@ -10,7 +11,8 @@ use crate::arithmetic::{div_ceil, divide};
 use crate::limit::Shape;
 use crate::{Duration, Timestamp};
 
-/// A row runs ahead by at most the places of this time: so long a restart may keep the next caller waiting too long.
+/// A row runs ahead by at most the places of this time: so long a restart may keep the next caller
+/// waiting too long.
 const AHEAD: Duration = Duration::from_secs(1);
 
 /// The use of a bucket.
@@ -18,8 +20,8 @@ const AHEAD: Duration = Duration::from_secs(1);
 pub struct Bucket {
     /// What is spent.
     pub level: Level,
-    /// What is promised; nothing for most buckets, which pay nothing for it. While there is a queue the level keeps its time, and its deficit
-    /// counts from there.
+    /// What is promised; nothing for most buckets, which pay nothing for it. While there is a queue
+    /// the level keeps its time, and its deficit counts from there.
     pub queue: Option<Box<Queue>>,
 }
 
@@ -30,7 +32,8 @@ pub struct Queue {
     pub places: Places,
     /// The older rate under which some of them were promised.
     pub slow: Option<Slow>,
-    /// How many of the last places nobody was promised yet: of a row that runs ahead. Not stored: after a restart they may be promised.
+    /// How many of the last places nobody was promised yet: of a row that runs ahead. Not stored:
+    /// after a restart they may be promised.
     pub(crate) unclaimed: usize,
 }
 
@@ -106,7 +109,8 @@ impl Bucket {
         }
     }
 
-    /// Ends an older rate that no place ahead was promised under: the deficit is told so that the usual rate continues it.
+    /// Ends an older rate that no place ahead was promised under: the deficit is told so that the
+    /// usual rate continues it.
     fn end_slow(&mut self, shape: &Shape, now: Timestamp) {
         let Some(queue) = &mut self.queue else {
             return;
@@ -126,9 +130,10 @@ impl Bucket {
         }
     }
 
-    /// The first instant from `from` on at which `units` fit without touching any place: at once when that is now. `delayed` tells
-    /// whether the caller may be told an instant, by which it joins a leaky bucket's queue. `None` when they never fit. The bucket must be
-    /// projected to now.
+    /// The first instant from `from` on at which `units` fit without touching any place: at once
+    /// when that is now. `delayed` tells whether the caller may be told an instant, by which it
+    /// joins a leaky bucket's queue. `None` when they never fit. The bucket must be projected to
+    /// now.
     pub(super) fn earliest(
         &self,
         shape: &Shape,
@@ -148,7 +153,8 @@ impl Bucket {
         })
     }
 
-    /// Until when a leaky bucket's queue is too long for `units` more; `None` when it is not. The bucket must be projected to now.
+    /// Until when a leaky bucket's queue is too long for `units` more; `None` when it is not. The
+    /// bucket must be projected to now.
     pub(super) fn full_until(&self, shape: &Shape, units: u64) -> Option<Timestamp> {
         if !shape.leaky {
             return None;
@@ -216,9 +222,10 @@ impl Bucket {
         }
     }
 
-    /// Takes back `units` that were charged for `at`, after which the level was `charged`; `self` is projected to now. A place ahead is
-    /// free again at its instant; of the last ones the queue is shorter. What is spent comes back less what may have come back since:
-    /// units that have refilled are others' already. Answers the parts taken back.
+    /// Takes back `units` that were charged for `at`, after which the level was `charged`; `self`
+    /// is projected to now. A place ahead is free again at its instant; of the last ones the queue
+    /// is shorter. What is spent comes back less what may have come back since: units that have
+    /// refilled are others' already. Answers the parts taken back.
     pub(super) fn cancel(
         &mut self,
         shape: &Shape,
@@ -243,7 +250,8 @@ impl Bucket {
         shape.parts(units)
     }
 
-    /// The deficit if everybody who waits were in front of the next caller already, with all the time until their turns.
+    /// The deficit if everybody who waits were in front of the next caller already, with all the
+    /// time until their turns.
     pub(crate) fn as_if_in_front(&self, shape: &Shape) -> u128 {
         if self.queue.is_none() {
             return self.level.deficit;
@@ -287,7 +295,8 @@ impl Bucket {
             .map_or(full, |after| full.max(self.level.seen.plus(after)))
     }
 
-    /// Counts up to `units` more: where somebody waits, as places of one unit behind the last. Answers how many.
+    /// Counts up to `units` more: where somebody waits, as places of one unit behind the last.
+    /// Answers how many.
     pub(super) fn run_ahead(&mut self, shape: &Shape, units: u64) -> u64 {
         let Some(queue) = &self.queue else {
             self.level.take(shape, shape.parts(units));
@@ -306,7 +315,8 @@ impl Bucket {
         units
     }
 
-    /// Whether a subject restarted from this would never be given more than one with `real`. Both projected to one instant.
+    /// Whether a subject restarted from this would never be given more than one with `real`. Both
+    /// projected to one instant.
     pub(super) fn covers(&self, real: &Bucket, shape: &Shape) -> bool {
         match (&self.queue, &real.queue) {
             (None, None) => self.level.covers(&real.level),
@@ -341,8 +351,9 @@ impl Bucket {
 }
 
 impl Queue {
-    /// Whether the places of `real` are these, but for those given since the row was made: instead of them there are unclaimed ones, at
-    /// least as many. These lie close together from the last place on, so that a restart puts nobody between.
+    /// Whether the places of `real` are these, but for those given since the row was made: instead
+    /// of them there are unclaimed ones, at least as many. These lie close together from the last
+    /// place on, so that a restart puts nobody between.
     fn covers(&self, real: &Queue) -> bool {
         let claimed = self.places.len() - self.unclaimed;
         let same = (self.places.iter().take(claimed)).eq(real.places.iter().take(claimed));

@@ -1,5 +1,5 @@
-//! A bucket under other numbers: its deficit in other parts of a unit, its places with their instants, and the older rate for which a
-//! raised one waits.
+//! A bucket under other numbers: its deficit in other parts of a unit, its places with their
+//! instants, and the older rate for which a raised one waits.
 
 use super::bucket::{Bucket, Queue};
 use super::level::Level;
@@ -8,7 +8,8 @@ use super::shape::{convert, convert_down, is_slower, Slow};
 use crate::limit::{Rate, Shape};
 
 impl Bucket {
-    /// The same use under other numbers: `self`, projected to now under `old`, in the parts of `new`, rounded up.
+    /// The same use under other numbers: `self`, projected to now under `old`, in the parts of
+    /// `new`, rounded up.
     #[must_use]
     pub(super) fn converted(&self, old: &Shape, new: &Shape) -> Bucket {
         let (level, from, to) = (&self.level, old.unit(), new.unit());
@@ -17,7 +18,8 @@ impl Bucket {
             level: Level {
                 deficit: convert(self.missing(old), from, to),
                 credits: convert_down(level.credits, from, to).min(new.most_credits()),
-                // Another interval begins at the change: what has passed of the old one came at the old rate.
+                // Another interval begins at the change: what has passed of the old one came at the
+                // old rate.
                 time: if same_steps {
                     old.phase(level.time, level.seen)
                 } else {
@@ -46,7 +48,8 @@ impl Bucket {
 }
 
 impl Queue {
-    /// The same places after a change of the rate. While they lie ahead, the bucket gives back at the slower of the two.
+    /// The same places after a change of the rate. While they lie ahead, the bucket gives back at
+    /// the slower of the two.
     fn converted(&self, old: Rate, new: Rate) -> Queue {
         let same = !is_slower(&old, &new) && !is_slower(&new, &old);
         let slow = match (self.slow, self.places.last()) {

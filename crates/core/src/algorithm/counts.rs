@@ -1,5 +1,6 @@
-//! Two neighbouring counts, without regard to places ahead: this window's, and that of the one before, weighted by how much of it a window
-//! ending now still overlaps. Nothing is rounded before the comparison.
+//! Two neighbouring counts, without regard to places ahead: this window's, and that of the one
+//! before, weighted by how much of it a window ending now still overlaps. Nothing is rounded before
+//! the comparison.
 
 use super::counter::window_at;
 use super::{Room, View};
@@ -10,7 +11,8 @@ use crate::Timestamp;
 /// The counts of this window and of the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counts {
-    /// Start of the window that `current` belongs to: the present one, or a later one before which everything counts as full.
+    /// Start of the window that `current` belongs to: the present one, or a later one before which
+    /// everything counts as full.
     pub start: Timestamp,
     /// Units charged to the window before.
     pub previous: u64,
@@ -119,7 +121,8 @@ impl Counts {
         self.current.saturating_add(overlap as u64) // at most `previous`
     }
 
-    /// What is left now; `reset` is when all use is forgotten. The counts must be projected to `now`.
+    /// What is left now; `reset` is when all use is forgotten. The counts must be projected to
+    /// `now`.
     #[inline]
     pub(super) fn view(&self, limit: &Window, now: Timestamp) -> View {
         let now = self.now(now);
@@ -138,7 +141,8 @@ impl Counts {
         }
     }
 
-    /// Whether a subject restarted from this would never be given more than one with `real`. Both projected to one instant.
+    /// Whether a subject restarted from this would never be given more than one with `real`. Both
+    /// projected to one instant.
     pub(super) fn covers(&self, real: &Counts) -> bool {
         real.previous == 0 && real.current == 0
             || self.start == real.start
@@ -147,7 +151,8 @@ impl Counts {
     }
 }
 
-/// What of `previous`, the units of the window before `start`, still counts at `now`: in units times milliseconds.
+/// What of `previous`, the units of the window before `start`, still counts at `now`: in units
+/// times milliseconds.
 #[inline]
 pub(super) fn weighted(limit: &Window, start: Timestamp, previous: u64, now: Timestamp) -> u128 {
     let window = limit.window().as_millis();
@@ -155,7 +160,8 @@ pub(super) fn weighted(limit: &Window, start: Timestamp, previous: u64, now: Tim
     u128::from(previous) * u128::from(left)
 }
 
-/// When a `count` of the window before `start` has decayed to at most `free`: `count·(w − e) ≤ free·w`, solved for e and rounded up.
+/// When a `count` of the window before `start` has decayed to at most `free`: `count·(w − e) ≤
+/// free·w`, solved for e and rounded up.
 pub(super) fn decayed(start: Timestamp, count: u64, free: u64, limit: &Window) -> Timestamp {
     if count <= free {
         return start;

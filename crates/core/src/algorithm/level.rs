@@ -1,4 +1,5 @@
-//! What is missing from a bucket, without regard to places ahead: a deficit that shrinks at a rate, and what was earned beyond capacity.
+//! What is missing from a bucket, without regard to places ahead: a deficit that shrinks at a rate,
+//! and what was earned beyond capacity.
 
 use super::{Room, View};
 use crate::arithmetic::divide;
@@ -8,13 +9,15 @@ use crate::Timestamp;
 /// What is missing from a full bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Level {
-    /// Parts missing at `time`; more than the capacity where more was used than the limit gives, or before it was lowered.
+    /// Parts missing at `time`; more than the capacity where more was used than the limit gives, or
+    /// before it was lowered.
     pub deficit: u128,
     /// Parts earned beyond capacity, at most the cap.
     pub credits: u128,
     /// When the credits go, unless the bucket is full again before.
     pub credits_until: Timestamp,
-    /// The time the deficit was brought up to: the newest seen, or for a stepped bucket the last step.
+    /// The time the deficit was brought up to: the newest seen, or for a stepped bucket the last
+    /// step.
     pub time: Timestamp,
     /// The newest time seen.
     pub seen: Timestamp,
@@ -72,7 +75,8 @@ impl Level {
         next
     }
 
-    /// Whole intervals only. A full bucket starts its next interval when it is next used, as a new one would.
+    /// Whole intervals only. A full bucket starts its next interval when it is next used, as a new
+    /// one would.
     fn at_stepped(&self, shape: &Shape, now: Timestamp) -> Level {
         let deficit = (self.deficit).saturating_sub(shape.given_back(now.since(self.time)));
         let time = if deficit == 0 {
@@ -88,7 +92,8 @@ impl Level {
         }
     }
 
-    /// Whether `cost` parts have room at once, and if not, when. The level must be projected to now.
+    /// Whether `cost` parts have room at once, and if not, when. The level must be projected to
+    /// now.
     #[inline]
     pub(super) fn room(&self, shape: &Shape, cost: u128) -> Room {
         let left = (shape.capacity + self.credits).saturating_sub(self.deficit);
@@ -102,7 +107,8 @@ impl Level {
         Room::Wait(self.with_credits(shape, wanted - shape.capacity))
     }
 
-    /// When `need` parts have come back, if the credits last until then; else when they have come back without them.
+    /// When `need` parts have come back, if the credits last until then; else when they have come
+    /// back without them.
     fn with_credits(&self, shape: &Shape, need: u128) -> Timestamp {
         let when = |parts| self.time.plus(shape.time_for(parts));
         if self.credits > 0 {
@@ -142,7 +148,8 @@ impl Level {
         }
     }
 
-    /// Whether a subject restarted from this would never be given more than one with `real`. Both projected to one instant.
+    /// Whether a subject restarted from this would never be given more than one with `real`. Both
+    /// projected to one instant.
     pub(super) fn covers(&self, real: &Level) -> bool {
         self.deficit >= real.deficit
             && self.time >= real.time

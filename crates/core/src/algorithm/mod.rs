@@ -1,10 +1,13 @@
-//! The arithmetic of each algorithm, one file a kind. Each keeps what is *used*, projects it to an instant, says whether a cost has
-//! room, and takes it. Nothing here knows policies, names or storage.
+//! The arithmetic of each algorithm, one file a kind. Each keeps what is *used*, projects it to an
+//! instant, says whether a cost has room, and takes it. Nothing here knows policies, names or
+//! storage.
 //!
-//! A caller may be promised an instant ahead: a *place*. Each algorithm keeps its places beside what is spent, and gives a new caller the
-//! first instant at which its own rule holds for the caller and for every place after it.
+//! A caller may be promised an instant ahead: a *place*. Each algorithm keeps its places beside
+//! what is spent, and gives a new caller the first instant at which its own rule holds for the
+//! caller and for every place after it.
 //!
-//! Every state remembers the newest time it has seen; an earlier `now` counts as that time, so a clock that steps back refills nothing.
+//! Every state remembers the newest time it has seen; an earlier `now` counts as that time, so a
+//! clock that steps back refills nothing.
 
 mod admit;
 mod adopted;

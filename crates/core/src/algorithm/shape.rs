@@ -10,7 +10,8 @@ impl Shape {
         self.credits.map_or(0, |credits| self.parts(credits.cap()))
     }
 
-    /// Whether a caller of this limit is told an instant of its own: one that asks for it, and every caller of a shaper.
+    /// Whether a caller of this limit is told an instant of its own: one that asks for it, and
+    /// every caller of a shaper.
     pub(super) const fn delays(&self, asked: Option<Duration>) -> bool {
         asked.is_some() || self.shaper.is_some()
     }
@@ -25,7 +26,8 @@ impl Shape {
         self.refill(self.rate.interval())
     }
 
-    /// What comes back in `elapsed`, counted from the start of an interval where the bucket is stepped.
+    /// What comes back in `elapsed`, counted from the start of an interval where the bucket is
+    /// stepped.
     pub(super) fn given_back(&self, elapsed: Duration) -> u128 {
         if self.stepped {
             let steps = elapsed.as_millis() / self.rate.interval().as_millis();
@@ -35,7 +37,8 @@ impl Shape {
         }
     }
 
-    /// How long it takes until at least `parts` have come back, counted as in [`Shape::given_back`].
+    /// How long it takes until at least `parts` have come back, counted as in
+    /// [`Shape::given_back`].
     pub(super) fn time_for(&self, parts: u128) -> Duration {
         if self.stepped {
             let steps = div_ceil(parts, self.step());
@@ -45,7 +48,8 @@ impl Shape {
         }
     }
 
-    /// How long it takes until `units` lost of an allowance are back, when the allowance refills as the bucket does, in proportion.
+    /// How long it takes until `units` lost of an allowance are back, when the allowance refills as
+    /// the bucket does, in proportion.
     pub(super) fn time_for_allowance(&self, allowance: u64, units: u64) -> Duration {
         let scaled = u128::from(units)
             .saturating_mul(self.capacity)
@@ -61,14 +65,16 @@ impl Shape {
         } else {
             time
         };
-        // As `time_for_allowance` does: so what was lost is not forgotten while a smaller definition allows nothing.
+        // As `time_for_allowance` does: so what was lost is not forgotten while a smaller
+        // definition allows nothing.
         let scaled = self.refill(time).checked_mul(u128::from(allowance.max(1)));
         scaled.map_or(u64::MAX, |scaled| {
             u64::try_from(scaled.div_ceil(self.capacity.max(1))).unwrap_or(u64::MAX)
         })
     }
 
-    /// The last start of an interval at or before `now`, counted from `since`; `now` itself for a continuous bucket.
+    /// The last start of an interval at or before `now`, counted from `since`; `now` itself for a
+    /// continuous bucket.
     pub(super) fn phase(&self, since: Timestamp, now: Timestamp) -> Timestamp {
         if self.stepped {
             let interval = self.rate.interval().as_millis();
@@ -80,8 +86,8 @@ impl Shape {
     }
 }
 
-/// A rate under which places were promised that still lie ahead. Until the last of them has passed, a bucket whose rate was changed gives
-/// back at the slower of the two.
+/// A rate under which places were promised that still lie ahead. Until the last of them has passed,
+/// a bucket whose rate was changed gives back at the slower of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slow {
     /// The rate then; of a stepped bucket its average.
@@ -157,7 +163,8 @@ pub(super) fn convert_down(parts: u128, from: u128, to: u128) -> u128 {
     rescaled(parts, from, to, divide, |_| 0)
 }
 
-/// The shared part of both: `round` divides, and `beyond` stands for a fraction of a unit that no integer holds.
+/// The shared part of both: `round` divides, and `beyond` stands for a fraction of a unit that no
+/// integer holds.
 fn rescaled(
     parts: u128,
     from: u128,

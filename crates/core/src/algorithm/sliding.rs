@@ -1,4 +1,5 @@
-//! `slidingWindow`: two counts, and the places ahead. The approximation is the usual one of two counters.
+//! `slidingWindow`: two counts, and the places ahead. The approximation is the usual one of two
+//! counters.
 
 use core::ops::Range;
 use std::borrow::Cow;
@@ -47,7 +48,8 @@ impl Sliding {
         }
     }
 
-    /// The first instant from `from` on at which `cost`, at most the limit, has room, and after which every place still has its own.
+    /// The first instant from `from` on at which `cost`, at most the limit, has room, and after
+    /// which every place still has its own.
     pub(super) fn earliest(&self, limit: &Window, cost: u64, from: Timestamp) -> Timestamp {
         let base = if from > self.counts.time {
             Cow::Owned(self.at(limit, from))
@@ -79,7 +81,8 @@ impl Sliding {
         }
     }
 
-    /// Takes back `amount` that was charged for `at`, as far as it still counts. The counts must be projected to now.
+    /// Takes back `amount` that was charged for `at`, as far as it still counts. The counts must be
+    /// projected to now.
     pub(super) fn cancel(&mut self, limit: &Window, at: Timestamp, amount: u64) {
         if at <= self.counts.time {
             self.counts.cancel(limit, at, amount);
@@ -104,7 +107,8 @@ impl Sliding {
         }
     }
 
-    /// The counts of the last window that anything is charged to, and of the one before: the present ones when nobody waits.
+    /// The counts of the last window that anything is charged to, and of the one before: the
+    /// present ones when nobody waits.
     pub(crate) fn last_counts(&self, limit: &Window) -> Counts {
         let mut last = self.counts;
         for place in self.places.iter().flat_map(|places| places.iter()) {
@@ -114,7 +118,8 @@ impl Sliding {
         last
     }
 
-    /// Whether a subject restarted from this would never be given more than one with `real`. Both projected to one instant.
+    /// Whether a subject restarted from this would never be given more than one with `real`. Both
+    /// projected to one instant.
     pub(super) fn covers(&self, real: &Sliding) -> bool {
         self.counts.covers(&real.counts) && self.places == real.places
     }
@@ -201,7 +206,8 @@ impl<'a> Ahead<'a> {
         None
     }
 
-    /// How many units more fit before each place of this window, and after the last, so that all later places still have room.
+    /// How many units more fit before each place of this window, and after the last, so that all
+    /// later places still have room.
     fn spare(&self) -> Vec<u64> {
         let window = u128::from(self.limit.window().as_millis());
         let mut spare = vec![self.spare_of_next(window)];

@@ -1,4 +1,5 @@
-//! What is kept for one limit of one subject, whichever its algorithm: the one place that matches algorithms to their arithmetic.
+//! What is kept for one limit of one subject, whichever its algorithm: the one place that matches
+//! algorithms to their arithmetic.
 
 use super::bucket::Bucket;
 use super::counter::{window_at, Counter};
@@ -90,7 +91,8 @@ impl LimitState {
         )
     }
 
-    /// The same use seen from `moment.now`. `None` where the state serves as it is: logs and slots look at the time themselves.
+    /// The same use seen from `moment.now`. `None` where the state serves as it is: logs and slots
+    /// look at the time themselves.
     #[inline]
     pub fn projected(
         &self,
@@ -132,8 +134,9 @@ impl LimitState {
         Ok(())
     }
 
-    /// The first instant from `from` on at which the caller fits without touching any place; `from` itself where that is at once. `None`
-    /// when it never does. The state must be projected to the instant of the question.
+    /// The first instant from `from` on at which the caller fits without touching any place; `from`
+    /// itself where that is at once. `None` when it never does. The state must be projected to the
+    /// instant of the question.
     pub(super) fn earliest(
         &self,
         algorithm: &Algorithm,
@@ -160,7 +163,8 @@ impl LimitState {
         Some(if at <= self.seen() { from } else { at })
     }
 
-    /// Until when there is no room for one more place; `None` when there is. The state must be projected as for [`LimitState::earliest`].
+    /// Until when there is no room for one more place; `None` when there is. The state must be
+    /// projected as for [`LimitState::earliest`].
     pub(super) fn places_full_until(&self, cost: u64, now: Timestamp) -> Option<Timestamp> {
         match self {
             LimitState::Counter(counter) => {
@@ -180,7 +184,8 @@ impl LimitState {
         }
     }
 
-    /// Until when a leaky bucket is too full for the caller to join its queue; `None` when it is not.
+    /// Until when a leaky bucket is too full for the caller to join its queue; `None` when it is
+    /// not.
     pub(super) fn queue_full_until(&self, algorithm: &Algorithm, ask: &Ask) -> Option<Timestamp> {
         match self {
             LimitState::Bucket(bucket) => bucket.full_until(shape(algorithm)?, ask.cost),
@@ -188,8 +193,8 @@ impl LimitState {
         }
     }
 
-    /// Whether what is free now may be needed later or be gone: for places ahead, or by credits that run out. Of all others only more
-    /// comes free with time.
+    /// Whether what is free now may be needed later or be gone: for places ahead, or by credits
+    /// that run out. Of all others only more comes free with time.
     pub(crate) fn may_lose_room(&self) -> bool {
         match self {
             LimitState::Counter(counter) => counter.ahead.is_some(),
@@ -238,7 +243,8 @@ impl LimitState {
         Ok(())
     }
 
-    /// Gives back up to `units` of the newest use; what is promised for later stays. The state must be projected.
+    /// Gives back up to `units` of the newest use; what is promised for later stays. The state must
+    /// be projected.
     pub fn give_back(&mut self, algorithm: &Algorithm, units: u64, now: Timestamp) {
         match (self, algorithm) {
             (LimitState::Counter(counter), _) => counter.give_back(units, now),
@@ -279,12 +285,14 @@ impl LimitState {
         }
     }
 
-    /// From when on the state answers as a new subject's would, or may be forgotten, if nobody asks. The state must be as it was last
-    /// charged, not projected: idleness is counted from there.
+    /// From when on the state answers as a new subject's would, or may be forgotten, if nobody
+    /// asks. The state must be as it was last charged, not projected: idleness is counted from
+    /// there.
     pub fn idle_at(&self, algorithm: &Algorithm, now: Timestamp) -> Timestamp {
         match self {
             LimitState::Counter(counter) => counter.idle_at(now),
-            // Fences start from the clock: until it has passed the newest, that one has to be remembered.
+            // Fences start from the clock: until it has passed the newest, that one has to be
+            // remembered.
             LimitState::Slots(slots) => slots
                 .view(0, now)
                 .reset

@@ -1,8 +1,9 @@
 //! A strict reader of one JSON object.
 //!
-//! [`Fields::parse`] splits an object into names and unread values, one level deep: what is never asked for is never interpreted,
-//! and nesting costs nothing, however deep. Each getter takes a field by its name, checks its type and bounds and remembers that it
-//! was taken; [`Fields::finish`] refuses what nobody took. Every error carries the path of the field.
+//! [`Fields::parse`] splits an object into names and unread values, one level deep: what is never
+//! asked for is never interpreted, and nesting costs nothing, however deep. Each getter takes a
+//! field by its name, checks its type and bounds and remembers that it was taken;
+//! [`Fields::finish`] refuses what nobody took. Every error carries the path of the field.
 
 use std::borrow::Cow;
 
@@ -115,8 +116,8 @@ impl<'a> Fields<'a> {
         names.find(|name| which(name))
     }
 
-    /// Adds each untaken field of `defaults` that this object lacks and `wanted` approves of. It keeps its path, and nobody has to
-    /// take it.
+    /// Adds each untaken field of `defaults` that this object lacks and `wanted` approves of. It
+    /// keeps its path, and nobody has to take it.
     pub fn add_defaults(
         &mut self,
         defaults: &Fields<'a>,
@@ -133,7 +134,8 @@ impl<'a> Fields<'a> {
         self.entries.extend(added);
     }
 
-    /// The first field that nobody has taken and that stands in this object, among those that `which` approves of.
+    /// The first field that nobody has taken and that stands in this object, among those that
+    /// `which` approves of.
     pub fn untaken(&self, which: impl Fn(&str) -> bool) -> Option<&str> {
         let mut own = self
             .entries
@@ -142,7 +144,8 @@ impl<'a> Fields<'a> {
         own.find_map(|entry| which(&entry.name).then_some(&*entry.name))
     }
 
-    /// Refuses the first field whose name is in none of the lists: a slip in spelling is named before anything is called missing.
+    /// Refuses the first field whose name is in none of the lists: a slip in spelling is named
+    /// before anything is called missing.
     pub fn only(&self, known: &[&[&str]]) -> Result<(), BadRequest> {
         match self.untaken(|name| !known.iter().any(|list| list.contains(&name))) {
             Some(name) => Err(self.error(&clipped(name), Problem::Unknown)),

@@ -1,7 +1,8 @@
 //! A limit written into a request: an algorithm's word and its numbers.
 //!
-//! The same fields stand at the top of a request with one limit and in each element of `limits`. Bounds are those of
-//! [`crate::limit`]; here they are checked first under the name that the caller used, so that an error about `maxTokens` says so.
+//! The same fields stand at the top of a request with one limit and in each element of `limits`.
+//! Bounds are those of [`crate::limit`]; here they are checked first under the name that the caller
+//! used, so that an error about `maxTokens` says so.
 
 use super::fields::Fields;
 use super::{problem_of, BadRequest, Problem};

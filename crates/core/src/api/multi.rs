@@ -1,8 +1,10 @@
 //! `POST /limit/multi`: several checks, over several subjects, all or nothing.
 //!
-//! The fields beside `limits` are defaults for each entry; a field of an entry comes before its default. What chooses the limit goes
-//! together: an entry with `policy` or `limits` takes no inline limit from the defaults, one with an inline limit no `policy`, and of
-//! two spellings (`capacity`, `maxTokens`) the entry's stands alone. A default that an entry's algorithm does not have passes it by.
+//! The fields beside `limits` are defaults for each entry; a field of an entry comes before its
+//! default. What chooses the limit goes together: an entry with `policy` or `limits` takes no
+//! inline limit from the defaults, one with an inline limit no `policy`, and of two spellings
+//! (`capacity`, `maxTokens`) the entry's stands alone. A default that an entry's algorithm does not
+//! have passes it by.
 
 use super::fields::Fields;
 use super::request::{self, only_known, LimitRequest, Rule};

@@ -1,4 +1,5 @@
-//! JSON split one level deep: names and values that stay text. What is skipped is checked to be JSON, without recursion.
+//! JSON split one level deep: names and values that stay text. What is skipped is checked to be
+//! JSON, without recursion.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,7 +7,8 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The most fields of one object. No object that is understood has as many; the bound keeps the search for repeated names short.
+/// The most fields of one object. No object that is understood has as many; the bound keeps the
+/// search for repeated names short.
 pub const MAX_FIELDS: usize = 64;
 
 /// Names and unread values of an object: the first [`MAX_FIELDS`], and how many there are.

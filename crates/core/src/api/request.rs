@@ -1,7 +1,8 @@
 //! `POST /limit`: may this subject do this, at this cost?
 //!
-//! The limit is named by `policy`, written at the top of the request, or several are written into `limits`. One entry of
-//! `POST /limit/multi` is read by the same code, with the fields beside the entries as defaults ([`super::multi`]).
+//! The limit is named by `policy`, written at the top of the request, or several are written into
+//! `limits`. One entry of `POST /limit/multi` is read by the same code, with the fields beside the
+//! entries as defaults ([`super::multi`]).
 
 pub use super::rule::Rule;
 
@@ -142,9 +143,10 @@ pub(super) fn cost(fields: &mut Fields<'_>) -> Result<i64, BadRequest> {
     Ok(fields.integer("cost", -most, most)?.unwrap_or(1))
 }
 
-/// Whether `check` can be asked of `policy`. Parsing has seen to it for an inline policy; whoever looks up a named one asks here. A
-/// `concurrency` limit counts slots, so it takes no refund (its permits are released) and promises nothing for later (`maxDelay`);
-/// cost 0 takes no slot and always succeeds. `hold` needs a limit that has slots.
+/// Whether `check` can be asked of `policy`. Parsing has seen to it for an inline policy; whoever
+/// looks up a named one asks here. A `concurrency` limit counts slots, so it takes no refund (its
+/// permits are released) and promises nothing for later (`maxDelay`); cost 0 takes no slot and
+/// always succeeds. `hold` needs a limit that has slots.
 pub fn suits(check: &Check, policy: &Policy) -> Result<(), BadRequest> {
     match clash(check, policy) {
         Some((field, problem)) => Err(BadRequest::new(field, problem)),

@@ -1,5 +1,5 @@
-//! What is answered, as JSON: field names in camelCase, instants in Unix milliseconds, durations in milliseconds. What is not known is
-//! absent; no number is invented.
+//! What is answered, as JSON: field names in camelCase, instants in Unix milliseconds, durations in
+//! milliseconds. What is not known is absent; no number is invented.
 
 use serde::Serialize;
 
@@ -323,7 +323,8 @@ fn some(text: &str) -> Option<&str> {
 }
 
 impl<'a> StatusBody<'a> {
-    /// The body for a subject's status: what its object said, and what isolates have counted without it, where that is known.
+    /// The body for a subject's status: what its object said, and what isolates have counted
+    /// without it, where that is known.
     pub fn new(
         subject: &'a Subject,
         status: &'a Status,
@@ -405,7 +406,8 @@ impl<'a> LimitBody<'a> {
     }
 }
 
-/// `text` of any of these bodies. A body holds only text, numbers and lists of them, so writing it cannot fail.
+/// `text` of any of these bodies. A body holds only text, numbers and lists of them, so writing it
+/// cannot fail.
 pub fn to_json(body: &impl Serialize) -> String {
     serde_json::to_string(body).unwrap_or_default()
 }

@@ -1,4 +1,5 @@
-//! By what a check is limited: the name of a policy, one limit at the top of the request, or several in `limits`.
+//! By what a check is limited: the name of a policy, one limit at the top of the request, or
+//! several in `limits`.
 
 use super::fields::Fields;
 use super::inline::{self, at};
@@ -126,7 +127,8 @@ fn consistency(word: &str) -> Result<Consistency, Problem> {
     })
 }
 
-/// Limits that cannot be decided as wanted are an error of the setting, whichever of their fields it is about.
+/// Limits that cannot be decided as wanted are an error of the setting, whichever of their fields
+/// it is about.
 fn of_consistency(fields: &Fields<'_>, error: InvalidLimit) -> BadRequest {
     match error {
         InvalidLimit::Conflict { with, .. } => {

@@ -1,5 +1,5 @@
-//! Where periods start on the clocks and calendar of a place: plain Gregorian arithmetic, in seconds since its 1970-01-01 00:00,
-//! which knows nothing of time zones.
+//! Where periods start on the clocks and calendar of a place: plain Gregorian arithmetic, in
+//! seconds since its 1970-01-01 00:00, which knows nothing of time zones.
 
 use crate::limit::quota::{Period, Quota};
 
@@ -10,7 +10,8 @@ pub(super) const DAY: i64 = 86_400;
 pub(super) enum Marks {
     /// Every so many `seconds`, one of them at `first`.
     Every { seconds: i64, first: i64 },
-    /// Every so many months (counted from January of year 0), one of them at month `first`: on its `day` (from 0) at `time`.
+    /// Every so many months (counted from January of year 0), one of them at month `first`: on its
+    /// `day` (from 0) at `time`.
     Months {
         every: i64,
         first: i64,
@@ -76,10 +77,12 @@ impl Marks {
     }
 }
 
-/// The day (from 1970-01-01) on which a month (from January of year 0) begins, in the Gregorian calendar.
+/// The day (from 1970-01-01) on which a month (from January of year 0) begins, in the Gregorian
+/// calendar.
 ///
-/// After Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years that begin in March have their leap day at the end,
-/// and from March on the lengths of months repeat, 153 days in five of them.
+/// After Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years that begin in March
+/// have their leap day at the end, and from March on the lengths of months repeat, 153 days in five
+/// of them.
 fn first_day(month: i64) -> i64 {
     let from_march = month - 2;
     let (year, month) = (from_march.div_euclid(12), from_march.rem_euclid(12));

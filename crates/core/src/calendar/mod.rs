@@ -1,13 +1,16 @@
-//! When a quota's period starts and ends: calendar arithmetic in seconds, and the trait through which the time zone comes in.
+//! When a quota's period starts and ends: calendar arithmetic in seconds, and the trait through
+//! which the time zone comes in.
 //!
-//! **Days and longer** follow the calendar: a period starts when the zone's clocks first reach its mark, such as midnight on the
-//! first. Clocks that jump over the mark start it at the jump. Clocks that are set back do not start it again, so one day has 25
-//! hours and another 23, and a day that the zone skipped as a whole has no period.
-//! **Minutes and hours** are elapsed time: each time the clocks reach or jump over a mark starts one, so the hour that is repeated
-//! counts anew. Otherwise the minute before clocks are set back would last 61.
+//! **Days and longer** follow the calendar: a period starts when the zone's clocks first reach its
+//! mark, such as midnight on the first. Clocks that jump over the mark start it at the jump. Clocks
+//! that are set back do not start it again, so one day has 25 hours and another 23, and a day that
+//! the zone skipped as a whole has no period. **Minutes and hours** are elapsed time: each time the
+//! clocks reach or jump over a mark starts one, so the hour that is repeated counts anew. Otherwise
+//! the minute before clocks are set back would last 61.
 //!
-//! All that is known of a zone is its offset at an instant. From that a start is exact as long as the zone changes its offset at
-//! most once in 48 hours and at whole seconds: true of every zone since 1970. Before 1970, the offset of 1970 is taken.
+//! All that is known of a zone is its offset at an instant. From that a start is exact as long as
+//! the zone changes its offset at most once in 48 hours and at whole seconds: true of every zone
+//! since 1970. Before 1970, the offset of 1970 is taken.
 
 mod marks;
 
@@ -17,13 +20,16 @@ use self::marks::{Marks, DAY};
 use crate::limit::quota::{Period, Quota, TimeZoneName};
 use crate::Timestamp;
 
-/// The last second that JavaScript has a date for, and so the last for which a zone is asked; later it stays as it is then.
+/// The last second that JavaScript has a date for, and so the last for which a zone is asked; later
+/// it stays as it is then.
 const LAST_DATE: i64 = 8_640_000_000_000;
 
-/// Knows how far a zone's clocks are from UTC. Asked only when a period turns, about five times; never for UTC.
+/// Knows how far a zone's clocks are from UTC. Asked only when a period turns, about five times;
+/// never for UTC.
 pub trait TimeZone {
-    /// Seconds that the clocks of `zone` are ahead of UTC at `instant` (Berlin in winter: 3,600), at most a day either way;
-    /// `None` when there is no such zone. `instant` is a whole second, and never later than JavaScript's last date.
+    /// Seconds that the clocks of `zone` are ahead of UTC at `instant` (Berlin in winter: 3,600),
+    /// at most a day either way; `None` when there is no such zone. `instant` is a whole second,
+    /// and never later than JavaScript's last date.
     fn offset_at(&self, zone: &TimeZoneName, instant: Timestamp) -> Option<i32>;
 }
 
@@ -45,9 +51,11 @@ pub struct UnknownTimeZone {
     pub zone: TimeZoneName,
 }
 
-/// One period: every instant from `start` on and before `end`. Periods follow each other without gap and without overlap.
+/// One period: every instant from `start` on and before `end`. Periods follow each other without
+/// gap and without overlap.
 ///
-/// The period of the epoch starts at the epoch, and the one that reaches [`Timestamp::MAX`] ends there and includes it.
+/// The period of the epoch starts at the epoch, and the one that reaches [`Timestamp::MAX`] ends
+/// there and includes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Span {
     /// The first instant of the period.
@@ -87,7 +95,8 @@ pub fn period_at(
         clock.calendar_period(&marks, second)?
     };
     Ok(Span {
-        // `start` is later only if the zone's answers contradict each other; `end` is later than `second` whatever they are.
+        // `start` is later only if the zone's answers contradict each other; `end` is later than
+        // `second` whatever they are.
         start: timestamp(start.min(second)),
         end: timestamp(end),
     })
@@ -97,7 +106,8 @@ fn timestamp(second: i64) -> Timestamp {
     Timestamp::from_millis(second.max(0) as u64 * 1000)
 }
 
-/// A zone's clocks. Instants are seconds since the epoch; "local" is what the clocks show, in seconds since their 1970-01-01.
+/// A zone's clocks. Instants are seconds since the epoch; "local" is what the clocks show, in
+/// seconds since their 1970-01-01.
 struct Clock<'a> {
     zones: &'a dyn TimeZone,
     zone: &'a TimeZoneName,
@@ -118,7 +128,8 @@ impl Clock<'_> {
         Ok(i64::from(offset).clamp(-DAY, DAY))
     }
 
-    /// The period of `now` on the calendar: from when its mark was first reached until the next one is.
+    /// The period of `now` on the calendar: from when its mark was first reached until the next one
+    /// is.
     fn calendar_period(&self, marks: &Marks, now: i64) -> Result<(i64, i64), UnknownTimeZone> {
         let mut index = marks.index(now + self.offset(now)?);
         let mut start = self.first_reached(marks.at(index))?;
@@ -135,7 +146,8 @@ impl Clock<'_> {
 
     /// The first instant at which the clocks show `local` or later.
     fn first_reached(&self, local: i64) -> Result<i64, UnknownTimeZone> {
-        // No clock is further ahead than a day, so this is before `local` is reached, and before any change that matters.
+        // No clock is further ahead than a day, so this is before `local` is reached, and before
+        // any change that matters.
         let before = self.offset(local - DAY)?;
         let unchanged = local - before;
         let after = self.offset(unchanged)?;
@@ -148,7 +160,8 @@ impl Clock<'_> {
         self.change(changed, unchanged)
     }
 
-    /// The period of `now` in elapsed time: since the clocks last reached or jumped over a mark, until they next do.
+    /// The period of `now` in elapsed time: since the clocks last reached or jumped over a mark,
+    /// until they next do.
     fn elapsed_period(&self, marks: &Marks, now: i64) -> Result<(i64, i64), UnknownTimeZone> {
         let offset = self.offset(now)?;
         let index = marks.index(now + offset);
@@ -180,7 +193,8 @@ impl Clock<'_> {
         Ok((start, end))
     }
 
-    /// When the offset changed between two instants with different offsets: the first instant of the new one.
+    /// When the offset changed between two instants with different offsets: the first instant of
+    /// the new one.
     fn change(&self, mut earlier: i64, mut later: i64) -> Result<i64, UnknownTimeZone> {
         let new = self.offset(later)?;
         while later - earlier > 1 {

@@ -1,15 +1,17 @@
 //! Stops an isolate from hammering an object that cannot cope, or cannot be reached.
 //!
-//! An object that the platform calls `overloaded` must not be asked again at once, for that makes it worse: one such answer opens its
-//! circuit. Other failures open it when [`FAILURES`] come in a row. While it is open the object is left alone and the failure mode
-//! answers at once. Then single calls probe it, one at a time; [`SUCCESSES`] of them in a row close the circuit, and a failed one opens
-//! it for twice as long. Each isolate has circuits of its own, and each opens for a random part of its time, so that they do not all
-//! come back in the same moment.
+//! An object that the platform calls `overloaded` must not be asked again at once, for that makes
+//! it worse: one such answer opens its circuit. Other failures open it when [`FAILURES`] come in a
+//! row. While it is open the object is left alone and the failure mode answers at once. Then single
+//! calls probe it, one at a time; [`SUCCESSES`] of them in a row close the circuit, and a failed
+//! one opens it for twice as long. Each isolate has circuits of its own, and each opens for a
+//! random part of its time, so that they do not all come back in the same moment.
 
 use crate::isolate::bounded::{Bounded, Key, Secret};
 use crate::{Duration, Timestamp};
 
-/// So many failures in a row open a circuit: fewer may be the one deployment or the one network that every object sees now and then.
+/// So many failures in a row open a circuit: fewer may be the one deployment or the one network
+/// that every object sees now and then.
 pub const FAILURES: u32 = 5;
 /// So many probes in a row have to succeed: one may have been lucky.
 pub const SUCCESSES: u32 = 3;
@@ -17,12 +19,13 @@ pub const SUCCESSES: u32 = 3;
 pub const FIRST: Duration = Duration::from_secs(1);
 /// How long it is ever open, at most: so much later than the object its callers are back.
 pub const LONGEST: Duration = Duration::from_secs(30);
-/// A probe that has not come back after this long has been cancelled with its request: longer than any deadline.
+/// A probe that has not come back after this long has been cancelled with its request: longer than
+/// any deadline.
 const PROBE_PATIENCE: Duration = Duration::from_secs(31);
 /// The most objects with a circuit that is not closed and quiet, about 100 bytes each.
 pub const MAX_CIRCUITS: usize = 4_096;
 
-/// The circuits of one isolate. See the module's documentation.
+/// The circuits of one isolate.
 #[derive(Debug)]
 pub struct Circuits {
     secret: Secret,
@@ -85,7 +88,8 @@ impl Circuits {
             return Some(Pass::Free);
         };
         if let Circuit::Open { until, open_for } = *circuit {
-            // A clock that has stepped back by more than the circuit may be open says nothing: better ask than wait for it.
+            // A clock that has stepped back by more than the circuit may be open says nothing:
+            // better ask than wait for it.
             if now < until && until.since(now) <= LONGEST {
                 return None;
             }
@@ -143,7 +147,8 @@ impl Circuits {
         self.circuits.is_empty()
     }
 
-    /// Calls that were sent before a circuit opened come back while it is open: they say nothing new.
+    /// Calls that were sent before a circuit opened come back while it is open: they say nothing
+    /// new.
     fn is_open(&mut self, key: Key) -> bool {
         let circuit = self.circuits.get_mut(key);
         circuit.is_some_and(|circuit| !matches!(circuit, Circuit::Closed { .. }))

@@ -1,8 +1,10 @@
-//! What an isolate gave out while objects were out of reach, so that it can be charged to them when they are back.
+//! What an isolate gave out while objects were out of reach, so that it can be charged to them when
+//! they are back.
 //!
-//! For each limit the isolate keeps the state that the object would have if only these units had been used: so what has refilled, or
-//! belongs to a window that has passed, is not charged. What an isolate gave out is known as long as it lives; bounded by [`MAX_SUBJECTS`]
-//! subjects, of which the largest debts of each namespace are kept, each namespace in its own part of the room.
+//! For each limit the isolate keeps the state that the object would have if only these units had
+//! been used: so what has refilled, or belongs to a window that has passed, is not charged. What an
+//! isolate gave out is known as long as it lives; bounded by [`MAX_SUBJECTS`] subjects, of which
+//! the largest debts of each namespace are kept, each namespace in its own part of the room.
 
 use crate::algorithm::slots::Slot;
 use crate::algorithm::state::{LimitState, Moment};
@@ -15,10 +17,11 @@ use crate::{Algorithm, Limit};
 
 /// The most subjects with a debt, each some hundred bytes.
 pub const MAX_SUBJECTS: usize = 2_048;
-/// The most limits of one subject with a debt. Callers choose windows freely; more than two policies of the largest size are rare.
+/// The most limits of one subject with a debt. Callers choose windows freely; more than two
+/// policies of the largest size are rare.
 const MAX_LIMITS: usize = 16;
 
-/// What is owed. See the module's documentation.
+/// What is owed.
 #[derive(Debug)]
 pub struct Debts {
     secret: Secret,
@@ -47,8 +50,8 @@ impl Debts {
         self.subjects.is_empty()
     }
 
-    /// Records that the cost of `check` was given out without the object of this name. Slots are never given out so, and of refunds nothing
-    /// is recorded: who gives back can do so again.
+    /// Records that the cost of `check` was given out without the object of this name. Slots are
+    /// never given out so, and of refunds nothing is recorded: who gives back can do so again.
     pub fn record(
         &mut self,
         object: &str,
@@ -72,8 +75,8 @@ impl Debts {
         Ok(())
     }
 
-    /// Takes what is owed to an object, one item a limit; nothing is owed afterwards. What has come back of itself by now is
-    /// left out.
+    /// Takes what is owed to an object, one item a limit; nothing is owed afterwards. What has come
+    /// back of itself by now is left out.
     pub fn take(&mut self, object: &str, moment: Moment) -> Result<Vec<Item>, UnknownTimeZone> {
         if self.is_empty() {
             return Ok(Vec::new());
@@ -170,7 +173,8 @@ impl Debt {
         Ok(i64::try_from(used).ok().filter(|&units| units > 0))
     }
 
-    /// The part of the limit that was given out, in thousandths: the larger, the more would be given twice if it were forgotten.
+    /// The part of the limit that was given out, in thousandths: the larger, the more would be
+    /// given twice if it were forgotten.
     fn part(&self, moment: Moment) -> u64 {
         self.limit().map_or(0, |limit| {
             let algorithm = limit.algorithm();

@@ -1,14 +1,19 @@
-//! The refused-until cache of one isolate: what a subject's object refused a moment ago is refused again without asking it.
+//! The refused-until cache of one isolate: what a subject's object refused a moment ago is refused
+//! again without asking it.
 //!
-//! Only the object decides what may be remembered ([`Decision::cache_for`], at most a second, zero where something other than time can
-//! free units), and the time counts from before the call was sent, so an entry never outlives the refusal it stands for. A reset, an
-//! unblock or a raised limit is therefore seen within that second. Entries are keyed by the subject, with its namespace, and the
-//! whole policy; they hold for the cost that was refused and for dearer ones, never for a cheaper one.
+//! Only the object decides what may be remembered ([`Decision::cache_for`], at most a second, zero
+//! where something other than time can free units), and the time counts from before the call was
+//! sent, so an entry never outlives the refusal it stands for. A reset, an unblock or a raised
+//! limit is therefore seen within that second. Entries are keyed by the subject, with its
+//! namespace, and the whole policy; they hold for the cost that was refused and for dearer ones,
+//! never for a cheaper one.
 //!
-//! Shortly before an entry ends one caller is sent to the object to renew it while the others are still answered from memory: so a
-//! crowd that repeats itself costs one call, not one for each that asks while the entry is missing.
+//! Shortly before an entry ends one caller is sent to the object to renew it while the others are
+//! still answered from memory: so a crowd that repeats itself costs one call, not one for each that
+//! asks while the entry is missing.
 //!
-//! Only plain data is kept, bounded by [`MAX_REFUSALS`] entries of a fixed size, and what is asked for again outlives what is not.
+//! Only plain data is kept, bounded by [`MAX_REFUSALS`] entries of a fixed size, and what is asked
+//! for again outlives what is not.
 
 use crate::decide::{longest_wait, Check};
 use crate::decision::{Decision, Reason, Standing, Standings};
@@ -17,14 +22,16 @@ use crate::limit::{Rate, Window};
 use crate::policy::Policy;
 use crate::{Algorithm, Duration, Limit, Timestamp};
 
-/// The most refusals that an isolate remembers: with their one to eight limits 0.7 to 2.5 MB of its 128 MB. An abuser needs one entry
-/// a second, so this many can be refused at once before any object is asked twice.
+/// The most refusals that an isolate remembers: with their one to eight limits 0.7 to 2.5 MB of its
+/// 128 MB. An abuser needs one entry a second, so this many can be refused at once before any
+/// object is asked twice.
 pub const MAX_REFUSALS: usize = 4_096;
 
-/// An entry is renewed in the last twentieth of its time: 50 ms of a second, longer than most calls take.
+/// An entry is renewed in the last twentieth of its time: 50 ms of a second, longer than most calls
+/// take.
 const RENEWED_IN_LAST: u64 = 20;
 
-/// What was refused lately. See the module's documentation.
+/// What was refused lately.
 #[derive(Debug)]
 pub struct Refusals {
     secret: Secret,
@@ -71,17 +78,19 @@ impl Refusals {
         }
     }
 
-    /// Under what the refusals by a policy are kept: the object's name, which names the namespace and the subject, and the whole
-    /// definition with its version.
+    /// Under what the refusals by a policy are kept: the object's name, which names the namespace
+    /// and the subject, and the whole definition with its version.
     pub fn key(&self, object: &str, policy: &Policy) -> Key {
         self.secret.key(object, policy)
     }
 
-    /// Answers `check` with what is remembered, as of `now` by the isolate's clock; `None` means that the object has to be asked.
+    /// Answers `check` with what is remembered, as of `now` by the isolate's clock; `None` means
+    /// that the object has to be asked.
     ///
-    /// Waits count on: they are enough, and by no more too long than the first answer took to arrive. For a dearer request than the
-    /// one that was refused they are enough too; where that cannot be told without the object, it is asked. `remaining` is what the
-    /// object said, at most a second ago.
+    /// Waits count on: they are enough, and by no more too long than the first answer took to
+    /// arrive. For a dearer request than the one that was refused they are enough too; where that
+    /// cannot be told without the object, it is asked. `remaining` is what the object said, at most
+    /// a second ago.
     pub fn find(
         &mut self,
         key: Key,
@@ -103,8 +112,8 @@ impl Refusals {
         Some(decision)
     }
 
-    /// Remembers what the object answered to `check`, if it may be remembered. An admission ends what was remembered: less is left now
-    /// than that says, and after a refund more.
+    /// Remembers what the object answered to `check`, if it may be remembered. An admission ends
+    /// what was remembered: less is left now than that says, and after a refund more.
     pub fn learn(&mut self, key: Key, check: &Check, asked: CallTimes, decision: &Decision) {
         if decision.success {
             if !check.peek && check.cost != 0 {
@@ -145,7 +154,8 @@ impl Refusals {
     }
 }
 
-/// The cost of a check that a remembered refusal can answer: one that wants units, and wants them now.
+/// The cost of a check that a remembered refusal can answer: one that wants units, and wants them
+/// now.
 fn plain_cost(check: &Check) -> Option<u64> {
     let plain = check.max_delay.is_none() && check.hold.is_none();
     let cost = u64::try_from(check.cost).ok();
@@ -171,7 +181,8 @@ impl Entry {
     }
 
     fn decision_at(&self, policy: &Policy, cost: u64, now: Timestamp) -> Option<Decision> {
-        // The object decided before its answer was there: at least so much has passed since, so what is left of a wait is enough.
+        // The object decided before its answer was there: at least so much has passed since, so
+        // what is left of a wait is enough.
         let at = self.decision.at.plus(now.since(self.asked.received));
         if cost > self.cost && !self.decision.limits.is_empty() {
             return self.dearer(policy, cost, at);
@@ -222,8 +233,8 @@ impl Entry {
         })
     }
 
-    /// An instant at which one limit has room for `cost`, if nothing else is used: as early as can be told from what it said of the
-    /// cheaper request. `None` where that says too little.
+    /// An instant at which one limit has room for `cost`, if nothing else is used: as early as can
+    /// be told from what it said of the cheaper request. `None` where that says too little.
     fn fits_by(&self, limit: &Limit, standing: &Standing, cost: u64) -> Option<Timestamp> {
         match limit.algorithm() {
             // Whatever does not fit now fits in the next span.
@@ -252,7 +263,8 @@ impl Entry {
         from.plus(rate.time_for(units, stepped))
     }
 
-    /// At worst all that is counted was used in the present window. Then it counts whole until the window's end, and fades in the next.
+    /// At worst all that is counted was used in the present window. Then it counts whole until the
+    /// window's end, and fades in the next.
     fn slid_by(&self, window: &Window, standing: &Standing, cost: u64) -> Timestamp {
         let length = window.window();
         if standing.reset.since(self.decision.at) <= length {

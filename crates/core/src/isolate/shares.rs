@@ -1,8 +1,9 @@
-//! What a caller is told when the subject's object is out of reach: the policy's failure mode, and the small share that each isolate
-//! may give out for itself meanwhile.
+//! What a caller is told when the subject's object is out of reach: the policy's failure mode, and
+//! the small share that each isolate may give out for itself meanwhile.
 //!
-//! A share is the lesser of 1 % of the limit (at least one unit) and what was last known to remain, per isolate and window. So with n
-//! isolates at most n % of a limit is given out above it while the object is away.
+//! A share is the lesser of 1 % of the limit (at least one unit) and what was last known to remain,
+//! per isolate and window. So with n isolates at most n % of a limit is given out above it while
+//! the object is away.
 
 use core::cell::Cell;
 use core::hash::{Hash, Hasher};
@@ -19,14 +20,15 @@ use crate::{Algorithm, Duration, Limit, Timestamp};
 pub const MAX_SUBJECTS: usize = 4_096;
 /// One unit in so many may be given out.
 const FRACTION: u64 = 100;
-/// Whoever was refused for lack of room is refused for so long without looking for room again, which is work.
+/// Whoever was refused for lack of room is refused for so long without looking for room again,
+/// which is work.
 const LOOKS_AGAIN: Duration = Duration::from_secs(1);
 
 /// Shares by subject and policy, in the memory of one isolate.
 ///
-/// A share that was forgotten would be given twice. So where a namespace has no room for another one, newcomers are refused; and where
-/// one had to be forgotten, because another namespace has a right to the room, no newcomer of its namespace is given any until it
-/// is over.
+/// A share that was forgotten would be given twice. So where a namespace has no room for another
+/// one, newcomers are refused; and where one had to be forgotten, because another namespace has a
+/// right to the room, no newcomer of its namespace is given any until it is over.
 #[derive(Debug)]
 pub struct Shares {
     secret: Secret,

@@ -8,7 +8,8 @@ use crate::error::InvalidLimit;
 use crate::number::MAX_SAFE;
 use crate::Duration;
 
-/// How long a bucket with `initial` or `burstCredits` is remembered when idle, unless `forgetAfter` says otherwise.
+/// How long a bucket with `initial` or `burstCredits` is remembered when idle, unless `forgetAfter`
+/// says otherwise.
 pub const FORGET_AFTER: Duration = Duration::from_millis(86_400_000);
 
 /// Tokens up to `capacity`, refilled at a rate.
@@ -44,7 +45,8 @@ impl TokenBucket {
         self.checked()
     }
 
-    /// Refills whole amounts at whole intervals instead of continuously. Not together with burst credits, which accrue continuously.
+    /// Refills whole amounts at whole intervals instead of continuously. Not together with burst
+    /// credits, which accrue continuously.
     pub fn stepped(mut self) -> Result<TokenBucket, InvalidLimit> {
         self.stepped = true;
         self.checked()
@@ -84,7 +86,8 @@ impl TokenBucket {
         }
     }
 
-    /// How long an idle bucket with `initial` or `burstCredits` is remembered: 1 ms to 366 d, and never less than its time to full.
+    /// How long an idle bucket with `initial` or `burstCredits` is remembered: 1 ms to 366 d, and
+    /// never less than its time to full.
     pub fn with_forget_after(
         mut self,
         forget_after: Duration,

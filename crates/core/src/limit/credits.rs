@@ -13,7 +13,8 @@ pub struct BurstCredits {
 }
 
 impl BurstCredits {
-    /// At most `cap` credits (1 to 2^53); what is not spent goes `expiry` (1 ms to 366 d) after the bucket was last full.
+    /// At most `cap` credits (1 to 2^53); what is not spent goes `expiry` (1 ms to 366 d) after the
+    /// bucket was last full.
     pub fn new(cap: u64, expiry: Duration) -> Result<BurstCredits, InvalidLimit> {
         Ok(BurstCredits {
             cap: in_range("burstCredits.cap", cap, 1, MAX_SAFE)?,

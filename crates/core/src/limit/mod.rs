@@ -1,4 +1,5 @@
-//! One limit: an algorithm with its numbers. Fields are private and constructors validate, so a bad limit cannot exist.
+//! One limit: an algorithm with its numbers. Fields are private and constructors validate, so a bad
+//! limit cannot exist.
 
 mod bounds;
 mod buckets;

@@ -17,7 +17,8 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// `amount` above 0 and at most 2^53, `interval` 1 ms to 366 d. `field` names the interval's JSON field.
+    /// `amount` above 0 and at most 2^53, `interval` 1 ms to 366 d. `field` names the interval's
+    /// JSON field.
     pub fn new(
         field: &'static str,
         amount: Decimal,
@@ -26,7 +27,8 @@ impl Rate {
         span(field, interval)?;
         let unit = 10u128.pow(u32::from(amount.scale())) * u128::from(interval.as_millis());
         let common = gcd(u128::from(amount.mantissa()), unit);
-        // The greatest common divisor divides the mantissa, so the quotient fits where the mantissa did.
+        // The greatest common divisor divides the mantissa, so the quotient fits where the mantissa
+        // did.
         let parts = (u128::from(amount.mantissa()) / common) as u64;
         Ok(Rate {
             amount,
@@ -56,7 +58,8 @@ impl Rate {
         self.unit
     }
 
-    /// How long it takes until at least so many units (at most 2^53) have come back: continuously, or in whole intervals.
+    /// How long it takes until at least so many units (at most 2^53) have come back: continuously,
+    /// or in whole intervals.
     pub(crate) fn time_for(&self, units: u64, stepped: bool) -> Duration {
         let parts = u128::from(units) * self.unit;
         let interval = u128::from(self.interval.as_millis());

@@ -1,6 +1,7 @@
 //! The numbers of `tokenBucket` and `leakyBucket`, made ready for the arithmetic.
 //!
-//! Amounts are in *parts* of a unit, as many as the exact rate needs ([`Rate::unit`]), so nothing is ever rounded away.
+//! Amounts are in *parts* of a unit, as many as the exact rate needs ([`Rate::unit`]), so nothing
+//! is ever rounded away.
 
 use super::credits::BurstCredits;
 use super::rate::Rate;
@@ -9,15 +10,21 @@ use crate::Duration;
 /// The numbers of a bucket, whichever end it is read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shape {
+    /// How fast it gives back.
     pub(crate) rate: Rate,
     /// The capacity, in parts.
     pub(crate) capacity: u128,
     /// What a new subject's bucket lacks, in parts.
     pub(crate) missing: u128,
+    /// Whether whole intervals give back at once.
     pub(crate) stepped: bool,
+    /// Whether it is a leaky bucket.
     pub(crate) leaky: bool,
+    /// What is earned beyond the capacity.
     pub(crate) credits: Option<BurstCredits>,
+    /// The longest wait of a shaper.
     pub(crate) shaper: Option<Duration>,
+    /// How long it is remembered when idle, where a full one still differs from a new one.
     pub(crate) forget_after: Option<Duration>,
 }
 

@@ -32,8 +32,9 @@ pub enum RefusalCode {
     UnknownTimeZone,
     /// [`Refusal::UnknownPermit`].
     UnknownPermit,
-    /// [`Refusal::TooManyLimits`]; the text is the number of names. Or [`Refusal::TooManyDefinitions`], and the text is
-    /// `name/` and the name: a build that does not know it takes the number for unknown.
+    /// [`Refusal::TooManyLimits`]; the text is the number of names. Or
+    /// [`Refusal::TooManyDefinitions`], and the text is `name/` and the name: a build that does not
+    /// know it takes the number for unknown.
     TooManyLimits,
     /// [`Refusal::Cancelled`].
     Cancelled,

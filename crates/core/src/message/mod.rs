@@ -1,10 +1,13 @@
-//! What a Worker and a subject's object say to each other: one text each way, lines in the form of [`crate::codec`].
+//! What a Worker and a subject's object say to each other: one text each way, lines in the form of
+//! [`crate::codec`].
 //!
-//! Both sides of a deploy are alive at once, so a message says its version. An object answers in the version that it was asked in, and
-//! says so when it cannot read it ([`Versions::other`]): then the Worker asks again in the object's.
+//! Both sides of a deploy are alive at once, so a message says its version. An object answers in
+//! the version that it was asked in, and says so when it cannot read it ([`Versions::other`]): then
+//! the Worker asks again in the object's.
 
 mod answer;
 mod call;
+mod object;
 
 pub use answer::{Answer, RefusalCode};
 pub use call::{encode_charge, encode_limit, in_version, Call};

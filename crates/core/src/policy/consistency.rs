@@ -13,7 +13,8 @@ pub enum Consistency {
     /// In the subject's object: never above the limit.
     #[default]
     Strong,
-    /// In the isolate, whose counts are merged through KV: approximate, for windows of ten minutes and longer.
+    /// In the isolate, whose counts are merged through KV: approximate, for windows of ten minutes
+    /// and longer.
     Eventual,
     /// By a native rate-limit binding: per location, best effort, for windows of 10 s and 60 s.
     Local,

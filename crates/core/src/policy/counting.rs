@@ -4,8 +4,8 @@ use crate::error::InvalidLimit;
 use crate::limit::quota::Period;
 use crate::{Algorithm, Duration, Limit};
 
-/// The shortest window that makes sense: KV shows a count to other isolates after up to a minute, and the bounds grow with the part of
-/// the window in which isolates do not know of each other.
+/// The shortest window that makes sense: KV shows a count to other isolates after up to a minute,
+/// and the bounds grow with the part of the window in which isolates do not know of each other.
 pub const SHORTEST_COUNTED: Duration = Duration::from_secs(600);
 
 /// Whether these limits can be counted through KV. The errors name what to take instead.

@@ -1,4 +1,5 @@
-//! Policies: one or more limits that are decided together, all or nothing, and how they behave when their object is out of reach.
+//! Policies: one or more limits that are decided together, all or nothing, and how they behave when
+//! their object is out of reach.
 //!
 //! Also the keys under which states are kept, because two limits of one policy must not share one.
 
@@ -79,7 +80,8 @@ impl Policy {
         self
     }
 
-    /// Where the policy is decided; [`Consistency::Strong`] unless said. Not every limit can be decided everywhere.
+    /// Where the policy is decided; [`Consistency::Strong`] unless said. Not every limit can be
+    /// decided everywhere.
     pub fn with_consistency(mut self, consistency: Consistency) -> Result<Policy, InvalidLimit> {
         consistency.suits(&self.limits)?;
         self.consistency = consistency;
@@ -102,8 +104,8 @@ impl Policy {
         Ok(self)
     }
 
-    /// What happens when the object cannot be reached; [`FailMode::Open`] unless said. [`FailMode::Eventual`] takes limits that can be
-    /// counted through KV.
+    /// What happens when the object cannot be reached; [`FailMode::Open`] unless said.
+    /// [`FailMode::Eventual`] takes limits that can be counted through KV.
     pub fn with_fail_mode(mut self, fail_mode: FailMode) -> Result<Policy, InvalidLimit> {
         if fail_mode == FailMode::Eventual {
             Consistency::Eventual.suits(&self.limits)?;
@@ -119,8 +121,9 @@ impl Policy {
         self
     }
 
-    /// How many units a stored row may run ahead of the real use, plus one (R of the write-ahead rule): 1 to 2^53. A crash refuses at
-    /// most R − 1 units too many and never admits one too many; a larger R writes less often.
+    /// How many units a stored row may run ahead of the real use, plus one (R of the write-ahead
+    /// rule): 1 to 2^53. A crash refuses at most R − 1 units too many and never admits one too
+    /// many; a larger R writes less often.
     pub fn with_reserve(mut self, reserve: u64) -> Result<Policy, InvalidLimit> {
         self.reserve = Some(in_range("reserve", reserve, 1, MAX_SAFE)?);
         Ok(self)
@@ -216,8 +219,8 @@ impl Limit {
         matches!(self.algorithm(), Algorithm::LeakyBucket(bucket) if bucket.max_delay().is_some())
     }
 
-    /// Whether both limits, in one policy, would be kept in one state: same name (or algorithm) and same time dimension. The
-    /// numbers do not count: changing them keeps past use.
+    /// Whether both limits, in one policy, would be kept in one state: same name (or algorithm) and
+    /// same time dimension. The numbers do not count: changing them keeps past use.
     pub fn shares_state_with(&self, other: &Limit) -> bool {
         self.name_or_word() == other.name_or_word()
             && self.algorithm().same_dimension(other.algorithm())
@@ -225,7 +228,8 @@ impl Limit {
 }
 
 impl Algorithm {
-    /// Whether both count over the same time: equal windows, or equal period, zone and anchor; buckets and slots have none.
+    /// Whether both count over the same time: equal windows, or equal period, zone and anchor;
+    /// buckets and slots have none.
     fn same_dimension(&self, other: &Algorithm) -> bool {
         match (self.window(), other.window()) {
             (Some(a), Some(b)) => return a == b,

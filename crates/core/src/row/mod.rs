@@ -1,7 +1,7 @@
 //! How definitions and states are written down, in rows and in messages.
 //!
-//! A stored row holds the definition beside the state: it can be shown and continued by somebody who knows neither the request nor the
-//! policy that made it.
+//! A stored row holds the definition beside the state: it can be shown and continued by somebody
+//! who knows neither the request nor the policy that made it.
 
 mod places;
 
@@ -223,7 +223,8 @@ pub fn put_state(line: LineWriter, state: &LimitState, algorithm: &Algorithm) ->
     }
 }
 
-/// Adds what waking has lost of a limit's allowance; nothing where it lost nothing. An older build passes over it.
+/// Adds what waking has lost of a limit's allowance; nothing where it lost nothing. An older build
+/// passes over it.
 pub fn put_lost(line: LineWriter, lost: &Lost) -> LineWriter {
     match *lost {
         Lost::Nothing => line,

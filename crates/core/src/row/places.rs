@@ -1,11 +1,14 @@
 //! How places ahead stand in a row. Only rows of limits at which somebody waits have these fields:
 //!
-//! - `spent`: what is spent, where the fields of other rows speak of everything as if it were in front of the next caller: of a bucket the
-//!   whole deficit, of windows the last one charged. A build that knows no places passes over the new fields and continues from those: it
-//!   lets nobody in before all who wait, and so never admits more. Therefore the version of rows is the same.
-//! - `places`: `distance:units` of each, its instant as the distance from the one before; `:early` behind it, where a shaper's unit starts
-//!   so many parts earlier; and `x3` for three alike in succession.
-//! - `spans`: `distance:length` of the windows and periods ahead in which they lie, the start as the distance from the end of the one before.
+//! - `spent`: what is spent, where the fields of other rows speak of everything as if it were in
+//!   front of the next caller: of a bucket the whole deficit, of windows the last one charged. A
+//!   build that knows no places passes over the new fields and continues from those: it lets nobody
+//!   in before all who wait, and so never admits more. Therefore the version of rows is the same.
+//! - `places`: `distance:units` of each, its instant as the distance from the one before; `:early`
+//!   behind it, where a shaper's unit starts so many parts earlier; and `x3` for three alike in
+//!   succession.
+//! - `spans`: `distance:length` of the windows and periods ahead in which they lie, the start as
+//!   the distance from the end of the one before.
 //! - `slow`: `amount:interval:until` of an older rate that is still in force.
 
 use core::fmt::Write;
@@ -23,7 +26,8 @@ use crate::limit::{Rate, Shape, Window};
 use crate::number::Decimal;
 use crate::{Duration, Timestamp};
 
-/// The most places that a row may hold: more than are ever promised, and few enough for a damaged row to fit in memory.
+/// The most places that a row may hold: more than are ever promised, and few enough for a damaged
+/// row to fit in memory.
 const MAX_STORED: usize = 8 * MAX_PLACES as usize;
 
 /// More parts than any bucket has credits: at most 2^53 units of at most 2^65 parts.

@@ -1,4 +1,5 @@
-//! What goes into a subject's state and what comes out beside the answer: items, row changes, refusals.
+//! What goes into a subject's state and what comes out beside the answer: items, row changes,
+//! refusals.
 
 use crate::calendar::UnknownTimeZone;
 use crate::codec::Unreadable;
@@ -46,7 +47,8 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Stores a row, in place of what this call has put under its key before: a call of several may charge one limit many times.
+    /// Stores a row, in place of what this call has put under its key before: a call of several may
+    /// charge one limit many times.
     pub(super) fn put(&mut self, key: String, row: String) {
         let last = self.writes.iter_mut().rev().find(|write| match write {
             Write::Put { key: known, .. } | Write::Delete { key: known } => *known == key,
@@ -77,7 +79,8 @@ pub enum Refusal {
     /// The limit of this name has [`MAX_DEFINITIONS`] definitions, all in use.
     #[error("the limit `{0}` has at most {MAX_DEFINITIONS} definitions in use at once")]
     TooManyDefinitions(String),
-    /// More operations are under way than the object can remember. Forgetting one would leave its charge in place for good.
+    /// More operations are under way than the object can remember. Forgetting one would leave its
+    /// charge in place for good.
     #[error("more operations are under way here than can be remembered")]
     TooManyOperations,
     /// The stored rows cannot be read by this version, and are left as they are.

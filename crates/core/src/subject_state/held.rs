@@ -1,7 +1,9 @@
-//! Slots that permits hold: in the state of a concurrency limit, or beside it while another algorithm is in force under the same key.
+//! Slots that permits hold: in the state of a concurrency limit, or beside it while another
+//! algorithm is in force under the same key.
 //!
-//! A permit outlives the definition that gave it. While buckets take the place of slots, the slots wait beside their state, can be
-//! renewed and released, and count again when slots come back: no slot has two holders.
+//! A permit outlives the definition that gave it. While buckets take the place of slots, the slots
+//! wait beside their state, can be renewed and released, and count again when slots come back: no
+//! slot has two holders.
 
 use crate::algorithm::slots::Slots;
 use crate::codec::{Line, LineWriter, Unreadable};
@@ -13,7 +15,8 @@ use crate::{Duration, Timestamp};
 pub(super) struct Held {
     /// Those that permits hold.
     pub(super) slots: Slots,
-    /// The longest that a permit is held: that of the definition that gave them, in milliseconds in rows.
+    /// The longest that a permit is held: that of the definition that gave them, in milliseconds in
+    /// rows.
     pub(super) ttl: Duration,
 }
 

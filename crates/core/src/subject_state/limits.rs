@@ -20,7 +20,8 @@ pub(super) struct Changed {
 }
 
 impl Item {
-    /// Whether an answer to this may change anything. What changes nothing does not put its definition in force either.
+    /// Whether an answer to this may change anything. What changes nothing does not put its
+    /// definition in force either.
     const fn changes(&self) -> bool {
         self.check.cost != 0 && !self.check.peek
     }
@@ -42,8 +43,9 @@ impl Item {
 }
 
 impl SubjectState {
-    /// Decides every item, all or nothing, and answers them in order. With an operation id, a repeated call gets the first answer and
-    /// charges nothing more, and [`SubjectState::cancel`] takes the charge back. `random` gives 128 random bits for a permit.
+    /// Decides every item, all or nothing, and answers them in order. With an operation id, a
+    /// repeated call gets the first answer and charges nothing more, and [`SubjectState::cancel`]
+    /// takes the charge back. `random` gives 128 random bits for a permit.
     pub fn limit(
         &mut self,
         items: &[Item],
@@ -121,7 +123,8 @@ impl SubjectState {
         Ok((decision, Some(Changed { charges, final_for })))
     }
 
-    /// Several policies at once: charged one after the other, and put back as they were when one denies.
+    /// Several policies at once: charged one after the other, and put back as they were when one
+    /// denies.
     pub(super) fn limit_all(
         &mut self,
         items: &[Item],
@@ -156,8 +159,9 @@ impl SubjectState {
         Ok((answers, None))
     }
 
-    /// The answers of a call that charged nothing: who had room still says so, with what is left now. All of their definitions are in
-    /// force nevertheless: else no wait that was told would hold.
+    /// The answers of a call that charged nothing: who had room still says so, with what is left
+    /// now. All of their definitions are in force nevertheless: else no wait that was told would
+    /// hold.
     fn undone(
         &mut self,
         items: &[Item],
@@ -211,8 +215,9 @@ impl SubjectState {
         decide(&item.policy, &mut states, &item.check, seed, moment)
     }
 
-    /// Stores what an admission or a refund has changed. Answers the keys of those whose earlier charges can no longer be taken back:
-    /// they were given back already, or are counted in other units now, and taking them back as well could give units twice.
+    /// Stores what an admission or a refund has changed. Answers the keys of those whose earlier
+    /// charges can no longer be taken back: they were given back already, or are counted in other
+    /// units now, and taking them back as well could give units twice.
     pub(super) fn store(
         &mut self,
         item: &Item,
@@ -259,8 +264,9 @@ impl SubjectState {
             })
     }
 
-    /// Charges an admission to the other definitions of its named limits that are still in use, so that no change of window or
-    /// algorithm, forth or back, makes a unit. Answers what was charged.
+    /// Charges an admission to the other definitions of its named limits that are still in use, so
+    /// that no change of window or algorithm, forth or back, makes a unit. Answers what was
+    /// charged.
     pub(super) fn charge_others(
         &mut self,
         item: &Item,

@@ -1,11 +1,12 @@
-//! Everything that one object keeps for one subject: the states of its limits, its blocks, its fence, and what it remembers of recent
-//! operations. A pure machine: calls and time go in, answers and row changes come out; the object applies them before it answers.
+//! Everything that one object keeps for one subject: the states of its limits, its blocks, its
+//! fence, and what it remembers of recent operations. A pure machine: calls and time go in, answers
+//! and row changes come out; the object applies them before it answers.
 //!
-//! **Writing ahead.** Rows run ahead of the real use. Before an admission is answered, the stored row is projected to now by the same
-//! arithmetic; if it no longer covers the real use, now and ever after, it is rewritten. So a restart from the rows never admits one
-//! unit too many. `written.rs` says how far a row runs ahead, and so how many units a restart may refuse too many.
+//! **Writing ahead.** Rows run ahead of the real use. Before an admission is answered, the stored
+//! row is projected to now by the same arithmetic; if it no longer covers the real use, now and
+//! ever after, it is rewritten. So a restart from the rows never admits one unit too many.
+//! `written.rs` says how far a row runs ahead, and so how many units a restart may refuse too many.
 
-mod answer;
 mod blocks;
 mod bounds;
 mod call;
@@ -43,7 +44,7 @@ use crate::codec::{Line, Unreadable};
 use crate::row::ROWS;
 use crate::{Duration, Timestamp};
 
-/// The state of one subject. See the module's documentation.
+/// The state of one subject, of which rows are stored.
 #[derive(Debug, Default)]
 pub struct SubjectState {
     entries: Vec<Entry>,
@@ -59,8 +60,8 @@ pub struct SubjectState {
 }
 
 impl SubjectState {
-    /// The state that `rows` (key and text) describe. A row that cannot be read makes every call but a reset answer
-    /// [`Refusal::Unavailable`]: it is never taken as empty.
+    /// The state that `rows` (key and text) describe. A row that cannot be read makes every call
+    /// but a reset answer [`Refusal::Unavailable`]: it is never taken as empty.
     pub fn from_rows<'a>(rows: impl IntoIterator<Item = (&'a str, &'a str)>) -> SubjectState {
         let mut state = SubjectState::default();
         for (key, row) in rows {
@@ -72,8 +73,8 @@ impl SubjectState {
         state
     }
 
-    /// Keeps every operation at least this long, so that it can be taken back: twice the longest that a caller waits for an answer. Two
-    /// seconds unless said.
+    /// Keeps every operation at least this long, so that it can be taken back: twice the longest
+    /// that a caller waits for an answer. Two seconds unless said.
     #[must_use]
     pub fn keeping_operations(mut self, kept: Duration) -> SubjectState {
         self.operations = Operations::kept_for(Some(kept));
@@ -111,8 +112,9 @@ impl SubjectState {
             .map_or(Ok(()), |unreadable| Err(Refusal::Unavailable(unreadable)))
     }
 
-    /// Takes back what the operation charged here, as far as its windows have not passed. Doing it again, or for an operation that never
-    /// came, changes nothing; one that comes after its cancellation is not charged.
+    /// Takes back what the operation charged here, as far as its windows have not passed. Doing it
+    /// again, or for an operation that never came, changes nothing; one that comes after its
+    /// cancellation is not charged.
     pub fn cancel(
         &mut self,
         operation: u128,

@@ -1,5 +1,5 @@
-//! What only looks: its answer is the one that the same request would get now, and its wait the first instant at which that request, as
-//! the next one that is decided, is admitted.
+//! What only looks: its answer is the one that the same request would get now, and its wait the
+//! first instant at which that request, as the next one that is decided, is admitted.
 
 use crate::algorithm::state::{LimitState, Moment};
 use crate::block::Block;
@@ -35,8 +35,9 @@ impl SubjectState {
         })
     }
 
-    /// The answer to what changes nothing. Under another definition than the one in force, which stays so until somebody is decided,
-    /// the wait has to be found at the rates of that one, and no isolate may remember it: it is not that of a request that is decided.
+    /// The answer to what changes nothing. Under another definition than the one in force, which
+    /// stays so until somebody is decided, the wait has to be found at the rates of that one, and
+    /// no isolate may remember it: it is not that of a request that is decided.
     pub(super) fn looked(&self, item: &Item, moment: Moment) -> Result<Decision, Refusal> {
         self.has_room_for(item, moment)?;
         let (mut decision, redefines) = self.seen(item, moment)?;
@@ -51,8 +52,9 @@ impl SubjectState {
         Ok(decision)
     }
 
-    /// The first instant at which the item, as the next that is decided, is admitted; `None` when it is not even once all of the present
-    /// use is forgotten. Use only gets less until then, so that it is found by halving.
+    /// The first instant at which the item, as the next that is decided, is admitted; `None` when
+    /// it is not even once all of the present use is forgotten. Use only gets less until then, so
+    /// that it is found by halving.
     fn first_admitted(
         &self,
         item: &Item,
@@ -88,7 +90,8 @@ impl SubjectState {
         Ok(Some(admitted))
     }
 
-    /// What the item would be answered at this moment, if nothing is decided until then; and whether a definition came into force by it.
+    /// What the item would be answered at this moment, if nothing is decided until then; and
+    /// whether a definition came into force by it.
     fn seen(&self, item: &Item, moment: Moment) -> Result<(Decision, bool), UnknownTimeZone> {
         let mut states = Vec::with_capacity(item.policy.limits().len());
         let mut redefines = false;

@@ -10,8 +10,8 @@ use super::held::Held;
 use super::{Effects, Entry, Item, Refusal, SubjectState};
 
 impl SubjectState {
-    /// Randomness and fence for a grant, where one may be given. The fence starts from the clock, so that it goes on rising after the
-    /// subject's storage was emptied.
+    /// Randomness and fence for a grant, where one may be given. The fence starts from the clock,
+    /// so that it goes on rising after the subject's storage was emptied.
     pub(super) fn seed(
         &self,
         items: &[Item],
@@ -30,7 +30,8 @@ impl SubjectState {
         }
     }
 
-    /// Moves a permit's deadline to `hold` from now (its limit's `ttl` when absent, and never longer), and never to an earlier instant.
+    /// Moves a permit's deadline to `hold` from now (its limit's `ttl` when absent, and never
+    /// longer), and never to an earlier instant.
     pub fn renew(
         &mut self,
         permit: u128,

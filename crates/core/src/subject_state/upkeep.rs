@@ -21,13 +21,15 @@ impl SubjectState {
             || self.entries.iter().any(Entry::is_stored)
     }
 
-    /// Tells that the cleaning alarm is set to this instant, or not set: what the object learnt from its storage.
+    /// Tells that the cleaning alarm is set to this instant, or not set: what the object learnt
+    /// from its storage.
     pub fn alarm_is(&mut self, alarm: Option<Timestamp>) {
         self.alarm = alarm;
     }
 
-    /// Forgets what is spent, of one policy or all. Blocks stay: they are somebody's decision. So do slots, as long as somebody holds
-    /// them: a reset of their count would let another in beside the holder. Fences go on rising.
+    /// Forgets what is spent, of one policy or all. Blocks stay: they are somebody's decision. So
+    /// do slots, as long as somebody holds them: a reset of their count would let another in beside
+    /// the holder. Fences go on rising.
     pub fn reset(
         &mut self,
         policy: Option<&str>,
@@ -86,8 +88,8 @@ impl SubjectState {
         }
     }
 
-    /// The cleaning alarm has come: forgets what is idle, in memory and in storage in one step, and sets the next alarm if anything is
-    /// left. A subject that is idle ends with no row at all.
+    /// The cleaning alarm has come: forgets what is idle, in memory and in storage in one step, and
+    /// sets the next alarm if anything is left. A subject that is idle ends with no row at all.
     pub fn clean(&mut self, moment: Moment, effects: &mut Effects) -> Result<(), Refusal> {
         self.alarm = None;
         self.readable()?;
@@ -109,8 +111,9 @@ impl SubjectState {
         Ok(())
     }
 
-    /// Writes rows of an older version in the version of this build: in the first step after waking, as later there are none.
-    pub(super) fn rewrite_older(&mut self, moment: Moment, effects: &mut Effects) {
+    /// Writes rows of an older version in the version of this build: in the first step after
+    /// waking, as later there are none.
+    pub(crate) fn rewrite_older(&mut self, moment: Moment, effects: &mut Effects) {
         let older = core::mem::take(&mut self.older);
         if self.readable().is_err() {
             return; // nothing of this subject may be touched
@@ -132,8 +135,9 @@ impl SubjectState {
         self.entries.iter().filter_map(Entry::closes_at).min()
     }
 
-    /// Writes exact every row that ran ahead and has not been used for [`super::STEADY`]. A subject that falls asleep after it loses
-    /// nothing; a lost object may lose what its rows were ahead, within their allowances.
+    /// Writes exact every row that ran ahead and has not been used for [`super::STEADY`]. A subject
+    /// that falls asleep after it loses nothing; a lost object may lose what its rows were ahead,
+    /// within their allowances.
     pub fn close(&mut self, moment: Moment, effects: &mut Effects) {
         if self.readable().is_ok() {
             for entry in &mut self.entries {
@@ -155,8 +159,9 @@ impl SubjectState {
         self.delete_rows(dropped, effects);
     }
 
-    /// Whether nothing tells the entry from a new one. Of several definitions of one named limit the one in force stays while another is
-    /// in use: as a new one it would start with what that one has counted.
+    /// Whether nothing tells the entry from a new one. Of several definitions of one named limit
+    /// the one in force stays while another is in use: as a new one it would start with what that
+    /// one has counted.
     pub(super) fn is_to_drop(&self, entry: &Entry, now: Timestamp) -> bool {
         if entry.idle_at(now) > now {
             return false;
@@ -167,7 +172,8 @@ impl SubjectState {
         !(is_in_force && of_name.any(|other| other.idle_at(now) > now))
     }
 
-    /// Sets the alarm when something is stored and none is set: once per idle period, not per admission.
+    /// Sets the alarm when something is stored and none is set: once per idle period, not per
+    /// admission.
     pub(super) fn ensure_alarm(&mut self, moment: Moment, effects: &mut Effects) {
         if self.alarm.is_some() || (effects.writes.is_empty() && !self.has_rows()) {
             return;

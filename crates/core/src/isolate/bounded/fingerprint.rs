@@ -3,8 +3,8 @@
 use core::hash::{Hash, Hasher};
 use std::hash::DefaultHasher;
 
-/// 128 bits that stand for a value. Two values have the same with a probability of 2^-128, also when somebody looks for two that do,
-/// because the [`Secret`] is not known outside.
+/// 128 bits that stand for a value. Two values have the same with a probability of 2^-128, also
+/// when somebody looks for two that do, because the [`Secret`] is not known outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fingerprint(u128);
 
@@ -41,7 +41,8 @@ impl Key {
     }
 }
 
-/// Random bits with which one isolate takes its fingerprints. They mean nothing elsewhere, nor to the next version.
+/// Random bits with which one isolate takes its fingerprints. They mean nothing elsewhere, nor to
+/// the next version.
 #[derive(Debug, Clone, Copy)]
 pub struct Secret(u128);
 
@@ -51,7 +52,8 @@ impl Secret {
         Secret(random)
     }
 
-    /// The key of an object and `value`, in the room of the namespace to which the object of this name belongs.
+    /// The key of an object and `value`, in the room of the namespace to which the object of this
+    /// name belongs.
     pub fn key(self, object: &str, value: &impl Hash) -> Key {
         self.key_in(namespace_of(object), &(object, value))
     }
@@ -74,8 +76,8 @@ impl Secret {
     }
 }
 
-/// The namespace in the name of an object, or of what stands for one; empty for the default one, which is not written there. What
-/// follows it is encoded, so no other part has a slash.
+/// The namespace in the name of an object, or of what stands for one; empty for the default one,
+/// which is not written there. What follows it is encoded, so no other part has a slash.
 fn namespace_of(object: &str) -> &str {
     object
         .split_once('/')

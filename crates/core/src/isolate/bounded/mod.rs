@@ -1,11 +1,12 @@
-//! A map of bounded size for the memory of an isolate, which anybody can try to fill by making up identifiers, and whose room no
-//! namespace can take from another.
+//! A map of bounded size for the memory of an isolate, which anybody can try to fill by making up
+//! identifiers, and whose room no namespace can take from another.
 //!
-//! Keys are fingerprints, so an entry is as large as its value whatever the caller named. While there is room, any namespace may use all
-//! of it. When there is none, a newcomer takes the place of an entry of the namespace that would then have most, or of its own
-//! where others have no more. So of n namespaces one that has at most an n-th of the room loses nothing, whatever the others
-//! do. Within a namespace the entry goes that is worth least by the user's own measure: what is used survives a flood of what
-//! is not.
+//! Keys are fingerprints, so an entry is as large as its value whatever the caller named. While
+//! there is room, any namespace may use all of it. When there is none, a newcomer takes the place
+//! of an entry of the namespace that would then have most, or of its own where others have no more.
+//! So of n namespaces one that has at most an n-th of the room loses nothing, whatever the others
+//! do. Within a namespace the entry goes that is worth least by the user's own measure: what is
+//! used survives a flood of what is not.
 
 mod fingerprint;
 mod rooms;
@@ -15,14 +16,15 @@ pub use rooms::Worth;
 
 use rooms::{Placed, Rooms};
 
-/// The places of these worths in their order, the least first. The same code for whatever has to be put in order here.
+/// The places of these worths in their order, the least first. The same code for whatever has to be
+/// put in order here.
 pub(crate) fn in_order(worths: impl Iterator<Item = Worth>) -> Vec<usize> {
     let mut all = worths.enumerate().map(|(place, worth)| (worth, place));
     let sorted = rooms::least_of(&mut all, usize::MAX);
     sorted.into_iter().rev().map(|(_, place)| place).collect()
 }
 
-/// At most so many values, by key. See the module's documentation.
+/// At most so many values, by key.
 #[derive(Debug)]
 pub struct Bounded<V> {
     rooms: Rooms,
@@ -66,7 +68,8 @@ impl<V> Bounded<V> {
         self.try_put(key, value, worth, |_, _| true).unwrap_or(None)
     }
 
-    /// As [`put`](Bounded::put), unless the one that would have to go may not: then the value comes back, and nothing has changed.
+    /// As [`put`](Bounded::put), unless the one that would have to go may not: then the value comes
+    /// back, and nothing has changed.
     pub fn try_put(
         &mut self,
         key: Key,

@@ -1,4 +1,5 @@
-//! Whose entry lies where, and which one has to go: the part of a [`Bounded`](super::Bounded) that is the same whatever it keeps.
+//! Whose entry lies where, and which one has to go: the part of a [`Bounded`](super::Bounded) that
+//! is the same whatever it keeps.
 
 use core::hash::{BuildHasherDefault, Hasher};
 use std::collections::{BinaryHeap, HashMap};
@@ -16,7 +17,7 @@ const KEEPS: usize = 64;
 /// What the user says of the entry at a place.
 pub(super) type Look<'a, T> = &'a dyn Fn(usize) -> T;
 
-/// See the module's documentation. Places are numbers below `most`.
+/// Whose entry lies where. Places are numbers below `most`.
 #[derive(Debug)]
 pub(super) struct Rooms {
     most: usize,
@@ -134,7 +135,8 @@ impl Rooms {
         self.rooms[room].places.len()
     }
 
-    /// What a newcomer is worth: it may be less than some that were looked up to leave before it came.
+    /// What a newcomer is worth: it may be less than some that were looked up to leave before it
+    /// came.
     pub(super) fn comes(&mut self, place: usize, worth: Worth) {
         let room = &mut self.rooms[self.slots[place].room];
         let before = room.leaving.partition_point(|(other, _)| *other > worth);
@@ -172,7 +174,8 @@ impl Rooms {
         }
     }
 
-    /// The room of a key's namespace, made where there is none: rooms that are empty are given to others.
+    /// The room of a key's namespace, made where there is none: rooms that are empty are given to
+    /// others.
     fn room_of(&mut self, key: Key) -> usize {
         if let Some(&room) = self.namespaces.get(&key.of_namespace()) {
             return room;
@@ -189,7 +192,8 @@ impl Rooms {
         room
     }
 
-    /// Who has to go for a newcomer: somebody of the namespace that would then have most, of its own where no other has more.
+    /// Who has to go for a newcomer: somebody of the namespace that would then have most, of its
+    /// own where no other has more.
     fn who_leaves(
         &mut self,
         newcomer: Key,

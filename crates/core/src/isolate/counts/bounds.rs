@@ -1,14 +1,17 @@
-//! How many units more than its limit counting through KV may admit in one aligned window, as numbers that `GET /limit` shows and
-//! docs/consistency.md explains.
+//! How many units more than its limit counting through KV may admit in one aligned window, as
+//! numbers that `GET /limit` shows and docs/consistency.md explains.
 //!
-//! With n isolates, limit L, a demand of r units a second in all, a writing and reading interval F, and KV's delay D:
-//! - **hard**: (n − 1) · L. Each isolate admits at most L by itself, whatever it knows of others. n counts every isolate that took part, those
-//!   that have ended too.
-//! - **expected**: what others admit before an isolate hears of it, (n − 1) / n · r · (F + D / 2), and never more than the hard one. On
-//!   average a unit waits half an interval to be written, half of KV's longest delay, and half an interval to be read.
+//! With n isolates, limit L, a demand of r units a second in all, a writing and reading interval F,
+//! and KV's delay D:
+//! - **hard**: (n − 1) · L. Each isolate admits at most L by itself, whatever it knows of others. n
+//!   counts every isolate that took part, those that have ended too.
+//! - **expected**: what others admit before an isolate hears of it, (n − 1) / n · r · (F + D / 2),
+//!   and never more than the hard one. On average a unit waits half an interval to be written, half
+//!   of KV's longest delay, and half an interval to be read.
 //!
-//! The simulation in `tests/eventual_simulation.rs` holds every admission against the exact form of the first, and its means against
-//! the second, which is generous: isolates also take the others' last known rate to go on.
+//! The simulation in `tests/eventual_simulation.rs` holds every admission against the exact form of
+//! the first, and its means against the second, which is generous: isolates also take the others'
+//! last known rate to go on.
 
 use crate::Duration;
 
@@ -55,7 +58,8 @@ impl Conditions {
         let others = isolates - 1;
         let hard = others * u128::from(self.limit);
         let unheard = INTERVAL.as_millis() + self.delay.as_millis() / 2;
-        // Units per million seconds times milliseconds: below 2^128, because a rate is at most 2^64.
+        // Units per million seconds times milliseconds: below 2^128, because a rate is at most
+        // 2^64.
         let all = u128::from(self.rate).saturating_mul(u128::from(unheard)) / 1_000_000_000;
         let expected = all.saturating_mul(others) / isolates;
         let units = |units: u128| u64::try_from(units).unwrap_or(u64::MAX);

@@ -1,4 +1,5 @@
-//! The count of one limit of one subject in one isolate: its own units, and what it knows of those of others.
+//! The count of one limit of one subject in one isolate: its own units, and what it knows of those
+//! of others.
 
 use crate::algorithm::counter::{window_at, Counter};
 use crate::algorithm::counts::Counts;
@@ -13,11 +14,12 @@ use super::pair::Pair;
 use super::record::{id_of, Definition, Purpose, Record};
 use super::told::Told;
 
-/// For how long what others did last is taken to go on when nothing is heard of them: until the next reading at the latest, and KV's
-/// own delay. Whoever stops says so, so this matters only for those that end.
+/// For how long what others did last is taken to go on when nothing is heard of them: until the
+/// next reading at the latest, and KV's own delay. Whoever stops says so, so this matters only for
+/// those that end.
 const GOES_ON: Duration = Duration::from_secs(75);
 
-/// See the module's documentation.
+/// What one isolate has counted of one limit, and what it has read of the counts of others.
 #[derive(Debug)]
 pub(super) struct Count {
     purpose: Purpose,
@@ -27,11 +29,13 @@ pub(super) struct Count {
     id: u64,
     span: Span,
     own: Pair,
-    /// What the object said last, where counting goes on for one that is out of reach; what was told before then is in it.
+    /// What the object said last, where counting goes on for one that is out of reach; what was
+    /// told before then is in it.
     base: Pair,
     base_at: Timestamp,
     others: Pair,
-    /// When the others' counts were read, and how fast they were rising, in units per million seconds.
+    /// When the others' counts were read, and how fast they were rising, in units per million
+    /// seconds.
     read_at: Timestamp,
     others_rate: u64,
     pub(super) told: Told,
@@ -79,14 +83,16 @@ impl Count {
         })
     }
 
-    /// Whether this is the count of `limit` in `policy`: by the same rule as an object's states, so changing numbers keeps past use.
+    /// Whether this is the count of `limit` in `policy`: by the same rule as an object's states, so
+    /// changing numbers keeps past use.
     pub(super) fn keeps(&self, purpose: Purpose, policy: &Policy, limit: &Limit) -> bool {
         self.purpose == purpose
             && self.policy == policy.name_or_empty()
             && self.limit.shares_state_with(limit)
     }
 
-    /// Turns to the window that holds now, under the numbers asked for. A clock that steps back turns nothing.
+    /// Turns to the window that holds now, under the numbers asked for. A clock that steps back
+    /// turns nothing.
     pub(super) fn turn(
         &mut self,
         policy: &Policy,
@@ -117,7 +123,8 @@ impl Count {
         Ok(())
     }
 
-    /// The state that an object would have, had it been asked all the time, as far as this isolate can tell.
+    /// The state that an object would have, had it been asked all the time, as far as this isolate
+    /// can tell.
     pub(super) fn estimate(&self, now: Timestamp) -> LimitState {
         let now = self.time.max(now);
         let current = sum([self.own.current, self.base.current, self.others_by(now)]);
@@ -139,7 +146,8 @@ impl Count {
         }
     }
 
-    /// What others have used by `now`: what was read, and what has come since if they went on as they did.
+    /// What others have used by `now`: what was read, and what has come since if they went on as
+    /// they did.
     fn others_by(&self, now: Timestamp) -> u64 {
         let since = now.since(self.read_at).min(GOES_ON);
         self.others
@@ -147,7 +155,8 @@ impl Count {
             .saturating_add(units(self.others_rate, since))
     }
 
-    /// Counts what was admitted, or gives back of the isolate's own use of this window; the excess is dropped.
+    /// Counts what was admitted, or gives back of the isolate's own use of this window; the excess
+    /// is dropped.
     pub(super) fn charge(&mut self, cost: i64) {
         if !self.has_use() {
             self.begun = self.time;
@@ -161,8 +170,8 @@ impl Count {
         self.told.count(cost);
     }
 
-    /// The object has said that `used` units are used. What this isolate has given out in its place is not among them before it is
-    /// [charged](Count::charged).
+    /// The object has said that `used` units are used. What this isolate has given out in its place
+    /// is not among them before it is [charged](Count::charged).
     pub(super) fn learn(&mut self, used: u64, at: Timestamp) {
         self.others = Pair::default();
         self.others_rate = 0;
@@ -180,7 +189,8 @@ impl Count {
         self.base.current = self.base.current.saturating_add(units);
     }
 
-    /// What it has told is from now on told by a key that nobody writes any more: as of another isolate. What it had not told is forgotten.
+    /// What it has told is from now on told by a key that nobody writes any more: as of another
+    /// isolate. What it had not told is forgotten.
     pub(super) fn leave_to_others(&mut self) {
         self.others.current = self.others.current.saturating_add(self.own.current);
         self.others.previous = self.others.previous.saturating_add(self.own.previous);
@@ -257,7 +267,8 @@ impl Count {
         self.time
     }
 
-    /// Whether it is shown as a count of its own: what is given out in place of an object is charged to that.
+    /// Whether it is shown as a count of its own: what is given out in place of an object is
+    /// charged to that.
     pub(super) fn is_shown(&self) -> bool {
         self.purpose == Purpose::Mode
     }
@@ -355,7 +366,8 @@ impl Count {
         self.id
     }
 
-    /// Until when what this isolate tells matters: the window's end, and of a sliding window the next one's.
+    /// Until when what this isolate tells matters: the window's end, and of a sliding window the
+    /// next one's.
     pub(super) fn matters_until(&self) -> Timestamp {
         match self.limit.algorithm() {
             Algorithm::SlidingWindow(window) => self.span.end.plus(window.window()),

@@ -1,5 +1,6 @@
-//! What is kept of a subject that had to go for lack of room: its units and the key by which they are told, and neither its name nor
-//! what its limits are. So a limit does not start again because others were asked for in between.
+//! What is kept of a subject that had to go for lack of room: its units and the key by which they
+//! are told, and neither its name nor what its limits are. So a limit does not start again because
+//! others were asked for in between.
 
 use crate::calendar::Span;
 use crate::isolate::bounded::Worth;
@@ -10,10 +11,11 @@ use super::mark::Mark;
 use super::pair::Pair;
 use super::record::Record;
 
-/// The most subjects of which so much is kept: a tenth of a KB for a subject with one limit, 1 KB for one with ten.
+/// The most subjects of which so much is kept: a tenth of a KB for a subject with one limit, 1 KB
+/// for one with ten.
 pub const MAX_KEPT: usize = 16_384;
 
-/// See the module's documentation.
+/// What is kept of a subject that had to go.
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) writer: Writer,
@@ -63,8 +65,8 @@ impl KeptCount {
 }
 
 impl Kept {
-    /// How much it is worth to be kept: of what still matters, first those of which nothing is left, then those that were asked most
-    /// often, which no cost and no limit distorts.
+    /// How much it is worth to be kept: of what still matters, first those of which nothing is
+    /// left, then those that were asked most often, which no cost and no limit distorts.
     pub(super) fn worth(&self, now: Timestamp) -> Worth {
         const ASKED: u32 = 40; // bits: more than an isolate is ever asked
         let rank = u64::from(self.until > now) + u64::from(self.exhausted_until > now);

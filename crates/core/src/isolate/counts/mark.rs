@@ -1,5 +1,6 @@
-//! What an operator says about a subject that is counted through KV: a reset or a block, in a key beside those of the isolates, so that
-//! the list which every isolate reads shows it. Of two about the same the newer counts.
+//! What an operator says about a subject that is counted through KV: a reset or a block, in a key
+//! beside those of the isolates, so that the list which every isolate reads shows it. Of two about
+//! the same the newer counts.
 
 use crate::block::Block;
 use crate::codec::{Line, LineWriter, Unreadable};
@@ -8,13 +9,14 @@ use crate::{Duration, Timestamp};
 
 use super::record::{Put, RECORDS, SHORTEST_LIFE};
 
-/// An isolate that has just counted and not yet written reads a reset when the subject is asked for again: within a day, if at all.
+/// An isolate that has just counted and not yet written reads a reset when the subject is asked for
+/// again: within a day, if at all.
 const SHORTEST_LIFE_OF_RESET: Duration = Duration::from_secs(86_400);
 
 /// The most blocks of one subject: of all its policies, and of some by name.
 const MAX_MARKS: usize = 32;
 
-/// See the module's documentation.
+/// What an operator said of a subject, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
     /// The policy it is for; `None` means all.
@@ -40,7 +42,8 @@ pub enum Said {
 }
 
 impl Mark {
-    /// Its key and text, under the subject's prefix. It lives at least until `until`: as long as any count of before may be found.
+    /// Its key and text, under the subject's prefix. It lives at least until `until`: as long as
+    /// any count of before may be found.
     pub(super) fn put(&self, prefix: &str, until: Timestamp, now: Timestamp) -> Put {
         let word = match self.what {
             Said::Reset => "reset",
@@ -101,7 +104,8 @@ impl Mark {
     }
 }
 
-/// Keeps a mark among the others: the newest about each policy. Of too many the one goes that is over first.
+/// Keeps a mark among the others: the newest about each policy. Of too many the one goes that is
+/// over first.
 pub(super) fn keep(marks: &mut Vec<Mark>, mark: Mark, now: Timestamp) {
     marks.retain(|known| known.block(now).is_some() || known.at.plus(MAX_WINDOW) > now);
     let same = |known: &&mut Mark| known.policy == mark.policy;

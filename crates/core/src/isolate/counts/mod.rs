@@ -1,13 +1,16 @@
-//! The KV mode: isolates count for themselves and tell each other through KV, without any object.
+//! Counting without an object: isolates count for themselves and tell each other through KV.
+//! `consistency` and `failMode` call it `eventual`.
 //!
-//! Each isolate keeps the count of each limit of a subject ([`count`]), decides by the core's own arithmetic over its count and what
-//! it knows of the others', and every ten seconds writes its counts under a key of its own and reads everybody's with one list
-//! ([`record`], [`sync`](IsolateCounts::due)). So it may admit too much: how much is expected and how much is possible at most is in
-//! [`bounds`]. KV shows a write elsewhere after up to a minute and takes one write a second per key, hence the rules of [`Consistency::suits`](crate::policy::consistency::Consistency::suits).
+//! Each isolate keeps the count of each limit of a subject ([`count`]), decides by the core's own
+//! arithmetic over its count and what it knows of the others', and every ten seconds writes its
+//! counts under a key of its own and reads everybody's with one list ([`record`], [`sync`]). So it
+//! may admit too much: how much is expected and how much is possible at most is in [`bounds`]. KV
+//! shows a write elsewhere after up to a minute and takes one write a second per key, hence the
+//! rules of [`Consistency::suits`](crate::policy::consistency::Consistency::suits).
 //!
-//! Pure: time comes in, what is to be written comes out, the texts that were read come in. Bounded: [`MAX_SUBJECTS`] and what is kept
-//! of [`MAX_KEPT`] more, of which each namespace has its part; within it those that are asked least go first, and those of
-//! which nothing is left last.
+//! Pure: time comes in, what is to be written comes out, the texts that were read come in. Bounded:
+//! [`MAX_SUBJECTS`] and what is kept of [`MAX_KEPT`] more, of which each namespace has its part;
+//! within it those that are asked least go first, and those of which nothing is left last.
 
 pub mod bounds;
 mod count;
@@ -43,14 +46,15 @@ use crate::Timestamp;
 
 /// The most subjects that an isolate counts at once: up to 1.5 KB each.
 pub const MAX_SUBJECTS: usize = 4_096;
-/// The counts of one isolate. See the module's documentation.
+
+/// The counts of one isolate.
 #[derive(Debug)]
 pub struct IsolateCounts {
     secret: Secret,
     /// In front of every key in KV.
     prefix: &'static str,
-    /// This isolate's part of its keys; behind it each subject has a number, so that no key is taken up again by one that has forgotten
-    /// what it told there.
+    /// This isolate's part of its keys; behind it each subject has a number, so that no key is
+    /// taken up again by one that has forgotten what it told there.
     isolate: String,
     /// The last number given.
     number: u64,
@@ -62,7 +66,8 @@ pub struct IsolateCounts {
 }
 
 impl IsolateCounts {
-    /// Counts nothing yet. `prefix` stands in front of every key, `isolate` are random bits that no other isolate has.
+    /// Counts nothing yet. `prefix` stands in front of every key, `isolate` are random bits that no
+    /// other isolate has.
     pub fn new(prefix: &'static str, isolate: u64, secret: Secret) -> IsolateCounts {
         IsolateCounts {
             secret,
@@ -75,8 +80,9 @@ impl IsolateCounts {
         }
     }
 
-    /// Decides for a purpose, and counts what was admitted. `name` is the subject's part of the keys in KV: no two subjects may share one, and it is at
-    /// most 400 bytes long. The policy has to [suit](crate::policy::consistency::Consistency::suits).
+    /// Decides for a purpose, and counts what was admitted. `name` is the subject's part of the
+    /// keys in KV: no two subjects may share one, and it is at most 400 bytes long. The policy has
+    /// to [suit](crate::policy::consistency::Consistency::suits).
     pub fn check(
         &mut self,
         purpose: Purpose,
@@ -92,7 +98,8 @@ impl IsolateCounts {
         decision
     }
 
-    /// Takes over what the subject's object said, so that counting can go on from there when it is out of reach.
+    /// Takes over what the subject's object said, so that counting can go on from there when it is
+    /// out of reach.
     pub fn learn(
         &mut self,
         name: &str,

@@ -1,4 +1,5 @@
-//! Units of two windows.
+//! What is counted of one limit by somebody: units of the window that holds now, and of the one
+//! before, which sliding windows look back to.
 
 /// Units in the present window and in the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

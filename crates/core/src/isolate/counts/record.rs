@@ -1,5 +1,5 @@
-//! What isolates tell each other: one KV key an isolate and subject. Its metadata, which a list shows, holds the counts; its value holds
-//! the definitions, for whoever wants to show them.
+//! What isolates tell each other: one KV key an isolate and subject. Its metadata, which a list
+//! shows, holds the counts; its value holds the definitions, for whoever wants to show them.
 
 use tollgate_versions::Versions;
 
@@ -9,7 +9,8 @@ use crate::policy::Policy;
 use crate::row::{get_limit, put_limit};
 use crate::{Algorithm, Duration, Limit, Timestamp};
 
-/// The versions of both texts. Counts of a version that is not read are not added: deployments are short beside windows.
+/// The versions of both texts. Counts of a version that is not read are not added: deployments are
+/// short beside windows.
 pub const RECORDS: Versions = Versions::new(1);
 
 /// KV keeps a key for at least a minute.
@@ -65,7 +66,8 @@ pub struct Definition {
     pub limit: Limit,
 }
 
-/// What stands for a limit's state in every isolate: FNV-1a, 64 bits, over what keys a state in an object.
+/// What stands for a limit's state in every isolate: FNV-1a, 64 bits, over what keys a state in an
+/// object.
 pub(super) fn id_of(purpose: Purpose, policy: &str, limit: &Limit) -> u64 {
     let dimension = match limit.algorithm() {
         Algorithm::Quota(quota) => quota.dimension(),

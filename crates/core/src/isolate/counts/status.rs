@@ -35,8 +35,9 @@ struct Reading<'a> {
 }
 
 impl IsolateCounts {
-    /// How each limit stands that is not idle. `read` is what a list of [`prefix_of`](IsolateCounts::prefix_of) showed, key and metadata each;
-    /// `definitions` are those of the values that [`undefined_in`](IsolateCounts::undefined_in) named.
+    /// How each limit stands that is not idle. `read` is what a list of
+    /// [`prefix_of`](IsolateCounts::prefix_of) showed, key and metadata each; `definitions` are
+    /// those of the values that [`undefined_in`](IsolateCounts::undefined_in) named.
     pub fn standings(
         &mut self,
         name: &str,
@@ -78,7 +79,8 @@ impl IsolateCounts {
         Ok(standings?.into_iter().flatten().collect())
     }
 
-    /// The keys of those values that tell what the limits are which this isolate does not know; at most `most`.
+    /// The keys of those values that tell what the limits are which this isolate does not know; at
+    /// most `most`.
     pub fn undefined_in(
         &mut self,
         name: &str,

@@ -83,7 +83,8 @@ impl SubjectCounts {
         Ok(decision)
     }
 
-    /// The block that shuts this request out, the longest if there are several. What was used may be given back.
+    /// The block that shuts this request out, the longest if there are several. What was used may
+    /// be given back.
     fn block(&self, policy: &Policy, check: &Check, now: Timestamp) -> Option<Block> {
         let marks = self.blocks.iter().filter(|_| check.cost >= 0);
         let named = marks.filter(|mark| mark.is_for(policy.name_or_empty()));
@@ -123,7 +124,8 @@ impl SubjectCounts {
         Ok(places)
     }
 
-    /// Adds a count; where there are too many in the place of the least used one, of those that are not asked for just now.
+    /// Adds a count; where there are too many in the place of the least used one, of those that are
+    /// not asked for just now.
     fn add(&mut self, count: Count, asked: &[usize]) -> usize {
         if self.counts.len() + self.kept.len() >= MAX_LIMITS {
             // What was told of them stays told, by a key that is left behind.
@@ -142,8 +144,8 @@ impl SubjectCounts {
         place
     }
 
-    /// How much it is worth to be remembered: by how often it is asked, which no cost and no limit distorts; of those that are asked
-    /// equally often, by how lately.
+    /// How much it is worth to be remembered: by how often it is asked, which no cost and no limit
+    /// distorts; of those that are asked equally often, by how lately.
     pub(super) fn worth(&self, now: Timestamp) -> Worth {
         let forgotten = self.asked_at.plus(REMEMBERED) <= now;
         let asked = if forgotten { 0 } else { self.asked };
@@ -155,7 +157,8 @@ impl SubjectCounts {
         self.counts.iter().map(part).max().unwrap_or(0)
     }
 
-    /// What this isolate tells: of each limit that it counts, and of those of which only units are kept.
+    /// What this isolate tells: of each limit that it counts, and of those of which only units are
+    /// kept.
     pub(super) fn records(&self, now: Timestamp) -> impl Iterator<Item = Record> + '_ {
         let counts = self.counts.iter().map(move |count| count.record(now));
         counts.chain(self.kept.iter().map(KeptCount::record))

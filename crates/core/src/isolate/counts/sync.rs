@@ -1,7 +1,8 @@
 //! When an isolate writes and reads the counts of a subject, and what.
 //!
-//! While a subject is in use: a second after its first request, then every [`INTERVAL`]; sooner, down to a second, the nearer its limit
-//! is. After failures less and less often. All of it in the background: no answer waits for KV.
+//! While a subject is in use: a second after its first request, then every [`INTERVAL`]; sooner,
+//! down to a second, the nearer its limit is. After failures less and less often. All of it in the
+//! background: no answer waits for KV.
 
 use crate::isolate::bounded::{in_order, Key};
 use crate::{Duration, Timestamp};
@@ -18,6 +19,7 @@ use super::IsolateCounts;
 
 /// How many times a limit is looked at before it can be reached at the present rate.
 const LOOKS: u64 = 4;
+
 /// One subject's counts to write, where others do not know them, and to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sync {
@@ -32,8 +34,8 @@ pub struct Sync {
 }
 
 impl IsolateCounts {
-    /// Takes out up to `most` subjects whose counts are due: of each namespace those first that have used most of their limits, and of
-    /// all namespaces in turn.
+    /// Takes out up to `most` subjects whose counts are due: of each namespace those first that
+    /// have used most of their limits, and of all namespaces in turn.
     pub fn due(&mut self, now: Timestamp, most: usize) -> Vec<Sync> {
         if now < self.soonest {
             return Vec::new();
@@ -61,8 +63,8 @@ impl IsolateCounts {
         Some(self.soonest).filter(|&soonest| soonest < Timestamp::MAX)
     }
 
-    /// Tells what came of a sync: whether its key was written (or there was none to write), and what was read, key and metadata each;
-    /// `None` when nothing could be.
+    /// Tells what came of a sync: whether its key was written (or there was none to write), and
+    /// what was read, key and metadata each; `None` when nothing could be.
     pub fn synced(
         &mut self,
         sync: &Sync,
@@ -77,8 +79,8 @@ impl IsolateCounts {
         }
     }
 
-    /// Does at once here what an operator says about a subject; the key to write, so that others do it as well. `until` is when the last
-    /// of the subject's keys expires, for a reset.
+    /// Does at once here what an operator says about a subject; the key to write, so that others do
+    /// it as well. `until` is when the last of the subject's keys expires, for a reset.
     pub fn mark(&mut self, name: &str, mark: Mark, until: Timestamp, now: Timestamp) -> Put {
         let put = mark.put(&self.prefix_of(name), until, now);
         self.counted(name, now).apply(mark, now);
@@ -91,7 +93,8 @@ impl IsolateCounts {
     }
 }
 
-/// Of each namespace those first that have used most, and one of each namespace before the second of any.
+/// Of each namespace those first that have used most, and one of each namespace before the second
+/// of any.
 fn in_turn(due: &[(Key, u64)]) -> impl Iterator<Item = Key> + '_ {
     let most_used_first = |part: u64| u64::MAX - part;
     let by_namespace = due
@@ -180,7 +183,8 @@ impl SubjectCounts {
     }
 
     fn read(&mut self, own: &str, read: &[(String, String)], now: Timestamp) {
-        // What an operator said is taken back by its key's end too. It may not be shown yet, or may still be shown.
+        // What an operator said is taken back by its key's end too. It may not be shown yet, or may
+        // still be shown.
         let lately = |mark: &Mark| mark.at.plus(KV_DELAY).plus(KV_DELAY) > now;
         self.blocks.retain(lately);
         for count in &mut self.counts {
@@ -210,7 +214,8 @@ impl SubjectCounts {
             counts
                 .filter(|count| mark.is_for(count.policy()))
                 .for_each(|count| count.reset(mark.at));
-            // Of those of which only units are kept the policy is not known: they learn of it when they are asked for.
+            // Of those of which only units are kept the policy is not known: they learn of it when
+            // they are asked for.
             let stays = |count: &KeptCount| mark.policy.is_some() || !count.is_before(mark.at);
             self.kept.retain(stays);
         } else {
@@ -218,7 +223,8 @@ impl SubjectCounts {
         }
     }
 
-    /// Until the next sync: the usual interval, shorter where a limit would be reached soon, longer after failures.
+    /// Until the next sync: the usual interval, shorter where a limit would be reached soon, longer
+    /// after failures.
     fn interval(&self, now: Timestamp) -> Duration {
         if self.timing.failures > 0 {
             let times = 1 << self.timing.failures.min(6);

@@ -4,7 +4,8 @@ use crate::{Duration, Timestamp};
 
 /// How often an isolate writes and reads the counts of a subject that is in use.
 pub const INTERVAL: Duration = Duration::from_secs(10);
-/// The least time between two writes of one key, which is what KV takes; also how soon a new subject is first told and read.
+/// The least time between two writes of one key, which is what KV takes; also how soon a new
+/// subject is first told and read.
 pub const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 /// After this many failures in a row an isolate says that it counts alone.
 const ALONE_AFTER: u32 = 3;
@@ -16,10 +17,15 @@ const OVERDUE: Duration = Duration::from_secs(30);
 /// When a subject was and will be synced.
 #[derive(Debug, Default)]
 pub(super) struct Timing {
+    /// When it is due; `None` while nobody asks for it.
     pub(super) next: Option<Timestamp>,
+    /// When it was last taken out to be synced.
     pub(super) last: Option<Timestamp>,
+    /// Since when a sync is under way.
     pub(super) under_way: Option<Timestamp>,
+    /// From one sync to the next; `None` before the first has ended.
     pub(super) interval: Option<Duration>,
+    /// Syncs that failed in a row.
     pub(super) failures: u32,
 }
 
@@ -39,6 +45,7 @@ impl Timing {
         self.failures >= ALONE_AFTER
     }
 
+    /// Whether it is to be synced now: nobody does so already.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         let under_way = |since: Timestamp| since <= now && now < since.plus(OVERDUE);
         self.next.is_some_and(|next| next <= now) && !self.under_way.is_some_and(under_way)

@@ -5,7 +5,7 @@ use crate::{Duration, Timestamp};
 /// A rate over less than this says nothing.
 const RATE_OVER: Duration = Duration::from_secs(5);
 
-/// See the module's documentation.
+/// What others have been told of one count, and what they have not.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     /// Units admitted since.
@@ -29,7 +29,8 @@ impl Told {
         self.news || self.rate > 0
     }
 
-    /// Units per million seconds since the last telling; that of the last one where it is too early to say.
+    /// Units per million seconds since the last telling; that of the last one where it is too early
+    /// to say.
     pub(super) fn rate(&self, now: Timestamp) -> u64 {
         let over = self.at.map_or(Duration::ZERO, |at| now.since(at));
         if over < RATE_OVER {

@@ -1,4 +1,5 @@
-//! Where in the calendar a period starts. Which parts a period may have is checked by [`super::Quota`].
+//! Where in the calendar a period starts. Which parts a period may have is checked by
+//! [`super::Quota`].
 
 use crate::error::InvalidLimit;
 use crate::limit::in_range;
@@ -47,7 +48,8 @@ impl Weekday {
     }
 }
 
-/// Moves the start of a period away from midnight, Monday, the first of the month or January. An absent part does not move it.
+/// Moves the start of a period away from midnight, Monday, the first of the month or January. An
+/// absent part does not move it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Anchor {
     time: Option<u32>,
@@ -57,7 +59,8 @@ pub struct Anchor {
 }
 
 impl Anchor {
-    /// Starts at this time of day on the zone's clocks: `HH:MM` or `HH:MM:SS`, `00:00` to `23:59:59`.
+    /// Starts at this time of day on the zone's clocks: `HH:MM` or `HH:MM:SS`, `00:00` to
+    /// `23:59:59`.
     pub fn with_time(mut self, text: &str) -> Result<Anchor, InvalidLimit> {
         self.time = Some(seconds_of_day(text).ok_or(InvalidLimit::Malformed {
             field: "anchor.time",

@@ -1,7 +1,8 @@
-//! A calendar quota: so many units per minute, hour, day, week, month, quarter or year of a time zone.
+//! A calendar quota: so many units per minute, hour, day, week, month, quarter or year of a time
+//! zone.
 //!
-//! Here are its words and what may be combined. When a period starts and ends is in [`crate::calendar`]; how use is counted in it
-//! is the algorithm's business.
+//! Here are its words and what may be combined. When a period starts and ends is in
+//! [`crate::calendar`]; how use is counted in it is the algorithm's business.
 
 mod anchor;
 mod zone_name;
@@ -96,8 +97,9 @@ impl Quota {
             && self.time_zone == other.time_zone
     }
 
-    /// Period, zone and start in one word without spaces, such as `week:Europe/Berlin:0:6:32400`: equal for two quotas with the
-    /// same calendar. The numbers are month, day or weekday (all from 0) and second of the day.
+    /// Period, zone and start in one word without spaces, such as `week:Europe/Berlin:0:6:32400`:
+    /// equal for two quotas with the same calendar. The numbers are month, day or weekday (all from
+    /// 0) and second of the day.
     pub fn dimension(&self) -> String {
         self.dimension_in(self.time_zone.as_str())
     }
@@ -115,7 +117,8 @@ impl Quota {
         text
     }
 
-    /// Month, day or weekday, and second of the day on which periods start: the same whether or not a default was written out.
+    /// Month, day or weekday, and second of the day on which periods start: the same whether or not
+    /// a default was written out.
     fn start(&self) -> [u32; 3] {
         let anchor = &self.anchor;
         let month = anchor.month().map_or(0, |month| month - 1);
@@ -145,7 +148,8 @@ pub enum Period {
     Week,
     /// From the first of the month, or the anchored day.
     Month,
-    /// Three months from January, April, July and October, or so that one of them starts in the anchored month.
+    /// Three months from January, April, July and October, or so that one of them starts in the
+    /// anchored month.
     Quarter,
     /// From the first of January, or the anchored month and day.
     Year,

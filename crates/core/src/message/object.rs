@@ -1,8 +1,8 @@
-//! What the object does with each message.
+//! What a subject's object does with each call.
 
-use super::{Effects, SubjectState};
+use super::{Answer, Call};
 use crate::algorithm::state::Moment;
-use crate::message::{Answer, Call};
+use crate::subject_state::{Effects, SubjectState};
 
 impl SubjectState {
     /// Answers one call; `effects` are to be applied before the answer is sent.
