@@ -9,10 +9,10 @@ use tollgate_core::algorithm::state::{LimitState, Moment};
 use tollgate_core::algorithm::{Ask, Room};
 use tollgate_core::calendar::UtcOnly;
 use tollgate_core::decide::{decide, Check, GrantSeed};
+use tollgate_core::limit::quota::{Anchor, Period, Quota, TimeZoneName};
 use tollgate_core::limit::{Concurrency, LeakyBucket, Rate, TokenBucket, Window, MAX_WINDOW};
 use tollgate_core::number::Decimal;
 use tollgate_core::policy::Policy;
-use tollgate_core::limit::quota::{Anchor, Period, Quota, TimeZoneName};
 use tollgate_core::subject_state::{Effects, Item, SubjectState};
 use tollgate_core::{Algorithm, Duration, Limit, Timestamp};
 

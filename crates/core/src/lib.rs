@@ -46,9 +46,9 @@
 //! | [`subject_state`] | everything that one object keeps for its subject |
 //! | [`block`] | a subject that is shut out |
 //! | [`decide`], [`row`] | one decision over all limits of a policy; how definitions and states are stored |
-//! | [`algorithm`] | the arithmetic of each algorithm |
+//! | [`algorithm`], [`permit`] | the arithmetic of each algorithm; a permit as its holder has it |
 //! | [`calendar`], [`policy`] | when periods start and end; limits that are decided together |
-//! | [`limit`], [`subject`], [`permit`] | definitions, which cannot be built wrong |
+//! | [`subject`], [`limit`] | who is limited, and by what: neither can be built wrong |
 //! | [`decision`], [`multi`] | the form of an answer; the order in which several objects are asked |
 //! | [`number`], [`duration`], [`time`], [`codec`], [`percent`], [`base64url`], [`error`] | units and texts |
 #![forbid(unsafe_code)]

@@ -68,12 +68,12 @@ impl TokenBucket {
                 with: "`stepped`",
             });
         }
-        self.shape = self.to_shape();
+        self.shape = self.prepared();
         Ok(self)
     }
 
     /// The numbers as the arithmetic takes them.
-    fn to_shape(&self) -> Shape {
+    fn prepared(&self) -> Shape {
         let shape = Shape::new(self.capacity, self.refill);
         let missing = self.capacity - self.initial.unwrap_or(self.capacity);
         let lasting = missing > 0 || self.burst_credits.is_some();
