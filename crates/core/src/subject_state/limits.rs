@@ -95,7 +95,7 @@ impl SubjectState {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<(Decision, Option<Changed>), Refusal> {
-        if let Some(denied) = self.blocked(item, moment.now) {
+        if let Some(denied) = self.blocks.refusal(item, moment.now) {
             return Ok((denied, None));
         }
         if !item.changes() {
@@ -170,7 +170,7 @@ impl SubjectState {
         effects: &mut Effects,
     ) -> Result<Vec<Decision>, Refusal> {
         for item in items.iter().filter(|item| item.changes()) {
-            if self.blocked(item, moment.now).is_none() {
+            if self.blocks.refusal(item, moment.now).is_none() {
                 let picked = self.pick(item, moment, effects)?;
                 self.put_in_force(item, &picked, moment, effects);
             }

@@ -20,6 +20,7 @@ mod operations;
 mod peek;
 mod permits;
 mod pick;
+mod recent;
 mod renamed;
 mod status;
 mod upkeep;
@@ -34,9 +35,11 @@ pub use status::{LimitStatus, Status};
 pub use upkeep::ALARM_SPACING;
 pub use written::STEADY;
 
+use blocks::Blocks;
 use denials::Denials;
 use older::Older;
-use operations::{Operations, Recent};
+use operations::Operations;
+use recent::Recent;
 
 use crate::algorithm::state::Moment;
 use crate::block::Block;
@@ -48,7 +51,7 @@ use crate::{Duration, Timestamp};
 #[derive(Debug, Default)]
 pub struct SubjectState {
     entries: Vec<Entry>,
-    blocks: Vec<Block>,
+    blocks: Blocks,
     fence: u64,
     operations: Operations,
     released: Recent,
@@ -95,11 +98,7 @@ impl SubjectState {
                 self.fence = self.fence.max(entry.newest_fence());
                 self.add_found(entry);
             }
-            "block" => self.blocks.push(Block {
-                policy: line.get("policy").map(str::to_owned),
-                until: Timestamp::from_millis(line.needed("until")?),
-                reason: line.text("reason")?,
-            }),
+            "block" => self.blocks.add_found(&line)?,
             "fence" => self.fence = self.fence.max(line.needed("fence")?),
             _ => return Err(Unreadable::Damaged("word")),
         }
@@ -110,6 +109,29 @@ impl SubjectState {
         self.unreadable
             .clone()
             .map_or(Ok(()), |unreadable| Err(Refusal::Unavailable(unreadable)))
+    }
+
+    /// Shuts the subject out of one policy or all for `duration`; zero lets it in again.
+    pub fn block(
+        &mut self,
+        policy: Option<&str>,
+        duration: Duration,
+        reason: &str,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        self.readable()?;
+        if duration == Duration::ZERO {
+            effects.writes.push(self.blocks.lift(policy));
+            return Ok(());
+        }
+        effects.writes.push(self.blocks.set(Block {
+            policy: policy.map(str::to_owned),
+            until: moment.now.plus(duration),
+            reason: reason.to_owned(),
+        }));
+        self.ensure_alarm(moment, effects);
+        Ok(())
     }
 
     /// Takes back what the operation charged here, as far as its windows have not passed. Doing it

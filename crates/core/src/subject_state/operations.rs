@@ -7,19 +7,15 @@ use crate::algorithm::charge::Charge;
 use crate::decision::Decision;
 use crate::{Duration, Timestamp};
 
+use super::recent::{Recent, REMEMBERED};
 use super::Refusal;
 
-/// How long an operation or a released permit is remembered while there is room: longer than any caller's deadline and its retries.
-const REMEMBERED: Duration = Duration::from_secs(60);
 /// How long every operation is remembered unless [`Operations::kept_for`] says otherwise: twice the usual deadline.
 const KEPT: Duration = Duration::from_secs(2);
 /// What older operations may take. All objects of an isolate share 128 MB.
 const MAX_IDLE_BYTES: usize = 1 << 20;
 /// What operations may take that are younger: about 20,000 of them.
 const MAX_BYTES: usize = 8 << 20;
-/// How many released permits, and cancellations of operations that never came, are remembered. More within a minute, and the oldest is
-/// forgotten early: a permit released twice is then unknown, an operation that comes after its cancellation is charged.
-const MAX_REMEMBERED: usize = 16_384;
 
 /// A charge, with the key of the entry that was charged.
 pub(super) type KeyedCharge = (String, Charge);
@@ -236,34 +232,5 @@ impl Operations {
                 self.bytes += operation.bytes();
             }
         }
-    }
-}
-
-/// Numbers that were of use lately, each for [`REMEMBERED`]: released permits, operations that were cancelled before they came.
-#[derive(Debug, Default)]
-pub(super) struct Recent {
-    order: VecDeque<(u128, Timestamp)>,
-    newest: HashMap<u128, Timestamp>,
-}
-
-impl Recent {
-    pub(super) fn contains(&self, id: u128, now: Timestamp) -> bool {
-        self.newest
-            .get(&id)
-            .is_some_and(|at| at.plus(REMEMBERED) > now)
-    }
-
-    pub(super) fn remember(&mut self, id: u128, now: Timestamp) {
-        let is_old = |&(_, at): &(u128, Timestamp)| at.plus(REMEMBERED) <= now;
-        while self.order.len() >= MAX_REMEMBERED || self.order.front().is_some_and(is_old) {
-            if let Some((id, at)) = self.order.pop_front() {
-                // Remembered anew since, it stays.
-                if self.newest.get(&id) == Some(&at) {
-                    self.newest.remove(&id);
-                }
-            }
-        }
-        self.order.push_back((id, now));
-        self.newest.insert(id, now);
     }
 }

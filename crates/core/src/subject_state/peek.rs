@@ -2,7 +2,6 @@
 //! first instant at which that request, as the next one that is decided, is admitted.
 
 use crate::algorithm::state::{LimitState, Moment};
-use crate::block::Block;
 use crate::calendar::UnknownTimeZone;
 use crate::decide::{decide, GrantSeed};
 use crate::decision::Decision;
@@ -20,17 +19,9 @@ impl SubjectState {
         for entry in self.entries.iter().filter(|entry| wanted(&entry.policy)) {
             limits.push(entry.status(moment)?);
         }
-        let in_force = |block: &&Block| block.until > moment.now;
-        let asked = |block: &&Block| block.policy.as_deref().is_none_or(wanted);
         Ok(Status {
             limits,
-            blocks: self
-                .blocks
-                .iter()
-                .filter(in_force)
-                .filter(asked)
-                .cloned()
-                .collect(),
+            blocks: self.blocks.in_force(wanted, moment.now).cloned().collect(),
             denials: self.denials.of(wanted),
         })
     }

@@ -1,12 +1,10 @@
 //! Forgetting: resets, the cleaning alarm, and idle limits.
 
 use crate::algorithm::state::Moment;
-use crate::block::Block;
 use crate::codec::{LineWriter, Unreadable};
 use crate::row::ROWS;
 use crate::{Duration, Timestamp};
 
-use super::blocks::key_of;
 use super::operations::Operations;
 use super::{Effects, Entry, Refusal, SubjectState, Write};
 
@@ -94,13 +92,7 @@ impl SubjectState {
         self.alarm = None;
         self.readable()?;
         self.drop_idle(moment, effects);
-        let over = |block: &Block| block.until <= moment.now;
-        for block in self.blocks.iter().filter(|block| over(block)) {
-            effects.writes.push(Write::Delete {
-                key: key_of(block.policy.as_deref()),
-            });
-        }
-        self.blocks.retain(|block| !over(block));
+        effects.writes.extend(self.blocks.drop_over(moment.now));
         if self.entries.is_empty() && self.blocks.is_empty() && self.fence < moment.now.as_millis()
         {
             effects.writes = vec![Write::DeleteAll];
@@ -122,8 +114,7 @@ impl SubjectState {
             for entry in &mut self.entries {
                 entry.write_exact(moment, effects);
             }
-            let blocks = self.blocks.iter().map(Block::put);
-            effects.writes.extend(blocks);
+            effects.writes.extend(self.blocks.rows());
         }
         if older.fence {
             effects.writes.push(self.put_fence());
@@ -186,10 +177,7 @@ impl SubjectState {
         for entry in &self.entries {
             last = last.max(entry.idle_at(moment.now));
         }
-        last = self
-            .blocks
-            .iter()
-            .fold(last, |last, block| last.max(block.until));
+        let last = self.blocks.last_end().map_or(last, |end| end.max(last));
         self.alarm = Some(last);
         effects.alarm = Some(last);
     }
