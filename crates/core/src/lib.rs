@@ -41,16 +41,17 @@
 //!
 //! | modules | what they are |
 //! |---|---|
-//! | [`api`], [`store`] | requests and answers in JSON; one trait over every place that decides |
-//! | [`isolate`], [`message`] | what an isolate remembers; what it and an object say to each other |
+//! | [`api`], [`store`] | requests and answers in JSON; one trait over all that decides |
+//! | [`isolate`], [`message`] | what an isolate remembers; what it says to objects |
 //! | [`subject_state`] | everything that one object keeps for its subject |
 //! | [`block`] | a subject that is shut out |
-//! | [`decide`], [`row`] | one decision over all limits of a policy; how definitions and states are stored |
+//! | [`decide`], [`row`] | one decision over all limits of a policy; the form of rows |
 //! | [`algorithm`], [`permit`] | the arithmetic of each algorithm; a permit as its holder has it |
 //! | [`calendar`], [`policy`] | when periods start and end; limits that are decided together |
 //! | [`subject`], [`limit`] | who is limited, and by what: neither can be built wrong |
-//! | [`decision`], [`multi`] | the form of an answer; the order in which several objects are asked |
-//! | [`number`], [`duration`], [`time`], [`codec`], [`percent`], [`base64url`], [`error`] | units and texts |
+//! | [`decision`], [`multi`] | the form of an answer; in what order objects are asked |
+//! | [`number`], [`duration`], [`time`] | the units in which everything counts |
+//! | [`codec`], [`percent`], [`base64url`], [`error`] | texts, and why a limit cannot be built |
 #![forbid(unsafe_code)]
 
 pub mod algorithm;

@@ -26,7 +26,7 @@ const CALENDAR: [Period; 5] = [
     Period::Year,
 ];
 /// For a year that both begins and ends in a gap: 18 halvings of two days for each, and a few beside.
-const MOST_QUESTIONS: u32 = 50;
+const MAX_QUESTIONS: u32 = 50;
 const WEEKDAYS: [&str; 7] = [
     "monday",
     "tuesday",
@@ -431,7 +431,7 @@ proptest! {
         } else if !zone.offsets[1..].iter().any(near) {
             5
         } else {
-            MOST_QUESTIONS
+            MAX_QUESTIONS
         };
         prop_assert!(asked.times.get() <= most, "{} times", asked.times.get());
     }

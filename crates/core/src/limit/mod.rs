@@ -4,6 +4,7 @@
 mod bounds;
 mod buckets;
 mod credits;
+mod label;
 pub mod quota;
 mod rate;
 mod shape;

@@ -1,7 +1,5 @@
 //! Policies: one or more limits that are decided together, all or nothing, and how they behave when
 //! their object is out of reach.
-//!
-//! Also the keys under which states are kept, because two limits of one policy must not share one.
 
 pub mod consistency;
 mod counting;
@@ -13,7 +11,7 @@ pub use fail_mode::FailMode;
 use consistency::{Consistency, LocalLimit};
 
 use crate::error::InvalidLimit;
-use crate::limit::{in_range, Algorithm, Limit, Name};
+use crate::limit::{in_range, Limit, Name};
 use crate::number::MAX_SAFE;
 
 /// The most limits in one policy.
@@ -182,74 +180,5 @@ impl Policy {
     /// Whether any limit spaces its callers, so that an admission carries a delay.
     pub const fn shapes(&self) -> bool {
         self.shapes
-    }
-}
-
-impl Limit {
-    /// The limit's name, else its algorithm's word: the second part of its state's key.
-    pub fn name_or_word(&self) -> &str {
-        self.name().map_or(self.algorithm().word(), Name::as_str)
-    }
-
-    /// What people call it: its name, else such as `100/15m`.
-    pub fn label(&self) -> String {
-        if let Some(name) = self.name() {
-            return name.as_str().to_owned();
-        }
-        match self.algorithm() {
-            Algorithm::FixedWindow(w) | Algorithm::SlidingWindow(w) | Algorithm::SlidingLog(w) => {
-                format!("{}/{}", w.limit(), w.window())
-            }
-            Algorithm::TokenBucket(b) => {
-                format!("{}/{}", b.refill().amount(), b.refill().interval())
-            }
-            Algorithm::LeakyBucket(b) => format!("{}/{}", b.leak().amount(), b.leak().interval()),
-            Algorithm::Quota(q) => format!("{}/{}", q.limit(), q.period().word()),
-            Algorithm::Concurrency(c) => format!("{}/concurrent", c.limit()),
-        }
-    }
-
-    /// Whether an admission takes slots.
-    pub const fn gives_permits(&self) -> bool {
-        matches!(self.algorithm(), Algorithm::Concurrency(_))
-    }
-
-    /// Whether an admission may carry a delay unasked: a leaky bucket with `maxDelay`.
-    pub const fn is_shaper(&self) -> bool {
-        matches!(self.algorithm(), Algorithm::LeakyBucket(bucket) if bucket.max_delay().is_some())
-    }
-
-    /// Whether both limits, in one policy, would be kept in one state: same name (or algorithm) and
-    /// same time dimension. The numbers do not count: changing them keeps past use.
-    pub fn shares_state_with(&self, other: &Limit) -> bool {
-        self.name_or_word() == other.name_or_word()
-            && self.algorithm().same_dimension(other.algorithm())
-    }
-}
-
-impl Algorithm {
-    /// Whether both count over the same time: equal windows, or equal period, zone and anchor;
-    /// buckets and slots have none.
-    fn same_dimension(&self, other: &Algorithm) -> bool {
-        match (self.window(), other.window()) {
-            (Some(a), Some(b)) => return a == b,
-            (None, None) => {}
-            _ => return false,
-        }
-        match (self, other) {
-            (Algorithm::Quota(a), Algorithm::Quota(b)) => a.same_calendar(b),
-            (Algorithm::Quota(_), _) | (_, Algorithm::Quota(_)) => false,
-            _ => true,
-        }
-    }
-
-    /// The window's length, for the algorithms that have one.
-    pub const fn window(&self) -> Option<crate::Duration> {
-        match self {
-            Algorithm::FixedWindow(w) | Algorithm::SlidingWindow(w) | Algorithm::SlidingLog(w) => {
-                Some(w.window())
-            }
-            _ => None,
-        }
     }
 }

@@ -24,7 +24,8 @@ pub struct Entry {
     pub(super) state: LimitState,
     /// Of the definitions of one named limit the one with the highest turn was decided last.
     pub(super) turn: u64,
-    /// The stored row; `None` when there is none yet, or one of another definition that is to be replaced before the answer.
+    /// The stored row; `None` when there is none yet, or one of another definition that is to be
+    /// replaced before the answer.
     pub(super) written: Option<Written>,
     /// What waking has lost of the limit's allowance.
     pub(super) lost: Lost,
@@ -55,7 +56,8 @@ impl Entry {
         })
     }
 
-    /// Reads the row `key`: after a restart, the real use is taken to be what the row says, and what it was ahead is lost.
+    /// Reads the row `key`: after a restart, the real use is taken to be what the row says, and
+    /// what it was ahead is lost.
     pub(super) fn from_line(line: &Line, key: &str) -> Result<Entry, Unreadable> {
         let limit = get_limit(line)?;
         let state = get_state(line, limit.algorithm())?;
@@ -88,7 +90,8 @@ impl Entry {
         Ok(entry)
     }
 
-    /// The row's key: policy, the limit's name or algorithm, and its time dimension; never its numbers.
+    /// The row's key: policy, the limit's name or algorithm, and its time dimension; never its
+    /// numbers.
     pub(super) fn key(&self) -> String {
         self.key_in(None)
     }
@@ -97,11 +100,7 @@ impl Entry {
     fn key_in(&self, zone: Option<&str>) -> String {
         let dimension = match (self.limit.algorithm(), zone) {
             (Algorithm::Quota(quota), Some(zone)) => quota.dimension_in(zone),
-            (Algorithm::Quota(quota), None) => quota.dimension(),
-            (algorithm, _) => algorithm
-                .window()
-                .map(|window| window.as_millis().to_string())
-                .unwrap_or_default(),
+            (algorithm, _) => algorithm.dimension(),
         };
         format!(
             "limit/{}/{}/{dimension}",
@@ -115,7 +114,8 @@ impl Entry {
         self.policy == policy && self.limit.shares_state_with(limit)
     }
 
-    /// Whether this is a state of the named limit of which `limit` is a definition, by whatever window or algorithm.
+    /// Whether this is a state of the named limit of which `limit` is a definition, by whatever
+    /// window or algorithm.
     pub(super) fn is_named_as(&self, policy: &str, limit: &Limit) -> bool {
         limit.name().is_some() && self.limit.name() == limit.name() && self.policy == policy
     }
@@ -124,8 +124,9 @@ impl Entry {
         self.written.is_some()
     }
 
-    /// Whether charges to it under this definition can be taken back under `next`, the one that came after it. What a bucket was charged
-    /// is in parts of this rate; what came into force anew may have counted other use than this.
+    /// Whether charges to it under this definition can be taken back under `next`, the one that
+    /// came after it. What a bucket was charged is in parts of this rate; what came into force anew
+    /// may have counted other use than this.
     pub(super) fn counts_as(&self, next: &Entry) -> bool {
         let (old, new) = (self.limit.algorithm(), next.limit.algorithm());
         let is_bucket = matches!(self.state, LimitState::Bucket(_));
@@ -134,7 +135,8 @@ impl Entry {
             && core::mem::discriminant(old) == core::mem::discriminant(new)
     }
 
-    /// The same use under another definition. Its row speaks of the old one: it has to be written before anything is answered by the new.
+    /// The same use under another definition. Its row speaks of the old one: it has to be written
+    /// before anything is answered by the new.
     pub(super) fn redefined(
         &self,
         limit: &Limit,
@@ -159,8 +161,8 @@ impl Entry {
         Ok(entry)
     }
 
-    /// Counts at least what `other`, another definition of the same limit, has counted: this one comes into force. The state is new, or
-    /// projected to now.
+    /// Counts at least what `other`, another definition of the same limit, has counted: this one
+    /// comes into force. The state is new, or projected to now.
     pub(super) fn take_over(
         &mut self,
         other: &Entry,
@@ -170,7 +172,8 @@ impl Entry {
         let projected = other.state.projected(from, moment)?;
         let state = projected.as_ref().unwrap_or(&other.state);
         let used = state.used(from, moment.now);
-        // What is above the limit is gone with the window, where all of it ends at once; elsewhere it would refuse for much longer.
+        // What is above the limit is gone with the window, where all of it ends at once; elsewhere
+        // it would refuse for much longer.
         let units = match &self.state {
             LimitState::Counter(_) | LimitState::Log(_) => used,
             _ => used.min(to.limit()),
@@ -185,8 +188,9 @@ impl Entry {
         Ok(())
     }
 
-    /// Charges what another definition of the same limit has admitted, for `at`: past the limit, and at most to twice of it but in a
-    /// window, with which all of it ends. Answers what was charged.
+    /// Charges what another definition of the same limit has admitted, for `at`: past the limit,
+    /// and at most to twice of it but in a window, with which all of it ends. Answers what was
+    /// charged.
     pub(super) fn charge_past(
         &mut self,
         units: u64,
@@ -200,7 +204,8 @@ impl Entry {
             _ => algorithm.limit().saturating_mul(2),
         };
         let left = most.saturating_sub(self.state.used(algorithm, moment.now));
-        // What is promised for later is charged whole: so each definition has room for a place only where all have.
+        // What is promised for later is charged whole: so each definition has room for a place only
+        // where all have.
         let units = if at > moment.now {
             units
         } else {
@@ -243,8 +248,8 @@ impl Entry {
         allowance_of(self.limit.algorithm(), self.reserve)
     }
 
-    /// Rewrites the row when it no longer covers the real use after an admission of `units`, or tells too much of it. The state must be
-    /// projected to now.
+    /// Rewrites the row when it no longer covers the real use after an admission of `units`, or
+    /// tells too much of it. The state must be projected to now.
     pub(super) fn write_ahead(
         &mut self,
         units: u64,
@@ -299,7 +304,8 @@ impl Entry {
         self.written.as_ref().and_then(Written::closes_at)
     }
 
-    /// The closing timer has come: writes the row exact if it is due. A state that is idle by then needs no other row.
+    /// The closing timer has come: writes the row exact if it is due. A state that is idle by then
+    /// needs no other row.
     pub(super) fn close(&mut self, moment: Moment, effects: &mut Effects) {
         let is_idle = self.idle_at(moment.now) <= moment.now;
         let Some(written) = &mut self.written else {

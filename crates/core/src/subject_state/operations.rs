@@ -1,5 +1,6 @@
-//! What is remembered of recent operations and released permits, in memory only: enough to answer a repeated call alike and to take a
-//! charge back. A restart forgets it: then a charge that should be cancelled stays until its window passes, never the other way round.
+//! What is remembered of recent operations and released permits, in memory only: enough to answer a
+//! repeated call alike and to take a charge back. A restart forgets it: then a charge that should
+//! be cancelled stays until its window passes, never the other way round.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -10,7 +11,8 @@ use crate::{Duration, Timestamp};
 use super::recent::{Recent, REMEMBERED};
 use super::Refusal;
 
-/// How long every operation is remembered unless [`Operations::kept_for`] says otherwise: twice the usual deadline.
+/// How long every operation is remembered unless [`Operations::kept_for`] says otherwise: twice the
+/// usual deadline.
 const KEPT: Duration = Duration::from_secs(2);
 /// What older operations may take. All objects of an isolate share 128 MB.
 const MAX_IDLE_BYTES: usize = 1 << 20;
@@ -134,7 +136,8 @@ impl Operations {
         newest_first.take_while(move |operation| operation.at.min(now).plus(kept) > now)
     }
 
-    /// When none of those that have charged one of these keys by now can be taken back any more; `None` where there is none.
+    /// When none of those that have charged one of these keys by now can be taken back any more;
+    /// `None` where there is none.
     pub(super) fn young_until(&self, keys: &[String], now: Timestamp) -> Option<Timestamp> {
         let newest = self
             .young_ones(now)
@@ -142,7 +145,8 @@ impl Operations {
         newest.map(|operation| operation.at.min(now).plus(self.kept.unwrap_or(KEPT)))
     }
 
-    /// Those that have charged one of these keys and may yet be taken back, oldest first; `None` where there are more than `most`.
+    /// Those that have charged one of these keys and may yet be taken back, oldest first; `None`
+    /// where there are more than `most`.
     pub(super) fn young(
         &self,
         keys: &[String],
@@ -157,12 +161,13 @@ impl Operations {
         (young.len() <= most).then_some(young)
     }
 
-    /// Forgets what is old. An error when all of what is left is young and takes too much: no operation may be charged that could not
-    /// be taken back.
+    /// Forgets what is old. An error when all of what is left is young and takes too much: no
+    /// operation may be charged that could not be taken back.
     pub(super) fn make_room(&mut self, now: Timestamp) -> Result<(), Refusal> {
         let kept = self.kept.unwrap_or(KEPT);
         if self.recent.back().is_some_and(|newest| newest.at > now) {
-            // The clock has stepped back: their ages count from now, else none would be forgotten until it has caught up.
+            // The clock has stepped back: their ages count from now, else none would be forgotten
+            // until it has caught up.
             for operation in &mut self.recent {
                 operation.at = operation.at.min(now);
             }
@@ -191,8 +196,9 @@ impl Operations {
         self.recent.push_back(operation);
     }
 
-    /// The charges to take back, and the operation's place in the order of all. The operation stays known without charges and with a
-    /// refusal to answer, so that a second cancellation does nothing, and a charge that comes late does nothing either.
+    /// The charges to take back, and the operation's place in the order of all. The operation stays
+    /// known without charges and with a refusal to answer, so that a second cancellation does
+    /// nothing, and a charge that comes late does nothing either.
     pub(super) fn cancel(&mut self, id: u128, now: Timestamp) -> Option<(usize, Vec<KeyedCharge>)> {
         let Some(place) = self.position(id) else {
             self.cancelled.remember(id, now);
@@ -222,7 +228,8 @@ impl Operations {
         }
     }
 
-    /// Makes cancelling what was charged to this key do nothing: its units were given back otherwise, or its numbers have changed.
+    /// Makes cancelling what was charged to this key do nothing: its units were given back
+    /// otherwise, or its numbers have changed.
     pub(super) fn drop_charges_of(&mut self, key: &str) {
         for operation in &mut self.recent {
             let concerned = operation.charges.iter().any(|(other, _)| other == key);

@@ -1,14 +1,16 @@
-//! Numbers that were of use lately: released permits, and operations that were cancelled before they
-//! came.
+//! Numbers that were of use lately: released permits, and operations that were cancelled before
+//! they came.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::{Duration, Timestamp};
 
-/// How long an operation or a released permit is remembered while there is room: longer than any caller's deadline and its retries.
+/// How long an operation or a released permit is remembered while there is room: longer than any
+/// caller's deadline and its retries.
 pub(super) const REMEMBERED: Duration = Duration::from_secs(60);
-/// How many released permits, and cancellations of operations that never came, are remembered. More within a minute, and the oldest is
-/// forgotten early: a permit released twice is then unknown, an operation that comes after its cancellation is charged.
+/// How many released permits, and cancellations of operations that never came, are remembered. More
+/// within a minute, and the oldest is forgotten early: a permit released twice is then unknown, an
+/// operation that comes after its cancellation is charged.
 const MAX_REMEMBERED: usize = 16_384;
 
 /// At most [`MAX_REMEMBERED`] numbers, each for [`REMEMBERED`].

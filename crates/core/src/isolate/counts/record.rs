@@ -7,7 +7,7 @@ use crate::codec::{Line, LineWriter, Unreadable};
 use crate::limit::Name;
 use crate::policy::Policy;
 use crate::row::{get_limit, put_limit};
-use crate::{Algorithm, Duration, Limit, Timestamp};
+use crate::{Duration, Limit, Timestamp};
 
 /// The versions of both texts. Counts of a version that is not read are not added: deployments are
 /// short beside windows.
@@ -69,13 +69,7 @@ pub struct Definition {
 /// What stands for a limit's state in every isolate: FNV-1a, 64 bits, over what keys a state in an
 /// object.
 pub(super) fn id_of(purpose: Purpose, policy: &str, limit: &Limit) -> u64 {
-    let dimension = match limit.algorithm() {
-        Algorithm::Quota(quota) => quota.dimension(),
-        algorithm => algorithm
-            .window()
-            .map(|window| window.as_millis().to_string())
-            .unwrap_or_default(),
-    };
+    let dimension = limit.algorithm().dimension();
     let apart = match purpose {
         Purpose::Mode => "",
         Purpose::Fallback => "/fallback", // no name of a policy or limit has a slash
