@@ -1,9 +1,9 @@
 //! What one isolate remembers between requests, each kind bounded by [`bounded`].
 //!
 //! [`refusals`] that still hold, the [`circuit`] of each object, [`debts`] to objects that could
-//! not be asked, the [`shares`] that are given out in their place, which object of several
-//! [`refused_last`], and the [`counts`] that isolates merge through KV. All of it may be lost at
-//! any time: no promise rests on it.
+//! not be asked, the [`shares`] that are given out in their place, which of several objects refused
+//! last ([`refused_last`]), and the [`counts`] that isolates merge through KV. All of it may be
+//! lost at any time: no promise rests on it.
 
 pub mod bounded;
 pub mod circuit;
