@@ -429,7 +429,7 @@ fn a_charge_to_a_bucket_is_final_once_its_rate_has_changed() {
 #[test]
 fn a_smaller_reserve_holds_from_its_first_request() {
     let free = unnamed(fixed(100_000, HOUR));
-    let exact = free.clone().with_reserve(1).unwrap();
+    let exact = free.clone().with_write_ahead(1).unwrap();
     let mut object = Object::default();
     for _ in 0..600 {
         object.ask(&free, 1, START);
@@ -617,7 +617,7 @@ proptest! {
         steps in prop::collection::vec((pause(), 0usize..4, 1i64..8, any::<bool>(), any::<bool>()), 1..25),
     ) {
         let of = |algorithm: &Algorithm| if is_named { hourly(algorithm.clone()) } else { unnamed(algorithm.clone()) };
-        let policies: Vec<Policy> = definitions.iter().map(of).map(|policy| policy.with_reserve(1).unwrap()).collect();
+        let policies: Vec<Policy> = definitions.iter().map(of).map(|policy| policy.with_write_ahead(1).unwrap()).collect();
         let mut object = Object::default();
         let mut now = START;
         for (pause, which, cost, peek, sleeps) in steps {
@@ -651,7 +651,7 @@ proptest! {
         buckets in prop::collection::vec((1u64..40, 1u64..30, 1u64..2_000), 2..4),
         steps in prop::collection::vec((0u64..400, 0usize..4, 1i64..6, any::<bool>()), 1..60),
     ) {
-        let policies: Vec<Policy> = buckets.iter().map(|&(c, a, i)| token(c, a, i).with_reserve(1).unwrap()).collect();
+        let policies: Vec<Policy> = buckets.iter().map(|&(c, a, i)| token(c, a, i).with_write_ahead(1).unwrap()).collect();
         let capacity = buckets.iter().map(|&(c, _, _)| c).max().unwrap();
         let rate = buckets.iter().map(|&(_, a, i)| a as f64 / i as f64).fold(0.0, f64::max);
         let mut object = Object::default();
@@ -731,7 +731,7 @@ proptest! {
     ) {
         // Windows that divide each other: what a shorter one admits lies in one of each longer one.
         let windows = [10 * MINUTE, HOUR, 6 * HOUR, DAY];
-        let policies = windows.map(|window| hourly(fixed(limit, window)).with_reserve(1).unwrap());
+        let policies = windows.map(|window| hourly(fixed(limit, window)).with_write_ahead(1).unwrap());
         let mut object = Object::default();
         let mut now = START;
         // (when, units, by which definition)

@@ -70,9 +70,9 @@ fn rows_have_these_forms() {
             "1 limit algorithm=tokenBucket capacity=100 amount=0.11 interval=1000 initial=90 used=1100000 time=1798848000005",
         ),
         (
-            r#""algorithm": "tokenBucket", "capacity": 10, "refill": {"amount": 1, "interval": "1s"}, "burstCredits": {"cap": 5, "expiry": "1h"}, "forgetAfter": "2d", "reserve": 3"#,
+            r#""algorithm": "tokenBucket", "capacity": 10, "refill": {"amount": 1, "interval": "1s"}, "burstCredits": {"cap": 5, "expiry": "1h"}, "forgetAfter": "2d", "writeAhead": 3"#,
             "limit//tokenBucket/",
-            "1 limit reserve=3 algorithm=tokenBucket capacity=10 amount=1 interval=1000 creditsCap=5 creditsExpiry=3600000 forgetAfter=172800000 used=1000 time=1798848000005",
+            "1 limit writeAhead=3 algorithm=tokenBucket capacity=10 amount=1 interval=1000 creditsCap=5 creditsExpiry=3600000 forgetAfter=172800000 used=1000 time=1798848000005",
         ),
         (
             r#""algorithm": "leakyBucket", "capacity": 10, "leak": {"amount": 100, "interval": "15m"}, "maxDelay": "1m""#,
@@ -349,4 +349,25 @@ proptest! {
             drop(state.clean(now, &mut Effects::default()));
         }
     }
+}
+
+#[test]
+fn what_was_called_otherwise_before_is_read_as_well() {
+    let key = "limit//tokenBucket/";
+    let limit = "algorithm=tokenBucket capacity=10 amount=1 interval=1000";
+    let row = format!("1 limit reserve=3 {limit} used=1000 time={START}");
+    let mut state = SubjectState::from_rows([(key, row.as_str())]);
+    let call = |name: &str| format!("1 limit\nitem {name}=3 cost=1\nlimit {limit}");
+    let (_, before) = Call::decode(&call("reserve")).unwrap();
+    assert_eq!(Call::decode(&call("writeAhead")).unwrap().1, before);
+    let Call::Limit { items, .. } = before else {
+        panic!("another call");
+    };
+    assert_eq!(items[0].policy.write_ahead(), Some(3));
+    let mut effects = Effects::default();
+    let decided = state.limit(&items, None, &mut || 0, moment(START), &mut effects);
+    assert!(decided.unwrap()[0].success);
+    let is_written =
+        |write: &Write| matches!(write, Write::Put { row, .. } if row.contains(" writeAhead=3 "));
+    assert!(effects.writes.is_empty() || effects.writes.iter().any(is_written));
 }

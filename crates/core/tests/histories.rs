@@ -217,7 +217,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             .or_else(|_| Policy::new(vec![first]))
             .unwrap();
         match reserve {
-            Some(reserve) => policy.with_reserve(reserve).unwrap(),
+            Some(reserve) => policy.with_write_ahead(reserve).unwrap(),
             None => policy,
         }
     })

@@ -182,7 +182,7 @@ fn sound(request: &LimitRequest) -> bool {
 
 const CHECKS: [&str; 12] = [
     r#"{"identifier":"octocat","policy":"github.rest","cost":1}"#,
-    r#"{"identifier":"u1","limit":100,"window":"15m","peek":true,"failMode":"share","reserve":3}"#,
+    r#"{"identifier":"u1","limit":100,"window":"15m","peek":true,"failMode":"share","writeAhead":3}"#,
     r#"{"provider":"salesforce","scope":"org","identifier":"abc123","algorithm":"tokenBucket","capacity":100,"refill":{"amount":100,"interval":"15m"}}"#,
     r#"{"identifier":"u1","limits":[{"algorithm":"fixedWindow","limit":20,"window":"1h"},{"name":"d","algorithm":"slidingLog","limit":80,"window":86400000}]}"#,
     r#"{"identifier":"u1","algorithm":"tokenBucket","maxTokens":100,"refillRate":0.11,"refillInterval":1000,"initial":5}"#,

@@ -159,7 +159,7 @@ fn policy(specs: &[Spec]) -> Policy {
     let limits = limits.map(|(i, spec)| named(&format!("l{i}"), algorithm(spec)));
     Policy::new(limits.collect())
         .unwrap()
-        .with_reserve(1)
+        .with_write_ahead(1)
         .unwrap()
 }
 
@@ -644,7 +644,7 @@ proptest! {
     #[test]
     fn a_restart_promises_no_instant_that_the_lost_state_would_not(spec in counting(), large in 1u64..30, reserve in 1u64..40, steps in steps(true), costs in prop::collection::vec((1i64..6, patience(), 0u64..100), 4)) {
         let spec = Spec { limit: spec.limit * large, ..spec };
-        let policy = policy(&[spec]).with_reserve(reserve).unwrap();
+        let policy = policy(&[spec]).with_write_ahead(reserve).unwrap();
         let mut object = Object::default();
         let mut now = START + 10_000;
         for (i, (gap, step)) in steps.into_iter().enumerate() {

@@ -327,7 +327,7 @@ fn a_refund_moves_no_place() {
 fn while_places_of_an_older_rate_lie_ahead_the_slower_of_the_two_is_in_force() {
     let shaper = |rate: u64| {
         format!(
-            r#""algorithm": "leakyBucket", "capacity": 2000, "leak": {{"amount": {rate}, "interval": "1s"}}, "maxDelay": "10m", "reserve": 1"#
+            r#""algorithm": "leakyBucket", "capacity": 2000, "leak": {{"amount": {rate}, "interval": "1s"}}, "maxDelay": "10m", "writeAhead": 1"#
         )
     };
     let mut subject = Subject::default();
@@ -460,7 +460,7 @@ fn a_caller_of_several_limits_goes_at_an_instant_that_suits_all() {
 
 #[test]
 fn a_saturated_shaper_writes_a_row_for_many_places() {
-    let ask = r#""algorithm": "leakyBucket", "capacity": 10000, "leak": {"amount": 1000, "interval": "1s"}, "maxDelay": "500ms", "reserve": 100"#;
+    let ask = r#""algorithm": "leakyBucket", "capacity": 10000, "leak": {"amount": 1000, "interval": "1s"}, "maxDelay": "500ms", "writeAhead": 100"#;
     let mut subject = Subject::default();
     let (mut admitted, mut written) = (0, 0);
     for at in 0..5_000 {

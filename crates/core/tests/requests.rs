@@ -342,11 +342,11 @@ fn options_are_read_and_have_defaults() {
 
 #[test]
 fn settings_belong_to_the_inline_policy() {
-    let settings = r#""limit": 200, "window": "1h", "failMode": "closed", "consistency": "strong", "refunds": false, "reserve": 200"#;
+    let settings = r#""limit": 200, "window": "1h", "failMode": "closed", "consistency": "strong", "refunds": false, "writeAhead": 200"#;
     let policy = inline(settings);
     assert_eq!(policy.fail_mode(), FailMode::Closed);
     assert!(!policy.refunds());
-    assert_eq!(policy.reserve(), Some(200));
+    assert_eq!(policy.write_ahead(), Some(200));
     let elsewhere = inline(
         r#""limit": 200, "window": "1h", "failMode": "eventual", "consistency": "eventual", "shed": {"limit": 9, "window": "1m"}"#,
     );
@@ -360,7 +360,7 @@ fn settings_belong_to_the_inline_policy() {
     assert_eq!(local.consistency(), Consistency::Local);
     let policy = inline(r#""limit": 200, "window": "1h", "failMode": "share", "refunds": true"#);
     assert_eq!(
-        (policy.fail_mode(), policy.refunds(), policy.reserve()),
+        (policy.fail_mode(), policy.refunds(), policy.write_ahead()),
         (FailMode::Share, true, None)
     );
 }
@@ -408,7 +408,7 @@ fn a_rule_is_a_policy_or_an_inline_limit_never_both_never_neither() {
         r#""failMode": "open""#,
         r#""consistency": "strong""#,
         r#""refunds": true"#,
-        r#""reserve": 1"#,
+        r#""writeAhead": 1"#,
     ] {
         let name = setting.split('"').nth(1).unwrap();
         refused(
@@ -669,8 +669,9 @@ fn options_that_a_limit_cannot_keep_are_refused() {
         (format!(r#"{window}, "shed": {{"limit": 1, "window": "10s", "x": 1}}"#), "`shed.x` is not known here: remove it, or check its spelling."),
         (format!(r#"{window}, "consistency": "leased""#), "`consistency` is not supported yet: take strong, eventual or local."),
         (format!(r#"{window}, "consistency": "weak""#), "`consistency` must be strong, eventual or local."),
-        (format!(r#"{window}, "reserve": 0"#), "`reserve` must be between 1 and 5."),
-        (format!(r#"{window}, "reserve": 6"#), "`reserve` must be between 1 and 5."),
+        (format!(r#"{window}, "writeAhead": 0"#), "`writeAhead` must be between 1 and 5."),
+        (format!(r#"{window}, "writeAhead": 6"#), "`writeAhead` must be between 1 and 5."),
+        (format!(r#"{window}, "reserve": 3"#), "`reserve` is called `writeAhead` now."),
         (format!(r#"{window}, "wait": "30s""#), "`wait` is not supported yet: send `maxDelay`, and wait for the answer's `delay` before going on."),
         (format!(r#"{window}, "priority": "high""#), "`priority` is not supported yet: leave it out; all callers of a limit are served alike."),
     ];
@@ -1114,7 +1115,7 @@ fn hostile_shapes_are_refused_quickly() {
 /// Requests that between them have every field of `POST /limit`.
 const COMPLETE: [&str; 9] = [
     r#"{"provider":"p","scope":"s","identifier":"u1","policy":"p","cost":1,"peek":true,"maxDelay":"1s"}"#,
-    r#"{"identifier":"u1","name":"n","limit":9,"window":"1m","failMode":"open","consistency":"strong","refunds":true,"reserve":1}"#,
+    r#"{"identifier":"u1","name":"n","limit":9,"window":"1m","failMode":"open","consistency":"strong","refunds":true,"writeAhead":1}"#,
     r#"{"identifier":"u1","algorithm":"tokenBucket","maxTokens":9,"refillRate":0.5,"refillInterval":"1s","initial":1,"stepped":true,"forgetAfter":"1d"}"#,
     r#"{"identifier":"u1","limits":[{"algorithm":"tokenBucket","capacity":9,"refill":{"amount":1,"interval":"1s"},"burstCredits":{"cap":5,"expiry":"1h"}}]}"#,
     r#"{"identifier":"u1","limits":[{"algorithm":"leakyBucket","capacity":9,"leak":{"amount":1,"interval":"1s"},"maxDelay":5}]}"#,

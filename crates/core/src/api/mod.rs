@@ -81,6 +81,11 @@ pub enum Problem {
     },
     /// It names a time zone that IANA's database does not have.
     UnknownTimeZone,
+    /// It was called so before.
+    Renamed {
+        /// What it is called now.
+        now: &'static str,
+    },
     /// It has a meaning, but not in this version.
     Unsupported {
         /// What to do instead.
@@ -139,6 +144,7 @@ impl fmt::Display for BadRequest {
                 f,
                 "`{field}` is no time zone of IANA's database: take a name such as Europe/Berlin."
             ),
+            Problem::Renamed { now } => write!(f, "`{field}` is called `{now}` now."),
             Problem::Unsupported { why } => write!(f, "`{field}` is not supported yet: {why}."),
         }
     }

@@ -42,8 +42,11 @@ pub(super) const FIELDS: [&str; 14] = [
     "consistency",
     "shed",
     "refunds",
-    "reserve",
+    "writeAhead",
 ];
+
+/// Fields that were called otherwise before.
+pub(super) const RENAMED: [(&str, &str); 1] = [("reserve", "writeAhead")];
 
 /// Fields that the design knows and this version does not, with what to do meanwhile.
 pub(super) const LATER: [(&str, &str); 8] = [
@@ -92,6 +95,9 @@ pub fn parse(body: &str) -> Result<LimitRequest, BadRequest> {
 pub(super) fn only_known(fields: &Fields<'_>) -> Result<(), BadRequest> {
     let known = fields.only(&[&FIELDS, &inline::FIELDS]);
     if known.is_err() {
+        if let Some(&(name, now)) = RENAMED.iter().find(|(name, _)| fields.has(name)) {
+            return Err(fields.error(name, Problem::Renamed { now }));
+        }
         if let Some(&(name, why)) = LATER.iter().find(|(name, _)| fields.has(name)) {
             return Err(fields.error(name, Problem::Unsupported { why }));
         }

@@ -23,7 +23,7 @@ pub enum Rule {
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// How an inline policy behaves: a named one has its own.
-pub(super) const SETTINGS: [&str; 5] = ["failMode", "consistency", "shed", "refunds", "reserve"];
+pub(super) const SETTINGS: [&str; 5] = ["failMode", "consistency", "shed", "refunds", "writeAhead"];
 
 /// Takes the policy's name, or the limits and settings of an inline policy.
 pub(super) fn take(fields: &mut Fields<'_>) -> Result<Rule, BadRequest> {
@@ -97,9 +97,9 @@ fn inline_policy(fields: &mut Fields<'_>, limits: Vec<Limit>) -> Result<Rule, Ba
     if fields.boolean("refunds")? == Some(false) {
         policy = policy.without_refunds();
     }
-    if let Some(reserve) = fields.count("reserve", 1, most)? {
+    if let Some(units) = fields.count("writeAhead", 1, most)? {
         policy = policy
-            .with_reserve(reserve)
+            .with_write_ahead(units)
             .map_err(|error| at(fields, error))?;
     }
     Ok(Rule::Inline(policy))

@@ -170,7 +170,7 @@ fn put_item(line: LineWriter, item: &Item) -> LineWriter {
         .and("item")
         .put_some("policy", policy.name().map(Name::as_str))
         .put_some("version", (policy.version() > 0).then(|| policy.version()))
-        .put_some("reserve", policy.reserve())
+        .put_some("writeAhead", policy.write_ahead())
         .put("cost", check.cost)
         .flag("peek", check.peek)
         .put_some("maxDelay", check.max_delay.map(Duration::as_millis))
@@ -204,8 +204,13 @@ fn get_item(line: &Line, limits: Vec<Limit>) -> Result<Item, Unreadable> {
             line.number("version")?.unwrap_or(0),
         );
     }
-    if let Some(reserve) = line.number("reserve")? {
-        policy = policy.with_reserve(reserve)?;
+    // `reserve` is what it was called before.
+    let units = match line.number("writeAhead")? {
+        Some(units) => Some(units),
+        None => line.number("reserve")?,
+    };
+    if let Some(units) = units {
+        policy = policy.with_write_ahead(units)?;
     }
     let check = Check {
         cost: line.needed("cost")?,

@@ -36,7 +36,7 @@ pub struct Policy {
     shed: Option<LocalLimit>,
     fail_mode: FailMode,
     refunds: bool,
-    reserve: Option<u64>,
+    write_ahead: Option<u64>,
     gives_permits: bool,
     shapes: bool,
 }
@@ -66,7 +66,7 @@ impl Policy {
             shed: None,
             fail_mode: FailMode::Open,
             refunds: true,
-            reserve: None,
+            write_ahead: None,
         })
     }
 
@@ -122,8 +122,8 @@ impl Policy {
     /// How many units a stored row may run ahead of the real use, plus one (R of the write-ahead
     /// rule): 1 to 2^53. A crash refuses at most R − 1 units too many and never admits one too
     /// many; a larger R writes less often.
-    pub fn with_reserve(mut self, reserve: u64) -> Result<Policy, InvalidLimit> {
-        self.reserve = Some(in_range("reserve", reserve, 1, MAX_SAFE)?);
+    pub fn with_write_ahead(mut self, units: u64) -> Result<Policy, InvalidLimit> {
+        self.write_ahead = Some(in_range("writeAhead", units, 1, MAX_SAFE)?);
         Ok(self)
     }
 
@@ -168,8 +168,8 @@ impl Policy {
     }
 
     /// The R that the policy sets, if any.
-    pub const fn reserve(&self) -> Option<u64> {
-        self.reserve
+    pub const fn write_ahead(&self) -> Option<u64> {
+        self.write_ahead
     }
 
     /// Whether any limit gives out slots, so that an admission carries a permit.

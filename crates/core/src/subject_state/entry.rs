@@ -19,7 +19,7 @@ use super::{Effects, LimitStatus};
 pub struct Entry {
     pub(super) policy: String,
     version: u64,
-    reserve: Option<u64>,
+    write_ahead: Option<u64>,
     pub(super) limit: Limit,
     pub(super) state: LimitState,
     /// Of the definitions of one named limit the one with the highest turn was decided last.
@@ -45,7 +45,7 @@ impl Entry {
         Ok(Entry {
             policy: policy.to_owned(),
             version: 0,
-            reserve: None,
+            write_ahead: None,
             limit: limit.clone(),
             state: LimitState::fresh(limit.algorithm(), moment)?,
             turn: 0,
@@ -64,7 +64,11 @@ impl Entry {
         let mut entry = Entry {
             policy: line.get("policy").unwrap_or("").to_owned(),
             version: line.number("version")?.unwrap_or(0),
-            reserve: line.number("reserve")?,
+            // `reserve` is what it was called before.
+            write_ahead: match line.number("writeAhead")? {
+                Some(units) => Some(units),
+                None => line.number("reserve")?,
+            },
             turn: line.number("turn")?.unwrap_or(0),
             limit,
             written: Some(Written::found(state.clone())),
@@ -234,8 +238,8 @@ impl Entry {
 
     pub(super) fn set_policy(&mut self, policy: &Policy) {
         self.version = policy.version();
-        if self.reserve != policy.reserve() {
-            self.reserve = policy.reserve();
+        if self.write_ahead != policy.write_ahead() {
+            self.write_ahead = policy.write_ahead();
             let allowance = self.allowance();
             if let Some(written) = &mut self.written {
                 written.keep_within(allowance);
@@ -245,7 +249,7 @@ impl Entry {
 
     /// The units that rows may run ahead in one window.
     pub(super) fn allowance(&self) -> u64 {
-        allowance_of(self.limit.algorithm(), self.reserve)
+        allowance_of(self.limit.algorithm(), self.write_ahead)
     }
 
     /// Rewrites the row when it no longer covers the real use after an admission of `units`, or
@@ -288,7 +292,7 @@ impl Entry {
         let line = LineWriter::new(ROWS.written(), "limit")
             .put_some("policy", (!self.policy.is_empty()).then_some(&self.policy))
             .put_some("version", (self.version > 0).then_some(self.version))
-            .put_some("reserve", self.reserve)
+            .put_some("writeAhead", self.write_ahead)
             .put_some("turn", (self.turn > 0).then_some(self.turn));
         let line = put_state(put_limit(line, &self.limit), state, self.limit.algorithm())
             .put_some("ahead", (ahead > 0).then_some(ahead));

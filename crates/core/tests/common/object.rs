@@ -136,7 +136,7 @@ impl Object {
 pub(crate) fn policy(algorithm: Algorithm, reserve: Option<u64>) -> Policy {
     let policy = Policy::new(vec![Limit::new(None, algorithm)]).unwrap();
     match reserve {
-        Some(reserve) => policy.with_reserve(reserve).unwrap(),
+        Some(reserve) => policy.with_write_ahead(reserve).unwrap(),
         None => policy,
     }
 }
