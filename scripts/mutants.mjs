@@ -707,7 +707,7 @@ const MUTANTS = [
     "definitions",
   ],
   [
-    "a smaller reserve holds at once",
+    "a smaller writeAhead holds at once",
     `${CORE}/subject_state/entry.rs`,
     "                written.keep_within(allowance);",
     "                let _ = (written, allowance);",

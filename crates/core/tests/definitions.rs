@@ -427,7 +427,7 @@ fn a_charge_to_a_bucket_is_final_once_its_rate_has_changed() {
 }
 
 #[test]
-fn a_smaller_reserve_holds_from_its_first_request() {
+fn a_smaller_write_ahead_holds_from_its_first_request() {
     let free = unnamed(fixed(100_000, HOUR));
     let exact = free.clone().with_write_ahead(1).unwrap();
     let mut object = Object::default();

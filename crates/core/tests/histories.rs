@@ -193,7 +193,7 @@ fn definition() -> impl Strategy<Value = Algorithm> {
     prop_oneof![5 => of_any_kind, 3 => token, 1 => quota]
 }
 
-/// One to three limits, named or not, with or without a reserve.
+/// One to three limits, named or not, with or without `writeAhead`.
 fn policy() -> impl Strategy<Value = Policy> {
     let limit = (
         definition(),
