@@ -144,7 +144,7 @@ impl Asking {
         let mut operation = self.operation();
         loop {
             let left = time().left();
-            let heard = self.charge(context, &plan, &wave, operation, left).await;
+            let heard = self.charge(context, &wave, operation, left).await;
             match plan.hear(heard, time()) {
                 Next::Ask(more) => wave = more,
                 Next::Admitted => return true,
@@ -186,7 +186,6 @@ impl Asking {
     async fn charge(
         &mut self,
         context: &Context<'_>,
-        plan: &Plan,
         wave: &[usize],
         operation: Option<u128>,
         patience: Duration,
@@ -196,17 +195,7 @@ impl Asking {
         let answers = object::ask_all(context, &questions, patience).await;
         let mut heard = Vec::with_capacity(wave.len());
         for (&group, answered) in wave.iter().zip(answers) {
-            let outcome = match answered.answer {
-                Err(failure) if plan.keeps_refusal(group) => {
-                    flush::failed(failure);
-                    Heard {
-                        charged: Charged::Perhaps,
-                        verdict: Verdict::Refused,
-                    }
-                }
-                _ => self.take_in(context, group, answered),
-            };
-            heard.push((group, outcome));
+            heard.push((group, self.take_in(context, group, answered)));
         }
         heard
     }
@@ -323,6 +312,11 @@ impl Asking {
                 self.error.get_or_insert(error);
                 heard(Charged::No, Verdict::Refused)
             }
+            // Its refusal of the first round stands ([`Plan::keeps_refusal`]).
+            Err(failure) if self.is_decided(group) => {
+                flush::failed(failure);
+                heard(Charged::Perhaps, Verdict::Refused)
+            }
             Err(failure) => {
                 let is_admitted = self.fall_back(context, group, failure);
                 let verdict = match is_admitted {
@@ -332,6 +326,11 @@ impl Asking {
                 heard(Charged::Perhaps, verdict)
             }
         }
+    }
+
+    fn is_decided(&self, group: usize) -> bool {
+        let mut entries = self.groups[group].entries.iter();
+        entries.all(|&place| self.entries[place].answer.is_some())
     }
 
     /// Has the failure modes decide the entries of a group; whether they admit all. Every entry

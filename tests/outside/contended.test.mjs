@@ -101,6 +101,22 @@ describe("when requests meet", () => {
     expect(await remaining("alone")).toBe(39);
   });
 
+  test.each(["open", "closed"])("a refusal stands where its object is not in reach any more: %s", async (failMode) => {
+    await meeting.become("well");
+    const used = ["stands1", "stands2"].map((name) => ({ ...tenant, identifier: `${name}-${failMode}`, limit: 1, failMode }));
+    for (const limit of used) expect((await ask("/limit", limit)).status).toBe(200);
+    await meeting.become("silent");
+    // Both are asked once more; the first refuses for good, and the second does not say how it stands.
+    const { status, json } = await multi(...used);
+    expect([status, json.results?.map(({ success, source }) => [success, source])]).toEqual([
+      429,
+      [
+        [false, "object"],
+        [false, "object"],
+      ],
+    ]);
+  });
+
   test("who refused last is asked first and alone, so that what is always refused charges nobody", async () => {
     await meeting.become("well");
     const [other, full] = [

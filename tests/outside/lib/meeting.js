@@ -3,6 +3,7 @@
 // - inside: a request without an operation asks while another has charged, and hears of its refusal when that is taken
 //   back. The object "…last" answers when that request was refused.
 // - well: nobody waits.
+// - silent: refusals of the first operation are told as contended, and what changes nothing gets no answer.
 // `GET /` tells how often each object was asked to charge an operation's part since then.
 
 import { DurableObject } from "cloudflare:workers";
@@ -30,7 +31,9 @@ export class RateLimitDO extends DurableObject {
       if (how === "crossed" && !isFirst) await until(() => begun >= 2);
       if (how === "inside" && name.endsWith("last")) await until(() => refused > 0);
     } else if (how === "inside" && /\blimit\b/.test(text)) await until(() => begun > 0);
+    if (how === "silent" && / peek=1\b/.test(text)) throw new Error("no answer, as the test wants");
     const answer = await this.env.REAL.getByName(name).call(text);
+    if (how === "silent" && operations.size === 1) return answer.replace(/ cacheFor=\d+/, " cacheFor=0 contended=1");
     if (isFirst) begun++;
     if (/\bcancel operation=/.test(text)) cancelled++;
     if (how === "inside" && operation === undefined && /\bcontended=1/.test(answer)) {
