@@ -47,11 +47,11 @@ const UNREACHABLE = 2;
  * Calls an object: its answer, or one of the numbers above. Never rejects, and never waits longer than told. `call` is
  * its name and the text, with a line break between them.
  */
-export function ask(namespace, call, milliseconds) {
+export function ask(namespace, call, milliseconds, beside = []) {
   // The timer is not cleared: that costs a tenth of a request, with which it ends anyway.
   return new Promise((resolve) => {
     setTimeout(resolve, milliseconds, TIMEOUT);
-    begin(namespace, call, resolve);
+    begin(namespace, call, resolve, beside);
   });
 }
 
@@ -87,7 +87,7 @@ function failed(error) {
   return error?.overloaded ? OVERLOADED : UNREACHABLE;
 }
 
-function begin(namespace, call, resolve, beside = []) {
+function begin(namespace, call, resolve, beside) {
   const fail = (error) => resolve(failed(error));
   const end = call.indexOf("\n");
   try {
@@ -100,19 +100,9 @@ function begin(namespace, call, resolve, beside = []) {
   }
 }
 
-/** Several calls of `ask` at once. */
-export function askAll(namespace, calls, milliseconds) {
-  return Promise.all(calls.map((call) => ask(namespace, call, milliseconds)));
-}
-
-/** The same, and beside the text each object is told what it may take: bytes of reply, looks at members, and whether that is all. */
-export function askKeyspaces(namespace, calls, milliseconds, ...allowance) {
-  const asked = (call) =>
-    new Promise((resolve) => {
-      setTimeout(resolve, milliseconds, TIMEOUT);
-      begin(namespace, call, resolve, allowance);
-    });
-  return Promise.all(calls.map(asked));
+/** Several calls of `ask` at once. What stands `beside` each text says what an object of Redis keys may take. */
+export function askAll(namespace, calls, milliseconds, ...beside) {
+  return Promise.all(calls.map((call) => ask(namespace, call, milliseconds, beside)));
 }
 
 /** A decision over known limits. `text` is RateLimit-Policy, RateLimit and the body, with line breaks between them. */

@@ -3,6 +3,7 @@
 //! it. Whatever can throw is bound with `catch`: a JavaScript exception that passes through wasm ends
 //! the wasm instance, and with it every request in flight.
 
+use tollgate_core::Duration;
 use wasm_bindgen::prelude::*;
 use worker::Env;
 
@@ -109,8 +110,9 @@ extern "C" {
     #[wasm_bindgen(js_name = askAll)]
     pub(crate) fn ask_all(namespace: &Namespace, calls: Vec<String>, milliseconds: u32) -> JsValue;
 
-    #[wasm_bindgen(js_name = askKeyspaces)]
-    pub(crate) fn ask_keyspaces(
+    /// The same; beside each text stands what an object of Redis keys may take.
+    #[wasm_bindgen(js_name = askAll)]
+    pub(crate) fn ask_all_allowing(
         namespace: &Namespace,
         calls: Vec<String>,
         milliseconds: u32,
@@ -150,6 +152,11 @@ extern "C" {
 
     #[wasm_bindgen(catch, js_name = zoneOffset)]
     pub(crate) fn zone_offset(zone: &str, milliseconds: f64) -> Result<f64, JsValue>;
+}
+
+/// A time as the functions above take it: at most 49 days.
+pub(crate) fn millis(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
 /// 128 random bits, fit for secrets.

@@ -152,12 +152,12 @@ pub(crate) async fn done(promise: JsValue) -> worker::Result<()> {
     Ok(())
 }
 
-/// Runs a future of the `worker` crate, which needs the usual executor, for at most so many
-/// milliseconds; `None` where it takes longer. It begins at once. A panic elsewhere leaves it
+/// Runs a future of the `worker` crate, which needs the usual executor, for at most `patience`;
+/// `None` where it takes longer. It begins at once. A panic elsewhere leaves it
 /// without an answer, so that it takes all of its time.
 pub(crate) fn of_crate<T: 'static>(
     future: impl Future<Output = T> + 'static,
-    milliseconds: u32,
+    patience: Duration,
 ) -> impl Future<Output = Option<T>> {
     let output = Rc::new(Cell::new(None));
     let slot = Rc::clone(&output);
@@ -165,11 +165,16 @@ pub(crate) fn of_crate<T: 'static>(
         slot.set(Some(future.await));
         Ok(JsValue::UNDEFINED)
     });
-    let done = hot::within(&promise, milliseconds);
+    let done = hot::within(&promise, hot::millis(patience));
     async move {
         let _ = settled(done).await; // it never rejects
         output.take()
     }
+}
+
+/// Waits so long.
+pub(crate) async fn wait(time: Duration) {
+    let _ = settled(hot::later(hot::millis(time))).await; // it never rejects
 }
 
 /// Awaits a promise.

@@ -64,7 +64,6 @@ pub(crate) async fn run(
         Session::new(commands, access, prefix)
     };
     let directory = placement::directory_of(namespace);
-    let deadline = deadline.as_millis() as u32; // at most 30 s
     let mut answers = Vec::new();
     loop {
         let now = clock::now().as_millis() as i64;
@@ -76,7 +75,7 @@ pub(crate) async fn run(
     }
 }
 
-async fn ask(env: &Env, directory: &str, asks: Asks, deadline: u32) -> Vec<Answer> {
+async fn ask(env: &Env, directory: &str, asks: Asks, deadline: Duration) -> Vec<Answer> {
     match asks {
         Asks::Names {
             prefix,

@@ -14,14 +14,14 @@ pub(crate) fn has(env: &Env, limit: &LocalLimit) -> bool {
     hot::has_binding(env, &limit.binding())
 }
 
-/// Whether the binding of a limit admits one more request for `key`. `patience`: at most 49 days.
+/// Whether the binding of a limit admits one more request for `key`.
 pub(crate) async fn admits(
     env: &Env,
     limit: &LocalLimit,
     key: &str,
     patience: Duration,
 ) -> Result<bool, Failure> {
-    let patience = u32::try_from(patience.as_millis().max(1)).unwrap_or(u32::MAX);
+    let patience = hot::millis(patience).max(1);
     let asked = hot::ask_binding(env, &limit.binding(), key, patience);
     let answer = settled(asked).await.ok();
     answer

@@ -16,21 +16,20 @@ pub(crate) async fn tell(
     notice: &Notice,
     patience: Duration,
 ) -> Result<(), Failure> {
-    let patience = patience.as_millis() as u32; // seconds
     match ask(env, directory, notice, Asker::Object, patience).await? {
         Listing::Done => Ok(()),
         _ => Err(Failure::Unavailable),
     }
 }
 
-/// The names that a query finds. `deadline`: in milliseconds.
+/// The names that a query finds.
 pub(crate) async fn list(
     env: &Env,
     directory: &str,
     query: &Notice,
-    deadline: u32,
+    patience: Duration,
 ) -> Result<Vec<String>, Failure> {
-    match ask(env, directory, query, Asker::Worker, deadline).await? {
+    match ask(env, directory, query, Asker::Worker, patience).await? {
         Listing::Names(names) => Ok(names),
         _ => Err(Failure::Unavailable),
     }
@@ -41,13 +40,13 @@ async fn ask(
     directory: &str,
     notice: &Notice,
     asker: Asker,
-    deadline: u32,
+    patience: Duration,
 ) -> Result<Listing, Failure> {
     let door = Door {
         namespace: env.bound().directory(),
         versions: NOTICES,
         in_version,
-        deadline,
+        patience,
         asker,
     };
     let call = addressed(directory, &notice.encode_in(NOTICES.written()));

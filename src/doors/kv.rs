@@ -9,8 +9,7 @@ use worker::kv::{KvError, KvStore};
 use worker::Env;
 
 use super::Failure;
-use crate::hot;
-use crate::task::{self, settled};
+use crate::task;
 
 /// The name of the binding in wrangler.toml.
 const BINDING: &str = "TOLLGATE_KV";
@@ -76,11 +75,6 @@ impl Kv {
     }
 }
 
-/// Waits, so that KV takes a second writing of one key, or to look again what is due.
-pub(crate) async fn wait(time: Duration) {
-    let _ = settled(hot::later(millis(time))).await; // it never rejects
-}
-
 async fn listed(store: KvStore, prefix: String) -> Result<Listed, KvError> {
     let mut listed = Listed {
         keys: Vec::new(),
@@ -116,7 +110,7 @@ fn within<T: 'static>(
     what: &'static str,
     work: impl Future<Output = Result<T, KvError>> + 'static,
 ) -> impl Future<Output = Result<T, Failure>> {
-    let output = task::of_crate(work, millis(patience));
+    let output = task::of_crate(work, patience);
     async move {
         let error = match output.await {
             Some(Ok(it)) => return Ok(it),
@@ -126,8 +120,4 @@ fn within<T: 'static>(
         worker::console_warn!("tollgate: {what}: {error}");
         Err(Failure::Kv)
     }
-}
-
-fn millis(patience: Duration) -> u32 {
-    u32::try_from(patience.as_millis()).unwrap_or(u32::MAX)
 }

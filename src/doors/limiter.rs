@@ -65,13 +65,13 @@ pub(crate) struct Answered {
 pub(crate) struct Limiter(Door);
 
 impl Limiter {
-    /// `patience`: how long an object may take, at most 49 days.
+    /// `patience`: how long an object may take.
     pub(crate) fn new(env: &Env, patience: Duration) -> Limiter {
         Limiter(Door {
             namespace: env.bound().rate_limit(),
             versions: MESSAGES,
             in_version,
-            deadline: u32::try_from(patience.as_millis()).unwrap_or(u32::MAX),
+            patience,
             asker: Asker::Worker,
         })
     }
@@ -96,7 +96,7 @@ impl Limiter {
         let asked = questions.iter().zip(&passes);
         let texts = asked.filter(|(_, pass)| pass.is_some());
         let texts = texts.map(|(question, _)| question.text.clone()).collect();
-        let mut answers = self.0.ask_all(texts).await.into_iter();
+        let mut answers = self.0.ask_all(texts, None).await.into_iter();
         let answer = |(question, pass): (&Question, Option<Pass>)| {
             let answer = pass.ok_or(Failure::LeftAlone).and_then(|pass| {
                 let answer = answers.next().unwrap_or(Err(Failure::Unreachable)); // one for each text

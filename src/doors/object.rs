@@ -5,13 +5,13 @@
 //! asked in. If it cannot read that version it has done nothing and says its own: then it is asked
 //! again in that one, within the same deadline.
 
-use tollgate_core::Timestamp;
+use tollgate_core::{Duration, Timestamp};
 use tollgate_upstash::message::Allowance;
 use tollgate_versions::{other_version, Version, Versions};
 
 use super::Failure;
 use crate::clock;
-use crate::hot::{self, Namespace};
+use crate::hot::{self, millis, Namespace};
 use crate::task::{settled, Settled};
 
 /// What an object answered, as text.
@@ -25,19 +25,16 @@ pub(super) struct Door {
     pub(super) versions: Versions,
     /// A text that is said to them, in another version.
     pub(super) in_version: fn(&str, Version) -> Option<String>,
-    /// How long they may take, in milliseconds.
-    pub(super) deadline: u32,
-    /// Who asks, and what is told beside the text.
+    /// How long they may take.
+    pub(super) patience: Duration,
+    /// Who asks.
     pub(super) asker: Asker,
 }
 
-/// Who asks, and what is told beside the text.
+/// Who asks.
 pub(super) enum Asker {
-    /// A Worker: the text alone.
     Worker,
-    /// A Worker: what an object of Redis keys may take.
-    WorkerAllowing(Allowance),
-    /// An object, which asks only one at once: the text alone.
+    /// It asks only one at once.
     Object,
 }
 
@@ -45,7 +42,7 @@ impl Door {
     /// Makes one call, as [`addressed`] makes it.
     pub(super) async fn ask(&self, call: &str) -> Reply {
         let began = clock::now();
-        let reply = self.send(call, self.deadline).await;
+        let reply = self.send(call, self.patience).await;
         let Some(call) = self.again(&reply) else {
             return reply;
         };
@@ -54,9 +51,14 @@ impl Door {
     }
 
     /// Makes several calls at once, as [`addressed`] makes them; the answers in their order.
-    pub(super) async fn ask_all(&self, calls: Vec<String>) -> Vec<Reply> {
+    /// `allowance`: what an object of Redis keys may take.
+    pub(super) async fn ask_all(
+        &self,
+        calls: Vec<String>,
+        allowance: Option<&Allowance>,
+    ) -> Vec<Reply> {
         let began = clock::now();
-        let mut answers = self.send_all(calls, self.deadline).await;
+        let mut answers = self.send_all(calls, allowance, self.patience).await;
         let mut places = Vec::new();
         let mut calls = Vec::new();
         for (place, reply) in answers.iter_mut().enumerate() {
@@ -72,17 +74,17 @@ impl Door {
         if places.is_empty() {
             return answers;
         }
-        let second = self.send_all(calls, self.left(began)).await;
+        let second = self.send_all(calls, allowance, self.left(began)).await;
         for (place, reply) in places.into_iter().zip(second) {
             answers[place] = self.last(reply);
         }
         answers
     }
 
-    /// What is left of the deadline, in milliseconds.
-    fn left(&self, began: Timestamp) -> u32 {
+    /// What is left of the patience.
+    fn left(&self, began: Timestamp) -> Duration {
         let taken = clock::now().since(began).as_millis();
-        u64::from(self.deadline).saturating_sub(taken) as u32 // at most the deadline
+        Duration::from_millis(self.patience.as_millis().saturating_sub(taken))
     }
 
     /// The reply to a call that is not made again.
@@ -109,29 +111,35 @@ impl Door {
         }))
     }
 
-    async fn send(&self, call: &str, deadline: u32) -> Reply {
+    async fn send(&self, call: &str, patience: Duration) -> Reply {
         let ask = match self.asker {
             Asker::Object => hot::ask_from_object,
-            _ => hot::ask,
+            Asker::Worker => hot::ask,
         };
-        read(settled(ask(&self.namespace, call, deadline)).await)
+        read(settled(ask(&self.namespace, call, millis(patience))).await)
     }
 
-    async fn send_all(&self, calls: Vec<String>, deadline: u32) -> Vec<Reply> {
+    async fn send_all(
+        &self,
+        calls: Vec<String>,
+        allowance: Option<&Allowance>,
+        patience: Duration,
+    ) -> Vec<Reply> {
         if calls.is_empty() {
             return Vec::new();
         }
         let count = calls.len();
-        let answers = match self.allowance() {
-            Some(allowance) => hot::ask_keyspaces(
+        let patience = millis(patience);
+        let answers = match allowance {
+            Some(allowance) => hot::ask_all_allowing(
                 &self.namespace,
                 calls,
-                deadline,
+                patience,
                 allowance.reply as u32, // both far below 2^32
                 allowance.looks as u32,
                 allowance.last,
             ),
-            None => hot::ask_all(&self.namespace, calls, deadline),
+            None => hot::ask_all(&self.namespace, calls, patience),
         };
         match settled(answers).await {
             Ok(values) => js_sys::Array::from(&values)
@@ -139,13 +147,6 @@ impl Door {
                 .map(|value| read(Ok(value)))
                 .collect(),
             Err(_) => (0..count).map(|_| Err(Failure::Unreachable)).collect(), // none of them rejects
-        }
-    }
-
-    fn allowance(&self) -> Option<&Allowance> {
-        match &self.asker {
-            Asker::WorkerAllowing(allowance) => Some(allowance),
-            _ => None,
         }
     }
 }

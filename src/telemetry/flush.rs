@@ -11,10 +11,10 @@ use crate::clock;
 use crate::context::Context;
 use crate::doors::Failure;
 use crate::hot;
-use crate::task::settled;
+use crate::task;
 
 /// Events wait so long for others, so that writing them is one piece of work for many requests.
-const GATHER: u32 = 250;
+const GATHER: Duration = Duration::from_millis(250);
 /// After this long, whoever was to write the events has been cancelled with its request.
 const OVERDUE: Duration = Duration::from_secs(5);
 /// Counters are written at most so often.
@@ -57,7 +57,7 @@ fn flush_later(context: &Context, version: String) {
     }
     FLUSHING.set(Some(now));
     context.in_background(async move {
-        let _ = settled(hot::later(GATHER)).await; // it never rejects
+        task::wait(GATHER).await;
         flush(&version);
     });
 }

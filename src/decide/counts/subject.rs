@@ -6,11 +6,12 @@ use tollgate_core::{Duration, Timestamp};
 
 use crate::clock::{self, moment};
 use crate::context::Context;
-use crate::doors::kv::{self, Kv, Listed};
+use crate::doors::kv::{Kv, Listed};
 use crate::doors::Failure;
 use crate::error::ApiError;
 use crate::isolate;
 use crate::placement;
+use crate::task;
 use crate::telemetry::flush;
 
 /// How soon KV takes a second writing of one key.
@@ -58,7 +59,7 @@ async fn write(context: &Context<'_>, kv: &Kv, put: &Put) -> Result<(), ApiError
     if kv.write(put, context.deadline()).await.is_ok() {
         return Ok(());
     }
-    kv::wait(AGAIN_AFTER).await;
+    task::wait(AGAIN_AFTER).await;
     kv.write(put, context.deadline()).await.map_err(|failure| {
         flush::failed(failure);
         ApiError::kv_unavailable()

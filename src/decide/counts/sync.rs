@@ -8,9 +8,10 @@ use tollgate_core::{Duration, Timestamp};
 
 use crate::clock;
 use crate::context::Context;
-use crate::doors::kv::{self, Kv};
+use crate::doors::kv::Kv;
 use crate::doors::Failure;
 use crate::isolate;
+use crate::task;
 use crate::telemetry::flush;
 
 /// How long a task in the background looks what is due. The platform ends it half a minute after
@@ -85,7 +86,7 @@ async fn sync_until(kv: &Kv, end: Timestamp) {
                 let wait = next.since(clock::now()).min(LOOK);
                 // Whatever is due and has not been taken is under way in another task.
                 let wait = if due.is_empty() { wait.max(LOOK) } else { wait };
-                kv::wait(wait).await;
+                task::wait(wait).await;
             }
             _ => return,
         }
