@@ -109,8 +109,7 @@ fn find<'a>(callers: &'a [Caller], presented: &Hash) -> Option<&'a Caller> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
-    use crate::config::Settings;
+    use crate::config::{Config, Settings};
 
     fn config() -> Config {
         let tokens = r#"[{"token": "root", "role": "admin", "namespace": "default"},

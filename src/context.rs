@@ -41,7 +41,7 @@ impl Context<'_> {
 
     /// Whether a KV namespace is bound.
     pub(crate) fn has_kv(&self) -> bool {
-        !self.env.bound().kv().is_undefined()
+        self.env.bound().kv().is_some()
     }
 
     /// The KV namespace, if one is bound.

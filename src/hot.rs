@@ -38,7 +38,7 @@ extern "C" {
     pub(crate) fn version_metadata(this: &Bound) -> Option<VersionMetadata>;
 
     #[wasm_bindgen(method, getter, js_name = TOLLGATE_KV)]
-    pub(crate) fn kv(this: &Bound) -> JsValue;
+    pub(crate) fn kv(this: &Bound) -> Option<js_sys::Object>;
 
     /// What the platform knows of the deployed version.
     pub(crate) type VersionMetadata;

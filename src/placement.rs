@@ -14,12 +14,6 @@ const DIRECTORY: &str = "directory";
 /// What the name of an object for Redis keys begins with, in the default namespace.
 const KEYSPACES: &str = "keyspace:";
 
-/// The name of the subject's object, such as `rate-limit:salesforce:org:abc123`, or
-/// `shop/rate-limit:default:u1`.
-pub fn object_of(subject: &Subject) -> String {
-    subject.object_name()
-}
-
 /// The name of the namespace's directory: `directory`, or `shop/directory`.
 pub fn directory_of(namespace: &Namespace) -> String {
     if namespace.is_default() {
@@ -107,7 +101,7 @@ mod tests {
     fn long_names_are_cut_and_never_become_one() {
         let of = |id: &str| {
             let subject = SubjectParts::new(id).unwrap();
-            object_of(&subject.in_namespace(Namespace::default()))
+            subject.in_namespace(Namespace::default()).object_name()
         };
         let short = of("u1");
         assert_eq!(counted_name(&short), short);

@@ -53,10 +53,9 @@ pub(super) async fn decide(
     let times = answered.times;
     match answered.answer {
         Ok(answer) => {
-            let decision = match decisions(answer)?.as_slice() {
-                [decision] => decision.clone(),
-                _ => return Err(ApiError::object_unavailable()), // one item was asked
-            };
+            // One item was asked, so there is one decision.
+            let decision = decisions(answer)?.pop();
+            let decision = decision.ok_or_else(ApiError::object_unavailable)?;
             learn(key, item, times, &decision);
             Ok((decision, Source::Object))
         }

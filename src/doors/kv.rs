@@ -17,7 +17,6 @@ const BINDING: &str = "TOLLGATE_KV";
 const MAX_PAGES: usize = 10;
 
 /// The KV namespace of the counts.
-#[derive(Clone)]
 pub(crate) struct Kv(KvStore);
 
 /// What a list showed, key and metadata each, and when the last of the keys expires.
@@ -58,20 +57,18 @@ impl Kv {
     }
 
     /// The values of some keys, as far as there are any.
-    pub(crate) fn read(
+    pub(crate) async fn read(
         &self,
-        keys: Vec<String>,
+        keys: &[String],
         patience: Duration,
-    ) -> impl Future<Output = Result<Vec<String>, Failure>> {
-        let store = self.0.clone();
-        let reading = async move {
-            let mut values = Vec::with_capacity(keys.len());
-            for key in keys {
-                values.extend(store.get(&key).text().await?);
-            }
-            Ok(values)
-        };
-        within(patience, "KV could not be read", reading)
+    ) -> Result<Vec<String>, Failure> {
+        let read = |key: &String| within(patience, "KV could not be read", self.0.get(key).text());
+        let reading: Vec<_> = keys.iter().map(read).collect(); // all of them at once
+        let mut values = Vec::with_capacity(keys.len());
+        for value in reading {
+            values.extend(value.await?);
+        }
+        Ok(values)
     }
 }
 

@@ -42,8 +42,10 @@ pub(crate) async fn serve(request: Request, env: Env, execution: ExecutionContex
             Cors::default()
         }
     };
-    if let (true, Some(methods)) = (head.method == "OPTIONS" && cors.allows(), methods_of(path)) {
-        return drained(&request, response::of_preflight(methods, &cors)).await;
+    if head.method == "OPTIONS" && cors.allows() {
+        if let Some(methods) = methods_of(path) {
+            return drained(&request, response::of_preflight(methods, &cors)).await;
+        }
     }
     let reply = match (Route::find(head.method, path), config) {
         (Ok(Route::Api(route)), Ok(config)) => match incoming.api(route, config).await {
@@ -105,10 +107,17 @@ impl Incoming<'_> {
             headers: self.headers,
             execution: self.execution,
         };
+        let query = self.query;
         match route {
             Api::Limit => limit::limit(&context, &body).await,
             // Boxed, like all that is asked less.
-            _ => Box::pin(other(route, &context, self.query, &body)).await,
+            Api::Acquire => Box::pin(limit::acquire(&context, &body)).await,
+            Api::Multi => Box::pin(multi::multi(&context, &body)).await,
+            Api::Status => Box::pin(subject::status(&context, query)).await,
+            Api::Reset => Box::pin(subject::reset(&context, query)).await,
+            Api::Block => Box::pin(block::block(&context, &body)).await,
+            Api::Renew => Box::pin(permits::renew(&context, &body)).await,
+            Api::Release => Box::pin(permits::release(&context, &body)).await,
         }
     }
 
@@ -125,23 +134,5 @@ impl Incoming<'_> {
         };
         let lines = upstash::header_lines(form, &answered);
         hot::answer(answered.status, &answered.body, &lines)
-    }
-}
-
-async fn other(
-    route: Api,
-    context: &Context<'_>,
-    query: &str,
-    body: &str,
-) -> Result<Reply, ApiError> {
-    match route {
-        Api::Limit => limit::limit(context, body).await,
-        Api::Acquire => limit::acquire(context, body).await,
-        Api::Multi => multi::multi(context, body).await,
-        Api::Status => subject::status(context, query).await,
-        Api::Reset => subject::reset(context, query).await,
-        Api::Block => block::block(context, body).await,
-        Api::Renew => permits::renew(context, body).await,
-        Api::Release => permits::release(context, body).await,
     }
 }

@@ -90,7 +90,7 @@ pub(crate) async fn standings(
     let values = if undefined.is_empty() {
         Vec::new()
     } else {
-        match kv.read(undefined, context.deadline()).await {
+        match kv.read(&undefined, context.deadline()).await {
             Ok(values) => values,
             Err(failure) => {
                 flush::failed(failure);
