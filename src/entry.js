@@ -26,7 +26,7 @@ export default {
 };
 
 /**
- * The class of objects whose Rust halves are of the class `Half`: it answers one text with another, and some set an alarm.
+ * The class of objects whose Rust halves are of the class `Half`: it answers one text with another, and some set an alarm, which rings.
  * Some write ahead and have a `close`: one timer of at most a second calls it when nothing is admitted any more.
  */
 const objectClass = (Half) =>
@@ -44,7 +44,7 @@ const objectClass = (Half) =>
     }
 
     alarm() {
-      return this.#alive().alarm();
+      return this.#alive().ring();
     }
 
     fetch(request) {

@@ -143,15 +143,6 @@ impl Tasks {
     }
 }
 
-/// Awaits a promise, or nothing where there is none, in a handler of an object that the runtime
-/// awaits.
-pub(crate) async fn done(promise: JsValue) -> worker::Result<()> {
-    if !promise.is_undefined() {
-        js_sys::futures::JsFuture::from(js_sys::Promise::from(promise)).await?;
-    }
-    Ok(())
-}
-
 /// Runs a future of the `worker` crate, which needs the usual executor, for at most `patience`;
 /// `None` where it takes longer. It begins at once. A panic elsewhere leaves it
 /// without an answer, so that it takes all of its time.

@@ -40,7 +40,7 @@ const SWEEP_ON: i64 = 1_000;
 const REFUSED: &str = "1 refused\n";
 
 /// The object of one shard: a shell around `Shard`.
-#[durable_object(alarm)]
+#[durable_object(fetch)]
 pub struct KeyspaceDO {
     shard: Rc<Shard>,
 }
@@ -58,13 +58,6 @@ impl DurableObject for KeyspaceDO {
 
     async fn fetch(&self, _request: Request) -> Result<Response> {
         Response::error("An object of keys is called, not fetched.", 405)
-    }
-
-    /// Sweeps. It ends when the directory knows what there is to know.
-    async fn alarm(&self) -> Result<Response> {
-        self.shard.sweep()?;
-        task::done(keep_listed(&self.shard)).await?;
-        Response::empty()
     }
 }
 
@@ -101,6 +94,12 @@ impl KeyspaceDO {
             let _ = task::settled(told).await;
             answer
         })
+    }
+
+    /// The sweeping alarm. It is over when the promise is settled: when the directory has been told.
+    pub fn ring(&self) -> core::result::Result<JsValue, JsValue> {
+        self.shard.sweep()?;
+        Ok(keep_listed(&self.shard))
     }
 }
 

@@ -28,7 +28,7 @@ use super::listing::{keep_listed, Listed, Listing};
 use super::resident::Resident;
 use super::rows::limiter::Store;
 use crate::directory::Notice;
-use crate::{clock, hot, settings, task};
+use crate::{clock, hot, settings};
 
 /// When cleaning fails, because a row is of another version or a time zone has gone, it is tried
 /// again after this long.
@@ -37,7 +37,7 @@ const CLEAN_AGAIN: Duration = Duration::from_secs(3_600);
 const LISTING: Duration = Duration::from_secs(10);
 
 /// The object of one subject: a shell around [`Subject`].
-#[durable_object(alarm)]
+#[durable_object(fetch)]
 pub struct RateLimitDO {
     subject: Rc<Subject>,
 }
@@ -58,13 +58,6 @@ impl DurableObject for RateLimitDO {
     async fn fetch(&self, _request: Request) -> Result<Response> {
         Response::error("A subject's object is called, not fetched.", 405)
     }
-
-    /// The cleaning alarm. It ends when the directory knows: until then the runtime rings again.
-    async fn alarm(&self) -> Result<Response> {
-        self.subject.clean()?;
-        task::done(keep_listed(&self.subject)).await?;
-        Response::empty()
-    }
 }
 
 #[wasm_bindgen]
@@ -80,6 +73,12 @@ impl RateLimitDO {
         let text = JsValue::from_str(&answer);
         keep_listed(&self.subject);
         text
+    }
+
+    /// The cleaning alarm. It is over when the promise is settled: when the directory has been told.
+    pub fn ring(&self) -> core::result::Result<JsValue, JsValue> {
+        self.subject.clean()?;
+        Ok(keep_listed(&self.subject))
     }
 
     /// In how many milliseconds, at most a second, [`RateLimitDO::close`] has something to do; −1
