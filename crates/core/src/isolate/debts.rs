@@ -192,20 +192,10 @@ fn used(algorithm: &Algorithm, state: &LimitState, moment: Moment) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::request::{parse, Rule};
     use crate::calendar::UtcOnly;
+    use crate::isolate::tests::policy;
     use crate::subject_state::{Effects, SubjectState};
     use crate::Timestamp;
-
-    fn policy(rest: &str) -> Policy {
-        match parse(&format!(r#"{{"identifier": "u1", {rest}}}"#))
-            .unwrap()
-            .rule
-        {
-            Rule::Inline(policy) => policy,
-            Rule::Named(_) => unreachable!(),
-        }
-    }
 
     fn moment(now: u64) -> Moment<'static> {
         Moment {

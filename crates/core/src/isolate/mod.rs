@@ -12,3 +12,6 @@ pub mod debts;
 pub mod refusals;
 pub mod refused_last;
 pub mod shares;
+
+#[cfg(test)]
+mod tests;

@@ -232,18 +232,8 @@ fn window_of(limit: &Limit) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::request::{parse, Rule};
     use crate::decision::Standing;
-
-    fn policy(rest: &str) -> Policy {
-        match parse(&format!(r#"{{"identifier": "u1", {rest}}}"#))
-            .unwrap()
-            .rule
-        {
-            Rule::Inline(policy) => policy,
-            Rule::Named(_) => unreachable!(),
-        }
-    }
+    use crate::isolate::tests::policy;
 
     fn at(millis: u64) -> Timestamp {
         Timestamp::from_millis(millis)

@@ -79,25 +79,15 @@ impl Kept {
 mod tests {
     use super::super::{IsolateCounts, Mark, Purpose, Said};
     use crate::algorithm::state::Moment;
-    use crate::api::request::{parse, Rule};
     use crate::calendar::UtcOnly;
     use crate::decide::Check;
     use crate::isolate::bounded::Secret;
+    use crate::isolate::tests::policy;
     use crate::policy::Policy;
     use crate::{Duration, Timestamp};
     use proptest::prelude::*;
 
     const MINUTE: u64 = 60_000;
-
-    fn policy(rest: &str) -> Policy {
-        match parse(&format!(r#"{{"identifier": "u1", {rest}}}"#))
-            .unwrap()
-            .rule
-        {
-            Rule::Inline(policy) => policy,
-            Rule::Named(_) => unreachable!(),
-        }
-    }
 
     fn policies() -> Vec<Policy> {
         let fixed = r#"{"algorithm": "fixedWindow", "limit": 9, "window": "10m"}"#;
