@@ -172,12 +172,7 @@ mod tests {
     use super::*;
     use crate::keyspace::{Listed, Row, Rows};
     use crate::message::{decode_answer, Answered, MESSAGES};
-
-    fn words(text: &str) -> Vec<Vec<u8>> {
-        text.split(' ')
-            .map(|word| word.as_bytes().to_vec())
-            .collect()
-    }
+    use crate::tests::words;
 
     #[test]
     fn messages_and_answers_have_these_forms_on_the_wire() {

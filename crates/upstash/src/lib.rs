@@ -29,3 +29,6 @@ pub mod script;
 pub mod session;
 pub mod sha1;
 pub mod values;
+
+#[cfg(test)]
+mod tests;

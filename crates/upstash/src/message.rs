@@ -223,12 +223,7 @@ pub(crate) fn give_limit(command: &mut [Vec<u8>], limit: Option<&[u8]>) {
 mod tests {
     use super::*;
     use crate::script::Script;
-
-    fn words(text: &str) -> Vec<Vec<u8>> {
-        text.split(' ')
-            .map(|word| word.as_bytes().to_vec())
-            .collect()
-    }
+    use crate::tests::words;
 
     #[test]
     fn other_versions_and_what_is_damaged_are_refused() {

@@ -232,12 +232,7 @@ fn write_value(out: &mut String, reply: &Reply, base64: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn words(text: &str) -> Vec<Vec<u8>> {
-        text.split(' ')
-            .map(|word| word.as_bytes().to_vec())
-            .collect()
-    }
+    use crate::tests::words;
 
     #[test]
     fn requests_are_told_apart_by_method_and_path() {

@@ -44,15 +44,16 @@ fn is_word_of_bucket(command: &Command, arguments: &[Vec<u8>]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::commands::find;
+    use crate::tests::words;
+
+    fn homes(text: &str) -> (Vec<u8>, Option<Vec<u8>>) {
+        let arguments = words(text);
+        super::homes(find(&arguments[0]).unwrap(), &arguments)
+    }
 
     #[test]
     fn a_numeric_bucket_has_an_object_of_its_own_and_doubtful_commands_ask_both() {
-        let homes = |words: &str| {
-            let arguments: Vec<Vec<u8>> = words.split(' ').map(|word| word.into()).collect();
-            homes(find(&arguments[0]).unwrap(), &arguments)
-        };
         let one = |home: &str| (home.as_bytes().to_vec(), None);
         let both = (b"p".to_vec(), Some(b"p:42".to_vec()));
         assert_eq!(homes("HMGET p:42 refilled_at tokens"), one("p:42"));
@@ -66,10 +67,6 @@ mod tests {
 
     #[test]
     fn a_tagged_key_lives_with_its_tag_and_may_be_a_bucket_of_its_own() {
-        let homes = |words: &str| {
-            let arguments: Vec<Vec<u8>> = words.split(' ').map(|word| word.into()).collect();
-            homes(find(&arguments[0]).unwrap(), &arguments)
-        };
         let one = |home: &str| (home.as_bytes().to_vec(), None);
         let both = (b"{p}".to_vec(), Some(b"{p}:u".to_vec()));
         for command in [
