@@ -103,7 +103,12 @@ describe("when requests meet", () => {
 
   test.each(["open", "closed"])("a refusal stands where its object is not in reach any more: %s", async (failMode) => {
     await meeting.become("well");
-    const used = ["stands1", "stands2"].map((name) => ({ ...tenant, identifier: `${name}-${failMode}`, limit: 1, failMode }));
+    const used = ["stands1", "stands2"].map((name) => ({
+      ...tenant,
+      identifier: `${name}-${failMode}`,
+      limit: 1,
+      failMode,
+    }));
     for (const limit of used) expect((await ask("/limit", limit)).status).toBe(200);
     await meeting.become("silent");
     // Both are asked once more; the first refuses for good, and the second does not say how it stands.
