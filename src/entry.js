@@ -1,20 +1,22 @@
 // The entry of the Worker: what the runtime calls, handed on to Rust.
 //
-// A panic ends the wasm instance, and with it every request that was under way in it. The next event makes a new one, and
-// an object that outlives its instance makes its Rust half anew, which loads its state from storage.
+// A panic, a trap or an exception that nothing catches ends the wasm instance, and with it every
+// request that was under way in it. The next event makes a new one, and an object that outlives its
+// instance makes its Rust half anew, which loads its state from storage.
 
 import { DurableObject } from "cloudflare:workers";
 import * as rust from "tollgate-worker"; // what wasm-bindgen made; scripts/build.mjs says where it lies
 
-/** Kept by the `worker` crate: the number of the present wasm instance, and whether a panic has ended it. */
+/** Kept by the `worker` crate: the number of the wasm instance, and whether it has ended. */
 const instance = rust.__worker_init_state();
+rust.noteItsEnd();
 
-/** Makes a new wasm instance in place of one that has ended. One that ended without a panic is replaced by the call itself. */
+/** Makes a new wasm instance in place of one that has ended. */
 function revive() {
-  rust.__worker_init_state();
   if (!instance.criticalError) return;
-  console.warn("tollgate: a panic ended the wasm instance; this is a new one");
+  console.warn("tollgate: a fault ended the wasm instance; this is a new one");
   rust.__wbg_reset_state();
+  rust.noteItsEnd();
   instance.criticalError = false;
 }
 
@@ -26,8 +28,9 @@ export default {
 };
 
 /**
- * The class of objects whose Rust halves are of the class `Half`: it answers one text with another, and some set an alarm, which rings.
- * Some write ahead and have a `close`: one timer of at most a second calls it when nothing is admitted any more.
+ * The class of objects whose Rust halves are of the class `Half`: it answers one text with another,
+ * and some set an alarm, which rings. Some write ahead and have a `close`: one timer of at most a
+ * second calls it when nothing is admitted any more.
  */
 const objectClass = (Half) =>
   class extends DurableObject {
@@ -79,5 +82,4 @@ const objectClass = (Half) =>
 
 export const RateLimitDO = objectClass(rust.RateLimitDO);
 export const KeyspaceDO = objectClass(rust.KeyspaceDO);
-
 export const DirectoryDO = objectClass(rust.DirectoryDO);

@@ -1,17 +1,19 @@
-// What costs less in JavaScript than through bindings, or cannot be said in Rust: awaiting, one call with a deadline, an
-// answer with its headers in one literal (header names built at run time cost ten microseconds a request), reading and
-// dropping bodies, offsets of time zones. Nothing here decides anything. Each function is bound in hot.rs.
+// What costs less in JavaScript than through bindings, or cannot be said in Rust: awaiting, one call
+// with a deadline, an answer with its headers in one literal (header names built at run time cost ten
+// microseconds a request), reading and dropping bodies, offsets of time zones. Nothing here decides
+// anything. Each function is bound in hot.rs.
 
 /**
- * Runs one task of Rust: `resume` runs it until it awaits a promise, which it returns, or is done, when it returns a
- * Response, a text, undefined, or null for a task that nobody knows. No promise, and no waker, is ever shared between requests:
- * workerd forbids it. `failure` is the body for a task that broke off, because Rust panicked or because a panic elsewhere
- * has replaced the wasm instance that it belonged to.
+ * Runs one task of Rust. `resume` runs it until it awaits a promise, which `resume` returns, or
+ * until it ends with a Response, a text or undefined; null stands for a task that does not exist. No
+ * promise and no waker is shared between requests: workerd forbids it. `failure` is the body for a
+ * task that cannot end, because its wasm instance has.
  */
 export async function drive(resume, task, failure) {
   try {
     let next = resume(task, undefined, false);
-    // Not by looking for a `then`: on the promise of a remote call that alone costs as much as a header.
+    // Not by looking for a `then`: on the promise of a remote call that alone costs as much as a
+    // header.
     while (typeof next === "object" && next !== null && !(next instanceof Response)) {
       let value;
       let failed = false;
@@ -32,7 +34,7 @@ export async function drive(resume, task, failure) {
   }
 }
 
-/** What is always read of a request, as lines, in one crossing: none of it can hold a line break. */
+/** What is always read of a request, as lines, in one crossing. None of it can hold a line break. */
 export function head(request, headers) {
   const token = headers.get("authorization") ?? "";
   const type = headers.get("content-type") ?? "";
@@ -44,8 +46,8 @@ const OVERLOADED = 1;
 const UNREACHABLE = 2;
 
 /**
- * Calls an object: its answer, or one of the numbers above. Never rejects, and never waits longer than told. `call` is
- * its name and the text, with a line break between them.
+ * Calls an object: its answer, or one of the numbers above. Never rejects, and takes no longer than
+ * `milliseconds`. `call` is the object's name and the text, with a line break between them.
  */
 export function ask(namespace, call, milliseconds, beside = []) {
   // The timer is not cleared: that costs a tenth of a request, with which it ends anyway.
@@ -56,8 +58,9 @@ export function ask(namespace, call, milliseconds, beside = []) {
 }
 
 /**
- * The same from within an object, which whatever is pending keeps in memory, and billed: a timer that was not cleared, a
- * call without an answer. So the timer is cleared, and the call is a `fetch`, since only that one can be broken off.
+ * The same from within an object. Whatever is pending keeps an object in memory, and billed: a timer
+ * that was not cleared, a call without an answer. So the timer is cleared, and the call is a `fetch`,
+ * since only a `fetch` can be aborted.
  */
 export async function askFromObject(namespace, call, milliseconds) {
   const abort = new AbortController();
@@ -74,10 +77,13 @@ export async function askFromObject(namespace, call, milliseconds) {
   }
 }
 
-// How the answer of an object ends that cannot read the version of what it was asked. crates/versions says more.
+// The end of the answer of an object that cannot read the version of the call (crates/versions).
 const OTHER_VERSION = " refused code=unavailable detail=otherVersion";
 
-/** An answer; where the object could not read what it was asked, with the call behind it, to be made in another version. */
+/**
+ * An answer. Where the object could not read the call, with the call behind it, to be made again in
+ * another version.
+ */
 function told(answer, call) {
   return typeof answer === "string" && answer.endsWith(OTHER_VERSION) ? `${answer}\n${call}` : answer;
 }
@@ -100,12 +106,12 @@ function begin(namespace, call, resolve, beside) {
   }
 }
 
-/** Several calls of `ask` at once. What stands `beside` each text says what an object of Redis keys may take. */
+/** Several calls of `ask` at once. `beside` says how much an object of Redis keys may use. */
 export function askAll(namespace, calls, milliseconds, ...beside) {
   return Promise.all(calls.map((call) => ask(namespace, call, milliseconds, beside)));
 }
 
-/** A decision over known limits. `text` is RateLimit-Policy, RateLimit and the body, with line breaks between them. */
+/** A decision over known limits. `text` is RateLimit-Policy, RateLimit and the body, one line each. */
 export function decided(status, text, limit, remaining, reset, retryAfter) {
   const first = text.indexOf("\n");
   const second = text.indexOf("\n", first + 1);
@@ -127,15 +133,16 @@ export function answer(status, body, lines) {
   return new Response(body, { status, headers: headers.map((line) => line.split(/: (.*)/s, 2)) });
 }
 
-// A client that is still sending its body when the connection ends may find a broken pipe and never read the answer: workerd reads
-// 64 KiB for a second after an answer, and then closes. So what is not wanted is read first, and dropped. The bytes are more than any
-// client sends by mistake, and the time is enough for them on a slow line; beyond them nobody else should have to wait.
+// A client that is still sending its body when the connection ends may find a broken pipe and never
+// read the answer: workerd reads 64 KiB for a second after an answer, and then closes. So the rest of
+// a body is read first, and dropped. The bytes are more than any client sends by mistake, and the time
+// is enough for them on a slow line.
 const MAX_DRAINED = 8 << 20;
 const DRAIN_MS = 2_000;
 const DRAIN_BUFFER = 1 << 16;
 const LATE = Symbol("late");
 
-/** A body of unknown length, read up to `most` bytes: undefined when there are more, which are drained. */
+/** Reads a body of unknown length up to `most` bytes; undefined when it is longer. */
 export async function readCounted(request, most) {
   const parts = [];
   let size = 0;
@@ -155,7 +162,10 @@ export async function readCounted(request, most) {
   return await new Blob(parts).arrayBuffer();
 }
 
-/** Reads and drops a body that nobody has begun to read, within the bounds above; undefined where there is none. Never rejects. */
+/**
+ * Reads and drops a body that nobody has begun to read, within the bounds above; undefined where there
+ * is none. Never rejects.
+ */
 export function drain(request) {
   return request.bodyUsed || request.body === null ? undefined : drop(request.body, 0);
 }
@@ -187,11 +197,11 @@ export function later(milliseconds) {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-/** What a promise comes to, or undefined after so many milliseconds. */
+/** Settles as a promise does, or rejects with undefined after so many milliseconds. */
 export async function within(promise, milliseconds) {
   let timer;
-  const late = new Promise((resolve) => {
-    timer = setTimeout(resolve, milliseconds);
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(reject, milliseconds);
   });
   try {
     return await Promise.race([promise, late]);
@@ -205,14 +215,15 @@ export function hasBinding(env, name) {
   return typeof env[name]?.limit === "function";
 }
 
-/** Whether a native rate-limit binding admits one more request for a key; undefined when it does not say. Never rejects. */
+/**
+ * Whether a native rate-limit binding admits one more request for a key; undefined when it does not
+ * answer. Never rejects.
+ */
 export async function askBinding(env, name, key, milliseconds) {
   try {
-    const answer = await within(env[name].limit({ key }), milliseconds);
-    if (answer) return answer.success;
-    console.warn(`tollgate: the binding ${name} did not answer in time`);
+    return (await within(env[name].limit({ key }), milliseconds)).success;
   } catch (error) {
-    console.warn(`tollgate: the binding ${name} did not answer: ${error}`);
+    console.warn(`tollgate: the binding ${name} did not answer${error ? `: ${error}` : " in time"}`);
   }
 }
 
@@ -240,7 +251,10 @@ function formatOf(zone) {
   return format;
 }
 
-/** Seconds that the clocks of `zone` are ahead of UTC at an instant in milliseconds; NaN when there is no such zone. */
+/**
+ * Seconds that the clocks of `zone` are ahead of UTC at an instant in milliseconds; NaN when there is
+ * no such zone.
+ */
 export function zoneOffset(zone, milliseconds) {
   let format;
   try {

@@ -38,7 +38,7 @@ extern "C" {
     pub(crate) fn version_metadata(this: &Bound) -> Option<VersionMetadata>;
 
     #[wasm_bindgen(method, getter, js_name = TOLLGATE_KV)]
-    pub(crate) fn kv(this: &Bound) -> Option<js_sys::Object>;
+    pub(crate) fn kv(this: &Bound) -> Option<KvNamespace>;
 
     /// What the platform knows of the deployed version.
     pub(crate) type VersionMetadata;
@@ -77,6 +77,54 @@ extern "C" {
 
     #[wasm_bindgen(method)]
     pub(crate) fn get(this: &Headers, name: &str) -> Option<String>;
+}
+
+// KV. The crate's futures own callbacks that are dropped when their promise settles, and that of a
+// request whose client has gone never does: each would stay in memory for good.
+#[wasm_bindgen]
+extern "C" {
+    /// A KV namespace.
+    #[derive(Clone)]
+    pub(crate) type KvNamespace;
+
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn get(this: &KvNamespace, key: &str) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn put(
+        this: &KvNamespace,
+        key: &str,
+        value: &str,
+        options: &JsValue,
+    ) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn list(this: &KvNamespace, options: &JsValue) -> Result<JsValue, JsValue>;
+
+    /// What `list` comes to: one page of keys.
+    pub(crate) type KvPage;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn keys(this: &KvPage) -> Vec<KvKey>;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn list_complete(this: &KvPage) -> bool;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn cursor(this: &KvPage) -> Option<String>;
+
+    /// One key of a page.
+    pub(crate) type KvKey;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn name(this: &KvKey) -> String;
+
+    /// Seconds since 1970.
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn expiration(this: &KvKey) -> Option<f64>;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn metadata(this: &KvKey) -> JsValue;
 }
 
 #[wasm_bindgen]
@@ -141,8 +189,9 @@ extern "C" {
 
     pub(crate) fn later(milliseconds: u32) -> JsValue;
 
-    /// Settles when a promise does, or after so many milliseconds; the timer is cleared.
-    pub(crate) fn within(promise: &js_sys::Promise, milliseconds: u32) -> JsValue;
+    /// Settles as a promise does, or rejects with `undefined` after so many milliseconds; the timer
+    /// is cleared.
+    pub(crate) fn within(promise: &JsValue, milliseconds: u32) -> JsValue;
 
     #[wasm_bindgen(js_name = hasBinding)]
     pub(crate) fn has_binding(env: &Env, name: &str) -> bool;
@@ -165,7 +214,8 @@ pub(crate) fn random_bits() -> u128 {
     match get_random_values(&mut bytes) {
         Ok(_) => u128::from_le_bytes(bytes),
         // The runtime has refused randomness, which it does only outside of events: without it no
-        // permit may be given.
-        Err(_) => wasm_bindgen::throw_str("no randomness"),
+        // permit may be given. A panic, and not an exception, which would leave the time of this
+        // event to the next one.
+        Err(_) => panic!("no randomness"),
     }
 }

@@ -42,6 +42,8 @@ mod decide;
 #[cfg(target_arch = "wasm32")]
 mod hot;
 #[cfg(target_arch = "wasm32")]
+pub mod instance;
+#[cfg(target_arch = "wasm32")]
 mod isolate;
 #[cfg(target_arch = "wasm32")]
 pub mod objects;

@@ -10,7 +10,6 @@ use core::cell::{Cell, RefCell};
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
-use std::rc::Rc;
 
 use tollgate_core::{Duration, Timestamp};
 use wasm_bindgen::prelude::*;
@@ -18,6 +17,7 @@ use wasm_bindgen::prelude::*;
 use crate::clock;
 use crate::error::{ApiError, Code};
 use crate::hot;
+use crate::instance;
 
 /// What a promise came to.
 pub(crate) type Settled = Result<JsValue, JsValue>;
@@ -37,19 +37,6 @@ struct Task {
     begun: Timestamp,
 }
 
-#[wasm_bindgen]
-extern "C" {
-    type InitState;
-
-    // Kept by the `worker` crate on `globalThis`.
-    #[wasm_bindgen(thread_local_v2, js_name = __worker_init_state)]
-    static INIT_STATE: InitState;
-
-    /// The number of this wasm instance in its isolate; it rises with each panic.
-    #[wasm_bindgen(method, getter, js_name = instanceId)]
-    fn instance_id(this: &InitState) -> u32;
-}
-
 #[derive(Default)]
 struct Tasks {
     /// `None` where there is no task, or where it is just running.
@@ -63,7 +50,7 @@ thread_local! {
     static AWAITED: Cell<Option<JsValue>> = const { Cell::new(None) };
     /// What the promise of the running task came to.
     static SETTLED: Cell<Option<Settled>> = const { Cell::new(None) };
-    static INSTANCE: u32 = INIT_STATE.with(InitState::instance_id);
+    static INSTANCE: u32 = instance::number();
     static RESUME: JsValue = Closure::<dyn Fn(u32, JsValue, bool) -> JsValue>::new(resume).into_js_value();
     static FAILURE: JsValue = ApiError::new(
         Code::Internal,
@@ -143,23 +130,17 @@ impl Tasks {
     }
 }
 
-/// Runs a future of the `worker` crate, which needs the usual executor, for at most `patience`;
-/// `None` where it takes longer. It begins at once. A panic elsewhere leaves it
-/// without an answer, so that it takes all of its time.
-pub(crate) fn of_crate<T: 'static>(
-    future: impl Future<Output = T> + 'static,
+/// Awaits a promise for at most `patience`, from now on; `None` where it takes longer.
+pub(crate) fn within(
+    promise: &JsValue,
     patience: Duration,
-) -> impl Future<Output = Option<T>> {
-    let output = Rc::new(Cell::new(None));
-    let slot = Rc::clone(&output);
-    let promise = js_sys::futures::future_to_promise(async move {
-        slot.set(Some(future.await));
-        Ok(JsValue::UNDEFINED)
-    });
-    let done = hot::within(&promise, hot::millis(patience));
+) -> impl Future<Output = Option<Settled>> {
+    let outcome = settled(hot::within(promise, hot::millis(patience)));
     async move {
-        let _ = settled(done).await; // it never rejects
-        output.take()
+        match outcome.await {
+            Err(late) if late.is_undefined() => None,
+            outcome => Some(outcome),
+        }
     }
 }
 

@@ -3,23 +3,25 @@
 
 use core::future::Future;
 
+use js_sys::{Object, Reflect};
 use tollgate_core::isolate::counts::Put;
 use tollgate_core::{Duration, Timestamp};
-use worker::kv::{KvError, KvStore};
+use wasm_bindgen::{JsCast, JsValue};
 use worker::Env;
 
 use super::Failure;
+use crate::clock;
+use crate::hot::{Bindings, KvNamespace, KvPage};
 use crate::task;
 
-/// The name of the binding in wrangler.toml.
-const BINDING: &str = "TOLLGATE_KV";
 /// A page has a thousand keys. A part of the counts is no count: beyond this nothing is known.
 const MAX_PAGES: usize = 10;
 
 /// The KV namespace of the counts.
-pub(crate) struct Kv(KvStore);
+pub(crate) struct Kv(KvNamespace);
 
 /// What a list showed, key and metadata each, and when the last of the keys expires.
+#[derive(Default)]
 pub(crate) struct Listed {
     pub(crate) keys: Vec<(String, String)>,
     pub(crate) until: Timestamp,
@@ -28,7 +30,7 @@ pub(crate) struct Listed {
 impl Kv {
     /// The namespace, if one is bound.
     pub(crate) fn of(env: &Env) -> Option<Kv> {
-        env.kv(BINDING).ok().map(Kv)
+        env.bound().kv().map(Kv)
     }
 
     /// Writes a key.
@@ -37,13 +39,13 @@ impl Kv {
         put: &Put,
         patience: Duration,
     ) -> impl Future<Output = Result<(), Failure>> {
-        let (store, put) = (self.0.clone(), put.clone());
-        let life = put.life.as_secs_ceil();
-        let writing = async move {
-            let put = store.put(&put.key, put.value)?.metadata(put.metadata)?;
-            put.expiration_ttl(life).execute().await
-        };
-        within(patience, "KV could not be written", writing)
+        let options = options([
+            ("expirationTtl", (put.life.as_secs_ceil() as f64).into()),
+            ("metadata", put.metadata.as_str().into()),
+        ]);
+        let writing = self.0.put(&put.key, &put.value, &options);
+        let written = within(patience, "KV could not be written", writing);
+        async move { written.await.map(|_| ()) }
     }
 
     /// Lists the keys that begin with `prefix`.
@@ -52,8 +54,29 @@ impl Kv {
         prefix: &str,
         patience: Duration,
     ) -> impl Future<Output = Result<Listed, Failure>> {
-        let listing = listed(self.0.clone(), prefix.to_owned());
-        within(patience, "KV could not be listed", listing)
+        let pages = Pages {
+            kv: self.0.clone(),
+            prefix: prefix.into(),
+            end: clock::now().plus(patience),
+        };
+        let first = pages.page(None);
+        async move {
+            let mut listed = Listed::default();
+            let mut next = first;
+            for left in (0..MAX_PAGES).rev() {
+                let page = next.await?;
+                listed.add(&page);
+                if page.list_complete() {
+                    return Ok(listed);
+                }
+                if left == 0 {
+                    break;
+                }
+                next = pages.page(page.cursor());
+            }
+            worker::console_warn!("tollgate: KV lists more than {MAX_PAGES} pages of keys");
+            Err(Failure::Kv)
+        }
     }
 
     /// The values of some keys, as far as there are any.
@@ -62,56 +85,71 @@ impl Kv {
         keys: &[String],
         patience: Duration,
     ) -> Result<Vec<String>, Failure> {
-        let read = |key: &String| within(patience, "KV could not be read", self.0.get(key).text());
+        let read = |key: &String| within(patience, "KV could not be read", self.0.get(key));
         let reading: Vec<_> = keys.iter().map(read).collect(); // all of them at once
         let mut values = Vec::with_capacity(keys.len());
         for value in reading {
-            values.extend(value.await?);
+            values.extend(value.await?.as_string());
         }
         Ok(values)
     }
 }
 
-async fn listed(store: KvStore, prefix: String) -> Result<Listed, KvError> {
-    let mut listed = Listed {
-        keys: Vec::new(),
-        until: Timestamp::ZERO,
-    };
-    let mut cursor = None;
-    for _ in 0..MAX_PAGES {
-        let mut list = store.list().prefix(prefix.clone());
-        if let Some(cursor) = cursor {
-            list = list.cursor(cursor);
-        }
-        let page = list.execute().await?;
-        for key in page.keys {
-            // Seconds since 1970; none of ours is without.
-            let until = Timestamp::from_millis(key.expiration.unwrap_or(0).saturating_mul(1_000));
-            if let Some(metadata) = key.metadata.as_ref().and_then(|it| it.as_str()) {
-                listed.until = listed.until.max(until);
-                listed.keys.push((key.name, metadata.to_owned()));
-            }
-        }
-        if page.list_complete {
-            return Ok(listed);
-        }
-        cursor = page.cursor;
-    }
-    Err(KvError::JavaScript(
-        format!("more than {MAX_PAGES} pages of keys").into(),
-    ))
+/// A list under way.
+struct Pages {
+    kv: KvNamespace,
+    prefix: JsValue,
+    end: Timestamp,
 }
 
-fn within<T: 'static>(
+impl Pages {
+    /// Begins to read one page, which stands at the cursor; the first has none.
+    fn page(&self, cursor: Option<String>) -> impl Future<Output = Result<KvPage, Failure>> {
+        let options = options([("prefix", self.prefix.clone()), ("cursor", cursor.into())]);
+        let left = self.end.since(clock::now());
+        let page = within(left, "KV could not be listed", self.kv.list(&options));
+        async move { page.await.map(JsCast::unchecked_into) }
+    }
+}
+
+impl Listed {
+    fn add(&mut self, page: &KvPage) {
+        for key in page.keys() {
+            if let Some(metadata) = key.metadata().as_string() {
+                // None of ours is without.
+                let seconds = key.expiration().unwrap_or(0.0) as u64;
+                let until = Timestamp::from_millis(seconds.saturating_mul(1_000));
+                self.until = self.until.max(until);
+                self.keys.push((key.name(), metadata));
+            }
+        }
+    }
+}
+
+/// An object of options; what is `undefined` is as if it were not there.
+fn options<const N: usize>(fields: [(&str, JsValue); N]) -> JsValue {
+    let object = Object::new();
+    for (name, value) in fields {
+        let _ = Reflect::set(&object, &name.into(), &value); // never fails on an object of our own
+    }
+    object.into()
+}
+
+/// What a call of KV comes to, if it does so in time.
+fn within(
     patience: Duration,
     what: &'static str,
-    work: impl Future<Output = Result<T, KvError>> + 'static,
-) -> impl Future<Output = Result<T, Failure>> {
-    let output = task::of_crate(work, patience);
+    begun: Result<JsValue, JsValue>,
+) -> impl Future<Output = Result<JsValue, Failure>> {
+    let outcome = begun.map(|promise| task::within(&promise, patience));
     async move {
-        let error = match output.await {
-            Some(Ok(it)) => return Ok(it),
-            Some(Err(error)) => error.to_string(),
+        let settled = match outcome {
+            Ok(outcome) => outcome.await,
+            Err(error) => Some(Err(error)),
+        };
+        let error = match settled {
+            Some(Ok(value)) => return Ok(value),
+            Some(Err(error)) => worker::Error::from(error).to_string(),
             None => "no answer in time".to_owned(),
         };
         worker::console_warn!("tollgate: {what}: {error}");

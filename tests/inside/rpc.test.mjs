@@ -74,21 +74,61 @@ describe("a call into an object", () => {
   });
 });
 
-describe("a new wasm instance", () => {
-  /** Has the instance replaced before the next call: what follows a panic in any request of the isolate. */
-  const replace = () => {
-    globalThis.__worker_init_state.criticalError = true;
+/** Has what the Worker calls next throw, once, where the stack has a line that fits: nothing in Rust catches that. */
+function throwOnce(object, name, line) {
+  const real = object[name];
+  object[name] = function (...values) {
+    if (!line.test(new Error().stack)) return real.apply(this, values);
+    object[name] = real;
+    throw new Error("a fault that the test has made");
+  };
+}
+
+// What ends a wasm instance. An object has the same as the Worker around it here: both are of one isolate.
+const FAULTS = {
+  "an exception in the Worker": () => {
+    throwOnce(Headers.prototype, "get", /wasm/);
+    return check("fault");
+  },
+  "an exception in an object": () => {
+    throwOnce(Date, "now", /wasm[^]*\.call \(.*index\.js/);
+    return objectOf("fault").call(ONE_OF_5);
+  },
+  "a panic in an object": () => {
+    throwOnce(crypto, "getRandomValues", /wasm[^]*\.call \(.*index\.js/);
+    return objectOf("fault").call("1 limit\nitem cost=1\nlimit algorithm=concurrency limit=5 ttl=60000");
+  },
+};
+
+describe.for(Object.entries(FAULTS))("after %s", ([_, fault]) => {
+  const { __worker_init_state: instance } = globalThis;
+
+  /** Has the instance end; whoever caused it is told that it failed. */
+  const end = async () => {
+    const before = instance.instanceId;
+    const answer = await fault().catch((error) => ({ error }));
+    expect(answer.error ?? answer.code).toEqual(answer.error ? expect.any(Error) : "internal");
+    expect(instance.criticalError).toBe(true);
+    expect(instance.instanceId).toBe(before);
   };
 
-  test("costs no object an admission that was answered", async () => {
+  test("one new instance comes, at the next event", async () => {
+    await check("next");
+    const before = instance.instanceId;
+    await end();
+    for (let i = 0; i < 3; i++) expect(await check("next")).toMatchObject({ success: true });
+    expect(instance).toMatchObject({ criticalError: false, instanceId: before + 1 });
+  });
+
+  test("no object has lost an admission that was answered", async () => {
     for (const identifier of ["a", "b"]) await check(identifier, { cost: 60 });
-    replace();
+    await end();
     for (const identifier of ["a", "b"]) expect(await check(identifier)).toMatchObject({ remaining: 39 });
-    replace();
+    await end();
     expect(lines(await objectOf("a").call("1 status"))[0]).toMatch(/ remaining=39 /);
   });
 
-  test("fails the requests that were under way, at once, and no others", async () => {
+  test("the requests that were under way fail, at once, and no others", async () => {
     const { readable, writable } = new TransformStream();
     const writer = writable.getWriter();
     const underWay = exports.default.fetch("https://tollgate/limit", {
@@ -98,7 +138,7 @@ describe("a new wasm instance", () => {
     });
     await writer.write(new TextEncoder().encode('{"identifier":"c",'));
     await check("elsewhere"); // by when the first one waits for the rest of its body
-    replace();
+    await end();
     expect(await check("c", { cost: 10 })).toMatchObject({ success: true, remaining: 90 });
     await writer.write(new TextEncoder().encode('"limit":100,"window":"1h","algorithm":"fixedWindow"}'));
     await writer.close();
@@ -112,9 +152,9 @@ describe("a new wasm instance", () => {
     expect(await check("c")).toMatchObject({ remaining: 89 });
   });
 
-  test("still cleans", async () => {
+  test("objects are still cleaned", async () => {
     await check("d");
-    replace();
+    await end();
     vi.setSystemTime(START + 2 * HOUR);
     expect(await runDurableObjectAlarm(objectOf("d"))).toBe(true);
     expect(await runDurableObjectAlarm(objectOf("d"))).toBe(false);
