@@ -20,7 +20,7 @@ const LAYERS = {
     ["doors"],
     ["isolate", "task"],
     ["clock"],
-    ["hot"],
+    ["hot", "instance"],
     // Plain data, tested natively.
     ["config", "placement"],
     ["auth", "directory", "reply"],

@@ -91,11 +91,11 @@ const FAULTS = {
     return check("fault");
   },
   "an exception in an object": () => {
-    throwOnce(Date, "now", /wasm[^]*\.call \(.*index\.js/);
+    throwOnce(Date, "now", /wasm[\s\S]*\.call \(.*index\.js/);
     return objectOf("fault").call(ONE_OF_5);
   },
   "a panic in an object": () => {
-    throwOnce(crypto, "getRandomValues", /wasm[^]*\.call \(.*index\.js/);
+    throwOnce(crypto, "getRandomValues", /wasm[\s\S]*\.call \(.*index\.js/);
     return objectOf("fault").call("1 limit\nitem cost=1\nlimit algorithm=concurrency limit=5 ttl=60000");
   },
 };
