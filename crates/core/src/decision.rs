@@ -78,6 +78,15 @@ pub enum Source {
 }
 
 impl Source {
+    const ALL: [Source; 6] = [
+        Source::Object,
+        Source::Lease,
+        Source::Cache,
+        Source::Kv,
+        Source::Binding,
+        Source::Fallback,
+    ];
+
     /// The word for it in JSON.
     pub const fn word(self) -> &'static str {
         match self {
@@ -88,6 +97,11 @@ impl Source {
             Source::Binding => "binding",
             Source::Fallback => "fallback",
         }
+    }
+
+    /// The source that a word names.
+    pub fn from_word(word: &str) -> Option<Source> {
+        Source::ALL.into_iter().find(|source| source.word() == word)
     }
 }
 

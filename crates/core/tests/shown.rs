@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 use serde_json::{json, Value};
-use tollgate_core::api::definition::DefinitionBody;
+use tollgate_core::api::policy::definition::DefinitionBody;
 use tollgate_core::api::request::{parse, Rule};
 use tollgate_core::{Algorithm, Limit};
 

@@ -2,11 +2,11 @@
 //! (On `/limit` the same word is tokens per `refillInterval`.)
 
 use super::fields::Fields;
-use super::inline::{self, at};
+use super::policy::numbers::{at, tokens_per_second};
 use super::request::{cost, LimitRequest, Rule};
 use super::BadRequest;
 use crate::decide::Check;
-use crate::limit::Limit;
+use crate::limit::{Algorithm, Limit};
 use crate::policy::Policy;
 use crate::subject::{SubjectParts, MAX_IDENTIFIER};
 
@@ -30,7 +30,8 @@ pub fn parse(body: &str) -> Result<LimitRequest, BadRequest> {
     fields.only(&[&FIELDS])?;
     let identifier = fields.text("identifier", 1, MAX_IDENTIFIER)?;
     let identifier = fields.required("identifier", identifier)?;
-    let limit: Limit = inline::tokens_per_second(&mut fields)?;
+    let bucket = tokens_per_second(&mut fields)?;
+    let limit = Limit::new(None, Algorithm::TokenBucket(bucket));
     let request = LimitRequest {
         subject: SubjectParts::new(identifier)?,
         rule: Rule::Inline(Policy::new(vec![limit]).map_err(|error| at(&fields, error))?),

@@ -1,8 +1,11 @@
-//! `POST /limit/block`: nothing for this subject until a time has passed.
+//! `POST /limit/block`: nothing for this subject until a time has passed. What is read can be
+//! written, with the duration in whole milliseconds.
+
+use serde::Serialize;
 
 use super::fields::Fields;
-use super::request::subject;
-use super::{inline, BadRequest};
+use super::policy::limit;
+use super::{subject, BadRequest};
 use crate::limit::{Name, MAX_WINDOW};
 use crate::subject::SubjectParts;
 use crate::Duration;
@@ -11,15 +14,18 @@ use crate::Duration;
 pub const MAX_REASON: usize = 256;
 
 /// A subject to block or unblock.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Block {
     /// Who.
+    #[serde(flatten)]
     pub subject: SubjectParts,
     /// The one policy that is blocked for it; `None` blocks all of them, inline limits too.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<Name>,
     /// For how long from now: 0 (unblocks) to 366 d.
     pub duration: Duration,
     /// Why, for people: 1 to 256 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
@@ -41,8 +47,8 @@ pub fn parse(body: &str) -> Result<Block, BadRequest> {
     ]])?;
     let duration = fields.duration("duration", Duration::ZERO, MAX_WINDOW)?;
     let block = Block {
-        subject: subject(&mut fields)?,
-        policy: inline::name(&mut fields, "policy")?,
+        subject: subject::take(&mut fields)?,
+        policy: limit::name(&mut fields, "policy")?,
         duration: fields.required("duration", duration)?,
         reason: fields.text("reason", 1, MAX_REASON)?.map(String::from),
     };

@@ -1,10 +1,18 @@
-//! What callers send, as JSON and as query strings: read strictly, turned into validated types, or refused with a reason.
+//! What callers send and what they are answered, in JSON and in query strings.
 //!
-//! Strict means: a string is not a number, `null` is not absent, unknown and repeated fields are errors, integers end at 2^53 and
-//! never pass through a floating point number. [`fields`] is the reader; the other modules each know one kind of request.
-//! Nothing here answers: a refusal is data, and its sentence names the field, the bound and what to do.
+//! Requests are read strictly, turned into validated types, or refused with a reason. Strict means:
+//! a string is not a number, `null` is not absent, unknown and repeated fields are errors, integers
+//! end at 2^53 and never pass through a floating point number. [`fields`] is the reader; the other
+//! modules each know one kind of request. A refusal is data, and its sentence names the field, the
+//! bound and what to do.
+//!
+//! Whatever is read can be written too, each by one canonical form: [`to_json`] writes the types
+//! that the readers of requests return, and serde reads the bodies of [`response`]. So a client can
+//! use the types that the Worker uses.
 
 use core::fmt;
+
+use serde::Serialize;
 
 use crate::error::InvalidLimit;
 use crate::subject::InvalidSubject;
@@ -12,17 +20,25 @@ use crate::Duration;
 
 pub mod acquire;
 pub mod block;
-pub mod definition;
 pub mod fields;
-mod inline;
 pub mod multi;
 pub mod permit;
+pub mod policy;
 pub mod query;
 mod raw;
 pub mod request;
 pub mod response;
 mod rule;
+mod scalars;
+mod subject;
+mod suits;
 mod values;
+
+/// The JSON of a request or of an answer. These hold only texts, numbers, and objects and lists of
+/// them, so writing them cannot fail.
+pub fn to_json(body: &impl Serialize) -> String {
+    serde_json::to_string(body).unwrap_or_default()
+}
 
 /// What stands for the whole body in [`BadRequest::field`].
 pub const BODY: &str = "body";

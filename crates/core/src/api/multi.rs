@@ -4,17 +4,27 @@
 //! default. What chooses the limit goes together: an entry with `policy` or `limits` takes no
 //! inline limit from the defaults, one with an inline limit no `policy`, and of two spellings
 //! (`capacity`, `maxTokens`) the entry's stands alone. A default that an entry's algorithm does not
-//! have passes it by.
+//! have passes it by. What is written has no defaults: each entry has all that it needs.
+
+use serde::Serialize;
 
 use super::fields::Fields;
+use super::policy::{limit, settings::SETTINGS};
 use super::request::{self, only_known, LimitRequest, Rule};
-use super::{inline, rule, BadRequest, Problem};
+use super::{BadRequest, Problem};
 use crate::policy::consistency::Consistency;
 use crate::policy::Policy;
 use crate::subject::{SubjectParts, DEFAULT_PROVIDER};
 
 /// The most entries of one request: each may be an object of its own to ask.
 pub const MAX_ENTRIES: usize = 32;
+
+/// The canonical body that asks these 1 to 32 checks, which [`parse`] reads back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct MultiRequest<'a> {
+    /// The checks, in order.
+    pub limits: &'a [LimitRequest],
+}
 
 /// Reads the body of `POST /limit/multi`: 1 to 32 checks, no two of which charge the same state.
 ///
@@ -55,17 +65,17 @@ pub fn parse(body: &str) -> Result<Vec<LimitRequest>, BadRequest> {
 
 /// Whether an entry that lacks the field takes it from the defaults.
 fn wanted(name: &str, entry: &Fields<'_>) -> bool {
-    let of_limit = inline::FIELDS.contains(&name);
-    let other_spelling = |alias: &inline::Alias| {
+    let of_limit = limit::FIELDS.contains(&name);
+    let other_spelling = |alias: &limit::Alias| {
         (name == alias.word && entry.has(alias.other))
             || (name == alias.other && entry.has(alias.word))
     };
     if entry.has("policy") {
-        !of_limit && !rule::SETTINGS.contains(&name)
+        !of_limit && !SETTINGS.contains(&name)
     } else if entry.has("limits") {
         !of_limit && name != "policy"
-    } else if entry.has_any(&inline::FIELDS) {
-        name != "policy" && !inline::ALIASES.iter().any(other_spelling)
+    } else if entry.has_any(&limit::FIELDS) {
+        name != "policy" && !limit::ALIASES.iter().any(other_spelling)
     } else {
         true
     }

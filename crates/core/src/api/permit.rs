@@ -1,6 +1,9 @@
 //! `POST /limit/renew` and `POST /limit/release`: what a caller does with a permit.
 //!
-//! A permit is opaque here: whether it is one, and whose, the permit's own code and the subject's object know.
+//! A permit is opaque here: whether it is one, and whose, the permit's own code and the subject's
+//! object know. What is read can be written, with durations in whole milliseconds.
+
+use serde::Serialize;
 
 use super::fields::Fields;
 use super::BadRequest;
@@ -11,16 +14,17 @@ use crate::Duration;
 pub const MAX_PERMIT: usize = 4_096;
 
 /// A permit to extend.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Renew {
     /// The permit as presented: 1 to 4,096 bytes.
     pub permit: String,
     /// For how long from now: 1 ms to 366 d; `None` means the limit's own `ttl`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<Duration>,
 }
 
 /// A permit to give back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Release {
     /// The permit as presented: 1 to 4,096 bytes.
     pub permit: String,

@@ -2,7 +2,7 @@
 
 use super::{clipped, BadRequest, Problem};
 use crate::limit::Name;
-use crate::percent::decode_query;
+use crate::percent::{decode_query, encode_component};
 use crate::subject::SubjectParts;
 
 /// A subject, or one policy of it.
@@ -14,8 +14,31 @@ pub struct SubjectQuery {
     pub policy: Option<Name>,
 }
 
-/// Reads `provider`, `scope`, `identifier` and `policy` from a query string without its `?`. Names and values are percent-encoded
-/// UTF-8 in which `+` is a space; a parameter without `=` is empty, and empty pieces between `&` are nothing.
+impl SubjectQuery {
+    /// The query string without its `?`, which [`parse`] reads back: the parameters that are there,
+    /// percent-encoded as `encodeURIComponent` does.
+    pub fn to_text(&self) -> String {
+        let (subject, policy) = (&self.subject, &self.policy);
+        let identifier = Some(subject.identifier());
+        let policy = policy.as_ref().map(Name::as_str);
+        let values = [subject.provider(), subject.scope(), identifier, policy];
+        let mut text = String::new();
+        for (name, value) in NAMES.into_iter().zip(values) {
+            let Some(value) = value else { continue };
+            if !text.is_empty() {
+                text.push('&');
+            }
+            text.push_str(name);
+            text.push('=');
+            encode_component(value, &mut text);
+        }
+        text
+    }
+}
+
+/// Reads `provider`, `scope`, `identifier` and `policy` from a query string without its `?`. Names
+/// and values are percent-encoded UTF-8 in which `+` is a space; a parameter without `=` is empty,
+/// and empty pieces between `&` are nothing.
 ///
 /// ```
 /// let query = tollgate_core::api::query::parse("scope=org&identifier=a%20b+c").unwrap();

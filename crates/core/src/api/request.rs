@@ -3,32 +3,41 @@
 //! The limit is named by `policy`, written at the top of the request, or several are written into
 //! `limits`. One entry of `POST /limit/multi` is read by the same code, with the fields beside the
 //! entries as defaults ([`super::multi`]).
+//!
+//! A request is written as it is read, in its canonical form: an inline policy in `limits`
+//! ([`super::policy`]), durations in whole milliseconds, and nothing that is as by default.
 
 pub use super::rule::Rule;
+pub use super::suits::suits;
+
+use serde::{Serialize, Serializer};
 
 use super::fields::Fields;
-use super::{inline, rule, BadRequest, Problem};
+use super::policy::{self, limit, settings::SETTINGS};
+use super::suits::clash;
+use super::{rule, subject, BadRequest, Problem};
 use crate::decide::Check;
 use crate::limit::MAX_WINDOW;
 use crate::number::MAX_SAFE;
-use crate::policy::consistency::Consistency;
-use crate::policy::Policy;
-use crate::subject::{SubjectParts, MAX_IDENTIFIER, MAX_PART};
+use crate::subject::SubjectParts;
 use crate::Duration;
 
 /// A subject, what limits it, and what is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LimitRequest {
     /// Who is limited.
+    #[serde(flatten)]
     pub subject: SubjectParts,
     /// By what.
+    #[serde(flatten)]
     pub rule: Rule,
     /// What is asked: `cost` is 1 unless said, `maxDelay` 0 to 366 d, `hold` 1 ms to 366 d.
+    #[serde(flatten)]
     pub check: Check,
 }
 
-/// Fields of a request beside those of one inline limit.
-pub(super) const FIELDS: [&str; 14] = [
+/// Fields of a request beside those of one inline limit and of the settings of a policy.
+const FIELDS: [&str; 9] = [
     "identifier",
     "provider",
     "scope",
@@ -38,18 +47,10 @@ pub(super) const FIELDS: [&str; 14] = [
     "peek",
     "maxDelay",
     "hold",
-    "failMode",
-    "consistency",
-    "shed",
-    "refunds",
-    "writeAhead",
 ];
 
-/// Fields that were called otherwise before.
-pub(super) const RENAMED: [(&str, &str); 1] = [("reserve", "writeAhead")];
-
 /// Fields that the design knows and this version does not, with what to do meanwhile.
-pub(super) const LATER: [(&str, &str); 8] = [
+const LATER: [(&str, &str); 8] = [
     (
         "wait",
         "send `maxDelay`, and wait for the answer's `delay` before going on",
@@ -93,10 +94,10 @@ pub fn parse(body: &str) -> Result<LimitRequest, BadRequest> {
 
 /// Refuses fields that no request has, and those that later versions will have.
 pub(super) fn only_known(fields: &Fields<'_>) -> Result<(), BadRequest> {
-    let known = fields.only(&[&FIELDS, &inline::FIELDS]);
+    let known = fields.only(&[&FIELDS, &limit::FIELDS, &SETTINGS]);
     if known.is_err() {
-        if let Some(&(name, now)) = RENAMED.iter().find(|(name, _)| fields.has(name)) {
-            return Err(fields.error(name, Problem::Renamed { now }));
+        if let Some(error) = policy::renamed(fields) {
+            return Err(error);
         }
         if let Some(&(name, why)) = LATER.iter().find(|(name, _)| fields.has(name)) {
             return Err(fields.error(name, Problem::Unsupported { why }));
@@ -107,7 +108,7 @@ pub(super) fn only_known(fields: &Fields<'_>) -> Result<(), BadRequest> {
 
 /// Takes a whole request out of `fields`.
 pub(super) fn take(mut fields: Fields<'_>) -> Result<LimitRequest, BadRequest> {
-    let subject = subject(&mut fields)?;
+    let subject = subject::take(&mut fields)?;
     // Before the options: an inline shaper takes `maxDelay` for itself.
     let rule = rule::take(&mut fields)?;
     let check = Check {
@@ -129,82 +130,35 @@ pub(super) fn take(mut fields: Fields<'_>) -> Result<LimitRequest, BadRequest> {
     })
 }
 
-/// Takes the three parts of a subject.
-pub(super) fn subject(fields: &mut Fields<'_>) -> Result<SubjectParts, BadRequest> {
-    let identifier = fields.text("identifier", 1, MAX_IDENTIFIER)?;
-    let identifier = fields.required("identifier", identifier)?;
-    let mut subject = SubjectParts::new(identifier)?;
-    if let Some(provider) = fields.text("provider", 1, MAX_PART)? {
-        subject = subject.with_provider(provider)?;
-    }
-    if let Some(scope) = fields.text("scope", 0, MAX_PART)? {
-        subject = subject.with_scope(scope)?;
-    }
-    Ok(subject)
-}
-
 /// Takes the cost.
 pub(super) fn cost(fields: &mut Fields<'_>) -> Result<i64, BadRequest> {
     let most = MAX_SAFE as i64; // 2^53
     Ok(fields.integer("cost", -most, most)?.unwrap_or(1))
 }
 
-/// Whether `check` can be asked of `policy`. Parsing has seen to it for an inline policy; whoever
-/// looks up a named one asks here. A `concurrency` limit counts slots, so it takes no refund (its
-/// permits are released) and promises nothing for later (`maxDelay`); cost 0 takes no slot and
-/// always succeeds. `hold` needs a limit that has slots.
-pub fn suits(check: &Check, policy: &Policy) -> Result<(), BadRequest> {
-    match clash(check, policy) {
-        Some((field, problem)) => Err(BadRequest::new(field, problem)),
-        None => Ok(()),
-    }
+/// What is asked; each field where it is not as by default.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CheckForm {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peek: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_delay: Option<Duration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold: Option<Duration>,
 }
 
-fn clash(check: &Check, policy: &Policy) -> Option<(&'static str, Problem)> {
-    let slots = policy.gives_permits();
-    let conflict = |with| Problem::Conflict { with };
-    if slots && check.cost < 0 {
-        let with = "`concurrency` when it is below 0: release the permit instead";
-        return Some(("cost", conflict(with)));
-    }
-    if slots && check.max_delay.is_some() {
-        let with = "`concurrency`: nobody knows when a slot is released";
-        return Some(("maxDelay", conflict(with)));
-    }
-    if !slots && check.hold.is_some() {
-        let why = "only a `concurrency` limit can be held, and none of these is one";
-        return Some(("hold", Problem::Unsupported { why }));
-    }
-    if let Some(clash) = clash_of_mode(check, policy.consistency()) {
-        return Some(clash);
-    }
-    if check.cost < 0 && !policy.refunds() {
-        let with = "`refunds: false` when it is below 0";
-        return Some(("cost", conflict(with)));
-    }
-    None
-}
-
-/// What cannot be asked of counts that no object keeps.
-fn clash_of_mode(check: &Check, consistency: Consistency) -> Option<(&'static str, Problem)> {
-    let conflict = |with| Problem::Conflict { with };
-    match consistency {
-        Consistency::Eventual if check.max_delay.is_some() => {
-            let with = "`consistency: \"eventual\"`: nobody keeps a place there; take `strong`";
-            Some(("maxDelay", conflict(with)))
-        }
-        Consistency::Local if check.max_delay.is_some() => {
-            let with = "`consistency: \"local\"`: nobody keeps a place there; take `strong`";
-            Some(("maxDelay", conflict(with)))
-        }
-        Consistency::Local if !matches!(check.cost, 0 | 1) => {
-            let with = "`consistency: \"local\"` when it is not 0 or 1: a native binding counts requests; take `strong`";
-            Some(("cost", conflict(with)))
-        }
-        Consistency::Local if check.peek => {
-            let with = "`consistency: \"local\"`: a native binding cannot be asked without counting; take `strong`";
-            Some(("peek", conflict(with)))
-        }
-        _ => None,
+impl Serialize for Check {
+    /// The fields of a request that are not as by default.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let form = CheckForm {
+            cost: (self.cost != 1).then_some(self.cost),
+            peek: self.peek.then_some(true),
+            max_delay: self.max_delay,
+            hold: self.hold,
+        };
+        form.serialize(serializer)
     }
 }

@@ -4,6 +4,7 @@
 mod bounds;
 mod buckets;
 mod credits;
+mod kind;
 mod label;
 pub mod quota;
 mod rate;
@@ -13,6 +14,7 @@ pub(crate) use bounds::in_range;
 pub use bounds::MAX_WINDOW;
 pub use buckets::{LeakyBucket, TokenBucket, FORGET_AFTER};
 pub use credits::BurstCredits;
+pub use kind::Kind;
 pub use rate::Rate;
 pub use shape::Shape;
 
@@ -96,19 +98,6 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// The word for it in JSON.
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Algorithm::FixedWindow(_) => "fixedWindow",
-            Algorithm::SlidingWindow(_) => "slidingWindow",
-            Algorithm::SlidingLog(_) => "slidingLog",
-            Algorithm::TokenBucket(_) => "tokenBucket",
-            Algorithm::LeakyBucket(_) => "leakyBucket",
-            Algorithm::Quota(_) => "quota",
-            Algorithm::Concurrency(_) => "concurrency",
-        }
-    }
-
     /// The most units ever admitted at once: `limit` or `capacity`.
     pub const fn limit(&self) -> u64 {
         match self {

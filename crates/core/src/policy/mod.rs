@@ -121,10 +121,18 @@ impl Policy {
 
     /// How many units a stored row may run ahead of the real use, plus one (R of the write-ahead
     /// rule): 1 to 2^53. A crash refuses at most R − 1 units too many and never admits one too
-    /// many; a larger R writes less often.
+    /// many; a larger R writes less often. More than [`Policy::max_write_ahead`] means no more than
+    /// that, and is kept as that.
     pub fn with_write_ahead(mut self, units: u64) -> Result<Policy, InvalidLimit> {
-        self.write_ahead = Some(in_range("writeAhead", units, 1, MAX_SAFE)?);
+        let units = in_range("writeAhead", units, 1, MAX_SAFE)?;
+        self.write_ahead = Some(units.min(self.max_write_ahead()));
         Ok(self)
+    }
+
+    /// The largest R: the largest limit, or 1. More units than that are never ahead of a row.
+    pub fn max_write_ahead(&self) -> u64 {
+        let limits = self.limits.iter();
+        limits.fold(1, |most, limit| most.max(limit.algorithm().limit()))
     }
 
     /// The policy's name; `None` for an inline one.

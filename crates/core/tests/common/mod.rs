@@ -2,6 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub(crate) mod generated;
 pub(crate) mod object;
 
 use tollgate_core::algorithm::state::{LimitState, Moment};

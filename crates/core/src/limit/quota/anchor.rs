@@ -46,6 +46,11 @@ impl Weekday {
             Weekday::Sunday => "sunday",
         }
     }
+
+    /// The day that a word names.
+    pub fn from_word(word: &str) -> Option<Weekday> {
+        Weekday::ALL.into_iter().find(|day| day.word() == word)
+    }
 }
 
 /// Moves the start of a period away from midnight, Monday, the first of the month or January. An
@@ -71,8 +76,7 @@ impl Anchor {
 
     /// Starts weeks on this day: `monday` to `sunday`.
     pub fn with_weekday(mut self, text: &str) -> Result<Anchor, InvalidLimit> {
-        let weekday = Weekday::ALL.into_iter().find(|day| day.word() == text);
-        self.weekday = Some(weekday.ok_or(InvalidLimit::Malformed {
+        self.weekday = Some(Weekday::from_word(text).ok_or(InvalidLimit::Malformed {
             field: "anchor.weekday",
             expected: "monday, tuesday, wednesday, thursday, friday, saturday or sunday",
         })?);

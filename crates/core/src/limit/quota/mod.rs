@@ -168,13 +168,15 @@ impl Period {
 
     /// Reads the word for it in JSON.
     pub fn parse(text: &str) -> Result<Period, InvalidLimit> {
-        Period::ALL
-            .into_iter()
-            .find(|period| period.word() == text)
-            .ok_or(InvalidLimit::Malformed {
-                field: "period",
-                expected: "minute, hour, day, week, month, quarter or year",
-            })
+        Period::from_word(text).ok_or(InvalidLimit::Malformed {
+            field: "period",
+            expected: "minute, hour, day, week, month, quarter or year",
+        })
+    }
+
+    /// The period that a word names.
+    pub fn from_word(word: &str) -> Option<Period> {
+        Period::ALL.into_iter().find(|period| period.word() == word)
     }
 
     /// The word for it in JSON.

@@ -1,17 +1,16 @@
 //! A limit's definition, as JSON shows it: the words that a request takes, durations in
 //! milliseconds.
 
-use serde::Serialize;
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
 
-use crate::limit::quota::{Anchor, Quota};
+use crate::limit::quota::{Anchor, Period, Quota, Weekday};
 use crate::limit::{LeakyBucket, Rate, TokenBucket, FORGET_AFTER};
 use crate::number::Decimal;
 use crate::{Algorithm, Duration};
 
 /// What a limit is, beside its algorithm, name and limit. A field is there where the algorithm has
 /// it and it is not as by default.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DefinitionBody {
     /// The window's length, in ms.
@@ -43,7 +42,7 @@ pub struct DefinitionBody {
     pub max_delay: Option<u64>,
     /// A quota's period.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub period: Option<&'static str>,
+    pub period: Option<Period>,
     /// A quota's time zone, by its own name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
@@ -56,16 +55,17 @@ pub struct DefinitionBody {
 }
 
 /// So many units per interval.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateBody {
     /// Units: the decimal number itself, which a floating point number might not hold.
-    pub amount: Box<RawValue>,
+    #[serde(with = "exact")]
+    pub amount: Decimal,
     /// In ms.
     pub interval: u64,
 }
 
 /// Credits of a bucket that has been full.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BurstCreditsBody {
     /// The most of them.
     pub cap: u64,
@@ -74,14 +74,14 @@ pub struct BurstCreditsBody {
 }
 
 /// The start of a period; what is absent is as by default.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnchorBody {
     /// The time of day, as `HH:MM:SS`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
     /// The day of the week.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub weekday: Option<&'static str>,
+    pub weekday: Option<Weekday>,
     /// The day of the month.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub day: Option<u8>,
@@ -138,11 +138,11 @@ fn leaky_bucket(bucket: &LeakyBucket) -> DefinitionBody {
 fn of_quota(quota: &Quota) -> DefinitionBody {
     let anchor = quota.anchor();
     DefinitionBody {
-        period: Some(quota.period().word()),
+        period: Some(quota.period()),
         time_zone: Some(quota.time_zone().as_str().to_owned()),
         anchor: (anchor != Anchor::default()).then(|| AnchorBody {
             time: anchor.clock_time(),
-            weekday: anchor.weekday().map(|weekday| weekday.word()),
+            weekday: anchor.weekday(),
             day: anchor.day(),
             month: anchor.month(),
         }),
@@ -152,12 +152,32 @@ fn of_quota(quota: &Quota) -> DefinitionBody {
 
 fn rate(rate: Rate) -> RateBody {
     RateBody {
-        amount: number(rate.amount()),
+        amount: rate.amount(),
         interval: rate.interval().as_millis(),
     }
 }
 
-/// The decimal's digits as JSON, which they always are.
-fn number(decimal: Decimal) -> Box<RawValue> {
-    RawValue::from_string(decimal.to_string()).unwrap_or_else(|_| RawValue::NULL.to_owned())
+/// A decimal as a JSON number, digit for digit.
+mod exact {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use serde_json::value::RawValue;
+
+    use crate::number::Decimal;
+
+    pub(super) fn serialize<S: Serializer>(
+        decimal: &Decimal,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        // They always are a JSON number.
+        let digits = RawValue::from_string(decimal.to_string()).ok();
+        digits.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Decimal, D::Error> {
+        let digits = Box::<RawValue>::deserialize(deserializer)?;
+        Decimal::parse(digits.get()).map_err(D::Error::custom)
+    }
 }

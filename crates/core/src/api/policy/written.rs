@@ -1,0 +1,91 @@
+//! The canonical form of a policy, which [`super::parse`] reads back.
+
+use serde::{Serialize, Serializer};
+
+use super::definition::DefinitionBody;
+use crate::limit::{Kind, Limit, Name};
+use crate::policy::consistency::{Consistency, LocalLimit};
+use crate::policy::{FailMode, Policy};
+use crate::Duration;
+
+/// A policy without its name and version.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PolicyForm<'a> {
+    limits: Vec<LimitForm<'a>>,
+    #[serde(skip_serializing_if = "is_default")]
+    consistency: Consistency,
+    #[serde(skip_serializing_if = "is_default")]
+    fail_mode: FailMode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shed: Option<ShedForm>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    write_ahead: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refunds: Option<bool>,
+}
+
+/// One limit, as an element of `limits`.
+#[derive(Serialize)]
+struct LimitForm<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a Name>,
+    algorithm: Kind,
+    /// Absent where the definition has a `capacity`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
+    #[serde(flatten)]
+    definition: DefinitionBody,
+}
+
+#[derive(Serialize)]
+struct ShedForm {
+    limit: u64,
+    window: Duration,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl<'a> From<&'a Policy> for PolicyForm<'a> {
+    fn from(policy: &'a Policy) -> PolicyForm<'a> {
+        PolicyForm {
+            limits: policy.limits().iter().map(LimitForm::from).collect(),
+            consistency: policy.consistency(),
+            fail_mode: policy.fail_mode(),
+            shed: policy.shed().map(ShedForm::from),
+            write_ahead: policy.write_ahead(),
+            refunds: (!policy.refunds()).then_some(false),
+        }
+    }
+}
+
+impl<'a> From<&'a Limit> for LimitForm<'a> {
+    fn from(limit: &'a Limit) -> LimitForm<'a> {
+        let algorithm = limit.algorithm();
+        let definition = DefinitionBody::from(algorithm);
+        LimitForm {
+            name: limit.name(),
+            algorithm: algorithm.kind(),
+            limit: definition.capacity.is_none().then(|| algorithm.limit()),
+            definition,
+        }
+    }
+}
+
+impl From<LocalLimit> for ShedForm {
+    fn from(shed: LocalLimit) -> ShedForm {
+        ShedForm {
+            limit: shed.limit(),
+            window: shed.period(),
+        }
+    }
+}
+
+impl Serialize for Policy {
+    /// The canonical form ([`crate::api::policy`]), without name and version.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        PolicyForm::from(self).serialize(serializer)
+    }
+}

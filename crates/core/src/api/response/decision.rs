@@ -1,0 +1,191 @@
+//! What a check is answered: `POST /limit`, `POST /limit/multi` and `POST /acquire`.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::decision::{Decision, Reason, Source, Standing};
+use crate::limit::Kind;
+use crate::permit::Permit;
+use crate::policy::consistency::LocalLimit;
+use crate::policy::Policy;
+use crate::subject::Subject;
+use crate::{Duration, Limit};
+
+/// The body of a decision, 200 or 429.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DecisionBody<'a> {
+    /// Admitted or not.
+    pub success: bool,
+    /// The deciding limit's limit or capacity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// Units it has left after this decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remaining: Option<u64>,
+    /// When its window ends, its use is forgotten or it is full, in Unix ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reset: Option<u64>,
+    /// How long until the same request, alone, succeeds, in ms; absent where waiting cannot help.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+    /// How long to wait before going on, in ms, where a place was promised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delay: Option<u64>,
+    /// Why it was refused, or not decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// The limit that refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limited_by: Option<String>,
+    /// The policy's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Cow<'a, str>>,
+    /// The policy's version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// Where it was decided.
+    pub source: Source,
+    /// The permit of a slot taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permit: Option<String>,
+    /// Its place in the order of all grants of the subject.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fence: Option<u64>,
+    /// When the slot is free again, in Unix ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<u64>,
+    /// Each limit, where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<StandingBody>,
+}
+
+/// One of several limits in a decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StandingBody {
+    /// Its name, else such as `100/15m`.
+    pub name: String,
+    /// Its algorithm's word.
+    pub algorithm: Kind,
+    /// Limit or capacity.
+    pub limit: u64,
+    /// Units left.
+    pub remaining: u64,
+    /// As in the decision, in Unix ms.
+    pub reset: u64,
+    /// How long until this limit has room for the same request, in ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+    /// Why this limit refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+}
+
+impl<'a> DecisionBody<'a> {
+    /// The body for `decision` under `policy`, for a subject, decided at `source`.
+    pub fn new(
+        decision: &Decision,
+        policy: &'a Policy,
+        subject: &Subject,
+        source: Source,
+    ) -> DecisionBody<'a> {
+        let deciding = decision.deciding();
+        let label = |i: u8| match policy.shed() {
+            Some(shed) if source == Source::Binding => Some(LocalLimit::label(&shed)),
+            _ => policy.limits().get(usize::from(i)).map(Limit::label),
+        };
+        DecisionBody {
+            success: decision.success,
+            limit: deciding.map(|standing| standing.limit),
+            remaining: deciding.map(|standing| standing.remaining),
+            reset: deciding.map(|standing| standing.reset.as_millis()),
+            retry_after: decision.retry_after.map(Duration::as_millis),
+            delay: decision.delay.map(Duration::as_millis),
+            reason: decision.reason,
+            limited_by: if decision.success {
+                None
+            } else {
+                decision.deciding.and_then(label)
+            },
+            policy: policy.name().map(|name| Cow::Borrowed(name.as_str())),
+            version: policy.name().map(|_| policy.version()),
+            source,
+            permit: decision.grant.as_ref().map(|grant| {
+                Permit {
+                    subject: subject.clone(),
+                    bits: grant.permit,
+                }
+                .to_text()
+            }),
+            fence: decision.grant.as_ref().map(|grant| grant.fence),
+            expires: decision
+                .grant
+                .as_ref()
+                .map(|grant| grant.expires.as_millis()),
+            limits: standings(decision, policy),
+        }
+    }
+}
+
+fn standings(decision: &Decision, policy: &Policy) -> Vec<StandingBody> {
+    if decision.limits.len() < 2 {
+        return Vec::new();
+    }
+    let body = |(limit, standing): (&Limit, &Standing)| StandingBody {
+        name: limit.label(),
+        algorithm: limit.algorithm().kind(),
+        limit: standing.limit,
+        remaining: standing.remaining,
+        reset: standing.reset.as_millis(),
+        retry_after: standing
+            .retry_at
+            .map(|at| at.since(decision.at).as_millis()),
+        reason: standing.refused,
+    };
+    policy
+        .limits()
+        .iter()
+        .zip(decision.limits.iter())
+        .map(body)
+        .collect()
+}
+
+/// The body of `POST /limit/multi`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MultiBody<'a> {
+    /// Whether all were admitted; if not, nothing was consumed.
+    pub success: bool,
+    /// How long until the entry that is refused longest succeeds, alone, in ms, as in the header;
+    /// absent where waiting cannot help.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+    /// One decision an entry, in order.
+    pub results: Vec<DecisionBody<'a>>,
+}
+
+/// The body of `POST /acquire`: the small older form, in seconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AcquireBody {
+    /// Admitted or not.
+    pub allowed: bool,
+    /// Tokens left; absent when not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remaining: Option<u64>,
+    /// Whole seconds until the same request succeeds, rounded up; absent where waiting cannot help.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+}
+
+impl From<&Decision> for AcquireBody {
+    fn from(decision: &Decision) -> AcquireBody {
+        AcquireBody {
+            allowed: decision.success,
+            remaining: decision.deciding().map(|standing| standing.remaining),
+            retry_after: decision.retry_after.map(Duration::as_secs_ceil),
+        }
+    }
+}

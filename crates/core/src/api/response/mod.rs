@@ -1,0 +1,36 @@
+//! What is answered, as JSON: field names in camelCase, instants in Unix milliseconds, durations in
+//! milliseconds. What is not known is absent; no number is invented.
+//!
+//! Each body is written and read by the same type, and what is read is written again byte for byte.
+//! A reader takes no notice of fields that it does not know: a later version may answer more. A word
+//! that it does not know is an error, because it would have to guess what the word means.
+//!
+//! ```
+//! use tollgate_core::api::response::{to_json, DecisionBody};
+//! use tollgate_core::decision::Source;
+//!
+//! let text = r#"{"success":true,"limit":100,"remaining":99,"reset":1795222800000,"source":"object"}"#;
+//! let body: DecisionBody = serde_json::from_str(text)?;
+//! assert_eq!((body.remaining, body.source), (Some(99), Source::Object));
+//! assert_eq!(to_json(&body), text);
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+
+mod decision;
+mod permit;
+mod status;
+
+pub use super::to_json;
+pub use decision::{AcquireBody, DecisionBody, MultiBody, StandingBody};
+pub use permit::RenewedBody;
+pub use status::{
+    CountedBody, DenialBody, Kv, LimitBody, OverAdmissionBody, OverrideBody, OverrideKind,
+    StatusBody, SubjectBody, UsageBody,
+};
+
+use crate::Timestamp;
+
+/// Whole seconds from `now` to `instant`, rounded up: the `t` of the `RateLimit` header.
+pub const fn seconds_until(instant: Timestamp, now: Timestamp) -> u64 {
+    instant.since(now).as_secs_ceil()
+}

@@ -1,0 +1,284 @@
+//! What `GET /limit` is answered: the full state of a subject.
+
+use std::borrow::Cow;
+
+use serde::de::{DeserializeOwned, Error, IgnoredAny};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use crate::api::policy::definition::DefinitionBody;
+use crate::block::Block;
+use crate::decision::Reason;
+use crate::isolate::counts::CountStatus;
+use crate::limit::Kind;
+use crate::policy::consistency::Consistency;
+use crate::subject::Subject;
+use crate::subject_state::{Denial, LimitStatus, Status};
+use crate::{Limit, Timestamp};
+
+/// The body of `GET /limit`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusBody<'a> {
+    /// Who is limited.
+    pub subject: SubjectBody<'a>,
+    /// Each limit that is not idle.
+    pub limits: Vec<LimitBody<'a>>,
+    /// Exceptions in force.
+    pub overrides: Vec<OverrideBody<'a>>,
+    /// The newest refusals, oldest first; forgotten when the object sleeps.
+    pub recent_denials: Vec<DenialBody<'a>>,
+    /// There where KV did not answer: limits that are counted through it are then missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kv: Option<Kv>,
+}
+
+/// How KV did, where that is worth saying.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Kv {
+    /// It did not answer in time.
+    Unavailable,
+}
+
+/// A subject in an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubjectBody<'a> {
+    /// The provider.
+    pub provider: Cow<'a, str>,
+    /// The scope, may be empty.
+    pub scope: Cow<'a, str>,
+    /// The identifier.
+    pub identifier: Cow<'a, str>,
+}
+
+/// One limit's state in `GET /limit`, and the definition that is in force, in one object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LimitBody<'a> {
+    /// How much of it is used.
+    #[serde(flatten)]
+    pub usage: UsageBody<'a>,
+    /// What the limit is, in the words of a request.
+    #[serde(flatten)]
+    pub definition: DefinitionBody,
+    /// What is only there where isolates count through KV.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<CountedBody>,
+}
+
+/// Which limit of a subject it is, and how much of it is used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UsageBody<'a> {
+    /// The policy's name; absent for inline limits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Cow<'a, str>>,
+    /// The policy's version when it was last charged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// The limit's name, else such as `100/15m`.
+    pub name: String,
+    /// Its algorithm.
+    pub algorithm: Kind,
+    /// Limit or capacity.
+    pub limit: u64,
+    /// `limit` − `remaining`.
+    pub used: u64,
+    /// Units left, rounded down.
+    pub remaining: u64,
+    /// As in a decision, in Unix ms.
+    pub reset: u64,
+}
+
+/// How far counts that isolates tell each other through KV may be off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CountedBody {
+    /// Always `eventual`.
+    pub consistency: Consistency,
+    /// Isolates that have counted in this window.
+    pub isolates: u64,
+    /// Units above the limit that this window may end with.
+    pub over_admission: OverAdmissionBody,
+}
+
+/// Units above a limit, in one aligned window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverAdmissionBody {
+    /// On average no more, at the present rate.
+    pub expected: u64,
+    /// Never more.
+    pub hard: u64,
+}
+
+/// An exception in `GET /limit`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OverrideBody<'a> {
+    /// What it does.
+    pub kind: OverrideKind,
+    /// The policy it is for; absent for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Cow<'a, str>>,
+    /// When it is over, in Unix ms.
+    pub until: u64,
+    /// What was said when it was set.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub reason: Cow<'a, str>,
+}
+
+/// What an exception does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OverrideKind {
+    /// It refuses everything.
+    Block,
+}
+
+/// A refusal in `GET /limit`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DenialBody<'a> {
+    /// When, in Unix ms.
+    pub at: u64,
+    /// The policy's name; absent for inline limits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Cow<'a, str>>,
+    /// The limit that decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limited_by: Option<Cow<'a, str>>,
+    /// The cost asked.
+    pub cost: i64,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl<'a> StatusBody<'a> {
+    /// The body for a subject's status: what its object said, and what isolates have counted
+    /// without it, where that is known.
+    pub fn new(
+        subject: &'a Subject,
+        status: &'a Status,
+        counted: Option<&'a [CountStatus]>,
+    ) -> StatusBody<'a> {
+        let kv = counted.is_none().then_some(Kv::Unavailable);
+        let counted = counted.unwrap_or_default();
+        let of_object = status.limits.iter().map(LimitBody::new);
+        StatusBody {
+            subject: SubjectBody {
+                provider: subject.provider().into(),
+                scope: subject.scope().into(),
+                identifier: subject.identifier().into(),
+            },
+            limits: of_object
+                .chain(counted.iter().map(LimitBody::counted))
+                .collect(),
+            overrides: (status.blocks.iter()).map(OverrideBody::new).collect(),
+            recent_denials: (status.denials.iter()).map(DenialBody::new).collect(),
+            kv,
+        }
+    }
+}
+
+impl<'a> LimitBody<'a> {
+    fn new(status: &'a LimitStatus) -> LimitBody<'a> {
+        let at = (status.remaining, status.reset);
+        let policy = (status.policy.as_str(), status.version);
+        LimitBody {
+            usage: UsageBody::new(policy, &status.limit, at),
+            definition: status.limit.algorithm().into(),
+            counted: None,
+        }
+    }
+
+    fn counted(counted: &'a CountStatus) -> LimitBody<'a> {
+        let definition = &counted.definition;
+        let at = (counted.remaining, counted.reset);
+        let policy = (definition.policy.as_str(), definition.version);
+        LimitBody {
+            usage: UsageBody::new(policy, &definition.limit, at),
+            definition: definition.limit.algorithm().into(),
+            counted: Some(CountedBody {
+                consistency: Consistency::Eventual,
+                isolates: counted.isolates,
+                over_admission: OverAdmissionBody {
+                    expected: counted.over.expected,
+                    hard: counted.over.hard,
+                },
+            }),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for LimitBody<'_> {
+    /// Each part reads the object for itself. Serde would buffer what it flattens, and a decimal
+    /// in its buffer is a floating point number.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Mark {
+            consistency: Option<IgnoredAny>,
+        }
+        let object = Box::<RawValue>::deserialize(deserializer)?;
+        let text = object.get();
+        let is_counted = part::<Mark, D>(text)?.consistency.is_some();
+        Ok(LimitBody {
+            usage: part::<UsageBody, D>(text)?,
+            definition: part::<DefinitionBody, D>(text)?,
+            counted: is_counted
+                .then(|| part::<CountedBody, D>(text))
+                .transpose()?,
+        })
+    }
+}
+
+/// The fields of a JSON object that `T` has.
+fn part<'de, T: DeserializeOwned, D: Deserializer<'de>>(text: &str) -> Result<T, D::Error> {
+    serde_json::from_str(text).map_err(D::Error::custom)
+}
+
+impl<'a> UsageBody<'a> {
+    fn new(
+        (policy, version): (&'a str, u64),
+        limit: &Limit,
+        (remaining, reset): (u64, Timestamp),
+    ) -> UsageBody<'a> {
+        let most = limit.algorithm().limit();
+        UsageBody {
+            policy: some(policy),
+            version: some(policy).map(|_| version),
+            name: limit.label(),
+            algorithm: limit.algorithm().kind(),
+            limit: most,
+            used: most.saturating_sub(remaining),
+            remaining,
+            reset: reset.as_millis(),
+        }
+    }
+}
+
+impl<'a> OverrideBody<'a> {
+    fn new(block: &'a Block) -> OverrideBody<'a> {
+        OverrideBody {
+            kind: OverrideKind::Block,
+            policy: block.policy.as_deref().map(Cow::Borrowed),
+            until: block.until.as_millis(),
+            reason: Cow::Borrowed(&block.reason),
+        }
+    }
+}
+
+impl<'a> DenialBody<'a> {
+    fn new(denial: &'a Denial) -> DenialBody<'a> {
+        DenialBody {
+            at: denial.at.as_millis(),
+            policy: some(&denial.policy),
+            limited_by: denial.limited_by.as_deref().map(Cow::Borrowed),
+            cost: denial.cost,
+            reason: denial.reason,
+        }
+    }
+}
+
+fn some(text: &str) -> Option<Cow<'_, str>> {
+    (!text.is_empty()).then_some(Cow::Borrowed(text))
+}

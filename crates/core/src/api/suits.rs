@@ -1,0 +1,66 @@
+//! Which checks can be asked of which policies.
+
+use super::{BadRequest, Problem};
+use crate::decide::Check;
+use crate::policy::consistency::Consistency;
+use crate::policy::Policy;
+
+/// Whether `check` can be asked of `policy`. Parsing has seen to it for an inline policy; whoever
+/// looks up a named one asks here. A `concurrency` limit counts slots, so it takes no refund (its
+/// permits are released) and promises nothing for later (`maxDelay`); cost 0 takes no slot and
+/// always succeeds. `hold` needs a limit that has slots.
+pub fn suits(check: &Check, policy: &Policy) -> Result<(), BadRequest> {
+    match clash(check, policy) {
+        Some((field, problem)) => Err(BadRequest::new(field, problem)),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn clash(check: &Check, policy: &Policy) -> Option<(&'static str, Problem)> {
+    let slots = policy.gives_permits();
+    let conflict = |with| Problem::Conflict { with };
+    if slots && check.cost < 0 {
+        let with = "`concurrency` when it is below 0: release the permit instead";
+        return Some(("cost", conflict(with)));
+    }
+    if slots && check.max_delay.is_some() {
+        let with = "`concurrency`: nobody knows when a slot is released";
+        return Some(("maxDelay", conflict(with)));
+    }
+    if !slots && check.hold.is_some() {
+        let why = "only a `concurrency` limit can be held, and none of these is one";
+        return Some(("hold", Problem::Unsupported { why }));
+    }
+    if let Some(clash) = clash_of_mode(check, policy.consistency()) {
+        return Some(clash);
+    }
+    if check.cost < 0 && !policy.refunds() {
+        let with = "`refunds: false` when it is below 0";
+        return Some(("cost", conflict(with)));
+    }
+    None
+}
+
+/// What cannot be asked of counts that no object keeps.
+fn clash_of_mode(check: &Check, consistency: Consistency) -> Option<(&'static str, Problem)> {
+    let conflict = |with| Problem::Conflict { with };
+    match consistency {
+        Consistency::Eventual if check.max_delay.is_some() => {
+            let with = "`consistency: \"eventual\"`: nobody keeps a place there; take `strong`";
+            Some(("maxDelay", conflict(with)))
+        }
+        Consistency::Local if check.max_delay.is_some() => {
+            let with = "`consistency: \"local\"`: nobody keeps a place there; take `strong`";
+            Some(("maxDelay", conflict(with)))
+        }
+        Consistency::Local if !matches!(check.cost, 0 | 1) => {
+            let with = "`consistency: \"local\"` when it is not 0 or 1: a native binding counts requests; take `strong`";
+            Some(("cost", conflict(with)))
+        }
+        Consistency::Local if check.peek => {
+            let with = "`consistency: \"local\"`: a native binding cannot be asked without counting; take `strong`";
+            Some(("peek", conflict(with)))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,267 @@
+//! What is answered can be read: each body comes back as it was, and is written again byte for byte.
+#![allow(clippy::unwrap_used)] // a test may panic, also in its helpers
+
+mod common;
+
+use common::generated::{limit, name, policy, subject, text, whole};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde::de::DeserializeOwned;
+use serde::Serialize;
+use tollgate_core::api::response::{
+    to_json, AcquireBody, DecisionBody, Kv, MultiBody, RenewedBody, StatusBody,
+};
+use tollgate_core::block::Block;
+use tollgate_core::decision::{Decision, Grant, Reason, Source, Standing};
+use tollgate_core::isolate::counts::{bounds::Bounds, CountStatus, Definition};
+use tollgate_core::limit::Name;
+use tollgate_core::policy::Policy;
+use tollgate_core::subject::{Namespace, Subject};
+use tollgate_core::subject_state::{Denial, LimitStatus, Status};
+use tollgate_core::{Duration, Timestamp};
+
+/// Reads `body` back, and says whether it is the same, in value and in bytes.
+fn comes_back<B: Serialize + DeserializeOwned + PartialEq>(body: &B) -> bool {
+    let text = to_json(body);
+    let read: B = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    read == *body && to_json(&read) == text
+}
+
+fn instant() -> impl Strategy<Value = Timestamp> {
+    whole(0, 1 << 53).prop_map(Timestamp::from_millis)
+}
+
+fn duration() -> impl Strategy<Value = Duration> {
+    whole(0, 1 << 53).prop_map(Duration::from_millis)
+}
+
+fn reason() -> impl Strategy<Value = Reason> {
+    let words = [
+        "limit",
+        "costExceedsCapacity",
+        "blocked",
+        "override",
+        "paused",
+        "parent",
+        "coolDown",
+        "breaker",
+        "degraded",
+    ];
+    select(words.to_vec()).prop_map(|word| Reason::from_word(word).unwrap())
+}
+
+fn source() -> impl Strategy<Value = Source> {
+    let words = ["object", "lease", "cache", "kv", "binding", "fallback"];
+    select(words.to_vec()).prop_map(|word| Source::from_word(word).unwrap())
+}
+
+fn standing() -> impl Strategy<Value = Standing> {
+    let refusal = (option::of(reason()), option::of(instant()));
+    let parts = (whole(0, 1 << 53), whole(0, 1 << 53), instant(), refusal);
+    parts.prop_map(|(limit, remaining, reset, (refused, retry_at))| Standing {
+        limit,
+        remaining,
+        reset,
+        refused,
+        retry_at,
+    })
+}
+
+/// A decision over so many limits, or over none.
+fn decision(limits: usize) -> impl Strategy<Value = Decision> {
+    let standings = prop_oneof![
+        1 => Just(Vec::new()),
+        4 => prop::collection::vec(standing(), limits),
+    ];
+    let grant = option::of((1u128.., any::<u64>(), instant()));
+    let times = (instant(), option::of(duration()), option::of(duration()));
+    let verdict = (any::<bool>(), option::of(reason()), option::of(0u8..8));
+    (verdict, times, standings, grant).prop_map(
+        |((success, reason, deciding), (at, retry_after, delay), standings, grant)| Decision {
+            deciding,
+            retry_after,
+            delay,
+            limits: standings.into_iter().collect(),
+            grant: grant.map(|(permit, fence, expires)| {
+                Box::new(Grant {
+                    permit,
+                    fence,
+                    expires,
+                })
+            }),
+            ..Decision::bare(at, success, reason)
+        },
+    )
+}
+
+/// A policy, named or not, and a decision under it.
+fn decided() -> impl Strategy<Value = (Policy, Decision, Subject, Source)> {
+    let named = (policy(), option::of((name(), any::<u64>())));
+    let policy = named.prop_map(|(policy, named)| match named {
+        Some((name, version)) => policy.named(name, version),
+        None => policy,
+    });
+    policy.prop_flat_map(|policy| {
+        let decision = decision(policy.limits().len());
+        let subject = subject().prop_map(|parts| parts.in_namespace(Namespace::default()));
+        (Just(policy), decision, subject, source())
+    })
+}
+
+fn policy_name() -> impl Strategy<Value = String> {
+    let name = name().prop_map(|name: Name| name.as_str().to_owned());
+    prop_oneof![Just(String::new()), name]
+}
+
+fn status() -> impl Strategy<Value = Status> {
+    let numbers = (any::<u64>(), whole(0, 1 << 53), instant());
+    let of_limit = (policy_name(), limit(), numbers);
+    let of_limit = of_limit.prop_map(|(policy, limit, (version, remaining, reset))| LimitStatus {
+        policy,
+        version,
+        limit,
+        remaining,
+        reset,
+    });
+    let block = (option::of(policy_name()), instant(), text(0, 100));
+    let block = block.prop_map(|(policy, until, reason)| Block {
+        policy,
+        until,
+        reason,
+    });
+    let costs = -(1i64 << 53)..=1 << 53;
+    let denial = (
+        instant(),
+        policy_name(),
+        option::of(text(1, 64)),
+        costs,
+        reason(),
+    );
+    let denial = denial.prop_map(|(at, policy, limited_by, cost, reason)| Denial {
+        at,
+        policy,
+        limited_by,
+        cost,
+        reason,
+    });
+    let parts = (
+        prop::collection::vec(of_limit, 0..4),
+        prop::collection::vec(block, 0..3),
+        prop::collection::vec(denial, 0..3),
+    );
+    parts.prop_map(|(limits, blocks, denials)| Status {
+        limits,
+        blocks,
+        denials,
+    })
+}
+
+fn counted() -> impl Strategy<Value = CountStatus> {
+    let numbers = (any::<u64>(), whole(0, 1 << 53), instant(), any::<u64>());
+    let over = (whole(0, 1 << 53), whole(0, 1 << 53));
+    let parts = (policy_name(), limit(), numbers, over);
+    parts.prop_map(
+        |(policy, limit, (version, remaining, reset, isolates), (expected, hard))| CountStatus {
+            definition: Definition {
+                id: 7,
+                policy,
+                version,
+                limit,
+            },
+            remaining,
+            reset,
+            isolates,
+            over: Bounds { expected, hard },
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn a_decision_comes_back((policy, decision, subject, source) in decided()) {
+        let body = DecisionBody::new(&decision, &policy, &subject, source);
+        prop_assert!(comes_back(&body));
+        prop_assert!(comes_back(&AcquireBody::from(&decision)));
+    }
+
+    #[test]
+    fn a_status_comes_back(
+        parts in subject(),
+        status in status(),
+        counted in option::of(prop::collection::vec(counted(), 0..3)),
+    ) {
+        let subject = parts.in_namespace(Namespace::default());
+        let body = StatusBody::new(&subject, &status, counted.as_deref());
+        prop_assert_eq!(body.kv.is_some(), counted.is_none());
+        prop_assert!(comes_back(&body));
+    }
+
+    #[test]
+    fn a_renewed_permit_comes_back(permit in text(1, 100), fence: u64, expires: u64) {
+        let body = RenewedBody { success: true, permit, fence, expires };
+        prop_assert!(comes_back(&body));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn several_decisions_come_back(
+        all in prop::collection::vec(decided(), 1..5),
+        success: bool,
+        retry_after in option::of(any::<u64>()),
+    ) {
+        let body = |(policy, decision, subject, source): &'_ (_, _, _, _)| -> String {
+            to_json(&DecisionBody::new(decision, policy, subject, *source))
+        };
+        let texts: Vec<String> = all.iter().map(body).collect();
+        let results = texts.iter().map(|text| serde_json::from_str(text).unwrap());
+        let body = MultiBody { success, retry_after, results: results.collect() };
+        prop_assert!(comes_back(&body));
+    }
+}
+
+#[test]
+fn what_is_read_is_what_was_said() {
+    let text = r#"{"success":false,"limit":9007199254740992,"remaining":0,"reset":1795222800000,"retryAfter":8412,"reason":"limit","limitedBy":"a\"b","policy":"github.rest","version":3,"source":"cache","limits":[{"name":"100/15m","algorithm":"slidingLog","limit":100,"remaining":0,"reset":5}]}"#;
+    let body: DecisionBody = serde_json::from_str(text).unwrap();
+    assert_eq!(body.limit, Some(1 << 53));
+    assert_eq!(
+        (body.reason, body.source),
+        (Some(Reason::Limit), Source::Cache)
+    );
+    assert_eq!(body.limited_by.as_deref(), Some("a\"b"));
+    assert_eq!(body.policy.as_deref(), Some("github.rest"));
+    assert_eq!(body.limits[0].algorithm.word(), "slidingLog");
+    assert_eq!(body.delay, None, "what is absent is not known");
+}
+
+#[test]
+fn an_amount_is_read_to_its_last_digit() {
+    let text = r#"{"subject":{"provider":"p","scope":"","identifier":"i"},"limits":[{"name":"n","algorithm":"tokenBucket","limit":9,"used":0,"remaining":9,"reset":5,"capacity":9,"refill":{"amount":1000000000.123456789,"interval":1000},"consistency":"eventual","isolates":1,"overAdmission":{"expected":2,"hard":3}}],"overrides":[{"kind":"block","until":9}],"recentDenials":[],"kv":"unavailable"}"#;
+    let body: StatusBody = serde_json::from_str(text).unwrap();
+    let refill = body.limits[0].definition.refill.unwrap();
+    assert_eq!(refill.amount.to_string(), "1000000000.123456789");
+    assert_eq!(body.limits[0].counted.as_ref().unwrap().isolates, 1);
+    assert_eq!(body.kv, Some(Kv::Unavailable));
+    assert_eq!(to_json(&body), text);
+}
+
+#[test]
+fn a_reader_passes_by_what_later_versions_add_and_refuses_unknown_words() {
+    let read = |text: &str| serde_json::from_str::<DecisionBody>(text);
+    let later = read(r#"{"success":true,"source":"object","decidedBy":{"level":1}}"#);
+    assert!(later.unwrap().success);
+    for wrong in [
+        r#"{"success":true,"source":"oracle"}"#,
+        r#"{"success":true,"source":"object","reason":"mood"}"#,
+        r#"{"success":true}"#,
+        r#"{"source":"object"}"#,
+    ] {
+        assert!(read(wrong).is_err(), "{wrong}");
+    }
+}
