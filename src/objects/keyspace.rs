@@ -23,7 +23,7 @@ use worker::{durable_object, DurableObject, Env, Request, Response, Result, Stat
 use super::listing::{keep_listed, Listed, Listing};
 use super::resident::Resident;
 use super::rows::keyspace::Store;
-use crate::directory::Notice;
+use crate::directory::DirectoryCall;
 use crate::{clock, task};
 
 /// How long a first answer waits for the directory; afterwards it is told in the background.
@@ -283,23 +283,27 @@ impl Listed for Shard {
         &self.listing
     }
 
-    fn notice(&self) -> Option<Notice> {
+    fn notice(&self) -> Option<DirectoryCall> {
         self.resident.look(|awake| {
             let empty = awake.keyspace.is_empty() == Some(true);
             match &awake.listed {
-                None if !empty && !awake.emptied => {
-                    self.state.id().name().map(|name| Notice::Alive { name })
+                None if !empty && !awake.emptied => self
+                    .state
+                    .id()
+                    .name()
+                    .map(|name| DirectoryCall::Alive { name }),
+                Some(name) if awake.emptied && empty => {
+                    Some(DirectoryCall::Gone { name: name.clone() })
                 }
-                Some(name) if awake.emptied && empty => Some(Notice::Gone { name: name.clone() }),
                 _ => None,
             }
         })?
     }
 
-    fn note(&self, notice: &Notice) -> Result<()> {
+    fn note(&self, notice: &DirectoryCall) -> Result<()> {
         self.with(|awake| {
             match notice {
-                Notice::Alive { name } => {
+                DirectoryCall::Alive { name } => {
                     awake.store.set_listed(name)?;
                     awake.listed = Some(name.clone());
                 }

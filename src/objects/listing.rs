@@ -7,17 +7,17 @@ use tollgate_core::Duration;
 use wasm_bindgen::JsValue;
 use worker::{Env, Result};
 
-use crate::directory::Notice;
+use crate::directory::DirectoryCall;
 use crate::doors::directory;
 use crate::{placement, task};
 
 /// An object that the directory lists while it has something stored.
 pub(super) trait Listed: 'static {
     /// What the directory has to be told, if anything.
-    fn notice(&self) -> Option<Notice>;
+    fn notice(&self) -> Option<DirectoryCall>;
 
     /// Notes that the directory knows.
-    fn note(&self, notice: &Notice) -> Result<()>;
+    fn note(&self, notice: &DirectoryCall) -> Result<()>;
 
     /// Sees to it that the object wakes and tells the directory once more: one that is gone would
     /// never wake by itself.
@@ -61,15 +61,16 @@ impl Listing {
         self.missed.get()
     }
 
-    async fn tell(&self, object: &impl Listed, notice: &Notice) -> bool {
-        let (Notice::Alive { name } | Notice::Gone { name }) = notice else {
+    async fn tell(&self, object: &impl Listed, notice: &DirectoryCall) -> bool {
+        let (DirectoryCall::Alive { name } | DirectoryCall::Gone { name }) = notice else {
             return false;
         };
         let Some(directory) = placement::directory_for_object(name) else {
             return false;
         };
-        self.leaving.set(matches!(notice, Notice::Gone { .. }));
-        let told = directory::tell(&self.env, &directory, notice, self.patience).await;
+        self.leaving
+            .set(matches!(notice, DirectoryCall::Gone { .. }));
+        let told = directory::notify(&self.env, &directory, notice, self.patience).await;
         self.leaving.set(false);
         self.missed.set(told.is_err());
         let error = match told {

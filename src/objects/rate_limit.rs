@@ -27,7 +27,7 @@ use worker::{durable_object, DurableObject, Env, Request, Response, Result, Stat
 use super::listing::{keep_listed, Listed, Listing};
 use super::resident::Resident;
 use super::rows::limiter::Store;
-use crate::directory::Notice;
+use crate::directory::DirectoryCall;
 use crate::{clock, hot, settings};
 
 /// When cleaning fails, because a row is of another version or a time zone has gone, it is tried
@@ -230,19 +230,25 @@ impl Listed for Subject {
         &self.listing
     }
 
-    fn notice(&self) -> Option<Notice> {
+    fn notice(&self) -> Option<DirectoryCall> {
         self.resident
             .look(|awake| match (&awake.listed, awake.state.has_rows()) {
-                (None, true) => self.state.id().name().map(|name| Notice::Alive { name }),
-                (Some(name), false) if awake.cleaned => Some(Notice::Gone { name: name.clone() }),
+                (None, true) => self
+                    .state
+                    .id()
+                    .name()
+                    .map(|name| DirectoryCall::Alive { name }),
+                (Some(name), false) if awake.cleaned => {
+                    Some(DirectoryCall::Gone { name: name.clone() })
+                }
                 _ => None,
             })?
     }
 
-    fn note(&self, notice: &Notice) -> Result<()> {
+    fn note(&self, notice: &DirectoryCall) -> Result<()> {
         self.with(|awake, _| {
             match notice {
-                Notice::Alive { name } => {
+                DirectoryCall::Alive { name } => {
                     awake.store.set_listed(name)?;
                     awake.listed = Some(name.clone());
                 }

@@ -2,7 +2,7 @@
 
 use tollgate_core::api::query;
 use tollgate_core::api::response::{to_json, StatusBody};
-use tollgate_core::isolate::counts::Said;
+use tollgate_core::isolate::counts::Command;
 use tollgate_core::limit::Name;
 use tollgate_core::message::{Answer, Call};
 use tollgate_core::subject::Subject;
@@ -40,7 +40,7 @@ pub(crate) async fn reset(context: &Context<'_>, query: &str) -> Result<Reply, A
         policy: policy.clone(),
     };
     object::done(object::call(context, &name, &call).await?)?;
-    counts::announce(context, &name, policy, Said::Reset).await?;
+    counts::announce(context, &name, policy, Command::Reset).await?;
     Ok(Reply::done())
 }
 

@@ -1,9 +1,9 @@
-//! How many checks there were of each kind, since the isolate began. Bounded, and nothing that was
+//! How many checks there were of each kind, since the isolate began. BoundedMap, and nothing that was
 //! counted is lost: what there is no room for is counted together with others, first of its own
 //! namespace.
 
 use serde::Serialize;
-use tollgate_core::isolate::bounded::{Bounded, Key, Secret, Worth};
+use tollgate_core::isolate::bounded::{BoundedMap, Key, Secret, Worth};
 
 /// The most kinds that are counted for themselves, and the most that are counted together; of both
 /// each namespace has its part.
@@ -43,9 +43,9 @@ pub struct Counter {
 #[derive(Debug)]
 pub(super) struct Counters {
     secret: Secret,
-    own: Bounded<Counter>,
+    own: BoundedMap<Counter>,
     /// Policies counted together, by namespace.
-    together: Bounded<Counter>,
+    together: BoundedMap<Counter>,
     /// Namespaces counted together: one for each source and outcome.
     rest: Vec<Counter>,
 }
@@ -54,8 +54,8 @@ impl Counters {
     pub(super) fn new(secret: Secret) -> Counters {
         Counters {
             secret,
-            own: Bounded::new(MAX_COUNTERS),
-            together: Bounded::new(MAX_COUNTERS),
+            own: BoundedMap::new(MAX_COUNTERS),
+            together: BoundedMap::new(MAX_COUNTERS),
             rest: Vec::new(),
         }
     }

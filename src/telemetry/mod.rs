@@ -7,7 +7,7 @@
 use serde::Serialize;
 use tollgate_core::api::response::to_json;
 use tollgate_core::decision::{Decision, Reason, Source};
-use tollgate_core::isolate::bounded::{Bounded, Secret, Worth};
+use tollgate_core::isolate::bounded::{BoundedMap, Secret, Worth};
 use tollgate_core::policy::Policy;
 use tollgate_core::subject::Subject;
 
@@ -59,9 +59,9 @@ pub struct Recorder {
     counters: Counters,
     failures: [u64; Failure::ALL.len()],
     /// By namespace, how many there were of those of which one in so many is logged.
-    sampled: Bounded<u64>,
+    sampled: BoundedMap<u64>,
     /// By number.
-    events: Bounded<(u64, String)>,
+    events: BoundedMap<(u64, String)>,
     /// The number of the next event.
     next: u64,
     dropped: u64,
@@ -179,8 +179,8 @@ impl Recorder {
             secret,
             counters: Counters::new(secret),
             failures: [0; Failure::ALL.len()],
-            sampled: Bounded::new(MAX_SAMPLED),
-            events: Bounded::new(MAX_EVENTS),
+            sampled: BoundedMap::new(MAX_SAMPLED),
+            events: BoundedMap::new(MAX_EVENTS),
             next: 0,
             dropped: 0,
         }

@@ -168,7 +168,9 @@ impl World {
                 let read = self.kv.list(&sync.prefix, now);
                 self.lists += 1;
                 let isolate = &mut self.isolates[i];
-                isolate.counts.synced(&sync, true, Some(&read), at(now));
+                isolate
+                    .counts
+                    .record_sync(&sync, true, Some(&read), at(now));
                 isolate.read = Some(now);
             }
         }

@@ -71,7 +71,7 @@ impl World {
             sent,
             received: at(self.now),
         };
-        self.cache.learn(key, check, asked, &decision);
+        self.cache.record_decision(key, check, asked, &decision);
         (decision, false)
     }
 
@@ -205,7 +205,7 @@ fn another_namespace_subject_policy_or_number_is_another_entry() {
         received: at(0),
     };
     let key = cache.key("u1", &policy);
-    cache.learn(key, &Check::ONE, asked, &refused);
+    cache.record_decision(key, &Check::ONE, asked, &refused);
     let in_shop = Namespace::new("shop").unwrap();
     let elsewhere = SubjectParts::new("u1").unwrap().in_namespace(in_shop);
     let larger = policy_of(algorithm(&Spec {
@@ -294,12 +294,12 @@ fn a_flood_of_a_million_identifiers_is_bounded_and_the_hot_one_still_hits() {
             received: at(now),
         };
         let flood = cache.key(&i.to_string(), &policy);
-        cache.learn(flood, &Check::ONE, asked, &refused);
+        cache.record_decision(flood, &Check::ONE, asked, &refused);
         if i % 50 == 0 {
             asked_of_hot += 1;
             if cache.find(hot, &policy, &Check::ONE, at(now)).is_none() {
                 misses += 1;
-                cache.learn(hot, &Check::ONE, asked, &refused);
+                cache.record_decision(hot, &Check::ONE, asked, &refused);
             }
         }
         if i % 10_000 == 0 {
