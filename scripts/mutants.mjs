@@ -1,6 +1,7 @@
-// `npm run mutants`: breaks each guarantee on purpose, one small change of the source at a time, in a copy of the tree,
-// and runs the tests that promise to notice. A mutant that survives, or that no longer fits the source, is a failure:
-// either a guarantee has lost its test, or this list has to follow the code.
+// `npm run mutants`: breaks each guarantee on purpose, one small change of the source at a time, in
+// a copy of the tree, and runs the tests that promise to notice. A mutant that survives, or that no
+// longer fits the source, is a failure: either a guarantee has lost its test, or this list has to
+// follow the code.
 
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -9,7 +10,8 @@ import { fail, root } from "./lib/process.mjs";
 
 const CORE = "crates/core/src";
 
-// guarantee, file, what stands there, what is put in its place, the test binary that has to fail ("lib": the tests beside the code).
+// guarantee, file, what stands there, what is put in its place, the test binary that has to fail
+// ("lib": the tests beside the code).
 const MUTANTS = [
   [
     "of requests that contend one is admitted",
@@ -1077,7 +1079,8 @@ function testsPass(binary) {
   const env = {
     ...process.env,
     CARGO_TARGET_DIR: join(root, "target/mutants"),
-    // A mutant fails at once on a kept case or in the first few hundred; the sound tree has passed all of them before.
+    // A mutant fails at once on a kept case or in the first few hundred; the sound tree has passed
+    // all of them before.
     PROPTEST_MAX_SHRINK_ITERS: "0",
     RUST_BACKTRACE: "0",
   };

@@ -1,16 +1,16 @@
-//! What is said to a namespace's directory, as text in the form of [`tollgate_core::codec`]. The
-//! directory is told in the background which subjects are alive, and lists them; it is never asked
-//! on the way of a check, and may be a few seconds behind.
+//! The messages of a namespace's directory, as text in the form of [`tollgate_core::codec`].
+//! Objects report in the background when they store their first row and when their storage is empty
+//! again. No check calls the directory, and its list may be a few seconds behind.
 
 use tollgate_core::codec::{Line, LineWriter, Unreadable};
 use tollgate_versions::{Version, Versions};
 
-/// The versions of notices and their answers.
+/// The versions of calls and answers.
 pub const DIRECTORY_MESSAGES: Versions = Versions::new(1);
-/// The most names in one answer.
+/// Maximum number of names in one answer.
 pub const MAX_PAGE: u32 = 1_000;
 
-/// What the directory is told or asked. Names are those of objects.
+/// A call to the directory. Names are those of objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DirectoryCall {
     /// A subject has stored its first row.
@@ -23,7 +23,7 @@ pub enum DirectoryCall {
         /// Its object's name.
         name: String,
     },
-    /// Which are alive, in the order of their names.
+    /// Lists the objects in the order of their names.
     List {
         /// What the names begin with; empty for all.
         prefix: String,
@@ -34,16 +34,16 @@ pub enum DirectoryCall {
     },
 }
 
-/// A notice that was encoded, in another version; `None` when it cannot be read.
+/// Encodes a call's text anew in another version; `None` when it cannot be read.
 pub fn in_version(text: &str, version: Version) -> Option<String> {
     let (_, notice) = DirectoryCall::decode(text).ok()?;
     Some(notice.encode_in(version))
 }
 
-/// What the directory answers.
+/// An answer of the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DirectoryAnswer {
-    /// Noted.
+    /// Recorded.
     Done,
     /// Names in order; fewer than asked for means that these are the last.
     Names(Vec<String>),
@@ -52,7 +52,7 @@ pub enum DirectoryAnswer {
 }
 
 impl DirectoryCall {
-    /// The notice as text, for a directory that reads this version.
+    /// The call as text, for a directory that reads this version.
     pub fn encode_in(&self, version: Version) -> String {
         let new = |word| LineWriter::new(version, word);
         match self {
@@ -70,7 +70,7 @@ impl DirectoryCall {
         .finish()
     }
 
-    /// Reads a notice, and the version in which it is to be answered.
+    /// Reads a call, and the version in which to answer it.
     pub fn decode(text: &str) -> Result<(Version, DirectoryCall), Unreadable> {
         let (version, text) = Line::versioned(text, DIRECTORY_MESSAGES)?;
         let line = Line::parse(text);
@@ -93,7 +93,7 @@ impl DirectoryCall {
 }
 
 impl DirectoryAnswer {
-    /// The answer as text, in the version that was asked in.
+    /// The answer as text, in the version of the call.
     pub fn encode_in(&self, version: Version) -> String {
         let new = |word| LineWriter::new(version, word);
         match self {
@@ -126,8 +126,8 @@ impl DirectoryAnswer {
     }
 }
 
-/// The first text that is after every text that begins with `prefix`; `None` when there is none, as
-/// for the empty prefix. Names are ASCII, so adding one to the last byte stays text.
+/// The first text after all texts that begin with `prefix`; `None` for the empty prefix. Names are
+/// ASCII, so the last byte plus one is still text.
 pub fn end_of(prefix: &str) -> Option<String> {
     let mut end = prefix.to_owned();
     let last = end.pop().filter(char::is_ascii)?;

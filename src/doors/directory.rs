@@ -8,8 +8,8 @@ use super::Failure;
 use crate::directory::{in_version, DirectoryAnswer, DirectoryCall, DIRECTORY_MESSAGES};
 use crate::hot::Bindings;
 
-/// Tells the directory of this name something, from an object, which may take so long. It may be
-/// told again: all notices may be repeated.
+/// Sends a call from an object to the directory of this name, within `patience`. Every such call
+/// may be repeated.
 pub(crate) async fn notify(
     env: &Env,
     directory: &str,

@@ -1,9 +1,9 @@
-//! The door to a subject's object: one call, one answer, within the deadline, and none while the
-//! object's circuit is open.
+//! The door to a subject's object: one call and one answer within the deadline, and no call while
+//! the object's circuit is open.
 //!
-//! Nothing that may have been counted is sent twice from here. A call that timed out may have been.
-//! Errors that the platform marks `retryable` it has retried itself, where it knows that the call
-//! did not run; those marked `overloaded` must not be retried, and open the circuit.
+//! A call that the object may have counted, such as one that timed out, is never sent twice. The
+//! platform itself retries errors marked `retryable` where it knows that the call did not run.
+//! Errors marked `overloaded` must not be retried, and open the circuit.
 
 use tollgate_core::isolate::circuit::{CallKind, CallOutcome};
 use tollgate_core::isolate::refusals::CallTimes;
@@ -53,11 +53,11 @@ impl Question {
     }
 }
 
-/// What came of a question.
+/// The outcome of a question.
 pub(crate) struct Answered {
-    /// When it was asked, and when it had been answered.
+    /// When it was sent and when it was answered.
     pub(crate) times: CallTimes,
-    /// What the object said, or why it said nothing.
+    /// The object's answer, or why there is none.
     pub(crate) answer: Result<Answer, Failure>,
 }
 
@@ -118,12 +118,12 @@ impl Answered {
     }
 }
 
-/// The leave to call an object, if its circuit gives it.
+/// Permission to call an object; `None` while its circuit is open.
 fn request_call(object: &str) -> Option<CallKind> {
     isolate::with(|isolate| isolate.circuits.request_call(object, clock::now()))
 }
 
-/// An object's answer, once its circuit has been told how the call ended.
+/// Reads an object's answer, and reports the outcome of the call to its circuit.
 fn recorded(object: &str, kind: CallKind, reply: Reply) -> Result<Answer, Failure> {
     let answer = read(reply);
     let outcome = match &answer {
@@ -131,7 +131,7 @@ fn recorded(object: &str, kind: CallKind, reply: Reply) -> Result<Answer, Failur
         Err(Failure::Overloaded) => CallOutcome::Overloaded,
         Err(_) => CallOutcome::Failed,
     };
-    // Randomness is wanted only for how long a circuit opens.
+    // Only the open time of a circuit needs randomness.
     let random = match outcome {
         CallOutcome::Answered => 0,
         _ => hot::random_bits() as u64,

@@ -1,4 +1,4 @@
-//! `POST /limit/block`: nothing for a subject until a time has passed; duration 0 lets it in again.
+//! `POST /limit/block`: refuses every request of a subject for a duration; duration 0 ends a block.
 
 use tollgate_core::api::block as form;
 use tollgate_core::isolate::counts::Command;

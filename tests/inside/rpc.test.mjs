@@ -1,5 +1,5 @@
-// What everything rests on: calls into Rust objects, which outlive evictions and new wasm instances, on the clock that the
-// runtime shows. And the directory, which the objects tell.
+// What everything rests on: calls into Rust objects, which outlive evictions and new wasm
+// instances, on the clock that the runtime shows. And the directory, which the objects tell.
 
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
@@ -75,7 +75,10 @@ describe("a call into an object", () => {
 });
 
 describe("a new wasm instance", () => {
-  /** Has the instance replaced before the next call: what follows a panic in any request of the isolate. */
+  /**
+   * Has the instance replaced before the next call: what follows a panic in any request of the
+   * isolate.
+   */
   const replace = () => {
     globalThis.__worker_init_state.criticalError = true;
   };

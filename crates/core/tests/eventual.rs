@@ -1,5 +1,5 @@
-//! Counting through KV, step by step: what isolates tell each other and what they make of it. How much too much it admits is in
-//! `eventual_simulation.rs`.
+//! Counting through KV, step by step: what isolates tell each other and what they make of it. How
+//! much too much it admits is in `eventual_simulation.rs`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -529,7 +529,8 @@ fn what_an_object_says_does_not_touch_what_is_counted_by_mode() {
     );
 }
 
-/// Enough others, asked more often, to push out what is counted and, where they have used anything, what is kept of it.
+/// Enough others, asked more often, to push out what is counted and, where they have used anything,
+/// what is kept of it.
 fn push_out(isolate: &mut IsolateCounts, cost: i64, now: u64) {
     let (policy, check) = (fixed(100), Check::of(cost));
     for i in 0..2 * (MAX_SUBJECTS + MAX_EVICTED) {
@@ -762,7 +763,8 @@ fn what_all_isolates_told_is_shown_with_what_may_be_too_much() {
         world.sync(0, second * 1_000);
         world.sync(1, second * 1_000);
     }
-    // Written at 31 s and not yet at 41 s; an isolate that knows nothing of the subject shows what others have told.
+    // Written at 31 s and not yet at 41 s; an isolate that knows nothing of the subject shows what
+    // others have told.
     let now = 40_000;
     let mut shown = |isolate: usize| {
         let read = world.listed("");

@@ -1,5 +1,6 @@
-//! Namespaces share nothing of what an isolate keeps: whatever one of them does, another one's counts, shares, debts, circuits and
-//! remembered refusals are what they were. And within a namespace what is exhausted outlives what is not.
+//! Namespaces share nothing of what an isolate keeps: whatever one of them does, another one's
+//! counts, shares, debts, circuits and remembered refusals are what they were. And within a
+//! namespace what is exhausted outlives what is not.
 
 #![allow(clippy::unwrap_used)]
 
@@ -96,7 +97,8 @@ impl World {
 #[test]
 fn a_flood_of_another_namespace_makes_no_counted_limit_start_again() {
     let ten = fixed(10);
-    // The requests that once did it, and then twice as many subjects as there is room for, all used up.
+    // The requests that once did it, and then twice as many subjects as there is room for, all used
+    // up.
     let floods = [
         (112_000 / 27, 27, 1_000_000),
         (2 * (MAX_SUBJECTS + MAX_EVICTED), 12, 11),
