@@ -2,7 +2,8 @@
 //! by single spaces. A line describes itself, so a reader of another version finds what it knows
 //! and passes over what it does not.
 //!
-//! `1 limit policy=github.rest algorithm=fixedWindow limit=5000 window=3600000 start=1795219200000 end=1795222800000 used=12`
+//! `1 limit policy=github.rest algorithm=fixedWindow limit=5000 window=3600000 start=1795219200000
+//! end=1795222800000 used=12`
 
 use core::fmt::{Display, Write};
 
