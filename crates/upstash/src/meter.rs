@@ -49,7 +49,7 @@ impl Meter {
     }
 
     /// Records that a bound is exceeded.
-    pub fn pass(&self, bound: RedisError) {
+    pub fn exceed(&self, bound: RedisError) {
         self.0.passed.set(Some(bound));
     }
 
@@ -64,7 +64,7 @@ impl Meter {
     pub fn look(&self, members: usize) -> bool {
         match self.left().checked_sub(members) {
             Some(left) => self.0.looks.set(left),
-            None => self.pass(RedisError::ManyMembers),
+            None => self.exceed(RedisError::ManyMembers),
         }
         self.passed().is_none()
     }
