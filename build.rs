@@ -1,5 +1,6 @@
-//! Keeps the section in which the compiler notes the features of the target: `strip` would remove it, and wasm-bindgen, finding no
-//! `reference-types` in it, would refuse to build the wrappers that bring the Worker back after a panic.
+//! Keeps the section in which the compiler notes the features of the target: `strip` would remove
+//! it, and wasm-bindgen, finding no `reference-types` in it, would refuse to build the wrappers
+//! that bring the Worker back after a panic.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -1,6 +1,7 @@
-// `npm run bench`: Tollgate beside its baselines on raw workerd, the core beside `governor`, size and cold start.
-// Prints tables and JSON, and writes bench/results.json and the figures of docs/benchmarks.md. A wrong answer of any
-// variant ends it with status 1; a missed target does not: a benchmark reports, the reader judges.
+// `npm run bench`: Tollgate beside its baselines on raw workerd, the core beside `governor`, size
+// and cold start. Prints tables and JSON, and writes bench/results.json and the figures of
+// docs/benchmarks.md. A wrong answer of any variant ends it with status 1; a missed target does
+// not: a benchmark reports, the reader judges.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -18,8 +19,8 @@ import { judge, TARGETS } from "./lib/targets.mjs";
 const RESULTS = join(root, "bench/results.json");
 const PAGE = join(root, "docs/benchmarks.md");
 
-// Rounds are added until the interval of every target is this narrow against its median. The width alone decides, and
-// never the verdict: who stops once the verdict pleases finds what he looks for.
+// Rounds are added until the interval of every target is this narrow against its median. The width
+// alone decides, and never the verdict: who stops once the verdict pleases finds what he looks for.
 const NARROW = 0.06;
 
 // Told to stop, it tidies up on its way out.
@@ -111,7 +112,10 @@ function save(results) {
   if (file === RESULTS) writeFileSync(PAGE, withFigures(readFileSync(PAGE, "utf8"), results));
 }
 
-/** JSON with one line for each sample and list of numbers, so that a change of figures is a readable change. */
+/**
+ * JSON with one line for each sample and list of numbers, so that a change of figures is a readable
+ * change.
+ */
 function compact(results) {
   return JSON.stringify(results, null, 1).replace(/[[{][^[\]{}]*[\]}]/g, (inner) => inner.replace(/\s*\n\s*/g, " "));
 }

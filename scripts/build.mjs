@@ -1,6 +1,7 @@
-// Turns src/ and crates/ into build/, the Worker that workerd runs. `wrangler dev` and `wrangler deploy` call this too
-// (wrangler.toml). A build whose inputs have not changed is left alone: comparing them takes 50 ms, cargo and
-// the bundler a second, and every command would wait for them.
+// Turns src/ and crates/ into build/, the Worker that workerd runs. `wrangler dev` and
+// `wrangler deploy` call this too (wrangler.toml). A build whose inputs have not changed is left
+// alone: comparing them takes 50 ms, cargo and the bundler a second, and every command would wait
+// for them.
 
 import { createHash } from "node:crypto";
 import {
@@ -31,9 +32,9 @@ export function build() {
 }
 
 /**
- * The same Worker as a later build will be, as far as the versions of messages and rows go: for the tests that run several
- * builds at once. It writes forms that are `written` versions later than today's, and reads them up to `newest` versions
- * later. The folder that it is in.
+ * The same Worker as a later build will be, as far as the versions of messages and rows go: for the
+ * tests that run several builds at once. It writes forms that are `written` versions later than
+ * today's, and reads them up to `newest` versions later. The folder that it is in.
  */
 export function buildOf(written, newest = written) {
   setup();
@@ -63,7 +64,10 @@ function compile(folder, options) {
 
 const targetFolder = () => process.env.CARGO_TARGET_DIR ?? join(root, "target");
 
-/** Writes the JavaScript around the wasm, with what src/entry.js needs to follow a panic with a new instance. */
+/**
+ * Writes the JavaScript around the wasm, with what src/entry.js needs to follow a panic with a new
+ * instance.
+ */
 function bind(wasm, out) {
   const options = ["--target", "module", "--no-typescript", "--out-name", "index", "--out-dir", out];
   run(join(toolsBin, "wasm-bindgen"), [
@@ -93,7 +97,10 @@ function bundle(bound, out) {
   renameSync(join(bound, "index_bg.wasm"), join(out, "index_bg.wasm"));
 }
 
-/** Hashes the content of every input and the version of the compiler; file times say little after a checkout. */
+/**
+ * Hashes the content of every input and the version of the compiler; file times say little after a
+ * checkout.
+ */
 function fingerprint() {
   const hash = createHash("sha256").update(`${read("rustc", "--version")} ${process.env.RUSTFLAGS ?? ""}`);
   for (const path of INPUTS.flatMap(filesIn).sort()) {

@@ -1,5 +1,5 @@
-// `npm run check`: every gate but the tests. All of them run, also after one failed, and only a failed one is printed
-// in full. `npm run check -- clippy biome` runs those whose names begin so.
+// `npm run check`: every gate but the tests. All of them run, also after one failed, and only a
+// failed one is printed in full. `npm run check -- clippy biome` runs those whose names begin so.
 
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,8 @@ import { capture, fail, root } from "./lib/process.mjs";
 import { setup } from "./setup.mjs";
 
 const CLIPPY = ["clippy", "--quiet"];
-// The benchmark's native programs are a workspace of their own; its naive Worker is a baseline, left as one would find it.
+// The benchmark's native programs are a workspace of their own; its naive Worker is a baseline,
+// left as one would find it.
 const BENCH = ["--manifest-path", "bench/Cargo.toml"];
 // Named one by one: "--all" would go on into crates/ as well.
 const BENCH_PACKAGES = ["bench-core", "bench-load", "bench-naive"].flatMap((name) => ["-p", name]);
@@ -18,8 +19,8 @@ const DOC = ["doc", "--quiet", "--no-deps", "--document-private-items"];
 // The documentation is built with the private items, so a link to one of them leads somewhere.
 const STRICT_DOC = { RUSTDOCFLAGS: "-D warnings -A rustdoc::private_intra_doc_links" };
 
-// The modules that talk to the runtime exist on wasm32 only, so clippy looks at the root package twice, and rustdoc,
-// which has to find whatever a comment links to, there alone.
+// The modules that talk to the runtime exist on wasm32 only, so clippy looks at the root package
+// twice, and rustdoc, which has to find whatever a comment links to, there alone.
 const GATES = [
   // First, because the next cargo command would mend it silently.
   { name: "lock", command: ["cargo", "fetch", "--quiet", "--locked"] },

@@ -1,5 +1,5 @@
-// `npm run check -- layers`: who imports whom. In no crate do files import each other in a circle, and in the Worker
-// and in the core nothing uses what stands above it (docs/architecture.md).
+// `npm run check -- layers`: who imports whom. In no crate do files import each other in a circle,
+// and in the Worker and in the core nothing uses what stands above it (docs/architecture.md).
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
@@ -7,7 +7,10 @@ import { fail, isMain, root } from "./lib/process.mjs";
 
 const CRATES = ["src", "crates/core/src", "crates/upstash/src", "crates/versions/src"];
 
-/** The files and folders of a crate, from the top. Each may use those below it, and none of its own line. */
+/**
+ * The files and folders of a crate, from the top. Each may use those below it, and none of its own
+ * line.
+ */
 const LAYERS = {
   src: [
     ["lib"],
@@ -82,7 +85,10 @@ function pathsOf(tree) {
   return parts.filter(Boolean).flatMap((part) => pathsOf(tree.slice(0, open).trim() + part));
 }
 
-/** Everything that a file names by a path, and what it hands on under another one's name: `[path, is handed on]`. */
+/**
+ * Everything that a file names by a path, and what it hands on under another one's name:
+ * `[path, is handed on]`.
+ */
 function namedIn(code) {
   const named = [];
   const rest = code.replace(/(pub(?:\([^)]*\))?\s+)?\buse\s+([^;]+);/g, (_, shown, tree) => {
@@ -100,7 +106,9 @@ export function importsOf(crate) {
   const modules = modulesOf(crate);
   const named = new Map([...modules].map(([module, file]) => [module, namedIn(codeOf(file))]));
 
-  /** The module where what `path` names in `from` is defined; undefined where that is another crate. */
+  /**
+   * The module where what `path` names in `from` is defined; undefined where that is another crate.
+   */
   function definedIn(from, path, seen = []) {
     let at = from;
     const parts = path.split("::");

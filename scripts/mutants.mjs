@@ -1,6 +1,7 @@
-// `npm run mutants`: breaks each guarantee on purpose, one small change of the source at a time, in a copy of the tree,
-// and runs the tests that promise to notice. A mutant that survives, or that no longer fits the source, is a failure:
-// either a guarantee has lost its test, or this list has to follow the code.
+// `npm run mutants`: breaks each guarantee on purpose, one small change of the source at a time, in
+// a copy of the tree, and runs the tests that promise to notice. A mutant that survives, or that no
+// longer fits the source, is a failure: either a guarantee has lost its test, or this list has to
+// follow the code.
 
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -9,7 +10,8 @@ import { fail, root } from "./lib/process.mjs";
 
 const CORE = "crates/core/src";
 
-// guarantee, file, what stands there, what is put in its place, the test binary that has to fail ("lib": the tests beside the code).
+// guarantee, file, what stands there, what is put in its place, the test binary that has to fail
+// ("lib": the tests beside the code).
 const MUTANTS = [
   [
     "of requests that contend one is admitted",
@@ -63,7 +65,7 @@ const MUTANTS = [
   [
     "a multi whose charges are taken back too late is not asked once more",
     `${CORE}/multi.rs`,
-    "if !time.is_enough_for(self.heard.len(), self.gone) {",
+    "if !time.is_enough_for(self.answers.len(), self.gone) {",
     "if false {",
     "lib",
   ],
@@ -133,7 +135,7 @@ const MUTANTS = [
   [
     "what is worth least goes first",
     `${CORE}/isolate/bounded/rooms.rs`,
-    "if before > 0 && room.leaving.len() < room.places.len() {",
+    "if before > 0 && room.candidates.len() < room.places.len() {",
     "if false {",
     "bounded",
   ],
@@ -147,13 +149,13 @@ const MUTANTS = [
   [
     "the units of a subject that has to go are kept",
     `${CORE}/isolate/counts/mod.rs`,
-    "self.kept.put(key, kept, |kept| kept.worth(now));",
+    "self.evicted.put(key, evicted, |evicted| evicted.worth(now));",
     "drop((key, kept));",
     "fair",
   ],
   [
     "what is used up is kept longest",
-    `${CORE}/isolate/counts/kept.rs`,
+    `${CORE}/isolate/counts/evicted.rs`,
     " + u64::from(self.exhausted_until > now)",
     "",
     "fair",
@@ -161,7 +163,7 @@ const MUTANTS = [
   [
     "what was kept of other limits stays told",
     `${CORE}/isolate/counts/subject.rs`,
-    "counts.chain(self.kept.iter().map(KeptCount::record))",
+    "counts.chain(self.evicted.iter().map(EvictedCount::record))",
     "counts",
     "eventual",
   ],
@@ -899,7 +901,7 @@ const MUTANTS = [
   [
     "a failing object is left alone",
     `${CORE}/isolate/circuit.rs`,
-    "if *failures >= FAILURES {",
+    "if *failures >= FAILURES_TO_OPEN {",
     "if *failures > u32::MAX - 1 {",
     "lib",
   ],
@@ -927,7 +929,7 @@ const MUTANTS = [
   [
     "isolates tell each other what they have counted",
     `${CORE}/isolate/counts/sync.rs`,
-    ".any(|count| count.told.has_news())\n            .then(",
+    ".any(|count| count.published.has_unpublished())\n            .then(",
     ".any(|_| false)\n            .then(",
     "eventual",
   ],
@@ -948,14 +950,14 @@ const MUTANTS = [
   [
     "no key of KV is written twice in a second",
     `${CORE}/isolate/counts/sync.rs`,
-    ".clamp(SHORTEST_INTERVAL, INTERVAL)",
+    ".clamp(MIN_INTERVAL, INTERVAL)",
     ".clamp(Duration::ZERO, INTERVAL)",
     "eventual",
   ],
   [
     "a reset reaches the other isolates",
     `${CORE}/isolate/counts/sync.rs`,
-    ".for_each(|count| count.reset(mark.at));",
+    ".for_each(|count| count.reset(instruction.at));",
     ".for_each(|_| {});",
     "eventual",
   ],
@@ -1112,7 +1114,8 @@ function testsPass(binary) {
   const env = {
     ...process.env,
     CARGO_TARGET_DIR: join(root, "target/mutants"),
-    // A mutant fails at once on a kept case or in the first few hundred; the sound tree has passed all of them before.
+    // A mutant fails at once on a kept case or in the first few hundred; the sound tree has passed
+    // all of them before.
     PROPTEST_MAX_SHRINK_ITERS: "0",
     RUST_BACKTRACE: "0",
   };

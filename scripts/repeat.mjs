@@ -1,6 +1,7 @@
-// `npm run test:repeat -- 10`: the whole suite so many times in a row, to find tests that pass only mostly; with file
-// names behind the number only those of vitest's: `npm run test:repeat -- 10 idle`. Prints one line a run while it goes,
-// and at the end how often each test failed. What a part printed that failed is kept below target/repeat/.
+// `npm run test:repeat -- 10`: the whole suite so many times in a row, to find tests that pass only
+// mostly; with file names behind the number only those of vitest's:
+// `npm run test:repeat -- 10 idle`. Prints one line a run while it goes, and at the end how often
+// each test failed. What a part printed that failed is kept below target/repeat/.
 
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

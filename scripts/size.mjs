@@ -1,4 +1,5 @@
-// The size of the Worker, which is what the first request in a new isolate waits for, against its budget.
+// The size of the Worker, which is what the first request in a new isolate waits for, against its
+// budget.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,8 +7,9 @@ import { gzipSync } from "node:zlib";
 import { build } from "./build.mjs";
 import { fail, isMain, root } from "./lib/process.mjs";
 
-// Bytes of compressed wasm. What a cold start waits for is the functions that the first request runs, and not the file
-// (docs/benchmarks.md), so this only notices what came in unseen: a dependency, a second formatter of floats.
+// Bytes of compressed wasm. What a cold start waits for is the functions that the first request
+// runs, and not the file (docs/benchmarks.md), so this only notices what came in unseen: a
+// dependency, a second formatter of floats.
 const BUDGET = 400_000;
 
 /** The sizes of the built wasm in bytes, and whether the compressed one is within the budget. */

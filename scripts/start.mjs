@@ -1,8 +1,9 @@
-// `npm start`: Tollgate on this machine. Sets up, builds, writes a token where there is none, serves with
-// `wrangler dev` on 127.0.0.1, and ends with a curl line that works. `npm start -- --port N` takes another port.
+// `npm start`: Tollgate on this machine. Sets up, builds, writes a token where there is none,
+// serves with `wrangler dev` on 127.0.0.1, and ends with a curl line that works.
+// `npm start -- --port N` takes another port.
 //
-// The server runs in a process group of its own, and every way to stop this script stops that group: wrangler starts
-// workerd as a child, and a workerd left behind would hold the port.
+// The server runs in a process group of its own, and every way to stop this script stops that
+// group: wrangler starts workerd as a child, and a workerd left behind would hold the port.
 
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";

@@ -1,6 +1,6 @@
-// `npm test`: every test there is, part after part (lib/suite.mjs). All parts run, also after one failed, and the last
-// lines say what each found and how long it took. `npm test -- idle versions` runs the files of vitest that are named
-// so; vitest's own options may follow.
+// `npm test`: every test there is, part after part (lib/suite.mjs). All parts run, also after one
+// failed, and the last lines say what each found and how long it took. `npm test -- idle versions`
+// runs the files of vitest that are named so; vitest's own options may follow.
 
 import { build } from "./build.mjs";
 import { capture, fail } from "./lib/process.mjs";
@@ -13,8 +13,9 @@ setup({ tests: true });
 build();
 const filters = process.argv.slice(2);
 if (filters.length === 0) {
-  // The published packages that the Upstash tests read. Two of those tests would else install them at once, into the
-  // same folders, and the one that loses would skip itself. Where it cannot be done, the tests say so.
+  // The published packages that the Upstash tests read. Two of those tests would else install them
+  // at once, into the same folders, and the one that loses would skip itself. Where it cannot be
+  // done, the tests say so.
   await capture("node", ["tests/upstash/scripts.mjs"]);
 }
 const seconds = (performance.now() - start) / 1000;

@@ -11,7 +11,7 @@ use crate::error::{ApiError, Code};
 /// A SHA-256 hash.
 pub type Hash = [u8; 32];
 
-/// What a token may do. Each role may do what those before it may.
+/// The rights of a token. Each role includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Look at states.
@@ -40,15 +40,15 @@ impl Role {
     }
 }
 
-/// One known token: who presents it.
+/// The caller that a configured token identifies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// The hash of the token.
     pub(crate) hash: Hash,
-    /// What it may do.
+    /// Its rights.
     pub role: Role,
-    /// Where. Every object name, and everything kept by name, is made with this namespace and never
-    /// with one that was sent.
+    /// The token's namespace. Names of objects, cache entries and KV keys use it, never one from
+    /// the request.
     pub namespace: Namespace,
 }
 
@@ -57,8 +57,8 @@ pub fn hash(token: &str) -> Hash {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// The caller that `header`, the value of `Authorization` or nothing, speaks for, if its role
-/// reaches `needed`.
+/// The caller of the token in `header`, the value of `Authorization`, if its role includes
+/// `needed`.
 pub fn authorize<'a>(
     callers: &'a [Caller],
     header: &str,
@@ -93,7 +93,8 @@ fn bearer(header: &str) -> Option<&str> {
         .then(|| token.trim_ascii_start())
 }
 
-/// The entry of this hash. Every byte of every entry is looked at, whichever fits.
+/// The entry with this hash. Every byte of every entry is compared, so the time does not depend on
+/// the match.
 fn find<'a>(callers: &'a [Caller], presented: &Hash) -> Option<&'a Caller> {
     callers.iter().fold(None, |found, caller| {
         let pairs = caller.hash.iter().zip(presented);

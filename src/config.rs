@@ -12,9 +12,9 @@ use tollgate_core::Duration;
 use crate::auth::{hash, Caller, Hash, Role};
 use crate::error::{ApiError, Code};
 
-/// The most tokens. A secret holds 5 KB, which is about forty.
+/// Maximum number of tokens. A secret holds 5 KB, which is about forty.
 const MAX_TOKENS: usize = 64;
-/// The longest token, in bytes: headers have to carry it.
+/// Maximum length of a token, in bytes: it has to fit into a header.
 const MAX_TOKEN: usize = 1_024;
 /// How long the Worker waits for an object: long enough for an object on another continent that has
 /// to wake, short enough that a caller's own deadline of a few seconds still sees the answer.
@@ -39,7 +39,7 @@ pub struct Settings<'a> {
     pub log_identifiers: Option<&'a str>,
 }
 
-/// What the Worker was told.
+/// The validated settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     callers: Vec<Caller>,
@@ -52,11 +52,11 @@ pub struct Config {
 /// A setting that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InvalidSetting {
-    /// There are no tokens. Everybody is told: a fresh Worker holds nothing, and whoever tries it
-    /// has to know what to set.
+    /// There are no tokens. Every caller sees this: a fresh Worker holds no data, and its operator
+    /// has to know which setting is missing.
     NoTokens,
-    /// A setting is wrong. The sentence says which one and what to do, for the Worker's log:
-    /// callers who have shown no token are not told of its settings.
+    /// A setting is wrong. The sentence names the setting and the remedy. It goes to the Worker's
+    /// log only: callers without a token must not learn the settings.
     Wrong(String),
 }
 
@@ -111,7 +111,7 @@ impl Config {
         })
     }
 
-    /// Everyone with a token; at least one.
+    /// The callers with a token; at least one.
     pub fn callers(&self) -> &[Caller] {
         &self.callers
     }
@@ -274,8 +274,8 @@ fn origins(text: &str) -> Result<Vec<String>, InvalidSetting> {
     ))
 }
 
-/// Whether a browser would send exactly this as the `Origin` of a page: what it would not, never
-/// matches.
+/// Whether a browser can send exactly this text as the `Origin` of a page. Any other text would
+/// never match.
 fn is_origin(origin: &str) -> bool {
     let (rest, usual) = match (
         origin.strip_prefix("https://"),
@@ -386,7 +386,7 @@ mod tests {
             let error = parse(tokens).unwrap_err();
             assert!(error.contains(expected), "{tokens}: {error}");
             assert!(!error.contains("ter2"), "{error}");
-            // Callers are told the same of every wrong setting.
+            // Callers see the same answer for every wrong setting.
             let told = ApiError::from(&InvalidSetting::Wrong(error));
             assert_eq!(told, ApiError::from(&InvalidSetting::Wrong(String::new())));
         }

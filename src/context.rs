@@ -1,5 +1,5 @@
-//! What the handling of one request may use. Made once its caller is known, and borrowed by
-//! everything below.
+//! The context of one request: its caller and its environment. Created after authorization and
+//! borrowed by all layers below.
 
 use std::future::Future;
 
@@ -34,7 +34,7 @@ impl Context<'_> {
         parts.in_namespace(self.namespace().clone())
     }
 
-    /// How long objects, KV and bindings may take.
+    /// The deadline for objects, KV and bindings.
     pub(crate) fn deadline(&self) -> Duration {
         self.config.deadline()
     }
@@ -59,13 +59,13 @@ impl Context<'_> {
         version(self.env)
     }
 
-    /// Runs work that no caller waits for. The platform ends it half a minute after the answer.
+    /// Runs work in the background. The platform ends it half a minute after the answer.
     pub(crate) fn in_background(&self, work: impl Future<Output = ()> + 'static) {
         let done = task::spawn(async {
             work.await;
             JsValue::UNDEFINED
         });
-        // Fails only where there is no event to wait for, and then the task runs on by itself.
+        // Fails only outside an event, and then the task continues by itself.
         let _ = self.execution.wait_until(&done);
     }
 }

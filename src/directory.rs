@@ -1,18 +1,18 @@
-//! What is said to a namespace's directory, as text in the form of [`tollgate_core::codec`]. The
-//! directory is told in the background which subjects are alive, and lists them; it is never asked
-//! on the way of a check, and may be a few seconds behind.
+//! The messages of a namespace's directory, as text in the form of [`tollgate_core::codec`].
+//! Objects report in the background when they store their first row and when their storage is empty
+//! again. No check calls the directory, and its list may be a few seconds behind.
 
 use tollgate_core::codec::{Line, LineWriter, Unreadable};
 use tollgate_versions::{Version, Versions};
 
-/// The versions of notices and their answers.
-pub const NOTICES: Versions = Versions::new(1);
-/// The most names in one answer.
+/// The versions of calls and answers.
+pub const DIRECTORY_MESSAGES: Versions = Versions::new(1);
+/// Maximum number of names in one answer.
 pub const MAX_PAGE: u32 = 1_000;
 
-/// What the directory is told or asked. Names are those of objects.
+/// A call to the directory. Names are those of objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
+pub enum DirectoryCall {
     /// A subject has stored its first row.
     Alive {
         /// Its object's name.
@@ -23,7 +23,7 @@ pub enum Notice {
         /// Its object's name.
         name: String,
     },
-    /// Which are alive, in the order of their names.
+    /// Lists the objects in the order of their names.
     List {
         /// What the names begin with; empty for all.
         prefix: String,
@@ -34,16 +34,16 @@ pub enum Notice {
     },
 }
 
-/// A notice that was encoded, in another version; `None` when it cannot be read.
+/// Encodes a call's text anew in another version; `None` when it cannot be read.
 pub fn in_version(text: &str, version: Version) -> Option<String> {
-    let (_, notice) = Notice::decode(text).ok()?;
+    let (_, notice) = DirectoryCall::decode(text).ok()?;
     Some(notice.encode_in(version))
 }
 
-/// What the directory answers.
+/// An answer of the directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Listing {
-    /// Noted.
+pub enum DirectoryAnswer {
+    /// Recorded.
     Done,
     /// Names in order; fewer than asked for means that these are the last.
     Names(Vec<String>),
@@ -51,14 +51,14 @@ pub enum Listing {
     Refused(String),
 }
 
-impl Notice {
-    /// The notice as text, for a directory that reads this version.
+impl DirectoryCall {
+    /// The call as text, for a directory that reads this version.
     pub fn encode_in(&self, version: Version) -> String {
         let new = |word| LineWriter::new(version, word);
         match self {
-            Notice::Alive { name } => new("alive").text("name", name),
-            Notice::Gone { name } => new("gone").text("name", name),
-            Notice::List {
+            DirectoryCall::Alive { name } => new("alive").text("name", name),
+            DirectoryCall::Gone { name } => new("gone").text("name", name),
+            DirectoryCall::List {
                 prefix,
                 after,
                 limit,
@@ -70,18 +70,18 @@ impl Notice {
         .finish()
     }
 
-    /// Reads a notice, and the version in which it is to be answered.
-    pub fn decode(text: &str) -> Result<(Version, Notice), Unreadable> {
-        let (version, text) = Line::versioned(text, NOTICES)?;
+    /// Reads a call, and the version in which to answer it.
+    pub fn decode(text: &str) -> Result<(Version, DirectoryCall), Unreadable> {
+        let (version, text) = Line::versioned(text, DIRECTORY_MESSAGES)?;
         let line = Line::parse(text);
         let name = || match line.text("name")? {
             name if name.is_empty() => Err(Unreadable::Damaged("name")),
             name => Ok(name),
         };
         let notice = match line.word() {
-            "alive" => Notice::Alive { name: name()? },
-            "gone" => Notice::Gone { name: name()? },
-            "list" => Notice::List {
+            "alive" => DirectoryCall::Alive { name: name()? },
+            "gone" => DirectoryCall::Gone { name: name()? },
+            "list" => DirectoryCall::List {
                 prefix: line.text("prefix")?,
                 after: line.text("after")?,
                 limit: line.number("limit")?.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE),
@@ -92,42 +92,42 @@ impl Notice {
     }
 }
 
-impl Listing {
-    /// The answer as text, in the version that was asked in.
+impl DirectoryAnswer {
+    /// The answer as text, in the version of the call.
     pub fn encode_in(&self, version: Version) -> String {
         let new = |word| LineWriter::new(version, word);
         match self {
-            Listing::Done => new("done"),
-            Listing::Names(names) => names.iter().fold(new("names"), |line, name| {
+            DirectoryAnswer::Done => new("done"),
+            DirectoryAnswer::Names(names) => names.iter().fold(new("names"), |line, name| {
                 line.and("subject").text("name", name)
             }),
-            Listing::Refused(why) => new("refused").text("detail", why),
+            DirectoryAnswer::Refused(why) => new("refused").text("detail", why),
         }
         .finish()
     }
 
     /// Reads an answer.
-    pub fn decode(text: &str) -> Result<Listing, Unreadable> {
-        let mut lines = Line::versioned(text, NOTICES)?
+    pub fn decode(text: &str) -> Result<DirectoryAnswer, Unreadable> {
+        let mut lines = Line::versioned(text, DIRECTORY_MESSAGES)?
             .1
             .split('\n')
             .map(Line::parse);
         let first = lines.next().ok_or(Unreadable::Damaged("empty"))?;
         Ok(match first.word() {
-            "done" => Listing::Done,
-            "names" => Listing::Names(
+            "done" => DirectoryAnswer::Done,
+            "names" => DirectoryAnswer::Names(
                 lines
                     .map(|line| line.text("name"))
                     .collect::<Result<_, _>>()?,
             ),
-            "refused" => Listing::Refused(first.text("detail")?),
+            "refused" => DirectoryAnswer::Refused(first.text("detail")?),
             _ => return Err(Unreadable::Damaged("word")),
         })
     }
 }
 
-/// The first text that is after every text that begins with `prefix`; `None` when there is none, as
-/// for the empty prefix. Names are ASCII, so adding one to the last byte stays text.
+/// The first text after all texts that begin with `prefix`; `None` for the empty prefix. Names are
+/// ASCII, so the last byte plus one is still text.
 pub fn end_of(prefix: &str) -> Option<String> {
     let mut end = prefix.to_owned();
     let last = end.pop().filter(char::is_ascii)?;
@@ -144,15 +144,15 @@ mod tests {
         let name = || "shop/rate-limit:a%20b:u1".to_owned();
         let notices = [
             (
-                Notice::Alive { name: name() },
+                DirectoryCall::Alive { name: name() },
                 "1 alive name=shop%2Frate-limit%3Aa%2520b%3Au1",
             ),
             (
-                Notice::Gone { name: name() },
+                DirectoryCall::Gone { name: name() },
                 "1 gone name=shop%2Frate-limit%3Aa%2520b%3Au1",
             ),
             (
-                Notice::List {
+                DirectoryCall::List {
                     prefix: "rate-limit:".to_owned(),
                     after: String::new(),
                     limit: 7,
@@ -161,27 +161,33 @@ mod tests {
             ),
         ];
         for (notice, text) in notices {
-            assert_eq!(notice.encode_in(NOTICES.written()), text);
-            assert_eq!(Notice::decode(text), Ok((NOTICES.written(), notice)));
+            assert_eq!(notice.encode_in(DIRECTORY_MESSAGES.written()), text);
+            assert_eq!(
+                DirectoryCall::decode(text),
+                Ok((DIRECTORY_MESSAGES.written(), notice))
+            );
         }
         let answers = [
-            (Listing::Done, "1 done"),
-            (Listing::Names(Vec::new()), "1 names"),
+            (DirectoryAnswer::Done, "1 done"),
+            (DirectoryAnswer::Names(Vec::new()), "1 names"),
             (
-                Listing::Names(vec!["a".to_owned(), "b c".to_owned()]),
+                DirectoryAnswer::Names(vec!["a".to_owned(), "b c".to_owned()]),
                 "1 names\nsubject name=a\nsubject name=b%20c",
             ),
-            (Listing::Refused("no".to_owned()), "1 refused detail=no"),
+            (
+                DirectoryAnswer::Refused("no".to_owned()),
+                "1 refused detail=no",
+            ),
         ];
         for (answer, text) in answers {
-            assert_eq!(answer.encode_in(NOTICES.written()), text);
-            assert_eq!(Listing::decode(text), Ok(answer));
+            assert_eq!(answer.encode_in(DIRECTORY_MESSAGES.written()), text);
+            assert_eq!(DirectoryAnswer::decode(text), Ok(answer));
         }
     }
 
     #[test]
     fn unknown_fields_are_passed_over_and_other_versions_refused() {
-        assert!(Notice::decode("1 alive name=a colour=red").is_ok());
+        assert!(DirectoryCall::decode("1 alive name=a colour=red").is_ok());
         for text in [
             "2 alive name=a",
             "0 alive name=a",
@@ -190,15 +196,17 @@ mod tests {
             "1 alive",
             "1 dance name=a",
         ] {
-            assert!(Notice::decode(text).is_err(), "{text}");
+            assert!(DirectoryCall::decode(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_page_is_never_larger_than_allowed() {
         for (limit, expected) in [("0", 1), ("5", 5), ("4000000", MAX_PAGE)] {
-            let notice = Notice::decode(&format!("1 list prefix= after= limit={limit}"));
-            assert!(matches!(notice, Ok((_, Notice::List { limit, .. })) if limit == expected));
+            let notice = DirectoryCall::decode(&format!("1 list prefix= after= limit={limit}"));
+            assert!(
+                matches!(notice, Ok((_, DirectoryCall::List { limit, .. })) if limit == expected)
+            );
         }
     }
 

@@ -1,8 +1,8 @@
-//! What a caller is told when there is no decision: one closed list of codes, one mapping to HTTP,
-//! one body (`application/problem+json`, RFC 9457).
+//! The error that a caller gets in place of a decision: one closed list of codes, one mapping to
+//! HTTP, one body (`application/problem+json`, RFC 9457).
 //!
-//! The sentence in `detail` says what to do. It never repeats a secret, and of what the caller sent
-//! at most the name of a field.
+//! The sentence in `detail` names the remedy. It never repeats a secret, and nothing of the request
+//! but the name of a field.
 
 use serde::Serialize;
 use tollgate_core::api::response::to_json;
@@ -24,13 +24,13 @@ pub enum Code {
     UnknownTimeZone,
     /// No token, or one that is not known.
     Unauthorized,
-    /// The token's role does not reach.
+    /// The token's role is too low.
     Forbidden,
     /// There is no such path.
     NotFound,
     /// There is no policy of this name.
     UnknownPolicy,
-    /// The permit was never given, has expired, or is another namespace's.
+    /// The permit was never issued, has expired, or belongs to another namespace.
     UnknownPermit,
     /// The path exists, the method on it does not; `Allow` lists those that do.
     MethodNotAllowed,
@@ -44,7 +44,8 @@ pub enum Code {
     Internal,
     /// The Worker lacks a setting, or has a wrong one.
     NotConfigured,
-    /// The subject's object did not answer in time, and nothing may be decided without it.
+    /// The subject's object did not answer in time, and the failure mode forbids a decision without
+    /// it.
     ObjectUnavailable,
     /// KV did not answer in time.
     KvUnavailable,
@@ -208,7 +209,7 @@ impl ApiError {
         ApiError::new(Code::TooManyLimits, detail).with_field("name")
     }
 
-    /// KV did not answer. What was asked may be asked again.
+    /// KV did not answer. The caller may retry.
     pub fn kv_unavailable() -> ApiError {
         let detail = "KV did not answer in time. The subject's object has done its part; ask again, so that counts in KV follow.";
         ApiError::new(Code::KvUnavailable, detail)

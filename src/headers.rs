@@ -22,13 +22,13 @@ pub const NAMES: &str =
 pub const JSON: &str = "Content-Type: application/json\n";
 /// The type of problems (RFC 9457).
 pub const PROBLEM: &str = "Content-Type: application/problem+json\n";
-/// How to sign in, for who has not.
+/// The authentication scheme, for an answer with status 401.
 pub const CHALLENGE: &str = "WWW-Authenticate: Bearer realm=\"tollgate\"\n";
-/// A fault that passes: try again at once.
+/// A temporary fault: the caller may retry after a second.
 pub const RETRY_SOON: &str = "Retry-After: 1\n";
 
-/// How long a page may remember that it may ask, in seconds: two hours, the most that browsers
-/// keep.
+/// How long a browser may cache the answer to a preflight request, in seconds: two hours, the
+/// longest that browsers accept.
 const PREFLIGHT_AGE: u32 = 7_200;
 
 /// The methods of a path, such as `GET, POST`.
@@ -51,7 +51,7 @@ pub fn cors(origin: Option<&str>, varies: bool) -> String {
     lines
 }
 
-/// A page may ask by these methods.
+/// The answer to a preflight request, with the methods of the path.
 pub fn preflight(methods: &str) -> String {
     format!(
         "Access-Control-Allow-Methods: {methods}\nAccess-Control-Allow-Headers: authorization, content-type\n\
@@ -65,7 +65,7 @@ pub fn sync_token(count: u32) -> String {
     format!("Upstash-Sync-Token: tollgate={count}\n")
 }
 
-/// What the headers of one decision say. What is not known has no header.
+/// The headers of one decision. An unknown value has no header.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RateLimitHeaders {
     /// Of the limits asked; absent when none was, as for a blocked subject.
@@ -75,13 +75,13 @@ pub struct RateLimitHeaders {
     pub retry_after: Option<u64>,
 }
 
-/// The headers that speak of limits.
+/// The headers about limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitHeaders {
     /// `RateLimit-Policy`: each limit's name, quota `q` and window `w` in seconds, where it has
     /// one.
     pub policy: String,
-    /// `RateLimit`: each limit's name, what remains `r`, and the seconds `t` to its reset.
+    /// `RateLimit`: each limit's name, its remaining units `r`, and the seconds `t` to its reset.
     pub state: String,
     /// `X-RateLimit-Limit`: the deciding limit's limit or capacity.
     pub limit: u64,
@@ -120,8 +120,7 @@ impl RateLimitHeaders {
     }
 }
 
-/// Whole seconds that are enough to wait: rounded up, and never 0, which clients take for "at
-/// once".
+/// A wait in whole seconds: rounded up, and never 0, which clients take for "at once".
 fn retry_after(wait: Duration) -> u64 {
     wait.as_secs_ceil().max(1)
 }

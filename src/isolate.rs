@@ -1,10 +1,9 @@
-//! What one isolate remembers between requests: refusals, circuits, what it gave out while objects
-//! were away, shares of limits, and the counts that it tells others through KV.
+//! The state of one isolate between requests: refusals, circuits, debts, shares, and the counts
+//! that it publishes through KV.
 //!
-//! Plain data only: a promise or a waker of one request must never be seen by another. Every part
-//! is bounded, is lost with the isolate, and may be: then objects are asked more often, and what
-//! was given out without them is not charged to them. No namespace can push out what another one
-//! keeps there ([`tollgate_core::isolate::bounded`]).
+//! Plain data only: one request must never see a promise or a waker of another. Every part is
+//! bounded and may be lost with the isolate: objects are then called more often, and debts are not
+//! repaid. No namespace can evict another's entries ([`tollgate_core::isolate::bounded`]).
 
 use std::cell::RefCell;
 
@@ -18,7 +17,7 @@ use tollgate_core::isolate::shares::{self, Shares};
 
 use crate::hot;
 
-/// What every key of the counts in KV begins with.
+/// The start of every key of the counts in KV.
 const COUNTS: &str = "eventual";
 
 /// The parts, each with a module of its own.
@@ -52,7 +51,7 @@ thread_local! {
     ));
 }
 
-/// Uses what is remembered. `run` must not use it again.
+/// Runs a step on the isolate's state. `run` must not call this function.
 pub(crate) fn with<T>(run: impl FnOnce(&mut Isolate) -> T) -> T {
     ISOLATE.with_borrow_mut(run)
 }

@@ -1,5 +1,4 @@
-//! Which object keeps what: the names under which the Worker reaches its objects. Names are
-//! permanent; state is stored under them.
+//! The names of objects. They are permanent, because state is stored under them.
 
 use core::fmt::Write;
 use std::borrow::Cow;
@@ -11,7 +10,7 @@ use crate::auth::hash;
 /// The last part of the name of a namespace's directory.
 const DIRECTORY: &str = "directory";
 
-/// What the name of an object for Redis keys begins with, in the default namespace.
+/// The start of the name of an object for Redis keys, in the default namespace.
 const KEYSPACES: &str = "keyspace:";
 
 /// The name of the namespace's directory: `directory`, or `shop/directory`.
@@ -23,7 +22,7 @@ pub fn directory_of(namespace: &Namespace) -> String {
     }
 }
 
-/// What the names of a namespace's objects for Redis keys begin with: `keyspace:`, or
+/// The start of the names of a namespace's objects for Redis keys: `keyspace:`, or
 /// `shop/keyspace:`.
 pub fn keyspaces_of(namespace: &Namespace) -> String {
     if namespace.is_default() {
@@ -33,24 +32,20 @@ pub fn keyspaces_of(namespace: &Namespace) -> String {
     }
 }
 
-/// The longest part of a KV key that names a subject, in bytes: a key has 512, and what stands
-/// around it needs up to 100.
-const LONGEST_COUNTED: usize = 400;
-/// In place of the rest of a longer name: `@` and a SHA-256 as hex. No part of an object's name has
+/// Maximum length of a short name, in bytes: a KV key has 512, and its other parts need up to 100.
+const MAX_SHORT_NAME: usize = 400;
+/// Length of the end of a shortened name: `@` and a SHA-256 as hex. No part of an object's name has
 /// an `@`.
 const DIGEST: usize = 65;
 
-/// What stands for the subject of the object `name` in KV and in native rate-limit bindings: its
-/// name, cut and made unmistakable by a hash where it is long.
-pub fn counted_name(name: &str) -> Cow<'_, str> {
-    if name.len() <= LONGEST_COUNTED {
+/// The subject's key in KV and native bindings: the object name; if longer than 400 bytes, its
+/// first 335, `@`, and its SHA-256.
+pub fn short_name(name: &str) -> Cow<'_, str> {
+    if name.len() <= MAX_SHORT_NAME {
         return Cow::Borrowed(name);
     }
     // Names are ASCII, so they can be cut anywhere.
-    let mut short = name
-        .get(..LONGEST_COUNTED - DIGEST)
-        .unwrap_or("")
-        .to_owned();
+    let mut short = name.get(..MAX_SHORT_NAME - DIGEST).unwrap_or("").to_owned();
     short.push('@');
     for byte in hash(name) {
         let _ = write!(short, "{byte:02x}"); // writing to a String cannot fail
@@ -104,15 +99,15 @@ mod tests {
             subject.in_namespace(Namespace::default()).object_name()
         };
         let short = of("u1");
-        assert_eq!(counted_name(&short), short);
+        assert_eq!(short_name(&short), short);
         let long = [of(&"ä".repeat(500)), of(&format!("{}b", "ä".repeat(499)))];
-        let names = [counted_name(&long[0]), counted_name(&long[1])];
+        let names = [short_name(&long[0]), short_name(&long[1])];
         assert_ne!(names[0], names[1]);
         for name in &names {
-            assert_eq!(name.len(), LONGEST_COUNTED);
+            assert_eq!(name.len(), MAX_SHORT_NAME);
             assert!(name.is_ascii() && !name.contains('/'), "{name}");
         }
-        let limit = of(&"x".repeat(LONGEST_COUNTED - "rate-limit:default:".len()));
-        assert_eq!(counted_name(&limit), limit);
+        let limit = of(&"x".repeat(MAX_SHORT_NAME - "rate-limit:default:".len()));
+        assert_eq!(short_name(&limit), limit);
     }
 }

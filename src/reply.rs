@@ -1,4 +1,4 @@
-//! What a route answers, as plain data.
+//! A route's answer as plain data.
 
 use crate::headers::RateLimitHeaders;
 
@@ -23,7 +23,7 @@ impl Reply {
         }
     }
 
-    /// Done, with nothing more to say.
+    /// The answer to a change: `{"success":true}`.
     pub fn done() -> Reply {
         Reply::json(r#"{"success":true}"#.to_owned())
     }

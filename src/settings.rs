@@ -13,7 +13,7 @@ use crate::clock;
 use crate::config::{Config, InvalidSetting, Settings, DEADLINE};
 use crate::hot;
 
-/// What was parsed, or what is wrong.
+/// The configuration, or the error in it.
 pub(crate) type Parsed = Rc<Result<Config, InvalidSetting>>;
 
 /// How often a wrong setting is logged while requests come: often enough for whoever looks, and no
@@ -30,8 +30,8 @@ pub(crate) fn of(env: &Env) -> Parsed {
     PARSED.with(|parsed| Rc::clone(parsed.get_or_init(|| Rc::new(parse(env)))))
 }
 
-/// Logs what is wrong, for whoever runs the Worker: callers are not told. At most once in
-/// [`LOG_AGAIN`] and isolate.
+/// Logs a wrong setting for the operator; callers do not see it. At most once per [`LOG_AGAIN`] and
+/// isolate.
 pub(crate) fn log(invalid: &InvalidSetting) {
     let now = clock::now();
     if LOGGED.get().is_none_or(|at| now.since(at) >= LOG_AGAIN) {
@@ -40,8 +40,8 @@ pub(crate) fn log(invalid: &InvalidSetting) {
     }
 }
 
-/// How long a Worker waits for an object; the usual time where the settings are wrong, as then
-/// nobody is answered.
+/// How long a Worker waits for an object; the default if the settings are wrong, because then no
+/// request is decided.
 pub(crate) fn deadline(env: &Env) -> Duration {
     match &*of(env) {
         Ok(config) => config.deadline(),

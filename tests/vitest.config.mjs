@@ -9,12 +9,14 @@ process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
 const here = import.meta.dirname;
 const root = join(here, "..");
 
-// Two ways to run the Worker: inside the test isolate, where time can be faked and Durable Objects opened up, and
-// from outside, as a server with its own process, disk and HTTP port. The third project tests the scripts.
+// Two ways to run the Worker: inside the test isolate, where time can be faked and Durable Objects
+// opened up, and from outside, as a server with its own process, disk and HTTP port. The third
+// project tests the scripts.
 export default defineConfig({
   root: here,
   test: {
-    // The Worker's own log of decisions: thousands of lines, among which nobody would see a failing test.
+    // The Worker's own log of decisions: thousands of lines, among which nobody would see a failing
+    // test.
     onConsoleLog: (text) => !text.includes('"event":"rate_limit_'),
     projects: [
       { root, test: { name: "scripts", include: ["scripts/**/*.test.mjs", "bench/**/*.test.mjs"] } },
@@ -35,7 +37,8 @@ export default defineConfig({
         test: {
           name: "outside",
           include: ["outside/*.test.mjs"],
-          // Servers under load and `kill -9` share the machine's cores: one file at a time keeps their timing honest.
+          // Servers under load and `kill -9` share the machine's cores: one file at a time keeps
+          // their timing honest.
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -1,4 +1,5 @@
-// The door to the Rust load driver (bench/load) and the other programs of the benchmark's own workspace.
+// The door to the Rust load driver (bench/load) and the other programs of the benchmark's own
+// workspace.
 
 import { execFile, spawnSync } from "node:child_process";
 import { join } from "node:path";
@@ -10,7 +11,10 @@ const TARGET = process.env.CARGO_TARGET_DIR ?? join(root, "target/bench");
 const program = (name) => join(TARGET, "release", name);
 const execute = promisify(execFile);
 
-/** Compiles the driver, the core's timings and the naive baseline, each only where something has changed. */
+/**
+ * Compiles the driver, the core's timings and the naive baseline, each only where something has
+ * changed.
+ */
 export function compile() {
   const env = environment({
     CARGO_TARGET_DIR: TARGET,
@@ -44,7 +48,10 @@ function load(variant, scenario, port) {
   return words;
 }
 
-/** Drives one variant: `{ requests, seconds, serverCpuSeconds, driverCpuSeconds, p50Us, p99Us }`. Throws on a wrong answer. */
+/**
+ * Drives one variant: `{ requests, seconds, serverCpuSeconds, driverCpuSeconds, p50Us, p99Us }`.
+ * Throws on a wrong answer.
+ */
 export function drive(variant, scenario, { port, pid, keys, connections, warmUpSeconds, seconds }) {
   const words = [...load(variant, scenario, port), "--pid", pid, "--keys", keys, "--connections", connections];
   words.push("--warm-up-ms", Math.round(warmUpSeconds * 1e3), "--measured-ms", Math.round(seconds * 1e3));
@@ -59,7 +66,10 @@ export async function coldStart(variant, scenario, { command, port }) {
   return milliseconds;
 }
 
-/** The core: `{ subjects: [{ name, ns: [per round] }], written }`, and what 10,000 calls of each kind write. */
+/**
+ * The core: `{ subjects: [{ name, ns: [per round] }], written }`, and what 10,000 calls of each
+ * kind write.
+ */
 export function timeCore({ coreRounds, coreSteps }) {
   return report("bench-core", coreRounds, coreSteps);
 }

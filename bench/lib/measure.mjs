@@ -1,4 +1,5 @@
-// Takes the measurements: scenarios in turn and in rounds, cold starts in pairs, sizes. Judges nothing.
+// Takes the measurements: scenarios in turn and in rounds, cold starts in pairs, sizes. Judges
+// nothing.
 
 import { readFileSync, rmSync, statfsSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -25,8 +26,9 @@ export function stateDirectory(storage, options) {
 }
 
 /**
- * One scenario: every variant once per round, in an order that balances who follows whom, until `isEnough(samples)`
- * or the most rounds allowed. Gives `{ keys, rounds, samples: { id: [per round] } }`.
+ * One scenario: every variant once per round, in an order that balances who follows whom, until
+ * `isEnough(samples)` or the most rounds allowed. Gives
+ * `{ keys, rounds, samples: { id: [per round] } }`.
  */
 export async function measureScenario(scenario, options, { isEnough, onRound }) {
   const contestants = variants(scenario.ids, options.beside);
@@ -58,7 +60,10 @@ export async function measureScenario(scenario, options, { isEnough, onRound }) 
   }
 }
 
-/** Leaves neither process nor files behind when the benchmark is broken off. Gives the function that calls it off. */
+/**
+ * Leaves neither process nor files behind when the benchmark is broken off. Gives the function that
+ * calls it off.
+ */
 function onExit(end, directory) {
   const leave = () => {
     try {
@@ -71,7 +76,10 @@ function onExit(end, directory) {
   return () => process.off("exit", leave);
 }
 
-/** From starting the process to the first answer, for each variant alone, in turn. Gives `{ id: [milliseconds] }`. */
+/**
+ * From starting the process to the first answer, for each variant alone, in turn. Gives
+ * `{ id: [milliseconds] }`.
+ */
 export async function measureColdStarts(options) {
   const scenario = scenarios().find(({ id }) => id === "hot-allowed-tmpfs");
   const contestants = variants(scenario.ids, options.beside);

@@ -1,9 +1,13 @@
-// Before anything is timed: one answer of every variant is read in full. The yardstick Bt is worth something only while
-// it answers exactly what Tollgate answers, so a difference between the two ends the benchmark.
+// Before anything is timed: one answer of every variant is read in full. The yardstick Bt is worth
+// something only while it answers exactly what Tollgate answers, so a difference between the two
+// ends the benchmark.
 
 import { exchange, headers } from "./scenarios.mjs";
 
-/** Asks every variant once, with keys of their own, and compares T with Bt. Throws where an answer is wrong. */
+/**
+ * Asks every variant once, with keys of their own, and compares T with Bt. Throws where an answer
+ * is wrong.
+ */
 export async function sameShape(variants, scenario, { ports }) {
   const shapes = {};
   for (const variant of variants) {
@@ -40,7 +44,10 @@ async function answerOf(variant, scenario, port) {
   return answer;
 }
 
-/** All of an answer but the numbers that depend on state and time: what two answers of one kind have in common. */
+/**
+ * All of an answer but the numbers that depend on state and time: what two answers of one kind have
+ * in common.
+ */
 export function shapeOf({ status, headers: given, text }) {
   const lines = [...given].filter(([name]) => name !== "content-length").map(([name, value]) => `${name}: ${value}`);
   return [status, ...lines.sort(), text].join(" | ").replace(CHANGING, "$1…");

@@ -13,10 +13,13 @@ const BASELINES = ["A", "B", "Bt", "C", "D", "T"];
 /** Where state can lie. */
 const STORAGES = ["tmpfs", "disk"];
 
-/** What is asked. `ids`: of which variants; `storages`: on which; `allowed`: the right answer of a variant that decides. */
+/**
+ * What is asked. `ids`: of which variants; `storages`: on which; `allowed`: the right answer of a
+ * variant that decides.
+ */
 const LOADS = {
-  // Far above what one thread of workerd answers, so that every request is admitted; and as every admission
-  // finds the bucket full again after moments, one that makes a limiter write often.
+  // Far above what one thread of workerd answers, so that every request is admitted; and as every
+  // admission finds the bucket full again after moments, one that makes a limiter write often.
   "hot-allowed": { what: "one key, every request admitted", limit: bucket(100_000, 100_000, 1_000), allowed: true },
   // Used up while warming up, and one unit a day does not bring it back.
   "hot-refused": { what: "one key, every request refused", limit: bucket(100, 1, DAY_MS), allowed: false },
@@ -51,7 +54,8 @@ export function scenarios() {
       storage,
       many: load.startsWith("many"),
       allowed,
-      // `$KEY` is put in by the driver. Refused keys say so in their name: a hop that counts nothing has to know.
+      // `$KEY` is put in by the driver. Refused keys say so in their name: a hop that counts
+      // nothing has to know.
       prefix: allowed ? "user-" : "refused-",
       body: JSON.stringify({ identifier: "$KEY", ...limit }),
     })),
@@ -70,8 +74,8 @@ export function exchange({ decides, asks }, { allowed, body }) {
 }
 
 /**
- * How many keys the process can keep alive: every object holds three descriptors, and objects of several variants are
- * alive at once. A reserve is left for sockets and modules.
+ * How many keys the process can keep alive: every object holds three descriptors, and objects of
+ * several variants are alive at once. A reserve is left for sockets and modules.
  */
 export function affordableKeys(wanted, openFiles, variantsWithObjects) {
   return Math.max(1, Math.min(wanted, Math.floor((openFiles - 500) / 3 / variantsWithObjects)));

@@ -1,4 +1,5 @@
-// Medians and their intervals. No distribution is assumed: a round on a shared machine is anything but normal.
+// Medians and their intervals. No distribution is assumed: a round on a shared machine is anything
+// but normal.
 
 /** The middle value, or the mean of the two middle ones. */
 export function median(values) {
@@ -8,9 +9,9 @@ export function median(values) {
 }
 
 /**
- * The median with an interval of at least 95 %, from the order of the values alone: the true median lies outside the
- * k smallest and k largest values with a probability that only the binomial distribution knows. `low` and `high` are
- * absent with fewer than 6 values, which cannot give 95 %.
+ * The median with an interval of at least 95 %, from the order of the values alone: the true median
+ * lies outside the k smallest and k largest values with a probability that only the binomial
+ * distribution knows. `low` and `high` are absent with fewer than 6 values, which cannot give 95 %.
  */
 export function medianInterval(values) {
   const sorted = [...values].sort((a, b) => a - b);
@@ -19,7 +20,10 @@ export function medianInterval(values) {
   return { median: median(values), low: sorted[cut], high: sorted[sorted.length - 1 - cut], n: sorted.length };
 }
 
-/** How many values may be cut off each end so that 95 % remain; undefined where even none is too many. */
+/**
+ * How many values may be cut off each end so that 95 % remain; undefined where even none is too
+ * many.
+ */
 export function valuesToCut(n) {
   let cut;
   let term = 0.5 ** n; // the chance that exactly `below` values lie below the median
@@ -44,9 +48,9 @@ export function ratios(above, below) {
 }
 
 /**
- * In which order the variants run in a round: rows of a Williams square, in which (over as many rounds as there are
- * variants; twice as many when their number is odd) each comes equally often at every place and after every other.
- * So none always inherits what the same one left behind.
+ * In which order the variants run in a round: rows of a Williams square, in which (over as many
+ * rounds as there are variants; twice as many when their number is odd) each comes equally often at
+ * every place and after every other. So none always inherits what the same one left behind.
  */
 export function orderOf(variants, round) {
   const n = variants.length;

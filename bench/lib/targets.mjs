@@ -1,5 +1,5 @@
-// The targets, and what the measurements say about them: met only if the worse end of the interval meets it, missed
-// only if the better end misses it, else not established.
+// The targets, and what the measurements say about them: met only if the worse end of the interval
+// meets it, missed only if the better end misses it, else not established.
 
 import { medianInterval, ratios } from "./statistics.mjs";
 
@@ -16,7 +16,9 @@ const LISTING = {
   name: "slidingLog (500 entries) and concurrency (100 slots)",
 };
 
-/** `figure(parts)` gives `{ median, low?, high? }`, or undefined where the part was not measured. */
+/**
+ * `figure(parts)` gives `{ median, low?, high? }`, or undefined where the part was not measured.
+ */
 export const TARGETS = [
   cpuRatio(
     "hot-allowed-tmpfs",
@@ -113,7 +115,10 @@ export function cpuPerRequest(samples) {
   return samples.map(({ serverCpuSeconds, requests }) => serverCpuSeconds / requests);
 }
 
-/** How many times as much processor time the other variant takes per request: above 1, Tollgate takes less. */
+/**
+ * How many times as much processor time the other variant takes per request: above 1, Tollgate
+ * takes less.
+ */
 export function cpuRatioOf(samples, against) {
   return medianInterval(ratios(cpuPerRequest(samples[against]), cpuPerRequest(samples.T)));
 }

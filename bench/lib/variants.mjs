@@ -1,4 +1,5 @@
-// What is served side by side: Tollgate and its baselines, each a Worker of its own with its own socket and storage.
+// What is served side by side: Tollgate and its baselines, each a Worker of its own with its own
+// socket and storage.
 
 import { join } from "node:path";
 import { tollgate, workerBuild } from "../../scripts/lib/workerd.mjs";
@@ -15,7 +16,10 @@ const TOKENS = JSON.stringify([
 const baseline = (folder, file) => join("bench/baselines", folder, file);
 const tokens = { name: "TOLLGATE_TOKENS", text: TOKENS };
 
-/** What the newest SDK sends for a `limit()` of a fixed window: one pipeline with one script, by its hash. */
+/**
+ * What the newest SDK sends for a `limit()` of a fixed window: one pipeline with one script, by its
+ * hash.
+ */
 const SDK_LIMIT = [
   "EVALSHA",
   "b2efc02798c8e9b471a10f9b1d5745db89923ff3",
@@ -28,10 +32,11 @@ const SDK_LIMIT = [
 ];
 
 /**
- * `id`: its letter in the tables; `what`: one line for the reader; `modules`: files of the Worker, the first its entry;
- * `objects`: its Durable Objects; `decides`: whether its answer depends on the limit, or is always a success; `asks`:
- * what it is sent where that is not the scenario's body to `/limit`. Only those with the ids asked for; or, where another
- * build is to stand `beside`, only both builds.
+ * `id`: its letter in the tables; `what`: one line for the reader; `modules`: files of the Worker,
+ * the first its entry; `objects`: its Durable Objects; `decides`: whether its answer depends on the
+ * limit, or is always a success; `asks`: what it is sent where that is not the scenario's body to
+ * `/limit`. Only those with the ids asked for; or, where another build is to stand `beside`, only
+ * both builds.
  */
 export function variants(ids, beside) {
   if (beside === undefined) return all().filter(({ id }) => ids.includes(id));

@@ -1,5 +1,5 @@
-// The secrets of local development, `.dev.vars`, which wrangler hands to the Worker: written once with a random admin
-// token, never changed where TOLLGATE_TOKENS is there already.
+// The secrets of local development, `.dev.vars`, which wrangler hands to the Worker: written once
+// with a random admin token, never changed where TOLLGATE_TOKENS is there already.
 
 import { randomBytes } from "node:crypto";
 import { appendFileSync, chmodSync, existsSync, readFileSync } from "node:fs";
@@ -15,7 +15,10 @@ export function ensureTokens(path) {
   return true;
 }
 
-/** The best token that the file tells in clear, or undefined where it keeps only hashes or cannot be read. */
+/**
+ * The best token that the file tells in clear, or undefined where it keeps only hashes or cannot be
+ * read.
+ */
 export function readableToken(path) {
   try {
     const tokens = JSON.parse(value(readFileSync(path, "utf8")));

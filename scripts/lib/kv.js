@@ -1,7 +1,8 @@
-// A KV namespace for raw workerd, which has none of its own: the other end of the protocol that its binding speaks, in
-// the memory of one isolate. Over HTTP (`POST /`, JSON) it is told how to be: `delay` milliseconds until a write is
-// shown, `slow` milliseconds before each answer, `fails`; it answers with what was done since it was last told. Like the
-// platform's it takes one write of a key a second.
+// A KV namespace for raw workerd, which has none of its own: the other end of the protocol that its
+// binding speaks, in the memory of one isolate. Over HTTP (`POST /`, JSON) it is told how to be:
+// `delay` milliseconds until a write is shown, `slow` milliseconds before each answer, `fails`; it
+// answers with what was done since it was last told. Like the platform's it takes one write of a
+// key a second.
 
 const YEAR_MS = 31_536_000_000;
 

@@ -4,8 +4,9 @@ const DEFAULT_PORT = 8787;
 const USAGE = "npm start -- --port 8787";
 
 /**
- * `{ port }`, or `{ problem }` with a sentence that shows how it is written. `fromNpm` is what npm made of a `--port=N`
- * that was typed without the `--` before it; of `--port N` it leaves the bare number.
+ * `{ port }`, or `{ problem }` with a sentence that shows how it is written. `fromNpm` is what npm
+ * made of a `--port=N` that was typed without the `--` before it; of `--port N` it leaves the bare
+ * number.
  */
 export function portOf(args, fromNpm) {
   if (args.length === 0) return fromNpm === undefined ? { port: DEFAULT_PORT } : parse(fromNpm);

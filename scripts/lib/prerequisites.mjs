@@ -1,6 +1,6 @@
-// What the machine itself has to bring: Node, Rust, a C compiler and, for the benchmark on Linux, OpenSSL. Asked for before anything is
-// downloaded or compiled, so that a missing header does not show up as a linker error after two minutes.
-// It looks and explains; it installs nothing.
+// What the machine itself has to bring: Node, Rust, a C compiler and, for the benchmark on Linux,
+// OpenSSL. Asked for before anything is downloaded or compiled, so that a missing header does not
+// show up as a linker error after two minutes. It looks and explains; it installs nothing.
 
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
@@ -9,12 +9,14 @@ import { root } from "./process.mjs";
 
 export const WASM_TARGET = "wasm32-unknown-unknown";
 
-// With an older Node, npm leaves out packages that vitest needs. wrangler and the tests get the locked one.
+// With an older Node, npm leaves out packages that vitest needs. wrangler and the tests get the
+// locked one.
 const OLDEST_NODE = "20.19";
 
 const INSTALL_RUST = `curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y && . "$HOME/.cargo/env"`;
 
-// What each package manager calls the needs, in the order in which the managers are looked for. All call curl `curl`.
+// What each package manager calls the needs, in the order in which the managers are looked for. All
+// call curl `curl`.
 const MANAGERS = [
   {
     name: "apt-get",
@@ -41,11 +43,11 @@ export function oldestRust() {
 }
 
 /**
- * What is missing, as `{ problem, need }` or `{ problem, line }`: `need` is a key of MANAGERS, `line` the command that
- * helps. Empty where the machine has everything.
+ * What is missing, as `{ problem, need }` or `{ problem, line }`: `need` is a key of MANAGERS,
+ * `line` the command that helps. Empty where the machine has everything.
  *
- * `machine` is as `thisMachine` makes it. `needsOpenssl` is true where worker-build has still to be compiled, the only
- * step that needs it.
+ * `machine` is as `thisMachine` makes it. `needsOpenssl` is true where worker-build has still to be
+ * compiled, the only step that needs it.
  */
 export function findMissing(machine, { needsOpenssl, rust, command }) {
   if (machine.platform === "win32") {
@@ -54,7 +56,10 @@ export function findMissing(machine, { needsOpenssl, rust, command }) {
   return [...missingNode(machine, command), ...missingRust(machine, rust), ...missingPackages(machine, needsOpenssl)];
 }
 
-/** Answers the questions of `findMissing`; `read` gives what a program prints, undefined where it is not there. */
+/**
+ * Answers the questions of `findMissing`; `read` gives what a program prints, undefined where it is
+ * not there.
+ */
 export function thisMachine(read) {
   return {
     platform: process.platform,

@@ -1,6 +1,7 @@
-// How the scripts start other programs: always from the root of the repository, with the locked npm packages (of the
-// root and of tests/) and the tools of `.tools` first in PATH. So `wrangler`, `vitest` and `node` are the locked ones (wrangler needs a newer Node
-// than many machines have), also when a script was started without npm.
+// How the scripts start other programs: always from the root of the repository, with the locked npm
+// packages (of the root and of tests/) and the tools of `.tools` first in PATH. So `wrangler`,
+// `vitest` and `node` are the locked ones (wrangler needs a newer Node than many machines have),
+// also when a script was started without npm.
 
 import { spawn, spawnSync } from "node:child_process";
 import { realpathSync } from "node:fs";

@@ -1,6 +1,6 @@
-// The parts of the test suite, and how each is run: the native tests of the workspace, then vitest's projects (the
-// scripts, the Worker from inside workerd, the Worker from outside). One part after the other: servers under load and
-// `kill -9` share the machine's cores with nobody.
+// The parts of the test suite, and how each is run: the native tests of the workspace, then
+// vitest's projects (the scripts, the Worker from inside workerd, the Worker from outside). One
+// part after the other: servers under load and `kill -9` share the machine's cores with nobody.
 
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,8 +16,8 @@ export const PARTS = [
 ];
 
 /**
- * Runs one part. `show` prints while it runs. Resolves with its name, status, seconds, totals, the names of the tests
- * that failed, and all that it printed.
+ * Runs one part. `show` prints while it runs. Resolves with its name, status, seconds, totals, the
+ * names of the tests that failed, and all that it printed.
  */
 export async function runPart({ name, run }, { show }) {
   const start = performance.now();
@@ -25,7 +25,10 @@ export async function runPart({ name, run }, { show }) {
   return { name, ...result, seconds: (performance.now() - start) / 1000 };
 }
 
-/** The tests of vitest that `filters` name, as a part: file names or parts of them, and vitest's own options. */
+/**
+ * The tests of vitest that `filters` name, as a part: file names or parts of them, and vitest's own
+ * options.
+ */
 export function chosen(filters) {
   return { name: filters.join(" "), run: (show) => vitestPart(filters, show) };
 }

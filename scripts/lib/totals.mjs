@@ -6,7 +6,8 @@ const CARGO_RESULT = /^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) igno
 // The names that a binary lists after the outputs of the tests that failed.
 const CARGO_FAILURES = /^failures:\n((?: {4}.+\n)+)/gm;
 
-// How a test says that it could not do its work here. Rust has no word for it, and counts the test as passed.
+// How a test says that it could not do its work here. Rust has no word for it, and counts the test
+// as passed.
 const SKIPPED = /^SKIPPED: /gm;
 
 /** The sum over all binaries in the output of `cargo test`. */
@@ -33,7 +34,10 @@ export function cargoFailures(text) {
   return [...text.matchAll(CARGO_FAILURES)].flatMap(([, names]) => names.trim().split(/\n */));
 }
 
-/** The tests that vitest's JSON report says have failed, as `file > test`; a file that broke off as its name alone. */
+/**
+ * The tests that vitest's JSON report says have failed, as `file > test`; a file that broke off as
+ * its name alone.
+ */
 export function vitestFailures({ testResults = [] }) {
   return testResults.flatMap(({ name, status, assertionResults }) => {
     const file = name.split("/").slice(-2).join("/");

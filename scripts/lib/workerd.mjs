@@ -1,6 +1,6 @@
-// One workerd process that serves several Workers, each on a socket and with a storage directory of its own: for the
-// benchmark and for the tests from outside. Raw workerd and no development server: `wrangler dev` would measure its
-// proxy, and would hide a killed process behind another one.
+// One workerd process that serves several Workers, each on a socket and with a storage directory of
+// its own: for the benchmark and for the tests from outside. Raw workerd and no development server:
+// `wrangler dev` would measure its proxy, and would hide a killed process behind another one.
 
 import { spawn } from "node:child_process";
 import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -19,8 +19,9 @@ const KV = "kv";
 const PATIENCE_MS = 20_000;
 
 /**
- * Tollgate as wrangler.toml describes it, so that what is tested and measured is what is deployed. `texts` are its
- * variables and secrets. An object with `of` is served by the class of that name in the variant with that id.
+ * Tollgate as wrangler.toml describes it, so that what is tested and measured is what is deployed.
+ * `texts` are its variables and secrets. An object with `of` is served by the class of that name in
+ * the variant with that id.
  */
 export function tollgate({ id = "T", texts = [], folder = "build" } = {}) {
   const objects = [...wrangler().matchAll(/\{ name = "(\w+)", class_name = "(\w+)" \}/g)];
@@ -48,7 +49,10 @@ function wrangler() {
   return readFileSync(join(root, "wrangler.toml"), "utf8");
 }
 
-/** Writes the configuration into `directory`, with fresh storage beside it. Gives the command and the ports by id. */
+/**
+ * Writes the configuration into `directory`, with fresh storage beside it. Gives the command and
+ * the ports by id.
+ */
 export async function prepare(variants, directory) {
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
@@ -123,7 +127,10 @@ ${bindings.join("\n")}
 `;
 }
 
-/** Starts the process and waits until every socket listens. What it prints goes to files beside its configuration. */
+/**
+ * Starts the process and waits until every socket listens. What it prints goes to files beside its
+ * configuration.
+ */
 export async function start({ command, ports, directory }) {
   const log = join(directory, "workerd.log");
   const stdio = ["ignore", openSync("/dev/null", "w"), openSync(log, "w")];

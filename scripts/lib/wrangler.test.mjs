@@ -5,7 +5,8 @@ import { root } from "./process.mjs";
 
 const config = readFileSync(join(root, "wrangler.toml"), "utf8");
 
-// From this date on whatever is pending keeps an object in memory: the tests of idle objects show nothing before it.
+// From this date on whatever is pending keeps an object in memory: the tests of idle objects show
+// nothing before it.
 it("the tests run under the rule that what is pending keeps an object in memory", () => {
   const [, date] = /^compatibility_date = "([\d-]+)"$/m.exec(config);
   expect(date >= "2026-10-01").toBe(true);

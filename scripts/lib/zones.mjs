@@ -1,12 +1,16 @@
-// From the source form of the time zone database (`tzdata.zi`) to the list of names in crates/core/src/limit/quota/zones.txt.
+// From the source form of the time zone database (`tzdata.zi`) to the list of names in
+// crates/core/src/limit/quota/zones.txt.
 
-/** The zone that stands for UTC. As in JavaScript, what the database calls Etc/GMT is the same zone. */
+/**
+ * The zone that stands for UTC. As in JavaScript, what the database calls Etc/GMT is the same zone.
+ */
 const UTC = "UTC";
 const ALWAYS_UTC = ["Etc/UTC", "Etc/GMT"];
 
 /**
- * The list: a line for each name, in the order of their lower-case letters. A zone's own name stands alone, a link is
- * followed by the own name of the zone that it stands for. The first line says of which version it is.
+ * The list: a line for each name, in the order of their lower-case letters. A zone's own name
+ * stands alone, a link is followed by the own name of the zone that it stands for. The first line
+ * says of which version it is.
  */
 export function zonesOf(source) {
   const lines = source.split("\n").map((line) => line.split(" "));

@@ -30,7 +30,7 @@ pub(super) async fn decide(
     if item.check.cost == 0 {
         return Ok((Decision::of_binding(clock::now(), true), Source::Binding));
     }
-    let key = placement::counted_name(object);
+    let key = placement::short_name(object);
     match binding::admits(context.env, &limit, &key, context.deadline()).await {
         Ok(admits) => Ok((Decision::of_binding(clock::now(), admits), Source::Binding)),
         Err(failure) => fallback::decide(context, failure, object, item),
@@ -46,7 +46,7 @@ pub(super) async fn shed(
 ) -> Result<Option<Decision>, ApiError> {
     find(context, &limit, "shed")?;
     // What is counted in one tier is not counted in the other.
-    let key = format!("shed/{}", placement::counted_name(object));
+    let key = format!("shed/{}", placement::short_name(object));
     let patience = Duration::from_millis(context.deadline().as_millis() / SHARE_OF_FIRST);
     match binding::admits(context.env, &limit, &key, patience).await {
         Ok(admits) => Ok((!admits).then(|| Decision::of_binding(clock::now(), false))),

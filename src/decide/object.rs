@@ -81,7 +81,7 @@ pub(super) fn remembered(key: Key, item: &Item) -> Option<Decision> {
 pub(super) fn learn(key: Key, item: &Item, times: CallTimes, decision: &Decision) {
     isolate::with(|isolate| {
         let refusals = &mut isolate.refusals;
-        refusals.learn(key, &item.check, times, decision);
+        refusals.record_decision(key, &item.check, times, decision);
     });
 }
 

@@ -49,7 +49,7 @@ impl Outcome {
         match item.policy.fail_mode() {
             FailMode::Share if self.source == Source::Object => isolate::with(|isolate| {
                 let shares = &mut isolate.shares;
-                shares.learn(object, &item.policy, &self.decision);
+                shares.record_decision(object, &item.policy, &self.decision);
             }),
             FailMode::Eventual if self.source == Source::Object => {
                 counts::learn(object, &item.policy, &self.decision);

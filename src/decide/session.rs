@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use tollgate_core::isolate::bounded::{Bounded, Secret};
+use tollgate_core::isolate::bounded::{BoundedMap, Secret};
 use tollgate_core::subject::Namespace;
 use tollgate_core::Duration;
 use tollgate_upstash::command::Access;
@@ -13,7 +13,7 @@ use tollgate_upstash::session::{Answer, Asks, Next, Session, SessionCache};
 use worker::Env;
 
 use crate::clock;
-use crate::directory::Notice;
+use crate::directory::DirectoryCall;
 use crate::doors::{directory, keyspace, Failure};
 use crate::hot;
 use crate::placement;
@@ -24,8 +24,8 @@ const MAX_NAMESPACES: usize = 256;
 
 thread_local! {
     /// What is remembered between requests, of each namespace for itself. It only saves calls.
-    static CACHES: RefCell<(Secret, Bounded<SessionCache>)> =
-        RefCell::new((Secret::new(hot::random_bits()), Bounded::new(MAX_NAMESPACES)));
+    static CACHES: RefCell<(Secret, BoundedMap<SessionCache>)> =
+        RefCell::new((Secret::new(hot::random_bits()), BoundedMap::new(MAX_NAMESPACES)));
 }
 
 /// Uses what is remembered of a namespace. `run` must not use it again.
@@ -82,7 +82,7 @@ async fn ask(env: &Env, directory: &str, asks: Asks, deadline: Duration) -> Vec<
             after,
             limit,
         } => {
-            let query = Notice::List {
+            let query = DirectoryCall::List {
                 prefix,
                 after,
                 limit,

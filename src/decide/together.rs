@@ -12,7 +12,7 @@ use tollgate_core::decision::{Decision, Source};
 use tollgate_core::isolate::bounded::Key;
 use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::message::{Answer, Call};
-use tollgate_core::multi::{Charged, Heard, Next, Plan, Round, Time, Verdict};
+use tollgate_core::multi::{Charged, Next, ObjectAnswer, Plan, Round, Time, Verdict};
 use tollgate_core::subject_state::Item;
 use tollgate_core::Duration;
 
@@ -145,7 +145,7 @@ impl Asking {
         loop {
             let left = time().left();
             let heard = self.charge(context, &wave, operation, left).await;
-            match plan.hear(heard, time()) {
+            match plan.record_answers(heard, time()) {
                 Next::Ask(more) => wave = more,
                 Next::Admitted => return true,
                 Next::Refused(round) => {
@@ -189,7 +189,7 @@ impl Asking {
         wave: &[usize],
         operation: Option<u128>,
         patience: Duration,
-    ) -> Vec<(usize, Heard)> {
+    ) -> Vec<(usize, ObjectAnswer)> {
         let question = |&group: &usize| self.question(group, operation, false);
         let questions: Vec<Question> = wave.iter().map(question).collect();
         let answers = object::ask_all(context, &questions, patience).await;
@@ -292,8 +292,8 @@ impl Asking {
     }
 
     /// Takes in what came of asking one group's object.
-    fn take_in(&mut self, context: &Context<'_>, group: usize, answered: Answered) -> Heard {
-        let heard = |charged, verdict| Heard { charged, verdict };
+    fn take_in(&mut self, context: &Context<'_>, group: usize, answered: Answered) -> ObjectAnswer {
+        let heard = |charged, verdict| ObjectAnswer { charged, verdict };
         match answered.answer.map(object::decisions) {
             Ok(Ok(decided)) => {
                 self.learn(group, answered.times, &decided);
@@ -362,7 +362,7 @@ impl Asking {
                 let policy = &self.entries[place].item().policy;
                 isolate::with(|isolate| {
                     let last = &mut isolate.refused_last;
-                    last.learn(object, policy, !decision.success, times.received);
+                    last.record_answer(object, policy, !decision.success, times.received);
                 });
             }
         }

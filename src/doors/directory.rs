@@ -5,19 +5,19 @@ use worker::Env;
 
 use super::object::{addressed, Asker, Door};
 use super::Failure;
-use crate::directory::{in_version, Listing, Notice, NOTICES};
+use crate::directory::{in_version, DirectoryAnswer, DirectoryCall, DIRECTORY_MESSAGES};
 use crate::hot::Bindings;
 
-/// Tells the directory of this name something, from an object, which may take so long. It may be
-/// told again: all notices may be repeated.
-pub(crate) async fn tell(
+/// Sends a call from an object to the directory of this name, within `patience`. Every such call
+/// may be repeated.
+pub(crate) async fn notify(
     env: &Env,
     directory: &str,
-    notice: &Notice,
+    notice: &DirectoryCall,
     patience: Duration,
 ) -> Result<(), Failure> {
     match ask(env, directory, notice, Asker::Object, patience).await? {
-        Listing::Done => Ok(()),
+        DirectoryAnswer::Done => Ok(()),
         _ => Err(Failure::Unavailable),
     }
 }
@@ -26,11 +26,11 @@ pub(crate) async fn tell(
 pub(crate) async fn list(
     env: &Env,
     directory: &str,
-    query: &Notice,
+    query: &DirectoryCall,
     patience: Duration,
 ) -> Result<Vec<String>, Failure> {
     match ask(env, directory, query, Asker::Worker, patience).await? {
-        Listing::Names(names) => Ok(names),
+        DirectoryAnswer::Names(names) => Ok(names),
         _ => Err(Failure::Unavailable),
     }
 }
@@ -38,18 +38,18 @@ pub(crate) async fn list(
 async fn ask(
     env: &Env,
     directory: &str,
-    notice: &Notice,
+    notice: &DirectoryCall,
     asker: Asker,
     patience: Duration,
-) -> Result<Listing, Failure> {
+) -> Result<DirectoryAnswer, Failure> {
     let door = Door {
         namespace: env.bound().directory(),
-        versions: NOTICES,
+        versions: DIRECTORY_MESSAGES,
         in_version,
         patience,
         asker,
     };
-    let call = addressed(directory, &notice.encode_in(NOTICES.written()));
+    let call = addressed(directory, &notice.encode_in(DIRECTORY_MESSAGES.written()));
     let reply = door.ask(&call).await?;
-    Listing::decode(&reply).map_err(|_| Failure::Unreadable)
+    DirectoryAnswer::decode(&reply).map_err(|_| Failure::Unreadable)
 }

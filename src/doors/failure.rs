@@ -1,11 +1,11 @@
-//! Why something outside of the Worker gave no answer: the one error of all doors.
+//! The one error of all doors: why an object, KV or a binding gave no answer.
 
 /// Why an object, KV or a binding gave no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     /// It did not answer within the deadline; whether it counted is not known.
     Timeout,
-    /// The platform says that it has too much to do.
+    /// The platform reported the object as overloaded.
     Overloaded,
     /// The call failed otherwise.
     Unreachable,
@@ -13,7 +13,7 @@ pub enum Failure {
     Unreadable,
     /// It cannot read or write its state.
     Unavailable,
-    /// It was not asked: its circuit is open.
+    /// The object was not called, because its circuit is open.
     LeftAlone,
     /// KV could not be written or read.
     Kv,

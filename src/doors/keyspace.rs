@@ -1,6 +1,6 @@
-//! The door to the objects that keep Redis keys: the questions of a session asked at once, the
-//! answers in their order, within the deadline. There is no failure mode here: the session makes
-//! errors of what gives no answer.
+//! The door to the objects that keep Redis keys. The calls of a session are sent at once, within
+//! the deadline; the answers keep their order. There is no failure mode: the session turns a
+//! missing answer into an error.
 
 use tollgate_core::Duration;
 use tollgate_upstash::message::{in_version, Allowance, MESSAGES};
@@ -10,7 +10,7 @@ use super::object::{addressed, Asker, Door};
 use super::Failure;
 use crate::hot::Bindings;
 
-/// Asks each object of `calls`, by its name, what stands beside it.
+/// Sends each object of `calls` its message.
 pub(crate) async fn ask(
     env: &Env,
     calls: Vec<(String, String)>,
@@ -24,7 +24,7 @@ pub(crate) async fn ask(
         patience,
         asker: Asker::Worker,
     };
-    // Each text goes as soon as it is copied.
+    // Each text is dropped as soon as it is copied.
     let calls = calls
         .into_iter()
         .map(|(name, text)| addressed(&name, &text));

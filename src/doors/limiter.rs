@@ -1,11 +1,11 @@
-//! The door to a subject's object: one call, one answer, within the deadline, and none while the
-//! object's circuit is open.
+//! The door to a subject's object: one call and one answer within the deadline, and no call while
+//! the object's circuit is open.
 //!
-//! Nothing that may have been counted is sent twice from here. A call that timed out may have been.
-//! Errors that the platform marks `retryable` it has retried itself, where it knows that the call
-//! did not run; those marked `overloaded` must not be retried, and open the circuit.
+//! A call that the object may have counted, such as one that timed out, is never sent twice. The
+//! platform itself retries errors marked `retryable` where it knows that the call did not run.
+//! Errors marked `overloaded` must not be retried, and open the circuit.
 
-use tollgate_core::isolate::circuit::{Outcome, Pass};
+use tollgate_core::isolate::circuit::{CallKind, CallOutcome};
 use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::message::{
     encode_charge, encode_limit, in_version, Answer, Call, RefusalCode, MESSAGES,
@@ -53,11 +53,11 @@ impl Question {
     }
 }
 
-/// What came of a question.
+/// The outcome of a question.
 pub(crate) struct Answered {
-    /// When it was asked, and when it had been answered.
+    /// When it was sent and when it was answered.
     pub(crate) times: CallTimes,
-    /// What the object said, or why it said nothing.
+    /// The object's answer, or why there is none.
     pub(crate) answer: Result<Answer, Failure>,
 }
 
@@ -80,8 +80,8 @@ impl Limiter {
     pub(crate) async fn ask(&self, question: &Question) -> Answered {
         let Question { object, text } = question;
         let sent = clock::now();
-        let answer = match pass(object) {
-            Some(pass) => noted(object, pass, self.0.ask(text).await),
+        let answer = match request_call(object) {
+            Some(kind) => recorded(object, kind, self.0.ask(text).await),
             None => Err(Failure::LeftAlone),
         };
         Answered::now(sent, answer)
@@ -91,20 +91,20 @@ impl Limiter {
     /// answered in their order as well.
     pub(crate) async fn ask_all(&self, questions: &[Question]) -> Vec<Answered> {
         let sent = clock::now();
-        let pass = |question: &Question| pass(&question.object);
-        let passes: Vec<Option<Pass>> = questions.iter().map(pass).collect();
-        let asked = questions.iter().zip(&passes);
-        let texts = asked.filter(|(_, pass)| pass.is_some());
+        let permission = |question: &Question| request_call(&question.object);
+        let kinds: Vec<Option<CallKind>> = questions.iter().map(permission).collect();
+        let asked = questions.iter().zip(&kinds);
+        let texts = asked.filter(|(_, kind)| kind.is_some());
         let texts = texts.map(|(question, _)| question.text.clone()).collect();
         let mut answers = self.0.ask_all(texts, None).await.into_iter();
-        let answer = |(question, pass): (&Question, Option<Pass>)| {
-            let answer = pass.ok_or(Failure::LeftAlone).and_then(|pass| {
+        let answer = |(question, kind): (&Question, Option<CallKind>)| {
+            let answer = kind.ok_or(Failure::LeftAlone).and_then(|kind| {
                 let answer = answers.next().unwrap_or(Err(Failure::Unreachable)); // one for each text
-                noted(&question.object, pass, answer)
+                recorded(&question.object, kind, answer)
             });
             Answered::now(sent, answer)
         };
-        questions.iter().zip(passes).map(answer).collect()
+        questions.iter().zip(kinds).map(answer).collect()
     }
 }
 
@@ -118,27 +118,27 @@ impl Answered {
     }
 }
 
-/// The leave to call an object, if its circuit gives it.
-fn pass(object: &str) -> Option<Pass> {
-    isolate::with(|isolate| isolate.circuits.pass(object, clock::now()))
+/// Permission to call an object; `None` while its circuit is open.
+fn request_call(object: &str) -> Option<CallKind> {
+    isolate::with(|isolate| isolate.circuits.request_call(object, clock::now()))
 }
 
-/// An object's answer, once its circuit has been told how the call ended.
-fn noted(object: &str, pass: Pass, reply: Reply) -> Result<Answer, Failure> {
+/// Reads an object's answer, and reports the outcome of the call to its circuit.
+fn recorded(object: &str, kind: CallKind, reply: Reply) -> Result<Answer, Failure> {
     let answer = read(reply);
     let outcome = match &answer {
-        Ok(_) | Err(Failure::Unreadable | Failure::Unavailable) => Outcome::Answered,
-        Err(Failure::Overloaded) => Outcome::Overloaded,
-        Err(_) => Outcome::Failed,
+        Ok(_) | Err(Failure::Unreadable | Failure::Unavailable) => CallOutcome::Answered,
+        Err(Failure::Overloaded) => CallOutcome::Overloaded,
+        Err(_) => CallOutcome::Failed,
     };
-    // Randomness is wanted only for how long a circuit opens.
+    // Only the open time of a circuit needs randomness.
     let random = match outcome {
-        Outcome::Answered => 0,
+        CallOutcome::Answered => 0,
         _ => hot::random_bits() as u64,
     };
     isolate::with(|isolate| {
         let circuits = &mut isolate.circuits;
-        circuits.came_to(object, pass, outcome, clock::now(), random);
+        circuits.record_outcome(object, kind, outcome, clock::now(), random);
     });
     answer
 }

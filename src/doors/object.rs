@@ -1,9 +1,9 @@
-//! What the typed doors to objects share: how an object is addressed, what it answers, and
-//! asking once more an object whose build cannot read what this one writes.
+//! The common part of the typed doors to objects: addressing, reading an answer, and the retry for
+//! an object whose build cannot read this one's version.
 //!
-//! Two builds are alive at once while one is deployed. An object answers in the version that it was
-//! asked in. If it cannot read that version it has done nothing and says its own: then it is asked
-//! again in that one, within the same deadline.
+//! During a deployment two builds run at once. An object answers in the version of the call. If it
+//! cannot read that version, it does nothing and answers with its own; the call is then repeated in
+//! that version, within the same deadline.
 
 use tollgate_core::{Duration, Timestamp};
 use tollgate_upstash::message::Allowance;
@@ -14,27 +14,27 @@ use crate::clock;
 use crate::hot::{self, millis, Namespace};
 use crate::task::{settled, Settled};
 
-/// What an object answered, as text.
+/// An object's answer as text.
 pub(super) type Reply = Result<String, Failure>;
 
-/// The way to the objects of one class, for the time of one request or notice.
+/// Access to the objects of one class during one request or alarm.
 pub(super) struct Door {
     /// Where the objects are.
     pub(super) namespace: Namespace,
-    /// The versions of what is said to them.
+    /// The versions of their messages.
     pub(super) versions: Versions,
-    /// A text that is said to them, in another version.
+    /// Encodes a message anew in another version.
     pub(super) in_version: fn(&str, Version) -> Option<String>,
-    /// How long they may take.
+    /// The deadline of a call.
     pub(super) patience: Duration,
-    /// Who asks.
+    /// The caller.
     pub(super) asker: Asker,
 }
 
-/// Who asks.
+/// The caller.
 pub(super) enum Asker {
     Worker,
-    /// It asks only one at once.
+    /// An object; it makes one call at a time.
     Object,
 }
 
@@ -81,13 +81,13 @@ impl Door {
         answers
     }
 
-    /// What is left of the patience.
+    /// The rest of the deadline.
     fn left(&self, began: Timestamp) -> Duration {
         let taken = clock::now().since(began).as_millis();
         Duration::from_millis(self.patience.as_millis().saturating_sub(taken))
     }
 
-    /// The reply to a call that is not made again.
+    /// The reply to a call that must not be repeated.
     fn last(&self, reply: Reply) -> Reply {
         match self.again(&reply) {
             Some(_) => Err(Failure::Unavailable),
@@ -95,8 +95,7 @@ impl Door {
         }
     }
 
-    /// The call to be made again, where the answer is that it was in a version that the object
-    /// cannot read.
+    /// The call to repeat, if the object answered that it cannot read the version.
     fn again(&self, reply: &Reply) -> Option<Result<String, Failure>> {
         let (number, call) = other_version(reply.as_ref().ok()?)?;
         let call = self.versions.read(number).and_then(|version| {

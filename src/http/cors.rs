@@ -1,4 +1,4 @@
-//! Which pages may read answers. Without the setting nothing of this is looked at.
+//! CORS: which pages may read answers. Without the setting the `Origin` header is not read.
 
 use crate::config::Config;
 use crate::headers;
@@ -7,14 +7,14 @@ use crate::hot::Headers;
 /// Whether a page may read the answer.
 #[derive(Debug, Default)]
 pub(super) struct Cors {
-    /// The page's origin, if it is one of those that may.
+    /// The page's origin, if it is allowed.
     origin: Option<String>,
     /// Whether answers differ by origin.
     varies: bool,
 }
 
 impl Cors {
-    /// Looks at the request's origin.
+    /// Compares the request's origin with the configured ones.
     pub(super) fn of(config: &Config, headers: &Headers) -> Cors {
         if !config.allows_pages() {
             return Cors::default();
@@ -26,7 +26,7 @@ impl Cors {
         }
     }
 
-    /// Whether the request comes from a page that may ask.
+    /// Whether the request comes from an allowed page.
     pub(super) fn allows(&self) -> bool {
         self.origin.is_some()
     }

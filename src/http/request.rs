@@ -1,4 +1,4 @@
-//! The parts of a request that are read: its head, and its body within bounds.
+//! Reads a request: its head, and its body up to a maximum size.
 
 use js_sys::Uint8Array;
 
@@ -7,7 +7,7 @@ use crate::error::{ApiError, Code};
 use crate::hot::{self, Request};
 use crate::task::settled;
 
-/// What is always read of a request. Headers that are not there are empty.
+/// The parts that are read of every request. A missing header is empty.
 pub(super) struct Head<'a> {
     pub(super) method: &'a str,
     pub(super) url: &'a str,
@@ -17,7 +17,7 @@ pub(super) struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// Splits what [`hot::head`] read.
+    /// Splits the text of [`hot::head`].
     pub(super) fn parse(lines: &'a str) -> Head<'a> {
         let mut lines = lines.split('\n');
         let mut next = || lines.next().unwrap_or("");
@@ -31,15 +31,15 @@ impl<'a> Head<'a> {
     }
 }
 
-/// Why there is no body.
+/// Why a body could not be read.
 pub(super) enum Unread {
-    /// It has more bytes than are read.
+    /// It is larger than the maximum.
     TooLarge,
     /// It did not arrive in full.
     Broken,
 }
 
-/// The body, of at most `max` bytes; empty where there is none.
+/// The body, of at most `max` bytes; empty if the request has none.
 pub(super) async fn body(
     request: &Request,
     head: &Head<'_>,
@@ -63,7 +63,7 @@ pub(super) fn text(body: Vec<u8>) -> Result<String, ApiError> {
 }
 
 impl Unread {
-    /// What the caller is told, who sent more than `max` bytes or less than all.
+    /// The error for the caller. `max`: the largest body, in bytes.
     pub(super) fn error(&self, max: usize) -> ApiError {
         match self {
             Unread::TooLarge => {

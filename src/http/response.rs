@@ -1,4 +1,4 @@
-//! Answers as the runtime wants them: a status, one body and headers made in one step.
+//! Builds the runtime's response: status, body and headers in one step.
 
 use wasm_bindgen::JsValue;
 
@@ -8,7 +8,7 @@ use crate::headers;
 use crate::hot;
 use crate::reply::Reply;
 
-/// The runtime's answer for what a route replied.
+/// The response for a route's reply.
 pub(super) fn of_reply(reply: &Reply, cors: &Cors) -> JsValue {
     match &reply.headers.limits {
         Some(limits) if !cors.allows() => {
@@ -31,14 +31,14 @@ pub(super) fn of_reply(reply: &Reply, cors: &Cors) -> JsValue {
     }
 }
 
-/// The answer to a request that went wrong.
+/// The response for an error.
 #[inline(never)]
 pub(super) fn of_problem(error: &ApiError, request_id: &str, cors: &Cors) -> JsValue {
     let lines = [headers::PROBLEM, &error.header_lines(), &cors.lines()].concat();
     hot::answer(error.code().status(), &error.to_json(request_id), &lines)
 }
 
-/// The answer to a page that asks beforehand whether it may.
+/// The response to a preflight request.
 pub(super) fn of_preflight(methods: &str, cors: &Cors) -> JsValue {
     let lines = [headers::preflight(methods), cors.lines()].concat();
     hot::answer(200, "", &lines)

@@ -1,5 +1,4 @@
-//! From method, path and the headers of a body to what is asked: the one table of routes, the role
-//! that each needs, and which bodies are read at all.
+//! The one table of routes: from method and path to the route, its role, and how its body is read.
 
 use tollgate_upstash::protocol::{form, Form};
 
@@ -10,7 +9,7 @@ use crate::error::{ApiError, Code};
 /// of it.
 pub const MAX_BODY: usize = 65_536;
 
-/// What is asked.
+/// The target of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route<'a> {
     /// `GET /healthz`, which asks for no token.
@@ -113,7 +112,7 @@ impl Api {
     }
 }
 
-/// The methods of a path, for a page that asks beforehand; `None` when there is no such path.
+/// The methods of a path, for a preflight request; `None` when there is no such path.
 pub fn methods_of(path: &str) -> Option<&'static str> {
     let known = PATHS.iter().find(|known| known.path == path);
     known.map(|known| known.allow)

@@ -1,4 +1,4 @@
-//! One request: 1 its route, 2 who asks, 3 the body, 4 what the route replies, 5 the answer.
+//! The handling of one request: 1 route, 2 caller, 3 body, 4 the route's reply, 5 response.
 
 use tollgate_upstash::protocol::Form;
 use wasm_bindgen::JsValue;
@@ -18,8 +18,8 @@ use crate::routes::{block, health, limit, multi, permits, subject, upstash};
 use crate::settings;
 use crate::task::settled;
 
-/// Answers one request. Whatever it has not read of the body is drained first, so that a client
-/// that is still sending reads the answer.
+/// Answers one request. The unread rest of the body is drained first, so that a client that is
+/// still sending can read the answer.
 pub(crate) async fn serve(request: Request, env: Env, execution: ExecutionContext) -> JsValue {
     let parsed = settings::of(&env);
     let config = parsed.as_ref().as_ref();
@@ -49,7 +49,7 @@ pub(crate) async fn serve(request: Request, env: Env, execution: ExecutionContex
     }
     let reply = match (Route::find(head.method, path), config) {
         (Ok(Route::Api(route)), Ok(config)) => match incoming.api(route, config).await {
-            // Its body has been read: the usual way, on which nothing has to be looked up.
+            // The body has been read. This is the usual case, without further checks.
             Ok(reply) if route.reads_body() => return response::of_reply(&reply, &cors),
             reply => reply,
         },
@@ -70,7 +70,7 @@ pub(crate) async fn serve(request: Request, env: Env, execution: ExecutionContex
     drained(&request, answer).await
 }
 
-/// The answer, when no more is to be read of the request.
+/// The response, after the rest of the body has been drained.
 async fn drained(request: &Request, answer: JsValue) -> JsValue {
     let draining = hot::drain(request);
     if !draining.is_undefined() {
@@ -79,7 +79,7 @@ async fn drained(request: &Request, answer: JsValue) -> JsValue {
     answer
 }
 
-/// A request on its way to its route.
+/// A request with its route.
 struct Incoming<'a> {
     request: &'a Request,
     headers: &'a Headers,
@@ -90,7 +90,7 @@ struct Incoming<'a> {
 }
 
 impl Incoming<'_> {
-    /// What a route of the API replies, to a caller who may ask it.
+    /// The reply of an API route, if the caller's role allows it.
     async fn api(&self, route: Api, config: &Config) -> Result<Reply, ApiError> {
         let caller = authorize(config.callers(), self.head.authorization, route.role())?;
         let body = if route.reads_body() {
@@ -110,7 +110,7 @@ impl Incoming<'_> {
         let query = self.query;
         match route {
             Api::Limit => limit::limit(&context, &body).await,
-            // Boxed, like all that is asked less.
+            // Boxed, like all less frequent routes.
             Api::Acquire => Box::pin(limit::acquire(&context, &body)).await,
             Api::Multi => Box::pin(multi::multi(&context, &body)).await,
             Api::Status => Box::pin(subject::status(&context, query)).await,
@@ -121,8 +121,8 @@ impl Incoming<'_> {
         }
     }
 
-    /// The answer to a request of the Upstash protocol. Errors have its own shape as well: its
-    /// clients read nothing else.
+    /// The response to a request of the Upstash protocol. Errors have the protocol's form too,
+    /// because its clients read no other.
     async fn redis(&self, form: Form<'_>, config: Result<&Config, &InvalidSetting>) -> JsValue {
         let answered = match upstash::begin(form, self.headers, self.query, config) {
             Err(refused) => refused,

@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::*;
 use worker::{durable_object, DurableObject, Env, Request, Response, Result, State};
 
 use super::rows::directory::Names;
-use crate::directory::{end_of, Listing, Notice, NOTICES};
+use crate::directory::{end_of, DirectoryAnswer, DirectoryCall, DIRECTORY_MESSAGES};
 
 /// The directory of one namespace.
 #[durable_object(fetch)]
@@ -39,31 +39,35 @@ impl DirectoryDO {
 
 impl DirectoryDO {
     fn answer(&self, text: &str) -> String {
-        let (version, listing) = match Notice::decode(text) {
+        let (version, listing) = match DirectoryCall::decode(text) {
             Ok((version, notice)) => (
                 version,
                 self.note(&notice).map_err(|error| error.to_string()),
             ),
-            Err(Unreadable::Version { .. }) => return NOTICES.other(),
-            Err(damaged) => (NOTICES.written(), Err(damaged.to_string())),
+            Err(Unreadable::Version { .. }) => return DIRECTORY_MESSAGES.other(),
+            Err(damaged) => (DIRECTORY_MESSAGES.written(), Err(damaged.to_string())),
         };
-        listing.unwrap_or_else(Listing::Refused).encode_in(version)
+        listing
+            .unwrap_or_else(DirectoryAnswer::Refused)
+            .encode_in(version)
     }
 
-    fn note(&self, notice: &Notice) -> Result<Listing> {
+    fn note(&self, notice: &DirectoryCall) -> Result<DirectoryAnswer> {
         let names = Names::new(self.state.storage());
         match notice {
-            Notice::Alive { name } => names.add(name)?,
-            Notice::Gone { name } => names.remove(name)?,
-            Notice::List {
+            DirectoryCall::Alive { name } => names.add(name)?,
+            DirectoryCall::Gone { name } => names.remove(name)?,
+            DirectoryCall::List {
                 prefix,
                 after,
                 limit,
             } => {
                 let end = end_of(prefix).unwrap_or_default();
-                return names.list(prefix, after, &end, *limit).map(Listing::Names);
+                return names
+                    .list(prefix, after, &end, *limit)
+                    .map(DirectoryAnswer::Names);
             }
         }
-        Ok(Listing::Done)
+        Ok(DirectoryAnswer::Done)
     }
 }

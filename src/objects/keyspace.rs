@@ -3,12 +3,12 @@
 //! One object per shard, as `tollgate_upstash::route` cuts them: the keys of one limiter and
 //! identifier. It answers the messages of [`tollgate_upstash::message`], each in one synchronous
 //! step: the clock is read once, commands run on the keys in memory, what they changed is written
-//! all or none, and nothing can run between. What it answers leaves only when its writes are safe
-//! (the runtime's output gate).
+//! all or none, and nothing can run between. The runtime's output gate holds an answer back until
+//! its writes are durable.
 //!
 //! Stored: the rows of [`super::rows::keyspace`]. One alarm sweeps expired keys; an object without
-//! keys ends with empty storage. The namespace's directory is told before the first answer, so that
-//! whatever was answered is found by `FLUSHDB` and its like.
+//! keys ends with empty storage. The namespace's directory is notified before the first answer, so
+//! that `FLUSHDB` and the like find every answered key.
 
 use std::rc::Rc;
 
@@ -23,20 +23,20 @@ use worker::{durable_object, DurableObject, Env, Request, Response, Result, Stat
 use super::listing::{keep_listed, Listed, Listing};
 use super::resident::Resident;
 use super::rows::keyspace::Store;
-use crate::directory::Notice;
+use crate::directory::DirectoryCall;
 use crate::{clock, task};
 
-/// How long a first answer waits for the directory; afterwards it is told in the background.
-/// Shorter than the caller's own patience.
+/// How long a first answer waits for the directory; afterwards the call continues in the
+/// background. Shorter than the caller's deadline.
 const LISTING: Duration = Duration::from_millis(500);
 
-/// When the object is to look again whether it is empty, or whether the directory can be told, ms.
+/// When the object checks again whether it is empty or the directory can be reached, ms.
 const LOOK_AGAIN: i64 = 30_000;
 
 /// When the object is to go on sweeping where more keys had expired than it deletes at once, ms.
 const SWEEP_ON: i64 = 1_000;
 
-/// What is answered when nothing can be: no reply that the Worker could take for one.
+/// The answer after a failure: a text that the Worker cannot read as a reply.
 const REFUSED: &str = "1 refused\n";
 
 /// The object of one shard: a shell around `Shard`.
@@ -63,9 +63,10 @@ impl DurableObject for KeyspaceDO {
 
 #[wasm_bindgen]
 impl KeyspaceDO {
-    /// Answers one message: a text, or its promise while the directory is being told of the first
-    /// keys. Values, not strings, on both sides: nothing is copied into wasm before it is known to
-    /// be alive. The others are an [`Allowance`], which an older Worker does not tell.
+    /// Answers one message: a text, or its promise while the directory is being notified of the
+    /// first keys. Values, not strings, on both sides: nothing is copied into wasm before it is
+    /// known to be alive. The other arguments are an [`Allowance`], which an older Worker does not
+    /// send.
     pub fn call(
         &self,
         text: &JsValue,
@@ -96,7 +97,8 @@ impl KeyspaceDO {
         })
     }
 
-    /// The sweeping alarm. It is over when the promise is settled: when the directory has been told.
+    /// The sweeping alarm. It is over when the promise is settled: when the directory has been
+    /// told.
     pub fn ring(&self) -> core::result::Result<JsValue, JsValue> {
         self.shard.sweep()?;
         Ok(keep_listed(&self.shard))
@@ -113,12 +115,12 @@ mod memory {
     use super::Shard;
 
     thread_local! {
-        /// Those that keep much, and how much; the one that was called last is the last.
+        /// The objects that keep much, and their bytes, in the order of their last calls.
         static LARGE: RefCell<Vec<(Weak<Shard>, usize)>> = const { RefCell::new(Vec::new()) };
     }
 
-    /// Notes what an object keeps after a call. When all of them keep too much, those that were not
-    /// called for longest forget their keys.
+    /// Records the bytes that an object keeps after a call. When the sum is too large, the least
+    /// recently called objects drop their keys from memory.
     pub(super) fn keep(shard: &Rc<Shard>) {
         LARGE.with_borrow_mut(|large| {
             large.retain(|(other, _)| {
@@ -164,7 +166,7 @@ impl Awake {
         let changes = self.keyspace.take_changes();
         self.store.apply(changes)?;
         let due = match self.keyspace.is_empty() {
-            // The directory is told when it rings: by then the keys may be back.
+            // The alarm notifies the directory, because keys may have been written by then.
             Some(true) if self.listed.is_some() => Some(now + LOOK_AGAIN),
             _ => self.keyspace.sweep_at(),
         };
@@ -210,7 +212,7 @@ impl Shard {
             Ok(reaction.text)
         });
         if undo {
-            // What is in memory is ahead of storage, and not to be written.
+            // Memory is ahead of storage and must not be written.
             self.resident.unload();
         }
         text.unwrap_or_else(|error| {
@@ -270,11 +272,11 @@ impl Shard {
         })
     }
 
-    /// Whether an answer has to wait until the directory knows: it does not list the object, or is
-    /// about to forget it, and can be reached.
+    /// Whether an answer has to wait for the directory: it can be reached, and does not list the
+    /// object or is about to remove it.
     fn waits(&self) -> bool {
         let listed = self.resident.look(|awake| awake.listed.is_some());
-        !self.listing.was_missed() && (listed != Some(true) || self.listing.is_leaving())
+        !self.listing.was_missed() && (listed != Some(true) || self.listing.is_removing())
     }
 }
 
@@ -283,27 +285,31 @@ impl Listed for Shard {
         &self.listing
     }
 
-    fn notice(&self) -> Option<Notice> {
+    fn pending_call(&self) -> Option<DirectoryCall> {
         self.resident.look(|awake| {
             let empty = awake.keyspace.is_empty() == Some(true);
             match &awake.listed {
-                None if !empty && !awake.emptied => {
-                    self.state.id().name().map(|name| Notice::Alive { name })
+                None if !empty && !awake.emptied => self
+                    .state
+                    .id()
+                    .name()
+                    .map(|name| DirectoryCall::Alive { name }),
+                Some(name) if awake.emptied && empty => {
+                    Some(DirectoryCall::Gone { name: name.clone() })
                 }
-                Some(name) if awake.emptied && empty => Some(Notice::Gone { name: name.clone() }),
                 _ => None,
             }
         })?
     }
 
-    fn note(&self, notice: &Notice) -> Result<()> {
+    fn acknowledged(&self, call: &DirectoryCall) -> Result<()> {
         self.with(|awake| {
-            match notice {
-                Notice::Alive { name } => {
+            match call {
+                DirectoryCall::Alive { name } => {
                     awake.store.set_listed(name)?;
                     awake.listed = Some(name.clone());
                 }
-                // Keys may have come back meanwhile: then it is told once more.
+                // Keys may have been written meanwhile: then the object is reported again.
                 _ => {
                     awake.listed = None;
                     if awake.keyspace.is_empty() == Some(true) {
@@ -316,9 +322,8 @@ impl Listed for Shard {
         })
     }
 
-    fn tell_later(&self) {
-        // If storage fails, the keys are loaded anew at the next call, which tells the directory
-        // then.
+    fn retry_later(&self) {
+        // If storage fails, the next call loads the keys anew and notifies the directory.
         let due = clock::now().as_millis() as i64 + LOOK_AGAIN;
         let _ = self.with(|awake| awake.ring(Some(due)));
     }

@@ -1,4 +1,5 @@
-//! Keeps the namespace's directory told whether an object has anything stored.
+//! Notifies the namespace's directory when an object stores its first row and when its storage is
+//! empty.
 
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -7,36 +8,36 @@ use tollgate_core::Duration;
 use wasm_bindgen::JsValue;
 use worker::{Env, Result};
 
-use crate::directory::Notice;
+use crate::directory::DirectoryCall;
 use crate::doors::directory;
 use crate::{placement, task};
 
 /// An object that the directory lists while it has something stored.
 pub(super) trait Listed: 'static {
-    /// What the directory has to be told, if anything.
-    fn notice(&self) -> Option<Notice>;
+    /// The pending call to the directory, if any.
+    fn pending_call(&self) -> Option<DirectoryCall>;
 
-    /// Notes that the directory knows.
-    fn note(&self, notice: &Notice) -> Result<()>;
+    /// Records that the directory has acknowledged the call.
+    fn acknowledged(&self, call: &DirectoryCall) -> Result<()>;
 
-    /// Sees to it that the object wakes and tells the directory once more: one that is gone would
-    /// never wake by itself.
-    fn tell_later(&self);
+    /// Sets an alarm that retries the call: an object with empty storage would never wake by
+    /// itself.
+    fn retry_later(&self);
 
     /// Its listing.
     fn listing(&self) -> &Listing;
 }
 
-/// The notices of one object.
+/// The state of one object's calls to the directory.
 pub(super) struct Listing {
     env: Env,
-    /// How long one may take.
+    /// How long a call may take.
     patience: Duration,
-    /// The promise of those that are under way.
-    telling: RefCell<Option<JsValue>>,
-    /// Whether the one under way says that the object is gone.
-    leaving: Cell<bool>,
-    /// Whether the directory was last not reached in time.
+    /// The promise of the pending calls.
+    pending_promise: RefCell<Option<JsValue>>,
+    /// Whether the pending call removes the object from the list.
+    removing: Cell<bool>,
+    /// Whether the last call to the directory failed.
     missed: Cell<bool>,
 }
 
@@ -45,70 +46,74 @@ impl Listing {
         Listing {
             env,
             patience,
-            telling: RefCell::new(None),
-            leaving: Cell::new(false),
+            pending_promise: RefCell::new(None),
+            removing: Cell::new(false),
             missed: Cell::new(false),
         }
     }
 
-    /// Whether a notice under way says that the object is gone.
-    pub(super) fn is_leaving(&self) -> bool {
-        self.leaving.get()
+    /// Whether the pending call removes the object from the list.
+    pub(super) fn is_removing(&self) -> bool {
+        self.removing.get()
     }
 
-    /// Whether the directory was last not reached in time.
+    /// Whether the last call to the directory failed.
     pub(super) fn was_missed(&self) -> bool {
         self.missed.get()
     }
 
-    async fn tell(&self, object: &impl Listed, notice: &Notice) -> bool {
-        let (Notice::Alive { name } | Notice::Gone { name }) = notice else {
+    async fn send(&self, object: &impl Listed, call: &DirectoryCall) -> bool {
+        let (DirectoryCall::Alive { name } | DirectoryCall::Gone { name }) = call else {
             return false;
         };
         let Some(directory) = placement::directory_for_object(name) else {
             return false;
         };
-        self.leaving.set(matches!(notice, Notice::Gone { .. }));
-        let told = directory::tell(&self.env, &directory, notice, self.patience).await;
-        self.leaving.set(false);
-        self.missed.set(told.is_err());
-        let error = match told {
-            Ok(()) => object.note(notice).err().map(|error| error.to_string()),
+        self.removing
+            .set(matches!(call, DirectoryCall::Gone { .. }));
+        let sent = directory::notify(&self.env, &directory, call, self.patience).await;
+        self.removing.set(false);
+        self.missed.set(sent.is_err());
+        let error = match sent {
+            Ok(()) => object
+                .acknowledged(call)
+                .err()
+                .map(|error| error.to_string()),
             Err(failure) => Some(failure.word().to_owned()),
         };
         if let Some(error) = &error {
             worker::console_error!("tollgate: the directory was not told: {error}");
-            object.tell_later();
+            object.retry_later();
         }
         error.is_none()
     }
 }
 
-/// Tells the directory in the background what it does not know yet; the promise of that, or
-/// undefined. One notice at a time, so that they keep their order.
+/// Sends pending calls to the directory in the background, one at a time so that they arrive in
+/// order. Returns the promise of the last, or undefined if none is pending.
 pub(super) fn keep_listed<L: Listed>(object: &Rc<L>) -> JsValue {
     let listing = object.listing();
-    if let Some(under_way) = &*listing.telling.borrow() {
+    if let Some(under_way) = &*listing.pending_promise.borrow() {
         return under_way.clone();
     }
-    if object.notice().is_none() {
+    if object.pending_call().is_none() {
         return JsValue::UNDEFINED;
     }
     // A task runs at once until it first waits, and may be done by then.
-    listing.telling.replace(Some(JsValue::UNDEFINED));
-    let teller = Rc::clone(object);
-    let told = task::spawn(async move {
-        let listing = teller.listing();
-        while let Some(notice) = teller.notice() {
-            if !listing.tell(&*teller, &notice).await {
+    listing.pending_promise.replace(Some(JsValue::UNDEFINED));
+    let owner = Rc::clone(object);
+    let sent = task::spawn(async move {
+        let listing = owner.listing();
+        while let Some(call) = owner.pending_call() {
+            if !listing.send(&*owner, &call).await {
                 break;
             }
         }
-        listing.telling.replace(None);
+        listing.pending_promise.replace(None);
         JsValue::UNDEFINED
     });
-    if let Some(under_way) = &mut *listing.telling.borrow_mut() {
-        under_way.clone_from(&told);
+    if let Some(under_way) = &mut *listing.pending_promise.borrow_mut() {
+        under_way.clone_from(&sent);
     }
-    told
+    sent
 }

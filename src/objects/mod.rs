@@ -1,6 +1,6 @@
 //! The three classes of Durable Objects: shells around the core. They load state, read the clock
-//! once per event, apply what the core decided, and keep the namespace's directory told. Their rows
-//! are in [`rows`].
+//! once per event, apply the core's effects, and notify the namespace's directory. Their rows are
+//! in [`rows`].
 
 #[allow(missing_docs)] // of what the crate's macro exports
 pub mod directory;

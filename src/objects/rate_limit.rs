@@ -2,16 +2,16 @@
 //!
 //! One object per subject, named by [`crate::placement`]. It answers the messages of
 //! [`tollgate_core::message`], each in one synchronous step: the clock is read once, the state
-//! comes from memory, the core decides, rows are written ahead, and nothing can run between. What
-//! it answers leaves only when its writes are safe (the runtime's output gate), so nothing that was
-//! answered is forgotten.
+//! comes from memory, the core decides, rows are written ahead, and nothing can run between. The
+//! runtime's output gate holds an answer back until its writes are durable, so no answered decision
+//! is lost.
 //!
-//! A row may run ahead of the real use. One timer of at most a second, in src/entry.js, writes it
-//! exact a second after the last admission, long before the object could fall asleep; nothing else
-//! is ever pending in an idle object.
+//! A row may run ahead of the real use. One timer of at most a second, in src/entry.js, writes the
+//! exact row a second after the last admission, before the object can hibernate. Nothing else is
+//! pending in an idle object.
 //!
-//! Stored: the rows of [`super::rows::limiter`]. One alarm per idle period cleans; an idle subject
-//! ends with empty storage. The namespace's directory is told in the background.
+//! Stored: the rows of [`super::rows::limiter`]. One alarm per idle period deletes them, so an idle
+//! subject ends with empty storage. The namespace's directory is notified in the background.
 
 use core::cell::RefCell;
 use std::rc::Rc;
@@ -27,13 +27,13 @@ use worker::{durable_object, DurableObject, Env, Request, Response, Result, Stat
 use super::listing::{keep_listed, Listed, Listing};
 use super::resident::Resident;
 use super::rows::limiter::Store;
-use crate::directory::Notice;
+use crate::directory::DirectoryCall;
 use crate::{clock, hot, settings};
 
 /// When cleaning fails, because a row is of another version or a time zone has gone, it is tried
 /// again after this long.
 const CLEAN_AGAIN: Duration = Duration::from_secs(3_600);
-/// How long a notice to the directory may take: nobody waits for it.
+/// How long a call to the directory may take. No caller waits for it.
 const LISTING: Duration = Duration::from_secs(10);
 
 /// The object of one subject: a shell around [`Subject`].
@@ -75,14 +75,14 @@ impl RateLimitDO {
         text
     }
 
-    /// The cleaning alarm. It is over when the promise is settled: when the directory has been told.
+    /// The cleaning alarm. The promise settles when the directory has been notified.
     pub fn ring(&self) -> core::result::Result<JsValue, JsValue> {
         self.subject.clean()?;
         Ok(keep_listed(&self.subject))
     }
 
-    /// In how many milliseconds, at most a second, [`RateLimitDO::close`] has something to do; −1
-    /// where it has not.
+    /// The milliseconds until [`RateLimitDO::close`] has to run, at most a second; −1 if it need
+    /// not.
     pub fn closes_in(&self) -> f64 {
         let left = |at: Timestamp| at.since(clock::now()).min(STEADY);
         self.subject
@@ -101,20 +101,20 @@ fn unavailable(why: &dyn core::fmt::Display) -> Answer {
     Answer::Refused(RefusalCode::Unavailable, why.to_string())
 }
 
-/// An operation is taken back within its deadline after the deadline of its charge.
+/// An operation is cancelled at most one deadline after the deadline of its charge.
 const fn twice(deadline: Duration) -> Duration {
     Duration::from_millis(deadline.as_millis() * 2)
 }
 
-/// A call, and the version in which it is to be answered.
+/// A call, and the version in which to answer it.
 type Asked = Rc<(Version, Call)>;
 
 struct Subject {
     state: State,
     env: Env,
     resident: Resident<Awake>,
-    /// The last call and its text. A busy subject is mostly asked the same, and reading a call
-    /// costs more than deciding it.
+    /// The last call and its text. Most calls to a busy subject are equal, and parsing a call costs
+    /// more than deciding it.
     last: RefCell<Option<(String, Asked)>>,
     listing: Listing,
 }
@@ -136,7 +136,7 @@ impl Awake {
 }
 
 impl Subject {
-    /// The call in a text, and the version in which it is to be answered.
+    /// The call in a text, and the version in which to answer it.
     fn read(&self, text: String) -> core::result::Result<Asked, Unreadable> {
         let mut last = self.last.borrow_mut();
         if let Some((_, call)) = last.as_ref().filter(|(known, _)| *known == text) {
@@ -174,8 +174,7 @@ impl Subject {
             let answer = awake
                 .state
                 .answer(call, &mut hot::random_bits, moment, &mut effects);
-            // Whether the alarm is still set cannot be asked without waiting, so with rows it is
-            // set anew.
+            // Reading the alarm needs an await, so it is set anew if there are rows.
             if woken && effects.alarm.is_none() && awake.state.has_rows() {
                 let at = moment.now.plus(ALARM_SPACING);
                 awake.state.alarm_is(Some(at));
@@ -186,7 +185,7 @@ impl Subject {
         .unwrap_or_else(|error| unavailable(&error))
     }
 
-    /// `None` while nothing is loaded: then nothing runs ahead in memory.
+    /// `None` while no state is loaded: then no row runs ahead.
     fn closes_at(&self) -> Option<Timestamp> {
         self.resident.look(|awake| awake.state.closes_at())?
     }
@@ -230,23 +229,29 @@ impl Listed for Subject {
         &self.listing
     }
 
-    fn notice(&self) -> Option<Notice> {
+    fn pending_call(&self) -> Option<DirectoryCall> {
         self.resident
             .look(|awake| match (&awake.listed, awake.state.has_rows()) {
-                (None, true) => self.state.id().name().map(|name| Notice::Alive { name }),
-                (Some(name), false) if awake.cleaned => Some(Notice::Gone { name: name.clone() }),
+                (None, true) => self
+                    .state
+                    .id()
+                    .name()
+                    .map(|name| DirectoryCall::Alive { name }),
+                (Some(name), false) if awake.cleaned => {
+                    Some(DirectoryCall::Gone { name: name.clone() })
+                }
                 _ => None,
             })?
     }
 
-    fn note(&self, notice: &Notice) -> Result<()> {
+    fn acknowledged(&self, call: &DirectoryCall) -> Result<()> {
         self.with(|awake, _| {
-            match notice {
-                Notice::Alive { name } => {
+            match call {
+                DirectoryCall::Alive { name } => {
                     awake.store.set_listed(name)?;
                     awake.listed = Some(name.clone());
                 }
-                // It may have come alive meanwhile: then it is told once more.
+                // The subject may have stored rows meanwhile: then it is reported again.
                 _ => {
                     awake.listed = None;
                     if !awake.state.has_rows() {
@@ -258,9 +263,8 @@ impl Listed for Subject {
         })
     }
 
-    fn tell_later(&self) {
-        // If storage fails, the state is loaded anew at the next call, which tells the directory
-        // then.
+    fn retry_later(&self) {
+        // If storage fails, the next call loads the state anew and notifies the directory.
         let _ = self.with(|awake, _| {
             let at = clock::now().plus(ALARM_SPACING);
             awake.state.alarm_is(Some(at));

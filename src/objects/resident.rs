@@ -4,8 +4,8 @@ use core::cell::RefCell;
 
 use worker::Result;
 
-/// State that is loaded at the first event and dropped when storage fails: then memory may be ahead
-/// of it, and is loaded anew.
+/// State that is loaded at the first event, and dropped when storage fails, because memory may then
+/// be ahead of storage.
 pub(super) struct Resident<S> {
     slot: RefCell<Option<S>>,
 }
@@ -18,8 +18,8 @@ impl<S> Resident<S> {
         }
     }
 
-    /// Runs a step on the state, which `load` gives where it is not there; `run` is told whether it
-    /// just was.
+    /// Runs a step on the state. If no state is loaded, `load` loads it first; `run` learns whether
+    /// that happened.
     pub(super) fn with<T>(
         &self,
         load: impl FnOnce() -> Result<S>,
@@ -38,7 +38,7 @@ impl<S> Resident<S> {
         result
     }
 
-    /// What `look` sees in the state, if it is loaded.
+    /// The result of `look` on the state, if it is loaded.
     pub(super) fn look<T>(&self, look: impl FnOnce(&S) -> T) -> Option<T> {
         self.slot.borrow().as_ref().map(look)
     }

@@ -1,7 +1,7 @@
-//! `POST /limit/block`: nothing for a subject until a time has passed; duration 0 lets it in again.
+//! `POST /limit/block`: refuses every request of a subject for a duration; duration 0 ends a block.
 
 use tollgate_core::api::block as form;
-use tollgate_core::isolate::counts::Said;
+use tollgate_core::isolate::counts::Command;
 use tollgate_core::limit::Name;
 use tollgate_core::message::Call;
 
@@ -25,6 +25,6 @@ pub(crate) async fn block(context: &Context<'_>, body: &str) -> Result<Reply, Ap
     };
     object::done(object::call(context, &name, &call).await?)?;
     let until = clock::now().plus(block.duration);
-    counts::announce(context, &name, policy, Said::Block { until, reason }).await?;
+    counts::announce(context, &name, policy, Command::Block { until, reason }).await?;
     Ok(Reply::done())
 }

@@ -1,4 +1,4 @@
-//! `GET /healthz`: alive, and which version. Says nothing else, as it asks for no token.
+//! `GET /healthz`: status and version. It needs no token, so it shows nothing else.
 
 use serde::Serialize;
 use tollgate_core::api::response::to_json;
@@ -11,7 +11,7 @@ struct Health<'a> {
     version: &'a str,
 }
 
-/// Alive.
+/// Answers 200 with the version.
 pub(crate) fn healthz(version: &str) -> Reply {
     Reply::json(to_json(&Health {
         status: "ok",

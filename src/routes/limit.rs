@@ -1,4 +1,4 @@
-//! `POST /limit`: decide and consume. `POST /acquire`: the same in its small older form.
+//! `POST /limit`: decides and consumes. `POST /acquire`: the same in an older, smaller form.
 
 use tollgate_core::api::response::{to_json, AcquireBody};
 use tollgate_core::api::{acquire as acquire_form, request};

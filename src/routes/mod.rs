@@ -1,5 +1,5 @@
-//! What each route does with a request whose caller is known and whose body is read: parse, decide,
-//! render. None of them knows objects, storage or the runtime.
+//! One file per route. A route gets the authorized caller and the body; it parses, decides and
+//! renders. Routes do not know objects, storage or the runtime.
 
 pub(crate) mod block;
 pub(crate) mod health;

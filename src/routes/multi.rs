@@ -28,8 +28,8 @@ pub(crate) async fn multi(context: &Context<'_>, body: &str) -> Result<Reply, Ap
     })
 }
 
-/// On success the entry with least left, on denial the refused one with the longest wait, of which
-/// never is the longest.
+/// On success the entry with the fewest remaining units. On denial the refused entry with the
+/// longest wait; one that can never be admitted counts as the longest.
 fn deciding(together: &Together) -> Option<&Outcome> {
     let outcomes = together.outcomes.iter();
     if together.success {

@@ -1,5 +1,5 @@
-//! `POST /limit/renew` and `POST /limit/release`: what a caller does with the permit of a slot. The
-//! permit says whose it is; the namespace is the caller's.
+//! `POST /limit/renew` and `POST /limit/release`: a caller renews or releases a permit. The permit
+//! names the subject; the namespace is the caller's.
 
 use tollgate_core::api::permit as form;
 use tollgate_core::api::response::{to_json, RenewedBody};
@@ -11,7 +11,7 @@ use crate::decide::object;
 use crate::error::ApiError;
 use crate::reply::Reply;
 
-/// Holds it longer.
+/// Renews a permit.
 pub(crate) async fn renew(context: &Context<'_>, body: &str) -> Result<Reply, ApiError> {
     let form = form::parse_renew(body)?;
     let permit = known(context, &form.permit)?;
@@ -30,7 +30,7 @@ pub(crate) async fn renew(context: &Context<'_>, body: &str) -> Result<Reply, Ap
     }
 }
 
-/// Gives it back.
+/// Releases a permit.
 pub(crate) async fn release(context: &Context<'_>, body: &str) -> Result<Reply, ApiError> {
     let form = form::parse_release(body)?;
     let permit = known(context, &form.permit)?;

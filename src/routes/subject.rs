@@ -1,8 +1,9 @@
-//! `GET /limit`: a subject's full state, consuming nothing. `DELETE /limit`: forgets its use.
+//! `GET /limit`: shows a subject's full state and consumes nothing. `DELETE /limit`: resets its
+//! use.
 
 use tollgate_core::api::query;
 use tollgate_core::api::response::{to_json, StatusBody};
-use tollgate_core::isolate::counts::Said;
+use tollgate_core::isolate::counts::Command;
 use tollgate_core::limit::Name;
 use tollgate_core::message::{Answer, Call};
 use tollgate_core::subject::Subject;
@@ -13,7 +14,7 @@ use crate::decide::object;
 use crate::error::ApiError;
 use crate::reply::Reply;
 
-/// Shows.
+/// Shows a subject's state.
 pub(crate) async fn status(context: &Context<'_>, query: &str) -> Result<Reply, ApiError> {
     let (subject, policy) = asked_for(context, query)?;
     let name = subject.object_name();
@@ -32,7 +33,7 @@ pub(crate) async fn status(context: &Context<'_>, query: &str) -> Result<Reply, 
     Ok(Reply::json(to_json(&body)))
 }
 
-/// Forgets.
+/// Resets a subject's use.
 pub(crate) async fn reset(context: &Context<'_>, query: &str) -> Result<Reply, ApiError> {
     let (subject, policy) = asked_for(context, query)?;
     let name = subject.object_name();
@@ -40,7 +41,7 @@ pub(crate) async fn reset(context: &Context<'_>, query: &str) -> Result<Reply, A
         policy: policy.clone(),
     };
     object::done(object::call(context, &name, &call).await?)?;
-    counts::announce(context, &name, policy, Said::Reset).await?;
+    counts::announce(context, &name, policy, Command::Reset).await?;
     Ok(Reply::done())
 }
 

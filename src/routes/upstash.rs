@@ -1,8 +1,8 @@
-//! The REST protocol of Upstash Redis: a request of it becomes a session of `tollgate_upstash`,
-//! whose questions are asked by [`crate::decide::session`].
+//! The REST protocol of Upstash Redis: a request becomes a session of `tollgate_upstash`, and
+//! [`crate::decide::session`] sends the session's calls.
 //!
-//! Everything is answered in the protocol's own shape, errors too: its clients read nothing else.
-//! What a command does, and where its keys live, is not decided here.
+//! All answers have the protocol's form, errors too, because its clients read no other. The
+//! `tollgate_upstash` crate decides the meaning of a command and the object of a key.
 
 use std::cell::Cell;
 
@@ -17,12 +17,11 @@ use crate::error::ApiError;
 use crate::headers;
 use crate::hot::Headers;
 
-/// The largest body, in bytes: what the largest deny list of IP addresses needs, several times
-/// over.
+/// Maximum size of a body, in bytes: several times the largest deny list of IP addresses.
 pub(crate) const MAX_BODY: usize = 1 << 20;
 
 thread_local! {
-    /// Makes each sync token another one.
+    /// Makes each sync token unique.
     static ANSWERS: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -42,7 +41,7 @@ pub(crate) struct Asked<'a> {
     base64: bool,
 }
 
-/// Who asks, if anybody may and the method is right.
+/// The caller, if the token is valid and the method is right.
 pub(crate) fn begin<'a>(
     form: Form<'a>,
     headers: &Headers,

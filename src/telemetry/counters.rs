@@ -1,51 +1,51 @@
-//! How many checks there were of each kind, since the isolate began. Bounded, and nothing that was
-//! counted is lost: what there is no room for is counted together with others, first of its own
+//! Counters of checks by kind, since the isolate's start. They are bounded and lose no check: when
+//! there is no room for a kind, its checks are added to a common counter, first to one of its
 //! namespace.
 
 use serde::Serialize;
-use tollgate_core::isolate::bounded::{Bounded, Key, Secret, Worth};
+use tollgate_core::isolate::bounded::{BoundedMap, Key, Secret, Worth};
 
-/// The most kinds that are counted for themselves, and the most that are counted together; of both
-/// each namespace has its part.
+/// Maximum number of kinds with their own counter, and of common counters. Namespaces share both
+/// fairly.
 const MAX_COUNTERS: usize = 256;
-/// The name under which others are counted.
+/// The name of common counters.
 const OTHERS: &str = "…";
 
 /// One kind of decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Kind<'a> {
-    /// Whose.
+    /// The namespace.
     pub namespace: &'a str,
     /// The policy's name, empty for inline limits.
     pub policy: &'a str,
     /// Where it was decided.
     pub source: &'static str,
-    /// `allowed`, or why not.
+    /// `allowed`, or the reason of the denial.
     pub outcome: &'static str,
 }
 
 /// The counter of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Counter {
-    /// Whose; `…` for those of several.
+    /// The namespace; `…` for several.
     pub namespace: String,
-    /// The policy's name, empty for inline limits; `…` for those of several.
+    /// The policy's name, empty for inline limits; `…` for several.
     pub policy: String,
     /// As in [`Kind`].
     pub source: &'static str,
     /// As in [`Kind`].
     pub outcome: &'static str,
-    /// How many.
+    /// Number of checks.
     pub count: u64,
 }
 
-/// See the module's documentation.
+/// All counters of one isolate.
 #[derive(Debug)]
 pub(super) struct Counters {
     secret: Secret,
-    own: Bounded<Counter>,
+    own: BoundedMap<Counter>,
     /// Policies counted together, by namespace.
-    together: Bounded<Counter>,
+    together: BoundedMap<Counter>,
     /// Namespaces counted together: one for each source and outcome.
     rest: Vec<Counter>,
 }
@@ -54,21 +54,20 @@ impl Counters {
     pub(super) fn new(secret: Secret) -> Counters {
         Counters {
             secret,
-            own: Bounded::new(MAX_COUNTERS),
-            together: Bounded::new(MAX_COUNTERS),
+            own: BoundedMap::new(MAX_COUNTERS),
+            together: BoundedMap::new(MAX_COUNTERS),
             rest: Vec::new(),
         }
     }
 
-    /// Counts one.
+    /// Counts one check.
     pub(super) fn count(&mut self, kind: &Kind) {
         let key = self.secret.key_in(kind.namespace, kind);
         if let Some(counter) = self.own.get_mut(key) {
             counter.count += 1;
             return;
         }
-        // What a namespace has counted for itself goes on being so, unless another has a right to
-        // the room.
+        // An existing counter stays, unless another namespace needs the room.
         let others = |other: Key, _: &Counter| other.namespace() != key.namespace();
         let moved = match self.own.try_put(key, Counter::one(kind), by_count, others) {
             Ok(gone) => gone.map(|(_, gone)| gone),

@@ -1,5 +1,4 @@
-//! Tells the recorder what was decided, and writes its events to the log afterwards, in the
-//! background.
+//! Passes decisions to the recorder, and writes its events to the log in the background.
 
 use std::cell::{Cell, RefCell};
 
@@ -13,22 +12,23 @@ use crate::doors::Failure;
 use crate::hot;
 use crate::task;
 
-/// Events wait so long for others, so that writing them is one piece of work for many requests.
+/// Events are collected for this long and then written together, so that one write serves many
+/// requests.
 const GATHER: Duration = Duration::from_millis(250);
-/// After this long, whoever was to write the events has been cancelled with its request.
+/// A write without an outcome after this time was cancelled with its request.
 const OVERDUE: Duration = Duration::from_secs(5);
-/// Counters are written at most so often.
+/// The shortest time between two events with counters.
 const COUNTERS_EVERY: Duration = Duration::from_secs(60);
 
 thread_local! {
     // Made by the first request, because there is no randomness outside of events.
     static RECORDER: RefCell<Recorder> = RefCell::new(Recorder::new(Secret::new(hot::random_bits())));
-    /// When writing was last put off to the background, while that is under way.
+    /// When the pending write was started.
     static FLUSHING: Cell<Option<Timestamp>> = const { Cell::new(None) };
     static COUNTED: Cell<Timestamp> = const { Cell::new(Timestamp::ZERO) };
 }
 
-/// Counts a decision, and keeps an event where one is due.
+/// Counts a decision, and records a log event if one is due.
 pub(crate) fn checked(context: &Context, checked: &Checked) {
     let every = context.config.log_every();
     let due = RECORDER.with_borrow_mut(|recorder| recorder.count(checked, every));

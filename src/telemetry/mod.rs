@@ -1,13 +1,13 @@
-//! What the Worker tells of itself: counters by policy, source and outcome, counters of failures,
-//! and `rate_limit_check` log events.
+//! Telemetry: counters by policy, source and outcome, counters of failures, and `rate_limit_check`
+//! log events.
 //!
-//! Recording costs a few additions; nothing is written in the way of a request. [`flush`] takes the
-//! events out afterwards and logs them. Memory is bounded, and what had to be dropped is counted.
+//! Recording costs a few additions, and no request waits for a write. [`flush`] logs the events
+//! afterwards. Memory is bounded, and dropped events are counted.
 
 use serde::Serialize;
 use tollgate_core::api::response::to_json;
 use tollgate_core::decision::{Decision, Reason, Source};
-use tollgate_core::isolate::bounded::{Bounded, Secret, Worth};
+use tollgate_core::isolate::bounded::{BoundedMap, Secret, Worth};
 use tollgate_core::policy::Policy;
 use tollgate_core::subject::Subject;
 
@@ -21,47 +21,47 @@ use counters::Counters;
 
 use crate::doors::Failure;
 
-/// The most events that wait to be logged, of which each namespace has its part.
+/// Maximum number of pending events, shared fairly by namespaces.
 const MAX_EVENTS: usize = 1_000;
-/// The most namespaces of which it is counted for itself when the next check is logged.
+/// Maximum number of namespaces with their own counter for sampling.
 const MAX_SAMPLED: usize = 256;
 
-/// One decision, as it is told.
+/// One decision to record.
 #[derive(Debug, Clone, Copy)]
 pub struct Checked<'a> {
-    /// Who was limited.
+    /// The subject.
     pub subject: &'a Subject,
-    /// By what.
+    /// The policy.
     pub policy: &'a Policy,
-    /// The units asked.
+    /// The units requested.
     pub cost: i64,
-    /// What was decided.
+    /// The decision.
     pub decision: &'a Decision,
-    /// Where.
+    /// Where it was decided.
     pub source: Source,
 }
 
-/// What goes beside a decision into a log event.
+/// The context of a log event.
 #[derive(Debug, Clone)]
 pub struct Origin {
     /// The id of the HTTP request.
     pub request_id: String,
     /// The version deployed.
     pub version: String,
-    /// Whether the identifier, which may be a person's, is named.
+    /// Whether the event names the identifier, which may be a person's.
     pub with_identifier: bool,
 }
 
-/// Counters and waiting events, in the memory of one isolate. No namespace can push out another's.
+/// Counters and pending events of one isolate. No namespace can evict another's.
 #[derive(Debug)]
 pub struct Recorder {
     secret: Secret,
     counters: Counters,
     failures: [u64; Failure::ALL.len()],
-    /// By namespace, how many there were of those of which one in so many is logged.
-    sampled: Bounded<u64>,
+    /// Number of sampled checks by namespace.
+    sampled: BoundedMap<u64>,
     /// By number.
-    events: Bounded<(u64, String)>,
+    events: BoundedMap<(u64, String)>,
     /// The number of the next event.
     next: u64,
     dropped: u64,
@@ -104,9 +104,9 @@ struct CountersEvent<'a> {
 }
 
 impl Recorder {
-    /// Counts a decision. True when it is to be logged as well: every denial but those remembered
-    /// by the isolate, which repeat one that was logged at most a second ago, and one admission in
-    /// `every` (0: none).
+    /// Counts a decision. True if it has to be logged as well: every denial of an object, and one
+    /// admission in `every` (0: none). Denials from the isolate's refusals repeat one that was
+    /// logged within the last second.
     pub fn count(&mut self, checked: &Checked, every: u64) -> bool {
         let namespace = checked.subject.namespace().as_str();
         self.counters.count(&Kind {
@@ -116,7 +116,7 @@ impl Recorder {
             outcome: outcome(checked.decision),
         });
         match (checked.decision.success, checked.source) {
-            // Repeats what was logged a second before at most.
+            // Repeats a denial that was logged within the last second.
             (false, Source::Cache) => false,
             // Made for floods: a log of each denial would cost more than the denial.
             (true, _) | (false, Source::Kv | Source::Binding) => {
@@ -129,7 +129,7 @@ impl Recorder {
         }
     }
 
-    /// Keeps the log event of a decision.
+    /// Records the log event of a decision.
     pub fn log(&mut self, checked: &Checked, origin: &Origin) {
         let (subject, decision) = (checked.subject, checked.decision);
         let line = to_json(&Event {
@@ -159,7 +159,7 @@ impl Recorder {
     }
 }
 
-/// Of a burst the first events tell most.
+/// The first events of a burst are the most useful, so they are evicted last.
 const fn by_age((number, _): &(u64, String)) -> Worth {
     (0, u64::MAX - *number)
 }
@@ -173,14 +173,14 @@ fn outcome(decision: &Decision) -> &'static str {
 }
 
 impl Recorder {
-    /// Nothing has happened.
+    /// No counters and no events.
     pub fn new(secret: Secret) -> Recorder {
         Recorder {
             secret,
             counters: Counters::new(secret),
             failures: [0; Failure::ALL.len()],
-            sampled: Bounded::new(MAX_SAMPLED),
-            events: Bounded::new(MAX_EVENTS),
+            sampled: BoundedMap::new(MAX_SAMPLED),
+            events: BoundedMap::new(MAX_EVENTS),
             next: 0,
             dropped: 0,
         }
@@ -191,17 +191,17 @@ impl Recorder {
         self.counters.all()
     }
 
-    /// How often an object gave no answer for this reason.
+    /// Number of failures of this kind.
     pub const fn failures(&self, failure: Failure) -> u64 {
         self.failures[failure as usize]
     }
 
-    /// Whether events wait to be logged.
+    /// Whether events are pending.
     pub fn has_events(&self) -> bool {
         !self.events.is_empty()
     }
 
-    /// Takes the waiting events out, each one line of JSON.
+    /// Removes and returns the pending events, one line of JSON each.
     pub fn take_events(&mut self) -> Vec<String> {
         let events = self.events.take_all(by_age);
         events.into_iter().map(|(_, line)| line).collect()

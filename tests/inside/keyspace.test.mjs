@@ -1,5 +1,5 @@
-// What an object of Redis keys keeps, seen from inside workerd on a clock that the test sets: waking, expiry, and storage
-// back to zero.
+// What an object of Redis keys keeps, seen from inside workerd on a clock that the test sets:
+// waking, expiry, and storage back to zero.
 
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
@@ -9,7 +9,9 @@ import { startAt } from "./lib/time.mjs";
 const START = Date.UTC(2027, 0, 4);
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-/** The script of a cached fixed window in the newest SDK, whose key it never gives a time to live. */
+/**
+ * The script of a cached fixed window in the newest SDK, whose key it never gives a time to live.
+ */
 const CACHED_WINDOW = "1861a700bafe96c833a483af6b1c28a8897cfdb0";
 
 startAt(START);
@@ -96,7 +98,8 @@ test("a key without a time to live stays", async () => {
 });
 
 test("the windows that the SDKs never let expire do, after their window", async () => {
-  // The cost as the SDK's cached window sends it: the script compares it with a number and sets no expiry.
+  // The cost as the SDK's cached window sends it: the script compares it with a number and sets no
+  // expiry.
   await run("EVALSHA", CACHED_WINDOW, "1", "leaked:1", "60000", "1");
   expect(await run("GET", "leaked:1")).toBe("1");
   const ttl = await run("PTTL", "leaked:1");

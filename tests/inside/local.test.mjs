@@ -1,4 +1,5 @@
-// Native rate-limit bindings, as wrangler's own simulation of them answers: alone, and in front of an object.
+// Native rate-limit bindings, as wrangler's own simulation of them answers: alone, and in front of
+// an object.
 
 import { reset } from "cloudflare:test";
 import { exports } from "cloudflare:workers";
@@ -19,7 +20,10 @@ const minute = { algorithm: "fixedWindow", limit: 3, window: "1m" };
 
 const PATIENT = { timeout: 30_000 };
 
-/** The bindings' minutes begin with those of the clock: waits for the next where this one is nearly over. */
+/**
+ * The bindings' minutes begin with those of the clock: waits for the next where this one is nearly
+ * over.
+ */
 async function withinOneMinute() {
   const left = 60_000 - (Date.now() % 60_000);
   if (left < 5_000) await new Promise((resolve) => setTimeout(resolve, left + 50));

@@ -1,5 +1,5 @@
-// What everything rests on: calls into Rust objects, which outlive evictions and new wasm instances, on the clock that the
-// runtime shows. And the directory, which the objects tell.
+// What everything rests on: calls into Rust objects, which outlive evictions and new wasm
+// instances, on the clock that the runtime shows. And the directory, which the objects tell.
 
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";

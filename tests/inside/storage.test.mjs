@@ -1,5 +1,5 @@
-// What an object keeps, seen from inside workerd on a clock that the test sets: waking, cleaning, and what a decision
-// costs in storage.
+// What an object keeps, seen from inside workerd on a clock that the test sets: waking, cleaning,
+// and what a decision costs in storage.
 
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
@@ -140,7 +140,8 @@ describe("what a decision costs in storage", () => {
       const original = prototype.exec;
       prototype.exec = function exec(statement, ...values) {
         const word = statement.trim().split(" ")[0];
-        // The prototype is that of all objects, and the directory hears of the subject in the background.
+        // The prototype is that of all objects, and the directory hears of the subject in the
+        // background.
         if (!statement.includes("alive")) counts[word] = (counts[word] ?? 0) + 1;
         return original.call(this, statement, ...values);
       };

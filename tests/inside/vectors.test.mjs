@@ -1,5 +1,5 @@
-// The shared vectors through the Worker and its object, on a clock that the test sets: the same steps that the store in
-// memory takes in crates/core/tests/vectors.rs.
+// The shared vectors through the Worker and its object, on a clock that the test sets: the same
+// steps that the store in memory takes in crates/core/tests/vectors.rs.
 
 import { reset } from "cloudflare:test";
 import { exports } from "cloudflare:workers";

@@ -1,5 +1,6 @@
-// Answers that are given before the body was read, or because it is too large: a client that sends its whole body first and reads
-// afterwards gets them all the same, on every route, and may go on using its connection.
+// Answers that are given before the body was read, or because it is too large: a client that sends
+// its whole body first and reads afterwards gets them all the same, on every route, and may go on
+// using its connection.
 
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -146,7 +147,8 @@ describe.each([
     it.end();
   });
 
-  // Then the connection is closed. A client that goes on writing may find that before it has read the answer.
+  // Then the connection is closed. A client that goes on writing may find that before it has read
+  // the answer.
   test("without an end is let go after 8 MiB", async () => {
     const it = client(tollgate.url);
     const parts = pieces(ENDLESS, chunked);

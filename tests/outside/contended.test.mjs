@@ -1,4 +1,5 @@
-// A request over several subjects that is always refused keeps nobody out for longer than it takes to be taken back.
+// A request over several subjects that is always refused keeps nobody out for longer than it takes
+// to be taken back.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { server } from "./lib/server.mjs";
@@ -85,7 +86,8 @@ describe("when requests meet", () => {
       admitted += went;
       expect([await remaining(a.identifier), await remaining(b.identifier)]).toEqual([1 - went, 1 - went]);
     }
-    // Every time, but for messages that the machine's load holds up: none is admitted where nobody is asked again.
+    // Every time, but for messages that the machine's load holds up: none is admitted where nobody
+    // is asked again.
     expect(admitted).toBeGreaterThan(ROUNDS / 2);
   });
 
@@ -111,7 +113,8 @@ describe("when requests meet", () => {
     }));
     for (const limit of used) expect((await ask("/limit", limit)).status).toBe(200);
     await meeting.become("silent");
-    // Both are asked once more; the first refuses for good, and the second does not say how it stands.
+    // Both are asked once more; the first refuses for good, and the second does not say how it
+    // stands.
     const { status, json } = await multi(...used);
     expect([status, json.results?.map(({ success, source }) => [success, source])]).toEqual([
       429,

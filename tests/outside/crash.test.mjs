@@ -1,12 +1,15 @@
-// Nothing admitted is forgotten: the process is killed under load, started again on the same disk, and what it then
-// admits together with what it had admitted before never passes the limit.
+// Nothing admitted is forgotten: the process is killed under load, started again on the same disk,
+// and what it then admits together with what it had admitted before never passes the limit.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { algorithms, capacityOf, server } from "./lib/server.mjs";
 
 const KILLS = 20;
 const ACKNOWLEDGED = 500;
-/** At the larger limit a row may run ahead by 1 %, so that much may be refused too early after each kill. */
+/**
+ * At the larger limit a row may run ahead by 1 %, so that much may be refused too early after each
+ * kill.
+ */
 const LIMITS = [100, 10_000];
 
 let tollgate;
@@ -20,7 +23,8 @@ function subjects(kill) {
   return LIMITS.flatMap((size) =>
     Object.entries(algorithms(size)).map(([name, limit]) => ({
       body: { identifier: `${name}-${size}-${kill}`, ...limit },
-      // Large costs where the limit is large, so that the margin is passed over many times before the end.
+      // Large costs where the limit is large, so that the margin is passed over many times before
+      // the end.
       cost: size > 1_000 && capacityOf(limit) > 1_000 ? 7 : 1,
       limit: capacityOf(limit),
       acknowledged: 0,
@@ -76,7 +80,8 @@ test(`no admission is forgotten by ${KILLS} kills, with every algorithm at limit
       const taken = await exhaust(subject);
       const name = subject.body.identifier;
       expect(subject.acknowledged + taken, `${name}: never above the limit`).toBeLessThanOrEqual(subject.limit);
-      // What was on its way when the process died may be counted as well: at most one check of each caller.
+      // What was on its way when the process died may be counted as well: at most one check of each
+      // caller.
       const margin = Math.max(0, Math.floor(subject.limit / 100) - 1) + 16 * subject.cost;
       expect(subject.acknowledged + taken, `${name}: not much below it`).toBeGreaterThanOrEqual(subject.limit - margin);
     }

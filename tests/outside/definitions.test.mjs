@@ -1,5 +1,5 @@
-// A limit that was changed counts from the first request that names it, on every route: the wait that a refusal tells
-// holds, also when that refusal was the first to name the new numbers.
+// A limit that was changed counts from the first request that names it, on every route: the wait
+// that a refusal tells holds, also when that refusal was the first to name the new numbers.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";

@@ -1,13 +1,15 @@
-// What an isolate decides without the object: refusals it remembers, objects it leaves alone, and what it charges them when they are
-// back. The calls that reach the objects are counted.
+// What an isolate decides without the object: refusals it remembers, objects it leaves alone, and
+// what it charges them when they are back. The calls that reach the objects are counted.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { switchedServer } from "./lib/switched.mjs";
 
 const DEADLINE_MS = 200;
-// What a machine that is busy with other things may take. A silent object keeps a caller waiting for six times as long.
+// What a machine that is busy with other things may take. A silent object keeps a caller waiting
+// for six times as long.
 const PATIENCE_MS = 10_000;
-// A circuit whose probe fails stays open twice as long, up to half a minute: so many in a minute at most.
+// A circuit whose probe fails stays open twice as long, up to half a minute: so many in a minute at
+// most.
 const PROBES = 8;
 // So long a circuit may stay open after several of them.
 const RETURN_MS = 40_000;
@@ -51,8 +53,9 @@ describe("a refusal is remembered", () => {
     const begun = performance.now();
     const answers = await crowd(repeats, width, ask);
     const seconds = (performance.now() - begun) / 1_000;
-    // An entry lives for a second and is renewed in its last twentieth, by one caller: one call in 0.95 s, as the core's tests
-    // count it. On a busy machine that call takes longer than the twentieth, and those who ask meanwhile go as well.
+    // An entry lives for a second and is renewed in its last twentieth, by one caller: one call in
+    // 0.95 s, as the core's tests count it. On a busy machine that call takes longer than the
+    // twentieth, and those who ask meanwhile go as well.
     const reached = await tollgate.reached();
     expect(reached).toBeLessThanOrEqual(width * Math.ceil(seconds / 0.95));
     for (const { status, reason, limit, remaining } of answers) {

@@ -1,4 +1,5 @@
-// Counting through KV, with two isolates that share one KV and their objects: two Workers of one build.
+// Counting through KV, with two isolates that share one KV and their objects: two Workers of one
+// build.
 
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -7,7 +8,8 @@ import { call, server } from "./lib/server.mjs";
 import { switchedServer } from "./lib/switched.mjs";
 
 const TOKENS = { name: "TOLLGATE_TOKENS", text: readFileSync("tests/fixtures/tokens.json", "utf8") };
-// An isolate tells what it has counted and reads what others have within so long, plus a little for a busy machine.
+// An isolate tells what it has counted and reads what others have within so long, plus a little for
+// a busy machine.
 const SYNC_MS = 15_000;
 
 let made = 0;
@@ -223,7 +225,8 @@ describe("failMode eventual", () => {
       }
       expect(answers.filter(({ success }) => success)).toHaveLength(40);
       await tollgate.become("well");
-      // The circuit lets a try through after a while. A call that timed out may have been counted, and is not charged.
+      // The circuit lets a try through after a while. A call that timed out may have been counted,
+      // and is not charged.
       const back = await until(ask, ({ json }) => json.source === "object");
       expect(back.json.success || back.json.reason === "limit").toBe(true);
       const least = how === "silent" ? 60 : 100;

@@ -1,5 +1,5 @@
-// What a caller is told when the subject's object is slow, broken or overloaded: within the deadline, by the policy's
-// failure mode, and never as if it had been decided.
+// What a caller is told when the subject's object is slow, broken or overloaded: within the
+// deadline, by the policy's failure mode, and never as if it had been decided.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { algorithms, server } from "./lib/server.mjs";

@@ -1,4 +1,5 @@
-// Two namespaces in one isolate, each with a token of its own: what one of them does, however much, changes nothing for the other.
+// Two namespaces in one isolate, each with a token of its own: what one of them does, however much,
+// changes nothing for the other.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { call } from "./lib/server.mjs";

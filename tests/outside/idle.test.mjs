@@ -1,6 +1,7 @@
-// An object that nobody asks keeps nothing pending: no timer, no call, no `waitUntil`. Each would keep it in memory, and
-// billed, for as long as it takes. workerd evicts an object ten seconds after its last event, and later when something is
-// pending; so each Worker here has one beside it whose objects leave something on purpose, which have to stay longer.
+// An object that nobody asks keeps nothing pending: no timer, no call, no `waitUntil`. Each would
+// keep it in memory, and billed, for as long as it takes. workerd evicts an object ten seconds
+// after its last event, and later when something is pending; so each Worker here has one beside it
+// whose objects leave something on purpose, which have to stay longer.
 
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -45,7 +46,10 @@ async function everything(url) {
   await done(ask("/multi-exec", [["GET", "text"]]));
 }
 
-/** Tollgate with a second one beside it, whose objects leave something behind: `pending` is "timer" or "call". */
+/**
+ * Tollgate with a second one beside it, whose objects leave something behind: `pending` is "timer"
+ * or "call".
+ */
 async function pair({ onTestFinished }, pending, change = (main) => main) {
   const texts = { TOLLGATE_TOKENS: readFileSync("tests/fixtures/tokens.json", "utf8"), HELD: pending };
   const held = tollgate({ id: "held", texts: Object.entries(texts).map(([name, text]) => ({ name, text })) });
@@ -89,7 +93,8 @@ describe.runIf(process.platform === "linux").concurrent("an idle object of each 
       expect((await call(both.urlOf(id), "POST", "/limit", check)).status).toBe(200);
       expect((await call(both.urlOf(id), "POST", "/", ["SET", "k", "v"])).status).toBe(200);
     }
-    // The keys' object is evicted first, and may be awake again when the other one is: it tells the directory once more.
+    // The keys' object is evicted first, and may be awake again when the other one is: it tells the
+    // directory once more.
     await until(both, (live) => live.KeyspaceDO === undefined && live.RateLimitDO === 1);
     const held = await until(both, (live) => live.RateLimitDO === undefined);
     expect(held).toMatchObject({ RateLimitDO: 1, KeyspaceDO: 1 });

@@ -1,4 +1,5 @@
-// Native rate-limit bindings that are slow or broken, which wrangler's simulation of them cannot be.
+// Native rate-limit bindings that are slow or broken, which wrangler's simulation of them cannot
+// be.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { server } from "./lib/server.mjs";

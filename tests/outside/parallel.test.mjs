@@ -77,7 +77,8 @@ describe("a webhook's bucket of 10, refilled at 100 a second", () => {
       }
     };
     await Promise.all(Array.from({ length: 8 }, caller));
-    // The last answer may have come a little after the end; what it could have admitted is counted in.
+    // The last answer may have come a little after the end; what it could have admitted is counted
+    // in.
     expect(passed).toBeLessThanOrEqual(10 + Math.ceil((Date.now() - began) / 10));
     // Callers that a busy machine holds up leave some of the 210 unasked.
     expect(passed).toBeGreaterThan(100);

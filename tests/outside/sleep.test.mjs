@@ -1,5 +1,5 @@
-// Whoever asks in bursts loses nothing: an object that nobody asks falls asleep after ten seconds, and wakes from rows that
-// tell exactly what was used. Real sleeps, of all subjects at once.
+// Whoever asks in bursts loses nothing: an object that nobody asks falls asleep after ten seconds,
+// and wakes from rows that tell exactly what was used. Real sleeps, of all subjects at once.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";

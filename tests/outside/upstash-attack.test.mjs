@@ -1,5 +1,6 @@
-// One request of the Redis side cannot take the instance down or hold it. Each attack runs beside a victim of another namespace, whose
-// thousand requests are all answered, rightly, by their objects and not by a failure mode; the process stays alive and small.
+// One request of the Redis side cannot take the instance down or hold it. Each attack runs beside a
+// victim of another namespace, whose thousand requests are all answered, rightly, by their objects
+// and not by a failure mode; the process stays alive and small.
 
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { call, server } from "./lib/server.mjs";
@@ -8,8 +9,9 @@ const VICTIM_REQUESTS = 1_000;
 const VICTIM_CALLERS = 8;
 // Attacks go on while the victim is at work, and are made at least once.
 const MAX_ROUNDS = 3;
-// By how much the process may grow during an attack: several times what a request may take, since its collector is in no hurry, and
-// some hundred kilobytes for the database of each object that is awake. A fraction of what these attacks take without bounds.
+// By how much the process may grow during an attack: several times what a request may take, since
+// its collector is in no hurry, and some hundred kilobytes for the database of each object that is
+// awake. A fraction of what these attacks take without bounds.
 const MAX_GROWTH = 700 << 20;
 
 const FIXED_WINDOW = "b2efc02798c8e9b471a10f9b1d5745db89923ff3";
@@ -98,7 +100,10 @@ function colliding(count) {
   return found;
 }
 
-/** Makes attacks in turn beside the victim; the answers to them. Fails when the victim notices, or the process does not bear it. */
+/**
+ * Makes attacks in turn beside the victim; the answers to them. Fails when the victim notices, or
+ * the process does not bear it.
+ */
 async function beside(...attacks) {
   tollgate.forgetPeak();
   const before = tollgate.peak() ?? 0;
@@ -128,7 +133,8 @@ async function beside(...attacks) {
 }
 
 const BOUND = /^ERR .*\b(at most|most,)/;
-// What is told to the other commands on an object where one passed a bound when it had begun to write.
+// What is told to the other commands on an object where one passed a bound when it had begun to
+// write.
 const UNDONE = /^ERR another command of this request passed a bound/;
 
 /** All that a request's commands came to: an error of each answer that is one, else its result. */

@@ -1,5 +1,6 @@
-// No acknowledged write of the Redis commands and scripts is lost: the process is killed under load, started again on the
-// same disk, and every key then says at least what was last acknowledged.
+// No acknowledged write of the Redis commands and scripts is lost: the process is killed under
+// load, started again on the same disk, and every key then says at least what was last
+// acknowledged.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { call, server } from "./lib/server.mjs";
@@ -7,7 +8,10 @@ import { call, server } from "./lib/server.mjs";
 const KILLS = 20;
 const ACKNOWLEDGED = 500;
 const WRITERS = 16;
-/** The script of a fixed window as the newest SDK sends it: KEYS key, dynamic limit; ARGV limit, window, cost. */
+/**
+ * The script of a fixed window as the newest SDK sends it: KEYS key, dynamic limit; ARGV limit,
+ * window, cost.
+ */
 const FIXED_WINDOW = "b2efc02798c8e9b471a10f9b1d5745db89923ff3";
 
 let tollgate;
@@ -25,7 +29,10 @@ const pipeline = async (commands) => {
   });
 };
 
-/** What one writer writes: the n-th write of each kind, and how what is read back must compare with n. */
+/**
+ * What one writer writes: the n-th write of each kind, and how what is read back must compare with
+ * n.
+ */
 const KINDS = [
   { write: (key, n) => ["SET", `${key}:string`, n], read: (key) => ["GET", `${key}:string`] },
   { write: (key) => ["INCR", `${key}:count`], read: (key) => ["GET", `${key}:count`] },

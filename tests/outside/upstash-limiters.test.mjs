@@ -1,5 +1,6 @@
-// Rate limiters for Express, Hono and Fastify with their own Redis stores, unmodified, against Tollgate. What each store asks of
-// its Redis client is a function or two, which docs/upstash.md shows.
+// Rate limiters for Express, Hono and Fastify with their own Redis stores, unmodified, against
+// Tollgate. What each store asks of its Redis client is a function or two, which docs/upstash.md
+// shows.
 
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -26,7 +27,9 @@ async function sendCommand(...command) {
   return result;
 }
 
-/** What @fastify/rate-limit needs of ioredis: commands out of scripts. As docs/upstash.md shows it. */
+/**
+ * What @fastify/rate-limit needs of ioredis: commands out of scripts. As docs/upstash.md shows it.
+ */
 const redis = {
   defineCommand(name, { numberOfKeys, lua }) {
     redis[name] = (...args) => {
@@ -245,7 +248,8 @@ it.skipIf(noModules || PYTHON.some(noPython))(
     expect(await sendCommand("SCRIPT", "EXISTS", ...hashes)).toEqual(hashes.map(() => 1));
     for (const { sha1, text, from } of scripts) {
       expect(await sendCommand("SCRIPT", "LOAD", text), [...from].join()).toBe(sha1);
-      // Without keys each of them fails in its own way, which tells that it was found; an unknown one is named.
+      // Without keys each of them fails in its own way, which tells that it was found; an unknown
+      // one is named.
       for (const command of [
         ["EVAL", text, 0],
         ["EVALSHA", sha1, 0],

@@ -1,5 +1,6 @@
-// Older releases of the JavaScript SDK, each with a client of its time: one that only knows EVAL, one that loads its scripts, one
-// that knows their hashes; and the first, the newest and those between of the Python SDK's forms. All unmodified.
+// Older releases of the JavaScript SDK, each with a client of its time: one that only knows EVAL,
+// one that loads its scripts, one that knows their hashes; and the first, the newest and those
+// between of the Python SDK's forms. All unmodified.
 
 import { writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -16,8 +17,9 @@ beforeAll(async () => {
 });
 afterAll(() => tollgate?.remove());
 
-// What each client makes of a bucket of three and of four units over two regions: up to 0.4.4 a bucket's last unit, and up to
-// 2.0.5 the last ones over several regions, are refused by the client itself, which asks for more than nothing to remain.
+// What each client makes of a bucket of three and of four units over two regions: up to 0.4.4 a
+// bucket's last unit, and up to 2.0.5 the last ones over several regions, are refused by the client
+// itself, which asks for more than nothing to remain.
 const RELEASES = [
   { version: "0.4.4", client: "1.20.6", asks: "by the text, before there were rates", bucket: 2, regions: 2 },
   { version: "1.0.1", client: "1.20.6", asks: "by the text", bucket: 3, regions: 2 },

@@ -1,5 +1,5 @@
-// The REST protocol of Upstash Redis as its clients see it: shapes, statuses, encodings, order, roles and namespaces, and
-// Redis's own words for whatever is wrong.
+// The REST protocol of Upstash Redis as its clients see it: shapes, statuses, encodings, order,
+// roles and namespaces, and Redis's own words for whatever is wrong.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { call, server } from "./lib/server.mjs";

@@ -1,4 +1,5 @@
-// The newest JavaScript release of the SDK, unmodified, against Tollgate: only the URL and the token are its own.
+// The newest JavaScript release of the SDK, unmodified, against Tollgate: only the URL and the
+// token are its own.
 
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -228,8 +229,8 @@ describe.skipIf(noModules)("@upstash/ratelimit 2.2.0", () => {
         ).toBeGreaterThanOrEqual(3);
         expect(await region.pttl(keys[0])).toBeGreaterThan(0);
       }
-      // The SDK's promise does not wait for its own requests to the regions: a reset may still be under way when it is
-      // kept. What the regions hold tells when it is done.
+      // The SDK's promise does not wait for its own requests to the regions: a reset may still be
+      // under way when it is kept. What the regions hold tells when it is done.
       await everywhere.resetUsedTokens("user");
       const held = async () => (await Promise.all(regions.map((region) => region.keys(`${prefix}:*`)))).flat();
       await vi.waitFor(async () => expect(await held()).toEqual([]), { timeout: 10_000 });

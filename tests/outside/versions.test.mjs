@@ -1,5 +1,6 @@
-// Several builds side by side lose nothing. Each build here writes forms of rows and messages that no older one can read:
-// it marks them with its version. docs/deploy.md says what follows for who deploys and goes back.
+// Several builds side by side lose nothing. Each build here writes forms of rows and messages that
+// no older one can read: it marks them with its version. docs/deploy.md says what follows for who
+// deploys and goes back.
 
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
@@ -17,7 +18,8 @@ const UNREADABLE = /^ERR (stored data has a form|the keys could not be reached)/
 // Many enough to lie in several rows, of which one is written at a time.
 const FIELDS = Array.from({ length: 200 }, (_, i) => [`f${i}`, "v".repeat(20)]).flat();
 
-// An isolate tells what it has counted, and reads what others have, within ten seconds; a busy machine takes longer.
+// An isolate tells what it has counted, and reads what others have, within ten seconds; a busy
+// machine takes longer.
 const WAIT = { timeout: 20_000, interval: 100 };
 
 /** What is counted and stored, and asked for again by each build. */
@@ -64,7 +66,10 @@ class Ledger {
     expect((await this.redis("KEYS", "*")).json.result.sort()).toEqual(["count", "hash", "still"]);
   }
 
-  /** Serves a build that cannot read what is stored: it says so, whatever it is asked, and leaves every row as it is. */
+  /**
+   * Serves a build that cannot read what is stored: it says so, whatever it is asked, and leaves
+   * every row as it is.
+   */
   async isUnavailableWith(folder) {
     await this.tollgate.kill();
     const before = this.tollgate.rows();
@@ -169,7 +174,8 @@ describe.each([
     const slot = (await ask("/limit", { identifier: "u2", algorithm: "concurrency", limit: 1, ttl: "1h" })).json;
     expect((await ask("/limit/renew", { permit: slot.permit })).status).toBe(200);
     expect((await ask("/limit/release", { permit: slot.permit })).status).toBe(200);
-    // Refused by its object, not from the Worker's memory: so what u3 was charged has to be cancelled.
+    // Refused by its object, not from the Worker's memory: so what u3 was charged has to be
+    // cancelled.
     expect((await ask("/limit", { identifier: "u4", ...window, cost: 3 })).status).toBe(200);
     const multi = await ask("/limit/multi", { ...window, limits: [{ identifier: "u3" }, { identifier: "u4" }] });
     expect(multi.status).toBe(429);

@@ -1,5 +1,6 @@
-// The published packages of both SDKs, as the tests need them: the JavaScript ones beside this file, the Python ones
-// below target/. Installed once, from the registries, in the versions that are pinned here and in package-lock.json.
+// The published packages of both SDKs, as the tests need them: the JavaScript ones beside this
+// file, the Python ones below target/. Installed once, from the registries, in the versions that
+// are pinned here and in package-lock.json.
 
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -11,7 +12,10 @@ const here = join(root, "tests/upstash");
 export const modules = join(here, "node_modules");
 const pythons = join(root, "target/upstash-python");
 
-/** One Python release for each form that its scripts have had. The newest and an old one are also run. */
+/**
+ * One Python release for each form that its scripts have had. The newest and an old one are also
+ * run.
+ */
 export const PYTHON = ["0.4.2", "1.0.0", "1.1.0", "1.2.0"];
 
 // The clients of the time of each release: what its users had installed.

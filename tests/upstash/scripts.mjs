@@ -1,6 +1,7 @@
-// Takes the Lua scripts out of the published packages. They are nobody's to copy into this repository, which knows them
-// by their hashes only: this file checks that crates/upstash/src/script/known.rs has each of them and no other, and with
-// `--extract <folder>` lays the texts down for the differential test.
+// Takes the Lua scripts out of the published packages. They are nobody's to copy into this
+// repository, which knows them by their hashes only: this file checks that
+// crates/upstash/src/script/known.rs has each of them and no other, and with `--extract <folder>`
+// lays the texts down for the differential test.
 
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -49,7 +50,8 @@ export async function extract() {
   return [...found.values()];
 }
 
-// The stores of other rate limiters put their texts together as they start, so what counts is what they then send.
+// The stores of other rate limiters put their texts together as they start, so what counts is what
+// they then send.
 const STORES = {
   "rate-limit-redis-": async (require, name) => {
     const { RedisStore } = require(name);

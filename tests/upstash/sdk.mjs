@@ -6,7 +6,10 @@ import { installModules, installPython, modules } from "./packages.mjs";
 
 const require = createRequire(join(modules, "tests.cjs"));
 
-/** Why the JavaScript packages are not here; undefined when they are. Says so, as a skipped test says nothing by itself. */
+/**
+ * Why the JavaScript packages are not here; undefined when they are. Says so, as a skipped test
+ * says nothing by itself.
+ */
 export const noModules = reason(installModules);
 
 /** The same for a Python release. */

@@ -1,6 +1,7 @@
-// Baseline Bt: the hop of B, with everything around it that Tollgate does: the token is hashed and compared with every
-// entry, the JSON body is read and checked, and the answer has Tollgate's body and headers. The object counts nothing:
-// it answers as if the bucket had just been charged. bench/lib/probe.mjs ends the benchmark when the answers differ.
+// Baseline Bt: the hop of B, with everything around it that Tollgate does: the token is hashed and
+// compared with every entry, the JSON body is read and checked, and the answer has Tollgate's body
+// and headers. The object counts nothing: it answers as if the bucket had just been charged.
+// bench/lib/probe.mjs ends the benchmark when the answers differ.
 
 import { DurableObject } from "cloudflare:workers";
 
@@ -39,8 +40,8 @@ export default {
 let entries;
 
 /**
- * The entry of the presented token. All are compared, so that the time does not tell which one nearly fits.
- * (The synchronous hash of node:crypto was tried and is no faster.)
+ * The entry of the presented token. All are compared, so that the time does not tell which one
+ * nearly fits. (The synchronous hash of node:crypto was tried and is no faster.)
  */
 async function callerOf(header, env) {
   if (!header?.startsWith("Bearer ")) return undefined;

@@ -1,5 +1,5 @@
-// Baseline C: the usual tutorial's limiter. One object per identifier, which awaits a read of its storage,
-// computes, and awaits a write. A refusal writes nothing. It stores `bucket`.
+// Baseline C: the usual tutorial's limiter. One object per identifier, which awaits a read of its
+// storage, computes, and awaits a write. A refusal writes nothing. It stores `bucket`.
 
 import { DurableObject } from "cloudflare:workers";
 

@@ -1,4 +1,5 @@
-//! Timing in turn: every subject runs once per round, so that what disturbs the machine disturbs all of them.
+//! Timing in turn: every subject runs once per round, so that what disturbs the machine disturbs
+//! all of them.
 
 use std::time::Instant;
 
@@ -11,7 +12,8 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// A subject from one step; the loop around it is compiled together with it. The step is told its number.
+    /// A subject from one step; the loop around it is compiled together with it. The step is told
+    /// its number.
     pub(crate) fn new<T>(
         name: impl Into<String>,
         mut step: impl FnMut(u64) -> T + 'static,
@@ -29,7 +31,8 @@ impl Subject {
     }
 }
 
-/// Times every subject `rounds` times over `count` steps and gives one line of JSON: nanoseconds per step by round.
+/// Times every subject `rounds` times over `count` steps and gives one line of JSON: nanoseconds
+/// per step by round.
 pub(crate) fn report(mut subjects: Vec<Subject>, rounds: usize, count: u64) -> String {
     let mut times = vec![Vec::with_capacity(rounds); subjects.len()];
     for subject in &mut subjects {

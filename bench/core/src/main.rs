@@ -1,6 +1,6 @@
-//! Nanoseconds per decision: tollgate-core beside the `governor` crate; and rows written per admission, which are counted.
-//! `bench-core [ROUNDS] [STEPS]`: how often each is timed (default 15), over how many decisions (default 5,000,000).
-//! Prints one line of JSON.
+//! Nanoseconds per decision: tollgate-core beside the `governor` crate; and rows written per
+//! admission, which are counted. `bench-core [ROUNDS] [STEPS]`: how often each is timed (default
+//! 15), over how many decisions (default 5,000,000). Prints one line of JSON.
 
 mod harness;
 mod others;

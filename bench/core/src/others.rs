@@ -10,7 +10,8 @@ const PLENTY: u32 = 1_000_000_000;
 /// Identifiers of the keyed limiter: as many as an isolate may have objects.
 const KEYS: usize = 10_000;
 
-/// One limiter with a clock that stands still, one with the real clock, one with a map of 10,000 identifiers.
+/// One limiter with a clock that stands still, one with the real clock, one with a map of 10,000
+/// identifiers.
 pub(crate) fn subjects() -> Vec<Subject> {
     // `new` answers `None` for zero only, and neither number is zero.
     let quota = |amount| NonZeroU32::new(amount).map(Quota::per_second);

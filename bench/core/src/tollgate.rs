@@ -1,6 +1,6 @@
-//! tollgate-core: of every algorithm the admission alone, the complete decision, and a refusal; and how many rows a
-//! subject's state writes. Time passes by a millisecond from one decision to the next, so that nothing is decided by
-//! remembering: buckets refill and windows turn.
+//! tollgate-core: of every algorithm the admission alone, the complete decision, and a refusal; and
+//! how many rows a subject's state writes. Time passes by a millisecond from one decision to the
+//! next, so that nothing is decided by remembering: buckets refill and windows turn.
 
 use crate::harness::Subject;
 use std::error::Error;
@@ -21,7 +21,8 @@ const START: u64 = 1_795_222_800_000;
 
 const SECOND: Duration = Duration::from_millis(1_000);
 
-/// All seven, with numbers that admit one unit per millisecond for ever. The last two keep a list: 500 entries and 100 slots here.
+/// All seven, with numbers that admit one unit per millisecond for ever. The last two keep a list:
+/// 500 entries and 100 slots here.
 fn admitting() -> Result<Vec<Algorithm>, Box<dyn Error>> {
     let thousand = Decimal::new(1_000, 0).ok_or("a thousand is a number")?;
     let rate = Rate::new("refill.interval", thousand, SECOND)?;
@@ -152,8 +153,8 @@ pub(crate) struct Written {
     pub(crate) alarms: usize,
 }
 
-/// What a subject writes at a limit of 10,000 a window: for the first 10,000 checks, which are admitted, and for the next
-/// 10,000, which are refused.
+/// What a subject writes at a limit of 10,000 a window: for the first 10,000 checks, which are
+/// admitted, and for the next 10,000, which are refused.
 pub(crate) fn written() -> Result<[Written; 2], Box<dyn Error>> {
     let limit = Algorithm::FixedWindow(Window::new(10_000, Duration::from_millis(86_400_000))?);
     let policy = Policy::new(vec![Limit::new(None, limit)])?;

@@ -1,5 +1,5 @@
-//! One measured interval: warm up, read the counters, wait, read them again. Requests and the server's
-//! processor time are read at the same two instants, so that one divides by the other.
+//! One measured interval: warm up, read the counters, wait, read them again. Requests and the
+//! server's processor time are read at the same two instants, so that one divides by the other.
 
 use crate::cpu;
 use crate::http::{Answer, Connection};
@@ -137,7 +137,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Whether an answer is as it should be. While warming up, a limit may still be on its way to being used up.
+    /// Whether an answer is as it should be. While warming up, a limit may still be on its way to
+    /// being used up.
     fn right(&self, answer: &Answer, measured: bool) -> bool {
         answer.is(&self.options.expected)
             || (!measured && answer.status == self.options.warm_up_status)

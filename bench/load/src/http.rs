@@ -1,11 +1,13 @@
-//! As much HTTP/1.1 as a load driver needs: one keep-alive connection, one request in flight, and the whole
-//! answer read and framed by its length or its chunks, so that the next answer starts where this one ends.
+//! As much HTTP/1.1 as a load driver needs: one keep-alive connection, one request in flight, and
+//! the whole answer read and framed by its length or its chunks, so that the next answer starts
+//! where this one ends.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// How long an answer may take before the run is given up. A busy disk has been seen to take 20 s over a thousand new databases.
+/// How long an answer may take before the run is given up. A busy disk has been seen to take 20 s
+/// over a thousand new databases.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What an answer has to be.
@@ -114,7 +116,8 @@ fn frame(bytes: &[u8]) -> Result<Option<Frame>, &'static str> {
     Ok(end.map(|end| Frame { status, body, end }))
 }
 
-/// Where the body that starts at `body` ends, as the header lines tell, or `None` when more has to come.
+/// Where the body that starts at `body` ends, as the header lines tell, or `None` when more has to
+/// come.
 fn end<'a>(
     lines: impl Iterator<Item = &'a str>,
     bytes: &[u8],

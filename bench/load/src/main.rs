@@ -1,9 +1,11 @@
-//! The benchmark's load driver. `drive` sends one request after another over keep-alive connections and
-//! reports how many were answered and what processor time the server took for them; `cold` starts a server
-//! and times its first answer. Every answer is checked; the report is one line of JSON.
+//! The benchmark's load driver. `drive` sends one request after another over keep-alive connections
+//! and reports how many were answered and what processor time the server took for them; `cold`
+//! starts a server and times its first answer. Every answer is checked; the report is one line of
+//! JSON.
 //!
-//! Plain threads with blocking sockets: the server under test handles all requests on one thread, so 64 waiting
-//! threads cost the driver far less than that thread can do, and the driver needs no dependency.
+//! Plain threads with blocking sockets: the server under test handles all requests on one thread,
+//! so 64 waiting threads cost the driver far less than that thread can do, and the driver needs no
+//! dependency.
 
 mod cold;
 mod cpu;

@@ -27,7 +27,8 @@ pub(crate) struct Options {
     pub(crate) prefix: String,
     /// What an answer has to be.
     pub(crate) expected: Expectation,
-    /// A status that is right as well until the measured interval begins (while a limit is used up); 0 is none.
+    /// A status that is right as well until the measured interval begins (while a limit is used
+    /// up); 0 is none.
     pub(crate) warm_up_status: u16,
     /// The command that starts the server, for `cold`.
     pub(crate) command: Vec<String>,

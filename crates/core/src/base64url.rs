@@ -1,4 +1,5 @@
-//! Base64 with the URL alphabet and without padding (RFC 4648 section 5): bytes as text that is safe in URLs, headers and JSON.
+//! Base64 with the URL alphabet and without padding (RFC 4648 section 5): bytes as text that is
+//! safe in URLs, headers and JSON.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -18,8 +19,8 @@ pub fn encode(bytes: &[u8]) -> String {
     text
 }
 
-/// The bytes that [`encode`] wrote as `text`; `None` for any other text, also for padding and for spare bits that are not zero, so
-/// that no two texts decode alike.
+/// The bytes that [`encode`] wrote as `text`; `None` for any other text, also for padding and for
+/// spare bits that are not zero, so that no two texts decode alike.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 2);
     for chunk in text.as_bytes().chunks(4) {

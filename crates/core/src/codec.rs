@@ -1,7 +1,9 @@
-//! The text form of rows and messages: lines of a version, a word and `key=value` fields, separated by single spaces. A line describes
-//! itself, so a reader of another version finds what it knows and passes over what it does not.
+//! The text form of rows and messages: lines of a version, a word and `key=value` fields, separated
+//! by single spaces. A line describes itself, so a reader of another version finds what it knows
+//! and passes over what it does not.
 //!
-//! `1 limit policy=github.rest algorithm=fixedWindow limit=5000 window=3600000 start=1795219200000 end=1795222800000 used=12`
+//! `1 limit policy=github.rest algorithm=fixedWindow limit=5000 window=3600000 start=1795219200000
+//! end=1795222800000 used=12`
 
 use core::fmt::{Display, Write};
 
@@ -38,7 +40,8 @@ impl LineWriter {
         LineWriter(line)
     }
 
-    /// Continues a text with a line of its own, without a version: that of the first line holds for all.
+    /// Continues a text with a line of its own, without a version: that of the first line holds for
+    /// all.
     pub fn and(mut self, word: &str) -> LineWriter {
         self.0.push('\n');
         self.0.push_str(word);
@@ -51,7 +54,8 @@ impl LineWriter {
         self
     }
 
-    /// Apart and not generic: every field of every line comes through here, and in the Worker size counts.
+    /// Apart and not generic: every field of every line comes through here, and in the Worker size
+    /// counts.
     fn push(&mut self, key: &str, value: &dyn Display) {
         let _ = write!(self.0, " {key}={value}");
     }

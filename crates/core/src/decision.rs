@@ -1,4 +1,5 @@
-//! The answer to one check: success or not, which limit decided, why, what remains and when to come back.
+//! The answer to one check: success or not, which limit decided, why, what remains and when to come
+//! back.
 
 use crate::{Duration, Timestamp};
 
@@ -140,10 +141,12 @@ pub struct Decision {
     pub success: bool,
     /// Why not, or why undecided.
     pub reason: Option<Reason>,
-    /// Which limit the top-level fields speak of, as an index into `limits`: on denial the one with the longest wait (never counts
-    /// as longest), on success the one with least left. `None` when no limit was asked, as for a blocked subject.
+    /// Which limit the top-level fields speak of, as an index into `limits`: on denial the one with
+    /// the longest wait (never counts as longest), on success the one with least left. `None` when
+    /// no limit was asked, as for a blocked subject.
     pub deciding: Option<u8>,
-    /// How long until the same check, alone, succeeds, by the object's real clock; `None` on success and where waiting cannot help.
+    /// How long until the same check, alone, succeeds, by the object's real clock; `None` on
+    /// success and where waiting cannot help.
     pub retry_after: Option<Duration>,
     /// How long to wait before going on, where a delay was asked for or the limit shapes.
     pub delay: Option<Duration>,
@@ -151,7 +154,8 @@ pub struct Decision {
     pub limits: Standings,
     /// The slot taken, if any; apart, because most decisions have none and are moved about.
     pub grant: Option<Box<Grant>>,
-    /// How long the refusal may be remembered by the caller's isolate; zero where something other than time can free units.
+    /// How long the refusal may be remembered by the caller's isolate; zero where something other
+    /// than time can free units.
     pub cache_for: Duration,
     /// Whether this refusal would be an admission without charges that may yet be taken back.
     pub contended: bool,

@@ -1,8 +1,9 @@
 //! Lengths of time, and the grammar in which requests write them.
 //!
-//! `<integer><unit>` or `<integer> <unit>` (one space), unit `ms`, `s`, `m`, `h`, `d` or `w`. One spelling a number: no sign, no
-//! fraction (`90m`, not `1.5h`), no leading zero, no other spaces, lower case. Answers carry integer milliseconds; the text form
-//! serves names such as `100/15m`, so it is the shortest exact one.
+//! `<integer><unit>` or `<integer> <unit>` (one space), unit `ms`, `s`, `m`, `h`, `d` or `w`. One
+//! spelling a number: no sign, no fraction (`90m`, not `1.5h`), no leading zero, no other spaces,
+//! lower case. Answers carry integer milliseconds; the text form serves names such as `100/15m`, so
+//! it is the shortest exact one.
 
 use core::fmt;
 use core::str::FromStr;

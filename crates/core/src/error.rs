@@ -1,11 +1,13 @@
-//! What is wrong with a limit or policy that somebody wants to build. Data, not prose: the Worker turns it into sentences.
+//! What is wrong with a limit or policy that somebody wants to build. Data, not prose: the Worker
+//! turns it into sentences.
 
 use thiserror::Error;
 
 /// Why a limit or policy cannot be built. `field` is the name in JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidLimit {
-    /// A number or duration outside its bounds, both inclusive, in the unit of the field (durations: milliseconds).
+    /// A number or duration outside its bounds, both inclusive, in the unit of the field
+    /// (durations: milliseconds).
     #[error("`{field}` must be between {min} and {max}")]
     OutOfRange {
         /// The field's name in JSON.

@@ -41,7 +41,7 @@ pub enum Verdict {
 
 /// The outcome of asking one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heard {
+pub struct ObjectAnswer {
     /// Whether there is a charge to take back if the request is refused.
     pub charged: Charged,
     /// The decision on its part.
@@ -108,7 +108,7 @@ pub struct Plan {
     /// Objects still to ask in this round; those of one wave are asked at once.
     waves: VecDeque<Vec<usize>>,
     /// The answers of this round.
-    heard: Vec<Option<Heard>>,
+    answers: Vec<Option<ObjectAnswer>>,
     /// How many messages have been sent and answered one after the other.
     gone: usize,
     /// Objects that refused in the first round, once the last round has begun.
@@ -129,7 +129,7 @@ impl Plan {
         let plan = Plan {
             by_name,
             waves,
-            heard: vec![None; names.len()],
+            answers: vec![None; names.len()],
             gone: 0,
             contended: None,
         };
@@ -137,12 +137,16 @@ impl Plan {
     }
 
     /// The next step after these answers of the objects that were asked.
-    pub fn hear(&mut self, heard: impl IntoIterator<Item = (usize, Heard)>, time: Time) -> Next {
+    pub fn record_answers(
+        &mut self,
+        answers: impl IntoIterator<Item = (usize, ObjectAnswer)>,
+        time: Time,
+    ) -> Next {
         self.gone += 1;
-        for (index, heard) in heard {
-            self.heard[index] = Some(heard);
+        for (index, answers) in answers {
+            self.answers[index] = Some(answers);
         }
-        let verdicts = || self.heard.iter().flatten().map(|heard| heard.verdict);
+        let verdicts = || self.answers.iter().flatten().map(|answers| answers.verdict);
         if verdicts().all(|verdict| verdict == Verdict::Admitted) {
             return match self.waves.pop_front() {
                 Some(wave) => Next::Ask(wave),
@@ -152,7 +156,7 @@ impl Plan {
         let round = self.round();
         let is_final = self.contended.is_some();
         let refused = verdicts().any(|verdict| verdict == Verdict::Refused);
-        let more = self.heard.len() + usize::from(!round.charged.is_empty());
+        let more = self.answers.len() + usize::from(!round.charged.is_empty());
         if is_final || refused || !time.is_enough_for(more, self.gone) {
             return Next::Refused(round);
         }
@@ -163,13 +167,14 @@ impl Plan {
     /// Begins the last round after the charges of the first have been taken back, unless that took
     /// too long: then the answers of the first round are final, and nothing is left to take back.
     pub fn ask_again(&mut self, time: Time) -> Next {
-        if !time.is_enough_for(self.heard.len(), self.gone) {
+        if !time.is_enough_for(self.answers.len(), self.gone) {
             return Next::Refused(Round::default());
         }
-        let is_contended =
-            |heard: &Option<Heard>| heard.is_some_and(|it| it.verdict == Verdict::Contended);
-        self.contended = Some(self.heard.iter().map(is_contended).collect());
-        self.heard.fill(None);
+        let is_contended = |answers: &Option<ObjectAnswer>| {
+            answers.is_some_and(|it| it.verdict == Verdict::Contended)
+        };
+        self.contended = Some(self.answers.iter().map(is_contended).collect());
+        self.answers.fill(None);
         self.waves = self.by_name.iter().map(|&index| vec![index]).collect();
         Next::Ask(self.waves.pop_front().unwrap_or_default())
     }
@@ -182,8 +187,8 @@ impl Plan {
 
     fn round(&self) -> Round {
         let mut round = Round::default();
-        for (index, heard) in self.heard.iter().enumerate() {
-            match heard.map(|heard| heard.charged) {
+        for (index, answers) in self.answers.iter().enumerate() {
+            match answers.map(|answers| answers.charged) {
                 Some(Charged::Yes) => round.charged.push(index),
                 Some(Charged::Perhaps) => round.silent.push(index),
                 Some(Charged::No) => {}
@@ -198,15 +203,15 @@ impl Plan {
 mod tests {
     use super::*;
 
-    const ADMITTED: Heard = Heard {
+    const ADMITTED: ObjectAnswer = ObjectAnswer {
         charged: Charged::Yes,
         verdict: Verdict::Admitted,
     };
-    const CONTENDED: Heard = Heard {
+    const CONTENDED: ObjectAnswer = ObjectAnswer {
         charged: Charged::No,
         verdict: Verdict::Contended,
     };
-    const REFUSED: Heard = Heard {
+    const REFUSED: ObjectAnswer = ObjectAnswer {
         charged: Charged::No,
         verdict: Verdict::Refused,
     };
@@ -224,7 +229,7 @@ mod tests {
         let (mut plan, wave) = Plan::begin(&["b", "a", "c"], &[false; 3]);
         assert_eq!(wave, [0, 1, 2]);
         assert_eq!(
-            plan.hear(wave.into_iter().map(|i| (i, ADMITTED)), time(5)),
+            plan.record_answers(wave.into_iter().map(|i| (i, ADMITTED)), time(5)),
             Next::Admitted
         );
     }
@@ -237,15 +242,21 @@ mod tests {
             unasked: vec![0, 1],
             ..Round::default()
         };
-        assert_eq!(plan.hear([(2, REFUSED)], time(5)), Next::Refused(unasked));
+        assert_eq!(
+            plan.record_answers([(2, REFUSED)], time(5)),
+            Next::Refused(unasked)
+        );
         let (mut plan, _) = Plan::begin(&["b", "a", "c"], &[false, false, true]);
-        assert_eq!(plan.hear([(2, ADMITTED)], time(5)), Next::Ask(vec![0, 1]));
+        assert_eq!(
+            plan.record_answers([(2, ADMITTED)], time(5)),
+            Next::Ask(vec![0, 1])
+        );
         let round = Round {
             charged: vec![0, 2],
             ..Round::default()
         };
         assert_eq!(
-            plan.hear([(0, ADMITTED), (1, REFUSED)], time(9)),
+            plan.record_answers([(0, ADMITTED), (1, REFUSED)], time(9)),
             Next::Refused(round)
         );
     }
@@ -258,23 +269,32 @@ mod tests {
             ..Round::default()
         };
         assert_eq!(
-            plan.hear([(0, ADMITTED), (1, CONTENDED)], time(5)),
+            plan.record_answers([(0, ADMITTED), (1, CONTENDED)], time(5)),
             Next::Again(round)
         );
         assert_eq!(plan.ask_again(time(7)), Next::Ask(vec![1]));
-        assert_eq!(plan.hear([(1, ADMITTED)], time(9)), Next::Ask(vec![0]));
+        assert_eq!(
+            plan.record_answers([(1, ADMITTED)], time(9)),
+            Next::Ask(vec![0])
+        );
         let round = Round {
             charged: vec![1],
             ..Round::default()
         };
-        assert_eq!(plan.hear([(0, CONTENDED)], time(12)), Next::Refused(round));
+        assert_eq!(
+            plan.record_answers([(0, CONTENDED)], time(12)),
+            Next::Refused(round)
+        );
     }
 
     #[test]
     fn it_is_not_asked_again_where_one_refuses_for_good_or_time_is_short() {
-        let heard = [(0, CONTENDED), (1, REFUSED)];
+        let answers = [(0, CONTENDED), (1, REFUSED)];
         let (mut plan, _) = Plan::begin(&["b", "a"], &[false; 2]);
-        assert_eq!(plan.hear(heard, time(5)), Next::Refused(Round::default()));
+        assert_eq!(
+            plan.record_answers(answers, time(5)),
+            Next::Refused(Round::default())
+        );
         // Two more messages after one, or three where something is to be taken back first.
         for (first, elapsed, again) in [
             (CONTENDED, 333, true),
@@ -284,7 +304,7 @@ mod tests {
             (CONTENDED, 1_001, false),
         ] {
             let (mut plan, _) = Plan::begin(&["b", "a"], &[false; 2]);
-            let next = plan.hear([(0, first), (1, CONTENDED)], time(elapsed));
+            let next = plan.record_answers([(0, first), (1, CONTENDED)], time(elapsed));
             assert_eq!(matches!(next, Next::Again(_)), again, "{elapsed}");
         }
     }
@@ -296,7 +316,7 @@ mod tests {
             (501, Next::Refused(Round::default())),
         ] {
             let (mut plan, _) = Plan::begin(&["b", "a"], &[false; 2]);
-            plan.hear([(0, ADMITTED), (1, CONTENDED)], time(5));
+            plan.record_answers([(0, ADMITTED), (1, CONTENDED)], time(5));
             assert_eq!(plan.ask_again(time(elapsed)), next);
         }
         assert_eq!(time(1_001).left(), Duration::from_millis(1));
@@ -304,13 +324,13 @@ mod tests {
 
     #[test]
     fn a_refusal_stands_where_its_object_falls_silent() {
-        const SILENT: Heard = Heard {
+        const SILENT: ObjectAnswer = ObjectAnswer {
             charged: Charged::Perhaps,
             verdict: Verdict::Refused,
         };
         let (mut plan, _) = Plan::begin(&["b", "a"], &[false; 2]);
         assert!(!plan.keeps_refusal(0) && !plan.keeps_refusal(1));
-        plan.hear([(0, ADMITTED), (1, CONTENDED)], time(5));
+        plan.record_answers([(0, ADMITTED), (1, CONTENDED)], time(5));
         plan.ask_again(time(7));
         assert!(!plan.keeps_refusal(0) && plan.keeps_refusal(1));
         let round = Round {
@@ -318,6 +338,9 @@ mod tests {
             unasked: vec![0],
             ..Round::default()
         };
-        assert_eq!(plan.hear([(1, SILENT)], time(900)), Next::Refused(round));
+        assert_eq!(
+            plan.record_answers([(1, SILENT)], time(900)),
+            Next::Refused(round)
+        );
     }
 }

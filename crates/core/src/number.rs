@@ -1,16 +1,20 @@
-//! Numbers as JSON callers write them: integers that every JSON reader keeps exact, and decimals kept as exact fractions of their text.
+//! Numbers as JSON callers write them: integers that every JSON reader keeps exact, and decimals
+//! kept as exact fractions of their text.
 //!
-//! Both are read from the digits of the JSON text and never pass through a floating point number: `1.0` and `1e3` are integers,
-//! `0.1` is a tenth, and 9007199254740993 is refused instead of becoming its even neighbour.
+//! Both are read from the digits of the JSON text and never pass through a floating point number:
+//! `1.0` and `1e3` are integers, `0.1` is a tenth, and 9007199254740993 is refused instead of
+//! becoming its even neighbour.
 
 use core::fmt;
 
 use thiserror::Error;
 
-/// 2^53: the largest magnitude of an integer that JSON carries exactly. Limits, capacities and costs end here.
+/// 2^53: the largest magnitude of an integer that JSON carries exactly. Limits, capacities and
+/// costs end here.
 pub const MAX_SAFE: u64 = 1 << 53;
 
-/// A positive decimal number, exactly as written: `mantissa / 10^scale`, with no trailing zeros after the point.
+/// A positive decimal number, exactly as written: `mantissa / 10^scale`, with no trailing zeros
+/// after the point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Decimal {
     mantissa: u64,
@@ -21,7 +25,8 @@ impl Decimal {
     /// The most digits after the point: a nano-unit.
     pub const MAX_SCALE: u8 = 9;
 
-    /// `mantissa / 10^scale`, brought to its shortest form. `None` when zero, above 2^53, or finer than [`Decimal::MAX_SCALE`].
+    /// `mantissa / 10^scale`, brought to its shortest form. `None` when zero, above 2^53, or finer
+    /// than [`Decimal::MAX_SCALE`].
     pub fn new(mut mantissa: u64, mut scale: u8) -> Option<Decimal> {
         while scale > 0 && mantissa.is_multiple_of(10) && mantissa > 0 {
             mantissa /= 10;
@@ -115,7 +120,8 @@ pub enum InvalidNumber {
     TooSmall,
 }
 
-/// Reads JSON number text as a whole number between -2^53 and 2^53; `1.0`, `1e3` and `-0` are whole.
+/// Reads JSON number text as a whole number between -2^53 and 2^53; `1.0`, `1e3` and `-0` are
+/// whole.
 ///
 /// ```
 /// # use tollgate_core::number::{integer, InvalidNumber};
@@ -140,7 +146,8 @@ pub fn integer(text: &str) -> Result<i64, InvalidNumber> {
     })
 }
 
-/// The parts of a JSON number: `digits * 10^exponent`, where the digits end in no zero unless all are zero (then the exponent is 0).
+/// The parts of a JSON number: `digits * 10^exponent`, where the digits end in no zero unless all
+/// are zero (then the exponent is 0).
 struct JsonNumber<'a> {
     negative: bool,
     /// Digits before the point, and after it. Leading zeros may stand there.
@@ -218,7 +225,8 @@ fn split_digits(text: &str) -> (&str, &str) {
     text.split_at(text.bytes().take_while(u8::is_ascii_digit).count())
 }
 
-/// The number after `e`, clamped far outside anything that fits, so that no length of it can overflow.
+/// The number after `e`, clamped far outside anything that fits, so that no length of it can
+/// overflow.
 fn parse_exponent(text: &str) -> Result<i64, InvalidNumber> {
     const FAR: i64 = 1 << 40;
     let (sign, text) = match text.as_bytes().first() {

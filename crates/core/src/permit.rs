@@ -1,6 +1,8 @@
-//! A permit as callers hold it: opaque to them, unforgeable by its random bits, and bound to the subject whose object knows it.
+//! A permit as callers hold it: opaque to them, unforgeable by its random bits, and bound to the
+//! subject whose object knows it.
 //!
-//! `p1.<32 hexadecimal digits>.<subject>`: the subject tells the Worker which object to ask, its namespace comes from the token.
+//! `p1.<32 hexadecimal digits>.<subject>`: the subject tells the Worker which object to ask, its
+//! namespace comes from the token.
 
 use crate::subject::{Namespace, Subject};
 

@@ -1,8 +1,11 @@
-//! Who is limited: provider, scope and identifier, inside a namespace; and the object name in which all four are written.
+//! Who is limited: provider, scope and identifier, inside a namespace; and the object name in which
+//! all four are written.
 //!
-//! The namespace comes from the caller's token and never from what the caller sent, so requests carry [`SubjectParts`] and become a
-//! [`Subject`] only together with a [`Namespace`]. Names are injective: every part is encoded as `encodeURIComponent` does, so none
-//! can contain `:` or `/`, and the number of colons tells whether there is a scope. Names are permanent: state is stored under them.
+//! The namespace comes from the caller's token and never from what the caller sent, so requests
+//! carry [`SubjectParts`] and become a [`Subject`] only together with a [`Namespace`]. Names are
+//! injective: every part is encoded as `encodeURIComponent` does, so none can contain `:` or `/`,
+//! and the number of colons tells whether there is a scope. Names are permanent: state is stored
+//! under them.
 
 use std::borrow::Cow;
 
@@ -14,7 +17,8 @@ use crate::{base64url, percent};
 
 /// The longest identifier, in bytes of UTF-8.
 pub const MAX_IDENTIFIER: usize = 1_024;
-/// The longest provider and the longest scope, in bytes of UTF-8. One byte holds the length in a permit.
+/// The longest provider and the longest scope, in bytes of UTF-8. One byte holds the length in a
+/// permit.
 pub const MAX_PART: usize = 128;
 /// The provider of a subject that names none.
 pub const DEFAULT_PROVIDER: &str = "default";
@@ -64,7 +68,8 @@ impl Default for Namespace {
     }
 }
 
-/// The three parts of a subject that a caller may name. What was not named is absent, so that a policy's own parts can stand in.
+/// The three parts of a subject that a caller may name. What was not named is absent, so that a
+/// policy's own parts can stand in.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SubjectParts {
     provider: Option<String>,
@@ -91,7 +96,8 @@ impl SubjectParts {
         Ok(self)
     }
 
-    /// Names the scope: 0 to 128 bytes of UTF-8, any characters. An empty one says that there is none.
+    /// Names the scope: 0 to 128 bytes of UTF-8, any characters. An empty one says that there is
+    /// none.
     pub fn with_scope(mut self, scope: impl Into<String>) -> Result<SubjectParts, InvalidSubject> {
         self.scope = Some(sized("scope", scope.into(), 0, MAX_PART)?);
         Ok(self)
@@ -112,7 +118,8 @@ impl SubjectParts {
         &self.identifier
     }
 
-    /// The subject in the namespace of the caller's token. What was not named is the default: provider `default`, no scope.
+    /// The subject in the namespace of the caller's token. What was not named is the default:
+    /// provider `default`, no scope.
     pub fn in_namespace(self, namespace: Namespace) -> Subject {
         Subject {
             namespace,
@@ -175,8 +182,9 @@ impl Subject {
         &self.identifier
     }
 
-    /// The name of the subject's object: `rate-limit:<provider>:<scope>:<identifier>`, an empty scope left out with its colon,
-    /// `<namespace>/` in front of it unless that is `default`. ASCII, at most 3,918 characters.
+    /// The name of the subject's object: `rate-limit:<provider>:<scope>:<identifier>`, an empty
+    /// scope left out with its colon, `<namespace>/` in front of it unless that is `default`.
+    /// ASCII, at most 3,918 characters.
     pub fn object_name(&self) -> String {
         let mut name = String::with_capacity(
             PREFIX.len() + self.provider.len() + self.scope.len() + self.identifier.len() + 16,
@@ -211,12 +219,14 @@ impl Subject {
             scope: percent::decode_component(scope)?,
             identifier: percent::decode_component(identifier)?,
         };
-        // Refuses what no name looks like: a fourth part, an empty scope with its colon, a written-out default namespace.
+        // Refuses what no name looks like: a fourth part, an empty scope with its colon, a
+        // written-out default namespace.
         subject.checked().filter(|it| it.object_name() == name)
     }
 
-    /// The subject without its namespace, as text for the inside of a permit (base64url): the namespace of a presented permit is that
-    /// of the token it is presented with. At most 1,710 characters.
+    /// The subject without its namespace, as text for the inside of a permit (base64url): the
+    /// namespace of a presented permit is that of the token it is presented with. At most 1,710
+    /// characters.
     pub fn to_permit_part(&self) -> String {
         // Both are at most `MAX_PART` bytes long, so their lengths fit in a byte.
         let mut bytes = vec![self.provider.len() as u8, self.scope.len() as u8];
@@ -226,7 +236,8 @@ impl Subject {
         base64url::encode(&bytes)
     }
 
-    /// The subject of `namespace` that [`Subject::to_permit_part`] wrote as `text`; `None` for any other text.
+    /// The subject of `namespace` that [`Subject::to_permit_part`] wrote as `text`; `None` for any
+    /// other text.
     pub fn from_permit_part(namespace: Namespace, text: &str) -> Option<Subject> {
         let bytes = base64url::decode(text)?;
         let (&[provider, scope], rest) = bytes.split_first_chunk::<2>()?;

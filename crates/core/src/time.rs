@@ -1,4 +1,5 @@
-//! Instants. Time is always an argument here: the object that owns a state reads its clock once per event and hands it in.
+//! Instants. Time is always an argument here: the object that owns a state reads its clock once per
+//! event and hands it in.
 
 use crate::Duration;
 

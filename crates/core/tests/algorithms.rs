@@ -1,5 +1,5 @@
-//! Every algorithm against an exact oracle on simulated time: a list of what was admitted, and the definition of the algorithm
-//! written out over it. The oracle shares no code with what it judges.
+//! Every algorithm against an exact oracle on simulated time: a list of what was admitted, and the
+//! definition of the algorithm written out over it. The oracle shares no code with what it judges.
 
 #![allow(clippy::unwrap_used)]
 
@@ -67,7 +67,8 @@ fn kinds() -> impl Strategy<Value = Kind> {
     prop::sample::select(Kind::ALL.to_vec())
 }
 
-/// Small numbers, so that windows turn and buckets refill within a run; gaps now and then longer than any of them.
+/// Small numbers, so that windows turn and buckets refill within a run; gaps now and then longer
+/// than any of them.
 fn specs() -> impl Strategy<Value = Spec> {
     (kinds(), 0u64..12, 1u64..60, 1u64..12).prop_map(|(kind, limit, window, amount)| Spec {
         kind,

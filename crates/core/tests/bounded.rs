@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use tollgate_core::isolate::bounded::{Bounded, Key, Secret, Worth};
+use tollgate_core::isolate::bounded::{BoundedMap, Key, Secret, Worth};
 
 const SECRET: Secret = Secret::new(0x5eed);
 
@@ -67,7 +67,7 @@ impl Model {
 proptest! {
     #[test]
     fn whatever_others_do_a_namespace_within_its_share_loses_nothing((most, steps) in steps()) {
-        let mut map = Bounded::new(most);
+        let mut map = BoundedMap::new(most);
         let mut model = Model::default();
         for step in steps {
             match step {
@@ -110,7 +110,7 @@ proptest! {
     #[test]
     fn of_one_namespace_what_is_worth_most_stays(values in prop::collection::vec(0u64..1_000, 1..600)) {
         let most = 32;
-        let mut map = Bounded::new(most);
+        let mut map = BoundedMap::new(most);
         let value_of = |i: usize, value: u64| (0u8, i as u16, value * 1_000 + i as u64);
         for (i, value) in values.iter().enumerate() {
             map.put(key(0, i as u16), value_of(i, *value), worth);
@@ -129,7 +129,7 @@ proptest! {
 
 #[test]
 fn alone_a_namespace_may_use_all_the_room_and_gives_it_back_to_others() {
-    let mut map = Bounded::new(100);
+    let mut map = BoundedMap::new(100);
     for i in 0..100 {
         map.put(key(1, i), (1, i, 0), worth);
     }
@@ -137,7 +137,7 @@ fn alone_a_namespace_may_use_all_the_room_and_gives_it_back_to_others() {
     for i in 0..100 {
         map.put(key(2, i), (2, i, 0), worth);
     }
-    let of = |map: &mut Bounded<(u8, u16, u64)>, n: u8| {
+    let of = |map: &mut BoundedMap<(u8, u16, u64)>, n: u8| {
         map.iter_mut().filter(|(_, value)| value.0 == n).count()
     };
     assert_eq!((of(&mut map, 1), of(&mut map, 2)), (50, 50));

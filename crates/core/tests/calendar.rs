@@ -1,7 +1,8 @@
-//! Calendar periods against an oracle that knows every change of offset of every zone, from a bundled copy of the zone database.
+//! Calendar periods against an oracle that knows every change of offset of every zone, from a
+//! bundled copy of the zone database.
 //!
-//! The code under test asks only for the offset at an instant. The oracle walks through all changes of a zone, takes its dates
-//! from the same well-kept library, and shares no line with the code.
+//! The code under test asks only for the offset at an instant. The oracle walks through all changes
+//! of a zone, takes its dates from the same well-kept library, and shares no line with the code.
 #![allow(clippy::unwrap_used)] // a test may panic, also in its helpers
 
 use std::cell::Cell;
@@ -25,7 +26,8 @@ const CALENDAR: [Period; 5] = [
     Period::Quarter,
     Period::Year,
 ];
-/// For a year that both begins and ends in a gap: 18 halvings of two days for each, and a few beside.
+/// For a year that both begins and ends in a gap: 18 halvings of two days for each, and a few
+/// beside.
 const MAX_QUESTIONS: u32 = 50;
 const WEEKDAYS: [&str; 7] = [
     "monday",
@@ -37,7 +39,8 @@ const WEEKDAYS: [&str; 7] = [
     "sunday",
 ];
 
-// ---------------------------------------------------------------------------------------------------------------- zones
+// ----------------------------------------------------------------------------------------------------------------
+// zones
 
 /// A zone as the list of its offsets, each with the second from which it holds.
 struct Zone {
@@ -157,7 +160,8 @@ const PECULIAR: [&str; 24] = [
     "Pacific/Kwajalein",    // no 1993-08-21
 ];
 
-// --------------------------------------------------------------------------------------------------------------- oracle
+// ---------------------------------------------------------------------------------------------------------------
+// oracle
 
 /// The start and end of the period, in seconds.
 fn expected(zone: &Zone, quota: &Quota, second: i64) -> (i64, i64) {
@@ -235,7 +239,8 @@ fn elapsed_starts(zone: &Zone, length: i64, second: i64) -> Vec<i64> {
     starts
 }
 
-// ----------------------------------------------------------------------------------------------------------- strategies
+// -----------------------------------------------------------------------------------------------------------
+// strategies
 
 fn any_zone() -> impl Strategy<Value = Arc<Zone>> {
     prop_oneof![
@@ -354,7 +359,8 @@ fn ask(zone: &Zone, quota: &Quota, millis: i64) -> (i64, i64) {
     (start.as_millis() as i64, end.as_millis() as i64)
 }
 
-// ----------------------------------------------------------------------------------------------------------- properties
+// -----------------------------------------------------------------------------------------------------------
+// properties
 
 fn config() -> ProptestConfig {
     // Beside this file, since an integration test has no crate root to search for.
@@ -413,7 +419,8 @@ proptest! {
         let (start, end) = ask(&zone, &quota, now);
         let shown = |millis: i64| millis / 1000 + zone.offset(millis / 1000);
         prop_assert!(shown(start) < shown(end));
-        // The clocks never showed the mark before it started the period, in the two days in which they might have.
+        // The clocks never showed the mark before it started the period, in the two days in which
+        // they might have.
         let earlier = (end / 1000 - 2 * DAY..end / 1000).step_by(60);
         prop_assert!(earlier.clone().all(|second| second + zone.offset(second) < shown(end)));
     }
@@ -465,7 +472,8 @@ impl TimeZone for Liar {
     }
 }
 
-// ----------------------------------------------------------------------------------------------------------- exhaustive
+// -----------------------------------------------------------------------------------------------------------
+// exhaustive
 
 #[test]
 fn every_zone_changes_at_most_once_in_48_hours_and_by_at_most_a_day() {
@@ -487,7 +495,8 @@ fn every_day_since_1970_follows_the_one_before_in_every_peculiar_zone() {
     for zone in &zones()[..PECULIAR.len()] {
         let quota = Quota::new(1, Period::Day, zone.name(), Anchor::default()).unwrap();
         let last = 2_200_000_000;
-        // Every midnight of the calendar, where the clocks first reach it; midnights of skipped days fall together.
+        // Every midnight of the calendar, where the clocks first reach it; midnights of skipped
+        // days fall together.
         let mut starts: Vec<i64> = (0..)
             .map(|day| zone.first_reached(day * DAY))
             .take_while(|&start| start <= last)
@@ -502,7 +511,8 @@ fn every_day_since_1970_follows_the_one_before_in_every_peculiar_zone() {
     }
 }
 
-// ------------------------------------------------------------------------------------------------------ days worth a name
+// ------------------------------------------------------------------------------------------------------
+// days worth a name
 
 /// What happened, zone, period, an instant, and the period around it, all as text.
 type Row = (

@@ -1,5 +1,5 @@
-//! A refusal that rests on charges which may yet be taken back, those of operations over several objects: nobody may remember it, and
-//! its wait ends with them.
+//! A refusal that rests on charges which may yet be taken back, those of operations over several
+//! objects: nobody may remember it, and its wait ends with them.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,6 @@
-//! Definitions change: a deploy raises a rate, two versions run side by side, a window becomes another. The one that was decided last is
-//! in force; no change makes a unit, and every wait that is told under it holds.
+//! Definitions change: a deploy raises a rate, two versions run side by side, a window becomes
+//! another. The one that was decided last is in force; no change makes a unit, and every wait that
+//! is told under it holds.
 
 #![allow(clippy::unwrap_used)]
 
@@ -99,7 +100,8 @@ fn a_peek_changes_nothing_and_its_wait_is_at_the_rate_in_force() {
         0,
         "nothing came back at the rate of a peek"
     );
-    // One unit comes back in 36 s at the rate in force, and the next request that is decided is admitted then.
+    // One unit comes back in 36 s at the rate in force, and the next request that is decided is
+    // admitted then.
     assert_eq!(seen.retry_after, Some(Duration::from_secs(36)));
     assert!(
         !object
@@ -128,7 +130,8 @@ fn no_change_of_window_makes_a_unit() {
         assert_eq!(admitted(object, &day, 40, START), 0);
         assert_eq!(admitted(object, &day, 40, START + 2 * HOUR), 0);
     }
-    // A third window starts with the most that any of them has counted, not with that of the one in force.
+    // A third window starts with the most that any of them has counted, not with that of the one in
+    // force.
     let mut object = Object::default();
     admitted(&mut object, &day, 60, START);
     admitted(&mut object, &hour, 10, START + 3 * HOUR);
@@ -171,7 +174,8 @@ fn a_refused_call_of_several_puts_all_definitions_in_force() {
 
 #[test]
 fn a_multi_that_denies_keeps_the_definition_of_who_had_room() {
-    // Empty under the old rate; the other entry denies, so nothing is charged, but the new rate counts from now on.
+    // Empty under the old rate; the other entry denies, so nothing is charged, but the new rate
+    // counts from now on.
     let (slow, fast) = (token(2, 1, HOUR), token(2, 1, SECOND));
     let full = hourly(fixed(0, HOUR));
     let mut object = Object::default();
@@ -418,7 +422,8 @@ fn a_charge_to_a_bucket_is_final_once_its_rate_has_changed() {
     let mut object = Object::default();
     let charge = object.limit(&fast, Check::of(5), Some(1), START).unwrap();
     assert!(charge.success);
-    // It has come back at the old rate when the new one comes into force; at the new one it would not have.
+    // It has come back at the old rate when the new one comes into force; at the new one it would
+    // not have.
     let now = START + SECOND;
     assert!(object.ask(&fast, 4, now).success);
     assert!(object.ask(&slow, 1, now).success);
@@ -475,7 +480,8 @@ fn a_new_definition_counts_what_was_used_above_a_lowered_limit() {
 
 #[test]
 fn a_definition_that_comes_back_counts_what_it_could_not_count_itself() {
-    // The bucket is full again when it comes back, or not yet: either way it starts with what the day has counted.
+    // The bucket is full again when it comes back, or not yet: either way it starts with what the
+    // day has counted.
     let refilled = Algorithm::TokenBucket(bucket(100, 100, HOUR));
     let (refilled, day) = (hourly(refilled), hourly(fixed(100, DAY)));
     let mut object = Object::default();
@@ -608,8 +614,9 @@ fn pause() -> impl Strategy<Value = u64> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
-    /// Asked again at the instant that it was told, the same request is admitted, a millisecond earlier it is not: also when the object
-    /// slept meanwhile, and whatever definitions were asked before.
+    /// Asked again at the instant that it was told, the same request is admitted, a millisecond
+    /// earlier it is not: also when the object slept meanwhile, and whatever definitions were asked
+    /// before.
     #[test]
     fn waits_hold_under_every_change_of_definition(
         is_named in any::<bool>(),
@@ -635,7 +642,8 @@ proptest! {
                 prop_assert_eq!(decided.ask(policy, cost, now).success, told.success, "a peek is told what a request would be");
             }
             let Some(wait) = told.retry_after.map(|wait| now + wait.as_millis()) else { continue };
-            // A bucket that starts low starts when it is first decided: no instant can be told to a peek before that.
+            // A bucket that starts low starts when it is first decided: no instant can be told to a
+            // peek before that.
             let is_low = matches!(&definitions[which % definitions.len()], Algorithm::TokenBucket(bucket) if bucket.initial().is_some());
             let starts = peek && is_low;
             if !starts {
@@ -669,8 +677,8 @@ proptest! {
         }
     }
 
-    /// A named limit whose window changes forth and back: no aligned window of any of its definitions that was asked with the same limit
-    /// in it holds more than the limit.
+    /// A named limit whose window changes forth and back: no aligned window of any of its
+    /// definitions that was asked with the same limit in it holds more than the limit.
     #[test]
     fn no_slot_has_two_holders(
         limit in 1u64..5,
@@ -748,7 +756,8 @@ proptest! {
                 let started = all.iter().find(|(at, ..)| at / window == now / window).map(|first| first.0);
                 let sum: u64 = all.iter().filter(|(at, ..)| Some(*at) >= started && at / window == now / window).map(|(_, units, _)| units).sum();
                 let others_before = all.iter().any(|&(at, _, by)| at / window == now / window && by != which);
-                // A window that began after a shorter one had turned starts with what is still counted of it.
+                // A window that began after a shorter one had turned starts with what is still
+                // counted of it.
                 if !others_before || all.iter().filter(|(at, ..)| at / window == now / window).all(|&(_, _, by)| windows[by] >= window) {
                     prop_assert!(sum <= limit, "{} in a window of {} ms", sum, window);
                 }

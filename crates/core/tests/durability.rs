@@ -1,5 +1,6 @@
-//! Nothing admitted is forgotten, by any crash at any point: a subject's state is thrown away and rebuilt from the rows that were
-//! written, and must then admit no more than the lost one would have, and refuse at most R − 1 units more.
+//! Nothing admitted is forgotten, by any crash at any point: a subject's state is thrown away and
+//! rebuilt from the rows that were written, and must then admit no more than the lost one would
+//! have, and refuse at most R − 1 units more.
 
 #![allow(clippy::unwrap_used)]
 
@@ -99,7 +100,8 @@ proptest! {
                 prop_assert!(after.left(&policy, now + wait) <= object.left(&policy, now + wait), "{:?}: and {} ms later", spec, wait);
             }
         }
-        // And through any calls that follow: never more in all than the lost one would have admitted.
+        // And through any calls that follow: never more in all than the lost one would have
+        // admitted.
         let mut kept = object.restarted();
         let (mut by_kept, mut by_lost) = (0, 0);
         for gap in later {
@@ -128,7 +130,8 @@ proptest! {
 
     #[test]
     fn a_cancelled_charge_never_gives_more_than_it_took((spec, _) in spec(), steps in prop::collection::vec((0u64..60, 1i64..4, any::<bool>(), any::<bool>()), 1..40)) {
-        // Beside it runs the same subject to which the cancelled charges never came: it admits at least as much.
+        // Beside it runs the same subject to which the cancelled charges never came: it admits at
+        // least as much.
         let policy = policy(algorithm(&spec), Some(1));
         let (mut object, mut without) = (Object::default(), Object::default());
         let mut now = START;

@@ -1,5 +1,5 @@
-//! Counting through KV, step by step: what isolates tell each other and what they make of it. How much too much it admits is in
-//! `eventual_simulation.rs`.
+//! Counting through KV, step by step: what isolates tell each other and what they make of it. How
+//! much too much it admits is in `eventual_simulation.rs`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,8 +12,8 @@ use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Reason};
 use tollgate_core::isolate::bounded::Secret;
 use tollgate_core::isolate::counts::{
-    read_counts, read_definitions, CountStatus, IsolateCounts, Mark, Purpose, Said, Sync, INTERVAL,
-    MAX_KEPT, MAX_LIMITS, MAX_SUBJECTS,
+    read_counts, read_definitions, Command, CountStatus, Instruction, IsolateCounts, Purpose, Sync,
+    INTERVAL, MAX_EVICTED, MAX_LIMITS, MAX_SUBJECTS,
 };
 use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::policy::Policy;
@@ -87,7 +87,7 @@ impl World {
                 self.kv.push((key, put.metadata.clone(), value));
             }
             let read = self.listed(&sync.prefix);
-            self.isolates[isolate].synced(sync, true, Some(&read), at(now));
+            self.isolates[isolate].record_sync(sync, true, Some(&read), at(now));
         }
         due
     }
@@ -140,7 +140,7 @@ fn isolates_that_told_each_other_share_the_limit() {
         Some(Duration::from_millis(HOUR - 12_000))
     );
     let read = world.listed("");
-    let shown = world.isolates[0].standings("u1", &read, &[], moment(START + 12_000));
+    let shown = world.isolates[0].statuses("u1", &read, &[], moment(START + 12_000));
     assert_eq!(shown.unwrap()[0].isolates, 2);
     assert!(world.ask(0, &policy, 10, HOUR).success, "the next window");
 }
@@ -288,7 +288,7 @@ fn a_kv_that_fails_is_asked_less_often_and_answers_say_so() {
         let now = second * 1_000;
         for sync in world.isolates[0].due(at(now), 100) {
             tried.push(second);
-            world.isolates[0].synced(&sync, false, None, at(now));
+            world.isolates[0].record_sync(&sync, false, None, at(now));
         }
         let decision = world.ask(0, &policy, i64::from(second == 0), now);
         let degraded = decision.reason == Some(Reason::Degraded);
@@ -330,7 +330,7 @@ fn texts_of_others_that_cannot_be_read_are_passed_over() {
         ("eventual/u1/d".to_owned(), good),
         (own.key.clone(), own.metadata.clone()),
     ];
-    world.isolates[0].synced(&sync, true, Some(&read), at(1_000));
+    world.isolates[0].record_sync(&sync, true, Some(&read), at(1_000));
     assert_eq!(remaining(&world.ask(0, &policy, 0, 1_000)), 6);
 }
 
@@ -418,7 +418,7 @@ fn a_million_subjects_are_bounded_and_the_most_used_is_not_forgotten() {
         if i % 50_000 == 0 {
             for sync in isolate.due(Timestamp::from_millis(now), 50) {
                 syncs += 1;
-                isolate.synced(&sync, true, Some(&[]), Timestamp::from_millis(now));
+                isolate.record_sync(&sync, true, Some(&[]), Timestamp::from_millis(now));
             }
         }
     }
@@ -462,7 +462,7 @@ fn counting_goes_on_from_what_the_object_said() {
     ask(&mut world, 1, 2, 0);
     world.sync(1, 1_000); // told before the object was asked: it has that already
     world.isolates[0]
-        .learn("u1", &policy, &decision, moment(START + 5_000))
+        .record_decision("u1", &policy, &decision, moment(START + 5_000))
         .unwrap();
     ask(&mut world, 0, 1, 6_000);
     world.sync(0, 7_000);
@@ -486,7 +486,7 @@ fn an_object_that_comes_and_goes_is_not_taken_to_know_what_it_was_not_charged() 
     let learn = |world: &mut World, decision: &Decision, now| {
         let moment = moment(START + now);
         world.isolates[0]
-            .learn("u1", &policy, decision, moment)
+            .record_decision("u1", &policy, decision, moment)
             .unwrap();
     };
     let left =
@@ -506,7 +506,7 @@ fn an_object_that_comes_and_goes_is_not_taken_to_know_what_it_was_not_charged() 
     assert_eq!(left(&mut world, 3_000), 0, "the 40 are not forgotten");
     let moment = moment(START + 4_000);
     world.isolates[0]
-        .charged("u1", &policy, 40, moment)
+        .record_charged("u1", &policy, 40, moment)
         .unwrap();
     assert_eq!(left(&mut world, 4_000), 0, "nor counted twice");
     let decision = said_by(&mut object, &policy, 40, 4_500);
@@ -520,7 +520,7 @@ fn what_an_object_says_does_not_touch_what_is_counted_by_mode() {
     let policy = fixed(100);
     assert!(world.ask(0, &policy, 100, 0).success);
     let decision = said_by(&mut SubjectState::default(), &policy, 1, 1_000);
-    let learnt = world.isolates[0].learn("u1", &policy, &decision, moment(START + 1_000));
+    let learnt = world.isolates[0].record_decision("u1", &policy, &decision, moment(START + 1_000));
     learnt.unwrap();
     assert!(!world.ask(0, &policy, 1, 2_000).success);
     assert_eq!(
@@ -529,10 +529,11 @@ fn what_an_object_says_does_not_touch_what_is_counted_by_mode() {
     );
 }
 
-/// Enough others, asked more often, to push out what is counted and, where they have used anything, what is kept of it.
+/// Enough others, asked more often, to push out what is counted and, where they have used anything,
+/// what is kept of it.
 fn push_out(isolate: &mut IsolateCounts, cost: i64, now: u64) {
     let (policy, check) = (fixed(100), Check::of(cost));
-    for i in 0..2 * (MAX_SUBJECTS + MAX_KEPT) {
+    for i in 0..2 * (MAX_SUBJECTS + MAX_EVICTED) {
         for _ in 0..3 {
             let moment = moment(START + now);
             let decision = isolate.check(Purpose::Mode, &i.to_string(), &policy, &check, moment);
@@ -576,12 +577,12 @@ fn what_is_kept_of_other_limits_stays_told() {
     assert_eq!(remaining(&world.ask(0, &daily, 1, 5_000)), 59);
     // A reset forgets also what nobody has asked for since.
     push_out(&mut world.isolates[0], 0, 6_000);
-    let mark = Mark {
+    let instruction = Instruction {
         policy: None,
         at: at(7_000),
-        what: Said::Reset,
+        command: Command::Reset,
     };
-    world.isolates[0].mark("u1", mark, at(HOUR), at(7_000));
+    world.isolates[0].apply_instruction("u1", instruction, at(HOUR), at(7_000));
     assert_eq!(remaining(&world.ask(0, &daily, 1, 8_000)), 99);
     assert_eq!(remaining(&world.ask(0, &fixed(100), 1, 8_000)), 99);
 }
@@ -742,7 +743,7 @@ proptest! {
         world.ask(0, &fixed(10), 1, 0);
         let sync = world.isolates[0].due(at(1_000), 1).pop().unwrap();
         let read = [("eventual/u1/x".to_owned(), text.clone())];
-        world.isolates[0].synced(&sync, true, Some(&read), at(1_000));
+        world.isolates[0].record_sync(&sync, true, Some(&read), at(1_000));
         world.ask(0, &fixed(10), 1, 2_000);
         drop(read_definitions(&text));
     }
@@ -762,17 +763,18 @@ fn what_all_isolates_told_is_shown_with_what_may_be_too_much() {
         world.sync(0, second * 1_000);
         world.sync(1, second * 1_000);
     }
-    // Written at 31 s and not yet at 41 s; an isolate that knows nothing of the subject shows what others have told.
+    // Written at 31 s and not yet at 41 s; an isolate that knows nothing of the subject shows what
+    // others have told.
     let now = 40_000;
     let mut shown = |isolate: usize| {
         let read = world.listed("");
-        let values = world.isolates[isolate].undefined_in("u1", &read, 10);
+        let values = world.isolates[isolate].missing_definitions("u1", &read, 10);
         let texts = world.kv.iter().filter(|(key, ..)| values.contains(key));
         let definitions: Vec<_> = texts
             .flat_map(|(.., value)| read_definitions(value).unwrap())
             .collect();
         let moment = moment(START + now);
-        let shown = world.isolates[isolate].standings("u1", &read, &definitions, moment);
+        let shown = world.isolates[isolate].statuses("u1", &read, &definitions, moment);
         (values.len(), shown.unwrap())
     };
     let (values, stranger) = shown(2);
@@ -803,20 +805,20 @@ fn a_reset_and_a_block_reach_the_others_and_end_with_their_keys() {
     }
     world.sync_all(1_000);
     assert!(!world.ask(0, &hourly, 1, 12_000).success);
-    let say = |world: &mut World, what: Said, now: u64| {
-        let mark = Mark {
+    let say = |world: &mut World, command: Command, now: u64| {
+        let instruction = Instruction {
             policy: None,
             at: at(now),
-            what,
+            command,
         };
-        let put = world.isolates[0].mark("u1", mark, at(HOUR), at(now));
+        let put = world.isolates[0].apply_instruction("u1", instruction, at(HOUR), at(now));
         world.kv.retain(|(key, ..)| *key != put.key);
         world
             .kv
             .push((put.key.clone(), put.metadata.clone(), put.value.clone()));
         put
     };
-    let put = say(&mut world, Said::Reset, 13_000);
+    let put = say(&mut world, Command::Reset, 13_000);
     assert_eq!(put.life, Duration::from_secs(86_400));
     assert!(world.ask(0, &hourly, 1, 13_001).success, "here at once");
     assert!(!world.ask(1, &hourly, 1, 13_001).success, "there not yet");
@@ -826,7 +828,7 @@ fn a_reset_and_a_block_reach_the_others_and_end_with_their_keys() {
         "and there after a reading"
     );
     let (until, reason) = (at(HOUR), "fraud".to_owned());
-    let put = say(&mut world, Said::Block { until, reason }, 30_000);
+    let put = say(&mut world, Command::Block { until, reason }, 30_000);
     assert_eq!(put.life, Duration::from_secs(3_570));
     let blocked =
         |world: &mut World, now| world.ask(1, &hourly, 1, now).reason == Some(Reason::Blocked);

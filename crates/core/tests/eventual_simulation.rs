@@ -1,7 +1,8 @@
-//! Counting through KV, simulated: many isolates, a KV that shows writes late, isolates that end. Seeded, on simulated time.
+//! Counting through KV, simulated: many isolates, a KV that shows writes late, isolates that end.
+//! Seeded, on simulated time.
 //!
-//! Every admission is held against the hard bound, and the table in docs/consistency.md is printed by
-//! `cargo test -p tollgate-core --test eventual_simulation -- --nocapture`.
+//! Every admission is held against the hard bound, and the table in docs/consistency.md is printed
+//! by `cargo test -p tollgate-core --test eventual_simulation -- --nocapture`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -93,7 +94,8 @@ struct World {
     policy: Policy,
     /// How many isolates there have been.
     begun: usize,
-    /// When and by which isolate units were admitted within the span that isolates may not know of each other.
+    /// When and by which isolate units were admitted within the span that isolates may not know of
+    /// each other.
     recent: VecDeque<(u64, usize)>,
     recent_of: Vec<u64>,
     admitted: u64,
@@ -102,8 +104,9 @@ struct World {
     lists: u64,
 }
 
-/// Within this time before an admission an isolate may know nothing of what others admitted: they write after up to an interval, KV
-/// shows it after its delay, and it reads after up to an interval.
+/// Within this time before an admission an isolate may know nothing of what others admitted: they
+/// write after up to an interval, KV shows it after its delay, and it reads after up to an
+/// interval.
 fn unknown_span(delay: u64) -> u64 {
     2 * (INTERVAL.as_millis() + TICK) + delay
 }
@@ -168,7 +171,9 @@ impl World {
                 let read = self.kv.list(&sync.prefix, now);
                 self.lists += 1;
                 let isolate = &mut self.isolates[i];
-                isolate.counts.synced(&sync, true, Some(&read), at(now));
+                isolate
+                    .counts
+                    .record_sync(&sync, true, Some(&read), at(now));
                 isolate.read = Some(now);
             }
         }
@@ -191,7 +196,8 @@ impl World {
         self.admitted += 1;
         isolate.unwritten += 1;
         let number = isolate.number;
-        // New here, or asked again after a pause: it will read within a second, and until then decides by what it knew.
+        // New here, or asked again after a pause: it will read within a second, and until then
+        // decides by what it knew.
         let blind = isolate
             .read
             .is_none_or(|read| read + INTERVAL.as_millis() + TICK < now);

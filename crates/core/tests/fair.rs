@@ -1,5 +1,6 @@
-//! Namespaces share nothing of what an isolate keeps: whatever one of them does, another one's counts, shares, debts, circuits and
-//! remembered refusals are what they were. And within a namespace what is exhausted outlives what is not.
+//! Namespaces share nothing of what an isolate keeps: whatever one of them does, another one's
+//! counts, shares, debts, circuits and remembered refusals are what they were. And within a
+//! namespace what is exhausted outlives what is not.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,8 +14,10 @@ use tollgate_core::api::request::{parse, Rule};
 use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Standing};
 use tollgate_core::isolate::bounded::Secret;
-use tollgate_core::isolate::circuit::{Circuits, Outcome, Pass};
-use tollgate_core::isolate::counts::{IsolateCounts, Mark, Purpose, Said, MAX_KEPT, MAX_SUBJECTS};
+use tollgate_core::isolate::circuit::{CallKind, CallOutcome, Circuits};
+use tollgate_core::isolate::counts::{
+    Command, Instruction, IsolateCounts, Purpose, MAX_EVICTED, MAX_SUBJECTS,
+};
 use tollgate_core::isolate::debts::Debts;
 use tollgate_core::isolate::refusals::{CallTimes, Refusals};
 use tollgate_core::isolate::shares::{self, Shares};
@@ -94,10 +97,11 @@ impl World {
 #[test]
 fn a_flood_of_another_namespace_makes_no_counted_limit_start_again() {
     let ten = fixed(10);
-    // The requests that once did it, and then twice as many subjects as there is room for, all used up.
+    // The requests that once did it, and then twice as many subjects as there is room for, all used
+    // up.
     let floods = [
         (112_000 / 27, 27, 1_000_000),
-        (2 * (MAX_SUBJECTS + MAX_KEPT), 12, 11),
+        (2 * (MAX_SUBJECTS + MAX_EVICTED), 12, 11),
     ];
     for (subjects, each, limit) in floods {
         let mut world = World::new();
@@ -107,7 +111,7 @@ fn a_flood_of_another_namespace_makes_no_counted_limit_start_again() {
             world.flood(theirs, &fixed(limit), subjects, each);
         }
         assert_eq!(admitted, 10);
-        assert!(world.0.len() <= MAX_SUBJECTS && world.0.kept() <= MAX_KEPT);
+        assert!(world.0.len() <= MAX_SUBJECTS && world.0.evicted() <= MAX_EVICTED);
     }
 }
 
@@ -129,10 +133,10 @@ fn who_is_used_up_is_kept_longer_than_whoever_was_asked_more_and_is_not() {
     let (one, many) = (fixed(1), fixed(1_000_000));
     assert!(world.admits(&mine(0), &one, 0));
     // All of them are asked more often, and there are more than there is room for.
-    for i in 0..MAX_SUBJECTS + MAX_KEPT + 1_000 {
+    for i in 0..MAX_SUBJECTS + MAX_EVICTED + 1_000 {
         world.admitted(&mine(1 + i), &many, 3, 1 + i as u64);
     }
-    assert_eq!(world.0.kept(), MAX_KEPT);
+    assert_eq!(world.0.evicted(), MAX_EVICTED);
     assert!(!world.admits(&mine(0), &one, 60_000));
 }
 
@@ -142,7 +146,7 @@ fn to_push_out_what_is_used_up_takes_as_many_that_are_used_up_and_asked_as_often
     let (ten, one) = (fixed(10), fixed(1));
     world.admitted(&mine(0), &ten, 10, 0);
     // What costs one request each pushes out nothing that has cost ten.
-    for i in 0..2 * (MAX_SUBJECTS + MAX_KEPT) {
+    for i in 0..2 * (MAX_SUBJECTS + MAX_EVICTED) {
         world.admits(&mine(1 + i), &one, 1 + i as u64);
     }
     assert_eq!(world.admitted(&mine(0), &ten, 10, 60_000), 0);
@@ -152,13 +156,15 @@ fn to_push_out_what_is_used_up_takes_as_many_that_are_used_up_and_asked_as_often
 fn a_block_told_through_kv_stays_through_a_flood() {
     let mut world = World::new();
     let (until, reason) = (at(3_600_000), "fraud".to_owned());
-    let what = Said::Block { until, reason };
-    let mark = Mark {
+    let command = Command::Block { until, reason };
+    let instruction = Instruction {
         policy: None,
         at: at(0),
-        what,
+        command,
     };
-    world.0.mark(&mine(0), mark, until, at(0));
+    world
+        .0
+        .apply_instruction(&mine(0), instruction, until, at(0));
     for i in 0..FLOOD {
         world.admits(&mine(1 + i), &fixed(10), 1 + i as u64);
     }
@@ -215,10 +221,10 @@ fn a_flood_of_refusals_forgets_none_of_another_namespace() {
         received: at(1),
     };
     let key = refusals.key(&mine(0), &policy);
-    refusals.learn(key, &Check::ONE, times, &refused);
+    refusals.record_decision(key, &Check::ONE, times, &refused);
     for i in 0..FLOOD {
         let key = refusals.key(&theirs(i), &policy);
-        refusals.learn(key, &Check::ONE, times, &refused);
+        refusals.record_decision(key, &Check::ONE, times, &refused);
         let used = refusals.find(key, &policy, &Check::ONE, at(2));
         assert!(used.is_some(), "used: worth more than one that is not");
     }
@@ -229,15 +235,30 @@ fn a_flood_of_refusals_forgets_none_of_another_namespace() {
 fn a_flood_of_circuits_closes_none_of_another_namespace() {
     let mut circuits = Circuits::new(SECRET);
     let mine = mine(0);
-    circuits.came_to(&mine, Pass::Free, Outcome::Overloaded, at(0), 500);
+    circuits.record_outcome(&mine, CallKind::Normal, CallOutcome::Overloaded, at(0), 500);
     for i in 0..FLOOD {
         let theirs = theirs(i);
-        circuits.came_to(&theirs, Pass::Free, Outcome::Overloaded, at(0), 500);
+        circuits.record_outcome(
+            &theirs,
+            CallKind::Normal,
+            CallOutcome::Overloaded,
+            at(0),
+            500,
+        );
         // A failed probe opens it for longer: worth more than one that is open for the first time.
-        assert_eq!(circuits.pass(&theirs, at(2_000)), Some(Pass::Probe));
-        circuits.came_to(&theirs, Pass::Probe, Outcome::Failed, at(2_000), 500);
+        assert_eq!(
+            circuits.request_call(&theirs, at(2_000)),
+            Some(CallKind::Probe)
+        );
+        circuits.record_outcome(
+            &theirs,
+            CallKind::Probe,
+            CallOutcome::Failed,
+            at(2_000),
+            500,
+        );
     }
-    assert_eq!(circuits.pass(&mine, at(1)), None);
+    assert_eq!(circuits.request_call(&mine, at(1)), None);
 }
 
 #[test]
@@ -309,7 +330,7 @@ proptest! {
                 // What is known of it takes room, and is worth less than what was given out.
                 let standing = Standing { limit: 100, remaining: 50, reset: at(now + 60_000), refused: None, retry_at: None };
                 let said = Decision { limits: [standing].into_iter().collect(), ..nothing };
-                shares.learn(&name, &policy, &said);
+                shares.record_decision(&name, &policy, &said);
             } else if shares.decide(&name, &policy, &Check::ONE, at(now)).unwrap().success {
                 let over = given.insert((name, window), now + windows[window]);
                 prop_assert!(over.is_none_or(|over| over <= now));

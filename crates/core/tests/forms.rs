@@ -1,5 +1,5 @@
-//! The stored and sent forms, byte for byte. A change here is a change of a version: old rows lie on disks for years, and old objects
-//! answer for minutes after a deployment.
+//! The stored and sent forms, byte for byte. A change here is a change of a version: old rows lie
+//! on disks for years, and old objects answer for minutes after a deployment.
 
 #![allow(clippy::unwrap_used)]
 

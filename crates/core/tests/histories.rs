@@ -1,6 +1,7 @@
-//! Whatever happens to one subject, in any order: requests under any definitions, several at once, operations and their
-//! cancellations, refunds, peeks, resets, blocks, alarms, closing timers, crashes, and a clock that steps back. After every event the
-//! promises hold that do not depend on what came before.
+//! Whatever happens to one subject, in any order: requests under any definitions, several at once,
+//! operations and their cancellations, refunds, peeks, resets, blocks, alarms, closing timers,
+//! crashes, and a clock that steps back. After every event the promises hold that do not depend on
+//! what came before.
 
 #![allow(clippy::unwrap_used)]
 
@@ -297,7 +298,8 @@ fn begun(history: &History, events: usize) -> History {
 const YOUNG: Duration = Duration::from_secs(2);
 
 impl History {
-    /// Whether an operation was charged so lately, or after this instant by a clock that has stepped back since.
+    /// Whether an operation was charged so lately, or after this instant by a clock that has
+    /// stepped back since.
     fn has_young(&self, now: u64) -> bool {
         self.events.iter().any(|(at, event)| {
             matches!(
@@ -372,7 +374,8 @@ proptest! {
         let now = history.events.iter().map(|(now, _)| *now).max().unwrap();
         history.happen(&mut cleaned, &Event::Alarm, now);
         for which in 0..history.policies.len() {
-            // One that starts low does so once all of its use is forgotten, whatever was asked under its name.
+            // One that starts low does so once all of its use is forgotten, whatever was asked
+            // under its name.
             if has(&history.policies[which], |bucket| bucket.initial().is_some()) {
                 continue;
             }
@@ -390,8 +393,9 @@ proptest! {
             let Event::Ask { items, .. } = event else { continue };
             let [item] = items[..] else { continue };
             let policy = &history.policies[item.0 % history.policies.len()];
-            // Credits go while another limit is waited for, and what a bucket starts low by counts for another limit of its name.
-            // Before it is first decided, such a bucket tells a peek of no instant at which it begins to fill.
+            // Credits go while another limit is waited for, and what a bucket starts low by counts
+            // for another limit of its name. Before it is first decided, such a bucket tells a peek
+            // of no instant at which it begins to fill.
             let has_credits = has(policy, |bucket| bucket.burst_credits().is_some());
             let starts_low = has_credits || has(policy, |bucket| bucket.initial().is_some());
             if starts_low && (policy.limits().len() > 1 || item.2) {
@@ -412,7 +416,8 @@ proptest! {
                 continue;
             };
             prop_assert!(answer.cache_for <= wait, "{:?}", answer);
-            // One that rests on what may yet be taken back says when that is over, and is not remembered: tests/contended.rs.
+            // One that rests on what may yet be taken back says when that is over, and is not
+            // remembered: tests/contended.rs.
             if answer.cache_for == Duration::ZERO && before.has_young(*now) && wait <= YOUNG {
                 continue;
             }
@@ -421,7 +426,8 @@ proptest! {
                 for (at, is_admitted) in [(wait.as_millis(), true), (wait.as_millis().saturating_sub(1), false)] {
                     let mut object = before.object();
                     let newest = before.events.iter().map(|(now, _)| *now).max().unwrap();
-                    // A bucket that starts low, or earns credits, is forgotten when it was idle as long as it says.
+                    // A bucket that starts low, or earns credits, is forgotten when it was idle as
+                    // long as it says.
                     if alarm && !starts_low && *now + at >= newest {
                         before.happen(&mut object, &Event::Alarm, *now + at);
                     }
@@ -433,8 +439,8 @@ proptest! {
         }
     }
 
-    /// Whatever definitions of one name are asked in turn, by whatever window or limit: in an aligned window of the shortest no more is
-    /// admitted than the largest limit.
+    /// Whatever definitions of one name are asked in turn, by whatever window or limit: in an
+    /// aligned window of the shortest no more is admitted than the largest limit.
     #[test]
     fn no_change_of_a_named_limit_makes_a_unit(policies in windows(), steps in prop::collection::vec((prop_oneof![3 => Just(0u64), 2 => 0u64..100_000], 0usize..4, 1i64..20, 0u8..4), 1..40)) {
         let most = policies.iter().map(|policy| policy.limits()[0].algorithm().limit()).max().unwrap();

@@ -12,7 +12,7 @@ use common::{moment, START};
 use proptest::prelude::*;
 use tollgate_core::decide::Check;
 use tollgate_core::limit::Window;
-use tollgate_core::multi::{Charged, Heard, Next, Plan, Round, Time, Verdict};
+use tollgate_core::multi::{Charged, Next, ObjectAnswer, Plan, Round, Time, Verdict};
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::{Effects, Item, SubjectState};
 use tollgate_core::{Algorithm, Duration, Limit};
@@ -37,7 +37,7 @@ enum Event {
     /// It is told to take back an operation.
     Cancel(usize, u128),
     /// A request hears of one of those that it has asked.
-    Heard(usize, usize, Heard),
+    ObjectAnswer(usize, usize, ObjectAnswer),
     /// What it has charged is taken back.
     TakenBack(usize),
 }
@@ -52,7 +52,7 @@ struct Request {
     first: Vec<bool>,
     plan: Option<Plan>,
     /// The answers of the present wave, and how many there will be.
-    heard: Vec<(usize, Heard)>,
+    heard: Vec<(usize, ObjectAnswer)>,
     wave: usize,
     round: u128,
     begun: u64,
@@ -152,33 +152,33 @@ impl World {
                     &mut effects,
                 );
                 let heard = match answers.unwrap().pop().unwrap() {
-                    answer if answer.success => Heard {
+                    answer if answer.success => ObjectAnswer {
                         charged: Charged::Yes,
                         verdict: Verdict::Admitted,
                     },
-                    answer if answer.contended => Heard {
+                    answer if answer.contended => ObjectAnswer {
                         charged: Charged::No,
                         verdict: Verdict::Contended,
                     },
-                    _ => Heard {
+                    _ => ObjectAnswer {
                         charged: Charged::No,
                         verdict: Verdict::Refused,
                     },
                 };
-                self.send(Event::Heard(i, part, heard));
+                self.send(Event::ObjectAnswer(i, part, heard));
             }
             Event::Cancel(object, operation) => {
                 self.objects[object]
                     .cancel(operation, at, &mut Effects::default())
                     .unwrap();
             }
-            Event::Heard(i, part, heard) => {
+            Event::ObjectAnswer(i, part, heard) => {
                 let request = &mut self.requests[i];
                 request.heard.push((part, heard));
                 if request.heard.len() == request.wave {
                     let heard = core::mem::take(&mut request.heard);
                     let time = time(self.now - request.begun);
-                    let next = request.plan.as_mut().unwrap().hear(heard, time);
+                    let next = request.plan.as_mut().unwrap().record_answers(heard, time);
                     self.go_on(i, next);
                 }
             }

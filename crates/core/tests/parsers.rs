@@ -1,7 +1,9 @@
-//! A million random inputs through each parser: none panics, none overflows, every refusal is short and every success sound.
+//! A million random inputs through each parser: none panics, none overflows, every refusal is short
+//! and every success sound.
 //!
-//! Inputs are valid ones with a few wounds (bytes changed, pieces cut, doubled, swapped, put in from elsewhere) and, now and then,
-//! plain noise. The generator is seeded, so a failure repeats; the failing input is printed.
+//! Inputs are valid ones with a few wounds (bytes changed, pieces cut, doubled, swapped, put in
+//! from elsewhere) and, now and then, plain noise. The generator is seeded, so a failure repeats;
+//! the failing input is printed.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
@@ -132,7 +134,8 @@ fn wound(random: &mut Random, bytes: &mut Vec<u8>, valid: &[&str], pieces: &[&st
     }
 }
 
-/// Runs `parse` on a million inputs made from `valid`, none of which it may refuse; answers how many of the million it took.
+/// Runs `parse` on a million inputs made from `valid`, none of which it may refuse; answers how
+/// many of the million it took.
 fn survive(seed: u64, valid: &[&str], parse: impl Fn(&str) -> bool) {
     for text in valid {
         assert!(parse(text), "refused: {text}");

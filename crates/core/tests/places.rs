@@ -1,6 +1,6 @@
-//! Places: what is promised for later is kept, to the millisecond, and given to nobody else. Any mixture of algorithms, costs, delays,
-//! cancellations, refunds, clock steps, restarts and changed definitions on simulated time, against oracles that know nothing but what
-//! callers were told.
+//! Places: what is promised for later is kept, to the millisecond, and given to nobody else. Any
+//! mixture of algorithms, costs, delays, cancellations, refunds, clock steps, restarts and changed
+//! definitions on simulated time, against oracles that know nothing but what callers were told.
 
 #![allow(clippy::unwrap_used)]
 
@@ -67,7 +67,8 @@ impl Kind {
     ];
 }
 
-/// A limit in plain numbers: `limit` units per `window` ms; buckets of `limit` units, `amount` coming back per `window`.
+/// A limit in plain numbers: `limit` units per `window` ms; buckets of `limit` units, `amount`
+/// coming back per `window`.
 #[derive(Debug, Clone, Copy)]
 struct Spec {
     kind: Kind,
@@ -139,7 +140,8 @@ fn specs_of(kinds: &'static [Kind]) -> impl Strategy<Value = Spec> {
     })
 }
 
-/// A shaper that lets several callers go in each millisecond, and has room for those of the next ones.
+/// A shaper that lets several callers go in each millisecond, and has room for those of the next
+/// ones.
 fn fast_shaper() -> impl Strategy<Value = Spec> {
     (10u64..60, 1u64..4, 4u64..30).prop_map(|(limit, window, amount)| Spec {
         kind: Kind::Shaper,
@@ -233,7 +235,8 @@ impl Promised {
                     <= limit * window
             }
             Kind::Token => {
-                // Units times the window, so that they are whole numbers: what is missing just after each.
+                // Units times the window, so that they are whole numbers: what is missing just
+                // after each.
                 let (mut missing, mut last) = (0u128, 0);
                 let mut sorted = self.sorted();
                 sorted.retain(|other| other.at <= told.at);
@@ -248,7 +251,8 @@ impl Promised {
         })
     }
 
-    /// The definition of the algorithm holds for everything together; instants are whole milliseconds, rounded up.
+    /// The definition of the algorithm holds for everything together; instants are whole
+    /// milliseconds, rounded up.
     fn assert_kept(&self, spec: &Spec) {
         let told = self.sorted();
         let (limit, window) = (u128::from(spec.limit), u128::from(spec.window));
@@ -305,7 +309,8 @@ impl Promised {
                     for last in &told[i..] {
                         let span = u128::from(last.at - from);
                         if spec.kind == Kind::Shaper && last.at > from && self.refunds.is_empty() {
-                            // Between two go all units but the last one's: each at its turn, told up to a millisecond late.
+                            // Between two go all units but the last one's: each at its turn, told
+                            // up to a millisecond late.
                             assert!(
                                 (span + 1) * u128::from(spec.amount) > units * window,
                                 "{spec:?}: {units} within {span} ms"
@@ -437,7 +442,8 @@ fn run_changing(
                 }
             }
             Step::Cancel(index) if index < promised.told.len() => {
-                // What has gone ahead was used: only places are given back here, and what went this instant.
+                // What has gone ahead was used: only places are given back here, and what went this
+                // instant.
                 let index = promised.told.len() - 1 - index;
                 let Told { at, operation, .. } = promised.told[index];
                 if let Some(operation) = operation.filter(|_| at >= newest.max(now)) {
@@ -515,7 +521,8 @@ fn assert_exact(
     }
 }
 
-/// The worst case of the largest of some buckets: their largest capacity, fastest rate and longest step.
+/// The worst case of the largest of some buckets: their largest capacity, fastest rate and longest
+/// step.
 fn assert_kept_by_the_largest(promised: &Promised, specs: &[Spec]) {
     let told = promised.sorted();
     let capacity = specs.iter().map(|spec| spec.limit).max().unwrap();
@@ -619,7 +626,8 @@ proptest! {
                     let at = decision.success.then(|| now + decision.delay.map_or(0, Duration::as_millis));
                     let fits = |at: u64| promised.and(at, cost as u64).holds(&spec);
                     let last = at.unwrap_or(now + patience.unwrap_or(0) + 1);
-                    // Where an answer can change: at what was told, a window or a refill later, and now and then between.
+                    // Where an answer can change: at what was told, a window or a refill later, and
+                    // now and then between.
                     let near = promised.told.iter().flat_map(|told| [told.at, told.at + spec.window, told.at + 60_000]);
                     let even = (0..10).map(|i| now + (last - now) * i / 10);
                     for earlier in near.chain(even).flat_map(|at| [at - 1, at, at + 1]).filter(|at| (now..last).contains(at)) {
@@ -693,7 +701,8 @@ proptest! {
             let next = limit(spec);
             changed = changed.adopted(&last, &next, Vec::new(), moment(now)).unwrap();
             last = next;
-            // Of what is spent another algorithm knows no more than its limit, and calls it spent now.
+            // Of what is spent another algorithm knows no more than its limit, and calls it spent
+            // now.
             least = least.min(spec.limit);
         }
         for (cost, patience) in costs {

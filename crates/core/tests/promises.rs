@@ -1,4 +1,5 @@
-//! Places by example: how many wait, who gets one that was given back, what a change of the numbers does to them, and how they are stored.
+//! Places by example: how many wait, who gets one that was given back, what a change of the numbers
+//! does to them, and how they are stored.
 
 #![allow(clippy::unwrap_used)]
 
@@ -120,7 +121,8 @@ fn places_are_given_as_far_ahead_as_asked() {
             r#""algorithm": "fixedWindow", "limit": 2, "window": "600ms", "maxDelay": "5s""#,
             &[0, 0, 600, 600, 1_200, 1_200, 1_800],
         ),
-        // At 900 half of the first two still counts, and from then on each counts in full as long as its window lasts.
+        // At 900 half of the first two still counts, and from then on each counts in full as long
+        // as its window lasts.
         (
             r#""algorithm": "slidingWindow", "limit": 2, "window": "600ms", "maxDelay": "5s""#,
             &[0, 0, 900, 1_200, 1_800, 2_400],
@@ -356,7 +358,8 @@ fn while_places_of_an_older_rate_lie_ahead_the_slower_of_the_two_is_in_force() {
     for rate in core::iter::repeat_n(1, 100).chain([10]) {
         assert!(subject.ask(&shaper(rate), 0).success);
     }
-    // At 99.1 s the first 99 are done, and the other two at the new rate 400 ms later, less what has begun.
+    // At 99.1 s the first 99 are done, and the other two at the new rate 400 ms later, less what
+    // has begun.
     assert_eq!(subject.delay(&shaper(5), 0), Some(99_480));
 
     let bucket = |capacity: u64, rate: u64| {
@@ -445,7 +448,8 @@ fn one_name_under_two_algorithms_promises_no_instant_twice() {
 
 #[test]
 fn a_caller_of_several_limits_goes_at_an_instant_that_suits_all() {
-    // The window is full until 60 s, and then the bucket lets ten go at once and the others after them.
+    // The window is full until 60 s, and then the bucket lets ten go at once and the others after
+    // them.
     let both = r#""limits": [{"algorithm": "fixedWindow", "limit": 30, "window": "1m"}, {"algorithm": "tokenBucket", "capacity": 10, "refill": {"amount": 10, "interval": "1s"}}], "maxDelay": "2m""#;
     let mut subject = Subject::default();
     for i in 0..30 {

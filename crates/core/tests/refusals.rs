@@ -1,5 +1,6 @@
-//! The refused-until cache in front of a subject's object: it never refuses what the object would admit, its waits are enough, and a
-//! flood of made-up identifiers neither grows it nor drives out who is being refused.
+//! The refused-until cache in front of a subject's object: it never refuses what the object would
+//! admit, its waits are enough, and a flood of made-up identifiers neither grows it nor drives out
+//! who is being refused.
 
 #![allow(clippy::unwrap_used)]
 
@@ -57,7 +58,8 @@ impl World {
         decided.unwrap().pop().unwrap()
     }
 
-    /// What the isolate answers: `true` beside it when it comes from the cache. A call takes `there` and `back` milliseconds.
+    /// What the isolate answers: `true` beside it when it comes from the cache. A call takes
+    /// `there` and `back` milliseconds.
     fn ask(&mut self, check: &Check, there: u64, back: u64) -> (Decision, bool) {
         let key = self.cache.key("u1", &self.policy);
         if let Some(known) = self.cache.find(key, &self.policy, check, at(self.now)) {
@@ -71,7 +73,7 @@ impl World {
             sent,
             received: at(self.now),
         };
-        self.cache.learn(key, check, asked, &decision);
+        self.cache.record_decision(key, check, asked, &decision);
         (decision, false)
     }
 
@@ -205,7 +207,7 @@ fn another_namespace_subject_policy_or_number_is_another_entry() {
         received: at(0),
     };
     let key = cache.key("u1", &policy);
-    cache.learn(key, &Check::ONE, asked, &refused);
+    cache.record_decision(key, &Check::ONE, asked, &refused);
     let in_shop = Namespace::new("shop").unwrap();
     let elsewhere = SubjectParts::new("u1").unwrap().in_namespace(in_shop);
     let larger = policy_of(algorithm(&Spec {
@@ -294,12 +296,12 @@ fn a_flood_of_a_million_identifiers_is_bounded_and_the_hot_one_still_hits() {
             received: at(now),
         };
         let flood = cache.key(&i.to_string(), &policy);
-        cache.learn(flood, &Check::ONE, asked, &refused);
+        cache.record_decision(flood, &Check::ONE, asked, &refused);
         if i % 50 == 0 {
             asked_of_hot += 1;
             if cache.find(hot, &policy, &Check::ONE, at(now)).is_none() {
                 misses += 1;
-                cache.learn(hot, &Check::ONE, asked, &refused);
+                cache.record_decision(hot, &Check::ONE, asked, &refused);
             }
         }
         if i % 10_000 == 0 {
@@ -307,11 +309,13 @@ fn a_flood_of_a_million_identifiers_is_bounded_and_the_hot_one_still_hits() {
         }
     }
     assert!(peak <= MAX_REFUSALS && cache.len() <= MAX_REFUSALS);
-    // Ten seconds: each has one call that is due, and at most another one or two because the flood came between it and its first repeat.
+    // Ten seconds: each has one call that is due, and at most another one or two because the flood
+    // came between it and its first repeat.
     assert!(misses <= 20, "{misses} of {asked_of_hot} asked the object");
 }
 
-/// One of several callers' requests: how long after the last, at what cost, through the cache or another isolate.
+/// One of several callers' requests: how long after the last, at what cost, through the cache or
+/// another isolate.
 type Step = (u64, u64, bool);
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -362,7 +366,8 @@ proptest! {
         let mut limits = vec![named("a", first)];
         limits.extend(second.map(|limit| named("b", limit)));
         let mut world = World::new(Policy::new(limits).unwrap());
-        // The cost of the last refusal that the object itself gave here, and whether anybody has been admitted since.
+        // The cost of the last refusal that the object itself gave here, and whether anybody has
+        // been admitted since.
         let mut exact: Option<u64> = None;
         for (pause, cost, through_cache) in steps {
             world.now += pause;

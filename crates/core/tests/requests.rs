@@ -1125,7 +1125,8 @@ const COMPLETE: [&str; 9] = [
     r#"{"identifier":"u1","strategy":"sliding-window","requests":9,"window":"1m"}"#,
 ];
 
-/// Calls `each` for every field in `value`, with its path and the field itself, to be changed for the moment.
+/// Calls `each` for every field in `value`, with its path and the field itself, to be changed for
+/// the moment.
 fn for_each_field(value: &mut Value, each: &mut dyn FnMut(&str, &[&str]), place: &mut Vec<String>) {
     let keys: Vec<String> = match value {
         Value::Object(map) => map.keys().cloned().collect(),

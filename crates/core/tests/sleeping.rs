@@ -1,5 +1,6 @@
-//! An object that nobody asks for ten seconds falls asleep and wakes from its rows. Whoever asks seldom, or in bursts, loses nothing by
-//! it; sleeps and crashes together lose at most the limit's allowance in a window.
+//! An object that nobody asks for ten seconds falls asleep and wakes from its rows. Whoever asks
+//! seldom, or in bursts, loses nothing by it; sleeps and crashes together lose at most the limit's
+//! allowance in a window.
 
 #![allow(clippy::unwrap_used)]
 
@@ -159,7 +160,8 @@ proptest! {
 
     #[test]
     fn a_bucket_that_crashes_at_every_turn_still_gives_99_percent(capacity in 101u64..30_000, amount in 1u64..40_000, interval in 100u64..100_000, steps in prop::collection::vec((0u64..3_000, 1u64..20, any::<bool>()), 1..50)) {
-        // Whoever always takes all that is left gets 99 % of what he would get of an object that never ends.
+        // Whoever always takes all that is left gets 99 % of what he would get of an object that
+        // never ends.
         let spec = Spec { kind: Kind::TokenBucket, limit: capacity, window: interval, amount };
         let policy = policy(algorithm(&spec), None);
         let (mut sleeper, mut awake) = (Sleeper::new(), Object::default());
@@ -186,7 +188,8 @@ proptest! {
     }
 }
 
-/// What a caller asks in a day, and what a row costs: rows are counted exactly, because every one is billed.
+/// What a caller asks in a day, and what a row costs: rows are counted exactly, because every one
+/// is billed.
 #[test]
 fn bursts_of_a_day_get_all_of_their_limit_for_few_rows() {
     let day = policy(
@@ -252,7 +255,8 @@ fn a_row_runs_ahead_by_what_was_used_lately_and_no_further() {
         sleeper.burst(&policy, 1, 0, now);
         assert_eq!(ahead(&mut sleeper, now), 0, "after {i} single units");
     }
-    // Five a second after another burst: the object is never idle for a second, but its row is rewritten.
+    // Five a second after another burst: the object is never idle for a second, but its row is
+    // rewritten.
     let start = START + 175_000;
     sleeper.burst(&policy, 2_000, 0, start);
     for i in 1..=20 {

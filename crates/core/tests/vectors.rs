@@ -1,5 +1,6 @@
-//! The shared vectors of `tests/fixtures/vectors.json`, through the JSON of a request, the store in memory and the JSON of the answer:
-//! the same steps that `tests/inside/vectors.test.mjs` takes through the Worker and its object.
+//! The shared vectors of `tests/fixtures/vectors.json`, through the JSON of a request, the store in
+//! memory and the JSON of the answer: the same steps that `tests/inside/vectors.test.mjs` takes
+//! through the Worker and its object.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,6 @@
-//! Several builds, one after the other, on the same rows. The builds are pretended: each marks the forms of its version, so that an
-//! older one could not read them. One test, because what is pretended holds for the whole process.
+//! Several builds, one after the other, on the same rows. The builds are pretended: each marks the
+//! forms of its version, so that an older one could not read them. One test, because what is
+//! pretended holds for the whole process.
 
 #![allow(clippy::unwrap_used)]
 
@@ -92,7 +93,8 @@ fn rows_are_written_anew_in_the_version_of_the_build_that_meets_them() {
     let (told, writes) = status(&mut rows);
     assert_eq!(writes, [], "what has the version of today stays");
 
-    // Every build meets the rows, by a call that changes nothing, and none skips more than one version.
+    // Every build meets the rows, by a call that changes nothing, and none skips more than one
+    // version.
     for (version, mark) in [(2, "~"), (3, "~~"), (5, "~~~~"), (7, "~~~~~~")] {
         pretend(version - 1, version - 1);
         assert_eq!(status(&mut rows).0, told);
@@ -128,7 +130,8 @@ fn rows_are_written_anew_in_the_version_of_the_build_that_meets_them() {
         assert_eq!((writes, rows), (vec![], before));
     }
 
-    // A build that reads a form before any build writes it loses nothing when another one goes back to it.
+    // A build that reads a form before any build writes it loses nothing when another one goes back
+    // to it.
     let mut rows = first;
     for (written, newest) in [(1, 3), (3, 3), (1, 3), (2, 3), (4, 4)] {
         pretend(written - 1, newest - 1);

@@ -18,8 +18,7 @@ use crate::script::{self, Dynamic};
 pub struct Reaction {
     /// As text.
     pub text: String,
-    /// Whether what was changed in memory is to be thrown away and read again from storage, because
-    /// nothing of it may stay.
+    /// Whether the object has to drop the changes in memory and load its keys from storage again.
     pub undo: bool,
 }
 
@@ -59,7 +58,7 @@ pub fn answer(
     Reaction { text, undo }
 }
 
-/// Why nothing of a message may stay.
+/// Why a message is undone.
 enum Undone {
     /// It does not fit its share.
     More,

@@ -1,12 +1,12 @@
-//! What the Worker says to the object of a shard, and the object's answer: a line with a version
-//! and a word, then RESP.
+//! The messages between the Worker and the object of a shard: a line with a version and a word,
+//! then RESP.
 //!
 //! Carried as text with one character for each byte, as objects are called with texts. A Worker and
 //! an object may run different deployments for some minutes: an object answers in the version that
 //! it was asked in, and says so when it cannot read it.
 //!
-//! Beside the text an object is told its [`Allowance`]. An older object does not look at that, and
-//! an older Worker does not tell it.
+//! An [`Allowance`] is sent beside the text. An older object ignores it, and an older Worker does
+//! not send it.
 
 use tollgate_versions::{Version, Versions};
 
@@ -23,7 +23,7 @@ pub const MESSAGES: Versions = Versions::new(1);
 /// such command.
 pub(crate) const SCRIPT: &[u8] = b"@script";
 
-/// What an object is asked.
+/// A message to an object.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
     /// To run commands, in order.
@@ -144,7 +144,7 @@ fn encode<'a>(
     text
 }
 
-/// What an object answered.
+/// An object's answer.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Answered {
     /// One reply for each command, and how many members were looked at for them.

@@ -1,6 +1,6 @@
-//! How much a call may still do. Whoever is about to look at members asks here first; when the call
-//! has used up what it may, collections look empty and nothing is changed any more, so that
-//! whatever runs ends soon, and its result is thrown away.
+//! The budget of a call. Code that reads members asks the meter first. Once the budget is used up,
+//! collections appear empty and nothing is changed any more, so the running command ends soon and
+//! its result is dropped.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -11,14 +11,14 @@ use crate::error::RedisError;
 /// Whole numbers below it are written digit by digit.
 const SHORT: f64 = 1e14;
 
-/// Shared by the keys of an object and everything that works on them within a call.
+/// The meter, shared by an object's keys and all code that works on them within a call.
 #[derive(Clone, Debug)]
 pub struct Meter(Rc<Counts>);
 
 #[derive(Debug)]
 struct Counts {
     looks: Cell<usize>,
-    /// The bound that was passed.
+    /// The bound that was exceeded.
     passed: Cell<Option<RedisError>>,
 }
 
@@ -43,32 +43,33 @@ impl Meter {
         self.0.looks.get()
     }
 
-    /// The bound that the call has passed, if any.
+    /// The bound that the call has exceeded, if any.
     pub fn passed(&self) -> Option<RedisError> {
         self.0.passed.get()
     }
 
-    /// Notes that a bound is passed.
-    pub fn pass(&self, bound: RedisError) {
+    /// Records that a bound is exceeded.
+    pub fn exceed(&self, bound: RedisError) {
         self.0.passed.set(Some(bound));
     }
 
-    /// Lets the next command of the call go on with what is left.
+    /// Clears the exceeded bound for the next command of the call, which continues with the rest of
+    /// the budget.
     pub fn resume(&self) {
         self.0.passed.set(None);
     }
 
-    /// Counts looking at so many members; false when the call may not. A bound that is passed stays
-    /// passed for the command.
+    /// Charges reading so many members; false when the budget does not allow it. An exceeded bound
+    /// stays exceeded for the command.
     pub fn look(&self, members: usize) -> bool {
         match self.left().checked_sub(members) {
             Some(left) => self.0.looks.set(left),
-            None => self.pass(RedisError::ManyMembers),
+            None => self.exceed(RedisError::ManyMembers),
         }
         self.passed().is_none()
     }
 
-    /// Counts what was done in vain, as far as there is anything left.
+    /// Charges work whose result was dropped, as far as the budget goes.
     pub fn waste(&self, members: usize) {
         self.0.looks.set(self.left().saturating_sub(members));
     }

@@ -1,4 +1,4 @@
-//! What a command answers.
+//! Replies of commands.
 
 use crate::error::RedisError;
 use crate::values::bytes::Bytes;

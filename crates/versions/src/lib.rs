@@ -1,13 +1,16 @@
-//! Which versions of a form a build gets on with: of stored rows, of the messages between Workers and objects, of counts in KV.
+//! Which versions of a form a build gets on with: of stored rows, of the messages between Workers
+//! and objects, of counts in KV.
 //!
-//! - **A version rises only when an older build could not read the new form.** A field that an older build may pass over, and may drop
-//!   when it writes the row anew, raises nothing.
-//! - **A build reads the version that it writes and the two before it.** A row of another version is left as it is, and answered
-//!   `unavailable`: it is neither overwritten nor taken as empty.
-//! - **Who answers, answers in the version that was asked.** So an old Worker understands a new object. An old object says
-//!   [`Versions::other`] to a message of a version that it cannot read, and is asked again in its own.
-//! - **A form of rows is read before it is written.** A build may read versions that only a later one will write ([`Versions::reading`]).
-//!   Then going back from the later one to this one loses nothing.
+//! - **A version rises only when an older build could not read the new form.** A field that an
+//!   older build may pass over, and may drop when it writes the row anew, raises nothing.
+//! - **A build reads the version that it writes and the two before it.** A row of another version
+//!   is left as it is, and answered `unavailable`: it is neither overwritten nor taken as empty.
+//! - **Who answers, answers in the version that was asked.** So an old Worker understands a new
+//!   object. An old object says [`Versions::other`] to a message of a version that it cannot read,
+//!   and is asked again in its own.
+//! - **A form of rows is read before it is written.** A build may read versions that only a later
+//!   one will write ([`Versions::reading`]). Then going back from the later one to this one loses
+//!   nothing.
 #![forbid(unsafe_code)]
 
 use core::fmt;
@@ -19,8 +22,8 @@ pub mod pretended;
 /// How many versions before the one that it writes a build reads.
 pub const BACK: u32 = 2;
 
-/// What an object answers to a message of a version that it cannot read, behind its own version. Every build knows this: who does not
-/// ask again reads a refusal in it.
+/// What an object answers to a message of a version that it cannot read, behind its own version.
+/// Every build knows this: who does not ask again reads a refusal in it.
 const OTHER: &str = "refused code=unavailable detail=otherVersion";
 
 /// The versions of one form that this build knows.
@@ -92,7 +95,8 @@ impl Version {
         self.number
     }
 
-    /// What stands in front of the first word of a text of this version: nothing, but in a build for tests.
+    /// What stands in front of the first word of a text of this version: nothing, but in a build
+    /// for tests.
     #[cfg(not(feature = "other-versions"))]
     pub const fn mark(self) -> &'static str {
         ""
@@ -105,8 +109,8 @@ impl fmt::Display for Version {
     }
 }
 
-/// The version of a build that could not read the message that it answers, and what stands on the lines behind it, where the asker keeps
-/// what it asked; `None` when it is another answer.
+/// The version of a build that could not read the message that it answers, and what stands on the
+/// lines behind it, where the asker keeps what it asked; `None` when it is another answer.
 pub fn other_version(answer: &str) -> Option<(u32, &str)> {
     let (first, rest) = answer.split_once('\n').unwrap_or((answer, ""));
     let number = first.strip_suffix(OTHER)?.strip_suffix(' ')?;

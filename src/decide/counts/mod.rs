@@ -33,7 +33,7 @@ fn decide_for(
     if !context.has_kv() {
         return Err(ApiError::no_kv());
     }
-    let name = placement::counted_name(object);
+    let name = placement::short_name(object);
     let decision = isolate::with(|isolate| {
         let counts = &mut isolate.counts;
         counts.check(purpose, &name, policy, check, moment())
@@ -67,12 +67,20 @@ pub(super) fn give_back(context: &Context, object: &str, item: &Item) {
 /// Remembers what the object said, so that counting can go on from there. In a time zone that
 /// nobody knows nothing is counted.
 pub(super) fn learn(object: &str, policy: &Policy, decision: &Decision) {
-    let name = placement::counted_name(object);
-    let _ = isolate::with(|isolate| isolate.counts.learn(&name, policy, decision, moment()));
+    let name = placement::short_name(object);
+    let _ = isolate::with(|isolate| {
+        isolate
+            .counts
+            .record_decision(&name, policy, decision, moment())
+    });
 }
 
 /// The object has been charged what this isolate gave out in its place.
 pub(super) fn charged(object: &str, policy: &Policy, units: u64) {
-    let name = placement::counted_name(object);
-    let _ = isolate::with(|isolate| isolate.counts.charged(&name, policy, units, moment()));
+    let name = placement::short_name(object);
+    let _ = isolate::with(|isolate| {
+        isolate
+            .counts
+            .record_charged(&name, policy, units, moment())
+    });
 }

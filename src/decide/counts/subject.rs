@@ -1,7 +1,7 @@
 //! A subject as KV knows it: a reset or a block told to every isolate, and how its limits stand by
 //! what all have told.
 
-use tollgate_core::isolate::counts::{read_definitions, CountStatus, Mark, Put, Said};
+use tollgate_core::isolate::counts::{read_definitions, Command, CountStatus, Instruction, Put};
 use tollgate_core::{Duration, Timestamp};
 
 use crate::clock::{self, moment};
@@ -25,32 +25,36 @@ pub(crate) async fn announce(
     context: &Context<'_>,
     object: &str,
     policy: Option<String>,
-    what: Said,
+    command: Command,
 ) -> Result<(), ApiError> {
     let Some(kv) = context.kv() else {
         return Ok(());
     };
-    let name = placement::counted_name(object);
+    let name = placement::short_name(object);
     let at = clock::now();
-    let until = match what {
+    let until = match command {
         // A reset is to be found for as long as any count of before.
-        Said::Reset => {
+        Command::Reset => {
             list(context, &kv, &name)
                 .await
                 .map_err(|_| ApiError::kv_unavailable())?
                 .until
         }
-        Said::Block { .. } => at,
+        Command::Block { .. } => at,
     };
-    let mark = Mark { policy, at, what };
+    let mark = Instruction {
+        policy,
+        at,
+        command,
+    };
     let put = marked(&name, mark, until);
     write(context, &kv, &put).await
 }
 
-fn marked(name: &str, mark: Mark, until: Timestamp) -> Put {
+fn marked(name: &str, mark: Instruction, until: Timestamp) -> Put {
     isolate::with(|isolate| {
         let counts = &mut isolate.counts;
-        counts.mark(name, mark, until, clock::now())
+        counts.apply_instruction(name, mark, until, clock::now())
     })
 }
 
@@ -82,11 +86,12 @@ pub(crate) async fn standings(
     let Some(kv) = context.kv() else {
         return Ok(Some(Vec::new()));
     };
-    let name = placement::counted_name(object);
+    let name = placement::short_name(object);
     let Ok(Listed { keys, .. }) = list(context, &kv, &name).await else {
         return Ok(None);
     };
-    let undefined = isolate::with(|isolate| isolate.counts.undefined_in(&name, &keys, MAX_VALUES));
+    let undefined =
+        isolate::with(|isolate| isolate.counts.missing_definitions(&name, &keys, MAX_VALUES));
     let values = if undefined.is_empty() {
         Vec::new()
     } else {
@@ -103,7 +108,7 @@ pub(crate) async fn standings(
     let definitions: Vec<_> = definitions.flatten().collect();
     isolate::with(|isolate| {
         let counts = &mut isolate.counts;
-        counts.standings(&name, &keys, &definitions, moment())
+        counts.statuses(&name, &keys, &definitions, moment())
     })
     .map(Some)
     .map_err(|unknown| ApiError::unknown_time_zone(unknown.zone.as_str()))

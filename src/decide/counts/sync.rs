@@ -100,6 +100,6 @@ fn apply(sync: &Sync, written: bool, keys: Option<Vec<(String, String)>>) {
     }
     isolate::with(|isolate| {
         let counts = &mut isolate.counts;
-        counts.synced(sync, written, keys.as_deref(), clock::now());
+        counts.record_sync(sync, written, keys.as_deref(), clock::now());
     });
 }

@@ -31,7 +31,7 @@ impl Names {
         Ok(())
     }
 
-    /// Lists a name no more. Without the last one the storage is empty.
+    /// Removes a name. After the last one the storage is empty.
     pub(in crate::objects) fn remove(&self, name: &str) -> Result<()> {
         if !has_table(&self.sql, TABLE)? {
             return Ok(());
@@ -43,8 +43,8 @@ impl Names {
         Ok(())
     }
 
-    /// Up to `limit` names from `prefix` on and after `after`, before `end` where that is not
-    /// empty; in order. Who only asks leaves no table behind.
+    /// Up to `limit` names in order: from `prefix` on, after `after`, and before `end` unless that
+    /// is empty. Reading creates no table.
     pub(in crate::objects) fn list(
         &self,
         prefix: &str,

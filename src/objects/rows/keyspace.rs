@@ -1,4 +1,4 @@
-//! The rows of one object's Redis keys. What they say is the business of `tollgate_upstash`.
+//! The rows of one object's Redis keys. `tollgate_upstash` defines their content.
 //!
 //! One table, `keys (key, page, expires, data)`, made at the first write: `expires` is in Unix ms,
 //! of page 0, NULL for never. The row with the text `listed` as its key, which no client's key is,
@@ -40,12 +40,12 @@ fn readable() -> [SqlStorageValue; 2] {
     [*versions.start(), *versions.end()].map(|version| vec![version as u8].into())
 }
 
-/// So many rows of so many bytes are read at once when an object wakes; of more, each key when it
-/// is asked for.
+/// Rows and bytes that an object reads at once when it wakes. If there are more, it reads each key
+/// at its first use.
 const FEW_ROWS: i64 = 128;
 const FEW_BYTES: i64 = 1_048_576;
 
-/// How many expired keys are deleted at once: the next alarm deletes the others.
+/// Maximum number of expired keys deleted by one alarm; the next deletes the others.
 const MAX_SWEPT: i64 = 1_000;
 
 /// What a row takes in memory beside its bytes.
@@ -55,7 +55,7 @@ const ROW: usize = 200;
 extern "C" {
     type Transactions;
 
-    // The crate has no binding for it. What throws inside undoes what was written inside.
+    // The crate has no binding for it. An exception inside rolls back the writes inside.
     #[wasm_bindgen(method, catch, js_name = transactionSync)]
     fn transaction_sync(
         this: &Transactions,
@@ -70,7 +70,7 @@ pub(in crate::objects) struct Store {
     has_table: Rc<Cell<bool>>,
 }
 
-/// What only storage knows.
+/// The state of storage.
 pub(in crate::objects) struct Left {
     /// Whether any key is stored.
     pub(in crate::objects) any: bool,
@@ -133,7 +133,7 @@ impl Store {
         Ok(keyspace)
     }
 
-    /// Applies changes, all or none; but a sweep, which comes first, by itself.
+    /// Applies changes, all or none. A sweep comes first and is committed separately.
     pub(in crate::objects) fn apply(&self, changes: Vec<RowChange>) -> Result<()> {
         if changes.is_empty() {
             return Ok(());
@@ -180,7 +180,7 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes every key; none, where one is of a version that is not read.
+    /// Deletes every key, or none if one has an unknown version.
     fn wipe(&self) -> Result<()> {
         if !rows(&self.sql, OTHERS, readable().into())?.is_empty() {
             return Err("there are keys of a version that this build does not read".into());
@@ -208,7 +208,7 @@ impl Store {
         Ok(())
     }
 
-    /// What storage holds.
+    /// Reads the state of storage.
     pub(in crate::objects) fn left(&self) -> Result<Left> {
         let found = match self.has_table.get() {
             true => rows(&self.sql, LEFT, readable().into())?,
@@ -257,8 +257,7 @@ struct SqlRows {
 }
 
 impl SqlRows {
-    /// The rows of a statement, read until those that `counted` tells the bytes of are more than
-    /// `most`.
+    /// The rows of a statement, read until their bytes, as `counted` measures them, exceed `most`.
     fn up_to(
         &self,
         most: usize,
@@ -293,8 +292,8 @@ fn failed(error: &worker::Error) -> RedisError {
     RedisError::Unreadable
 }
 
-/// A key as storage lists it. One of a version that is not read is an error: it is neither passed
-/// over nor taken for something else.
+/// A key as storage lists it. A key of an unknown version is an error: it is neither skipped nor
+/// misread.
 fn listed_key(row: Vec<SqlStorageValue>) -> core::result::Result<Listed, RedisError> {
     let mut columns = row.into_iter();
     let (key, expires) = (bytes(columns.next()), integer(columns.next()));

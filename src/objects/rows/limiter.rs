@@ -1,5 +1,5 @@
-//! The rows of one subject. They are texts, of which this file understands none but its own: what
-//! they say is the core's business.
+//! The rows of one subject. They are texts whose content the core defines; only the row `listed` is
+//! defined here.
 //!
 //! One table, `state (key, row)`, made at the first write, so that a subject that stores nothing
 //! has no table either. The key `listed` is the shell's: it is there while the directory lists the
@@ -29,7 +29,7 @@ pub(in crate::objects) struct Store {
     has_table: bool,
 }
 
-/// What was found on waking.
+/// The stored state, read on waking.
 #[derive(Default)]
 pub(in crate::objects) struct Found {
     /// Key and text of each of the core's rows.
@@ -39,7 +39,7 @@ pub(in crate::objects) struct Found {
 }
 
 impl Store {
-    /// Opens the storage and reads all of it: the only time in the object's life.
+    /// Opens the storage and reads all of it, once in the object's life.
     pub(in crate::objects) fn open(state: &State) -> Result<(Store, Found)> {
         let storage = state.storage();
         let sql = storage.sql();
@@ -108,8 +108,8 @@ impl Store {
     }
 }
 
-/// The name in the shell's own row. A damaged one is written anew when the directory is told again;
-/// one of a version that is not read is left as it is, and means that the directory knows.
+/// The name in the row `listed`. A damaged row is written anew at the next call to the directory. A
+/// row of an unknown version is left as it is, and the directory is taken to list the object.
 fn listed_name(row: &str, state: &State) -> Option<String> {
     match Line::versioned(row, ROWS) {
         Ok((_, line)) => {

@@ -1,4 +1,5 @@
-// The clock of the tests from inside: each begins at one instant, which the test moves, and ends with empty storage.
+// The clock of the tests from inside: each begins at one instant, which the test moves, and ends
+// with empty storage.
 
 import { reset } from "cloudflare:test";
 import { afterEach, beforeEach, vi } from "vitest";

@@ -1,4 +1,5 @@
-// Stands for a native rate-limit binding of which the test says over HTTP (`PUT /?how=admits|refuses|silent|broken`) what it does.
+// Stands for a native rate-limit binding of which the test says over HTTP
+// (`PUT /?how=admits|refuses|silent|broken`) what it does.
 
 import { WorkerEntrypoint } from "cloudflare:workers";
 

@@ -1,4 +1,5 @@
-// An object that fails, in the way that HOW names. It stands where Tollgate's own object would, under its class name.
+// An object that fails, in the way that HOW names. It stands where Tollgate's own object would,
+// under its class name.
 
 import { DurableObject } from "cloudflare:workers";
 

@@ -1,5 +1,5 @@
-// Tollgate whose objects leave something pending after each call, as HELD says: a timer of five seconds, or a call that
-// nobody answers. What the test that looks for such things has to find.
+// Tollgate whose objects leave something pending after each call, as HELD says: a timer of five
+// seconds, or a call that nobody answers. What the test that looks for such things has to find.
 
 import { DurableObject } from "cloudflare:workers";
 import * as tollgate from "./index.js";

@@ -1,10 +1,12 @@
-// Stands between Tollgate and its real objects, and has requests meet in the way it is told over HTTP. `PUT /?how=…`:
-// - crossed: each of two requests has charged the object that it names first before any asks its second one.
-// - inside: a request without an operation asks while another has charged, and hears of its refusal when that is taken
-//   back. The object "…last" answers when that request was refused.
+// Stands between Tollgate and its real objects, and has requests meet in the way it is told over
+// HTTP. `PUT /?how=…`:
+// - crossed: each of two requests has charged the object that it names first before any asks its
+//   second one.
+// - inside: a request without an operation asks while another has charged, and hears of its refusal
+//   when that is taken back. The object "…last" answers when that request was refused.
 // - well: nobody waits.
-// - silent: refusals of the first operation are told as contended, and what changes nothing gets no answer.
-// `GET /` tells how often each object was asked to charge an operation's part since then.
+// - silent: refusals of the first operation are told as contended, and what changes nothing gets no
+//   answer. `GET /` tells how often each object was asked to charge an operation's part since then.
 
 import { DurableObject } from "cloudflare:workers";
 

@@ -10,8 +10,8 @@ import { prepare, start, tollgate } from "../../../scripts/lib/workerd.mjs";
 const TOKENS = readFileSync("tests/fixtures/tokens.json", "utf8");
 
 /**
- * Prepares a server: `texts` are further variables, `variants` further Workers, `change` alters Tollgate's own
- * description. Nothing runs before `start`.
+ * Prepares a server: `texts` are further variables, `variants` further Workers, `change` alters
+ * Tollgate's own description. Nothing runs before `start`.
  */
 export async function server({ texts = {}, variants = [], change = (main) => main, tokens = TOKENS } = {}) {
   const directory = await mkdtemp(join(tmpdir(), "tollgate-"));
@@ -42,7 +42,10 @@ export async function server({ texts = {}, variants = [], change = (main) => mai
       const file = `/proc/${running.pid}/clear_refs`;
       if (existsSync(file)) writeFileSync(file, "5");
     },
-    /** The most memory that the process has had resident, in bytes; undefined where the system does not tell. */
+    /**
+     * The most memory that the process has had resident, in bytes; undefined where the system does
+     * not tell.
+     */
     peak() {
       const file = `/proc/${running.pid}/status`;
       const kilobytes = existsSync(file) && /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(file, "utf8"))?.[1];
@@ -52,7 +55,10 @@ export async function server({ texts = {}, variants = [], change = (main) => mai
     log: () => readFileSync(join(prepared.directory, "workerd.log"), "utf8"),
     /** Every row that objects have stored, by file and table. Only while nothing runs. */
     rows: () => rowsBelow(prepared.directory),
-    /** How many objects of each class the Worker `id` has in memory now: workerd holds their database open. Linux only. */
+    /**
+     * How many objects of each class the Worker `id` has in memory now: workerd holds their
+     * database open. Linux only.
+     */
     liveObjects(id = "T") {
       const open = readdirSync(`/proc/${running.pid}/fd`).map((fd) => linkOf(`/proc/${running.pid}/fd/${fd}`));
       const live = {};
@@ -71,7 +77,10 @@ export async function server({ texts = {}, variants = [], change = (main) => mai
       );
       writeFileSync(file, text);
     },
-    /** Tells KV how to be, if anything; what was done with it since it was told last. See scripts/lib/kv.js. */
+    /**
+     * Tells KV how to be, if anything; what was done with it since it was told last. See
+     * scripts/lib/kv.js.
+     */
     async kv(how) {
       const body = how && JSON.stringify(how);
       return (await fetch(self.urlOf("kv"), { method: "POST", body })).json();

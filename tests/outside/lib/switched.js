@@ -1,5 +1,6 @@
-// Stands between Tollgate and its real objects, counts the calls that reach it, and fails in the way it is told over HTTP:
-// `PUT /?how=silent|broken|overloaded|well` begins a new count, `GET /` tells the count.
+// Stands between Tollgate and its real objects, counts the calls that reach it, and fails in the
+// way it is told over HTTP: `PUT /?how=silent|broken|overloaded|well` begins a new count, `GET /`
+// tells the count.
 
 import { DurableObject } from "cloudflare:workers";
 

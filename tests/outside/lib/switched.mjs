@@ -3,13 +3,19 @@
 import { tollgate as describeTollgate } from "../../../scripts/lib/workerd.mjs";
 import { server } from "./server.mjs";
 
-/** A running server; `become(how)` makes its objects fail or work, `reached()` counts the calls since then. */
+/**
+ * A running server; `become(how)` makes its objects fail or work, `reached()` counts the calls
+ * since then.
+ */
 export async function switchedServer(texts = {}) {
   const { control, ...tollgate } = await serverBehind("switched.js", texts);
   return { ...tollgate, reached: async () => Number(await control("/")) };
 }
 
-/** A running server whose calls of objects pass through a Worker of this folder, which `become` and `control` talk to. */
+/**
+ * A running server whose calls of objects pass through a Worker of this folder, which `become` and
+ * `control` talk to.
+ */
 export async function serverBehind(module, texts = {}) {
   const real = { ...describeTollgate(), id: "real" };
   const between = {

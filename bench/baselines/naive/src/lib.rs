@@ -1,6 +1,6 @@
-//! Baseline D: a rate limiter as one would first write it with the `worker` crate. The Worker reads JSON and sends
-//! JSON to the object; the object awaits a read of its storage, awaits a write, and answers with JSON.
-//! One object per identifier; it stores `bucket`.
+//! Baseline D: a rate limiter as one would first write it with the `worker` crate. The Worker reads
+//! JSON and sends JSON to the object; the object awaits a read of its storage, awaits a write, and
+//! answers with JSON. One object per identifier; it stores `bucket`.
 #![cfg(target_arch = "wasm32")]
 #![allow(missing_docs)] // the macros make public items without documentation
 

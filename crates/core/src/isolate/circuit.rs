@@ -1,72 +1,72 @@
-//! Stops an isolate from hammering an object that cannot cope, or cannot be reached.
+//! Circuit breakers: an isolate stops calling an object that is overloaded or unreachable.
 //!
-//! An object that the platform calls `overloaded` must not be asked again at once, for that makes
-//! it worse: one such answer opens its circuit. Other failures open it when [`FAILURES`] come in a
-//! row. While it is open the object is left alone and the failure mode answers at once. Then single
-//! calls probe it, one at a time; [`SUCCESSES`] of them in a row close the circuit, and a failed
-//! one opens it for twice as long. Each isolate has circuits of its own, and each opens for a
-//! random part of its time, so that they do not all come back in the same moment.
+//! An immediate retry makes an overloaded object worse, so one `overloaded` error of the platform
+//! opens its circuit. Other failures open it after [`FAILURES_TO_OPEN`] in a row. While the circuit
+//! is open, the object is not called and the failure mode answers at once. Afterwards one call at a
+//! time probes the object: [`SUCCESSES_TO_CLOSE`] successes in a row close the circuit, and a
+//! failure opens it for twice as long. Each isolate has its own circuits. The open time has a
+//! random part, so that isolates do not return at the same moment.
 
-use crate::isolate::bounded::{Bounded, Key, Secret};
+use crate::isolate::bounded::{BoundedMap, Key, Secret};
 use crate::{Duration, Timestamp};
 
-/// So many failures in a row open a circuit: fewer may be the one deployment or the one network
-/// that every object sees now and then.
-pub const FAILURES: u32 = 5;
-/// So many probes in a row have to succeed: one may have been lucky.
-pub const SUCCESSES: u32 = 3;
-/// How long a circuit is open at first, at most.
-pub const FIRST: Duration = Duration::from_secs(1);
-/// How long it is ever open, at most: so much later than the object its callers are back.
-pub const LONGEST: Duration = Duration::from_secs(30);
-/// A probe that has not come back after this long has been cancelled with its request: longer than
-/// any deadline.
-const PROBE_PATIENCE: Duration = Duration::from_secs(31);
-/// The most objects with a circuit that is not closed and quiet, about 100 bytes each.
+/// Failures in a row that open a circuit. Fewer may be one deployment or one network fault, which
+/// every object meets now and then.
+pub const FAILURES_TO_OPEN: u32 = 5;
+/// Successful probes in a row that close a circuit. A single success may be luck.
+pub const SUCCESSES_TO_CLOSE: u32 = 3;
+/// The first open time, at most.
+pub const FIRST_OPEN_TIME: Duration = Duration::from_secs(1);
+/// The longest open time: callers return at most this long after the object has recovered.
+pub const MAX_OPEN_TIME: Duration = Duration::from_secs(30);
+/// A probe without an outcome after this time was cancelled with its request. Longer than any
+/// deadline.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(31);
+/// Maximum number of objects with failures or an open circuit, about 100 bytes each.
 pub const MAX_CIRCUITS: usize = 4_096;
 
 /// The circuits of one isolate.
 #[derive(Debug)]
 pub struct Circuits {
     secret: Secret,
-    circuits: Bounded<Circuit>,
+    circuits: BoundedMap<Circuit>,
 }
 
 #[derive(Debug)]
 enum Circuit {
-    /// Calls go; so many in a row have failed.
+    /// Calls are allowed. `failures` in a row have failed.
     Closed { failures: u32 },
-    /// No calls go until then. It was `open_for` this time.
+    /// No calls before `until`. The open time, without its random part, is `open_for`.
     Open {
         until: Timestamp,
         open_for: Duration,
     },
-    /// One call at a time goes; so many have succeeded.
+    /// One call at a time is allowed. `successes` in a row have succeeded.
     Probing {
         successes: u32,
         open_for: Duration,
-        /// When the probe under way was sent.
+        /// When the pending probe was sent.
         since: Option<Timestamp>,
     },
 }
 
-/// The leave to call an object once, to be handed back with what came of it.
+/// Permission for one call. The caller returns it together with the call's outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pass {
+pub enum CallKind {
     /// The circuit is closed.
-    Free,
+    Normal,
     /// This call is the probe.
     Probe,
 }
 
-/// What came of a call.
+/// The outcome of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// The object answered, whatever it said.
+pub enum CallOutcome {
+    /// The object answered, with any content.
     Answered,
-    /// The platform says that it has too much to do.
+    /// The platform reported the object as overloaded.
     Overloaded,
-    /// It did not answer.
+    /// The object did not answer.
     Failed,
 }
 
@@ -75,22 +75,22 @@ impl Circuits {
     pub fn new(secret: Secret) -> Circuits {
         Circuits {
             secret,
-            circuits: Bounded::new(MAX_CIRCUITS),
+            circuits: BoundedMap::new(MAX_CIRCUITS),
         }
     }
 
-    /// Whether the object of this name may be called now; `None` means that it is to be left alone.
-    pub fn pass(&mut self, object: &str, now: Timestamp) -> Option<Pass> {
+    /// Permission to call the object of this name now; `None` while its circuit is open.
+    pub fn request_call(&mut self, object: &str, now: Timestamp) -> Option<CallKind> {
         if self.circuits.is_empty() {
-            return Some(Pass::Free);
+            return Some(CallKind::Normal);
         }
         let Some(circuit) = self.circuits.get_mut(self.secret.key(object, &())) else {
-            return Some(Pass::Free);
+            return Some(CallKind::Normal);
         };
         if let Circuit::Open { until, open_for } = *circuit {
-            // A clock that has stepped back by more than the circuit may be open says nothing:
-            // better ask than wait for it.
-            if now < until && until.since(now) <= LONGEST {
+            // The clock has stepped back by more than the longest open time, so `until` means
+            // nothing: probe.
+            if now < until && until.since(now) <= MAX_OPEN_TIME {
                 return None;
             }
             *circuit = Circuit::Probing {
@@ -101,68 +101,68 @@ impl Circuits {
         }
         match circuit {
             Circuit::Probing { since, .. } => {
-                let under_way = |sent: Timestamp| sent <= now && now < sent.plus(PROBE_PATIENCE);
+                let under_way = |sent: Timestamp| sent <= now && now < sent.plus(PROBE_TIMEOUT);
                 if since.is_some_and(under_way) {
                     return None;
                 }
                 *since = Some(now);
-                Some(Pass::Probe)
+                Some(CallKind::Probe)
             }
-            _ => Some(Pass::Free),
+            _ => Some(CallKind::Normal),
         }
     }
 
-    /// Tells what came of a call. `random`: any bits.
-    pub fn came_to(
+    /// Records the outcome of a permitted call. `random`: random bits, for the open time.
+    pub fn record_outcome(
         &mut self,
         object: &str,
-        pass: Pass,
-        outcome: Outcome,
+        kind: CallKind,
+        outcome: CallOutcome,
         now: Timestamp,
         random: u64,
     ) {
-        if outcome == Outcome::Answered && self.circuits.is_empty() {
+        if outcome == CallOutcome::Answered && self.circuits.is_empty() {
             return;
         }
         let key = self.secret.key(object, &());
-        match (outcome, pass) {
-            (Outcome::Answered, _) => self.answered(key, pass),
-            (_, Pass::Probe) => self.probe_failed(key, now, random),
-            (Outcome::Overloaded, Pass::Free) => {
+        match (outcome, kind) {
+            (CallOutcome::Answered, _) => self.answered(key, kind),
+            (_, CallKind::Probe) => self.probe_failed(key, now, random),
+            (CallOutcome::Overloaded, CallKind::Normal) => {
                 if !self.is_open(key) {
-                    self.open(key, FIRST, now, random);
+                    self.open(key, FIRST_OPEN_TIME, now, random);
                 }
             }
-            (Outcome::Failed, Pass::Free) => self.failed(key, now, random),
+            (CallOutcome::Failed, CallKind::Normal) => self.failed(key, now, random),
         }
     }
 
-    /// How many circuits are not closed and quiet.
+    /// Number of objects with failures or an open circuit.
     pub fn len(&self) -> usize {
         self.circuits.len()
     }
 
-    /// Whether every circuit is closed and quiet.
+    /// Whether every circuit is closed and without failures.
     pub fn is_empty(&self) -> bool {
         self.circuits.is_empty()
     }
 
-    /// Calls that were sent before a circuit opened come back while it is open: they say nothing
-    /// new.
+    /// Calls sent before a circuit opened return while it is open. Their failures are not counted
+    /// again.
     fn is_open(&mut self, key: Key) -> bool {
         let circuit = self.circuits.get_mut(key);
         circuit.is_some_and(|circuit| !matches!(circuit, Circuit::Closed { .. }))
     }
 
-    fn answered(&mut self, key: Key, pass: Pass) {
+    fn answered(&mut self, key: Key, kind: CallKind) {
         let done = match self.circuits.get_mut(key) {
             Some(Circuit::Closed { .. }) => true,
             Some(Circuit::Probing {
                 successes, since, ..
-            }) if pass == Pass::Probe => {
+            }) if kind == CallKind::Probe => {
                 *successes += 1;
                 *since = None;
-                *successes >= SUCCESSES
+                *successes >= SUCCESSES_TO_CLOSE
             }
             _ => false,
         };
@@ -175,8 +175,8 @@ impl Circuits {
         match self.circuits.get_mut(key) {
             Some(Circuit::Closed { failures }) => {
                 *failures += 1;
-                if *failures >= FAILURES {
-                    self.open(key, FIRST, now, random);
+                if *failures >= FAILURES_TO_OPEN {
+                    self.open(key, FIRST_OPEN_TIME, now, random);
                 }
             }
             Some(_) => {}
@@ -190,10 +190,10 @@ impl Circuits {
             _ => return, // forgotten meanwhile
         };
         let twice = Duration::from_millis(open_for.as_millis() * 2);
-        self.open(key, twice.min(LONGEST), now, random);
+        self.open(key, twice.min(MAX_OPEN_TIME), now, random);
     }
 
-    /// Open for a half to the whole of `open_for`.
+    /// Opens the circuit for a random time between half and all of `open_for`.
     fn open(&mut self, key: Key, open_for: Duration, now: Timestamp, random: u64) {
         let half = open_for.as_millis() / 2;
         let until = now.plus(Duration::from_millis(half + random % (half + 1)));
@@ -231,74 +231,78 @@ mod tests {
     }
 
     impl World {
-        fn pass(&mut self, now: u64) -> Option<Pass> {
-            self.circuits.pass(self.object, at(now))
+        fn request_call(&mut self, now: u64) -> Option<CallKind> {
+            self.circuits.request_call(self.object, at(now))
         }
 
         /// A call that takes no time; whether it was let through.
-        fn call(&mut self, outcome: Outcome, now: u64) -> bool {
-            let Some(pass) = self.pass(now) else {
+        fn call(&mut self, outcome: CallOutcome, now: u64) -> bool {
+            let Some(kind) = self.request_call(now) else {
                 return false;
             };
-            self.came_to(pass, outcome, now);
+            self.record_outcome(kind, outcome, now);
             true
         }
 
-        fn came_to(&mut self, pass: Pass, outcome: Outcome, now: u64) {
+        fn record_outcome(&mut self, kind: CallKind, outcome: CallOutcome, now: u64) {
             // The largest random part: open for the whole time.
             self.circuits
-                .came_to(self.object, pass, outcome, at(now), 500);
+                .record_outcome(self.object, kind, outcome, at(now), 500);
         }
     }
 
     #[test]
     fn one_overloaded_answer_opens_and_others_need_five_in_a_row() {
         let mut it = world();
-        assert!(it.call(Outcome::Overloaded, 0));
-        assert!(!it.call(Outcome::Answered, 1));
+        assert!(it.call(CallOutcome::Overloaded, 0));
+        assert!(!it.call(CallOutcome::Answered, 1));
         let mut it = world();
         for _ in 0..10 {
             for _ in 0..4 {
-                assert!(it.call(Outcome::Failed, 0));
+                assert!(it.call(CallOutcome::Failed, 0));
             }
             assert!(
-                it.call(Outcome::Answered, 0),
+                it.call(CallOutcome::Answered, 0),
                 "an answer in between starts anew"
             );
         }
         for _ in 0..5 {
-            assert!(it.call(Outcome::Failed, 0));
+            assert!(it.call(CallOutcome::Failed, 0));
         }
-        assert!(!it.call(Outcome::Failed, 999));
+        assert!(!it.call(CallOutcome::Failed, 999));
     }
 
     #[test]
     fn single_probes_close_it_when_three_in_a_row_succeed() {
         let mut it = world();
-        it.call(Outcome::Overloaded, 0);
-        assert_eq!(it.pass(999), None);
-        assert_eq!(it.pass(1_000), Some(Pass::Probe));
-        assert_eq!(it.pass(1_001), None, "one at a time");
-        it.came_to(Pass::Probe, Outcome::Answered, 1_100);
-        assert!(it.call(Outcome::Answered, 1_100) && !it.circuits.is_empty());
-        assert!(it.call(Outcome::Answered, 1_100));
+        it.call(CallOutcome::Overloaded, 0);
+        assert_eq!(it.request_call(999), None);
+        assert_eq!(it.request_call(1_000), Some(CallKind::Probe));
+        assert_eq!(it.request_call(1_001), None, "one at a time");
+        it.record_outcome(CallKind::Probe, CallOutcome::Answered, 1_100);
+        assert!(it.call(CallOutcome::Answered, 1_100) && !it.circuits.is_empty());
+        assert!(it.call(CallOutcome::Answered, 1_100));
         assert!(it.circuits.is_empty());
-        assert_eq!(it.pass(1_101), Some(Pass::Free));
-        assert_eq!(it.pass(1_101), Some(Pass::Free), "no longer one at a time");
+        assert_eq!(it.request_call(1_101), Some(CallKind::Normal));
+        assert_eq!(
+            it.request_call(1_101),
+            Some(CallKind::Normal),
+            "no longer one at a time"
+        );
     }
 
     #[test]
     fn a_failed_probe_opens_for_twice_as_long_up_to_half_a_minute() {
         let mut it = world();
-        it.call(Outcome::Overloaded, 0);
+        it.call(CallOutcome::Overloaded, 0);
         let (mut now, mut waits) = (0, Vec::new());
         for _ in 0..8 {
             let opened = now;
-            while it.pass(now).is_none() {
+            while it.request_call(now).is_none() {
                 now += 1;
             }
             waits.push(now - opened);
-            it.came_to(Pass::Probe, Outcome::Failed, now);
+            it.record_outcome(CallKind::Probe, CallOutcome::Failed, now);
         }
         // Half of each, and the 500 ms that the random part comes to.
         assert_eq!(
@@ -310,32 +314,41 @@ mod tests {
     #[test]
     fn calls_that_were_under_way_when_it_opened_change_nothing() {
         let mut it = world();
-        let passes: Vec<_> = (0..50).map(|_| it.pass(0).unwrap()).collect();
-        for pass in passes {
-            it.came_to(pass, Outcome::Overloaded, 10);
+        let kinds: Vec<_> = (0..50).map(|_| it.request_call(0).unwrap()).collect();
+        for kind in kinds {
+            it.record_outcome(kind, CallOutcome::Overloaded, 10);
         }
-        assert_eq!(it.pass(1_009), None);
-        assert_eq!(it.pass(1_010), Some(Pass::Probe), "not twice as long");
-        it.came_to(Pass::Free, Outcome::Answered, 1_020);
-        assert_eq!(it.pass(1_020), None, "the probe has not come back");
+        assert_eq!(it.request_call(1_009), None);
+        assert_eq!(
+            it.request_call(1_010),
+            Some(CallKind::Probe),
+            "not twice as long"
+        );
+        it.record_outcome(CallKind::Normal, CallOutcome::Answered, 1_020);
+        assert_eq!(it.request_call(1_020), None, "the probe has not come back");
     }
 
     #[test]
     fn a_probe_that_was_cancelled_is_not_waited_for_for_ever() {
         let mut it = world();
-        it.call(Outcome::Overloaded, 0);
-        assert_eq!(it.pass(1_000), Some(Pass::Probe));
-        assert_eq!(it.pass(31_999), None);
-        assert_eq!(it.pass(32_000), Some(Pass::Probe));
+        it.call(CallOutcome::Overloaded, 0);
+        assert_eq!(it.request_call(1_000), Some(CallKind::Probe));
+        assert_eq!(it.request_call(31_999), None);
+        assert_eq!(it.request_call(32_000), Some(CallKind::Probe));
     }
 
     #[test]
     fn isolates_come_back_at_different_times() {
         let returns = [0, 100, 250, 499, u64::MAX].map(|random| {
             let mut it = world();
-            it.circuits
-                .came_to(it.object, Pass::Free, Outcome::Overloaded, at(0), random);
-            (0..).find(|&now| it.pass(now).is_some())
+            it.circuits.record_outcome(
+                it.object,
+                CallKind::Normal,
+                CallOutcome::Overloaded,
+                at(0),
+                random,
+            );
+            (0..).find(|&now| it.request_call(now).is_some())
         });
         assert_eq!(returns[..4], [Some(500), Some(600), Some(750), Some(999)]);
         assert!(returns[4] <= Some(1_000));
@@ -344,23 +357,34 @@ mod tests {
     #[test]
     fn a_clock_that_steps_back_does_not_keep_it_open() {
         let mut it = world();
-        it.circuits
-            .came_to(it.object, Pass::Free, Outcome::Overloaded, at(0), 0);
+        it.circuits.record_outcome(
+            it.object,
+            CallKind::Normal,
+            CallOutcome::Overloaded,
+            at(0),
+            0,
+        );
         let long_before = Timestamp::from_millis(0);
-        assert_eq!(it.circuits.pass(it.object, long_before), Some(Pass::Probe));
+        assert_eq!(
+            it.circuits.request_call(it.object, long_before),
+            Some(CallKind::Probe)
+        );
     }
 
     #[test]
     fn each_object_has_its_own_and_memory_is_bounded() {
         let mut it = world();
-        it.call(Outcome::Overloaded, 0);
-        assert_eq!(it.circuits.pass("u2", at(0)), Some(Pass::Free));
+        it.call(CallOutcome::Overloaded, 0);
+        assert_eq!(
+            it.circuits.request_call("u2", at(0)),
+            Some(CallKind::Normal)
+        );
         for i in 0..100_000 {
             let other = i.to_string();
             it.circuits
-                .came_to(&other, Pass::Free, Outcome::Failed, at(1), 0);
+                .record_outcome(&other, CallKind::Normal, CallOutcome::Failed, at(1), 0);
         }
         assert!(it.circuits.len() <= MAX_CIRCUITS);
-        assert_eq!(it.pass(2), None, "the open one outlives the flood");
+        assert_eq!(it.request_call(2), None, "the open one outlives the flood");
     }
 }

@@ -1,34 +1,34 @@
-//! What an isolate gave out while objects were out of reach, so that it can be charged to them when
-//! they are back.
+//! Debts: units that an isolate admitted while an object was unavailable, to be charged to the
+//! object once it answers again.
 //!
 //! For each limit the isolate keeps the state that the object would have if only these units had
-//! been used: so what has refilled, or belongs to a window that has passed, is not charged. What an
-//! isolate gave out is known as long as it lives; bounded by [`MAX_SUBJECTS`] subjects, of which
-//! the largest debts of each namespace are kept, each namespace in its own part of the room.
+//! been used. Units that have refilled, or that belong to a past window, are therefore not charged.
+//! Debts are lost with the isolate. At most [`MAX_SUBJECTS`] subjects are kept; each namespace
+//! keeps its largest debts in its own part of the map.
 
 use crate::algorithm::slots::Slot;
 use crate::algorithm::state::{LimitState, Moment};
 use crate::calendar::UnknownTimeZone;
 use crate::decide::Check;
-use crate::isolate::bounded::{Bounded, Secret};
+use crate::isolate::bounded::{BoundedMap, Secret};
 use crate::policy::Policy;
 use crate::subject_state::Item;
 use crate::{Algorithm, Limit};
 
-/// The most subjects with a debt, each some hundred bytes.
+/// Maximum number of subjects with a debt, some hundred bytes each.
 pub const MAX_SUBJECTS: usize = 2_048;
-/// The most limits of one subject with a debt. Callers choose windows freely; more than two
-/// policies of the largest size are rare.
+/// Maximum number of limits with a debt for one subject: two policies of the largest size. Callers
+/// choose windows freely, so this has to be bounded.
 const MAX_LIMITS: usize = 16;
 
-/// What is owed.
+/// The debts of one isolate.
 #[derive(Debug)]
 pub struct Debts {
     secret: Secret,
-    subjects: Bounded<Vec<Debt>>,
+    subjects: BoundedMap<Vec<Debt>>,
 }
 
-/// What was given out of one limit.
+/// The units admitted under one limit.
 #[derive(Debug)]
 struct Debt {
     /// One limit, under the policy's name.
@@ -37,21 +37,21 @@ struct Debt {
 }
 
 impl Debts {
-    /// Nothing is owed.
+    /// No debts.
     pub fn new(secret: Secret) -> Debts {
         Debts {
             secret,
-            subjects: Bounded::new(MAX_SUBJECTS),
+            subjects: BoundedMap::new(MAX_SUBJECTS),
         }
     }
 
-    /// Whether nothing is owed to any object.
+    /// Whether there are no debts.
     pub fn is_empty(&self) -> bool {
         self.subjects.is_empty()
     }
 
-    /// Records that the cost of `check` was given out without the object of this name. Slots are
-    /// never given out so, and of refunds nothing is recorded: who gives back can do so again.
+    /// Records that the cost of `check` was admitted without the object of this name. Permits are
+    /// never admitted this way. Refunds are not recorded: the caller can repeat them.
     pub fn record(
         &mut self,
         object: &str,
@@ -75,8 +75,8 @@ impl Debts {
         Ok(())
     }
 
-    /// Takes what is owed to an object, one item a limit; nothing is owed afterwards. What has come
-    /// back of itself by now is left out.
+    /// Removes an object's debts and returns them, one item a limit. Units that have refilled by
+    /// now are left out.
     pub fn take(&mut self, object: &str, moment: Moment) -> Result<Vec<Item>, UnknownTimeZone> {
         if self.is_empty() {
             return Ok(Vec::new());
@@ -96,13 +96,13 @@ impl Debts {
         Ok(items)
     }
 
-    /// How many subjects' objects are owed something.
+    /// Number of subjects with a debt.
     pub fn len(&self) -> usize {
         self.subjects.len()
     }
 }
 
-/// The debt of one limit, made where there is none; `None` when there is no room for one.
+/// The debt of one limit, inserted if absent; `None` if the subject has [`MAX_LIMITS`] already.
 fn debt_of<'a>(
     debts: &'a mut Vec<Debt>,
     policy: &Policy,
@@ -141,7 +141,7 @@ impl Debt {
         }
         let algorithm = limit.algorithm();
         let mut state = LimitState::fresh(algorithm, moment)?;
-        // A bucket that starts low lacks what nobody was given.
+        // A bucket with a low initial level is not a debt: start full.
         state.give_back(algorithm, algorithm.limit(), moment.now);
         let policy = alone;
         Ok(Some(Debt { policy, state }))
@@ -173,8 +173,8 @@ impl Debt {
         Ok(i64::try_from(used).ok().filter(|&units| units > 0))
     }
 
-    /// The part of the limit that was given out, in thousandths: the larger, the more would be
-    /// given twice if it were forgotten.
+    /// The part of the limit that was admitted, in thousandths. An evicted debt could be admitted
+    /// twice, so the largest stay.
     fn part(&self, moment: Moment) -> u64 {
         self.limit().map_or(0, |limit| {
             let algorithm = limit.algorithm();
@@ -208,7 +208,7 @@ mod tests {
         Debts::new(Secret::new(7))
     }
 
-    /// Units given out at these times, and what is owed of them later.
+    /// Admits units at these times; the debts of each limit at `later`.
     fn owed(rest: &str, given: &[(u64, i64)], later: u64) -> Vec<i64> {
         let (mut debts, policy) = (debts(), policy(rest));
         for &(now, cost) in given {

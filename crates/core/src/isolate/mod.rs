@@ -1,9 +1,13 @@
-//! What one isolate remembers between requests, each kind bounded by [`bounded`].
+//! The state that one isolate keeps between requests. Every part is a [`bounded`] map.
 //!
-//! [`refusals`] that still hold, the [`circuit`] of each object, [`debts`] to objects that could
-//! not be asked, the [`shares`] that are given out in their place, which of several objects refused
-//! last ([`refused_last`]), and the [`counts`] that isolates merge through KV. All of it may be
-//! lost at any time: no promise rests on it.
+//! - [`refusals`]: refusals that still hold.
+//! - [`refused_last`]: which objects refused last.
+//! - [`circuit`]: the circuit breaker of each object.
+//! - [`debts`]: units admitted while an object was unavailable.
+//! - [`shares`]: the part of a limit that an isolate may admit in an object's place.
+//! - [`counts`]: the counts that isolates merge through KV.
+//!
+//! All of it may be lost at any time. No guarantee depends on it.
 
 pub mod bounded;
 pub mod circuit;

@@ -1,54 +1,52 @@
-//! The refused-until cache of one isolate: what a subject's object refused a moment ago is refused
-//! again without asking it.
+//! Refusals: a request that a subject's object has just refused is refused again without calling
+//! the object.
 //!
-//! Only the object decides what may be remembered ([`Decision::cache_for`], at most a second, zero
-//! where something other than time can free units), and the time counts from before the call was
-//! sent, so an entry never outlives the refusal it stands for. A reset, an unblock or a raised
-//! limit is therefore seen within that second. Entries are keyed by the subject, with its
-//! namespace, and the whole policy; they hold for the cost that was refused and for dearer ones,
-//! never for a cheaper one.
+//! The object decides how long a refusal may be cached ([`Decision::cache_for`]): at most a second,
+//! and zero where something other than time can free units. The time counts from before the call
+//! was sent, so an entry never outlives its refusal. A reset, an unblock or a raised limit takes
+//! effect within that second. The key is the subject, with its namespace, and the whole policy. An
+//! entry answers requests of the refused cost and of higher costs, never of a lower cost.
 //!
-//! Shortly before an entry ends one caller is sent to the object to renew it while the others are
-//! still answered from memory: so a crowd that repeats itself costs one call, not one for each that
-//! asks while the entry is missing.
+//! Shortly before an entry expires, one caller is sent to the object to renew it while the others
+//! are still answered from memory. So many concurrent retries cost one call.
 //!
-//! Only plain data is kept, bounded by [`MAX_REFUSALS`] entries of a fixed size, and what is asked
-//! for again outlives what is not.
+//! At most [`MAX_REFUSALS`] entries of a fixed size are kept. Entries that have answered a request
+//! are evicted last.
 
 use crate::decide::{longest_wait, Check};
 use crate::decision::{Decision, Reason, Standing, Standings};
-use crate::isolate::bounded::{Bounded, Key, Secret, Worth};
+use crate::isolate::bounded::{BoundedMap, Key, Secret, Worth};
 use crate::limit::{Rate, Window};
 use crate::policy::Policy;
 use crate::{Algorithm, Duration, Limit, Timestamp};
 
-/// The most refusals that an isolate remembers: with their one to eight limits 0.7 to 2.5 MB of its
-/// 128 MB. An abuser needs one entry a second, so this many can be refused at once before any
-/// object is asked twice.
+/// Maximum number of refusals: with one to eight limits each, 0.7 to 2.5 MB of an isolate's 128 MB.
+/// A refused caller needs one entry a second, so this many can be refused at once before any object
+/// is called twice.
 pub const MAX_REFUSALS: usize = 4_096;
 
-/// An entry is renewed in the last twentieth of its time: 50 ms of a second, longer than most calls
+/// An entry is renewed in the last twentieth of its life: 50 ms of a second, longer than most calls
 /// take.
 const RENEWED_IN_LAST: u64 = 20;
 
-/// What was refused lately.
+/// The refusals of one isolate.
 #[derive(Debug)]
 pub struct Refusals {
     secret: Secret,
-    entries: Bounded<Entry>,
+    entries: BoundedMap<Entry>,
 }
 
 #[derive(Debug)]
 struct Entry {
-    /// The least cost known to be refused.
+    /// The lowest cost known to be refused.
     cost: u64,
-    /// The isolate's clock before the object was asked, and when its answer was there.
+    /// When the object was called and when it answered, by the isolate's clock.
     asked: CallTimes,
-    /// From this instant on, by the isolate's clock, the object has to be asked.
+    /// When the entry expires, by the isolate's clock.
     until: Timestamp,
-    /// Whether somebody has been sent to the object to renew it.
+    /// Whether a caller has been sent to the object to renew the entry.
     renewing: bool,
-    /// Whether it has answered anything: such an entry stays when room is needed.
+    /// Whether it has answered a request. Such entries are evicted last.
     used: bool,
     decision: Decision,
 }
@@ -58,7 +56,7 @@ struct Entry {
 pub struct CallTimes {
     /// Just before the call was sent.
     pub sent: Timestamp,
-    /// When the answer was there.
+    /// When the answer was received.
     pub received: Timestamp,
 }
 
@@ -74,23 +72,22 @@ impl Refusals {
     pub fn new(secret: Secret) -> Refusals {
         Refusals {
             secret,
-            entries: Bounded::new(MAX_REFUSALS),
+            entries: BoundedMap::new(MAX_REFUSALS),
         }
     }
 
-    /// Under what the refusals by a policy are kept: the object's name, which names the namespace
-    /// and the subject, and the whole definition with its version.
+    /// The key of a refusal: the object's name, which holds namespace and subject, and the whole
+    /// policy with its version.
     pub fn key(&self, object: &str, policy: &Policy) -> Key {
         self.secret.key(object, policy)
     }
 
-    /// Answers `check` with what is remembered, as of `now` by the isolate's clock; `None` means
-    /// that the object has to be asked.
+    /// The cached refusal for `check` at `now`, by the isolate's clock; `None` means that the
+    /// object has to be called.
     ///
-    /// Waits count on: they are enough, and by no more too long than the first answer took to
-    /// arrive. For a dearer request than the one that was refused they are enough too; where that
-    /// cannot be told without the object, it is asked. `remaining` is what the object said, at most
-    /// a second ago.
+    /// Waits are counted down. They suffice, and are too long by at most the time that the object's
+    /// answer took to arrive. The wait of a higher cost is computed where the refusal tells enough;
+    /// otherwise the answer is `None`. `remaining` is the object's number, at most a second old.
     pub fn find(
         &mut self,
         key: Key,
@@ -112,9 +109,15 @@ impl Refusals {
         Some(decision)
     }
 
-    /// Remembers what the object answered to `check`, if it may be remembered. An admission ends
-    /// what was remembered: less is left now than that says, and after a refund more.
-    pub fn learn(&mut self, key: Key, check: &Check, asked: CallTimes, decision: &Decision) {
+    /// Records the object's decision on `check`. A refusal is kept if it may be cached. An
+    /// admission removes the entry, because its numbers are no longer true.
+    pub fn record_decision(
+        &mut self,
+        key: Key,
+        check: &Check,
+        asked: CallTimes,
+        decision: &Decision,
+    ) {
         if decision.success {
             if !check.peek && check.cost != 0 {
                 self.entries.remove(key);
@@ -143,19 +146,19 @@ impl Refusals {
         self.entries.put(key, entry, worth);
     }
 
-    /// How many refusals are remembered, those that are over included.
+    /// Number of entries, expired ones included.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether none is.
+    /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 }
 
-/// The cost of a check that a remembered refusal can answer: one that wants units, and wants them
-/// now.
+/// The cost of a check that a cached refusal can answer: a positive cost, without waiting and
+/// without a permit.
 fn plain_cost(check: &Check) -> Option<u64> {
     let plain = check.max_delay.is_none() && check.hold.is_none();
     let cost = u64::try_from(check.cost).ok();
@@ -163,26 +166,26 @@ fn plain_cost(check: &Check) -> Option<u64> {
 }
 
 impl Entry {
-    /// A clock that stepped back says nothing about how much time has passed.
+    /// If the clock has stepped back, the time passed is unknown and the entry is not used.
     fn is_alive(&self, now: Timestamp) -> bool {
         self.asked.sent <= now && now < self.until
     }
 
-    /// What is over is worth least, then what has answered nothing.
+    /// Expired entries are evicted first, then those that have answered no request.
     fn worth(&self, now: Timestamp) -> Worth {
         let rank = u64::from(self.is_alive(now)) * 2 + u64::from(self.used);
         (rank, self.until.as_millis())
     }
 
-    /// Whether it is time for somebody to renew it.
+    /// Whether the next caller is to renew it.
     fn is_due(&self, now: Timestamp) -> bool {
         let whole = self.until.since(self.asked.sent).as_millis();
         !self.renewing && self.until.since(now).as_millis() <= whole / RENEWED_IN_LAST
     }
 
     fn decision_at(&self, policy: &Policy, cost: u64, now: Timestamp) -> Option<Decision> {
-        // The object decided before its answer was there: at least so much has passed since, so
-        // what is left of a wait is enough.
+        // The object decided before its answer was received. At least this time has passed since,
+        // so the rest of a wait suffices.
         let at = self.decision.at.plus(now.since(self.asked.received));
         if cost > self.cost && !self.decision.limits.is_empty() {
             return self.dearer(policy, cost, at);
@@ -199,11 +202,11 @@ impl Entry {
         })
     }
 
-    /// The refusal of a dearer request than the one that was refused.
+    /// The refusal of a request with a higher cost than the cached one.
     fn dearer(&self, policy: &Policy, cost: u64, at: Timestamp) -> Option<Decision> {
         let (limits, old) = (policy.limits(), &self.decision.limits);
         let standings = limits.iter().zip(old.iter()).map(|(limit, standing)| {
-            let (refused, retry_at) = if cost > most_of(limit.algorithm()) {
+            let (refused, retry_at) = if cost > max_units(limit.algorithm()) {
                 (Some(Reason::CostExceedsCapacity), None)
             } else if standing.refused.is_none() && cost <= standing.remaining {
                 (None, None)
@@ -233,15 +236,15 @@ impl Entry {
         })
     }
 
-    /// An instant at which one limit has room for `cost`, if nothing else is used: as early as can
-    /// be told from what it said of the cheaper request. `None` where that says too little.
+    /// An instant at which one limit has room for `cost`, if nothing else is used: the earliest
+    /// that the cached refusal proves. `None` where it proves none.
     fn fits_by(&self, limit: &Limit, standing: &Standing, cost: u64) -> Option<Timestamp> {
         match limit.algorithm() {
-            // Whatever does not fit now fits in the next span.
+            // A new window or period starts empty.
             Algorithm::FixedWindow(_) | Algorithm::Quota(_) => Some(standing.reset),
             Algorithm::SlidingLog(_) => Some(standing.reset),
             Algorithm::SlidingWindow(window) => Some(self.slid_by(window, standing, cost)),
-            // Whether credits last until then is for the object to say.
+            // Only the object knows whether credits last until then.
             Algorithm::TokenBucket(bucket) if bucket.burst_credits().is_some() => None,
             Algorithm::TokenBucket(bucket) => {
                 let rate = bucket.refill();
@@ -254,7 +257,7 @@ impl Entry {
         }
     }
 
-    /// The units by which the dearer request is dearer come back one after the other.
+    /// The additional units refill one after the other.
     fn refilled_by(&self, rate: Rate, stepped: bool, standing: &Standing, cost: u64) -> Timestamp {
         let (from, units) = match standing.retry_at {
             Some(at) => (at, cost - self.cost),
@@ -263,8 +266,8 @@ impl Entry {
         from.plus(rate.time_for(units, stepped))
     }
 
-    /// At worst all that is counted was used in the present window. Then it counts whole until the
-    /// window's end, and fades in the next.
+    /// In the worst case all use was in the current window. It then counts in full until the
+    /// window's end and fades during the next one.
     fn slid_by(&self, window: &Window, standing: &Standing, cost: u64) -> Timestamp {
         let length = window.window();
         if standing.reset.since(self.decision.at) <= length {
@@ -279,8 +282,8 @@ impl Entry {
     }
 }
 
-/// The most that a limit can ever give at once.
-fn most_of(algorithm: &Algorithm) -> u64 {
+/// The most units that a limit can ever admit at once.
+fn max_units(algorithm: &Algorithm) -> u64 {
     let credits = match algorithm {
         Algorithm::TokenBucket(bucket) => bucket.burst_credits().map_or(0, |it| it.cap()),
         _ => 0,

@@ -1,28 +1,28 @@
-//! Which objects refused when they were last asked, in the memory of one isolate: a request over
-//! several subjects asks them first and alone, so that it charges nobody in vain.
+//! The objects whose last answer was a refusal, in the memory of one isolate. A request over
+//! several subjects asks them first and alone, so that it does not charge the others in vain.
 
-use crate::isolate::bounded::{Bounded, Secret};
+use crate::isolate::bounded::{BoundedMap, Secret};
 use crate::policy::Policy;
 use crate::Timestamp;
 
-/// The most pairs of object and policy that are known, about 50 bytes each. Forgetting one costs
-/// the next such request a charge that is taken back.
+/// Maximum number of pairs of object and policy, about 50 bytes each. An evicted pair costs the
+/// next such request a charge that is taken back.
 pub const MAX_KNOWN: usize = 4_096;
 
 /// The pairs of object and policy whose last answer was a refusal of their own.
 #[derive(Debug)]
 pub struct RefusedLast {
     secret: Secret,
-    /// When each refused; the oldest goes first for lack of room.
-    refused: Bounded<Timestamp>,
+    /// When each refused. A full map evicts the oldest.
+    refused: BoundedMap<Timestamp>,
 }
 
 impl RefusedLast {
-    /// None is known.
+    /// An empty map.
     pub fn new(secret: Secret) -> RefusedLast {
         RefusedLast {
             secret,
-            refused: Bounded::new(MAX_KNOWN),
+            refused: BoundedMap::new(MAX_KNOWN),
         }
     }
 
@@ -35,8 +35,9 @@ impl RefusedLast {
                 .is_some()
     }
 
-    /// The object has answered under this policy, and not because of what may yet be taken back.
-    pub fn learn(&mut self, object: &str, policy: &Policy, refused: bool, now: Timestamp) {
+    /// Records whether the object's answer under this policy was a refusal. Contended refusals must
+    /// not be recorded.
+    pub fn record_answer(&mut self, object: &str, policy: &Policy, refused: bool, now: Timestamp) {
         if !refused && self.refused.is_empty() {
             return;
         }
@@ -64,10 +65,10 @@ mod tests {
             let limit = Limit::new(None, Algorithm::FixedWindow(window));
             Policy::new(vec![limit]).unwrap()
         };
-        last.learn("u1", &policy(1), true, Timestamp::ZERO);
+        last.record_answer("u1", &policy(1), true, Timestamp::ZERO);
         assert!(last.contains("u1", &policy(1)));
         assert!(!last.contains("u2", &policy(1)) && !last.contains("u1", &policy(2)));
-        last.learn("u1", &policy(1), false, Timestamp::ZERO);
+        last.record_answer("u1", &policy(1), false, Timestamp::ZERO);
         assert!(!last.contains("u1", &policy(1)));
     }
 }

@@ -1,43 +1,43 @@
-//! What a caller is told when the subject's object is out of reach: the policy's failure mode, and
-//! the small share that each isolate may give out for itself meanwhile.
+//! The decision when the subject's object is unavailable: the policy's failure mode, and the share
+//! of a limit that each isolate may admit by itself.
 //!
-//! A share is the lesser of 1 % of the limit (at least one unit) and what was last known to remain,
-//! per isolate and window. So with n isolates at most n % of a limit is given out above it while
-//! the object is away.
+//! A share is the lesser of 1 % of the limit (at least one unit) and the last known `remaining`,
+//! per isolate and window. So n isolates admit at most n % of a limit above it while the object is
+//! unavailable.
 
 use core::cell::Cell;
 use core::hash::{Hash, Hasher};
 
 use crate::decide::Check;
 use crate::decision::{Decision, Reason};
-use crate::isolate::bounded::{Bounded, Key, Secret, Worth};
+use crate::isolate::bounded::{BoundedMap, Key, Secret, Worth};
 use crate::limit::quota::Period;
 use crate::limit::MAX_WINDOW;
 use crate::policy::{FailMode, Policy};
 use crate::{Algorithm, Duration, Limit, Timestamp};
 
-/// The most policies of subjects for which an isolate keeps shares, each some hundred bytes.
+/// Maximum number of pairs of subject and policy with shares, some hundred bytes each.
 pub const MAX_SUBJECTS: usize = 4_096;
-/// One unit in so many may be given out.
+/// A share is the limit divided by this number.
 const FRACTION: u64 = 100;
-/// Whoever was refused for lack of room is refused for so long without looking for room again,
-/// which is work.
+/// After a newcomer was refused because the map is full, newcomers of its namespace are refused for
+/// this long without another search, which is expensive.
 const LOOKS_AGAIN: Duration = Duration::from_secs(1);
 
 /// Shares by subject and policy, in the memory of one isolate.
 ///
-/// A share that was forgotten would be given twice. So where a namespace has no room for another
-/// one, newcomers are refused; and where one had to be forgotten, because another namespace has a
-/// right to the room, no newcomer of its namespace is given any until it is over.
+/// An evicted share could be given out twice. So when a namespace has no room, its new subjects are
+/// refused. When another namespace needs the room and a used share is evicted, new subjects of the
+/// share's namespace are refused until that share would have ended.
 #[derive(Debug)]
 pub struct Shares {
     secret: Secret,
-    policies: Bounded<Vec<Share>>,
+    policies: BoundedMap<Vec<Share>>,
     /// Until when newcomers of a namespace are refused.
-    closed: Bounded<Timestamp>,
+    closed: BoundedMap<Timestamp>,
 }
 
-/// What was given out of one limit, and what is known of it.
+/// The units admitted under one limit, and its last known `remaining` with the reset.
 #[derive(Debug, Clone, Copy, Default)]
 struct Share {
     given: u64,
@@ -46,17 +46,18 @@ struct Share {
 }
 
 impl Shares {
-    /// Nothing was given out. Room for `most`, such as [`MAX_SUBJECTS`].
+    /// No shares yet; room for `most` pairs, such as [`MAX_SUBJECTS`].
     pub fn new(secret: Secret, most: usize) -> Shares {
         Shares {
             secret,
-            policies: Bounded::new(most),
-            closed: Bounded::new(MAX_SUBJECTS),
+            policies: BoundedMap::new(most),
+            closed: BoundedMap::new(MAX_SUBJECTS),
         }
     }
 
-    /// Remembers what remains, for a policy whose failure mode wants to know it.
-    pub fn learn(&mut self, object: &str, policy: &Policy, decision: &Decision) {
+    /// Records what remains after the object's decision, for a policy whose failure mode is
+    /// `share`.
+    pub fn record_decision(&mut self, object: &str, policy: &Policy, decision: &Decision) {
         if policy.fail_mode() != FailMode::Share || decision.limits.len() != policy.limits().len() {
             return;
         }
@@ -68,7 +69,7 @@ impl Shares {
         }
     }
 
-    /// Decides without the object. `None` when nothing may be decided without it.
+    /// Decides without the object; `None` if the failure mode does not allow that here.
     pub fn decide(
         &mut self,
         object: &str,
@@ -80,17 +81,17 @@ impl Shares {
             FailMode::Open => true,
             FailMode::Closed => return None,
             FailMode::Share => self.spend(object, policy, check, now),
-            // Counted elsewhere: through KV.
+            // Decided by `counts`, through KV.
             FailMode::Eventual => return None,
         };
         Some(Decision::bare(now, success, Some(Reason::Degraded)))
     }
 
-    /// Takes the cost out of every limit's share, or out of none.
+    /// Charges the cost to every limit's share, or to none.
     fn spend(&mut self, object: &str, policy: &Policy, check: &Check, now: Timestamp) -> bool {
         let cost = match u64::try_from(check.cost) {
             Ok(cost) if cost > 0 => cost,
-            _ => return true, // nothing is asked, or something is given back
+            _ => return true, // a refund, or no units
         };
         let Some(shares) = self.of(object, policy, now) else {
             return false;
@@ -114,7 +115,7 @@ impl Shares {
         success
     }
 
-    /// The shares of one policy of one subject; `None` when there is no room for new ones.
+    /// The shares of one subject and policy, inserted if absent; `None` when there is no room.
     fn of(&mut self, object: &str, policy: &Policy, now: Timestamp) -> Option<&mut Vec<Share>> {
         let key = self.secret.key(object, &StateOf(policy));
         if self.policies.get_mut(key).is_none() && !self.begin(key, policy, now) {
@@ -123,15 +124,15 @@ impl Shares {
         self.policies.get_mut(key)
     }
 
-    /// Makes room for a newcomer; whether there is any.
+    /// Inserts a new entry; whether there was room.
     fn begin(&mut self, key: Key, policy: &Policy, now: Timestamp) -> bool {
         let closed = |until: &mut Timestamp| *until > now;
         if self.closed.get_mut(key.of_namespace()).is_some_and(closed) {
             return false;
         }
-        // What is given out stays, unless another namespace has a right to the room.
+        // A used share stays, unless another namespace needs the room.
         let room_by = Cell::new(now.plus(LOOKS_AGAIN));
-        let may_go = |other: Key, shares: &Vec<Share>| match given_until(shares, now) {
+        let may_evict = |other: Key, shares: &Vec<Share>| match given_until(shares, now) {
             Some(until) if other.namespace() == key.namespace() => {
                 room_by.set(until.min(room_by.get()));
                 false
@@ -140,7 +141,7 @@ impl Shares {
         };
         let fresh = vec![Share::default(); policy.limits().len()];
         let worth = |shares: &Vec<Share>| worth(shares, now);
-        let put = self.policies.try_put(key, fresh, worth, may_go);
+        let put = self.policies.try_put(key, fresh, worth, may_evict);
         let closed = match &put {
             Ok(Some((gone, shares))) => given_until(shares, now).map(|until| (*gone, until)),
             Ok(None) => None,
@@ -159,7 +160,7 @@ impl Shares {
     }
 }
 
-/// Until when something is given out; `None` when nothing is.
+/// When the last used share ends; `None` if none is used.
 fn given_until(shares: &[Share], now: Timestamp) -> Option<Timestamp> {
     let given = shares
         .iter()
@@ -167,7 +168,8 @@ fn given_until(shares: &[Share], now: Timestamp) -> Option<Timestamp> {
     given.map(|share| share.until).max()
 }
 
-/// First goes what is over, then what is only known, then what is given out and over soonest.
+/// Ended shares are evicted first, then unused ones, then used ones, the one that ends soonest
+/// first.
 fn worth(shares: &[Share], now: Timestamp) -> Worth {
     match given_until(shares, now) {
         Some(until) => (2, until.as_millis()),
@@ -176,7 +178,7 @@ fn worth(shares: &[Share], now: Timestamp) -> Worth {
 }
 
 impl Share {
-    /// The most that may be given out until `until`.
+    /// The most units that may be admitted before `until`.
     fn most(&self, limit: &Limit, now: Timestamp) -> u64 {
         let share = limit.algorithm().limit().div_ceil(FRACTION);
         match self.known {
@@ -190,7 +192,7 @@ impl Share {
     }
 }
 
-/// What the shares of a policy are kept by: its name and its limits.
+/// The key of a policy's shares: its name and its limits.
 struct StateOf<'a>(&'a Policy);
 
 impl Hash for StateOf<'_> {
@@ -203,7 +205,7 @@ impl Hash for StateOf<'_> {
     }
 }
 
-/// In how long a limit gives out its whole number once: never shorter than it is.
+/// The time in which a limit admits its whole number once, rounded up.
 fn window_of(limit: &Limit) -> Duration {
     const HOUR: u64 = 3_600;
     let refill = |units: u64, rate: &crate::limit::Rate| {
@@ -314,7 +316,7 @@ mod tests {
             limits: [standing].into_iter().collect(),
             ..shares.decide("u0", &policy, &Check::of(0), at(0)).unwrap()
         };
-        shares.learn("u1", &policy, &decision);
+        shares.record_decision("u1", &policy, &decision);
         assert_eq!(admitted(&mut shares, "u1", &policy, 1, 50), 3);
         assert_eq!(
             admitted(&mut shares, "u1", &policy, 30_000, 50),

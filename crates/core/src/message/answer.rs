@@ -1,4 +1,4 @@
-//! What an object answers, and its text.
+//! The answers of an object, and their texts.
 
 use tollgate_versions::Version;
 
@@ -10,7 +10,7 @@ use crate::row::{get_limit, put_limit};
 use crate::subject_state::{Denial, LimitStatus, Refusal, Status};
 use crate::{Duration, Timestamp};
 
-/// What the object answers.
+/// An answer of the object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// To [`Call::Limit`](super::Call::Limit): one decision an item.
@@ -25,7 +25,7 @@ pub enum Answer {
     Refused(RefusalCode, String),
 }
 
-/// A refusal, as it travels.
+/// The code of a refusal in a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalCode {
     /// [`Refusal::UnknownTimeZone`]; the text is the zone's name.
@@ -86,7 +86,7 @@ impl From<&Refusal> for Answer {
 }
 
 impl Answer {
-    /// The answer as text, in the version that was asked in.
+    /// The answer as text, in the version of the call.
     pub fn encode_in(&self, version: Version) -> String {
         let new = |word| LineWriter::new(version, word);
         match self {

@@ -1,4 +1,4 @@
-//! What a Worker asks, and its text.
+//! The calls of a Worker, and their texts.
 
 use tollgate_versions::Version;
 
@@ -11,24 +11,24 @@ use crate::row::{get_limit, put_limit};
 use crate::subject_state::Item;
 use crate::{Duration, Limit};
 
-/// What a Worker asks.
+/// A call of a Worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Call {
     /// Decide every item, all or nothing.
     Limit {
-        /// Names the charge, so that it can be repeated or cancelled.
+        /// Identifies the charge, so that it can be repeated or cancelled.
         operation: Option<u128>,
-        /// What is asked, in order.
+        /// The items to decide, in order.
         items: Vec<Item>,
     },
-    /// Record what was given out while the object could not be asked, past any limit.
+    /// Charge units that were admitted while the object was unavailable, beyond any limit.
     Charge {
-        /// Names the charge, so that it can be repeated.
+        /// Identifies the charge, so that it can be repeated.
         operation: u128,
-        /// What was given out, in order.
+        /// The admitted items, in order.
         items: Vec<Item>,
     },
-    /// Take back what an operation charged.
+    /// Cancel the charges of an operation.
     Cancel {
         /// The operation.
         operation: u128,
@@ -38,18 +38,18 @@ pub enum Call {
         /// Of one policy only.
         policy: Option<String>,
     },
-    /// Forget use.
+    /// Reset use.
     Reset {
         /// Of one policy only.
         policy: Option<String>,
     },
-    /// Shut out.
+    /// Block the subject.
     Block {
         /// From one policy only.
         policy: Option<String>,
-        /// For how long; zero lets in.
+        /// The duration; zero ends a block.
         duration: Duration,
-        /// What the one who blocks says.
+        /// The operator's reason.
         reason: String,
     },
     /// Hold a permit longer.
@@ -97,7 +97,7 @@ impl Call {
         .finish()
     }
 
-    /// Reads a call, and the version in which it is to be answered.
+    /// Reads a call, and the version in which to answer it.
     pub fn decode(text: &str) -> Result<(Version, Call), Unreadable> {
         let (version, text) = Line::versioned(text, MESSAGES)?;
         let mut lines = text.split('\n').map(Line::parse);
@@ -143,7 +143,7 @@ pub fn encode_limit(operation: Option<u128>, items: &[Item]) -> String {
     put_limits(MESSAGES.written(), operation, items).finish()
 }
 
-/// A call that was encoded, in another version; `None` when it cannot be read.
+/// Encodes a call's text anew in another version; `None` when it cannot be read.
 pub fn in_version(text: &str, version: Version) -> Option<String> {
     let (_, call) = Call::decode(text).ok()?;
     Some(call.encode_in(version))

@@ -1,9 +1,9 @@
-//! What a Worker and a subject's object say to each other: one text each way, lines in the form of
+//! The messages between a Worker and a subject's object: one text each way, lines in the form of
 //! [`crate::codec`].
 //!
-//! Both sides of a deploy are alive at once, so a message says its version. An object answers in
-//! the version that it was asked in, and says so when it cannot read it ([`Versions::other`]): then
-//! the Worker asks again in the object's.
+//! During a deployment two builds run at once, so a message carries its version. An object answers
+//! in the version of the call. If it cannot read that version, it answers with its own
+//! ([`Versions::other`]), and the Worker repeats the call in that one.
 
 mod answer;
 mod call;

@@ -1,4 +1,4 @@
-//! What a subject's object does with each call.
+//! Applies each call to a subject's state.
 
 use super::{Answer, Call};
 use crate::algorithm::state::Moment;

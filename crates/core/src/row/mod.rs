@@ -1,7 +1,7 @@
-//! How definitions and states are written down, in rows and in messages.
+//! The texts of definitions and states, in rows and in messages.
 //!
-//! A stored row holds the definition beside the state: it can be shown and continued by somebody
-//! who knows neither the request nor the policy that made it.
+//! A stored row holds the definition beside the state, so a build can show and continue it without
+//! the request or the policy that created it.
 
 mod places;
 
@@ -223,8 +223,7 @@ pub fn put_state(line: LineWriter, state: &LimitState, algorithm: &Algorithm) ->
     }
 }
 
-/// Adds what waking has lost of a limit's allowance; nothing where it lost nothing. An older build
-/// passes over it.
+/// Adds the allowance that a limit has lost by waking, if any. An older build ignores it.
 pub fn put_lost(line: LineWriter, lost: &Lost) -> LineWriter {
     match *lost {
         Lost::Nothing => line,
@@ -238,7 +237,7 @@ pub fn put_lost(line: LineWriter, lost: &Lost) -> LineWriter {
     }
 }
 
-/// Reads what waking has lost; it is of the window in which `state` stands.
+/// Reads the allowance lost by waking, in the window of `state`.
 pub fn get_lost(line: &Line, state: &LimitState) -> Result<Lost, Unreadable> {
     let window = match state {
         LimitState::Counter(counter) => counter.span.start,

@@ -1,4 +1,4 @@
-//! How places ahead stand in a row. Only rows of limits at which somebody waits have these fields:
+//! The text of places ahead in a row. Only rows of limits with waiting callers have these fields:
 //!
 //! - `spent`: what is spent, where the fields of other rows speak of everything as if it were in
 //!   front of the next caller: of a bucket the whole deficit, of windows the last one charged. A

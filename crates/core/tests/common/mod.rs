@@ -1,4 +1,5 @@
-//! What the tests share: limits from plain numbers, and the oracle that knows what was admitted and nothing else.
+//! What the tests share: limits from plain numbers, and the oracle that knows what was admitted and
+//! nothing else.
 
 #![allow(dead_code, clippy::unwrap_used)]
 
@@ -46,7 +47,8 @@ impl Kind {
     ];
 }
 
-/// A limit in plain numbers: `limit` units per `window` ms; buckets of `limit` units, `amount` coming back per `window`.
+/// A limit in plain numbers: `limit` units per `window` ms; buckets of `limit` units, `amount`
+/// coming back per `window`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Spec {
     pub(crate) kind: Kind,
@@ -139,7 +141,8 @@ impl Admitted {
             .sum()
     }
 
-    /// Whether the definition of the algorithm has room for `cost` more at `now`, at or after everything admitted.
+    /// Whether the definition of the algorithm has room for `cost` more at `now`, at or after
+    /// everything admitted.
     pub(crate) fn has_room(&self, spec: &Spec, cost: u64, now: u64) -> bool {
         let (limit, window) = (spec.limit, spec.window);
         match spec.kind {
@@ -177,8 +180,8 @@ impl Admitted {
         refilled(tokens, last, now)
     }
 
-    /// As [`Admitted::assert_bound`], for promised instants: those are whole milliseconds, rounded up, so a window between two of them
-    /// may look up to one shorter than it is.
+    /// As [`Admitted::assert_bound`], for promised instants: those are whole milliseconds, rounded
+    /// up, so a window between two of them may look up to one shorter than it is.
     pub(crate) fn assert_bound_of_promises(&self, spec: &Spec) {
         self.assert_bound_with(spec, 1);
     }

@@ -1,4 +1,5 @@
-//! A subject with its storage, as the object keeps it: what is written, what a restart finds, when it falls asleep.
+//! A subject with its storage, as the object keeps it: what is written, what a restart finds, when
+//! it falls asleep.
 
 use std::collections::BTreeMap;
 
@@ -18,12 +19,14 @@ pub(crate) struct Object {
     pub(crate) writes: usize,
     pub(crate) alarm: Option<Timestamp>,
     pub(crate) permits: u128,
-    /// For how long charges may be taken back, where it was said: their refusals tell no longer wait.
+    /// For how long charges may be taken back, where it was said: their refusals tell no longer
+    /// wait.
     pub(crate) young: Option<Duration>,
 }
 
 impl Object {
-    /// One that takes every charge for final, so that its waits are exact also where operations are used to take some back.
+    /// One that takes every charge for final, so that its waits are exact also where operations are
+    /// used to take some back.
     #[allow(
         dead_code,
         reason = "not every test that shares this file takes charges back"

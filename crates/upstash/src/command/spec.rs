@@ -1,13 +1,13 @@
-//! What is known of a command before it runs: its name, who may call it, where its keys stand.
+//! The description of a command: its name, the access it needs, and the position of its keys.
 
 use crate::error::RedisError;
 use crate::keyspace::Keyspace;
 use crate::reply::Reply;
 
-/// What a token has to allow.
+/// The access that a token needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Access {
-    /// Looking.
+    /// Reading.
     Read,
     /// Deciding and changing single keys.
     Check,
@@ -45,7 +45,7 @@ pub type Run = fn(&mut Keyspace, &[Vec<u8>]) -> Result<Reply, RedisError>;
 pub struct Command {
     /// Its name in capitals.
     pub name: &'static str,
-    /// What its caller has to be allowed.
+    /// The access that it needs.
     pub access: Access,
     /// Where its keys stand.
     pub place: Place,

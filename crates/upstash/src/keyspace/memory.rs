@@ -134,7 +134,7 @@ impl Memory {
         }
     }
 
-    /// Forgets everything, which has to be stored.
+    /// Drops everything from memory; all of it must be stored.
     pub(super) fn forget(&mut self) {
         self.complete = self.complete && self.is_empty() == Some(true);
         self.entries = Vec::new();

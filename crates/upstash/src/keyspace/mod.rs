@@ -76,7 +76,7 @@ impl Keyspace {
         self.now
     }
 
-    /// What counts how much this call may still do.
+    /// The meter of this call.
     pub fn meter(&self) -> &Meter {
         &self.meter
     }
@@ -419,7 +419,7 @@ impl Keyspace {
         changes
     }
 
-    /// Forgets everything, which has to be stored.
+    /// Drops everything from memory; all of it must be stored.
     pub fn forget(&mut self) {
         self.memory.forget();
     }

@@ -12,7 +12,7 @@ use crate::reply::Reply;
 /// So many names are read from the directory at once.
 const PAGE: u32 = 200;
 
-/// How it goes on.
+/// The next step.
 pub(crate) enum Found {
     /// The directory is to be asked for more objects.
     More,
@@ -30,11 +30,11 @@ enum Kind {
     Scan,
 }
 
-/// One such command, under way.
+/// One such command in progress.
 pub(crate) struct AllKeys {
     kind: Kind,
     prefix: String,
-    /// What each object is asked.
+    /// The question to each object.
     pub(crate) message: String,
     page: u32,
     /// The last name that was listed.
@@ -42,7 +42,7 @@ pub(crate) struct AllKeys {
     /// Whether there may be more names behind it.
     more: bool,
     found: Vec<Reply>,
-    /// Why it fails.
+    /// The error, if it failed.
     failed: Option<String>,
 }
 
@@ -125,7 +125,7 @@ impl AllKeys {
         }
     }
 
-    /// Takes the names of objects, and counts them with those that were asked.
+    /// Records the names of objects, and counts them with those already asked.
     pub(crate) fn receive_names(&mut self, answers: Vec<Answer>, asked: &mut usize) -> Found {
         let Some(Answer::Names(names)) = answers.into_iter().next() else {
             return self.fail(RedisError::Unreachable.text(&[]));
@@ -142,7 +142,7 @@ impl AllKeys {
         Found::Objects(names)
     }
 
-    /// Takes what the objects answered.
+    /// Records the answers of the objects.
     pub(crate) fn receive(&mut self, replies: Vec<Vec<Reply>>) -> Found {
         for reply in replies.into_iter().flatten() {
             match reply {

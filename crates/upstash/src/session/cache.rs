@@ -1,6 +1,5 @@
-//! What an isolate of the Worker remembers between requests: dynamic limits for a second, and texts
-//! of scripts that were loaded. Both bounded, both only to save calls: forgetting any of it changes
-//! no decision by more than that second.
+//! The cache of one isolate: dynamic limits for a second, and texts of loaded scripts. Both are
+//! bounded and only save calls: losing an entry changes no decision by more than that second.
 
 use crate::command::Access;
 use crate::commands;
@@ -18,7 +17,7 @@ const MAX_LIMITS: usize = 256;
 /// The most texts: each differs from a published one in comments only, so there are hardly any.
 const MAX_TEXTS: usize = 64;
 
-/// What one isolate remembers.
+/// The cache of one isolate.
 #[derive(Default)]
 pub struct SessionCache {
     limits: Vec<Limit>,
@@ -42,7 +41,7 @@ impl SessionCache {
         (now < limit.until && now >= limit.until - FRESH).then_some(limit.value.as_deref())
     }
 
-    /// Remembers a dynamic limit, which has at most [`crate::bounds::MAX_DYNAMIC_LIMIT`] bytes.
+    /// Caches a dynamic limit, which has at most [`crate::bounds::MAX_DYNAMIC_LIMIT`] bytes.
     pub(crate) fn set_limit(
         &mut self,
         object: String,
@@ -62,7 +61,7 @@ impl SessionCache {
         });
     }
 
-    /// Forgets a limit that this command may have changed.
+    /// Removes a limit that this command may have changed.
     pub(crate) fn forget_limit_if_written(&mut self, object: &str, key: &[u8], name: &[u8]) {
         let writes = commands::find(name).is_some_and(|command| command.access > Access::Read);
         if writes && !self.limits.is_empty() {
@@ -75,7 +74,7 @@ impl SessionCache {
             .retain(|limit| limit.object != object || limit.key != key);
     }
 
-    /// Everything whose object's name begins so is gone.
+    /// Removes everything of the objects whose names begin with this prefix.
     pub(crate) fn forget_limits(&mut self, prefix: &str) {
         self.limits
             .retain(|limit| !limit.object.starts_with(prefix));

@@ -1,4 +1,4 @@
-//! Where a command finds its first key: a function of the command for two forms of a key.
+//! The homes of a command's first key. For two forms of a key they depend on the command.
 //!
 //! A token bucket lives under `<prefix>:<id>`. Where the id is a number, the key looks just as that
 //! of a window; cutting the number off would put every numeric user into one object. Bucket

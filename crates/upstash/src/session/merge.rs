@@ -1,4 +1,4 @@
-//! The answers of several objects to one command, as one.
+//! Merges the answers of several objects to one command.
 
 use crate::reply::Reply;
 
@@ -32,7 +32,7 @@ pub(crate) fn either(first: Reply, second: Reply) -> Reply {
     }
 }
 
-/// Whether this is what an object says of a key that it does not have.
+/// Whether an object answers this for a missing key.
 fn is_nothing(reply: &Reply) -> bool {
     match reply {
         Reply::Nil | Reply::Integer(-2) => true,

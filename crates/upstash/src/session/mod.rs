@@ -32,10 +32,10 @@ use crate::error::RedisError;
 use crate::protocol::Sent;
 use crate::reply::Reply;
 
-/// A command, or the reason why what was sent is none.
+/// A command, or the error in the request in its place.
 type Command = Result<Rc<Vec<Vec<u8>>>, RedisError>;
 
-/// What the session waits for.
+/// The pending step of the session.
 enum Waiting {
     Nothing,
     Limits(Wave, Round),
@@ -49,7 +49,7 @@ pub struct Session {
     planner: Planner,
     commands: Vec<Command>,
     replies: Vec<Reply>,
-    /// The first command that has not been looked at.
+    /// The first command that has not been planned.
     at: usize,
     /// The one object of a transaction.
     only: Option<String>,

@@ -1,4 +1,4 @@
-//! What one command needs: an answer from here, pieces for objects, or every object.
+//! Plans one command: a local answer, pieces for objects, or a call to every object.
 
 use std::rc::Rc;
 
@@ -17,7 +17,7 @@ use crate::message::script_command;
 use crate::reply::Reply;
 use crate::script::Script;
 
-/// What one command needs.
+/// The plan of one command.
 pub(super) enum Step {
     Reply(Reply),
     Pieces(Vec<Piece>),
@@ -100,7 +100,7 @@ impl Planner {
         Ok(Step::Pieces(pieces))
     }
 
-    /// Counts keys before anything is made of them.
+    /// Checks the number of keys before any is processed.
     fn count_keys(&mut self, keys: &[Vec<u8>]) -> Result<(), RedisError> {
         keys.iter().try_for_each(|key| check_key(key))?;
         self.count(keys.len())

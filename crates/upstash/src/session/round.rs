@@ -1,6 +1,6 @@
-//! One message to each of many objects: so many at once, each with its share of what the request
-//! may still take. An object that needs more than its share has executed nothing, and is asked
-//! again by itself, with everything that is left.
+//! One message to each of many objects, a bounded number at once, each with a share of the
+//! request's remaining allowance. An object that needs more than its share executes nothing, and is
+//! asked again alone, with the whole rest.
 
 use super::exchange::{Answer, Asks};
 use crate::bounds::{FREE_REPLY, MAX_AT_ONCE, MAX_LOOKS, MAX_REPLY};
@@ -8,7 +8,7 @@ use crate::error::RedisError;
 use crate::message::{decode_answer, Allowance, Answered};
 use crate::reply::Reply;
 
-/// What a request may still take.
+/// The remaining allowance of a request.
 pub(super) struct Budget {
     reply: usize,
     looks: usize,
@@ -44,7 +44,7 @@ impl Budget {
     }
 }
 
-/// What one object is asked.
+/// The question to one object.
 pub(super) struct Question {
     pub(super) object: String,
     /// The message.
@@ -125,8 +125,7 @@ impl Round {
                 _ => self.replies[at] = unreachable(count),
             }
         }
-        // Where nobody of so many can be reached, the others cannot either: waiting for them would
-        // only take long.
+        // If none of so many objects answers, the others will not either: fail at once.
         if nobody {
             for at in std::mem::replace(&mut self.next, self.questions.len())..self.questions.len()
             {

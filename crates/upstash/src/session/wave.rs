@@ -1,5 +1,5 @@
-//! What is asked at once: the parts of commands in their order, the objects that they are for, and
-//! the dynamic limits that some of them need beforehand.
+//! A wave of calls sent at once: the parts of commands in order, their objects, and the dynamic
+//! limits that some of them need first.
 
 use std::rc::Rc;
 
@@ -153,7 +153,7 @@ impl Wave {
         }
     }
 
-    /// What the objects are asked that have anything to answer.
+    /// The questions to the objects.
     pub(super) fn questions(&self) -> Vec<Question> {
         let mut questions = Vec::new();
         for object in &self.objects {
@@ -175,7 +175,7 @@ impl Wave {
         parts.filter(|part| part.reply.is_none())
     }
 
-    /// Takes the replies to these questions.
+    /// Records the replies to these questions.
     pub(super) fn receive(&mut self, replies: Vec<Vec<Reply>>) {
         let mut replies = replies.into_iter();
         for object in &self.objects {
@@ -192,7 +192,7 @@ impl Wave {
         }
     }
 
-    /// Makes of each command's parts one reply.
+    /// Merges the parts of each command into one reply.
     pub(super) fn finish(self, replies: &mut [Reply], cache: &mut SessionCache) {
         for object in &self.objects {
             for &part in &object.parts {

@@ -1,10 +1,10 @@
-//! What stands for a name in the memory of an isolate: the same few bytes, whatever a caller sent.
+//! Keys of fixed size for names of any length: keyed hashes.
 
 use core::hash::{Hash, Hasher};
 use std::hash::DefaultHasher;
 
-/// 128 bits that stand for a value. Two values have the same with a probability of 2^-128, also
-/// when somebody looks for two that do, because the [`Secret`] is not known outside.
+/// A keyed hash of 128 bits. Two values collide with a probability of 2^-128, even for an attacker,
+/// because the [`Secret`] is unknown outside the isolate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fingerprint(u128);
 
@@ -14,7 +14,7 @@ impl Hash for Fingerprint {
     }
 }
 
-/// What an entry is kept by: what it stands for, and in whose room it lies.
+/// The key of an entry, with its namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     pub(super) namespace: Fingerprint,
@@ -22,7 +22,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// The key of what is kept once for all of the namespace.
+    /// The key of an entry for the whole namespace.
     pub const fn of_namespace(&self) -> Key {
         Key {
             namespace: self.namespace,
@@ -30,19 +30,18 @@ impl Key {
         }
     }
 
-    /// A number for the namespace, to put keys in order by.
+    /// A number for the namespace, for sorting.
     pub(crate) const fn room(&self) -> u64 {
         self.namespace.0 as u64
     }
 
-    /// What stands for the namespace.
+    /// The namespace's fingerprint.
     pub const fn namespace(&self) -> Fingerprint {
         self.namespace
     }
 }
 
-/// Random bits with which one isolate takes its fingerprints. They mean nothing elsewhere, nor to
-/// the next version.
+/// The random key of one isolate's fingerprints. Fingerprints are never stored or sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Secret(u128);
 
@@ -52,13 +51,12 @@ impl Secret {
         Secret(random)
     }
 
-    /// The key of an object and `value`, in the room of the namespace to which the object of this
-    /// name belongs.
+    /// The key of an object and `value`, in the namespace of the object's name.
     pub fn key(self, object: &str, value: &impl Hash) -> Key {
         self.key_in(namespace_of(object), &(object, value))
     }
 
-    /// The key of `value` in the room of a namespace.
+    /// The key of `value` in a namespace.
     pub fn key_in(self, namespace: &str, value: &impl Hash) -> Key {
         Key {
             namespace: self.fingerprint(&namespace),
@@ -68,7 +66,7 @@ impl Secret {
 
     fn fingerprint(self, value: &impl Hash) -> Fingerprint {
         let mut hasher = Both(DefaultHasher::new(), DefaultHasher::new());
-        // The upper half in one and the lower half in the other.
+        // Each hasher is keyed with one half of the secret.
         hasher.0.write_u64((self.0 >> 64) as u64);
         hasher.1.write_u64(self.0 as u64);
         value.hash(&mut hasher);
@@ -76,15 +74,15 @@ impl Secret {
     }
 }
 
-/// The namespace in the name of an object, or of what stands for one; empty for the default one,
-/// which is not written there. What follows it is encoded, so no other part has a slash.
+/// The namespace in the name of an object; empty for the default one, which names leave out. The
+/// other parts are encoded, so no other part has a slash.
 fn namespace_of(object: &str) -> &str {
     object
         .split_once('/')
         .map_or("", |(namespace, _)| namespace)
 }
 
-/// Two hashers fed alike, so that a value is walked through once.
+/// Two hashers with the same input, so that a value is traversed once.
 struct Both(DefaultHasher, DefaultHasher);
 
 impl Hasher for Both {

@@ -1,12 +1,11 @@
-//! A map of bounded size for the memory of an isolate, which anybody can try to fill by making up
-//! identifiers, and whose room no namespace can take from another.
+//! A map of bounded size, shared fairly by namespaces. Any caller can try to fill an isolate's
+//! memory with invented identifiers.
 //!
-//! Keys are fingerprints, so an entry is as large as its value whatever the caller named. While
-//! there is room, any namespace may use all of it. When there is none, a newcomer takes the place
-//! of an entry of the namespace that would then have most, or of its own where others have no more.
-//! So of n namespaces one that has at most an n-th of the room loses nothing, whatever the others
-//! do. Within a namespace the entry goes that is worth least by the user's own measure: what is
-//! used survives a flood of what is not.
+//! Keys are fingerprints, so the size of an entry does not depend on names. While there is room,
+//! any namespace may use all of it. A full map evicts an entry of the namespace with the most
+//! entries, or of the newcomer's own namespace if no other has more. So of n namespaces one with at
+//! most an n-th of the room loses nothing. Within a namespace the entry with the lowest [`Worth`]
+//! is evicted, so a flood of one-off keys cannot displace entries in use.
 
 mod fingerprint;
 mod rooms;
@@ -16,37 +15,37 @@ pub use rooms::Worth;
 
 use rooms::{Placed, Rooms};
 
-/// The places of these worths in their order, the least first. The same code for whatever has to be
-/// put in order here.
+/// The indices of these worths in ascending order of worth. One instance of sorting code for all
+/// uses.
 pub(crate) fn in_order(worths: impl Iterator<Item = Worth>) -> Vec<usize> {
     let mut all = worths.enumerate().map(|(place, worth)| (worth, place));
     let sorted = rooms::least_of(&mut all, usize::MAX);
     sorted.into_iter().rev().map(|(_, place)| place).collect()
 }
 
-/// At most so many values, by key.
+/// A map with a fixed maximum number of entries.
 #[derive(Debug)]
-pub struct Bounded<V> {
+pub struct BoundedMap<V> {
     rooms: Rooms,
-    /// By place; `None` where nothing lies.
+    /// By place; `None` in a free place.
     values: Vec<Option<V>>,
 }
 
-impl<V> Bounded<V> {
-    /// Room for `most` values, at least one.
-    pub fn new(most: usize) -> Bounded<V> {
-        Bounded {
-            rooms: Rooms::new(most),
+impl<V> BoundedMap<V> {
+    /// An empty map for up to `max` values, at least one.
+    pub fn new(max: usize) -> BoundedMap<V> {
+        BoundedMap {
+            rooms: Rooms::new(max),
             values: Vec::new(),
         }
     }
 
-    /// How many there are.
+    /// Number of entries.
     pub fn len(&self) -> usize {
         self.rooms.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -63,34 +62,34 @@ impl<V> Bounded<V> {
         self.values[place].take()
     }
 
-    /// Sets the value of a key. Answers what had to go for lack of room.
+    /// Sets the value of a key. Returns the entry evicted for it, if any.
     pub fn put(&mut self, key: Key, value: V, worth: impl Fn(&V) -> Worth) -> Option<(Key, V)> {
         self.try_put(key, value, worth, |_, _| true).unwrap_or(None)
     }
 
-    /// As [`put`](Bounded::put), unless the one that would have to go may not: then the value comes
-    /// back, and nothing has changed.
+    /// As [`put`](BoundedMap::put), unless `may_evict` forbids the eviction: then the value is
+    /// returned as the error, and nothing has changed.
     pub fn try_put(
         &mut self,
         key: Key,
         value: V,
         worth: impl Fn(&V) -> Worth,
-        may_go: impl Fn(Key, &V) -> bool,
+        may_evict: impl Fn(Key, &V) -> bool,
     ) -> Result<Option<(Key, V)>, V> {
         if let Some(known) = self.get_mut(key) {
             *known = value;
             return Ok(None);
         }
-        let Some(placed) = self.place(key, &worth, &may_go) else {
+        let Some(placed) = self.place(key, &worth, &may_evict) else {
             return Err(value);
         };
-        let gone = self.clear(placed);
-        self.rooms.comes(placed.place, worth(&value));
+        let evicted = self.clear(placed);
+        self.rooms.note_worth(placed.place, worth(&value));
         self.values[placed.place] = Some(value);
-        Ok(gone)
+        Ok(evicted)
     }
 
-    /// The value of a key, made where there is none, and what had to go for lack of room.
+    /// The value of a key, inserted if absent, and the entry evicted for it, if any.
     pub fn get_or_put(
         &mut self,
         key: Key,
@@ -101,39 +100,39 @@ impl<V> Bounded<V> {
             return (self.values[place].get_or_insert_with(make), None);
         }
         let placed = self.place(key, &worth, &|_, _| true);
-        // Where there is no room there is somebody, and everybody may go.
+        // A full map has an entry, and every entry may be evicted.
         let placed = placed.unwrap_or_default();
-        let gone = self.clear(placed);
+        let evicted = self.clear(placed);
         let value = self.values[placed.place].get_or_insert_with(make);
-        self.rooms.comes(placed.place, worth(value));
-        (value, gone)
+        self.rooms.note_worth(placed.place, worth(value));
+        (value, evicted)
     }
 
     fn place(
         &mut self,
         key: Key,
         worth: &dyn Fn(&V) -> Worth,
-        may_go: &dyn Fn(Key, &V) -> bool,
+        may_evict: &dyn Fn(Key, &V) -> bool,
     ) -> Option<Placed> {
         let values = &self.values;
         let worth = |place: usize| values[place].as_ref().map_or((0, 0), worth);
-        let may_go = |key: Key, place: usize| {
+        let may_evict = |key: Key, place: usize| {
             values[place]
                 .as_ref()
-                .is_none_or(|value| may_go(key, value))
+                .is_none_or(|value| may_evict(key, value))
         };
-        self.rooms.place(key, &worth, &may_go)
+        self.rooms.place(key, &worth, &may_evict)
     }
 
-    /// Takes out what lay in the place of a newcomer.
-    fn clear(&mut self, Placed { place, gone }: Placed) -> Option<(Key, V)> {
+    /// Removes the evicted value from the newcomer's place.
+    fn clear(&mut self, Placed { place, evicted }: Placed) -> Option<(Key, V)> {
         if place >= self.values.len() {
-            self.values.push(None); // places are given out in their order
+            self.values.push(None); // new places are numbered in order
         }
-        gone.zip(self.values[place].take())
+        evicted.zip(self.values[place].take())
     }
 
-    /// Takes all values out, the one worth least last.
+    /// Removes and returns all values in descending order of worth.
     pub fn take_all(&mut self, worth: impl Fn(&V) -> Worth) -> Vec<V> {
         self.rooms.clear();
         let mut values = core::mem::take(&mut self.values);
@@ -175,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_full_map_gives_up_what_is_worth_least() {
-        let mut map = Bounded::new(8);
+        let mut map = BoundedMap::new(8);
         let key = |i| key("a", i);
         for i in 0..8u64 {
             assert_eq!(map.put(key(i), 10 + i, worth), None);
@@ -185,27 +184,27 @@ mod tests {
         assert_eq!(map.get_mut(key(0)), None);
         assert_eq!(map.get_mut(key(8)), Some(&mut 50));
         assert_eq!(map.get_or_put(key(8), || 1, worth), (&mut 50, None));
-        let gone = Some((key(1), 11));
-        assert_eq!(map.get_or_put(key(9), || 51, worth), (&mut 51, gone));
+        let evicted = Some((key(1), 11));
+        assert_eq!(map.get_or_put(key(9), || 51, worth), (&mut 51, evicted));
         assert_eq!(map.remove(key(8)), Some(50));
         assert_eq!((map.len(), map.iter_mut().count()), (7, 7));
     }
 
     #[test]
     fn what_may_not_go_stays_and_the_newcomer_is_sent_away() {
-        let mut map = Bounded::new(2);
+        let mut map = BoundedMap::new(2);
         let key = |i| key("a", i);
         map.put(key(1), 1, worth);
         map.put(key(2), 2, worth);
         assert_eq!(map.try_put(key(3), 3, worth, |_, value| *value > 1), Err(3));
         assert_eq!((map.len(), map.get_mut(key(3))), (2, None));
-        let gone = Ok(Some((key(1), 1)));
-        assert_eq!(map.try_put(key(3), 3, worth, |_, _| true), gone);
+        let evicted = Ok(Some((key(1), 1)));
+        assert_eq!(map.try_put(key(3), 3, worth, |_, _| true), evicted);
     }
 
     #[test]
     fn a_million_keys_never_take_more_than_the_room_there_is() {
-        let mut map = Bounded::new(1_000);
+        let mut map = BoundedMap::new(1_000);
         for i in 0..1_000_000u64 {
             map.put(key("a", i), i, worth);
         }
@@ -214,7 +213,7 @@ mod tests {
 
     #[test]
     fn more_namespaces_than_there_is_room_are_bounded_as_well() {
-        let mut map = Bounded::new(100);
+        let mut map = BoundedMap::new(100);
         for i in 0..10_000u64 {
             map.put(key(&format!("n{i}"), 0), i, worth);
         }

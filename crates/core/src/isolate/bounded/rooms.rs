@@ -1,68 +1,70 @@
-//! Whose entry lies where, and which one has to go: the part of a [`Bounded`](super::Bounded) that
-//! is the same whatever it keeps.
+//! The part of a [`BoundedMap`](super::BoundedMap) that does not depend on the values' type:
+//! places, namespaces and the choice of the entry to evict. A *room* is the set of entries of one
+//! namespace.
 
 use core::hash::{BuildHasherDefault, Hasher};
 use std::collections::{BinaryHeap, HashMap};
 
 use super::fingerprint::Key;
 
-/// What an entry is worth: by the first number, and where that is the same by the second.
+/// The eviction rank of an entry: the lowest is evicted first. The second number breaks ties.
 pub type Worth = (u64, u64);
 
-/// One entry in so many is looked up to leave next: looking is work for all of them.
-const LEAVING: usize = 16;
-/// A list that was once longer than this and is short now gives its memory back.
-const KEEPS: usize = 64;
+/// The candidates for eviction are found for several evictions at once, because that reads every
+/// entry of a room: one candidate for this many entries.
+const CANDIDATES: usize = 16;
+/// A list with a larger capacity than this is shrunk when it is mostly empty.
+const MIN_SHRUNK: usize = 64;
 
-/// What the user says of the entry at a place.
+/// A function of the value at a place.
 pub(super) type Look<'a, T> = &'a dyn Fn(usize) -> T;
 
-/// Whose entry lies where. Places are numbers below `most`.
+/// The places of all entries. Places are numbers below `max`.
 #[derive(Debug)]
 pub(super) struct Rooms {
-    most: usize,
+    max: usize,
     index: Index,
     /// By place.
     slots: Vec<Slot>,
     free: Vec<usize>,
     rooms: Vec<Room>,
-    /// The room with most entries; `None` when it has to be looked for.
+    /// The room with the most entries; `None` when it has to be searched for.
     fullest: Option<usize>,
-    /// Where the room of a namespace is, by the key of the namespace.
+    /// The room of each namespace, by the key of the namespace.
     namespaces: Index,
 }
 
-type Index = HashMap<Key, usize, BuildHasherDefault<AsIs>>;
+type Index = HashMap<Key, usize, BuildHasherDefault<IdentityHasher>>;
 
-/// One place, as long as something lies there.
+/// An occupied place.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     key: Key,
     room: usize,
-    /// Where in its room it stands.
+    /// Index in its room's list of places.
     standing: usize,
 }
 
-/// What one namespace has.
+/// The entries of one namespace.
 #[derive(Debug, Default)]
 struct Room {
     places: Vec<usize>,
-    /// Those that were worth least when they were looked up, the least of them last.
-    leaving: Vec<(Worth, usize)>,
+    /// The entries with the lowest worths at the last search, in descending order.
+    candidates: Vec<(Worth, usize)>,
 }
 
-/// Where a newcomer lies.
+/// The place of a new entry.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Placed {
     pub(super) place: usize,
-    /// Who lay there and had to go.
-    pub(super) gone: Option<Key>,
+    /// The key of the entry evicted for it.
+    pub(super) evicted: Option<Key>,
 }
 
 impl Rooms {
-    pub(super) fn new(most: usize) -> Rooms {
+    pub(super) fn new(max: usize) -> Rooms {
         Rooms {
-            most: most.max(1),
+            max: max.max(1),
             index: Index::default(),
             slots: Vec::new(),
             free: Vec::new(),
@@ -72,9 +74,9 @@ impl Rooms {
         }
     }
 
-    /// Everybody goes.
+    /// Removes all entries.
     pub(super) fn clear(&mut self) {
-        *self = Rooms::new(self.most);
+        *self = Rooms::new(self.max);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -85,7 +87,7 @@ impl Rooms {
         self.index.get(&key).copied()
     }
 
-    /// How many rooms there are, empty ones included.
+    /// Number of rooms, empty ones included.
     #[cfg(test)]
     pub(super) fn count(&self) -> usize {
         self.rooms.len()
@@ -95,18 +97,18 @@ impl Rooms {
         self.slots[place].key
     }
 
-    /// A place for somebody who has none; `None` when the one that would have to go may not.
+    /// A place for a new key; `None` when `may_evict` forbids the eviction.
     pub(super) fn place(
         &mut self,
         key: Key,
         worth: Look<Worth>,
-        may_go: &dyn Fn(Key, usize) -> bool,
+        may_evict: &dyn Fn(Key, usize) -> bool,
     ) -> Option<Placed> {
-        let mut gone = None;
-        if self.len() >= self.most {
-            let leaves = self.who_leaves(key, worth, may_go)?;
-            gone = Some(self.slots[leaves].key);
-            self.take(leaves);
+        let mut evicted = None;
+        if self.len() >= self.max {
+            let victim = self.victim_for(key, worth, may_evict)?;
+            evicted = Some(self.slots[victim].key);
+            self.take(victim);
         }
         let place = self.free.pop().unwrap_or(self.slots.len());
         let room = self.room_of(key);
@@ -127,21 +129,20 @@ impl Rooms {
         {
             self.fullest = Some(room);
         }
-        Some(Placed { place, gone })
+        Some(Placed { place, evicted })
     }
 
-    /// How many entries a room has.
+    /// Number of entries in a room.
     fn has(&self, room: usize) -> usize {
         self.rooms[room].places.len()
     }
 
-    /// What a newcomer is worth: it may be less than some that were looked up to leave before it
-    /// came.
-    pub(super) fn comes(&mut self, place: usize, worth: Worth) {
+    /// Adds a new entry to the candidates if its worth is lower than one of theirs.
+    pub(super) fn note_worth(&mut self, place: usize, worth: Worth) {
         let room = &mut self.rooms[self.slots[place].room];
-        let before = room.leaving.partition_point(|(other, _)| *other > worth);
-        if before > 0 && room.leaving.len() < room.places.len() {
-            room.leaving.insert(before, (worth, place));
+        let before = room.candidates.partition_point(|(other, _)| *other > worth);
+        if before > 0 && room.candidates.len() < room.places.len() {
+            room.candidates.insert(before, (worth, place));
         }
     }
 
@@ -166,7 +167,7 @@ impl Rooms {
         let places = &mut self.rooms[room].places;
         places.swap_remove(standing);
         let moved = places.get(standing).copied();
-        if places.capacity() > KEEPS && places.capacity() > 4 * places.len() {
+        if places.capacity() > MIN_SHRUNK && places.capacity() > 4 * places.len() {
             places.shrink_to(2 * places.len());
         }
         if let Some(moved) = moved {
@@ -174,8 +175,7 @@ impl Rooms {
         }
     }
 
-    /// The room of a key's namespace, made where there is none: rooms that are empty are given to
-    /// others.
+    /// The room of a key's namespace, created if absent. Empty rooms are reused.
     fn room_of(&mut self, key: Key) -> usize {
         if let Some(&room) = self.namespaces.get(&key.of_namespace()) {
             return room;
@@ -192,50 +192,50 @@ impl Rooms {
         room
     }
 
-    /// Who has to go for a newcomer: somebody of the namespace that would then have most, of its
-    /// own where no other has more.
-    fn who_leaves(
+    /// The place to evict for a newcomer: in the room with the most entries, or in the newcomer's
+    /// own if no other would have more.
+    fn victim_for(
         &mut self,
         newcomer: Key,
         worth: Look<Worth>,
-        may_go: &dyn Fn(Key, usize) -> bool,
+        may_evict: &dyn Fn(Key, usize) -> bool,
     ) -> Option<usize> {
         let look = || (0..self.rooms.len()).max_by_key(|&room| self.has(room));
         let fullest = self.fullest.or_else(look)?;
         let own = self.namespaces.get(&newcomer.of_namespace()).copied();
         let own = own.filter(|&own| self.has(own) > 0 && self.has(own) + 1 >= self.has(fullest));
-        // Where the newcomer is of the same namespace, that has as many as before.
+        // The fullest room stays known only if the newcomer replaces an entry of its own namespace.
         self.fullest = own.is_some().then_some(fullest);
         let room = own.unwrap_or(fullest);
-        // What had been looked up may be what must not go, when by now there is something that may.
+        // The known candidate may be protected while another entry is not: then search anew.
         [false, true].into_iter().find_map(|fresh| {
             let place = self.least(room, fresh, worth)?;
-            may_go(self.slots[place].key, place).then_some(place)
+            may_evict(self.slots[place].key, place).then_some(place)
         })
     }
 
-    /// The entry of a room that is worth least; `fresh` looks at all of them.
+    /// The entry of a room with the lowest worth; `fresh` searches all entries.
     fn least(&mut self, room: usize, fresh: bool, worth: Look<Worth>) -> Option<usize> {
-        let Room { places, leaving } = &mut self.rooms[room];
+        let Room { places, candidates } = &mut self.rooms[room];
         if fresh {
-            leaving.clear();
+            candidates.clear();
         }
-        while let Some(&(looked_up, place)) = leaving.last() {
-            // Its place may be another's by now, or free, and it may have become worth more.
+        while let Some(&(looked_up, place)) = candidates.last() {
+            // The place may be free or reused by now, and the worth may have risen.
             let slot = self.slots[place];
             let is_here = slot.room == room && places.get(slot.standing) == Some(&place);
             if is_here && worth(place) <= looked_up {
                 return Some(place);
             }
-            leaving.pop();
+            candidates.pop();
         }
         let mut all = places.iter().map(|&place| (worth(place), place));
-        *leaving = least_of(&mut all, places.len().div_ceil(LEAVING));
-        leaving.last().map(|(_, place)| *place)
+        *candidates = least_of(&mut all, places.len().div_ceil(CANDIDATES));
+        candidates.last().map(|(_, place)| *place)
     }
 }
 
-/// The `count` least of all, the least of them last.
+/// The `count` lowest of all, in descending order.
 pub(super) fn least_of(
     all: &mut dyn Iterator<Item = (Worth, usize)>,
     count: usize,
@@ -252,11 +252,11 @@ pub(super) fn least_of(
     least
 }
 
-/// Keys are as good as any hash of them.
+/// Keys are hashes already.
 #[derive(Debug, Default)]
-pub(super) struct AsIs(u64);
+pub(super) struct IdentityHasher(u64);
 
-impl Hasher for AsIs {
+impl Hasher for IdentityHasher {
     fn write(&mut self, _: &[u8]) {}
 
     fn write_u64(&mut self, bits: u64) {
@@ -273,7 +273,7 @@ mod tests {
     use super::super::Secret;
     use super::*;
 
-    /// One room, and what is worth how much at which place.
+    /// One room, and the worth of each place.
     struct World {
         rooms: Rooms,
         worth: Vec<u64>,
@@ -299,7 +299,7 @@ mod tests {
                 .place(key(value), &|_| (0, 0), &|_, _| true)
                 .unwrap();
             self.worth[placed.place] = value;
-            self.rooms.comes(placed.place, (0, value));
+            self.rooms.note_worth(placed.place, (0, value));
         }
 
         fn least(&mut self, fresh: bool) -> Option<u64> {
@@ -308,7 +308,7 @@ mod tests {
             Some(worth[place])
         }
 
-        /// The one worth least leaves.
+        /// Removes the entry with the lowest worth.
         fn leave(&mut self) -> Option<u64> {
             let least = self.least(false)?;
             self.rooms.remove(key(least)).unwrap();

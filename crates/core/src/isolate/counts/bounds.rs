@@ -1,5 +1,5 @@
-//! How many units more than its limit counting through KV may admit in one aligned window, as
-//! numbers that `GET /limit` shows and docs/consistency.md explains.
+//! How many units above a limit counting through KV may admit in one aligned window. `GET /limit`
+//! shows these numbers and docs/consistency.md explains them.
 //!
 //! With n isolates, limit L, a demand of r units a second in all, a writing and reading interval F,
 //! and KV's delay D:
@@ -9,36 +9,37 @@
 //!   and never more than the hard one. On average a unit waits half an interval to be written, half
 //!   of KV's longest delay, and half an interval to be read.
 //!
-//! The simulation in `tests/eventual_simulation.rs` holds every admission against the exact form of
-//! the first, and its means against the second, which is generous: isolates also take the others'
-//! last known rate to go on.
+//! The simulation in `tests/eventual_simulation.rs` checks every admission against the exact form
+//! of the hard bound, and its means against the expected one. The latter is generous, because
+//! isolates also extrapolate the others' last known rate.
 
 use crate::Duration;
 
 use super::timing::INTERVAL;
 
-/// For how long KV may not show a write elsewhere, as its documentation says; more has been seen.
+/// The time after which a write to KV is visible everywhere, as its documentation says. Longer
+/// times have been observed.
 pub const KV_DELAY: Duration = Duration::from_secs(60);
 
-/// Under what a limit is counted.
+/// The conditions under which a limit is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Conditions {
     /// Units in a window.
     pub limit: u64,
     /// Isolates that counted in the window, at least 1.
     pub isolates: u64,
-    /// Units that all isolates together are asked for, per million seconds.
+    /// Demand at all isolates together, in units per million seconds.
     pub rate: u64,
-    /// The longest time until a write is seen elsewhere.
+    /// The longest time until a write is visible to other isolates.
     pub delay: Duration,
 }
 
 /// Units above the limit, in one aligned window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// On average no more.
+    /// The most on average.
     pub expected: u64,
-    /// Never more.
+    /// The most in any case.
     pub hard: u64,
 }
 

@@ -1,5 +1,5 @@
-//! The count of one limit of one subject in one isolate: its own units, and what it knows of those
-//! of others.
+//! The count of one limit of one subject in one isolate: its own units, and the units that it has
+//! read from other isolates.
 
 use crate::algorithm::counter::{window_at, Counter};
 use crate::algorithm::counts::Counts;
@@ -9,17 +9,17 @@ use crate::calendar::{period_at, Span, UnknownTimeZone};
 use crate::policy::{Policy, SHORTEST_COUNTED};
 use crate::{Algorithm, Duration, Limit, Timestamp};
 
-use super::kept::KeptCount;
+use super::evicted::EvictedCount;
 use super::pair::Pair;
+use super::published::Published;
 use super::record::{id_of, Definition, Purpose, Record};
-use super::told::Told;
 
-/// For how long what others did last is taken to go on when nothing is heard of them: until the
-/// next reading at the latest, and KV's own delay. Whoever stops says so, so this matters only for
-/// those that end.
-const GOES_ON: Duration = Duration::from_secs(75);
+/// How long another isolate's last published rate is extrapolated: KV's delay and the time to the
+/// next reading. An isolate without requests publishes that its rate is zero, so this bound matters
+/// only for isolates that have ended.
+const MAX_EXTRAPOLATION: Duration = Duration::from_secs(75);
 
-/// What one isolate has counted of one limit, and what it has read of the counts of others.
+/// The use of one limit as one isolate knows it.
 #[derive(Debug)]
 pub(super) struct Count {
     purpose: Purpose,
@@ -29,19 +29,18 @@ pub(super) struct Count {
     id: u64,
     span: Span,
     own: Pair,
-    /// What the object said last, where counting goes on for one that is out of reach; what was
-    /// told before then is in it.
+    /// The object's last reported use, if this counts in place of an unavailable object. It
+    /// includes everything that isolates published before `base_at`.
     base: Pair,
     base_at: Timestamp,
     others: Pair,
-    /// When the others' counts were read, and how fast they were rising, in units per million
-    /// seconds.
+    /// When the others' counts were read, and their total rate, in units per million seconds.
     read_at: Timestamp,
     others_rate: u64,
-    pub(super) told: Told,
-    /// When the first of the units came that it counts.
+    pub(super) published: Published,
+    /// When the first of the counted units was admitted.
     begun: Timestamp,
-    /// The newest time seen.
+    /// The latest time seen.
     time: Timestamp,
 }
 
@@ -49,7 +48,7 @@ pub(super) struct Count {
 fn span_at(limit: &Limit, moment: Moment) -> Result<Span, UnknownTimeZone> {
     match limit.algorithm() {
         Algorithm::Quota(quota) => period_at(quota, moment.zones, moment.now),
-        // Only windows and quotas are counted so: `suits` has seen to it.
+        // `Consistency::suits` admits only windows and quotas.
         algorithm => {
             let window = algorithm.window().unwrap_or(SHORTEST_COUNTED);
             Ok(window_at(window, moment.now))
@@ -77,23 +76,23 @@ impl Count {
             others: Pair::default(),
             read_at: moment.now,
             others_rate: 0,
-            told: Told::default(),
+            published: Published::default(),
             begun: moment.now,
             time: moment.now,
         })
     }
 
-    /// Whether this is the count of `limit` in `policy`: by the same rule as an object's states, so
-    /// changing numbers keeps past use.
-    pub(super) fn keeps(&self, purpose: Purpose, policy: &Policy, limit: &Limit) -> bool {
+    /// Whether this is the count of `limit` in `policy`. The rule is that of an object's states, so
+    /// past use is kept when numbers change.
+    pub(super) fn is_count_of(&self, purpose: Purpose, policy: &Policy, limit: &Limit) -> bool {
         self.purpose == purpose
             && self.policy == policy.name_or_empty()
             && self.limit.shares_state_with(limit)
     }
 
-    /// Turns to the window that holds now, under the numbers asked for. A clock that steps back
-    /// turns nothing.
-    pub(super) fn turn(
+    /// Advances to the current window, and takes over the requested numbers. If the clock steps
+    /// back, nothing changes.
+    pub(super) fn advance(
         &mut self,
         policy: &Policy,
         limit: &Limit,
@@ -112,19 +111,18 @@ impl Count {
         let follows = span.start == self.span.end;
         for pair in [&mut self.own, &mut self.base, &mut self.others] {
             *pair = if follows {
-                pair.turned()
+                pair.advanced()
             } else {
                 Pair::default()
             };
         }
-        // What was extrapolated for the old window is not known to be used in the new one.
+        // The rate of the old window says nothing about the new one.
         self.others_rate = 0;
         self.span = span;
         Ok(())
     }
 
-    /// The state that an object would have, had it been asked all the time, as far as this isolate
-    /// can tell.
+    /// An estimate of the state that an object would have if it had decided all requests.
     pub(super) fn estimate(&self, now: Timestamp) -> LimitState {
         let now = self.time.max(now);
         let current = sum([self.own.current, self.base.current, self.others_by(now)]);
@@ -146,17 +144,16 @@ impl Count {
         }
     }
 
-    /// What others have used by `now`: what was read, and what has come since if they went on as
-    /// they did.
+    /// The estimated use of the other isolates by `now`: the use read, plus their rate since.
     fn others_by(&self, now: Timestamp) -> u64 {
-        let since = now.since(self.read_at).min(GOES_ON);
+        let since = now.since(self.read_at).min(MAX_EXTRAPOLATION);
         self.others
             .current
             .saturating_add(units(self.others_rate, since))
     }
 
-    /// Counts what was admitted, or gives back of the isolate's own use of this window; the excess
-    /// is dropped.
+    /// Counts admitted units. A negative cost is a refund of the isolate's own use of this window;
+    /// the excess is dropped.
     pub(super) fn charge(&mut self, cost: i64) {
         if !self.has_use() {
             self.begun = self.time;
@@ -167,12 +164,12 @@ impl Count {
         } else {
             own.saturating_sub(cost.unsigned_abs())
         };
-        self.told.count(cost);
+        self.published.add_units(cost);
     }
 
-    /// The object has said that `used` units are used. What this isolate has given out in its place
-    /// is not among them before it is [charged](Count::charged).
-    pub(super) fn learn(&mut self, used: u64, at: Timestamp) {
+    /// Records the use that the object reported. Units that this isolate admitted in the object's
+    /// place are not part of it until [`move_to_object`](Count::move_to_object).
+    pub(super) fn set_object_use(&mut self, used: u64, at: Timestamp) {
         self.others = Pair::default();
         self.others_rate = 0;
         self.base = Pair {
@@ -182,23 +179,24 @@ impl Count {
         self.base_at = at;
     }
 
-    /// The object has been charged units that this isolate had given out in its place.
-    pub(super) fn charged(&mut self, units: u64) {
+    /// Moves units from the isolate's own use to the object's, once the object has been charged for
+    /// them.
+    pub(super) fn move_to_object(&mut self, units: u64) {
         let units = units.min(self.own.current);
         self.own.current -= units;
         self.base.current = self.base.current.saturating_add(units);
     }
 
-    /// What it has told is from now on told by a key that nobody writes any more: as of another
-    /// isolate. What it had not told is forgotten.
-    pub(super) fn leave_to_others(&mut self) {
+    /// Treats the published units as those of another isolate: their key is never written again.
+    /// Unpublished units are dropped.
+    pub(super) fn disown(&mut self) {
         self.others.current = self.others.current.saturating_add(self.own.current);
         self.others.previous = self.others.previous.saturating_add(self.own.previous);
         self.own = Pair::default();
-        self.told = Told::default();
+        self.published = Published::default();
     }
 
-    /// Whether it has any units that still count.
+    /// Whether any units still count.
     fn has_use(&self) -> bool {
         let slides = matches!(self.limit.algorithm(), Algorithm::SlidingWindow(_));
         let pairs = [self.own, self.base, self.others];
@@ -207,10 +205,10 @@ impl Count {
             .any(|pair| pair.current > 0 || (slides && pair.previous > 0))
     }
 
-    /// What is kept of it when its subject has to go; `None` when a new count would say the same.
-    pub(super) fn keep(&self, now: Timestamp) -> Option<KeptCount> {
+    /// The part that is kept when the subject is evicted; `None` if a new count would be equal.
+    pub(super) fn evict(&self, now: Timestamp) -> Option<EvictedCount> {
         let says_something = self.has_use() || self.base_at > Timestamp::ZERO;
-        says_something.then(|| KeptCount {
+        says_something.then(|| EvictedCount {
             id: self.id,
             span: self.span,
             own: self.own,
@@ -223,18 +221,18 @@ impl Count {
         })
     }
 
-    /// Goes on from what was kept. Whether all of that was told is not known, so it is told again.
-    pub(super) fn restore(&mut self, kept: KeptCount) {
-        self.span = kept.span;
-        self.own = kept.own;
-        self.base = kept.base;
-        self.base_at = kept.base_at;
-        self.others = kept.others;
-        self.begun = kept.begun;
-        self.told.fail();
+    /// Continues from an evicted count. Its units may be unpublished, so they are published again.
+    pub(super) fn restore(&mut self, evicted: EvictedCount) {
+        self.span = evicted.span;
+        self.own = evicted.own;
+        self.base = evicted.base;
+        self.base_at = evicted.base_at;
+        self.others = evicted.others;
+        self.begun = evicted.begun;
+        self.published.mark_unpublished();
     }
 
-    /// Whether nothing is left of the limit, as far as known.
+    /// Whether the estimate leaves nothing of the limit.
     fn is_exhausted(&self, now: Timestamp) -> bool {
         let view = self.estimate(now).view(self.limit.algorithm(), now);
         view.remaining == 0
@@ -244,20 +242,20 @@ impl Count {
         self.own = Pair::default();
         self.others = Pair::default();
         self.others_rate = 0;
-        self.told = Told::default();
+        self.published = Published::default();
         self.base = Pair::default();
         self.base_at = at;
         self.begun = at;
     }
 
-    /// Somebody has reset it: what was counted before `at` is forgotten, once.
+    /// Applies a reset: units counted before `at` are dropped, once.
     pub(super) fn reset(&mut self, at: Timestamp) {
         if at <= self.base_at {
             return;
         }
         if self.begun < at {
             self.start_anew(at);
-            self.told.count(1); // so that others learn of it soon
+            self.published.add_units(1); // so that others learn of it soon
         } else {
             self.base_at = at;
         }
@@ -267,13 +265,13 @@ impl Count {
         self.time
     }
 
-    /// Whether it is shown as a count of its own: what is given out in place of an object is
-    /// charged to that.
+    /// Whether `GET /limit` shows it. Counts in place of an object are charged to the object.
     pub(super) fn is_shown(&self) -> bool {
         self.purpose == Purpose::Mode
     }
 
-    /// The part of the limit that this isolate itself has given out lately, in thousandths.
+    /// The part of the limit that this isolate has admitted in the current or previous window, in
+    /// thousandths.
     pub(super) fn part_used(&self, now: Timestamp) -> u64 {
         if now >= self.span.end.plus(self.span.end.since(self.span.start)) {
             return 0;
@@ -291,32 +289,33 @@ impl Count {
         }
     }
 
-    /// What this isolate tells of itself.
+    /// The record that this isolate publishes.
     pub(super) fn record(&self, now: Timestamp) -> Record {
         Record {
             id: self.id,
             start: self.span.start,
             used: self.own.current,
             previous: self.start_before().map_or(0, |_| self.own.previous),
-            rate: self.told.rate(now),
+            rate: self.published.rate(now),
         }
     }
 
-    /// Begins to add up what others tell.
+    /// Starts a new sum of the others' records.
     pub(super) fn begin_reading(&mut self, now: Timestamp) {
         self.others = Pair::default();
         self.others_rate = 0;
         self.read_at = self.time.max(now);
     }
 
-    /// Adds what another isolate told at `at`; whether it has counted in this window.
+    /// Adds a record that another isolate published at `at`; whether that isolate has admitted
+    /// units in this window.
     pub(super) fn add_other(&mut self, record: &Record, at: Timestamp) -> bool {
         if at < self.base_at {
             return false; // in the base already, or reset
         }
         if record.start == self.span.start {
             let age = self.read_at.since(at);
-            let going_on = age < GOES_ON;
+            let going_on = age < MAX_EXTRAPOLATION;
             let rate = if going_on { record.rate } else { 0 };
             let used = record.used.saturating_add(units(rate, age));
             self.others.current = self.others.current.saturating_add(used);
@@ -325,7 +324,7 @@ impl Count {
             return record.used > 0;
         }
         if record.start == self.span.end {
-            // Its clock is ahead, and has turned already.
+            // The other clock is ahead and in the next window already.
             self.others.current = self.others.current.saturating_add(record.previous);
             return record.previous > 0;
         }
@@ -348,9 +347,9 @@ impl Count {
         before.map(Timestamp::from_millis)
     }
 
-    /// Units per million seconds of all isolates together, as far as known.
+    /// The known rate of all isolates together, in units per million seconds.
     pub(super) fn total_rate(&self, now: Timestamp) -> u64 {
-        self.told.rate(now).saturating_add(self.others_rate)
+        self.published.rate(now).saturating_add(self.others_rate)
     }
 
     pub(super) const fn limit(&self) -> &Limit {
@@ -366,8 +365,8 @@ impl Count {
         self.id
     }
 
-    /// Until when what this isolate tells matters: the window's end, and of a sliding window the
-    /// next one's.
+    /// How long this isolate's record matters: until the window's end, or for a sliding window
+    /// until the end of the next one.
     pub(super) fn matters_until(&self) -> Timestamp {
         match self.limit.algorithm() {
             Algorithm::SlidingWindow(window) => self.span.end.plus(window.window()),
@@ -380,7 +379,7 @@ fn sum<const N: usize>(units: [u64; N]) -> u64 {
     units.into_iter().fold(0, u64::saturating_add)
 }
 
-/// What comes in a time at a rate per million seconds, rounded down.
+/// Units in `time` at a rate per million seconds, rounded down.
 fn units(rate: u64, time: Duration) -> u64 {
     let units = u128::from(rate) * u128::from(time.as_millis()) / 1_000_000_000;
     u64::try_from(units).unwrap_or(u64::MAX)

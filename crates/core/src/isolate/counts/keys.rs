@@ -1,12 +1,12 @@
-//! The keys in KV by which isolates tell their counts: one for each isolate and subject.
+//! The keys in KV under which isolates publish their counts: one for each isolate and subject.
 
-/// Before every key of a subject.
+/// The prefix of every key of a subject.
 pub(super) fn prefix_of(prefix: &str, name: &str) -> String {
     format!("{prefix}/{name}/")
 }
 
-/// Which of an isolate's keys a subject's counts are told by: the subject's number, and how often
-/// it has left one behind.
+/// Identifies a subject's key among those of the isolate: the subject's number, and how many of its
+/// keys have been abandoned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Writer {
     pub(super) number: u64,

@@ -1,42 +1,44 @@
-//! Counting without an object: isolates count for themselves and tell each other through KV.
-//! `consistency` and `failMode` call it `eventual`.
+//! Counting without an object: each isolate counts and publishes its counts through KV. The JSON
+//! word in `consistency` and `failMode` is `eventual`.
 //!
-//! Each isolate keeps the count of each limit of a subject ([`count`]), decides by the core's own
-//! arithmetic over its count and what it knows of the others', and every ten seconds writes its
-//! counts under a key of its own and reads everybody's with one list ([`record`], [`sync`]). So it
-//! may admit too much: how much is expected and how much is possible at most is in [`bounds`]. KV
-//! shows a write elsewhere after up to a minute and takes one write a second per key, hence the
-//! rules of [`Consistency::suits`](crate::policy::consistency::Consistency::suits).
+//! Each isolate keeps a count of each limit of a subject ([`count`]). It decides with the core's
+//! algorithms over its own count and the last known counts of the others. Every ten seconds it
+//! writes its counts to its own key and reads those of all isolates with one list ([`record`],
+//! [`sync`]). So isolates together may admit more than the limit: [`bounds`] has the expected and
+//! the largest excess. A write to KV is visible elsewhere after up to a minute, and KV takes one
+//! write a second per key; hence the rules of
+//! [`Consistency::suits`](crate::policy::consistency::Consistency::suits).
 //!
-//! Pure: time comes in, what is to be written comes out, the texts that were read come in. Bounded:
-//! [`MAX_SUBJECTS`] and what is kept of [`MAX_KEPT`] more, of which each namespace has its part;
-//! within it those that are asked least go first, and those of which nothing is left last.
+//! This module is pure: the caller passes the time and the texts read, and gets the texts to write.
+//! It is bounded: [`MAX_SUBJECTS`] subjects and the units of [`MAX_EVICTED`] evicted ones, shared
+//! fairly by namespaces. The subjects with the fewest requests are evicted first; among evicted
+//! ones, those with an exhausted limit are kept longest.
 
 pub mod bounds;
+mod command;
 mod count;
-mod kept;
+mod evicted;
 mod keys;
-mod mark;
 mod pair;
+mod published;
 mod record;
 mod status;
 mod subject;
 mod sync;
 mod timing;
-mod told;
 
-pub use kept::MAX_KEPT;
-pub use mark::{Mark, Said};
+pub use command::{Command, Instruction};
+pub use evicted::MAX_EVICTED;
 pub use record::{read_counts, read_definitions, Definition, Purpose, Put, Record, RECORDS};
 pub use status::CountStatus;
 pub use subject::MAX_LIMITS;
 pub use sync::Sync;
-pub use timing::{INTERVAL, SHORTEST_INTERVAL};
+pub use timing::{INTERVAL, MIN_INTERVAL};
 
-use kept::Kept;
+use evicted::Evicted;
 use subject::SubjectCounts;
 
-use super::bounded::{Bounded, Key, Secret};
+use super::bounded::{BoundedMap, Key, Secret};
 use crate::algorithm::state::Moment;
 use crate::calendar::UnknownTimeZone;
 use crate::decide::Check;
@@ -44,45 +46,45 @@ use crate::decision::Decision;
 use crate::policy::Policy;
 use crate::Timestamp;
 
-/// The most subjects that an isolate counts at once: up to 1.5 KB each.
+/// Maximum number of subjects that an isolate counts at once, up to 1.5 KB each.
 pub const MAX_SUBJECTS: usize = 4_096;
 
 /// The counts of one isolate.
 #[derive(Debug)]
 pub struct IsolateCounts {
     secret: Secret,
-    /// In front of every key in KV.
+    /// The start of every key in KV.
     prefix: &'static str,
-    /// This isolate's part of its keys; behind it each subject has a number, so that no key is
-    /// taken up again by one that has forgotten what it told there.
+    /// This isolate's part of its keys. A subject's number follows it, so no key is reused after
+    /// its published units were dropped.
     isolate: String,
-    /// The last number given.
+    /// The last number assigned to a subject.
     number: u64,
-    subjects: Bounded<SubjectCounts>,
-    /// What is left of those for which there was no room.
-    kept: Bounded<Kept>,
-    /// No subject is due before this instant.
+    subjects: BoundedMap<SubjectCounts>,
+    /// The units of evicted subjects.
+    evicted: BoundedMap<Evicted>,
+    /// The earliest instant at which a subject may be due.
     soonest: Timestamp,
 }
 
 impl IsolateCounts {
-    /// Counts nothing yet. `prefix` stands in front of every key, `isolate` are random bits that no
-    /// other isolate has.
+    /// No counts yet. Every key begins with `prefix`. `isolate`: random bits, unique to the
+    /// isolate.
     pub fn new(prefix: &'static str, isolate: u64, secret: Secret) -> IsolateCounts {
         IsolateCounts {
             secret,
             prefix,
             isolate: format!("{isolate:016x}"),
             number: 0,
-            subjects: Bounded::new(MAX_SUBJECTS),
-            kept: Bounded::new(MAX_KEPT),
+            subjects: BoundedMap::new(MAX_SUBJECTS),
+            evicted: BoundedMap::new(MAX_EVICTED),
             soonest: Timestamp::MAX,
         }
     }
 
-    /// Decides for a purpose, and counts what was admitted. `name` is the subject's part of the
-    /// keys in KV: no two subjects may share one, and it is at most 400 bytes long. The policy has
-    /// to [suit](crate::policy::consistency::Consistency::suits).
+    /// Decides, and counts admitted units. `name` is the subject's part of the keys in KV: unique
+    /// to the subject and at most 400 bytes long. The policy has to
+    /// [suit](crate::policy::consistency::Consistency::suits).
     pub fn check(
         &mut self,
         purpose: Purpose,
@@ -98,9 +100,9 @@ impl IsolateCounts {
         decision
     }
 
-    /// Takes over what the subject's object said, so that counting can go on from there when it is
-    /// out of reach.
-    pub fn learn(
+    /// Records the use that the subject's object reported in a decision. Counting continues from it
+    /// when the object is unavailable.
+    pub fn record_decision(
         &mut self,
         name: &str,
         policy: &Policy,
@@ -114,13 +116,14 @@ impl IsolateCounts {
         let places = counted.places(Purpose::Fallback, policy, moment)?;
         for (&place, standing) in places.iter().zip(decision.limits.iter()) {
             let used = standing.limit.saturating_sub(standing.remaining);
-            counted.counts[place].learn(used, moment.now);
+            counted.counts[place].set_object_use(used, moment.now);
         }
         Ok(())
     }
 
-    /// The subject's object has been charged what this isolate gave out in its place.
-    pub fn charged(
+    /// Records that the subject's object has been charged for units that this isolate admitted in
+    /// its place.
+    pub fn record_charged(
         &mut self,
         name: &str,
         policy: &Policy,
@@ -129,24 +132,24 @@ impl IsolateCounts {
     ) -> Result<(), UnknownTimeZone> {
         let counted = self.counted(name, moment.now);
         for place in counted.places(Purpose::Fallback, policy, moment)? {
-            counted.counts[place].charged(units);
+            counted.counts[place].move_to_object(units);
         }
         Ok(())
     }
 
-    /// How many subjects are counted.
+    /// Number of subjects that are counted.
     pub fn len(&self) -> usize {
         self.subjects.len()
     }
 
-    /// Whether none is.
+    /// Whether no subject is counted.
     pub fn is_empty(&self) -> bool {
         self.subjects.is_empty()
     }
 
-    /// How many subjects there are of which only units are kept.
-    pub fn kept(&self) -> usize {
-        self.kept.len()
+    /// Number of evicted subjects whose units are kept.
+    pub fn evicted(&self) -> usize {
+        self.evicted.len()
     }
 
     fn key(&self, name: &str) -> Key {
@@ -156,15 +159,17 @@ impl IsolateCounts {
     fn counted(&mut self, name: &str, now: Timestamp) -> &mut SubjectCounts {
         let key = self.key(name);
         let number = self.number + 1;
-        let kept = &mut self.kept;
-        let make = || match kept.remove(key) {
-            Some(kept) => SubjectCounts::restored(name, kept, now),
+        let evicted = &mut self.evicted;
+        let make = || match evicted.remove(key) {
+            Some(evicted) => SubjectCounts::restored(name, evicted, now),
             None => SubjectCounts::fresh(name, number, now),
         };
         let worth = |counted: &SubjectCounts| counted.worth(now);
-        let (counted, gone) = self.subjects.get_or_put(key, make, worth);
-        if let Some((key, kept)) = gone.and_then(|(key, gone)| Some((key, gone.keep(now)?))) {
-            self.kept.put(key, kept, |kept| kept.worth(now));
+        let (counted, removed) = self.subjects.get_or_put(key, make, worth);
+        if let Some((key, evicted)) =
+            removed.and_then(|(key, removed)| Some((key, removed.evict(now)?)))
+        {
+            self.evicted.put(key, evicted, |evicted| evicted.worth(now));
         }
         self.number = self.number.max(counted.writer.number);
         counted.asked = counted.asked.saturating_add(1);

@@ -1,7 +1,6 @@
-//! What is counted of one limit by somebody: units of the window that holds now, and of the one
-//! before, which sliding windows look back to.
+//! Units of the current window and of the one before, which sliding windows need.
 
-/// Units in the present window and in the one before.
+/// Units in the current window and in the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Pair {
     pub(super) current: u64,
@@ -9,8 +8,8 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    /// As the next window begins.
-    pub(super) const fn turned(self) -> Pair {
+    /// The same units at the start of the next window.
+    pub(super) const fn advanced(self) -> Pair {
         Pair {
             current: 0,
             previous: self.current,

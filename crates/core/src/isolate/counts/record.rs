@@ -1,5 +1,5 @@
-//! What isolates tell each other: one KV key an isolate and subject. Its metadata, which a list
-//! shows, holds the counts; its value holds the definitions, for whoever wants to show them.
+//! The published text: one KV key per isolate and subject. The metadata, which a list returns,
+//! holds the counts. The value holds the definitions, which only `GET /limit` reads.
 
 use tollgate_versions::Versions;
 
@@ -9,39 +9,39 @@ use crate::policy::Policy;
 use crate::row::{get_limit, put_limit};
 use crate::{Duration, Limit, Timestamp};
 
-/// The versions of both texts. Counts of a version that is not read are not added: deployments are
-/// short beside windows.
+/// The versions of both texts. Counts of an unknown version are ignored: deployments are short
+/// compared with windows.
 pub const RECORDS: Versions = Versions::new(1);
 
 /// KV keeps a key for at least a minute.
-pub(super) const SHORTEST_LIFE: Duration = Duration::from_secs(60);
+pub(super) const MIN_LIFE: Duration = Duration::from_secs(60);
 
-/// For what units are counted. One does not see the other's.
+/// Why units are counted. Each purpose has counts of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// The policy is decided so.
+    /// The policy's consistency is `eventual`.
     Mode,
-    /// The policy's object is out of reach, and is charged when it is back.
+    /// The object is unavailable, and is charged once it answers again.
     Fallback,
 }
 
 /// One key to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Put {
-    /// The key: this isolate's own.
+    /// The key, written by this isolate only.
     pub key: String,
     /// The definitions.
     pub value: String,
     /// The counts, at most 1,024 bytes.
     pub metadata: String,
-    /// After this long the key may go: it says nothing any more.
+    /// The life of the key; its text is irrelevant afterwards.
     pub life: Duration,
 }
 
-/// What one isolate has counted of one limit.
+/// One isolate's count of one limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record {
-    /// Stands for the limit's state: policy name, name or algorithm, and time dimension.
+    /// Hash of the limit's state key: policy name, name or algorithm, and time dimension.
     pub id: u64,
     /// The start of its window.
     pub start: Timestamp,
@@ -49,11 +49,11 @@ pub struct Record {
     pub used: u64,
     /// Units admitted in the window before.
     pub previous: u64,
-    /// How many units a million seconds it admitted lately.
+    /// Recent rate, in units per million seconds.
     pub rate: u64,
 }
 
-/// The limit that an id stands for.
+/// The limit of an id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Definition {
     /// As in [`Record::id`].
@@ -62,12 +62,11 @@ pub struct Definition {
     pub policy: String,
     /// The policy's version.
     pub version: u64,
-    /// The limit as last asked for.
+    /// The limit as last requested.
     pub limit: Limit,
 }
 
-/// What stands for a limit's state in every isolate: FNV-1a, 64 bits, over what keys a state in an
-/// object.
+/// The same id in every isolate: FNV-1a, 64 bits, over the key of a state in an object.
 pub(super) fn id_of(purpose: Purpose, policy: &str, limit: &Limit) -> u64 {
     let dimension = limit.algorithm().dimension();
     let apart = match purpose {
@@ -95,7 +94,7 @@ pub(super) fn write_counts(at: Timestamp, records: impl Iterator<Item = Record>)
     records.fold(line, put).finish()
 }
 
-/// Reads metadata: when it was told, and what.
+/// Reads metadata: the time of publication, and the records.
 pub fn read_counts(text: &str) -> Result<(Timestamp, Vec<Record>), Unreadable> {
     let mut lines = Line::versioned(text, RECORDS)?
         .1
@@ -170,7 +169,7 @@ pub fn read_definitions(text: &str) -> Result<Vec<Definition>, Unreadable> {
 }
 
 impl Definition {
-    /// The policy of this limit alone; `None` when the name is no policy's.
+    /// A policy of this limit alone; `None` if the name is invalid.
     pub fn policy(&self) -> Option<Policy> {
         let alone = Policy::new(vec![self.limit.clone()]).ok()?;
         if self.policy.is_empty() {

@@ -1,44 +1,44 @@
-//! How a subject stands by all that isolates have told of it: what `GET /limit` shows.
+//! The status of a subject from the counts of all isolates, for `GET /limit`.
 
 use crate::algorithm::state::Moment;
 use crate::calendar::UnknownTimeZone;
 use crate::Timestamp;
 
 use super::bounds::{Bounds, Conditions, KV_DELAY};
+use super::command::{Command, Instruction};
 use super::count::Count;
-use super::mark::{Mark, Said};
 use super::record::{read_counts, Definition, Purpose, Record};
 use super::subject::SubjectCounts;
 use super::IsolateCounts;
 
-/// How one limit stands, and how far it may be from the truth.
+/// The status of one limit, and its possible excess.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CountStatus {
     /// The limit.
     pub definition: Definition,
-    /// Units left, as far as known.
+    /// Estimated units left.
     pub remaining: u64,
-    /// As in a decision.
+    /// When the limit is full again, as in a decision.
     pub reset: Timestamp,
-    /// How many isolates have counted in this window, those that have ended too.
+    /// Number of isolates that have counted in this window, ended ones included.
     pub isolates: u64,
-    /// How many units above the limit this window may end with, at the present rate.
+    /// Units above the limit that this window may admit, at the current rate.
     pub over: Bounds,
 }
 
-/// What was read of a subject, and when.
+/// The texts read for a subject, and the time.
 struct Reading<'a> {
     records: Vec<(Timestamp, Record)>,
-    resets: Vec<Mark>,
+    resets: Vec<Instruction>,
     own: Option<&'a SubjectCounts>,
     moment: Moment<'a>,
 }
 
 impl IsolateCounts {
-    /// How each limit stands that is not idle. `read` is what a list of
-    /// [`prefix_of`](IsolateCounts::prefix_of) showed, key and metadata each; `definitions` are
-    /// those of the values that [`undefined_in`](IsolateCounts::undefined_in) named.
-    pub fn standings(
+    /// The status of each limit that is not idle. `read`: key and metadata of each key listed under
+    /// [`prefix_of`](IsolateCounts::prefix_of). `definitions`: from the values of the keys that
+    /// [`missing_definitions`](IsolateCounts::missing_definitions) returned.
+    pub fn statuses(
         &mut self,
         name: &str,
         read: &[(String, String)],
@@ -49,7 +49,7 @@ impl IsolateCounts {
         let key = self.key(name);
         let own = self.subjects.get_mut(key).map(|counted| &*counted);
         let own_key = own.map(|counted| counted.writer.key(&prefix, &self.isolate));
-        let mut told = Reading {
+        let mut reading = Reading {
             records: Vec::new(),
             resets: Vec::new(),
             own,
@@ -57,14 +57,16 @@ impl IsolateCounts {
         };
         for (key, metadata) in read {
             if let Ok((at, records)) = read_counts(metadata) {
-                // Of itself an isolate knows more than it has written.
+                // The isolate's own counts are newer than its published ones.
                 if Some(key) != own_key.as_ref() {
-                    told.records
+                    reading
+                        .records
                         .extend(records.into_iter().map(|record| (at, record)));
                 }
-            } else if let Ok(Some(mark)) = Mark::read(metadata) {
-                told.resets
-                    .extend(Some(mark).filter(|mark| mark.what == Said::Reset));
+            } else if let Ok(Some(instruction)) = Instruction::read(metadata) {
+                reading.resets.extend(
+                    Some(instruction).filter(|instruction| instruction.command == Command::Reset),
+                );
             }
         }
         let known = own.into_iter().flat_map(SubjectCounts::definitions);
@@ -74,18 +76,19 @@ impl IsolateCounts {
                 all.push(definition);
             }
         }
-        let standings = all.into_iter().map(|definition| told.standing(definition));
-        let standings: Result<Vec<_>, _> = standings.collect();
-        Ok(standings?.into_iter().flatten().collect())
+        let statuses = all
+            .into_iter()
+            .map(|definition| reading.status_of(definition));
+        let statuses: Result<Vec<_>, _> = statuses.collect();
+        Ok(statuses?.into_iter().flatten().collect())
     }
 
-    /// The keys of those values that tell what the limits are which this isolate does not know; at
-    /// most `most`.
-    pub fn undefined_in(
+    /// Keys whose values define limits unknown to this isolate, at most `max`.
+    pub fn missing_definitions(
         &mut self,
         name: &str,
         read: &[(String, String)],
-        most: usize,
+        max: usize,
     ) -> Vec<String> {
         let key = self.key(name);
         let own = self.subjects.get_mut(key);
@@ -103,7 +106,7 @@ impl IsolateCounts {
                 defined.extend(news);
                 keys.push(key.clone());
             }
-            if keys.len() >= most {
+            if keys.len() >= max {
                 break;
             }
         }
@@ -113,7 +116,7 @@ impl IsolateCounts {
 
 impl Reading<'_> {
     /// `None` for a limit of which nothing is used.
-    fn standing(&self, definition: Definition) -> Result<Option<CountStatus>, UnknownTimeZone> {
+    fn status_of(&self, definition: Definition) -> Result<Option<CountStatus>, UnknownTimeZone> {
         let Some(policy) = definition.policy() else {
             return Ok(None);
         };
@@ -121,13 +124,13 @@ impl Reading<'_> {
         let mut count = Count::fresh(Purpose::Mode, &policy, &definition.limit, self.moment)?;
         let resets = self.resets.iter();
         resets
-            .filter(|mark| mark.is_for(&definition.policy))
-            .for_each(|mark| count.reset(mark.at));
+            .filter(|instruction| instruction.is_for(&definition.policy))
+            .for_each(|instruction| count.reset(instruction.at));
         count.begin_reading(now);
         let own = self.own.into_iter().flat_map(|own| own.records(now));
         let own = own.map(|record| (now, record));
-        let told = self.records.iter().copied().chain(own);
-        let isolates = told
+        let published = self.records.iter().copied().chain(own);
+        let isolates = published
             .filter(|(_, record)| record.id == definition.id)
             .filter(|(at, record)| count.add_other(record, *at))
             .count();

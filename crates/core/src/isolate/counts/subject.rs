@@ -9,16 +9,17 @@ use crate::isolate::bounded::Worth;
 use crate::policy::Policy;
 use crate::{Duration, Timestamp};
 
+use super::command::Instruction;
 use super::count::Count;
-use super::kept::{Kept, KeptCount};
+use super::evicted::{Evicted, EvictedCount};
 use super::keys::Writer;
-use super::mark::Mark;
 use super::record::{Definition, Purpose, Record};
 use super::timing::Timing;
 
-/// For how long a subject that nobody asks for is worth more than a new one.
-const REMEMBERED: Duration = Duration::from_secs(3_600);
-/// The most limits of one subject: so many fit in the 1,024 bytes of metadata that a list shows.
+/// After this time without requests, a subject ranks no higher than a new one.
+const IDLE_AFTER: Duration = Duration::from_secs(3_600);
+/// Maximum number of limits of one subject: their records fit into the 1,024 bytes of metadata that
+/// a list returns.
 pub const MAX_LIMITS: usize = 10;
 
 /// One subject in this isolate.
@@ -28,13 +29,13 @@ pub(super) struct SubjectCounts {
     pub(super) name: String,
     /// The last part of its own key.
     pub(super) writer: Writer,
-    /// How often it was asked, and when last: who is asked least is forgotten first.
+    /// Number of requests, and the time of the last. The subject with the fewest is evicted first.
     pub(super) asked: u64,
     pub(super) asked_at: Timestamp,
     pub(super) counts: Vec<Count>,
-    /// Limits that were counted before it had to go, and that have not been asked for since.
-    pub(super) kept: Vec<KeptCount>,
-    pub(super) blocks: Vec<Mark>,
+    /// Limits counted before its eviction and not requested since.
+    pub(super) evicted: Vec<EvictedCount>,
+    pub(super) blocks: Vec<Instruction>,
     pub(super) timing: Timing,
 }
 
@@ -46,7 +47,7 @@ impl SubjectCounts {
             asked: 0,
             asked_at: now,
             counts: Vec::with_capacity(1),
-            kept: Vec::new(),
+            evicted: Vec::new(),
             blocks: Vec::new(),
             timing: Timing::default(),
         }
@@ -83,16 +84,16 @@ impl SubjectCounts {
         Ok(decision)
     }
 
-    /// The block that shuts this request out, the longest if there are several. What was used may
-    /// be given back.
+    /// The block in force for this request, the longest if there are several. Refunds are not
+    /// blocked.
     fn block(&self, policy: &Policy, check: &Check, now: Timestamp) -> Option<Block> {
-        let marks = self.blocks.iter().filter(|_| check.cost >= 0);
-        let named = marks.filter(|mark| mark.is_for(policy.name_or_empty()));
-        let in_force = named.filter_map(|mark| mark.block(now));
+        let instructions = self.blocks.iter().filter(|_| check.cost >= 0);
+        let named = instructions.filter(|instruction| instruction.is_for(policy.name_or_empty()));
+        let in_force = named.filter_map(|instruction| instruction.block(now));
         in_force.max_by_key(|block| block.until)
     }
 
-    /// Finds or makes the count of each limit, turned to the window that holds now.
+    /// The index of each limit's count, inserted if absent and advanced to the current window.
     pub(super) fn places(
         &mut self,
         purpose: Purpose,
@@ -104,17 +105,21 @@ impl SubjectCounts {
             let known = self
                 .counts
                 .iter()
-                .position(|count| count.keeps(purpose, policy, limit));
+                .position(|count| count.is_count_of(purpose, policy, limit));
             let place = match known {
                 Some(place) => {
-                    self.counts[place].turn(policy, limit, moment)?;
+                    self.counts[place].advance(policy, limit, moment)?;
                     place
                 }
                 None => {
                     let mut count = Count::fresh(purpose, policy, limit, moment)?;
-                    if let Some(kept) = self.kept.iter().position(|kept| kept.id == count.id()) {
-                        count.restore(self.kept.swap_remove(kept));
-                        count.turn(policy, limit, moment)?;
+                    if let Some(evicted) = self
+                        .evicted
+                        .iter()
+                        .position(|evicted| evicted.id == count.id())
+                    {
+                        count.restore(self.evicted.swap_remove(evicted));
+                        count.advance(policy, limit, moment)?;
                     }
                     self.add(count, &places)
                 }
@@ -124,13 +129,13 @@ impl SubjectCounts {
         Ok(places)
     }
 
-    /// Adds a count; where there are too many in the place of the least used one, of those that are
-    /// not asked for just now.
+    /// Adds a count. If there are too many, it replaces the least used one that this request does
+    /// not need.
     fn add(&mut self, count: Count, asked: &[usize]) -> usize {
-        if self.counts.len() + self.kept.len() >= MAX_LIMITS {
-            // What was told of them stays told, by a key that is left behind.
-            self.counts.iter_mut().for_each(Count::leave_to_others);
-            self.kept.clear();
+        if self.counts.len() + self.evicted.len() >= MAX_LIMITS {
+            // Their published units stay in the abandoned key.
+            self.counts.iter_mut().for_each(Count::disown);
+            self.evicted.clear();
             self.writer.turn = self.writer.turn.wrapping_add(1);
         }
         if self.counts.len() < MAX_LIMITS {
@@ -139,15 +144,15 @@ impl SubjectCounts {
         }
         let others = (0..self.counts.len()).filter(|place| !asked.contains(place));
         let least = others.min_by_key(|&place| self.counts[place].part_used(count.time()));
-        let place = least.unwrap_or(0); // a policy has fewer limits than there is room for
+        let place = least.unwrap_or(0); // a policy has fewer than MAX_LIMITS limits
         self.counts[place] = count;
         place
     }
 
-    /// How much it is worth to be remembered: by how often it is asked, which no cost and no limit
-    /// distorts; of those that are asked equally often, by how lately.
+    /// Eviction rank: number of requests, then recency. Cost and limit are ignored, so that no
+    /// caller can buy a place.
     pub(super) fn worth(&self, now: Timestamp) -> Worth {
-        let forgotten = self.asked_at.plus(REMEMBERED) <= now;
+        let forgotten = self.asked_at.plus(IDLE_AFTER) <= now;
         let asked = if forgotten { 0 } else { self.asked };
         (asked, self.asked_at.as_millis())
     }
@@ -157,35 +162,36 @@ impl SubjectCounts {
         self.counts.iter().map(part).max().unwrap_or(0)
     }
 
-    /// What this isolate tells: of each limit that it counts, and of those of which only units are
-    /// kept.
+    /// The records that this isolate publishes, those of evicted counts included.
     pub(super) fn records(&self, now: Timestamp) -> impl Iterator<Item = Record> + '_ {
         let counts = self.counts.iter().map(move |count| count.record(now));
-        counts.chain(self.kept.iter().map(KeptCount::record))
+        counts.chain(self.evicted.iter().map(EvictedCount::record))
     }
 
-    /// What the ids of its counts stand for, of those that are shown.
+    /// The definitions of the counts that `GET /limit` shows.
     pub(super) fn definitions(&self) -> impl Iterator<Item = Definition> + '_ {
         let shown = self.counts.iter().filter(|count| count.is_shown());
         shown.map(Count::definition)
     }
 
-    /// What is to be kept of it; `None` when nothing of it matters any more.
-    pub(super) fn keep(self, now: Timestamp) -> Option<Kept> {
+    /// The part to keep after eviction; `None` if nothing of it still matters.
+    pub(super) fn evict(self, now: Timestamp) -> Option<Evicted> {
         let used = self
             .counts
             .iter()
-            .filter_map(|count| count.keep(now))
-            .chain(self.kept);
-        let counts: Box<[KeptCount]> = used.filter(|count| count.until > now).collect();
+            .filter_map(|count| count.evict(now))
+            .chain(self.evicted);
+        let counts: Box<[EvictedCount]> = used.filter(|count| count.until > now).collect();
         let mut blocks = self.blocks;
-        blocks.retain(|mark| mark.block(now).is_some());
-        let blocked = blocks.iter().filter_map(|mark| mark.block(now));
+        blocks.retain(|instruction| instruction.block(now).is_some());
+        let blocked = blocks
+            .iter()
+            .filter_map(|instruction| instruction.block(now));
         let blocked_until = blocked.map(|block| block.until).max();
         let exhausted = counts.iter().filter(|count| count.exhausted);
         let exhausted_until = exhausted.map(|count| count.until).max().max(blocked_until);
         let until = counts.iter().map(|count| count.until).max();
-        Some(Kept {
+        Some(Evicted {
             writer: self.writer,
             asked: self.asked,
             asked_at: self.asked_at,
@@ -196,18 +202,18 @@ impl SubjectCounts {
         })
     }
 
-    /// The subject of this name again, of which so much was kept.
-    pub(super) fn restored(name: &str, kept: Kept, now: Timestamp) -> SubjectCounts {
-        let mut counts = kept.counts.into_vec();
+    /// The subject of this name, restored from its evicted part.
+    pub(super) fn restored(name: &str, evicted: Evicted, now: Timestamp) -> SubjectCounts {
+        let mut counts = evicted.counts.into_vec();
         counts.retain(|count| count.until > now);
         SubjectCounts {
             name: name.to_owned(),
-            writer: kept.writer,
-            asked: kept.asked,
+            writer: evicted.writer,
+            asked: evicted.asked,
             asked_at: now,
             counts: Vec::with_capacity(1),
-            kept: counts,
-            blocks: kept.blocks,
+            evicted: counts,
+            blocks: evicted.blocks,
             timing: Timing::default(),
         }
     }

@@ -1,41 +1,41 @@
-//! When an isolate writes and reads the counts of a subject, and what.
+//! Synchronisation of a subject's counts with KV: when an isolate writes and reads, and which text.
 //!
-//! While a subject is in use: a second after its first request, then every [`INTERVAL`]; sooner,
-//! down to a second, the nearer its limit is. After failures less and less often. All of it in the
-//! background: no answer waits for KV.
+//! A subject in use is synchronised a second after its first request and then every [`INTERVAL`];
+//! the interval falls to a second as the limit gets near, and grows after failures. All of it
+//! happens in the background: no answer waits for KV.
 
 use crate::isolate::bounded::{in_order, Key};
 use crate::{Duration, Timestamp};
 
 use super::bounds::KV_DELAY;
+use super::command::{keep_newest, Command, Instruction};
 use super::count::Count;
-use super::kept::KeptCount;
+use super::evicted::EvictedCount;
 use super::keys::prefix_of;
-use super::mark::{keep, Mark, Said};
-use super::record::{read_counts, write_counts, write_definitions, Put, SHORTEST_LIFE};
+use super::record::{read_counts, write_counts, write_definitions, Put, MIN_LIFE};
 use super::subject::SubjectCounts;
-use super::timing::{INTERVAL, LONGEST_INTERVAL, SHORTEST_INTERVAL};
+use super::timing::{INTERVAL, MAX_INTERVAL, MIN_INTERVAL};
 use super::IsolateCounts;
 
-/// How many times a limit is looked at before it can be reached at the present rate.
+/// Number of synchronisations before the limit is reached at the current rate.
 const LOOKS: u64 = 4;
 
-/// One subject's counts to write, where others do not know them, and to read.
+/// One subject's pending synchronisation: counts to write, if unpublished, and keys to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sync {
-    /// To hand back with the outcome.
+    /// The subject, for [`IsolateCounts::record_sync`].
     pub subject: Key,
-    /// The key by which the counts are told.
+    /// The key under which this isolate publishes the counts.
     pub own: String,
-    /// What to write, if anything.
+    /// The key to write, if anything is unpublished.
     pub put: Option<Put>,
-    /// Every key that starts so is to be listed, with its metadata.
+    /// The prefix of the keys to list, with their metadata.
     pub prefix: String,
 }
 
 impl IsolateCounts {
-    /// Takes out up to `most` subjects whose counts are due: of each namespace those first that
-    /// have used most of their limits, and of all namespaces in turn.
+    /// Starts the synchronisation of up to `most` due subjects: of all namespaces in turn, and in
+    /// each namespace in descending order of the part of their limits that is used.
     pub fn due(&mut self, now: Timestamp, most: usize) -> Vec<Sync> {
         if now < self.soonest {
             return Vec::new();
@@ -58,14 +58,14 @@ impl IsolateCounts {
         due
     }
 
-    /// Before when no subject is due; `None` while none is waiting.
+    /// The earliest instant at which a subject may be due; `None` while none is waiting.
     pub fn next_due(&self) -> Option<Timestamp> {
         Some(self.soonest).filter(|&soonest| soonest < Timestamp::MAX)
     }
 
-    /// Tells what came of a sync: whether its key was written (or there was none to write), and
-    /// what was read, key and metadata each; `None` when nothing could be.
-    pub fn synced(
+    /// Records the outcome of a synchronisation. `written`: whether its key was written, or there
+    /// was none to write. `read`: key and metadata of each listed key; `None` if the list failed.
+    pub fn record_sync(
         &mut self,
         sync: &Sync,
         written: bool,
@@ -73,17 +73,23 @@ impl IsolateCounts {
         now: Timestamp,
     ) {
         if let Some(counted) = self.subjects.get_mut(sync.subject) {
-            counted.synced(&sync.own, written, read, now);
+            counted.record_sync(&sync.own, written, read, now);
             let next = counted.timing.next.unwrap_or(Timestamp::MAX);
             self.soonest = self.soonest.min(next);
         }
     }
 
-    /// Does at once here what an operator says about a subject; the key to write, so that others do
-    /// it as well. `until` is when the last of the subject's keys expires, for a reset.
-    pub fn mark(&mut self, name: &str, mark: Mark, until: Timestamp, now: Timestamp) -> Put {
-        let put = mark.put(&self.prefix_of(name), until, now);
-        self.counted(name, now).apply(mark, now);
+    /// Applies an operator's instruction here at once. Returns the key to write, through which the
+    /// other isolates read it. `until`, for a reset: when the last of the subject's keys expires.
+    pub fn apply_instruction(
+        &mut self,
+        name: &str,
+        instruction: Instruction,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Put {
+        let put = instruction.put(&self.prefix_of(name), until, now);
+        self.counted(name, now).apply(instruction, now);
         put
     }
 
@@ -93,8 +99,7 @@ impl IsolateCounts {
     }
 }
 
-/// Of each namespace those first that have used most, and one of each namespace before the second
-/// of any.
+/// Round robin over namespaces; within a namespace in descending order of the part used.
 fn in_turn(due: &[(Key, u64)]) -> impl Iterator<Item = Key> + '_ {
     let most_used_first = |part: u64| u64::MAX - part;
     let by_namespace = due
@@ -125,7 +130,7 @@ impl SubjectCounts {
         let put = self
             .counts
             .iter()
-            .any(|count| count.told.has_news())
+            .any(|count| count.published.has_unpublished())
             .then(|| Put {
                 key: own.clone(),
                 value: write_definitions(self.definitions()),
@@ -135,7 +140,7 @@ impl SubjectCounts {
         if put.is_some() {
             self.counts
                 .iter_mut()
-                .for_each(|count| count.told.tell(now));
+                .for_each(|count| count.published.mark_published(now));
         }
         Sync {
             subject,
@@ -145,18 +150,18 @@ impl SubjectCounts {
         }
     }
 
-    /// A key says something until the last window that it speaks of has passed.
+    /// The life of the key: until the last of its windows no longer matters.
     fn life(&self, now: Timestamp) -> Duration {
         let counts = self.counts.iter().map(Count::matters_until);
         let until = counts
-            .chain(self.kept.iter().map(|count| count.until))
+            .chain(self.evicted.iter().map(|count| count.until))
             .max();
         until
             .map_or(Duration::ZERO, |until| until.since(now))
-            .max(SHORTEST_LIFE)
+            .max(MIN_LIFE)
     }
 
-    fn synced(
+    fn record_sync(
         &mut self,
         own: &str,
         written: bool,
@@ -165,7 +170,9 @@ impl SubjectCounts {
     ) {
         self.timing.under_way = None;
         if !written {
-            self.counts.iter_mut().for_each(|count| count.told.fail());
+            self.counts
+                .iter_mut()
+                .for_each(|count| count.published.mark_unpublished());
         }
         if let Some(read) = read {
             self.read(own, read, now);
@@ -177,24 +184,29 @@ impl SubjectCounts {
         }
         let interval = self.interval(now);
         self.timing.interval = Some(interval);
-        if self.timing.next.is_some() || self.counts.iter().any(|count| count.told.has_news()) {
+        if self.timing.next.is_some()
+            || self
+                .counts
+                .iter()
+                .any(|count| count.published.has_unpublished())
+        {
             self.timing.next = self.timing.last.map(|last| last.plus(interval));
         }
     }
 
     fn read(&mut self, own: &str, read: &[(String, String)], now: Timestamp) {
-        // What an operator said is taken back by its key's end too. It may not be shown yet, or may
-        // still be shown.
-        let lately = |mark: &Mark| mark.at.plus(KV_DELAY).plus(KV_DELAY) > now;
+        // A block also ends when its key is gone. Because of KV's delay, a new key may still be
+        // missing from the list, and a deleted one may still be in it.
+        let lately = |instruction: &Instruction| instruction.at.plus(KV_DELAY).plus(KV_DELAY) > now;
         self.blocks.retain(lately);
         for count in &mut self.counts {
             count.begin_reading(now);
         }
         for (_, metadata) in read.iter().filter(|(key, _)| key != own) {
-            // What is of another version, or not ours at all, is not added.
+            // Texts of another version or another author are not added.
             let Ok((at, records)) = read_counts(metadata) else {
-                if let Ok(Some(mark)) = Mark::read(metadata) {
-                    self.apply(mark, now);
+                if let Ok(Some(instruction)) = Instruction::read(metadata) {
+                    self.apply(instruction, now);
                 }
                 continue;
             };
@@ -207,36 +219,38 @@ impl SubjectCounts {
         }
     }
 
-    /// Does what an operator said.
-    pub(super) fn apply(&mut self, mark: Mark, now: Timestamp) {
-        if mark.what == Said::Reset {
+    /// Applies an operator's instruction.
+    pub(super) fn apply(&mut self, instruction: Instruction, now: Timestamp) {
+        if instruction.command == Command::Reset {
             let counts = self.counts.iter_mut();
             counts
-                .filter(|count| mark.is_for(count.policy()))
-                .for_each(|count| count.reset(mark.at));
-            // Of those of which only units are kept the policy is not known: they learn of it when
-            // they are asked for.
-            let stays = |count: &KeptCount| mark.policy.is_some() || !count.is_before(mark.at);
-            self.kept.retain(stays);
+                .filter(|count| instruction.is_for(count.policy()))
+                .for_each(|count| count.reset(instruction.at));
+            // The policy of an evicted count is unknown. It is reset when it is next requested.
+            let stays = |count: &EvictedCount| {
+                instruction.policy.is_some() || !count.is_before(instruction.at)
+            };
+            self.evicted.retain(stays);
         } else {
-            keep(&mut self.blocks, mark, now);
+            keep_newest(&mut self.blocks, instruction, now);
         }
     }
 
-    /// Until the next sync: the usual interval, shorter where a limit would be reached soon, longer
-    /// after failures.
+    /// The time until the next synchronisation: shorter than usual if a limit would soon be
+    /// reached, longer after failures.
     fn interval(&self, now: Timestamp) -> Duration {
         if self.timing.failures > 0 {
             let times = 1 << self.timing.failures.min(6);
-            return Duration::from_millis(INTERVAL.as_millis() * times / 2).min(LONGEST_INTERVAL);
+            return Duration::from_millis(INTERVAL.as_millis() * times / 2).min(MAX_INTERVAL);
         }
         let soonest = self.counts.iter().map(|count| time_to_limit(count, now));
         let soonest = soonest.min().unwrap_or(INTERVAL);
-        Duration::from_millis(soonest.as_millis() / LOOKS).clamp(SHORTEST_INTERVAL, INTERVAL)
+        Duration::from_millis(soonest.as_millis() / LOOKS).clamp(MIN_INTERVAL, INTERVAL)
     }
 }
 
-/// How long until a limit is reached at the present rate. Once it is, there is no hurry.
+/// The time until a limit is reached at the current rate; the longest time if it is reached
+/// already.
 fn time_to_limit(count: &Count, now: Timestamp) -> Duration {
     let algorithm = count.limit().algorithm();
     let left = count.estimate(now).view(algorithm, now).remaining;

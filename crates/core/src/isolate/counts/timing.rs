@@ -4,35 +4,35 @@ use crate::{Duration, Timestamp};
 
 /// How often an isolate writes and reads the counts of a subject that is in use.
 pub const INTERVAL: Duration = Duration::from_secs(10);
-/// The least time between two writes of one key, which is what KV takes; also how soon a new
-/// subject is first told and read.
-pub const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
-/// After this many failures in a row an isolate says that it counts alone.
+/// The shortest time between two writes of one key that KV allows; also the delay of a subject's
+/// first synchronisation.
+pub const MIN_INTERVAL: Duration = Duration::from_secs(1);
+/// After this many failures in a row, decisions have the reason `degraded`.
 const ALONE_AFTER: u32 = 3;
 /// The longest interval after failures.
-pub(super) const LONGEST_INTERVAL: Duration = Duration::from_secs(60);
-/// Whoever was to sync and has not come back after this long has been cancelled with its request.
+pub(super) const MAX_INTERVAL: Duration = Duration::from_secs(60);
+/// A synchronisation without an outcome after this time was cancelled with its request.
 const OVERDUE: Duration = Duration::from_secs(30);
 
-/// When a subject was and will be synced.
+/// The times of a subject's synchronisations.
 #[derive(Debug, Default)]
 pub(super) struct Timing {
-    /// When it is due; `None` while nobody asks for it.
+    /// When the next is due; `None` without requests since the last.
     pub(super) next: Option<Timestamp>,
-    /// When it was last taken out to be synced.
+    /// When the last started.
     pub(super) last: Option<Timestamp>,
-    /// Since when a sync is under way.
+    /// When the pending one started.
     pub(super) under_way: Option<Timestamp>,
-    /// From one sync to the next; `None` before the first has ended.
+    /// From one to the next; `None` before the first has ended.
     pub(super) interval: Option<Duration>,
-    /// Syncs that failed in a row.
+    /// Failures in a row.
     pub(super) failures: u32,
 }
 
 impl Timing {
-    /// The subject has been asked for: when it is due.
+    /// Records a request; when the next synchronisation is due.
     pub(super) fn touch(&mut self, now: Timestamp) -> Timestamp {
-        let interval = self.interval.unwrap_or(SHORTEST_INTERVAL);
+        let interval = self.interval.unwrap_or(MIN_INTERVAL);
         let last = self.last;
         *self.next.get_or_insert_with(|| match last {
             Some(last) => last.plus(interval).max(now),
@@ -40,12 +40,12 @@ impl Timing {
         })
     }
 
-    /// Whether nothing has been heard of the others for long.
+    /// Whether the last synchronisations have failed.
     pub(super) const fn is_alone(&self) -> bool {
         self.failures >= ALONE_AFTER
     }
 
-    /// Whether it is to be synced now: nobody does so already.
+    /// Whether a synchronisation has to start now; false while one is pending.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         let under_way = |since: Timestamp| since <= now && now < since.plus(OVERDUE);
         self.next.is_some_and(|next| next <= now) && !self.under_way.is_some_and(under_way)

@@ -1,38 +1,36 @@
-//! What is kept of a subject that had to go for lack of room: its units and the key by which they
-//! are told, and neither its name nor what its limits are. So a limit does not start again because
-//! others were asked for in between.
+//! The part of an evicted subject that is kept: its units and its key in KV, but not its name or
+//! its limits. So a limit does not start again after the subject was evicted.
 
 use crate::calendar::Span;
 use crate::isolate::bounded::Worth;
 use crate::Timestamp;
 
+use super::command::Instruction;
 use super::keys::Writer;
-use super::mark::Mark;
 use super::pair::Pair;
 use super::record::Record;
 
-/// The most subjects of which so much is kept: a tenth of a KB for a subject with one limit, 1 KB
-/// for one with ten.
-pub const MAX_KEPT: usize = 16_384;
+/// Maximum number of evicted subjects: 0.1 KB for a subject with one limit, 1 KB for one with ten.
+pub const MAX_EVICTED: usize = 16_384;
 
-/// What is kept of a subject that had to go.
+/// An evicted subject.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct Evicted {
     pub(super) writer: Writer,
     pub(super) asked: u64,
     pub(super) asked_at: Timestamp,
-    pub(super) counts: Box<[KeptCount]>,
-    /// Those in force.
-    pub(super) blocks: Vec<Mark>,
-    /// When all of it is over.
+    pub(super) counts: Box<[EvictedCount]>,
+    /// The blocks in force.
+    pub(super) blocks: Vec<Instruction>,
+    /// When the last of its windows and blocks ends.
     pub(super) until: Timestamp,
-    /// Until then nothing is left of a limit, or it is blocked.
+    /// When the last exhausted window or block ends.
     pub(super) exhausted_until: Timestamp,
 }
 
-/// The units of one limit, as its count had them.
+/// The units of one limit, as in its count.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct KeptCount {
+pub(super) struct EvictedCount {
     pub(super) id: u64,
     pub(super) span: Span,
     pub(super) own: Pair,
@@ -40,14 +38,14 @@ pub(super) struct KeptCount {
     pub(super) base_at: Timestamp,
     pub(super) others: Pair,
     pub(super) begun: Timestamp,
-    /// Until then it matters.
+    /// When its window no longer matters.
     pub(super) until: Timestamp,
-    /// Whether nothing was left.
+    /// Whether nothing of the limit was left.
     pub(super) exhausted: bool,
 }
 
-impl KeptCount {
-    /// What the isolate goes on telling of it.
+impl EvictedCount {
+    /// The record that the isolate continues to publish.
     pub(super) const fn record(&self) -> Record {
         Record {
             id: self.id,
@@ -58,17 +56,17 @@ impl KeptCount {
         }
     }
 
-    /// Whether somebody who resets everything at `at` means it too.
+    /// Whether a reset of all policies at `at` covers it.
     pub(super) fn is_before(&self, at: Timestamp) -> bool {
         self.begun < at && self.base_at < at
     }
 }
 
-impl Kept {
-    /// How much it is worth to be kept: of what still matters, first those of which nothing is
-    /// left, then those that were asked most often, which no cost and no limit distorts.
+impl Evicted {
+    /// Eviction rank: exhausted subjects first, then the number of requests. Cost and limit are
+    /// ignored, so that no caller can buy a place.
     pub(super) fn worth(&self, now: Timestamp) -> Worth {
-        const ASKED: u32 = 40; // bits: more than an isolate is ever asked
+        const ASKED: u32 = 40; // bits: more requests than an isolate ever sees
         let rank = u64::from(self.until > now) + u64::from(self.exhausted_until > now);
         let asked = self.asked.min((1 << ASKED) - 1);
         (rank << ASKED | asked, self.asked_at.as_millis())
@@ -77,7 +75,7 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{IsolateCounts, Mark, Purpose, Said};
+    use super::super::{Command, Instruction, IsolateCounts, Purpose};
     use crate::algorithm::state::Moment;
     use crate::calendar::UtcOnly;
     use crate::decide::Check;
@@ -113,15 +111,15 @@ mod tests {
         }
     }
 
-    /// What happens to a subject of which there is no room for more than what is kept.
+    /// Evicts the subject, as a full map does.
     fn send_away(isolate: &mut IsolateCounts, now: Timestamp) {
         let key = isolate.key("u1");
         let kept = isolate
             .subjects
             .remove(key)
-            .and_then(|counted| counted.keep(now));
+            .and_then(|counted| counted.evict(now));
         if let Some(kept) = kept {
-            isolate.kept.put(key, kept, |kept| kept.worth(now));
+            isolate.evicted.put(key, kept, |kept| kept.worth(now));
         }
     }
 
@@ -129,7 +127,7 @@ mod tests {
     enum Step {
         Check(usize, i64, bool, bool),
         Learn(usize, u64),
-        /// A reset so long ago is heard of.
+        /// A reset of that age is read.
         Reset(u64),
         Block(u64),
         SendAway,
@@ -149,7 +147,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(1_000))]
 
-        /// A subject that had to go and is asked for again decides as if it had stayed.
+        /// A subject that was evicted and is asked for again decides as if it had stayed.
         #[test]
         fn to_have_been_away_changes_nothing(steps in steps()) {
             let policies = policies();
@@ -163,18 +161,18 @@ mod tests {
                 match step {
                     Step::SendAway => send_away(&mut goes, moment.now),
                     Step::Reset(_) | Step::Block(_) => {
-                        let what = match step {
-                            Step::Block(time) => Said::Block {
+                        let command = match step {
+                            Step::Block(time) => Command::Block {
                                 until: moment.now.plus(Duration::from_millis(time)),
                                 reason: String::new(),
                             },
-                            _ => Said::Reset,
+                            _ => Command::Reset,
                         };
                         let age = if let Step::Reset(age) = step { age } else { 0 };
                         let at = self::moment(now.saturating_sub(age)).now;
-                        let mark = Mark { policy: None, at, what };
+                        let instruction = Instruction { policy: None, at, command };
                         for isolate in both {
-                            isolate.mark("u1", mark.clone(), moment.now, moment.now);
+                            isolate.apply_instruction("u1", instruction.clone(), moment.now, moment.now);
                         }
                     }
                     Step::Learn(place, used) => {
@@ -187,7 +185,7 @@ mod tests {
                                 ..*standing
                             };
                             said.limits = said.limits.iter().map(said_of).collect();
-                            isolate.learn("u1", policy, &said, moment).unwrap();
+                            isolate.record_decision("u1", policy, &said, moment).unwrap();
                         }
                     }
                     Step::Check(place, cost, peek, fallback) => {
