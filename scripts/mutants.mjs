@@ -274,8 +274,8 @@ const MUTANTS = [
   [
     "deadlines count from the newest time seen",
     `${CORE}/algorithm/slots.rs`,
-    "deadline: slot.deadline.plus(behind),",
-    "deadline: slot.deadline,",
+    "deadline: deadline.plus(behind),",
+    "deadline,",
     "algorithms",
   ],
   [
@@ -428,8 +428,8 @@ const MUTANTS = [
   [
     "what is promised is taken over by another algorithm",
     `${CORE}/algorithm/adopted.rs`,
-    "            if units > 0 {\n                self.carry(",
-    "            if units > place.units {\n                self.carry(",
+    "            if units > 0 {\n                self.take(",
+    "            if units > place.units {\n                self.take(",
     "places",
   ],
   [
@@ -679,11 +679,11 @@ const MUTANTS = [
     "histories",
   ],
   [
-    "slots that nobody holds a permit for give none",
-    `${CORE}/decide.rs`,
-    "if !policy.gives_permits() || seed.permit == 0 {",
-    "if !policy.gives_permits() {",
-    "definitions",
+    "slots that nobody holds are no permit's",
+    `${CORE}/algorithm/slots.rs`,
+    "self.holder.is_some_and(|holder| holder.permit == permit)",
+    "self.holder.is_none_or(|holder| holder.permit == permit)",
+    "lib",
   ],
   [
     "a denied call of several makes no charge final",
@@ -821,7 +821,7 @@ const MUTANTS = [
   [
     "fences rise across a restart",
     `${CORE}/algorithm/slots.rs`,
-    "self.fence = self.fence.max(slot.fence);",
+    "self.fence = self.fence.max(hold.holder.fence);",
     "",
     "durability",
   ],

@@ -1,7 +1,7 @@
 //! Use that happened while this object could not be asked: recorded when it can be again.
 
-use crate::algorithm::slots::Slot;
 use crate::algorithm::state::Moment;
+use crate::algorithm::Take;
 
 use super::operations::Operation;
 use super::{Effects, Item, Refusal, SubjectState};
@@ -31,13 +31,8 @@ impl SubjectState {
             for (&place, limit) in picked.places.iter().zip(item.policy.limits()) {
                 let state = &mut self.entries[place].state;
                 state.project(limit.algorithm(), moment)?;
-                let slot = Slot {
-                    permit: 0,
-                    units: units.min(limit.algorithm().limit()),
-                    fence: 0,
-                    deadline: moment.now,
-                };
-                state.take(limit.algorithm(), slot, moment.now, moment)?;
+                let take = Take::of(units.min(limit.algorithm().limit()));
+                state.take(limit.algorithm(), take, moment.now, moment)?;
             }
             for key in self.store(item, &picked, moment, effects)? {
                 self.operations.drop_charges_of(&key);

@@ -2,13 +2,13 @@
 
 use crate::algorithm::allowance::{allowance_of, Lost};
 use crate::algorithm::charge::Charge;
-use crate::algorithm::slots::Slot;
 use crate::algorithm::state::{LimitState, Moment};
+use crate::algorithm::Take;
 use crate::calendar::UnknownTimeZone;
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::policy::Policy;
 use crate::row::{get_limit, get_lost, get_state, put_limit, put_lost, put_state, ROWS};
-use crate::{Algorithm, Duration, Limit, Timestamp};
+use crate::{Algorithm, Limit, Timestamp};
 
 use super::held::Held;
 use super::written::Written;
@@ -218,22 +218,9 @@ impl Entry {
         if units == 0 {
             return Ok(None);
         }
-        // Slots that nobody holds a permit for are free at their deadline only.
-        let held = match algorithm {
-            Algorithm::Concurrency(slots) => slots.ttl(),
-            _ => Duration::ZERO,
-        };
-        let slot = Slot {
-            permit: 0,
-            units,
-            fence: 0,
-            deadline: at.max(moment.now).plus(held),
-        };
-        self.state.take(algorithm, slot, at, moment)?;
-        Ok(match algorithm {
-            Algorithm::Concurrency(_) => None, // they have no permit by which they could be taken back
-            _ => Some(self.state.charge(algorithm, &slot, at)),
-        })
+        let take = Take::of(units);
+        self.state.take(algorithm, take, at, moment)?;
+        Ok(self.state.charge(algorithm, &take, at))
     }
 
     pub(super) fn set_policy(&mut self, policy: &Policy) {

@@ -27,7 +27,7 @@ impl Held {
         if held.is_empty() {
             return Ok(None);
         }
-        let fence = held.iter().map(|slot| slot.fence).max().unwrap_or(0);
+        let fence = Slots::fence_of(&held).unwrap_or(0);
         Ok(Some(Box::new(Held {
             slots: Slots { held, fence, time },
             ttl: Duration::from_millis(line.needed("heldTtl")?),

@@ -1,8 +1,9 @@
 //! Deciding items: under the definitions that they name, all or nothing, once for each operation.
 
 use crate::algorithm::state::{LimitState, Moment};
+use crate::algorithm::{Holder, Take};
 use crate::calendar::UnknownTimeZone;
-use crate::decide::{decide, Check, GrantSeed};
+use crate::decide::{decide, hold_for, Check};
 use crate::decision::Decision;
 use crate::{Duration, Limit, Timestamp};
 
@@ -61,13 +62,13 @@ impl SubjectState {
             }
             self.operations.make_room(moment.now)?;
         }
-        let seed = self.seed(items, random, moment.now);
+        let holder = self.holder(items, random, moment.now);
         let (mut answers, changed) = match items {
             [item] => {
-                let (answer, changed) = self.limit_one(item, seed, moment, effects)?;
+                let (answer, changed) = self.limit_one(item, holder, moment, effects)?;
                 (vec![answer], changed)
             }
-            items => self.limit_all(items, seed, moment, effects)?,
+            items => self.limit_all(items, holder, moment, effects)?,
         };
         if let Some(changed) = changed {
             for key in &changed.final_for {
@@ -91,7 +92,7 @@ impl SubjectState {
     pub(super) fn limit_one(
         &mut self,
         item: &Item,
-        seed: GrantSeed,
+        holder: Option<Holder>,
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<(Decision, Option<Changed>), Refusal> {
@@ -102,7 +103,7 @@ impl SubjectState {
             return Ok((self.looked(item, moment)?, None));
         }
         let picked = self.pick(item, moment, effects)?;
-        let decision = match self.decide(item, &picked.places, seed, moment) {
+        let decision = match self.decide(item, &picked.places, holder, moment) {
             Ok(decision) => decision,
             Err(unknown) => {
                 self.put_back(picked);
@@ -117,7 +118,7 @@ impl SubjectState {
         let mut charges = Vec::new();
         if item.units() > 0 {
             let at = moment.now.plus(decision.delay.unwrap_or(Duration::ZERO));
-            charges.extend(self.charges(item, &picked.places, seed, at, moment.now));
+            charges.extend(self.charges(item, &picked.places, holder, at, moment.now));
             charges.extend(self.charge_others(item, &picked.places, at, moment, effects)?);
         }
         Ok((decision, Some(Changed { charges, final_for })))
@@ -128,7 +129,7 @@ impl SubjectState {
     pub(super) fn limit_all(
         &mut self,
         items: &[Item],
-        seed: GrantSeed,
+        holder: Option<Holder>,
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<(Vec<Decision>, Option<Changed>), Refusal> {
@@ -137,7 +138,7 @@ impl SubjectState {
         let mut answers = Vec::with_capacity(items.len());
         let mut all = Changed::default();
         for item in items {
-            match self.limit_one(item, seed, moment, &mut kept) {
+            match self.limit_one(item, holder, moment, &mut kept) {
                 Ok((answer, changed)) => {
                     answers.push(answer);
                     let changed = changed.unwrap_or_default();
@@ -180,7 +181,7 @@ impl SubjectState {
                 return Ok(answer);
             }
             let unused = &mut Effects::default();
-            self.limit_one(&item.peek(), GrantSeed::default(), moment, unused)
+            self.limit_one(&item.peek(), None, moment, unused)
                 .map(|(answer, _)| answer)
         };
         items.iter().zip(answers).map(undo).collect()
@@ -190,7 +191,7 @@ impl SubjectState {
         &mut self,
         item: &Item,
         places: &[usize],
-        seed: GrantSeed,
+        holder: Option<Holder>,
         moment: Moment,
     ) -> Result<Decision, UnknownTimeZone> {
         if let [place] = places {
@@ -198,7 +199,7 @@ impl SubjectState {
                 &item.policy,
                 &mut [&mut self.entries[*place].state],
                 &item.check,
-                seed,
+                holder,
                 moment,
             );
         }
@@ -212,7 +213,7 @@ impl SubjectState {
             .collect();
         states.sort_by_key(|(order, _)| *order);
         let mut states: Vec<&mut LimitState> = states.into_iter().map(|(_, state)| state).collect();
-        decide(&item.policy, &mut states, &item.check, seed, moment)
+        decide(&item.policy, &mut states, &item.check, holder, moment)
     }
 
     /// Stores what an admission or a refund has changed. Answers the keys of those whose earlier
@@ -248,20 +249,19 @@ impl SubjectState {
         &'a self,
         item: &'a Item,
         places: &'a [usize],
-        seed: GrantSeed,
+        holder: Option<Holder>,
         at: Timestamp,
         now: Timestamp,
     ) -> impl Iterator<Item = KeyedCharge> + 'a {
         let units = item.units();
-        places
-            .iter()
-            .zip(item.policy.limits())
-            .map(move |(&place, limit)| {
-                let slot = crate::decide::slot_for(limit, &item.check, units, seed, now);
-                let entry = &self.entries[place];
-                let charge = entry.state.charge(entry.limit.algorithm(), &slot, at);
-                (entry.key(), charge)
-            })
+        let limits = places.iter().zip(item.policy.limits());
+        limits.filter_map(move |(&place, limit)| {
+            let hold = hold_for(limit, &item.check, holder, now);
+            let entry = &self.entries[place];
+            let algorithm = entry.limit.algorithm();
+            let charge = entry.state.charge(algorithm, &Take { units, hold }, at)?;
+            Some((entry.key(), charge))
+        })
     }
 
     /// Charges an admission to the other definitions of its named limits that are still in use, so

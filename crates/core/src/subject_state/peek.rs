@@ -3,7 +3,7 @@
 
 use crate::algorithm::state::{LimitState, Moment};
 use crate::calendar::UnknownTimeZone;
-use crate::decide::{decide, GrantSeed};
+use crate::decide::decide;
 use crate::decision::Decision;
 use crate::{Duration, Limit, Timestamp};
 
@@ -100,8 +100,8 @@ impl SubjectState {
             });
         }
         let mut states: Vec<&mut LimitState> = states.iter_mut().collect();
-        let (check, seed) = (item.peek().check, GrantSeed::default());
-        let decision = decide(&item.policy, &mut states, &check, seed, moment)?;
+        let check = item.peek().check;
+        let decision = decide(&item.policy, &mut states, &check, None, moment)?;
         Ok((decision, redefines))
     }
 }

@@ -1,8 +1,8 @@
 //! Permits: their seeds, their renewal and their release.
 
-use crate::algorithm::slots::{Slot, Slots};
+use crate::algorithm::slots::Slots;
 use crate::algorithm::state::{LimitState, Moment};
-use crate::decide::GrantSeed;
+use crate::algorithm::{Hold, Holder};
 use crate::decision::Grant;
 use crate::{Algorithm, Duration, Timestamp};
 
@@ -10,24 +10,19 @@ use super::held::Held;
 use super::{Effects, Entry, Item, Refusal, SubjectState};
 
 impl SubjectState {
-    /// Randomness and fence for a grant, where one may be given. The fence starts from the clock,
-    /// so that it goes on rising after the subject's storage was emptied.
-    pub(super) fn seed(
+    /// Who is to hold slots, where some may be given. The fence starts from the clock, so that it
+    /// goes on rising after the subject's storage was emptied.
+    pub(super) fn holder(
         &self,
         items: &[Item],
         random: &mut dyn FnMut() -> u128,
         now: Timestamp,
-    ) -> GrantSeed {
-        if !items
-            .iter()
-            .any(|item| item.policy.gives_permits() && !item.check.peek)
-        {
-            return GrantSeed::default();
-        }
-        GrantSeed {
+    ) -> Option<Holder> {
+        let gives = |item: &Item| item.policy.gives_permits() && !item.check.peek;
+        items.iter().any(gives).then(|| Holder {
             permit: random().max(1),
             fence: (self.fence + 1).max(now.as_millis()),
-        }
+        })
     }
 
     /// Moves a permit's deadline to `hold` from now (its limit's `ttl` when absent, and never
@@ -42,11 +37,11 @@ impl SubjectState {
         self.readable()?;
         let mut grant: Option<Grant> = None;
         for entry in &mut self.entries {
-            if let Some(slot) = entry.renew(permit, hold, moment.now) {
-                let expires = grant.map_or(slot.deadline, |grant| grant.expires.min(slot.deadline));
+            if let Some(held) = entry.renew(permit, hold, moment.now) {
+                let expires = grant.map_or(held.deadline, |grant| grant.expires.min(held.deadline));
                 grant = Some(Grant {
                     permit,
-                    fence: slot.fence,
+                    fence: held.holder.fence,
                     expires,
                 });
                 entry.write_exact(moment, effects);
@@ -99,7 +94,7 @@ impl Entry {
         };
         let now = now.max(held.slots.time);
         let slots = &mut held.slots.held;
-        slots.retain(|slot| slot.permit != 0 && slot.deadline > now);
+        slots.retain(|slot| slot.holder.is_some() && slot.deadline > now);
         (!slots.is_empty()).then_some(held)
     }
 
@@ -118,7 +113,7 @@ impl Entry {
         permit: u128,
         hold: Option<Duration>,
         now: Timestamp,
-    ) -> Option<Slot> {
+    ) -> Option<Hold> {
         let (slots, ttl) = self.slots()?;
         slots.renew(permit, hold.map_or(ttl, |hold| hold.min(ttl)), now)
     }
@@ -128,7 +123,7 @@ impl Entry {
         let is_held = match self.slots() {
             None => false,
             Some((slots, _)) => {
-                slots.held.retain(|slot| slot.permit != 0);
+                slots.held.retain(|slot| slot.holder.is_some());
                 slots.view(0, moment.now).reset > moment.now
             }
         };

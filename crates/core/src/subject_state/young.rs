@@ -2,7 +2,6 @@
 //! whether the others have admitted them.
 
 use crate::algorithm::state::Moment;
-use crate::decide::GrantSeed;
 use crate::decision::Decision;
 use crate::{Duration, Timestamp};
 
@@ -79,10 +78,10 @@ impl SubjectState {
 
     /// Whether each item would be admitted, all of them asked in one call.
     fn seen_all(mut self, items: &[Item], moment: Moment) -> Result<Vec<bool>, Refusal> {
-        let (seed, unused) = (GrantSeed::default(), &mut Effects::default());
+        let (holder, unused) = (None, &mut Effects::default());
         let answers = match items {
-            [item] => vec![self.limit_one(&item.peek(), seed, moment, unused)?.0],
-            items => self.limit_all(items, seed, moment, unused)?.0,
+            [item] => vec![self.limit_one(&item.peek(), holder, moment, unused)?.0],
+            items => self.limit_all(items, holder, moment, unused)?.0,
         };
         Ok(answers.iter().map(|answer| answer.success).collect())
     }
