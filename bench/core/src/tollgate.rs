@@ -129,7 +129,13 @@ fn decision(algorithm: Algorithm, answer: Answer) -> Result<Subject, Box<dyn Err
             permit: u128::from(clock.0),
             fence: clock.0,
         };
-        decide(&policy, &mut [&mut state], &Check::ONE, Some(holder), moment)
+        decide(
+            &policy,
+            &mut [&mut state],
+            &Check::ONE,
+            Some(holder),
+            moment,
+        )
     };
     let first = usize::from(answer == Answer::Refused); // the one unit that there is
     for step in 0..10_000 {
