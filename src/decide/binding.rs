@@ -3,10 +3,11 @@
 
 use tollgate_core::decision::{Decision, Source};
 use tollgate_core::policy::consistency::LocalLimit;
+use tollgate_core::store::RateLimitStore;
+use tollgate_core::subject_state::Item;
 use tollgate_core::Duration;
 
 use super::fallback;
-use super::pending::Pending;
 use crate::clock;
 use crate::context::Context;
 use crate::doors::binding;
@@ -18,22 +19,28 @@ use crate::telemetry::flush;
 /// all.
 const SHARE_OF_FIRST: u64 = 4;
 
-/// The binding decides, or the failure mode where it does not answer.
-pub(super) async fn decide(
-    context: &Context<'_>,
-    pending: &Pending,
-) -> Result<(Decision, Source), ApiError> {
-    let Pending { object, item, .. } = pending;
-    let limit = item.policy.limits().first().and_then(LocalLimit::of);
-    let limit = limit.ok_or_else(ApiError::object_unavailable)?; // no such policy can be built
-    find(context, &limit, "consistency")?;
-    if item.check.cost == 0 {
-        return Ok((Decision::of_binding(clock::now(), true), Source::Binding));
-    }
-    let key = placement::short_name(object);
-    match binding::admits(context.env, &limit, &key, context.deadline()).await {
-        Ok(admits) => Ok((Decision::of_binding(clock::now(), admits), Source::Binding)),
-        Err(failure) => fallback::decide(context, failure, object, item),
+/// The bindings, for the time of one request.
+pub(super) struct BindingStore<'a> {
+    pub(super) context: &'a Context<'a>,
+}
+
+impl RateLimitStore for BindingStore<'_> {
+    type Error = ApiError;
+
+    /// The binding decides, or the failure mode where it does not answer.
+    async fn decide(&self, object: &str, item: &Item) -> Result<(Decision, Source), ApiError> {
+        let context = self.context;
+        let limit = item.policy.limits().first().and_then(LocalLimit::of);
+        let limit = limit.ok_or_else(ApiError::object_unavailable)?; // no such policy can be built
+        find(context, &limit, "consistency")?;
+        if item.check.cost == 0 {
+            return Ok((Decision::of_binding(clock::now(), true), Source::Binding));
+        }
+        let key = placement::short_name(object);
+        match binding::admits(context.env, &limit, &key, context.deadline()).await {
+            Ok(admits) => Ok((Decision::of_binding(clock::now(), admits), Source::Binding)),
+            Err(failure) => fallback::decide(context, failure, object, item),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where a check is decided: by the subject's object, in the isolate, by a native binding, or in
-//! place of an object that does not answer. Each place is a file; this one says which place it is,
-//! and tells who has to know what was decided.
+//! place of an object that does not answer. Each place is a file. Those that a policy may choose are
+//! a [`RateLimitStore`] each; this file says which of them it is, and tells who has to know what was
+//! decided.
 
 pub(crate) mod binding;
 pub(crate) mod counts;
@@ -15,10 +16,14 @@ pub(crate) mod together;
 use tollgate_core::api::request::LimitRequest;
 use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::policy::FailMode;
+use tollgate_core::store::RateLimitStore;
 
 use crate::context::Context;
 use crate::error::ApiError;
 
+use binding::BindingStore;
+use counts::CountsStore;
+use object::ObjectStore;
 pub(crate) use outcome::Outcome;
 use pending::Pending;
 
@@ -31,13 +36,15 @@ pub(crate) async fn check(
     if pending.item.policy.fail_mode() == FailMode::Eventual && !context.has_kv() {
         return Err(ApiError::no_kv()); // now, and not first when the object is out of reach
     }
-    let (decision, source) = match pending.item.policy.consistency() {
-        Consistency::Strong => object::decide(context, &pending).await?,
+    let Pending { object, item, .. } = &pending;
+    let decided = match item.policy.consistency() {
+        Consistency::Strong => ObjectStore { context }.decide(object, item).await,
         // Boxed: the first request waits until all functions that it calls are compiled, with
         // whatever is inlined into them.
-        Consistency::Local => Box::pin(binding::decide(context, &pending)).await?,
-        Consistency::Eventual => counts::decide(context, &pending)?,
+        Consistency::Local => Box::pin(BindingStore { context }.decide(object, item)).await,
+        Consistency::Eventual => CountsStore { context }.decide(object, item).await,
     };
+    let (decision, source) = decided?;
     let outcome = Outcome::new(pending, decision, source);
     outcome.record(context);
     Ok(outcome)

@@ -8,10 +8,10 @@ use tollgate_core::isolate::bounded::Key;
 use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::message::{Answer, Call, RefusalCode};
 use tollgate_core::multi::Time;
+use tollgate_core::store::RateLimitStore;
 use tollgate_core::subject_state::Item;
 use tollgate_core::Duration;
 
-use super::pending::Pending;
 use super::{binding, debts, fallback};
 use crate::clock;
 use crate::context::Context;
@@ -20,51 +20,57 @@ use crate::error::ApiError;
 use crate::isolate;
 use crate::telemetry::flush;
 
-/// Decides: by what the isolate remembers, else by asking. Where the object is to be shielded from
-/// floods, a native binding is asked first.
-pub(super) async fn decide(
-    context: &Context<'_>,
-    pending: &Pending,
-) -> Result<(Decision, Source), ApiError> {
-    let Pending { object, item, .. } = pending;
-    let key = isolate::with(|isolate| isolate.refusals.key(object, &item.policy));
-    if let Some(decision) = remembered(key, item) {
-        return Ok((decision, Source::Cache));
-    }
-    if let Some(shed) = item.policy.shed() {
-        if item.check.cost > 0 && !item.check.peek {
-            // Boxed, like all that is asked less.
-            if let Some(decision) = Box::pin(binding::shed(context, shed, object)).await? {
-                return Ok((decision, Source::Binding));
+/// The subjects' objects, and what the isolate knows of them, for the time of one request.
+pub(super) struct ObjectStore<'a> {
+    pub(super) context: &'a Context<'a>,
+}
+
+impl RateLimitStore for ObjectStore<'_> {
+    type Error = ApiError;
+
+    /// Decides: by what the isolate remembers, else by asking. Where the object is to be shielded from
+    /// floods, a native binding is asked first.
+    async fn decide(&self, object: &str, item: &Item) -> Result<(Decision, Source), ApiError> {
+        let context = self.context;
+        let key = isolate::with(|isolate| isolate.refusals.key(object, &item.policy));
+        if let Some(decision) = remembered(key, item) {
+            return Ok((decision, Source::Cache));
+        }
+        if let Some(shed) = item.policy.shed() {
+            if item.check.cost > 0 && !item.check.peek {
+                // Boxed, like all that is asked less.
+                if let Some(decision) = Box::pin(binding::shed(context, shed, object)).await? {
+                    return Ok((decision, Source::Binding));
+                }
             }
         }
-    }
-    let question = Question::limit(object, None, slice::from_ref(item));
-    let mut answered = ask(context, &question, context.deadline()).await;
-    if let Some(left) = time_to_ask_again(context, &answered) {
-        let again = Box::pin(ask(context, &question, left)).await;
-        match again.answer {
-            Ok(_) => answered = again,
-            // Its first answer stands: it was in reach a moment ago, so no failure mode takes its
-            // place.
-            Err(failure) => flush::failed(failure),
-        }
-    }
-    let times = answered.times;
-    match answered.answer {
-        Ok(answer) => {
-            // One item was asked, so there is one decision.
-            let decision = decisions(answer)?.pop();
-            let decision = decision.ok_or_else(ApiError::object_unavailable)?;
-            learn(key, item, times, &decision);
-            Ok((decision, Source::Object))
-        }
-        Err(failure) => {
-            let (decision, source) = fallback::decide(context, failure, object, item)?;
-            if decision.success && !failure.may_have_counted() {
-                debts::owe(object, item);
+        let question = Question::limit(object, None, slice::from_ref(item));
+        let mut answered = ask(context, &question, context.deadline()).await;
+        if let Some(left) = time_to_ask_again(context, &answered) {
+            let again = Box::pin(ask(context, &question, left)).await;
+            match again.answer {
+                Ok(_) => answered = again,
+                // Its first answer stands: it was in reach a moment ago, so no failure mode takes its
+                // place.
+                Err(failure) => flush::failed(failure),
             }
-            Ok((decision, source))
+        }
+        let times = answered.times;
+        match answered.answer {
+            Ok(answer) => {
+                // One item was asked, so there is one decision.
+                let decision = decisions(answer)?.pop();
+                let decision = decision.ok_or_else(ApiError::object_unavailable)?;
+                learn(key, item, times, &decision);
+                Ok((decision, Source::Object))
+            }
+            Err(failure) => {
+                let (decision, source) = fallback::decide(context, failure, object, item)?;
+                if decision.success && !failure.may_have_counted() {
+                    debts::owe(object, item);
+                }
+                Ok((decision, source))
+            }
         }
     }
 }

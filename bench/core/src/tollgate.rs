@@ -4,11 +4,10 @@
 
 use crate::harness::Subject;
 use std::error::Error;
-use tollgate_core::algorithm::slots::Slot;
 use tollgate_core::algorithm::state::{LimitState, Moment};
-use tollgate_core::algorithm::{Ask, Room};
+use tollgate_core::algorithm::{Ask, Hold, Holder, Room};
 use tollgate_core::calendar::UtcOnly;
-use tollgate_core::decide::{decide, Check, GrantSeed};
+use tollgate_core::decide::{decide, Check};
 use tollgate_core::limit::quota::{Anchor, Period, Quota, TimeZoneName};
 use tollgate_core::limit::{Concurrency, LeakyBucket, Rate, TokenBucket, Window, MAX_WINDOW};
 use tollgate_core::number::Decimal;
@@ -99,13 +98,12 @@ fn admission(algorithm: Algorithm) -> Result<Subject, Box<dyn Error>> {
             max_delay: None,
         };
         let deadline = Timestamp::from_millis(moment.now.as_millis() + 100);
-        let slot = Slot {
+        let holder = Holder {
             permit: u128::from(clock.0),
-            units: 1,
             fence: clock.0,
-            deadline,
         };
-        state.admit(&algorithm, &ask, slot, moment)
+        let hold = Some(Hold { holder, deadline });
+        state.admit(&algorithm, &ask, hold, moment)
     };
     for step in 0..10_000 {
         if !matches!(admit(step)?, Room::At(_)) {
@@ -128,11 +126,17 @@ fn decision(algorithm: Algorithm, answer: Answer) -> Result<Subject, Box<dyn Err
     let policy = Policy::new(vec![Limit::new(None, algorithm)])?;
     let mut ask = move |_| {
         let moment = clock.next();
-        let seed = GrantSeed {
+        let holder = Holder {
             permit: u128::from(clock.0),
             fence: clock.0,
         };
-        decide(&policy, &mut [&mut state], &Check::ONE, seed, moment)
+        decide(
+            &policy,
+            &mut [&mut state],
+            &Check::ONE,
+            Some(holder),
+            moment,
+        )
     };
     let first = usize::from(answer == Answer::Refused); // the one unit that there is
     for step in 0..10_000 {

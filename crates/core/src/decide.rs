@@ -1,9 +1,8 @@
 //! The decision: every limit of a policy is asked, then all are charged or none.
 
-use crate::algorithm::slots::Slot;
 use crate::algorithm::state::{LimitState, Moment};
 use crate::algorithm::together::{self, Asked};
-use crate::algorithm::{Ask, Room, View};
+use crate::algorithm::{Ask, Hold, Holder, Room, Take, View};
 use crate::calendar::UnknownTimeZone;
 use crate::decision::{Decision, Grant, Reason, Standing, Standings};
 use crate::limit::{Algorithm, Limit};
@@ -41,22 +40,13 @@ impl Check {
     }
 }
 
-/// What the caller's randomness and order give to a grant of slots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct GrantSeed {
-    /// 128 random bits, not zero.
-    pub permit: u128,
-    /// The fence number to give.
-    pub fence: u64,
-}
-
 /// Decides `check` under `policy`: one pure function of policy, states, check and time. `states` stand in the policy's order and are
 /// changed only by an admission; a denial and a peek leave them as they were.
 ///
 /// ```
 /// use tollgate_core::algorithm::state::{LimitState, Moment};
 /// use tollgate_core::calendar::UtcOnly;
-/// use tollgate_core::decide::{decide, Check, GrantSeed};
+/// use tollgate_core::decide::{decide, Check};
 /// use tollgate_core::{limit::Window, policy::Policy, Algorithm, Duration, Limit, Timestamp};
 ///
 /// let one_a_second = Algorithm::FixedWindow(Window::new(1, Duration::from_secs(1))?);
@@ -64,7 +54,7 @@ pub struct GrantSeed {
 /// let mut state = LimitState::fresh(&one_a_second, moment)?;
 /// let policy = Policy::new(vec![Limit::new(None, one_a_second)])?;
 ///
-/// let mut ask = || decide(&policy, &mut [&mut state], &Check::ONE, GrantSeed::default(), moment);
+/// let mut ask = || decide(&policy, &mut [&mut state], &Check::ONE, None, moment);
 /// assert!(ask()?.success);
 /// assert_eq!(ask()?.retry_after, Some(Duration::from_millis(800)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -73,13 +63,13 @@ pub fn decide(
     policy: &Policy,
     states: &mut [&mut LimitState],
     check: &Check,
-    seed: GrantSeed,
+    holder: Option<Holder>,
     moment: Moment,
 ) -> Result<Decision, UnknownTimeZone> {
     match (policy.limits(), states) {
         // The usual policy has one limit: its answer needs no list.
-        ([limit], [state]) => decide_one(policy, limit, state, check, seed, moment),
-        (_, states) => decide_many(policy, states, check, seed, moment),
+        ([limit], [state]) => decide_one(policy, limit, state, check, holder, moment),
+        (_, states) => decide_many(policy, states, check, holder, moment),
     }
 }
 
@@ -88,7 +78,7 @@ fn decide_one(
     limit: &Limit,
     state: &mut LimitState,
     check: &Check,
-    seed: GrantSeed,
+    holder: Option<Holder>,
     moment: Moment,
 ) -> Result<Decision, UnknownTimeZone> {
     let algorithm = limit.algorithm();
@@ -99,8 +89,8 @@ fn decide_one(
                 now: moment.now,
                 max_delay: check.max_delay,
             };
-            let slot = slot_for(limit, check, cost, seed, moment.now);
-            let (room, view) = state.admit_and_view(algorithm, &ask, slot, moment)?;
+            let hold = hold_for(limit, check, holder, moment.now);
+            let (room, view) = state.admit_and_view(algorithm, &ask, hold, moment)?;
             (standing_with(limit, room, view), goes_at(room))
         }
         Ok(_) => {
@@ -119,7 +109,7 @@ fn decide_one(
             )
         }
     };
-    let grant = grant(policy, core::iter::once(&*state), seed, moment.now);
+    let grant = grant(policy, core::iter::once(&*state), holder, moment.now);
     Ok(decision(
         policy,
         Standings::One([standing]),
@@ -158,7 +148,7 @@ fn decide_many(
     policy: &Policy,
     states: &mut [&mut LimitState],
     check: &Check,
-    seed: GrantSeed,
+    holder: Option<Holder>,
     moment: Moment,
 ) -> Result<Decision, UnknownTimeZone> {
     let mut seen = Vec::with_capacity(states.len());
@@ -181,7 +171,7 @@ fn decide_many(
             if let Some(seen) = seen.take() {
                 **state = seen;
             }
-            commit(limit, state, check, seed, at, moment)?;
+            commit(limit, state, check, holder, at, moment)?;
         }
     }
     let standings: Standings = (policy
@@ -197,7 +187,7 @@ fn decide_many(
     let grant = grant(
         policy,
         states.iter().map(|state| &**state),
-        seed,
+        holder,
         moment.now,
     );
     Ok(decision(policy, standings, check, goes_at, grant, moment))
@@ -270,14 +260,17 @@ fn commit(
     limit: &Limit,
     state: &mut LimitState,
     check: &Check,
-    seed: GrantSeed,
+    holder: Option<Holder>,
     at: Timestamp,
     moment: Moment,
 ) -> Result<(), UnknownTimeZone> {
     match u64::try_from(check.cost) {
         Ok(units) => state.take(
             limit.algorithm(),
-            slot_for(limit, check, units, seed, moment.now),
+            Take {
+                units,
+                hold: hold_for(limit, check, holder, moment.now),
+            },
             at,
             moment,
         ),
@@ -288,26 +281,21 @@ fn commit(
     }
 }
 
-/// The slots that an admission takes; algorithms without slots read only the units.
-pub(crate) fn slot_for(
+/// How an admission holds the slots that it takes; `None` where the limit has no slots.
+pub(crate) fn hold_for(
     limit: &Limit,
     check: &Check,
-    units: u64,
-    seed: GrantSeed,
+    holder: Option<Holder>,
     now: Timestamp,
-) -> Slot {
-    let held = match limit.algorithm() {
-        Algorithm::Concurrency(slots) => {
-            check.hold.map_or(slots.ttl(), |hold| hold.min(slots.ttl()))
-        }
-        _ => Duration::ZERO,
+) -> Option<Hold> {
+    let Algorithm::Concurrency(slots) = limit.algorithm() else {
+        return None;
     };
-    Slot {
-        permit: seed.permit,
-        units,
-        fence: seed.fence,
+    let held = check.hold.map_or(slots.ttl(), |hold| hold.min(slots.ttl()));
+    holder.map(|holder| Hold {
+        holder,
         deadline: now.plus(held),
-    }
+    })
 }
 
 fn standing_of(limit: &Limit, state: &LimitState, room: Room, moment: Moment) -> Standing {
@@ -390,21 +378,18 @@ pub(crate) fn longest_wait(limits: &[Standing]) -> Option<usize> {
 fn grant<'a>(
     policy: &Policy,
     states: impl Iterator<Item = &'a LimitState>,
-    seed: GrantSeed,
+    holder: Option<Holder>,
     now: Timestamp,
 ) -> Option<Box<Grant>> {
-    // Slots that nobody holds a permit for have none: whoever asked for nothing would find those.
-    if !policy.gives_permits() || seed.permit == 0 {
-        return None;
-    }
+    let Holder { permit, fence } = holder.filter(|_| policy.gives_permits())?;
     let held = states.filter_map(|state| match state {
-        LimitState::Slots(slots) => slots.find(seed.permit, now),
+        LimitState::Slots(slots) => slots.find(permit, now),
         _ => None,
     });
     let expires = held.map(|slot| slot.deadline).min()?;
     Some(Box::new(Grant {
-        permit: seed.permit,
-        fence: seed.fence,
+        permit,
+        fence,
         expires,
     }))
 }

@@ -219,6 +219,21 @@ impl Decision {
         }
     }
 
+    /// Makes it a refusal that may end at any time until then.
+    pub(crate) fn wait_no_longer_than(&mut self, until: Timestamp) {
+        let longest = until.since(self.at);
+        self.contended = true;
+        self.cache_for = Duration::ZERO;
+        self.retry_after = Some(self.retry_after.map_or(longest, |wait| wait.min(longest)));
+        let sooner = |mut standing: Standing| {
+            if standing.refused.is_some() {
+                standing.retry_at = Some(standing.retry_at.map_or(until, |at| at.min(until)));
+            }
+            standing
+        };
+        self.limits = self.limits.iter().copied().map(sooner).collect();
+    }
+
     /// The standing that the top-level fields speak of.
     pub fn deciding(&self) -> Option<&Standing> {
         self.deciding.and_then(|i| self.limits.get(usize::from(i)))

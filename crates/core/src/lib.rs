@@ -41,7 +41,7 @@
 //!
 //! | modules | what they are |
 //! |---|---|
-//! | [`api`], [`store`] | requests and answers in JSON; one trait over all that decides |
+//! | [`api`], [`store`] | requests and answers in JSON; the trait of all places that decide |
 //! | [`isolate`], [`message`] | what an isolate remembers; what it says to objects |
 //! | [`subject_state`] | everything that one object keeps for its subject |
 //! | [`block`] | a subject that is shut out |

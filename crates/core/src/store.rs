@@ -1,54 +1,66 @@
-//! Where limits are decided: one trait over memory, an object, KV and a native binding, so that a caller can take any of them.
+//! Places where an item is decided for a subject, behind one trait: a subject's object, the counts of
+//! an isolate, a native binding, and the store in memory.
 //!
-//! Asynchronous only in form: nothing here runs or needs a runtime, and the store in memory is ready at once.
+//! Asynchronous only in form: nothing here runs or needs a runtime, and the store in memory is ready
+//! at once. What else is done with a subject (shown, reset, blocked, its permits) is not the same in
+//! every place, and no part of the trait.
 
+use core::cell::RefCell;
 use core::future::Future;
 use std::collections::HashMap;
 
 use crate::algorithm::state::Moment;
-use crate::message::{Answer, Call};
-use crate::subject::Subject;
-use crate::subject_state::{Effects, SubjectState};
+use crate::calendar::TimeZone;
+use crate::decision::{Decision, Source};
+use crate::subject_state::{Effects, Item, Refusal, SubjectState};
 use crate::Timestamp;
 
-/// Something that answers calls about subjects: decides, shows, resets, blocks, holds.
+/// A place where an item is decided for a subject.
 pub trait RateLimitStore {
-    /// Why there is no answer, such as an object out of reach.
+    /// Why there is no decision. A refusal is one.
     type Error;
 
-    /// Answers `call` for `subject`. An admission that is answered is remembered for as long as the store promises.
-    fn call(
+    /// Decides `item` for the subject whose object is named `object`
+    /// ([`object_name`](crate::subject::Subject::object_name)), and tells how good the answer is. An
+    /// admission is remembered for as long as the store promises.
+    fn decide(
         &self,
-        subject: &Subject,
-        call: &Call,
-    ) -> impl Future<Output = Result<Answer, Self::Error>>;
+        object: &str,
+        item: &Item,
+    ) -> impl Future<Output = Result<(Decision, Source), Self::Error>>;
 }
 
-/// Keeps every subject in memory: for tests, simulations and programs of one process. The clock and the randomness are the owner's.
+/// Keeps every subject in memory, each as its object would: for tests, simulations and programs of
+/// one process. The clock and the randomness are the owner's.
 pub struct MemoryStore<Clock, Random> {
-    subjects: core::cell::RefCell<HashMap<String, SubjectState>>,
+    subjects: RefCell<HashMap<String, SubjectState>>,
     clock: Clock,
-    random: core::cell::RefCell<Random>,
-    zones: Box<dyn crate::calendar::TimeZone>,
+    random: RefCell<Random>,
+    zones: Box<dyn TimeZone>,
 }
 
 impl<Clock: Fn() -> Timestamp, Random: FnMut() -> u128> MemoryStore<Clock, Random> {
     /// An empty store that reads the time from `clock` and permits from `random`.
-    pub fn new(clock: Clock, random: Random, zones: Box<dyn crate::calendar::TimeZone>) -> Self {
+    pub fn new(clock: Clock, random: Random, zones: Box<dyn TimeZone>) -> Self {
         MemoryStore {
-            subjects: core::cell::RefCell::default(),
+            subjects: RefCell::default(),
             clock,
             random: random.into(),
             zones,
         }
     }
 
-    /// Forgets subjects that are idle; answers how many are left. Memory has no alarms, so its owner calls this now and then.
-    pub fn clean(&self) -> usize {
-        let moment = Moment {
+    fn moment(&self) -> Moment<'_> {
+        Moment {
             now: (self.clock)(),
             zones: &*self.zones,
-        };
+        }
+    }
+
+    /// Forgets subjects that are idle; answers how many are left. Memory has no alarms, so its owner
+    /// calls this now and then.
+    pub fn clean(&self) -> usize {
+        let moment = self.moment();
         let mut subjects = self.subjects.borrow_mut();
         subjects.retain(|_, state| {
             let mut effects = Effects::default();
@@ -62,20 +74,15 @@ impl<Clock: Fn() -> Timestamp, Random: FnMut() -> u128> MemoryStore<Clock, Rando
 impl<Clock: Fn() -> Timestamp, Random: FnMut() -> u128> RateLimitStore
     for MemoryStore<Clock, Random>
 {
-    type Error = core::convert::Infallible;
+    type Error = Refusal;
 
-    async fn call(&self, subject: &Subject, call: &Call) -> Result<Answer, Self::Error> {
-        let moment = Moment {
-            now: (self.clock)(),
-            zones: &*self.zones,
-        };
+    async fn decide(&self, object: &str, item: &Item) -> Result<(Decision, Source), Refusal> {
+        let moment = self.moment();
         let mut subjects = self.subjects.borrow_mut();
-        let state = subjects.entry(subject.object_name()).or_default();
-        Ok(state.answer(
-            call,
-            &mut *self.random.borrow_mut(),
-            moment,
-            &mut Effects::default(),
-        ))
+        let state = subjects.entry(object.to_owned()).or_default();
+        let random = &mut *self.random.borrow_mut();
+        let unused = &mut Effects::default();
+        let mut decided = state.limit(core::slice::from_ref(item), None, random, moment, unused)?;
+        Ok((decided.remove(0), Source::Object)) // one for the item
     }
 }

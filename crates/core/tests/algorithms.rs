@@ -8,7 +8,8 @@ mod common;
 use common::{algorithm, fixed, moment, policy_of, units, Admitted, Kind, Spec, START};
 use proptest::prelude::*;
 use tollgate_core::algorithm::state::LimitState;
-use tollgate_core::decide::{decide, Check, GrantSeed};
+use tollgate_core::algorithm::Holder;
+use tollgate_core::decide::{decide, Check};
 use tollgate_core::decision::{Decision, Reason};
 use tollgate_core::number::MAX_SAFE;
 use tollgate_core::policy::Policy;
@@ -42,12 +43,12 @@ impl Subject {
 
     fn ask_at(&mut self, check: &Check, now: u64) -> Decision {
         self.permits += 1;
-        let seed = GrantSeed {
+        let holder = Holder {
             permit: self.permits,
             fence: self.permits as u64,
         };
         let mut states: Vec<&mut LimitState> = self.states.iter_mut().collect();
-        decide(&self.policy, &mut states, check, seed, moment(now)).unwrap()
+        decide(&self.policy, &mut states, check, Some(holder), moment(now)).unwrap()
     }
 
     fn ask(&mut self, cost: i64) -> Decision {
@@ -280,14 +281,7 @@ fn changing_the_numbers_keeps_what_was_used() {
     let mut states = [LimitState::fresh(&fixed(10, 1_000), moment(START)).unwrap()];
     let used = |state: &mut LimitState, limit: u64, cost: i64| {
         let policy = policy_of(fixed(limit, 1_000));
-        decide(
-            &policy,
-            &mut [state],
-            &Check::of(cost),
-            GrantSeed::default(),
-            moment(START),
-        )
-        .unwrap()
+        decide(&policy, &mut [state], &Check::of(cost), None, moment(START)).unwrap()
     };
     assert_eq!(used(&mut states[0], 10, 8).limits[0].remaining, 2);
     assert!(

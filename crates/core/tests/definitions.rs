@@ -552,6 +552,29 @@ fn a_peek_is_given_no_permit_and_lowers_no_fence() {
 }
 
 #[test]
+fn slots_that_nobody_holds_are_written_without_permit_and_fence() {
+    use tollgate_core::limit::Concurrency;
+    let slots = Concurrency::new(9, Duration::from_secs(60)).unwrap();
+    let slots = hourly(Algorithm::Concurrency(slots));
+    let mut object = Object::default();
+    assert!(object.ask(&hourly(fixed(9, HOUR)), 1, START).success);
+    let grant = object.ask(&slots, 1, START).grant.unwrap();
+    let deadline = START + 60_000;
+    let used = format!(
+        " used=0:1:0:{deadline},{:x}:1:{}:{deadline} ",
+        grant.permit, grant.fence
+    );
+    let is_written = |row: &String| format!("{row} ").contains(&used);
+    assert!(object.rows.values().any(is_written), "{:?}", object.rows);
+    // They are counted after a restart as before, and renewed or released by nobody.
+    let mut woken = object.restarted();
+    assert_eq!(woken.left(&slots, START), 7);
+    let effects = &mut Effects::default();
+    assert!(woken.state.renew(0, None, moment(START), effects).is_err());
+    assert!(woken.state.release(0, moment(START), effects).is_err());
+}
+
+#[test]
 fn a_call_of_several_writes_each_row_once() {
     let policies: Vec<Policy> = (1..=8).map(|i| hourly(fixed(100, i * HOUR))).collect();
     let items: Vec<Item> = (policies.iter())

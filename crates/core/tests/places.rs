@@ -10,7 +10,7 @@ use common::object::Object;
 use common::{bucket, leaky, moment, named, START};
 use proptest::prelude::*;
 use tollgate_core::algorithm::state::LimitState;
-use tollgate_core::decide::{decide, Check, GrantSeed};
+use tollgate_core::decide::{decide, Check};
 use tollgate_core::decision::{Decision, Reason};
 use tollgate_core::limit::quota::{Anchor, Period, Quota, TimeZoneName};
 use tollgate_core::limit::{BurstCredits, Concurrency, Window};
@@ -689,7 +689,7 @@ proptest! {
             now += gap.unsigned_abs();
             if let Step::Ask { cost, patience, .. } = step {
                 let check = Check { max_delay: patience.map(ms), ..Check::of(cost) };
-                decide(&policy, &mut [&mut state], &check, GrantSeed::default(), moment(now)).unwrap();
+                decide(&policy, &mut [&mut state], &check, None, moment(now)).unwrap();
             }
         }
         now += later;
@@ -707,7 +707,7 @@ proptest! {
         }
         for (cost, patience) in costs {
             let check = Check { peek: true, max_delay: Some(ms(patience)), ..Check::of(cost as i64) };
-            let ask = |state: &LimitState| decide(&policy, &mut [&mut state.clone()], &check, GrantSeed::default(), moment(now)).unwrap();
+            let ask = |state: &LimitState| decide(&policy, &mut [&mut state.clone()], &check, None, moment(now)).unwrap();
             let (before, after) = (ask(&state), ask(&changed));
             if least >= spec.limit {
                 prop_assert!(!after.success || before.success && before.delay <= after.delay, "{:?}: {:?}, after {:?} and back {:?}", spec, before.delay, between, after.delay);

@@ -14,8 +14,6 @@ use serde_json::{json, Value};
 use tollgate_core::api::request::{parse, Rule};
 use tollgate_core::api::response::{to_json, DecisionBody};
 use tollgate_core::calendar::UtcOnly;
-use tollgate_core::decision::Source;
-use tollgate_core::message::{Answer, Call};
 use tollgate_core::store::{MemoryStore, RateLimitStore};
 use tollgate_core::subject::Namespace;
 use tollgate_core::subject_state::Item;
@@ -43,17 +41,9 @@ fn limit<S: RateLimitStore<Error: std::fmt::Debug>>(store: &S, body: &Value) -> 
         policy: policy.clone(),
         check: request.check,
     };
-    let call = Call::Limit {
-        operation: None,
-        items: vec![item],
-    };
-    match ready(store.call(&subject, &call)).unwrap() {
-        Answer::Decided(decisions) => {
-            let body = DecisionBody::new(&decisions[0], &policy, &subject, Source::Object);
-            serde_json::from_str(&to_json(&body)).unwrap()
-        }
-        other => unreachable!("{other:?}"),
-    }
+    let (decision, source) = ready(store.decide(&subject.object_name(), &item)).unwrap();
+    let body = DecisionBody::new(&decision, &policy, &subject, source);
+    serde_json::from_str(&to_json(&body)).unwrap()
 }
 
 /// A time in an answer, counted from the start of the vector.

@@ -9,19 +9,28 @@ use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Reason, Source};
 use tollgate_core::isolate::counts::Purpose;
 use tollgate_core::policy::Policy;
+use tollgate_core::store::RateLimitStore;
 use tollgate_core::subject_state::Item;
 
-use super::pending::Pending;
 use crate::clock::moment;
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::isolate;
 use crate::placement;
 
-/// Decides, and has others told.
-pub(super) fn decide(context: &Context, pending: &Pending) -> Result<(Decision, Source), ApiError> {
-    let decision = decide_for(Purpose::Mode, context, &pending.object, &pending.item)?;
-    Ok((decision, Source::Kv))
+/// The counts of this isolate, for the time of one request.
+pub(super) struct CountsStore<'a> {
+    pub(super) context: &'a Context<'a>,
+}
+
+impl RateLimitStore for CountsStore<'_> {
+    type Error = ApiError;
+
+    /// Decides, and has others told.
+    async fn decide(&self, object: &str, item: &Item) -> Result<(Decision, Source), ApiError> {
+        let decision = decide_for(Purpose::Mode, self.context, object, item)?;
+        Ok((decision, Source::Kv))
+    }
 }
 
 fn decide_for(

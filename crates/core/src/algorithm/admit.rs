@@ -1,24 +1,23 @@
 //! Asking one limit, and taking from it: the frequent cases in one step, all others by way of the
 //! single steps.
 
-use super::slots::Slot;
 use super::state::{shape, LimitState, Moment};
-use super::{together, Ask, Room, View};
+use super::{together, Ask, Hold, Room, Take, View};
 use crate::calendar::UnknownTimeZone;
 use crate::limit::Algorithm;
 
 impl LimitState {
     /// Asks, and takes at once when there is room: what most decisions do, in one step. On success
-    /// the state is projected to now, else it is as it was.
+    /// the state is projected to now, else it is as it was. Only `concurrency` reads `hold`.
     #[inline]
     pub fn admit(
         &mut self,
         algorithm: &Algorithm,
         ask: &Ask,
-        slot: Slot,
+        hold: Option<Hold>,
         moment: Moment,
     ) -> Result<Room, UnknownTimeZone> {
-        Ok(self.step::<false>(algorithm, ask, slot, moment)?.0)
+        Ok(self.step::<false>(algorithm, ask, hold, moment)?.0)
     }
 
     /// As [`LimitState::admit`], and tells what is left after.
@@ -27,10 +26,10 @@ impl LimitState {
         &mut self,
         algorithm: &Algorithm,
         ask: &Ask,
-        slot: Slot,
+        hold: Option<Hold>,
         moment: Moment,
     ) -> Result<(Room, View), UnknownTimeZone> {
-        self.step::<true>(algorithm, ask, slot, moment)
+        self.step::<true>(algorithm, ask, hold, moment)
     }
 
     /// Both of the above. Looking costs as much as deciding: divisions that nobody asked for are
@@ -40,7 +39,7 @@ impl LimitState {
         &mut self,
         algorithm: &Algorithm,
         ask: &Ask,
-        slot: Slot,
+        hold: Option<Hold>,
         moment: Moment,
     ) -> Result<(Room, View), UnknownTimeZone> {
         let unseen = View {
@@ -52,7 +51,7 @@ impl LimitState {
                 if bucket.queue.is_none() =>
             {
                 let Some(shape) = shape(algorithm).filter(|it| !it.delays(ask.max_delay)) else {
-                    return self.admit_any(algorithm, ask, slot, moment);
+                    return self.admit_any(algorithm, ask, hold, moment);
                 };
                 let cost = shape.parts(ask.cost);
                 let mut seen = bucket.level.at(shape, moment.now);
@@ -99,7 +98,7 @@ impl LimitState {
                     },
                 ))
             }
-            _ => self.admit_any(algorithm, ask, slot, moment),
+            _ => self.admit_any(algorithm, ask, hold, moment),
         }
     }
 
@@ -108,7 +107,7 @@ impl LimitState {
         &mut self,
         algorithm: &Algorithm,
         ask: &Ask,
-        slot: Slot,
+        hold: Option<Hold>,
         moment: Moment,
     ) -> Result<(Room, View), UnknownTimeZone> {
         let projected = self.projected(algorithm, moment)?;
@@ -120,7 +119,8 @@ impl LimitState {
         if let Some(projected) = projected {
             *self = projected;
         }
-        self.take(algorithm, slot, at, moment)?;
+        let units = ask.cost;
+        self.take(algorithm, Take { units, hold }, at, moment)?;
         Ok((room, self.view(algorithm, moment.now)))
     }
 

@@ -5,12 +5,12 @@
 
 use super::counts::Counts;
 use super::places::Place;
-use super::slots::Slot;
+use super::slots::{Slot, Slots};
 use super::state::{shape, LimitState, Moment};
 use super::used::ttl;
+use super::Take;
 use crate::calendar::UnknownTimeZone;
 use crate::limit::{Algorithm, Limit};
-use crate::Timestamp;
 
 impl LimitState {
     /// The state, kept under `old`, as one under `new`: past use stays, above a lower limit too. `held` are slots that permits hold
@@ -47,7 +47,7 @@ impl LimitState {
     ) -> Result<LimitState, UnknownTimeZone> {
         let mut state = LimitState::fresh(to, moment)?;
         if let LimitState::Slots(slots) = &mut state {
-            slots.fence = held.iter().map(|slot| slot.fence).max().unwrap_or(0);
+            slots.fence = Slots::fence_of(&held).unwrap_or(0);
             slots.held = held;
         }
         state.raise(to, self.used(from, moment.now), moment)?;
@@ -72,28 +72,10 @@ impl LimitState {
                 same.units -= both;
             }
             if units > 0 {
-                self.carry(algorithm, units, place.at, moment)?;
+                self.take(algorithm, Take::of(units), place.at, moment)?;
             }
         }
         Ok(())
-    }
-
-    /// Takes units for `at` without asking whether they fit.
-    fn carry(
-        &mut self,
-        algorithm: &Algorithm,
-        units: u64,
-        at: Timestamp,
-        moment: Moment,
-    ) -> Result<(), UnknownTimeZone> {
-        // Use that nobody holds a permit for: no permit is zero, so slots go at their deadline only.
-        let slot = Slot {
-            permit: 0,
-            units,
-            fence: 0,
-            deadline: at.plus(ttl(algorithm)),
-        };
-        self.take(algorithm, slot, at, moment)
     }
 
     /// Raises the use to at least `units`, as if the newest of them had been used now: the least state that admits no more than either
@@ -125,6 +107,6 @@ impl LimitState {
         if units == 0 {
             return Ok(());
         }
-        self.carry(algorithm, units, moment.now, moment)
+        self.take(algorithm, Take::of(units), moment.now, moment)
     }
 }

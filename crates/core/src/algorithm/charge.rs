@@ -1,8 +1,8 @@
 //! What an admission charged, and how it is taken back.
 
 use super::level::Level;
-use super::slots::Slot;
 use super::state::{shape, LimitState};
+use super::Take;
 use crate::limit::Algorithm;
 use crate::Timestamp;
 
@@ -33,24 +33,25 @@ pub enum Charge {
 }
 
 impl LimitState {
-    /// What the admission of `slot` for `at` charged, read just after it.
-    pub fn charge(&self, algorithm: &Algorithm, slot: &Slot, at: Timestamp) -> Charge {
-        let units = slot.units;
-        match (self, shape(algorithm)) {
+    /// What an admission that took `take` for `at` charged, read just after it. `None` for slots that
+    /// nobody holds: they have no permit by which they could be taken back.
+    pub fn charge(&self, algorithm: &Algorithm, take: &Take, at: Timestamp) -> Option<Charge> {
+        let units = take.units;
+        Some(match (self, shape(algorithm)) {
             (LimitState::Bucket(bucket), Some(shape)) => Charge::Bucket {
                 after: bucket.level_after(shape, at),
                 at,
                 units,
             },
             (LimitState::Slots(_), _) => Charge::Slots {
-                permit: slot.permit,
+                permit: take.hold?.holder.permit,
             },
             // Under a clock that stepped back it was charged for the newest time seen.
             _ => Charge::At {
                 at: at.max(self.seen()),
                 units,
             },
-        }
+        })
     }
 
     /// Takes a charge back as far as its units are still counted; nothing when its window has passed. A place ahead is free again at its

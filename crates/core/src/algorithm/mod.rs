@@ -42,6 +42,41 @@ pub struct Ask {
     pub max_delay: Option<Duration>,
 }
 
+/// What an admission takes of a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Take {
+    /// Units, or slots.
+    pub units: u64,
+    /// How slots are held; only `concurrency` reads it. Where it is `None` nobody holds a permit for
+    /// the slots, and they are free one `ttl` after the instant for which they are taken.
+    pub hold: Option<Hold>,
+}
+
+impl Take {
+    /// Units that nobody holds a permit for.
+    pub const fn of(units: u64) -> Take {
+        Take { units, hold: None }
+    }
+}
+
+/// Slots in somebody's hands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// Who holds them.
+    pub holder: Holder,
+    /// From this instant on they are free.
+    pub deadline: Timestamp,
+}
+
+/// Who holds slots: the permit of an admission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// The permit's 128 random bits, not zero.
+    pub permit: u128,
+    /// The permit's place in the order of all grants of the subject.
+    pub fence: u64,
+}
+
 /// The answer to an [`Ask`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {

@@ -1,23 +1,27 @@
 //! `concurrency`: slots held until released or past their deadline.
 
 use super::places::Place;
-use super::View;
+use super::{Hold, Holder, Take, View};
 use crate::{Duration, Timestamp};
 
 /// Slots taken by one admission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
-    /// The permit's 128 random bits.
-    pub permit: u128,
-    /// How many slots it holds.
+    /// Who holds them. `None`: they were taken over from another definition, or charged by one, so
+    /// that nobody has a permit for them and they are free at their deadline only.
+    pub holder: Option<Holder>,
+    /// How many slots.
     pub units: u64,
-    /// The permit's place in the order of all grants of the subject.
-    pub fence: u64,
     /// From this instant on the slots are free.
     pub deadline: Timestamp,
 }
 
 impl Slot {
+    /// Whether this permit holds it.
+    fn is_of(&self, permit: u128) -> bool {
+        self.holder.is_some_and(|holder| holder.permit == permit)
+    }
+
     /// From when on it is held, if it is held for one `ttl`.
     fn began(&self, ttl: Duration) -> Timestamp {
         let began = self.deadline.as_millis().saturating_sub(ttl.as_millis());
@@ -89,7 +93,7 @@ impl Slots {
         now: Timestamp,
     ) -> impl Iterator<Item = Place> + '_ {
         let now = self.now(now);
-        let held = self.held.iter().filter(|slot| slot.permit == 0);
+        let held = self.held.iter().filter(|slot| slot.holder.is_none());
         held.map(move |slot| Place::new(slot.began(ttl), slot.units))
             .filter(move |place| place.at > now)
     }
@@ -97,44 +101,59 @@ impl Slots {
     /// The same slots after a change of the `ttl`: those that nobody has a permit for are held from the same instant on.
     pub(super) fn converted(&self, old: Duration, new: Duration) -> Slots {
         let mut next = self.clone();
-        let carried = next.held.iter_mut().filter(|slot| slot.permit == 0);
+        let carried = next.held.iter_mut().filter(|slot| slot.holder.is_none());
         carried.for_each(|slot| slot.deadline = slot.began(old).plus(new));
         next
     }
 
-    /// Takes slots, and forgets those whose deadline has passed. Under a clock that stepped back the deadline counts from the newest
-    /// time seen, as everything does.
-    pub fn take(&mut self, slot: Slot, now: Timestamp) {
+    /// Takes slots for `at`, and forgets those whose deadline has passed. Under a clock that stepped
+    /// back the deadline counts from the newest time seen, as everything does.
+    pub fn take(&mut self, ttl: Duration, take: Take, at: Timestamp, now: Timestamp) {
         self.time = self.now(now);
-        self.fence = self.fence.max(slot.fence);
+        if let Some(hold) = take.hold {
+            self.fence = self.fence.max(hold.holder.fence);
+        }
         let (newest, behind) = (self.time, self.time.since(now));
+        let deadline = take
+            .hold
+            .map_or(at.max(now).plus(ttl), |hold| hold.deadline);
         self.held.retain(|held| held.deadline > newest);
         self.held.push(Slot {
-            deadline: slot.deadline.plus(behind),
-            ..slot
+            holder: take.hold.map(|hold| hold.holder),
+            units: take.units,
+            deadline: deadline.plus(behind),
         });
     }
 
     /// The slots of a permit, unless their deadline has passed.
     pub fn find(&self, permit: u128, now: Timestamp) -> Option<&Slot> {
         let now = self.now(now);
-        self.live(now).find(|slot| slot.permit == permit)
+        self.live(now).find(|slot| slot.is_of(permit))
     }
 
     /// Moves a live permit's deadline to `hold` from now, never to an earlier instant; `None` when it is not held here.
-    pub fn renew(&mut self, permit: u128, hold: Duration, now: Timestamp) -> Option<Slot> {
+    pub fn renew(&mut self, permit: u128, hold: Duration, now: Timestamp) -> Option<Hold> {
         let newest = self.now(now);
-        let live = |slot: &&mut Slot| slot.permit == permit && slot.deadline > newest;
+        let live = |slot: &&mut Slot| slot.is_of(permit) && slot.deadline > newest;
         let slot = self.held.iter_mut().find(live)?;
         slot.deadline = slot.deadline.max(newest.plus(hold));
         self.time = newest;
-        Some(*slot)
+        Some(Hold {
+            holder: slot.holder?,
+            deadline: slot.deadline,
+        })
+    }
+
+    /// The newest fence of the slots held; `None` when nobody holds any.
+    pub(crate) fn fence_of(held: &[Slot]) -> Option<u64> {
+        let holders = held.iter().filter_map(|slot| slot.holder);
+        holders.map(|holder| holder.fence).max()
     }
 
     /// Frees a permit's slots.
     pub fn release(&mut self, permit: u128, now: Timestamp) {
         self.time = self.now(now);
-        self.held.retain(|slot| slot.permit != permit);
+        self.held.retain(|slot| !slot.is_of(permit));
     }
 
     /// What is left now; `reset` is the last deadline.
@@ -148,5 +167,48 @@ impl Slots {
                 .max()
                 .unwrap_or(now),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TTL: Duration = Duration::from_secs(10);
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn held(permit: u128, deadline: Timestamp) -> Take {
+        let holder = Holder { permit, fence: 3 };
+        let hold = Some(Hold { holder, deadline });
+        Take { units: 1, hold }
+    }
+
+    #[test]
+    fn slots_that_nobody_holds_are_free_at_their_deadline_only() {
+        let mut slots = Slots::fresh(at(0));
+        slots.take(TTL, held(7, at(5_000)), at(0), at(0));
+        slots.take(TTL, Take::of(2), at(1_000), at(0));
+        for permit in [0, 1] {
+            assert_eq!(slots.find(permit, at(0)), None);
+            assert_eq!(slots.renew(permit, TTL, at(0)), None);
+            slots.release(permit, at(0));
+        }
+        assert_eq!(slots.used(at(0)), 3);
+        slots.release(7, at(0));
+        assert_eq!(slots.used(at(10_999)), 2);
+        assert_eq!(slots.used(at(11_000)), 0, "one ttl after the instant");
+    }
+
+    #[test]
+    fn slots_that_nobody_holds_raise_no_fence() {
+        let mut slots = Slots::fresh(at(0));
+        slots.take(TTL, Take::of(1), at(0), at(0));
+        assert_eq!((slots.fence, Slots::fence_of(&slots.held)), (0, None));
+        slots.take(TTL, held(7, at(5_000)), at(0), at(0));
+        slots.take(TTL, Take::of(1), at(0), at(0));
+        assert_eq!((slots.fence, Slots::fence_of(&slots.held)), (3, Some(3)));
     }
 }

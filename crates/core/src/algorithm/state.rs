@@ -5,8 +5,8 @@ use super::bucket::Bucket;
 use super::counter::{window_at, Counter};
 use super::log::Log;
 use super::sliding::Sliding;
-use super::slots::{Slot, Slots};
-use super::{Ask, View};
+use super::slots::Slots;
+use super::{Ask, Take, View};
 use crate::calendar::{period_at, Span, TimeZone, UnknownTimeZone};
 use crate::limit::{Algorithm, Shape};
 use crate::Timestamp;
@@ -205,16 +205,17 @@ impl LimitState {
         }
     }
 
-    /// Takes `slot.units` units now, or promises them for `at`. The state must be projected to now.
+    /// Takes units now, or promises them for `at`, without asking whether they fit. The state must be
+    /// projected to now.
     #[inline]
     pub fn take(
         &mut self,
         algorithm: &Algorithm,
-        slot: Slot,
+        take: Take,
         at: Timestamp,
         moment: Moment,
     ) -> Result<(), UnknownTimeZone> {
-        let (units, now) = (slot.units, moment.now);
+        let (units, now) = (take.units, moment.now);
         match (&mut *self, algorithm) {
             (LimitState::Counter(counter), _) if at <= counter.now(now) => {
                 counter.take(units, now);
@@ -237,7 +238,9 @@ impl LimitState {
                     bucket.take(shape, units, at);
                 }
             }
-            (LimitState::Slots(slots), _) => slots.take(slot, now),
+            (LimitState::Slots(slots), Algorithm::Concurrency(limit)) => {
+                slots.take(limit.ttl(), take, at, now);
+            }
             _ => {}
         }
         Ok(())

@@ -6,8 +6,8 @@
 //! Debts are lost with the isolate. At most [`MAX_SUBJECTS`] subjects are kept; each namespace
 //! keeps its largest debts in its own part of the map.
 
-use crate::algorithm::slots::Slot;
 use crate::algorithm::state::{LimitState, Moment};
+use crate::algorithm::Take;
 use crate::calendar::UnknownTimeZone;
 use crate::decide::Check;
 use crate::isolate::bounded::{BoundedMap, Secret};
@@ -154,13 +154,8 @@ impl Debt {
     fn take(&mut self, limit: &Limit, units: u64, moment: Moment) -> Result<(), UnknownTimeZone> {
         let algorithm = limit.algorithm();
         self.state.project(algorithm, moment)?;
-        let slot = Slot {
-            permit: 0,
-            units,
-            fence: 0,
-            deadline: moment.now,
-        };
-        self.state.take(algorithm, slot, moment.now, moment)
+        self.state
+            .take(algorithm, Take::of(units), moment.now, moment)
     }
 
     /// The units still counted, at most the whole limit; `None` when there are none.

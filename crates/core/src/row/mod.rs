@@ -14,6 +14,7 @@ use crate::algorithm::level::Level;
 use crate::algorithm::log::Log;
 use crate::algorithm::slots::{Slot, Slots};
 use crate::algorithm::state::{shape, LimitState};
+use crate::algorithm::Holder;
 use crate::calendar::Span;
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::limit::quota::{Anchor, Period, Quota, TimeZoneName};
@@ -265,14 +266,17 @@ fn log_text(log: &Log) -> String {
     log.entries.iter().map(entry).collect::<Vec<_>>().join(",")
 }
 
-/// `permit:units:fence:deadline`, the permit in hexadecimal.
+/// `permit:units:fence:deadline`, the permit in hexadecimal; permit and fence are 0 where nobody
+/// holds the slots.
 pub(crate) fn slots_text(slots: &[Slot]) -> String {
     let slot = |slot: &Slot| {
+        let holder = slot.holder.map(|holder| (holder.permit, holder.fence));
+        let (permit, fence) = holder.unwrap_or((0, 0));
         format!(
             "{:x}:{}:{}:{}",
-            slot.permit,
+            permit,
             slot.units,
-            slot.fence,
+            fence,
             slot.deadline.as_millis()
         )
     };
@@ -350,10 +354,12 @@ fn get_log(line: &Line) -> Result<std::collections::VecDeque<(Timestamp, u64)>, 
 pub(crate) fn get_slots(line: &Line, key: &'static str) -> Result<Vec<Slot>, Unreadable> {
     let slot = |item: &str| {
         let mut parts = item.split(':');
+        let permit = u128::from_str_radix(parts.next()?, 16).ok()?;
+        let units = parts.next()?.parse().ok()?;
+        let fence = parts.next()?.parse().ok()?;
         Some(Slot {
-            permit: u128::from_str_radix(parts.next()?, 16).ok()?,
-            units: parts.next()?.parse().ok()?,
-            fence: parts.next()?.parse().ok()?,
+            holder: (permit != 0).then_some(Holder { permit, fence }),
+            units,
             deadline: Timestamp::from_millis(parts.next()?.parse().ok()?),
         })
     };

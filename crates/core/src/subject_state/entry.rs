@@ -1,42 +1,34 @@
-//! One limit's state with its definition, and the row that stands for it in storage.
+//! One limit of a subject: its use, and the row that stands for it in storage.
 
-use crate::algorithm::allowance::{allowance_of, Lost};
-use crate::algorithm::charge::Charge;
-use crate::algorithm::slots::Slot;
 use crate::algorithm::state::{LimitState, Moment};
 use crate::calendar::UnknownTimeZone;
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::policy::Policy;
-use crate::row::{get_limit, get_lost, get_state, put_limit, put_lost, put_state, ROWS};
-use crate::{Algorithm, Duration, Limit, Timestamp};
+use crate::row::ROWS;
+use crate::{Algorithm, Limit, Timestamp};
 
-use super::held::Held;
+use super::renamed::Renamed;
+use super::usage::Usage;
 use super::written::Written;
-use super::{Effects, LimitStatus};
+use super::{Effects, LimitStatus, Write};
 
 /// A limit, its real use, and what storage says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub(super) struct Entry {
     pub(super) policy: String,
     version: u64,
-    write_ahead: Option<u64>,
-    pub(super) limit: Limit,
-    pub(super) state: LimitState,
+    pub(super) usage: Usage,
     /// Of the definitions of one named limit the one with the highest turn was decided last.
     pub(super) turn: u64,
     /// The stored row; `None` when there is none yet, or one of another definition that is to be
     /// replaced before the answer.
-    pub(super) written: Option<Written>,
-    /// What waking has lost of the limit's allowance.
-    pub(super) lost: Lost,
-    /// Keys of further rows of this limit, which builds have written that took each name of a time
-    /// zone for a zone of its own. They are deleted when the row is next written or deleted.
-    pub(super) other_keys: Vec<String>,
-    /// Slots that permits hold, while the algorithm in force has none.
-    pub(super) held: Option<Box<Held>>,
+    written: Option<Written>,
+    /// Further rows of this limit, which are deleted when its own is next written or deleted.
+    renamed: Renamed,
 }
 
 impl Entry {
+    /// A limit of which nothing is used or stored.
     pub(super) fn fresh(
         policy: &str,
         limit: &Limit,
@@ -45,52 +37,31 @@ impl Entry {
         Ok(Entry {
             policy: policy.to_owned(),
             version: 0,
-            write_ahead: None,
-            limit: limit.clone(),
-            state: LimitState::fresh(limit.algorithm(), moment)?,
+            usage: Usage::fresh(limit, moment)?,
             turn: 0,
             written: None,
-            lost: Lost::Nothing,
-            other_keys: Vec::new(),
-            held: None,
+            renamed: Renamed::default(),
         })
     }
 
-    /// Reads the row `key`: after a restart, the real use is taken to be what the row says, and
-    /// what it was ahead is lost.
+    /// Reads the row `key`.
     pub(super) fn from_line(line: &Line, key: &str) -> Result<Entry, Unreadable> {
-        let limit = get_limit(line)?;
-        let state = get_state(line, limit.algorithm())?;
+        let usage = Usage::get(line)?;
         let mut entry = Entry {
             policy: line.get("policy").unwrap_or("").to_owned(),
             version: line.number("version")?.unwrap_or(0),
-            // `reserve` is what it was called before.
-            write_ahead: match line.number("writeAhead")? {
-                Some(units) => Some(units),
-                None => line.number("reserve")?,
-            },
             turn: line.number("turn")?.unwrap_or(0),
-            limit,
-            written: Some(Written::found(state.clone())),
-            lost: get_lost(line, &state)?,
-            held: Held::get(line, state.seen())?,
-            state,
-            other_keys: Vec::new(),
+            written: Some(Written::found(usage.state.clone())),
+            usage,
+            renamed: Renamed::default(),
         };
-        let ahead = line.number("ahead")?.unwrap_or(0);
-        entry.lost.add(
-            ahead,
-            entry.allowance(),
-            &entry.state,
-            entry.limit.algorithm(),
-        );
         if entry.key() == key {
             return Ok(entry);
         }
         if entry.key_in(line.get("timeZone")) != key {
             return Err(Unreadable::Damaged("key"));
         }
-        entry.other_keys.push(key.to_owned());
+        entry.renamed.add(key);
         Ok(entry)
     }
 
@@ -102,26 +73,32 @@ impl Entry {
 
     /// The same with a quota's zone under another of its names.
     fn key_in(&self, zone: Option<&str>) -> String {
-        let dimension = match (self.limit.algorithm(), zone) {
+        let dimension = match (self.usage.algorithm(), zone) {
             (Algorithm::Quota(quota), Some(zone)) => quota.dimension_in(zone),
             (algorithm, _) => algorithm.dimension(),
         };
         format!(
             "limit/{}/{}/{dimension}",
             self.policy,
-            self.limit.name_or_word()
+            self.usage.limit.name_or_word()
         )
     }
 
     /// Whether this is the state of `limit` in `policy`.
     pub(super) fn keeps(&self, policy: &str, limit: &Limit) -> bool {
-        self.policy == policy && self.limit.shares_state_with(limit)
+        self.policy == policy && self.usage.limit.shares_state_with(limit)
     }
 
     /// Whether this is a state of the named limit of which `limit` is a definition, by whatever
     /// window or algorithm.
     pub(super) fn is_named_as(&self, policy: &str, limit: &Limit) -> bool {
-        limit.name().is_some() && self.limit.name() == limit.name() && self.policy == policy
+        let name = self.usage.limit.name();
+        limit.name().is_some() && name == limit.name() && self.policy == policy
+    }
+
+    /// Whether what is counted here has a say in how `limit` is decided.
+    pub(super) fn concerns(&self, policy: &str, limit: &Limit) -> bool {
+        self.keeps(policy, limit) || self.is_named_as(policy, limit)
     }
 
     pub(super) const fn is_stored(&self) -> bool {
@@ -132,8 +109,8 @@ impl Entry {
     /// came after it. What a bucket was charged is in parts of this rate; what came into force anew
     /// may have counted other use than this.
     pub(super) fn counts_as(&self, next: &Entry) -> bool {
-        let (old, new) = (self.limit.algorithm(), next.limit.algorithm());
-        let is_bucket = matches!(self.state, LimitState::Bucket(_));
+        let (old, new) = (self.usage.algorithm(), next.usage.algorithm());
+        let is_bucket = matches!(self.usage.state, LimitState::Bucket(_));
         self.turn == next.turn
             && !is_bucket
             && core::mem::discriminant(old) == core::mem::discriminant(new)
@@ -146,110 +123,38 @@ impl Entry {
         limit: &Limit,
         moment: Moment,
     ) -> Result<Entry, UnknownTimeZone> {
-        let mut old = self.state.clone();
-        old.project(self.limit.algorithm(), moment)?;
-        let beside = self.held_beside(moment.now);
-        let held = (beside.iter()).flat_map(|beside| beside.slots.held.iter().copied());
-        let state = old.adopted(&self.limit, limit, held.collect(), moment)?;
-        let mut entry = Entry {
-            limit: limit.clone(),
-            held: beside.filter(|_| !matches!(state, LimitState::Slots(_))),
-            state,
+        Ok(Entry {
+            policy: self.policy.clone(),
+            version: self.version,
+            usage: self.usage.redefined(limit, moment)?,
+            turn: self.turn,
             written: None,
-            ..self.clone()
-        };
-        entry.lost = self.lost.carried(
-            (&old, self.limit.algorithm(), self.allowance()),
-            (&entry.state, limit.algorithm(), entry.allowance()),
-        );
-        Ok(entry)
-    }
-
-    /// Counts at least what `other`, another definition of the same limit, has counted: this one
-    /// comes into force. The state is new, or projected to now.
-    pub(super) fn take_over(
-        &mut self,
-        other: &Entry,
-        moment: Moment,
-    ) -> Result<(), UnknownTimeZone> {
-        let (from, to) = (other.limit.algorithm(), self.limit.algorithm());
-        let projected = other.state.projected(from, moment)?;
-        let state = projected.as_ref().unwrap_or(&other.state);
-        let used = state.used(from, moment.now);
-        // What is above the limit is gone with the window, where all of it ends at once; elsewhere
-        // it would refuse for much longer.
-        let units = match &self.state {
-            LimitState::Counter(_) | LimitState::Log(_) => used,
-            _ => used.min(to.limit()),
-        };
-        self.state.raise(to, units, moment)?;
-        let promised = state.promised(from, moment.now);
-        self.state.promise_all(to, promised, moment)?;
-        // The larger count has lost at most as much as the one of both that lost more.
-        let lost = other.lost.units(other.allowance(), state, from);
-        let more = lost.saturating_sub(self.lost.units(self.allowance(), &self.state, to));
-        self.lost.add(more, self.allowance(), &self.state, to);
-        Ok(())
-    }
-
-    /// Charges what another definition of the same limit has admitted, for `at`: past the limit,
-    /// and at most to twice of it but in a window, with which all of it ends. Answers what was
-    /// charged.
-    pub(super) fn charge_past(
-        &mut self,
-        units: u64,
-        at: Timestamp,
-        moment: Moment,
-    ) -> Result<Option<Charge>, UnknownTimeZone> {
-        let algorithm = self.limit.algorithm();
-        self.state.project(algorithm, moment)?;
-        let most = match &self.state {
-            LimitState::Counter(_) => u64::MAX,
-            _ => algorithm.limit().saturating_mul(2),
-        };
-        let left = most.saturating_sub(self.state.used(algorithm, moment.now));
-        // What is promised for later is charged whole: so each definition has room for a place only
-        // where all have.
-        let units = if at > moment.now {
-            units
-        } else {
-            units.min(left)
-        };
-        if units == 0 {
-            return Ok(None);
-        }
-        // Slots that nobody holds a permit for are free at their deadline only.
-        let held = match algorithm {
-            Algorithm::Concurrency(slots) => slots.ttl(),
-            _ => Duration::ZERO,
-        };
-        let slot = Slot {
-            permit: 0,
-            units,
-            fence: 0,
-            deadline: at.max(moment.now).plus(held),
-        };
-        self.state.take(algorithm, slot, at, moment)?;
-        Ok(match algorithm {
-            Algorithm::Concurrency(_) => None, // they have no permit by which they could be taken back
-            _ => Some(self.state.charge(algorithm, &slot, at)),
+            renamed: self.renamed.clone(),
         })
     }
 
+    /// Adds the use that another row tells of the same limit, unless its period is over. The newer
+    /// row's definition stays.
+    pub(super) fn merge(&mut self, mut other: Entry) {
+        if other.usage.newest() > self.usage.newest() {
+            core::mem::swap(self, &mut other);
+        }
+        self.renamed.append(other.renamed);
+        if self.usage.merge(&other.usage) {
+            self.written = Some(Written::found(self.usage.state.clone()));
+        }
+    }
+
+    /// Takes the settings of the policy that is decided.
     pub(super) fn set_policy(&mut self, policy: &Policy) {
         self.version = policy.version();
-        if self.write_ahead != policy.write_ahead() {
-            self.write_ahead = policy.write_ahead();
-            let allowance = self.allowance();
+        if self.usage.write_ahead != policy.write_ahead() {
+            self.usage.write_ahead = policy.write_ahead();
+            let allowance = self.usage.allowance();
             if let Some(written) = &mut self.written {
                 written.keep_within(allowance);
             }
         }
-    }
-
-    /// The units that rows may run ahead in one window.
-    pub(super) fn allowance(&self) -> u64 {
-        allowance_of(self.limit.algorithm(), self.write_ahead)
     }
 
     /// Rewrites the row when it no longer covers the real use after an admission of `units`, or
@@ -260,18 +165,18 @@ impl Entry {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<(), UnknownTimeZone> {
-        let algorithm = self.limit.algorithm();
+        let usage = &self.usage;
         let wanted = match &mut self.written {
             None => 0,
             Some(written) => {
                 written.count(units, moment.now);
-                match written.next_margin(&self.state, algorithm, moment)? {
+                match written.next_margin(&usage.state, usage.algorithm(), moment)? {
                     Some(wanted) => wanted,
                     None => return Ok(()),
                 }
             }
         };
-        let left = self.lost.left(self.allowance(), &self.state, algorithm);
+        let left = usage.allowance_left();
         self.write(wanted.min(left), moment.now, effects);
         Ok(())
     }
@@ -282,8 +187,8 @@ impl Entry {
     }
 
     fn write(&mut self, margin: u64, now: Timestamp, effects: &mut Effects) {
-        let (state, ahead) = self.state.ahead(self.limit.algorithm(), margin);
-        self.delete_others(effects);
+        let (state, ahead) = self.usage.state.ahead(self.usage.algorithm(), margin);
+        self.renamed.delete(effects);
         effects.put(self.key(), self.row(&state, ahead));
         self.written = Some(Written::now(state, ahead, now));
     }
@@ -292,15 +197,17 @@ impl Entry {
         let line = LineWriter::new(ROWS.written(), "limit")
             .put_some("policy", (!self.policy.is_empty()).then_some(&self.policy))
             .put_some("version", (self.version > 0).then_some(self.version))
-            .put_some("writeAhead", self.write_ahead)
+            .put_some("writeAhead", self.usage.write_ahead)
             .put_some("turn", (self.turn > 0).then_some(self.turn));
-        let line = put_state(put_limit(line, &self.limit), state, self.limit.algorithm())
-            .put_some("ahead", (ahead > 0).then_some(ahead));
-        let line = put_lost(
-            line,
-            &self.lost.seen_from(&self.state, self.limit.algorithm()),
-        );
-        Held::put(self.held.as_deref(), line).finish()
+        self.usage.put(line, state, ahead).finish()
+    }
+
+    /// Deletes the row, if there is one.
+    pub(super) fn delete(&mut self, effects: &mut Effects) {
+        if self.is_stored() {
+            self.renamed.delete(effects);
+            effects.writes.push(Write::Delete { key: self.key() });
+        }
     }
 
     /// When the row is to be written exact, if it is ahead and nothing is admitted until then.
@@ -311,7 +218,7 @@ impl Entry {
     /// The closing timer has come: writes the row exact if it is due. A state that is idle by then
     /// needs no other row.
     pub(super) fn close(&mut self, moment: Moment, effects: &mut Effects) {
-        let is_idle = self.idle_at(moment.now) <= moment.now;
+        let is_idle = self.usage.idle_at(moment.now) <= moment.now;
         let Some(written) = &mut self.written else {
             return;
         };
@@ -325,36 +232,15 @@ impl Entry {
         }
     }
 
-    pub(super) fn cancel(
-        &mut self,
-        charge: &Charge,
-        moment: Moment,
-    ) -> Result<u128, UnknownTimeZone> {
-        self.state.project(self.limit.algorithm(), moment)?;
-        Ok(self
-            .state
-            .cancel(self.limit.algorithm(), charge, moment.now))
-    }
-
+    /// How it stands, for whoever looks.
     pub(super) fn status(&self, moment: Moment) -> Result<LimitStatus, UnknownTimeZone> {
-        let algorithm = self.limit.algorithm();
-        let projected = self.state.projected(algorithm, moment)?;
-        let view = projected
-            .as_ref()
-            .unwrap_or(&self.state)
-            .view(algorithm, moment.now);
+        let view = self.usage.view(moment)?;
         Ok(LimitStatus {
             policy: self.policy.clone(),
             version: self.version,
-            limit: self.limit.clone(),
+            limit: self.usage.limit.clone(),
             remaining: view.remaining,
             reset: view.reset,
         })
-    }
-
-    pub(super) fn idle_at(&self, now: Timestamp) -> Timestamp {
-        let idle = self.state.idle_at(self.limit.algorithm(), now);
-        let held = self.held.as_ref();
-        held.map_or(idle, |held| idle.max(held.slots.view(0, now).reset))
     }
 }

@@ -6,6 +6,7 @@
 //! slot has two holders.
 
 use crate::algorithm::slots::Slots;
+use crate::algorithm::Hold;
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::row::{get_slots, slots_text};
 use crate::{Duration, Timestamp};
@@ -27,7 +28,7 @@ impl Held {
         if held.is_empty() {
             return Ok(None);
         }
-        let fence = held.iter().map(|slot| slot.fence).max().unwrap_or(0);
+        let fence = Slots::fence_of(&held).unwrap_or(0);
         Ok(Some(Box::new(Held {
             slots: Slots { held, fence, time },
             ttl: Duration::from_millis(line.needed("heldTtl")?),
@@ -39,5 +40,48 @@ impl Held {
         let held = held.filter(|held| !held.slots.held.is_empty());
         line.put_some("held", held.map(|held| slots_text(&held.slots.held)))
             .put_some("heldTtl", held.map(|held| held.ttl.as_millis()))
+    }
+
+    /// Those of them that somebody holds at `now`; `None` when nobody does.
+    pub(super) fn live(mut self: Box<Held>, now: Timestamp) -> Option<Box<Held>> {
+        let now = now.max(self.slots.time);
+        let slots = &mut self.slots.held;
+        slots.retain(|slot| slot.holder.is_some() && slot.deadline > now);
+        (!slots.is_empty()).then_some(self)
+    }
+}
+
+/// The slots of one limit, wherever they are.
+pub(super) struct Holding<'a> {
+    pub(super) slots: &'a mut Slots,
+    /// The longest that a permit is held.
+    pub(super) ttl: Duration,
+}
+
+impl Holding<'_> {
+    /// Moves the deadline of a live permit; `None` when this limit does not hold it.
+    pub(super) fn renew(
+        &mut self,
+        permit: u128,
+        hold: Option<Duration>,
+        now: Timestamp,
+    ) -> Option<Hold> {
+        let hold = hold.map_or(self.ttl, |hold| hold.min(self.ttl));
+        self.slots.renew(permit, hold, now)
+    }
+
+    /// Frees the slots of a live permit; `false` when this limit does not hold it.
+    pub(super) fn release(&mut self, permit: u128, now: Timestamp) -> bool {
+        let is_held = self.slots.find(permit, now).is_some();
+        if is_held {
+            self.slots.release(permit, now);
+        }
+        is_held
+    }
+
+    /// Forgets the slots that nobody holds; whether any are left at `now`.
+    pub(super) fn forget_spent(&mut self, now: Timestamp) -> bool {
+        self.slots.held.retain(|slot| slot.holder.is_some());
+        self.slots.view(0, now).reset > now
     }
 }

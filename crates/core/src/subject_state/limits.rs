@@ -1,302 +1,206 @@
-//! Deciding items: under the definitions that they name, all or nothing, once for each operation.
+//! All limits of one subject: found in rows, shown, given back to, and forgotten when idle.
 
-use crate::algorithm::state::{LimitState, Moment};
-use crate::calendar::UnknownTimeZone;
-use crate::decide::{decide, Check, GrantSeed};
-use crate::decision::Decision;
+use crate::algorithm::state::Moment;
+use crate::decision::Grant;
 use crate::{Duration, Limit, Timestamp};
 
-use super::operations::{KeyedCharge, Operation};
-use super::pick::Picked;
-use super::{Effects, Item, Refusal, SubjectState};
+use super::entry::Entry;
+use super::operations::Operations;
+use super::{Effects, LimitStatus, Refusal};
 
-/// What an admission or a refund has changed.
-#[derive(Default)]
-pub(super) struct Changed {
-    /// What was charged, so that it can be taken back.
-    charges: Vec<KeyedCharge>,
-    /// Keys of the entries to which earlier charges can no longer be taken back.
-    final_for: Vec<String>,
+/// The limits, in the order of first use.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Limits {
+    pub(super) entries: Vec<Entry>,
 }
 
-impl Item {
-    /// Whether an answer to this may change anything. What changes nothing does not put its
-    /// definition in force either.
-    const fn changes(&self) -> bool {
-        self.check.cost != 0 && !self.check.peek
+impl Limits {
+    /// Adds what a row tells; the newest fence that it knows.
+    pub(super) fn add_found(&mut self, found: Entry) -> u64 {
+        let fence = found.usage.newest_fence();
+        let same = |known: &&mut Entry| known.keeps(&found.policy, &found.usage.limit);
+        match self.entries.iter_mut().find(same) {
+            Some(known) => known.merge(found),
+            None => self.entries.push(found),
+        }
+        fence
     }
 
-    /// Units that an admission charges.
-    fn units(&self) -> u64 {
-        u64::try_from(self.check.cost).unwrap_or(0)
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
-    pub(super) fn peek(&self) -> Item {
-        Item {
-            check: Check {
-                peek: true,
-                ..self.check
-            },
-            policy: self.policy.clone(),
-        }
-    }
-}
-
-impl SubjectState {
-    /// Decides every item, all or nothing, and answers them in order. With an operation id, a
-    /// repeated call gets the first answer and charges nothing more, and [`SubjectState::cancel`]
-    /// takes the charge back. `random` gives 128 random bits for a permit.
-    pub fn limit(
-        &mut self,
-        items: &[Item],
-        operation: Option<u128>,
-        random: &mut dyn FnMut() -> u128,
-        moment: Moment,
-        effects: &mut Effects,
-    ) -> Result<Vec<Decision>, Refusal> {
-        self.readable()?;
-        if let Some(id) = operation {
-            if let Some(known) = self.operations.find(id, moment.now) {
-                return known.answers().ok_or(Refusal::Cancelled);
-            }
-            self.operations.make_room(moment.now)?;
-        }
-        let seed = self.seed(items, random, moment.now);
-        let (mut answers, changed) = match items {
-            [item] => {
-                let (answer, changed) = self.limit_one(item, seed, moment, effects)?;
-                (vec![answer], changed)
-            }
-            items => self.limit_all(items, seed, moment, effects)?,
-        };
-        if let Some(changed) = changed {
-            for key in &changed.final_for {
-                self.operations.drop_charges_of(key);
-            }
-            if let Some(id) = operation {
-                let operation = Operation::new(id, changed.charges, answers.clone(), moment.now);
-                self.operations.remember(operation);
-            }
-        }
-        self.mark_contended(items, &mut answers, moment)?;
-        self.denials.remember(items, &answers, moment.now);
-        if let Some(grant) = answers.iter().find_map(|answer| answer.grant.as_deref()) {
-            self.fence = self.fence.max(grant.fence);
-        }
-        self.ensure_alarm(moment, effects);
-        Ok(answers)
+    /// Whether any has a row.
+    pub(super) fn has_rows(&self) -> bool {
+        self.entries.iter().any(Entry::is_stored)
     }
 
-    /// Decides one item; with what it changed, where it was admitted and changes anything.
-    pub(super) fn limit_one(
-        &mut self,
-        item: &Item,
-        seed: GrantSeed,
-        moment: Moment,
-        effects: &mut Effects,
-    ) -> Result<(Decision, Option<Changed>), Refusal> {
-        if let Some(denied) = self.blocks.refusal(item, moment.now) {
-            return Ok((denied, None));
-        }
-        if !item.changes() {
-            return Ok((self.looked(item, moment)?, None));
-        }
-        let picked = self.pick(item, moment, effects)?;
-        let decision = match self.decide(item, &picked.places, seed, moment) {
-            Ok(decision) => decision,
-            Err(unknown) => {
-                self.put_back(picked);
-                return Err(unknown.into());
-            }
-        };
-        if !decision.success {
-            self.put_in_force(item, &picked, moment, effects);
-            return Ok((decision, None));
-        }
-        let final_for = self.store(item, &picked, moment, effects)?;
-        let mut charges = Vec::new();
-        if item.units() > 0 {
-            let at = moment.now.plus(decision.delay.unwrap_or(Duration::ZERO));
-            charges.extend(self.charges(item, &picked.places, seed, at, moment.now));
-            charges.extend(self.charge_others(item, &picked.places, at, moment, effects)?);
-        }
-        Ok((decision, Some(Changed { charges, final_for })))
-    }
-
-    /// Several policies at once: charged one after the other, and put back as they were when one
-    /// denies.
-    pub(super) fn limit_all(
-        &mut self,
-        items: &[Item],
-        seed: GrantSeed,
-        moment: Moment,
-        effects: &mut Effects,
-    ) -> Result<(Vec<Decision>, Option<Changed>), Refusal> {
-        let before = self.entries.clone();
-        let mut kept = Effects::default();
-        let mut answers = Vec::with_capacity(items.len());
-        let mut all = Changed::default();
-        for item in items {
-            match self.limit_one(item, seed, moment, &mut kept) {
-                Ok((answer, changed)) => {
-                    answers.push(answer);
-                    let changed = changed.unwrap_or_default();
-                    all.charges.extend(changed.charges);
-                    all.final_for.extend(changed.final_for);
-                }
-                Err(refusal) => {
-                    self.entries = before;
-                    return Err(refusal);
-                }
-            }
-        }
-        if answers.iter().all(|answer| answer.success) {
-            effects.writes.append(&mut kept.writes); // each key once: nothing was written before
-            return Ok((answers, Some(all)));
-        }
-        self.entries = before;
-        let answers = self.undone(items, answers, moment, effects)?;
-        Ok((answers, None))
-    }
-
-    /// The answers of a call that charged nothing: who had room still says so, with what is left
-    /// now. All of their definitions are in force nevertheless: else no wait that was told would
-    /// hold.
-    fn undone(
-        &mut self,
-        items: &[Item],
-        answers: Vec<Decision>,
-        moment: Moment,
-        effects: &mut Effects,
-    ) -> Result<Vec<Decision>, Refusal> {
-        for item in items.iter().filter(|item| item.changes()) {
-            if self.blocks.refusal(item, moment.now).is_none() {
-                let picked = self.pick(item, moment, effects)?;
-                self.put_in_force(item, &picked, moment, effects);
-            }
-        }
-        let undo = |(item, answer): (&Item, Decision)| {
-            if !answer.success {
-                return Ok(answer);
-            }
-            let unused = &mut Effects::default();
-            self.limit_one(&item.peek(), GrantSeed::default(), moment, unused)
-                .map(|(answer, _)| answer)
-        };
-        items.iter().zip(answers).map(undo).collect()
-    }
-
-    fn decide(
-        &mut self,
-        item: &Item,
-        places: &[usize],
-        seed: GrantSeed,
-        moment: Moment,
-    ) -> Result<Decision, UnknownTimeZone> {
-        if let [place] = places {
-            return decide(
-                &item.policy,
-                &mut [&mut self.entries[*place].state],
-                &item.check,
-                seed,
-                moment,
-            );
-        }
-        let mut states: Vec<(usize, &mut LimitState)> = (self.entries.iter_mut().enumerate())
-            .filter_map(|(i, entry)| {
-                Some((
-                    places.iter().position(|place| *place == i)?,
-                    &mut entry.state,
-                ))
-            })
-            .collect();
-        states.sort_by_key(|(order, _)| *order);
-        let mut states: Vec<&mut LimitState> = states.into_iter().map(|(_, state)| state).collect();
-        decide(&item.policy, &mut states, &item.check, seed, moment)
-    }
-
-    /// Stores what an admission or a refund has changed. Answers the keys of those whose earlier
-    /// charges can no longer be taken back: they were given back already, or are counted in other
-    /// units now, and taking them back as well could give units twice.
-    pub(super) fn store(
-        &mut self,
-        item: &Item,
-        picked: &Picked,
-        moment: Moment,
-        effects: &mut Effects,
-    ) -> Result<Vec<String>, Refusal> {
-        let refund = item.check.cost < 0;
-        let mut final_for = Vec::new();
-        for &place in &picked.places {
-            let counts_on = picked.counts_on(place, &self.entries);
-            let entry = &mut self.entries[place];
-            entry.set_policy(&item.policy);
-            if refund || !counts_on {
-                final_for.push(entry.key());
-            }
-            if refund {
-                entry.write_exact(moment, effects);
-            } else {
-                entry.write_ahead(item.units(), moment, effects)?;
-            }
-        }
-        Ok(final_for)
-    }
-
-    /// What an admission charged, for its cancellation.
-    fn charges<'a>(
+    /// The states of the named limit of which `limit` is a definition.
+    pub(super) fn of_name<'a>(
         &'a self,
-        item: &'a Item,
-        places: &'a [usize],
-        seed: GrantSeed,
-        at: Timestamp,
-        now: Timestamp,
-    ) -> impl Iterator<Item = KeyedCharge> + 'a {
-        let units = item.units();
-        places
-            .iter()
-            .zip(item.policy.limits())
-            .map(move |(&place, limit)| {
-                let slot = crate::decide::slot_for(limit, &item.check, units, seed, now);
-                let entry = &self.entries[place];
-                let charge = entry.state.charge(entry.limit.algorithm(), &slot, at);
-                (entry.key(), charge)
-            })
+        policy: &'a str,
+        limit: &'a Limit,
+    ) -> impl Iterator<Item = &'a Entry> + Clone {
+        let is_of_name = |entry: &&Entry| entry.is_named_as(policy, limit);
+        self.entries.iter().filter(is_of_name)
     }
 
-    /// Charges an admission to the other definitions of its named limits that are still in use, so
-    /// that no change of window or algorithm, forth or back, makes a unit. Answers what was
-    /// charged.
-    pub(super) fn charge_others(
+    /// How many different names the limits have.
+    pub(super) fn names(&self) -> usize {
+        let is_first = |&(i, entry): &(usize, &Entry)| {
+            let mut before = self.entries[..i].iter();
+            entry.usage.limit.name().is_some()
+                && !before.any(|other| other.is_named_as(&entry.policy, &entry.usage.limit))
+        };
+        self.entries.iter().enumerate().filter(is_first).count()
+    }
+
+    /// When the last of them is idle; `None` when there is none.
+    pub(super) fn idle_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.entries.iter().map(|it| it.usage.idle_at(now)).max()
+    }
+
+    /// How those of the policies that are wanted stand.
+    pub(super) fn status(
+        &self,
+        wanted: impl Fn(&str) -> bool,
+        moment: Moment,
+    ) -> Result<Vec<LimitStatus>, Refusal> {
+        let wanted = self.entries.iter().filter(|entry| wanted(&entry.policy));
+        let status = wanted.map(|entry| entry.status(moment));
+        Ok(status.collect::<Result<_, _>>()?)
+    }
+
+    /// Takes back what the operation charged, as far as its windows have not passed.
+    pub(super) fn take_back(
         &mut self,
-        item: &Item,
-        places: &[usize],
-        at: Timestamp,
+        operation: u128,
+        operations: &mut Operations,
         moment: Moment,
         effects: &mut Effects,
-    ) -> Result<Vec<KeyedCharge>, Refusal> {
-        let mut charges = Vec::new();
-        let policy = item.policy.name_or_empty();
-        let named: Vec<&Limit> = item
-            .policy
-            .limits()
-            .iter()
-            .filter(|limit| limit.name().is_some())
+    ) -> Result<(), Refusal> {
+        let Some((place, charges)) = operations.cancel(operation, moment.now) else {
+            return Ok(());
+        };
+        for (key, charge) in charges {
+            if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key() == key) {
+                let parts = entry.usage.cancel(&charge, moment)?;
+                operations.lower_later(place, &key, parts);
+                entry.write_exact(moment, effects);
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves a permit's deadline to `hold` from now; `None` when no limit here holds it.
+    pub(super) fn renew(
+        &mut self,
+        permit: u128,
+        hold: Option<Duration>,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Option<Grant> {
+        let mut grant: Option<Grant> = None;
+        for entry in &mut self.entries {
+            let holding = entry.usage.holding();
+            if let Some(held) = holding.and_then(|mut it| it.renew(permit, hold, moment.now)) {
+                let expires = grant.map_or(held.deadline, |grant| grant.expires.min(held.deadline));
+                grant = Some(Grant {
+                    permit,
+                    fence: held.holder.fence,
+                    expires,
+                });
+                entry.write_exact(moment, effects);
+            }
+        }
+        grant
+    }
+
+    /// Frees a permit's slots; `false` when no limit here holds it.
+    pub(super) fn release(&mut self, permit: u128, moment: Moment, effects: &mut Effects) -> bool {
+        let mut is_held = false;
+        for entry in &mut self.entries {
+            let holding = entry.usage.holding();
+            if holding.is_some_and(|mut it| it.release(permit, moment.now)) {
+                is_held = true;
+                entry.write_exact(moment, effects);
+            }
+        }
+        is_held
+    }
+
+    /// Forgets what is spent, of one policy or all. Slots stay as long as somebody holds them: a
+    /// reset of their count would let another in beside the holder. Answers the keys of the states
+    /// to which charges can no longer be taken back.
+    pub(super) fn reset(
+        &mut self,
+        policy: Option<&str>,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Vec<String> {
+        let mut final_for = Vec::new();
+        let mut dropped = Vec::new();
+        for mut entry in core::mem::take(&mut self.entries) {
+            if policy.is_some_and(|policy| policy != entry.policy) {
+                self.entries.push(entry);
+            } else if entry.usage.forget_spent(moment) {
+                if entry.usage.held.is_some() {
+                    final_for.push(entry.key());
+                }
+                entry.write_exact(moment, effects);
+                self.entries.push(entry);
+            } else {
+                final_for.push(entry.key());
+                dropped.push(entry);
+            }
+        }
+        dropped.iter_mut().for_each(|entry| entry.delete(effects));
+        final_for
+    }
+
+    /// Forgets those that are idle, in memory and in storage.
+    pub(super) fn drop_idle(&mut self, moment: Moment, effects: &mut Effects) {
+        let to_drop: Vec<bool> = (self.entries.iter())
+            .map(|entry| self.is_to_drop(entry, moment.now))
             .collect();
-        if named.is_empty() {
-            return Ok(charges);
+        let mut to_drop = to_drop.into_iter();
+        let (mut dropped, kept): (Vec<Entry>, Vec<Entry>) = self
+            .entries
+            .drain(..)
+            .partition(|_| to_drop.next() == Some(true));
+        self.entries = kept;
+        dropped.iter_mut().for_each(|entry| entry.delete(effects));
+    }
+
+    /// Whether nothing tells the entry from a new one. Of several definitions of one named limit
+    /// the one in force stays while another is in use: as a new one it would start with what that
+    /// one has counted.
+    pub(super) fn is_to_drop(&self, entry: &Entry, now: Timestamp) -> bool {
+        if entry.usage.idle_at(now) > now {
+            return false;
         }
-        for (i, entry) in self.entries.iter_mut().enumerate() {
-            let is_another =
-                !places.contains(&i) && named.iter().any(|limit| entry.is_named_as(policy, limit));
-            if !is_another || entry.idle_at(moment.now) <= moment.now {
-                continue;
-            }
-            if let Some(charge) = entry.charge_past(item.units(), at, moment)? {
-                charges.push((entry.key(), charge));
-            }
-            entry.write_ahead(item.units(), moment, effects)?;
+        let mut of_name = self.of_name(&entry.policy, &entry.usage.limit);
+        let is_in_force = of_name.clone().all(|other| other.turn <= entry.turn);
+        !(is_in_force && of_name.any(|other| other.usage.idle_at(now) > now))
+    }
+
+    /// Writes the rows of all, as the states are.
+    pub(super) fn write_all(&mut self, moment: Moment, effects: &mut Effects) {
+        for entry in &mut self.entries {
+            entry.write_exact(moment, effects);
         }
-        Ok(charges)
+    }
+
+    /// When [`Limits::close`] has something to write, if nothing is admitted until then.
+    pub(super) fn closes_at(&self) -> Option<Timestamp> {
+        self.entries.iter().filter_map(Entry::closes_at).min()
+    }
+
+    /// Writes exact every row that ran ahead and has not been used lately.
+    pub(super) fn close(&mut self, moment: Moment, effects: &mut Effects) {
+        for entry in &mut self.entries {
+            entry.close(moment, effects);
+        }
     }
 }

@@ -2,64 +2,89 @@
 //! fence, and what it remembers of recent operations. A pure machine: calls and time go in, answers
 //! and row changes come out; the object applies them before it answers.
 //!
+//! [`SubjectState`] is composed of types, each with its rules in the file of its name:
+//!
+//! | part | what it keeps |
+//! |---|---|
+//! | `Limits` | one `Entry` a limit: its `Usage`, and how its row is `Written` |
+//! | `Blocks` | who is shut out, until when |
+//! | `Permits` | the newest fence, and which permits were released lately |
+//! | `Operations` | what recent operations charged, so that it can be taken back |
+//! | `Denials` | the newest refusals |
+//! | `Alarm`, `Loaded` | the cleaning alarm; rows that cannot be read, or are of an older version |
+//!
+//! A call to decide goes through `Decider`: it picks the states that an item names (`Lookup`,
+//! `Picked`), decides, and tells what has `Changed`. `Look` answers what changes nothing, and
+//! `Contended` marks refusals that may soon be admissions.
+//!
 //! **Writing ahead.** Rows run ahead of the real use. Before an admission is answered, the stored
 //! row is projected to now by the same arithmetic; if it no longer covers the real use, now and
 //! ever after, it is rewritten. So a restart from the rows never admits one unit too many.
 //! `written.rs` says how far a row runs ahead, and so how many units a restart may refuse too many.
 
+mod alarm;
 mod blocks;
 mod bounds;
-mod call;
-mod charge;
+mod changed;
+mod contended;
+mod decider;
 mod denials;
+mod effects;
 mod entry;
 mod held;
+mod item;
 mod limits;
-mod older;
+mod loaded;
+mod look;
+mod lookup;
 mod operations;
-mod peek;
 mod permits;
-mod pick;
+mod picked;
 mod recent;
+mod refusal;
 mod renamed;
 mod status;
-mod upkeep;
+mod usage;
 mod written;
-mod young;
 
+pub use alarm::ALARM_SPACING;
 pub use bounds::{MAX_DEFINITIONS, MAX_ENTRIES};
-pub use call::{Effects, Item, Refusal, Write};
 pub use denials::{Denial, RECENT_DENIALS};
-pub use entry::Entry;
+pub use effects::{Effects, Write};
+pub use item::Item;
+pub use refusal::Refusal;
 pub use status::{LimitStatus, Status};
-pub use upkeep::ALARM_SPACING;
 pub use written::STEADY;
 
+use alarm::Alarm;
 use blocks::Blocks;
+use changed::Changed;
+use contended::Contended;
+use decider::Decider;
 use denials::Denials;
-use older::Older;
-use operations::Operations;
-use recent::Recent;
+use entry::Entry;
+use limits::Limits;
+use loaded::Loaded;
+use operations::{Operation, Operations};
+use permits::Permits;
 
 use crate::algorithm::state::Moment;
 use crate::block::Block;
 use crate::codec::{Line, Unreadable};
+use crate::decision::{Decision, Grant};
 use crate::row::ROWS;
 use crate::{Duration, Timestamp};
 
 /// The state of one subject, of which rows are stored.
 #[derive(Debug, Default)]
 pub struct SubjectState {
-    entries: Vec<Entry>,
+    limits: Limits,
     blocks: Blocks,
-    fence: u64,
+    permits: Permits,
     operations: Operations,
-    released: Recent,
     denials: Denials,
-    /// The cleaning alarm, as far as it is known to be set.
-    alarm: Option<Timestamp>,
-    unreadable: Option<Unreadable>,
-    older: Older,
+    alarm: Alarm,
+    loaded: Loaded,
 }
 
 impl SubjectState {
@@ -68,12 +93,31 @@ impl SubjectState {
     pub fn from_rows<'a>(rows: impl IntoIterator<Item = (&'a str, &'a str)>) -> SubjectState {
         let mut state = SubjectState::default();
         for (key, row) in rows {
-            match (state.read(key, row), &state.unreadable) {
-                (Ok(()), _) | (Err(_), Some(Unreadable::Version { .. })) => {}
-                (Err(unreadable), _) => state.unreadable = Some(unreadable),
+            if let Err(unreadable) = state.read(key, row) {
+                state.loaded.failed(unreadable);
             }
         }
         state
+    }
+
+    fn read(&mut self, key: &str, row: &str) -> Result<(), Unreadable> {
+        let (version, line) = Line::versioned(row, ROWS)?;
+        let line = Line::parse(line);
+        let is_older = version.number() < ROWS.written().number();
+        match line.word() {
+            "fence" => self.loaded.older.fence = is_older,
+            _ => self.loaded.older.rows |= is_older,
+        }
+        match line.word() {
+            "limit" => {
+                let fence = self.limits.add_found(Entry::from_line(&line, key)?);
+                self.permits.add_found(fence);
+            }
+            "block" => self.blocks.add_found(&line)?,
+            "fence" => self.permits.add_found(line.needed("fence")?),
+            _ => return Err(Unreadable::Damaged("word")),
+        }
+        Ok(())
     }
 
     /// Keeps every operation at least this long, so that it can be taken back: twice the longest
@@ -84,52 +128,75 @@ impl SubjectState {
         self
     }
 
-    fn read(&mut self, key: &str, row: &str) -> Result<(), Unreadable> {
-        let (version, line) = Line::versioned(row, ROWS)?;
-        let line = Line::parse(line);
-        let is_older = version.number() < ROWS.written().number();
-        match line.word() {
-            "fence" => self.older.fence = is_older,
-            _ => self.older.rows |= is_older,
-        }
-        match line.word() {
-            "limit" => {
-                let entry = Entry::from_line(&line, key)?;
-                self.fence = self.fence.max(entry.newest_fence());
-                self.add_found(entry);
-            }
-            "block" => self.blocks.add_found(&line)?,
-            "fence" => self.fence = self.fence.max(line.needed("fence")?),
-            _ => return Err(Unreadable::Damaged("word")),
-        }
-        Ok(())
-    }
-
-    fn readable(&self) -> Result<(), Refusal> {
-        self.unreadable
-            .clone()
-            .map_or(Ok(()), |unreadable| Err(Refusal::Unavailable(unreadable)))
-    }
-
-    /// Shuts the subject out of one policy or all for `duration`; zero lets it in again.
-    pub fn block(
+    /// Decides every item, all or nothing, and answers them in order. With an operation id, a
+    /// repeated call gets the first answer and charges nothing more, and [`SubjectState::cancel`]
+    /// takes the charge back. `random` gives 128 random bits for a permit.
+    pub fn limit(
         &mut self,
-        policy: Option<&str>,
-        duration: Duration,
-        reason: &str,
+        items: &[Item],
+        operation: Option<u128>,
+        random: &mut dyn FnMut() -> u128,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<Vec<Decision>, Refusal> {
+        self.loaded.readable()?;
+        if let Some(id) = operation {
+            if let Some(known) = self.operations.find(id, moment.now) {
+                return known.answers().ok_or(Refusal::Cancelled);
+            }
+            self.operations.make_room(moment.now)?;
+        }
+        let holder = self.permits.holder(items, random, moment.now);
+        let decided = self.decider().decide(items, holder, moment, effects);
+        let (mut answers, Changed { charges, final_for }) = decided?;
+        self.operations.drop_charges_of(&final_for);
+        if let (Some(id), Some(charges)) = (operation, charges) {
+            let operation = Operation::new(id, charges, answers.clone(), moment.now);
+            self.operations.remember(operation);
+        }
+        self.contended().mark(items, &mut answers, moment)?;
+        self.denials.remember(items, &answers, moment.now);
+        self.permits.granted(&answers);
+        self.ensure_alarm(moment, effects);
+        Ok(answers)
+    }
+
+    fn decider(&mut self) -> Decider<'_> {
+        Decider {
+            limits: &mut self.limits,
+            blocks: &self.blocks,
+        }
+    }
+
+    const fn contended(&self) -> Contended<'_> {
+        Contended {
+            limits: &self.limits,
+            blocks: &self.blocks,
+            operations: &self.operations,
+        }
+    }
+
+    /// Counts what was given out while this object could not be asked, past any limit and any
+    /// block: it has been used. Of each limit at most the whole is charged. A repeated call charges
+    /// nothing more. Slots and refunds change nothing.
+    pub fn charge(
+        &mut self,
+        items: &[Item],
+        operation: u128,
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
-        self.readable()?;
-        if duration == Duration::ZERO {
-            effects.writes.push(self.blocks.lift(policy));
+        self.loaded.readable()?;
+        if self.operations.find(operation, moment.now).is_some() {
             return Ok(());
         }
-        effects.writes.push(self.blocks.set(Block {
-            policy: policy.map(str::to_owned),
-            until: moment.now.plus(duration),
-            reason: reason.to_owned(),
-        }));
+        self.operations.make_room(moment.now)?;
+        for item in items {
+            let changed = self.decider().charge(item, moment, effects)?;
+            self.operations.drop_charges_of(&changed.final_for);
+        }
+        let done = Operation::new(operation, Vec::new(), Vec::new(), moment.now);
+        self.operations.remember(done);
         self.ensure_alarm(moment, effects);
         Ok(())
     }
@@ -143,17 +210,167 @@ impl SubjectState {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
-        self.readable()?;
-        let Some((place, charges)) = self.operations.cancel(operation, moment.now) else {
+        self.loaded.readable()?;
+        let operations = &mut self.operations;
+        self.limits
+            .take_back(operation, operations, moment, effects)
+    }
+
+    /// Moves a permit's deadline to `hold` from now (its limit's `ttl` when absent, and never
+    /// longer), and never to an earlier instant.
+    pub fn renew(
+        &mut self,
+        permit: u128,
+        hold: Option<Duration>,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<Grant, Refusal> {
+        self.loaded.readable()?;
+        let renewed = self.limits.renew(permit, hold, moment, effects);
+        renewed.ok_or(Refusal::UnknownPermit)
+    }
+
+    /// Frees a permit's slots. Releasing once more, soon after, is answered alike.
+    pub fn release(
+        &mut self,
+        permit: u128,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        self.loaded.readable()?;
+        let has_freed = self.limits.release(permit, moment, effects);
+        self.permits.release(permit, has_freed, moment.now)
+    }
+
+    /// Shuts the subject out of one policy or all for `duration`; zero lets it in again.
+    pub fn block(
+        &mut self,
+        policy: Option<&str>,
+        duration: Duration,
+        reason: &str,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        self.loaded.readable()?;
+        if duration == Duration::ZERO {
+            effects.writes.push(self.blocks.lift(policy));
             return Ok(());
-        };
-        for (key, charge) in charges {
-            if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key() == key) {
-                let parts = entry.cancel(&charge, moment)?;
-                self.operations.lower_later(place, &key, parts);
-                entry.write_exact(moment, effects);
-            }
         }
+        effects.writes.push(self.blocks.set(Block {
+            policy: policy.map(str::to_owned),
+            until: moment.now.plus(duration),
+            reason: reason.to_owned(),
+        }));
+        self.ensure_alarm(moment, effects);
         Ok(())
+    }
+
+    /// The subject's state, of one policy or all. Changes nothing.
+    pub fn status(&self, policy: Option<&str>, moment: Moment) -> Result<Status, Refusal> {
+        self.loaded.readable()?;
+        let wanted = |name: &str| policy.is_none_or(|policy| policy == name);
+        Ok(Status {
+            limits: self.limits.status(wanted, moment)?,
+            blocks: self.blocks.in_force(wanted, moment.now).cloned().collect(),
+            denials: self.denials.of(wanted),
+        })
+    }
+
+    /// Forgets what is spent, of one policy or all. Blocks stay: they are somebody's decision. So
+    /// do slots, as long as somebody holds them. Fences go on rising. Damaged rows are deleted,
+    /// when all is to be forgotten.
+    pub fn reset(
+        &mut self,
+        policy: Option<&str>,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        if self.loaded.is_damaged() && policy.is_none() {
+            effects.writes.push(Write::DeleteAll);
+            *self = SubjectState {
+                alarm: self.alarm,
+                operations: Operations::kept_for(self.operations.kept()),
+                ..SubjectState::default()
+            };
+        }
+        self.loaded.readable()?;
+        let final_for = self.limits.reset(policy, moment, effects);
+        self.operations.drop_charges_of(&final_for);
+        self.denials.clear();
+        if self.permits.is_fence_ahead(moment.now) {
+            effects.writes.push(self.permits.row());
+        }
+        self.ensure_alarm(moment, effects);
+        Ok(())
+    }
+
+    /// The cleaning alarm has come: forgets what is idle, in memory and in storage in one step, and
+    /// sets the next alarm if anything is left. A subject that is idle ends with no row at all.
+    pub fn clean(&mut self, moment: Moment, effects: &mut Effects) -> Result<(), Refusal> {
+        self.alarm = Alarm::default();
+        self.loaded.readable()?;
+        self.limits.drop_idle(moment, effects);
+        effects.writes.extend(self.blocks.drop_over(moment.now));
+        let is_empty = self.limits.is_empty() && self.blocks.is_empty();
+        if is_empty && !self.permits.is_fence_ahead(moment.now) {
+            effects.writes = vec![Write::DeleteAll];
+            return Ok(());
+        }
+        self.rewrite_older(moment, effects);
+        self.set_alarm(moment, effects); // for the row of the fence alone, too
+        Ok(())
+    }
+
+    /// Writes rows of an older version in the version of this build: in the first step after
+    /// waking, as later there are none.
+    pub(crate) fn rewrite_older(&mut self, moment: Moment, effects: &mut Effects) {
+        let older = self.loaded.take_older();
+        if self.loaded.readable().is_err() {
+            return; // nothing of this subject may be touched
+        }
+        if older.rows {
+            self.limits.write_all(moment, effects);
+            effects.writes.extend(self.blocks.rows());
+        }
+        if older.fence {
+            effects.writes.push(self.permits.row());
+        }
+    }
+
+    /// When [`SubjectState::close`] has something to write, if nothing is admitted until then.
+    pub fn closes_at(&self) -> Option<Timestamp> {
+        self.limits.closes_at()
+    }
+
+    /// Writes exact every row that ran ahead and has not been used for [`STEADY`]. A subject that
+    /// falls asleep after it loses nothing; a lost object may lose what its rows were ahead, within
+    /// their allowances.
+    pub fn close(&mut self, moment: Moment, effects: &mut Effects) {
+        if self.loaded.readable().is_ok() {
+            self.limits.close(moment, effects);
+        }
+    }
+
+    /// Whether anything is stored, so that there has to be a cleaning alarm.
+    pub fn has_rows(&self) -> bool {
+        self.loaded.readable().is_err() || !self.blocks.is_empty() || self.limits.has_rows()
+    }
+
+    /// Tells that the cleaning alarm is set to this instant, or not set: what the object learnt
+    /// from its storage.
+    pub fn alarm_is(&mut self, alarm: Option<Timestamp>) {
+        self.alarm = Alarm::known(alarm);
+    }
+
+    /// Sets the alarm when something is stored and none is set.
+    fn ensure_alarm(&mut self, moment: Moment, effects: &mut Effects) {
+        if !self.alarm.is_set() && (!effects.writes.is_empty() || self.has_rows()) {
+            self.set_alarm(moment, effects);
+        }
+    }
+
+    fn set_alarm(&mut self, moment: Moment, effects: &mut Effects) {
+        let over = self.limits.idle_at(moment.now).max(self.blocks.last_end());
+        self.alarm.set(over, moment.now, effects);
     }
 }

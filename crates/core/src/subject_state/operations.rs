@@ -228,14 +228,16 @@ impl Operations {
         }
     }
 
-    /// Makes cancelling what was charged to this key do nothing: its units were given back
-    /// otherwise, or its numbers have changed.
-    pub(super) fn drop_charges_of(&mut self, key: &str) {
+    /// Makes cancelling what was charged to these keys do nothing: the units were given back
+    /// otherwise, or the numbers have changed.
+    pub(super) fn drop_charges_of(&mut self, keys: &[String]) {
+        if keys.is_empty() {
+            return;
+        }
         for operation in &mut self.recent {
-            let concerned = operation.charges.iter().any(|(other, _)| other == key);
-            if concerned {
+            if operation.charged(keys) {
                 self.bytes -= operation.bytes();
-                operation.charges.retain(|(other, _)| other != key);
+                operation.charges.retain(|(key, _)| !keys.contains(key));
                 self.bytes += operation.bytes();
             }
         }

@@ -3,7 +3,7 @@
 use crate::algorithm::state::{LimitState, Moment};
 use crate::block::Block;
 use crate::calendar::UnknownTimeZone;
-use crate::decide::{decide, Check, GrantSeed};
+use crate::decide::{decide, Check};
 use crate::decision::{Decision, Reason};
 use crate::isolate::bounded::Worth;
 use crate::policy::Policy;
@@ -70,8 +70,7 @@ impl SubjectCounts {
         let estimate = |&place: &usize| self.counts[place].estimate(moment.now);
         let mut states: Vec<LimitState> = places.iter().map(estimate).collect();
         let mut borrowed: Vec<&mut LimitState> = states.iter_mut().collect();
-        let seed = GrantSeed::default();
-        let mut decision = decide(policy, &mut borrowed, check, seed, moment)?;
+        let mut decision = decide(policy, &mut borrowed, check, None, moment)?;
         decision.cache_for = Duration::ZERO;
         if decision.success && !check.peek {
             for &place in &places {

@@ -3,39 +3,33 @@
 
 use crate::algorithm::state::{LimitState, Moment};
 use crate::calendar::UnknownTimeZone;
-use crate::decide::{decide, GrantSeed};
+use crate::decide::decide;
 use crate::decision::Decision;
 use crate::{Duration, Limit, Timestamp};
 
-use super::pick::Found;
-use super::{Entry, Item, Refusal, Status, SubjectState};
+use super::entry::Entry;
+use super::limits::Limits;
+use super::lookup::{Found, Lookup};
+use super::{Item, Refusal};
 
-impl SubjectState {
-    /// The subject's state, of one policy or all. Changes nothing.
-    pub fn status(&self, policy: Option<&str>, moment: Moment) -> Result<Status, Refusal> {
-        self.readable()?;
-        let wanted = |name: &str| policy.is_none_or(|policy| policy == name);
-        let mut limits = Vec::new();
-        for entry in self.entries.iter().filter(|entry| wanted(&entry.policy)) {
-            limits.push(entry.status(moment)?);
-        }
-        Ok(Status {
-            limits,
-            blocks: self.blocks.in_force(wanted, moment.now).cloned().collect(),
-            denials: self.denials.of(wanted),
-        })
+/// A look at what an item would be answered.
+pub(super) struct Look<'a>(Lookup<'a>);
+
+impl<'a> Look<'a> {
+    pub(super) const fn new(item: &'a Item, limits: &'a Limits) -> Look<'a> {
+        Look(Lookup { item, limits })
     }
 
-    /// The answer to what changes nothing. Under another definition than the one in force, which
-    /// stays so until somebody is decided, the wait has to be found at the rates of that one, and
-    /// no isolate may remember it: it is not that of a request that is decided.
-    pub(super) fn looked(&self, item: &Item, moment: Moment) -> Result<Decision, Refusal> {
-        self.has_room_for(item, moment)?;
-        let (mut decision, redefines) = self.seen(item, moment)?;
+    /// The answer. Under another definition than the one in force, which stays so until somebody is
+    /// decided, the wait has to be found at the rates of that one, and no isolate may remember it:
+    /// it is not that of a request that is decided.
+    pub(super) fn answer(&self, moment: Moment) -> Result<Decision, Refusal> {
+        self.0.has_room(moment)?;
+        let (mut decision, redefines) = self.seen(moment)?;
         if redefines && !decision.success {
             decision.cache_for = Duration::ZERO;
             if decision.retry_after.is_some() {
-                if let Some(at) = self.first_admitted(item, moment)? {
+                if let Some(at) = self.first_admitted(moment)? {
                     decision.retry_after = Some(at.since(moment.now));
                 }
             }
@@ -46,24 +40,20 @@ impl SubjectState {
     /// The first instant at which the item, as the next that is decided, is admitted; `None` when
     /// it is not even once all of the present use is forgotten. Use only gets less until then, so
     /// that it is found by halving.
-    fn first_admitted(
-        &self,
-        item: &Item,
-        moment: Moment,
-    ) -> Result<Option<Timestamp>, UnknownTimeZone> {
+    fn first_admitted(&self, moment: Moment) -> Result<Option<Timestamp>, UnknownTimeZone> {
+        let Lookup { item, limits } = self.0;
         let policy = item.policy.name_or_empty();
-        let named = |entry: &&Entry| {
-            let concerns =
-                |limit: &Limit| entry.keeps(policy, limit) || entry.is_named_as(policy, limit);
+        let is_asked = |entry: &&Entry| {
+            let concerns = |limit: &Limit| entry.concerns(policy, limit);
             item.policy.limits().iter().any(concerns)
         };
-        let forgotten = self.entries.iter().filter(named);
-        let Some(last) = forgotten.map(|entry| entry.idle_at(moment.now)).max() else {
+        let forgotten = limits.entries.iter().filter(is_asked);
+        let Some(last) = forgotten.map(|it| it.usage.idle_at(moment.now)).max() else {
             return Ok(None);
         };
         let is_admitted = |now| {
             let at = Moment { now, ..moment };
-            self.seen(item, at).map(|(decision, _)| decision.success)
+            self.seen(at).map(|(decision, _)| decision.success)
         };
         let (mut refused, mut admitted) = (moment.now, last);
         if !is_admitted(last)? {
@@ -83,25 +73,26 @@ impl SubjectState {
 
     /// What the item would be answered at this moment, if nothing is decided until then; and
     /// whether a definition came into force by it.
-    fn seen(&self, item: &Item, moment: Moment) -> Result<(Decision, bool), UnknownTimeZone> {
+    fn seen(&self, moment: Moment) -> Result<(Decision, bool), UnknownTimeZone> {
+        let Lookup { item, limits } = self.0;
         let mut states = Vec::with_capacity(item.policy.limits().len());
         let mut redefines = false;
         for limit in item.policy.limits() {
-            states.push(match self.find(item, limit, moment)? {
-                Found::InForce(place) => self.entries[place].state.clone(),
+            states.push(match self.0.find(limit, moment)? {
+                Found::InForce(place) => limits.entries[place].usage.state.clone(),
                 Found::Changed(_, entry) => {
                     redefines = true;
-                    entry.state
+                    entry.usage.state
                 }
                 Found::New(entry) => {
                     redefines |= limit.name().is_some();
-                    entry.state
+                    entry.usage.state
                 }
             });
         }
         let mut states: Vec<&mut LimitState> = states.iter_mut().collect();
-        let (check, seed) = (item.peek().check, GrantSeed::default());
-        let decision = decide(&item.policy, &mut states, &check, seed, moment)?;
+        let check = item.peek().check;
+        let decision = decide(&item.policy, &mut states, &check, None, moment)?;
         Ok((decision, redefines))
     }
 }

@@ -1,0 +1,133 @@
+//! What an admission or a refund changes beside the states that decided it: rows, the other
+//! definitions of its limits, and what can be taken back.
+
+use crate::algorithm::state::Moment;
+use crate::algorithm::{Holder, Take};
+use crate::decide::hold_for;
+use crate::{Limit, Timestamp};
+
+use super::limits::Limits;
+use super::operations::KeyedCharge;
+use super::picked::Picked;
+use super::{Effects, Refusal};
+
+/// What an item has changed.
+#[derive(Default)]
+pub(super) struct Changed {
+    /// What was charged, so that it can be taken back; `None` where nothing was decided for good.
+    pub(super) charges: Option<Vec<KeyedCharge>>,
+    /// Keys of the states to which earlier charges can no longer be taken back: they were given
+    /// back already, or are counted in other units now, and taking them back as well could give
+    /// units twice.
+    pub(super) final_for: Vec<String>,
+}
+
+impl Changed {
+    /// Stores what was charged to the picked states for `at`, and charges it to the other
+    /// definitions as well.
+    pub(super) fn by(
+        picked: &Picked,
+        holder: Option<Holder>,
+        at: Timestamp,
+        limits: &mut Limits,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<Changed, Refusal> {
+        let final_for = store(picked, limits, moment, effects)?;
+        let mut charges = Vec::new();
+        if picked.item.units() > 0 {
+            charges.extend(charges_of(picked, holder, at, limits, moment.now));
+            charges.extend(charge_others(picked, at, limits, moment, effects)?);
+        }
+        Ok(Changed {
+            charges: Some(charges),
+            final_for,
+        })
+    }
+
+    /// Adds what the next item of the same call has changed.
+    pub(super) fn extend(&mut self, next: Changed) {
+        let charges = self.charges.get_or_insert_with(Vec::new);
+        charges.extend(next.charges.unwrap_or_default());
+        self.final_for.extend(next.final_for);
+    }
+}
+
+/// Writes the rows of the picked states where they have to be.
+fn store(
+    picked: &Picked,
+    limits: &mut Limits,
+    moment: Moment,
+    effects: &mut Effects,
+) -> Result<Vec<String>, Refusal> {
+    let item = picked.item;
+    let refund = item.check.cost < 0;
+    let mut final_for = Vec::new();
+    for &place in &picked.places {
+        let counts_on = picked.counts_on(place, limits);
+        let entry = &mut limits.entries[place];
+        entry.set_policy(&item.policy);
+        if refund || !counts_on {
+            final_for.push(entry.key());
+        }
+        if refund {
+            entry.write_exact(moment, effects);
+        } else {
+            entry.write_ahead(item.units(), moment, effects)?;
+        }
+    }
+    Ok(final_for)
+}
+
+/// What an admission charged to the picked states, for its cancellation.
+fn charges_of<'a>(
+    picked: &'a Picked,
+    holder: Option<Holder>,
+    at: Timestamp,
+    limits: &'a Limits,
+    now: Timestamp,
+) -> impl Iterator<Item = KeyedCharge> + 'a {
+    let item = picked.item;
+    let each = picked.places.iter().zip(item.policy.limits());
+    each.filter_map(move |(&place, limit)| {
+        let take = Take {
+            units: item.units(),
+            hold: hold_for(limit, &item.check, holder, now),
+        };
+        let entry = &limits.entries[place];
+        let usage = &entry.usage;
+        let charge = usage.state.charge(usage.algorithm(), &take, at)?;
+        Some((entry.key(), charge))
+    })
+}
+
+/// Charges an admission to the other definitions of its named limits that are still in use, so that
+/// no change of window or algorithm, forth or back, makes a unit. Answers what was charged.
+fn charge_others(
+    picked: &Picked,
+    at: Timestamp,
+    limits: &mut Limits,
+    moment: Moment,
+    effects: &mut Effects,
+) -> Result<Vec<KeyedCharge>, Refusal> {
+    let mut charges = Vec::new();
+    let item = picked.item;
+    let policy = item.policy.name_or_empty();
+    let named = |limit: &&Limit| limit.name().is_some();
+    let named: Vec<&Limit> = item.policy.limits().iter().filter(named).collect();
+    if named.is_empty() {
+        return Ok(charges);
+    }
+    for (i, entry) in limits.entries.iter_mut().enumerate() {
+        let is_another = !picked.places.contains(&i)
+            && named.iter().any(|limit| entry.is_named_as(policy, limit));
+        if !is_another || entry.usage.idle_at(moment.now) <= moment.now {
+            continue;
+        }
+        if let Some(charge) = entry.usage.charge_past(item.units(), at, moment)? {
+            charges.push((entry.key(), charge));
+        }
+        entry.write_ahead(item.units(), moment, effects)?;
+    }
+    Ok(charges)
+}

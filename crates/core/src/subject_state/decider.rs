@@ -1,0 +1,157 @@
+//! Deciding items: all or nothing, blocks before limits.
+
+use crate::algorithm::state::Moment;
+use crate::algorithm::Holder;
+use crate::decision::Decision;
+use crate::Duration;
+
+use super::blocks::Blocks;
+use super::changed::Changed;
+use super::limits::Limits;
+use super::look::Look;
+use super::picked::Picked;
+use super::{Effects, Item, Refusal};
+
+/// What decides, for the time of one call.
+pub(super) struct Decider<'a> {
+    pub(super) limits: &'a mut Limits,
+    pub(super) blocks: &'a Blocks,
+}
+
+impl Decider<'_> {
+    /// Decides every item, all or nothing: the answers in order, and what was changed.
+    pub(super) fn decide(
+        &mut self,
+        items: &[Item],
+        holder: Option<Holder>,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(Vec<Decision>, Changed), Refusal> {
+        match items {
+            [item] => {
+                let (answer, changed) = self.one(item, holder, moment, effects)?;
+                Ok((vec![answer], changed))
+            }
+            items => self.several(items, holder, moment, effects),
+        }
+    }
+
+    /// Decides one item.
+    fn one(
+        &mut self,
+        item: &Item,
+        holder: Option<Holder>,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(Decision, Changed), Refusal> {
+        if !item.changes() || self.blocks.refusal(item, moment.now).is_some() {
+            return Ok((self.look(item, moment)?, Changed::default()));
+        }
+        let picked = Picked::pick(item, self.limits, moment, effects)?;
+        let decision = match picked.decide(self.limits, holder, moment) {
+            Ok(decision) => decision,
+            Err(unknown) => {
+                picked.put_back(self.limits);
+                return Err(unknown.into());
+            }
+        };
+        let changed = if decision.success {
+            let at = moment.now.plus(decision.delay.unwrap_or(Duration::ZERO));
+            Changed::by(&picked, holder, at, self.limits, moment, effects)?
+        } else {
+            Changed {
+                charges: None,
+                final_for: picked.put_in_force(self.limits, moment, effects),
+            }
+        };
+        Ok((decision, changed))
+    }
+
+    /// What the item would be answered, changing nothing.
+    fn look(&self, item: &Item, moment: Moment) -> Result<Decision, Refusal> {
+        match self.blocks.refusal(item, moment.now) {
+            Some(denied) => Ok(denied),
+            None => Look::new(item, self.limits).answer(moment),
+        }
+    }
+
+    /// Several policies at once: charged one after the other, and put back as they were when one
+    /// denies.
+    fn several(
+        &mut self,
+        items: &[Item],
+        holder: Option<Holder>,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(Vec<Decision>, Changed), Refusal> {
+        let before = self.limits.clone();
+        let mut kept = Effects::default();
+        let mut answers = Vec::with_capacity(items.len());
+        let mut all = Changed::default();
+        for item in items {
+            match self.one(item, holder, moment, &mut kept) {
+                Ok((answer, changed)) => {
+                    answers.push(answer);
+                    all.extend(changed);
+                }
+                Err(refusal) => {
+                    *self.limits = before;
+                    return Err(refusal);
+                }
+            }
+        }
+        if answers.iter().all(|answer| answer.success) {
+            effects.writes.append(&mut kept.writes); // each key once: nothing was written before
+            return Ok((answers, all));
+        }
+        *self.limits = before;
+        self.undone(items, answers, moment, effects)
+    }
+
+    /// The answers of a call that charged nothing: who had room still says so, with what is left
+    /// now. All of their definitions are in force nevertheless: else no wait that was told would
+    /// hold.
+    fn undone(
+        &mut self,
+        items: &[Item],
+        answers: Vec<Decision>,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(Vec<Decision>, Changed), Refusal> {
+        let mut final_for = Vec::new();
+        for item in items.iter().filter(|item| item.changes()) {
+            if self.blocks.refusal(item, moment.now).is_none() {
+                let picked = Picked::pick(item, self.limits, moment, effects)?;
+                final_for.extend(picked.put_in_force(self.limits, moment, effects));
+            }
+        }
+        let undo = |(item, answer): (&Item, Decision)| match answer.success {
+            true => self.look(&item.peek(), moment),
+            false => Ok(answer),
+        };
+        let answers: Result<Vec<Decision>, Refusal> = items.iter().zip(answers).map(undo).collect();
+        let charges = None;
+        Ok((answers?, Changed { charges, final_for }))
+    }
+
+    /// Counts what was given out elsewhere, past any limit and any block: it has been used. Of each
+    /// limit at most the whole is charged, so that a long absence is not followed by an equally
+    /// long refusal. Slots cannot be given out elsewhere, and refunds not be recorded so: such
+    /// items change nothing.
+    pub(super) fn charge(
+        &mut self,
+        item: &Item,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<Changed, Refusal> {
+        if item.units() == 0 || item.policy.gives_permits() {
+            return Ok(Changed::default());
+        }
+        let picked = Picked::pick(item, self.limits, moment, effects)?;
+        for &place in &picked.places {
+            let usage = &mut self.limits.entries[place].usage;
+            usage.charge_whole(item.units(), moment)?;
+        }
+        Changed::by(&picked, None, moment.now, self.limits, moment, effects)
+    }
+}

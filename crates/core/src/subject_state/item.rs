@@ -1,0 +1,37 @@
+//! What is asked of a subject: a policy, and what of it.
+
+use crate::decide::Check;
+use crate::policy::Policy;
+
+/// One policy asked in a call, and what is asked of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// The limits.
+    pub policy: Policy,
+    /// Cost and conditions.
+    pub check: Check,
+}
+
+impl Item {
+    /// Whether an answer to this may change anything. What changes nothing does not put its
+    /// definition in force either.
+    pub(super) const fn changes(&self) -> bool {
+        self.check.cost != 0 && !self.check.peek
+    }
+
+    /// Units that an admission charges.
+    pub(super) fn units(&self) -> u64 {
+        u64::try_from(self.check.cost).unwrap_or(0)
+    }
+
+    /// The same, only looked at.
+    pub(super) fn peek(&self) -> Item {
+        Item {
+            check: Check {
+                peek: true,
+                ..self.check
+            },
+            policy: self.policy.clone(),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The states that an item is decided on, brought under the definitions that it names.
+
+use crate::algorithm::state::{LimitState, Moment};
+use crate::algorithm::Holder;
+use crate::calendar::UnknownTimeZone;
+use crate::decide::decide;
+use crate::decision::Decision;
+use crate::Limit;
+
+use super::entry::Entry;
+use super::limits::Limits;
+use super::lookup::{Found, Lookup};
+use super::{Effects, Item, Refusal};
+
+/// The entries picked for an item, and how to put back those that were changed to take part.
+pub(super) struct Picked<'a> {
+    pub(super) item: &'a Item,
+    /// The entry of each limit, in the policy's order.
+    pub(super) places: Vec<usize>,
+    /// The entries as they were under another definition.
+    before: Vec<(usize, Entry)>,
+    /// How many entries there were; those behind are new.
+    known: usize,
+}
+
+impl<'a> Picked<'a> {
+    /// Finds or makes the entry of each limit, under the definition asked for. Nothing is written
+    /// yet but the deletion of what is idle, where there was no room.
+    pub(super) fn pick(
+        item: &'a Item,
+        limits: &mut Limits,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<Picked<'a>, Refusal> {
+        if (Lookup { item, limits }).may_lack_room() {
+            limits.drop_idle(moment, effects);
+            (Lookup { item, limits }).has_room(moment)?;
+        }
+        let mut picked = Picked {
+            item,
+            places: Vec::with_capacity(item.policy.limits().len()),
+            before: Vec::new(),
+            known: limits.entries.len(),
+        };
+        for limit in item.policy.limits() {
+            match picked.place(limit, limits, moment) {
+                Ok(place) => picked.places.push(place),
+                Err(unknown) => {
+                    picked.put_back(limits);
+                    return Err(unknown.into());
+                }
+            }
+        }
+        Ok(picked)
+    }
+
+    fn place(
+        &mut self,
+        limit: &Limit,
+        limits: &mut Limits,
+        moment: Moment,
+    ) -> Result<usize, UnknownTimeZone> {
+        let item = self.item;
+        match (Lookup { item, limits }).find(limit, moment)? {
+            Found::InForce(place) => Ok(place),
+            Found::Changed(place, entry) => {
+                let before = core::mem::replace(&mut limits.entries[place], *entry);
+                self.before.push((place, before));
+                Ok(place)
+            }
+            Found::New(entry) => {
+                limits.entries.push(*entry);
+                Ok(limits.entries.len() - 1)
+            }
+        }
+    }
+
+    /// Decides the item; an admission charges the states.
+    pub(super) fn decide(
+        &self,
+        limits: &mut Limits,
+        holder: Option<Holder>,
+        moment: Moment,
+    ) -> Result<Decision, UnknownTimeZone> {
+        let Item { policy, check } = self.item;
+        if let [place] = self.places[..] {
+            let state = &mut limits.entries[place].usage.state;
+            return decide(policy, &mut [state], check, holder, moment);
+        }
+        let mut states: Vec<(usize, &mut LimitState)> = (limits.entries.iter_mut().enumerate())
+            .filter_map(|(i, entry)| {
+                let order = self.places.iter().position(|place| *place == i)?;
+                Some((order, &mut entry.usage.state))
+            })
+            .collect();
+        states.sort_by_key(|(order, _)| *order);
+        let mut states: Vec<&mut LimitState> = states.into_iter().map(|(_, state)| state).collect();
+        decide(policy, &mut states, check, holder, moment)
+    }
+
+    /// Whether what was charged to this entry before can still be taken back.
+    pub(super) fn counts_on(&self, place: usize, limits: &Limits) -> bool {
+        let mut before = self.before.iter();
+        let counts_on = |before: &Entry| before.counts_as(&limits.entries[place]);
+        place < self.known && before.all(|(changed, before)| *changed != place || counts_on(before))
+    }
+
+    /// Puts the entries back as they were: nobody was decided by the definitions asked for.
+    pub(super) fn put_back(self, limits: &mut Limits) {
+        limits.entries.truncate(self.known);
+        for (place, entry) in self.before {
+            limits.entries[place] = entry;
+        }
+    }
+
+    /// Puts the definitions asked for in force although nothing was charged: what comes back from
+    /// now on comes at their rates, so their rows are written before the refusal is answered. What
+    /// would answer as a new subject does is not kept. Answers the keys of the states to which
+    /// earlier charges can no longer be taken back.
+    pub(super) fn put_in_force(
+        &self,
+        limits: &mut Limits,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Vec<String> {
+        let mut final_for = Vec::new();
+        for &(place, _) in &self.before {
+            if !self.counts_on(place, limits) {
+                final_for.push(limits.entries[place].key());
+            }
+            self.enforce(&mut limits.entries[place], moment, effects);
+        }
+        let begun = limits.entries.split_off(self.known);
+        let is_lasting = |entry: &Entry| entry.usage.idle_at(moment.now) > moment.now;
+        for mut entry in begun.into_iter().filter(is_lasting) {
+            self.enforce(&mut entry, moment, effects);
+            final_for.push(entry.key());
+            limits.entries.push(entry);
+        }
+        final_for
+    }
+
+    fn enforce(&self, entry: &mut Entry, moment: Moment, effects: &mut Effects) {
+        entry.set_policy(&self.item.policy);
+        entry.write_exact(moment, effects);
+    }
+}

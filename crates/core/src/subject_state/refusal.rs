@@ -1,0 +1,39 @@
+//! Why a call is not answered.
+
+use crate::calendar::UnknownTimeZone;
+use crate::codec::Unreadable;
+
+use super::bounds::{MAX_DEFINITIONS, MAX_ENTRIES};
+
+/// Why a call has no answer of its own kind. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A quota names a zone that the runtime does not know.
+    #[error("there is no time zone `{0}`")]
+    UnknownTimeZone(String),
+    /// The operation was cancelled before it came.
+    #[error("the operation was cancelled")]
+    Cancelled,
+    /// The permit was never given, or is over.
+    #[error("the permit is unknown or has expired")]
+    UnknownPermit,
+    /// The subject has [`MAX_ENTRIES`] states, all in use, of limits with so many different names.
+    #[error("a subject has at most {MAX_ENTRIES} limits in use at once")]
+    TooManyLimits(usize),
+    /// The limit of this name has [`MAX_DEFINITIONS`] definitions, all in use.
+    #[error("the limit `{0}` has at most {MAX_DEFINITIONS} definitions in use at once")]
+    TooManyDefinitions(String),
+    /// More operations are under way than the object can remember. Forgetting one would leave its
+    /// charge in place for good.
+    #[error("more operations are under way here than can be remembered")]
+    TooManyOperations,
+    /// The stored rows cannot be read by this version, and are left as they are.
+    #[error("the stored state cannot be read: {0}")]
+    Unavailable(Unreadable),
+}
+
+impl From<UnknownTimeZone> for Refusal {
+    fn from(unknown: UnknownTimeZone) -> Refusal {
+        Refusal::UnknownTimeZone(unknown.zone.as_str().to_owned())
+    }
+}

@@ -1,0 +1,285 @@
+//! A limit and how much of it is used: charged, taken over from another definition, taken back.
+
+use crate::algorithm::allowance::{allowance_of, Lost};
+use crate::algorithm::charge::Charge;
+use crate::algorithm::state::{LimitState, Moment};
+use crate::algorithm::{Take, View};
+use crate::calendar::UnknownTimeZone;
+use crate::codec::{Line, LineWriter, Unreadable};
+use crate::row::{get_limit, get_lost, get_state, put_limit, put_lost, put_state};
+use crate::{Algorithm, Limit, Timestamp};
+
+use super::held::{Held, Holding};
+
+/// A limit and its real use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Usage {
+    pub(super) limit: Limit,
+    /// How many units a row covers at once, where the policy says it.
+    pub(super) write_ahead: Option<u64>,
+    pub(super) state: LimitState,
+    /// What waking has lost of the limit's allowance.
+    pub(super) lost: Lost,
+    /// Slots that permits hold, while the algorithm in force has none.
+    pub(super) held: Option<Box<Held>>,
+}
+
+impl Usage {
+    /// A limit of which nothing is used.
+    pub(super) fn fresh(limit: &Limit, moment: Moment) -> Result<Usage, UnknownTimeZone> {
+        Ok(Usage {
+            limit: limit.clone(),
+            write_ahead: None,
+            state: LimitState::fresh(limit.algorithm(), moment)?,
+            lost: Lost::Nothing,
+            held: None,
+        })
+    }
+
+    /// Reads a row: the real use is taken to be what the row says, and what it was ahead is lost.
+    pub(super) fn get(line: &Line) -> Result<Usage, Unreadable> {
+        let limit = get_limit(line)?;
+        let state = get_state(line, limit.algorithm())?;
+        let mut usage = Usage {
+            // `reserve` is what it was called before.
+            write_ahead: match line.number("writeAhead")? {
+                Some(units) => Some(units),
+                None => line.number("reserve")?,
+            },
+            limit,
+            lost: get_lost(line, &state)?,
+            held: Held::get(line, state.seen())?,
+            state,
+        };
+        usage.lose(line.number("ahead")?.unwrap_or(0));
+        Ok(usage)
+    }
+
+    /// Adds it to a row, which tells `state`: `ahead` units more than the real one.
+    pub(super) fn put(&self, line: LineWriter, state: &LimitState, ahead: u64) -> LineWriter {
+        let line = put_state(put_limit(line, &self.limit), state, self.algorithm())
+            .put_some("ahead", (ahead > 0).then_some(ahead));
+        let lost = self.lost.seen_from(&self.state, self.algorithm());
+        Held::put(self.held.as_deref(), put_lost(line, &lost))
+    }
+
+    pub(super) const fn algorithm(&self) -> &Algorithm {
+        self.limit.algorithm()
+    }
+
+    /// The units that rows may run ahead in one window.
+    pub(super) fn allowance(&self) -> u64 {
+        allowance_of(self.algorithm(), self.write_ahead)
+    }
+
+    /// How many of them may still be put at risk.
+    pub(super) fn allowance_left(&self) -> u64 {
+        let allowance = self.allowance();
+        self.lost.left(allowance, &self.state, self.algorithm())
+    }
+
+    /// How many of them are lost.
+    fn allowance_lost(&self, state: &LimitState) -> u64 {
+        self.lost.units(self.allowance(), state, self.algorithm())
+    }
+
+    /// Adds what waking has lost.
+    fn lose(&mut self, units: u64) {
+        let allowance = self.allowance();
+        let algorithm = self.limit.algorithm();
+        self.lost.add(units, allowance, &self.state, algorithm);
+    }
+
+    /// The same use under another definition.
+    pub(super) fn redefined(
+        &self,
+        limit: &Limit,
+        moment: Moment,
+    ) -> Result<Usage, UnknownTimeZone> {
+        let mut old = self.state.clone();
+        old.project(self.algorithm(), moment)?;
+        let beside = self.held_beside(moment.now);
+        let held = (beside.iter()).flat_map(|beside| beside.slots.held.iter().copied());
+        let state = old.adopted(&self.limit, limit, held.collect(), moment)?;
+        let mut usage = Usage {
+            limit: limit.clone(),
+            write_ahead: self.write_ahead,
+            lost: Lost::Nothing,
+            held: beside.filter(|_| !matches!(state, LimitState::Slots(_))),
+            state,
+        };
+        usage.lost = self.lost.carried(
+            (&old, self.algorithm(), self.allowance()),
+            (&usage.state, limit.algorithm(), usage.allowance()),
+        );
+        Ok(usage)
+    }
+
+    /// Counts at least what `other`, another definition of the same limit, has counted: this one
+    /// comes into force. The state is new, or projected to now.
+    pub(super) fn take_over(
+        &mut self,
+        other: &Usage,
+        moment: Moment,
+    ) -> Result<(), UnknownTimeZone> {
+        let (from, to) = (other.algorithm(), self.limit.algorithm());
+        let projected = other.state.projected(from, moment)?;
+        let state = projected.as_ref().unwrap_or(&other.state);
+        let used = state.used(from, moment.now);
+        // What is above the limit is gone with the window, where all of it ends at once; elsewhere
+        // it would refuse for much longer.
+        let units = match &self.state {
+            LimitState::Counter(_) | LimitState::Log(_) => used,
+            _ => used.min(to.limit()),
+        };
+        self.state.raise(to, units, moment)?;
+        let promised = state.promised(from, moment.now);
+        self.state.promise_all(to, promised, moment)?;
+        // The larger count has lost at most as much as the one of both that lost more.
+        let lost = other.allowance_lost(state);
+        self.lose(lost.saturating_sub(self.allowance_lost(&self.state)));
+        Ok(())
+    }
+
+    /// Charges what another definition of the same limit has admitted, for `at`: past the limit,
+    /// and at most to twice of it but in a window, with which all of it ends. Answers what was
+    /// charged, where it can be taken back.
+    pub(super) fn charge_past(
+        &mut self,
+        units: u64,
+        at: Timestamp,
+        moment: Moment,
+    ) -> Result<Option<Charge>, UnknownTimeZone> {
+        let algorithm = self.limit.algorithm();
+        self.state.project(algorithm, moment)?;
+        let most = match &self.state {
+            LimitState::Counter(_) => u64::MAX,
+            _ => algorithm.limit().saturating_mul(2),
+        };
+        let left = most.saturating_sub(self.state.used(algorithm, moment.now));
+        // What is promised for later is charged whole: so each definition has room for a place only
+        // where all have.
+        let units = if at > moment.now {
+            units
+        } else {
+            units.min(left)
+        };
+        if units == 0 {
+            return Ok(None);
+        }
+        let take = Take::of(units);
+        self.state.take(algorithm, take, at, moment)?;
+        Ok(self.state.charge(algorithm, &take, at))
+    }
+
+    /// Counts what was given out elsewhere, past the limit: at most the whole limit.
+    pub(super) fn charge_whole(
+        &mut self,
+        units: u64,
+        moment: Moment,
+    ) -> Result<(), UnknownTimeZone> {
+        let algorithm = self.limit.algorithm();
+        self.state.project(algorithm, moment)?;
+        let take = Take::of(units.min(algorithm.limit()));
+        self.state.take(algorithm, take, moment.now, moment)
+    }
+
+    /// Takes a charge back; the parts of a unit that a bucket took back.
+    pub(super) fn cancel(
+        &mut self,
+        charge: &Charge,
+        moment: Moment,
+    ) -> Result<u128, UnknownTimeZone> {
+        let algorithm = self.limit.algorithm();
+        self.state.project(algorithm, moment)?;
+        Ok(self.state.cancel(algorithm, charge, moment.now))
+    }
+
+    /// Adds the use that an older row tells of the same limit; `false` where that is over.
+    pub(super) fn merge(&mut self, older: &Usage) -> bool {
+        let (LimitState::Counter(counter), LimitState::Counter(before)) =
+            (&mut self.state, &older.state)
+        else {
+            return false; // only quotas have zones
+        };
+        if before.last_span().0.end <= counter.span.start {
+            return false;
+        }
+        counter.merge(before);
+        self.lose(older.allowance() - older.allowance_left());
+        true
+    }
+
+    /// The start of its period, and when it was last used.
+    pub(super) fn newest(&self) -> (Timestamp, Timestamp) {
+        match &self.state {
+            LimitState::Counter(counter) => (counter.span.start, counter.time),
+            _ => Default::default(),
+        }
+    }
+
+    /// What is left of it.
+    pub(super) fn view(&self, moment: Moment) -> Result<View, UnknownTimeZone> {
+        let projected = self.state.projected(self.algorithm(), moment)?;
+        let state = projected.as_ref().unwrap_or(&self.state);
+        Ok(state.view(self.algorithm(), moment.now))
+    }
+
+    /// From when on it answers as a new one would, or may be forgotten.
+    pub(super) fn idle_at(&self, now: Timestamp) -> Timestamp {
+        let idle = self.state.idle_at(self.algorithm(), now);
+        let held = self.held.as_ref();
+        held.map_or(idle, |held| idle.max(held.slots.view(0, now).reset))
+    }
+
+    /// The slots that permits may hold here; `None` where there are none.
+    pub(super) fn holding(&mut self) -> Option<Holding<'_>> {
+        match (&mut self.state, self.limit.algorithm()) {
+            (LimitState::Slots(slots), Algorithm::Concurrency(limit)) => Some(Holding {
+                slots,
+                ttl: limit.ttl(),
+            }),
+            _ => self.held.as_mut().map(|held| Holding {
+                slots: &mut held.slots,
+                ttl: held.ttl,
+            }),
+        }
+    }
+
+    /// The slots that somebody holds at `now`, to be kept beside the state of another algorithm.
+    fn held_beside(&self, now: Timestamp) -> Option<Box<Held>> {
+        let held = match (&self.state, self.algorithm()) {
+            (LimitState::Slots(slots), Algorithm::Concurrency(limit)) => Box::new(Held {
+                slots: slots.clone(),
+                ttl: limit.ttl(),
+            }),
+            _ => self.held.clone()?,
+        };
+        held.live(now)
+    }
+
+    /// The newest fence given here, 0 when none is known.
+    pub(super) fn newest_fence(&self) -> u64 {
+        match (&self.state, &self.held) {
+            (LimitState::Slots(slots), _) => slots.fence,
+            (_, Some(held)) => held.slots.fence,
+            _ => 0,
+        }
+    }
+
+    /// Forgets what is spent. Slots that somebody holds are not spent; whether any are left.
+    pub(super) fn forget_spent(&mut self, moment: Moment) -> bool {
+        let is_held = self
+            .holding()
+            .is_some_and(|mut holding| holding.forget_spent(moment.now));
+        if !matches!(self.state, LimitState::Slots(_)) {
+            // Only quotas ask for a zone, and no slots are beside them.
+            let Ok(fresh) = LimitState::fresh(self.algorithm(), moment) else {
+                return false;
+            };
+            self.state = fresh;
+            self.lost = Lost::Nothing;
+        }
+        is_held
+    }
+}
