@@ -28,6 +28,7 @@ const GATES = [
   { name: "rustfmt-bench", command: ["cargo", "fmt", ...BENCH, ...BENCH_PACKAGES, "--check"] },
   { name: "biome", command: ["biome", "ci", "--colors=off", "."] },
   { name: "layers", command: ["node", "scripts/layers.mjs"] },
+  { name: "comments", command: ["node", "scripts/comments.mjs"] },
   { name: "deny", command: ["cargo-deny", "--log-level=error", "check", "bans", "licenses", "sources"] },
   { name: "clippy-host", command: ["cargo", ...CLIPPY, "--workspace", "--all-targets", ...STRICT] },
   {

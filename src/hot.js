@@ -1,13 +1,13 @@
-// What costs less in JavaScript than through bindings, or cannot be said in Rust: awaiting, one call
-// with a deadline, an answer with its headers in one literal (header names built at run time cost ten
-// microseconds a request), reading and dropping bodies, offsets of time zones. Nothing here decides
-// anything. Each function is bound in hot.rs.
+// What costs less in JavaScript than through bindings, or cannot be said in Rust: awaiting, one
+// call with a deadline, an answer with its headers in one literal (header names built at run time
+// cost ten microseconds a request), reading and dropping bodies, offsets of time zones. Nothing
+// here decides anything. Each function is bound in hot.rs.
 
 /**
  * Runs one task of Rust. `resume` runs it until it awaits a promise, which `resume` returns, or
- * until it ends with a Response, a text or undefined; null stands for a task that does not exist. No
- * promise and no waker is shared between requests: workerd forbids it. `failure` is the body for a
- * task that cannot end, because its wasm instance has.
+ * until it ends with a Response, a text or undefined; null stands for a task that does not exist.
+ * No promise and no waker is shared between requests: workerd forbids it. `failure` is the body for
+ * a task that cannot end, because its wasm instance has.
  */
 export async function drive(resume, task, failure) {
   try {
@@ -34,7 +34,9 @@ export async function drive(resume, task, failure) {
   }
 }
 
-/** What is always read of a request, as lines, in one crossing. None of it can hold a line break. */
+/**
+ * What is always read of a request, as lines, in one crossing. None of it can hold a line break.
+ */
 export function head(request, headers) {
   const token = headers.get("authorization") ?? "";
   const type = headers.get("content-type") ?? "";
@@ -58,9 +60,9 @@ export function ask(namespace, call, milliseconds, beside = []) {
 }
 
 /**
- * The same from within an object. Whatever is pending keeps an object in memory, and billed: a timer
- * that was not cleared, a call without an answer. So the timer is cleared, and the call is a `fetch`,
- * since only a `fetch` can be aborted.
+ * The same from within an object. Whatever is pending keeps an object in memory, and billed: a
+ * timer that was not cleared, a call without an answer. So the timer is cleared, and the call is a
+ * `fetch`, since only a `fetch` can be aborted.
  */
 export async function askFromObject(namespace, call, milliseconds) {
   const abort = new AbortController();
@@ -111,7 +113,9 @@ export function askAll(namespace, calls, milliseconds, ...beside) {
   return Promise.all(calls.map((call) => ask(namespace, call, milliseconds, beside)));
 }
 
-/** A decision over known limits. `text` is RateLimit-Policy, RateLimit and the body, one line each. */
+/**
+ * A decision over known limits. `text` is RateLimit-Policy, RateLimit and the body, one line each.
+ */
 export function decided(status, text, limit, remaining, reset, retryAfter) {
   const first = text.indexOf("\n");
   const second = text.indexOf("\n", first + 1);
@@ -134,9 +138,9 @@ export function answer(status, body, lines) {
 }
 
 // A client that is still sending its body when the connection ends may find a broken pipe and never
-// read the answer: workerd reads 64 KiB for a second after an answer, and then closes. So the rest of
-// a body is read first, and dropped. The bytes are more than any client sends by mistake, and the time
-// is enough for them on a slow line.
+// read the answer: workerd reads 64 KiB for a second after an answer, and then closes. So the rest
+// of a body is read first, and dropped. The bytes are more than any client sends by mistake, and
+// the time is enough for them on a slow line.
 const MAX_DRAINED = 8 << 20;
 const DRAIN_MS = 2_000;
 const DRAIN_BUFFER = 1 << 16;
@@ -163,8 +167,8 @@ export async function readCounted(request, most) {
 }
 
 /**
- * Reads and drops a body that nobody has begun to read, within the bounds above; undefined where there
- * is none. Never rejects.
+ * Reads and drops a body that nobody has begun to read, within the bounds above; undefined where
+ * there is none. Never rejects.
  */
 export function drain(request) {
   return request.bodyUsed || request.body === null ? undefined : drop(request.body, 0);
@@ -252,8 +256,8 @@ function formatOf(zone) {
 }
 
 /**
- * Seconds that the clocks of `zone` are ahead of UTC at an instant in milliseconds; NaN when there is
- * no such zone.
+ * Seconds that the clocks of `zone` are ahead of UTC at an instant in milliseconds; NaN when there
+ * is no such zone.
  */
 export function zoneOffset(zone, milliseconds) {
   let format;

@@ -1,7 +1,7 @@
 //! What is bound to workerd by hand, because every request runs it and the `worker` crate's own
 //! types cost more than all of our code (docs/adr/0015-worker-crate.md), or because the crate lacks
-//! it. Whatever can throw is bound with `catch`: a JavaScript exception that passes through wasm ends
-//! the wasm instance, and with it every request in flight.
+//! it. Whatever can throw is bound with `catch`: a JavaScript exception that passes through wasm
+//! ends the wasm instance, and with it every request in flight.
 
 use tollgate_core::Duration;
 use wasm_bindgen::prelude::*;

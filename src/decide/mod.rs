@@ -1,7 +1,7 @@
 //! Where a check is decided: by the subject's object, in the isolate, by a native binding, or in
-//! place of an object that does not answer. Each place is a file. Those that a policy may choose are
-//! a [`RateLimitStore`] each; this file says which of them it is, and tells who has to know what was
-//! decided.
+//! place of an object that does not answer. Each place is a file. Those that a policy may choose
+//! are a [`RateLimitStore`] each; this file says which of them it is, and tells who has to know
+//! what was decided.
 
 pub(crate) mod binding;
 pub(crate) mod counts;

@@ -28,8 +28,8 @@ pub(super) struct ObjectStore<'a> {
 impl RateLimitStore for ObjectStore<'_> {
     type Error = ApiError;
 
-    /// Decides: by what the isolate remembers, else by asking. Where the object is to be shielded from
-    /// floods, a native binding is asked first.
+    /// Decides: by what the isolate remembers, else by asking. Where the object is to be shielded
+    /// from floods, a native binding is asked first.
     async fn decide(&self, object: &str, item: &Item) -> Result<(Decision, Source), ApiError> {
         let context = self.context;
         let key = isolate::with(|isolate| isolate.refusals.key(object, &item.policy));
@@ -50,8 +50,8 @@ impl RateLimitStore for ObjectStore<'_> {
             let again = Box::pin(ask(context, &question, left)).await;
             match again.answer {
                 Ok(_) => answered = again,
-                // Its first answer stands: it was in reach a moment ago, so no failure mode takes its
-                // place.
+                // Its first answer stands: it was in reach a moment ago, so no failure mode takes
+                // its place.
                 Err(failure) => flush::failed(failure),
             }
         }

@@ -74,7 +74,10 @@ describe("a call into an object", () => {
   });
 });
 
-/** Has what the Worker calls next throw, once, where the stack has a line that fits: nothing in Rust catches that. */
+/**
+ * Has what the Worker calls next throw, once, where the stack has a line that fits: nothing in Rust
+ * catches that.
+ */
 function throwOnce(object, name, line) {
   const real = object[name];
   object[name] = function (...values) {
@@ -84,7 +87,8 @@ function throwOnce(object, name, line) {
   };
 }
 
-// What ends a wasm instance. An object has the same as the Worker around it here: both are of one isolate.
+// What ends a wasm instance. An object has the same as the Worker around it here: both are of one
+// isolate.
 const FAULTS = {
   "an exception in the Worker": () => {
     throwOnce(Headers.prototype, "get", /wasm/);

@@ -40,8 +40,9 @@ impl Check {
     }
 }
 
-/// Decides `check` under `policy`: one pure function of policy, states, check and time. `states` stand in the policy's order and are
-/// changed only by an admission; a denial and a peek leave them as they were.
+/// Decides `check` under `policy`: one pure function of policy, states, check and time. `states`
+/// stand in the policy's order and are changed only by an admission; a denial and a peek leave them
+/// as they were.
 ///
 /// ```
 /// use tollgate_core::algorithm::state::{LimitState, Moment};
@@ -218,7 +219,8 @@ fn all_have_room(rooms: &[Room]) -> bool {
     rooms.iter().all(|room| matches!(room, Room::At(_)))
 }
 
-/// The question to all limits, where an answer may lie ahead of now, or not last: then each has to suit the instant of the others.
+/// The question to all limits, where an answer may lie ahead of now, or not last: then each has to
+/// suit the instant of the others.
 fn waits_together(policy: &Policy, asked: &[Asked], check: &Check, moment: Moment) -> Option<Ask> {
     let waits = check.max_delay.is_some()
         || policy.shapes()
@@ -231,8 +233,8 @@ fn waits_together(policy: &Policy, asked: &[Asked], check: &Check, moment: Momen
     })
 }
 
-/// The instant that suits all limits. Where there is none, the limit that answers tells the wait until there is one: it may be longer than
-/// that of any limit alone.
+/// The instant that suits all limits. Where there is none, the limit that answers tells the wait
+/// until there is one: it may be longer than that of any limit alone.
 fn agree(asked: &[Asked], ask: &Ask, rooms: &mut [Room]) -> Option<Timestamp> {
     match together::room(asked, ask) {
         Room::At(at) => {

@@ -23,8 +23,8 @@ pub fn encode_component(text: &str, out: &mut String) {
     out.extend(utf8_percent_encode(text, ESCAPED));
 }
 
-/// Decodes what [`encode_component`] wrote, and nothing else: `None` for any other spelling, so that
-/// no two texts decode alike.
+/// Decodes what [`encode_component`] wrote, and nothing else: `None` for any other spelling, so
+/// that no two texts decode alike.
 pub fn decode_component(text: &str) -> Option<String> {
     let decoded = percent_decode_str(text).decode_utf8().ok()?;
     let mut encoded = utf8_percent_encode(&decoded, ESCAPED);

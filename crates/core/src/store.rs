@@ -1,9 +1,9 @@
-//! Places where an item is decided for a subject, behind one trait: a subject's object, the counts of
-//! an isolate, a native binding, and the store in memory.
+//! Places where an item is decided for a subject, behind one trait: a subject's object, the counts
+//! of an isolate, a native binding, and the store in memory.
 //!
-//! Asynchronous only in form: nothing here runs or needs a runtime, and the store in memory is ready
-//! at once. What else is done with a subject (shown, reset, blocked, its permits) is not the same in
-//! every place, and no part of the trait.
+//! Asynchronous only in form: nothing here runs or needs a runtime, and the store in memory is
+//! ready at once. What else is done with a subject (shown, reset, blocked, its permits) is not the
+//! same in every place, and no part of the trait.
 
 use core::cell::RefCell;
 use core::future::Future;
@@ -21,8 +21,8 @@ pub trait RateLimitStore {
     type Error;
 
     /// Decides `item` for the subject whose object is named `object`
-    /// ([`object_name`](crate::subject::Subject::object_name)), and tells how good the answer is. An
-    /// admission is remembered for as long as the store promises.
+    /// ([`object_name`](crate::subject::Subject::object_name)), and tells how good the answer is.
+    /// An admission is remembered for as long as the store promises.
     fn decide(
         &self,
         object: &str,
@@ -57,14 +57,15 @@ impl<Clock: Fn() -> Timestamp, Random: FnMut() -> u128> MemoryStore<Clock, Rando
         }
     }
 
-    /// Forgets subjects that are idle; answers how many are left. Memory has no alarms, so its owner
-    /// calls this now and then.
+    /// Forgets subjects that are idle; answers how many are left. Memory has no alarms, so its
+    /// owner calls this now and then.
     pub fn clean(&self) -> usize {
         let moment = self.moment();
         let mut subjects = self.subjects.borrow_mut();
         subjects.retain(|_, state| {
             let mut effects = Effects::default();
-            // A zone that was known when the limit was used is known now; if not, the subject stays.
+            // A zone that was known when the limit was used is known now; if not, the subject
+            // stays.
             state.clean(moment, &mut effects).is_err() || state.has_rows()
         });
         subjects.len()

@@ -1,4 +1,5 @@
-//! What is answered can be read: each body comes back as it was, and is written again byte for byte.
+//! What is answered can be read: each body comes back as it was, and is written again byte for
+//! byte.
 #![allow(clippy::unwrap_used)] // a test may panic, also in its helpers
 
 mod common;

@@ -1,7 +1,8 @@
 //! What becomes of past use and of promises when a limit's definition changes.
 //!
-//! A change never makes a unit. What came back until then came at the old rate; counts become whole units, rounded up. What is promised
-//! or held is taken over whole, with its instants, above the new limit if it must be.
+//! A change never makes a unit. What came back until then came at the old rate; counts become whole
+//! units, rounded up. What is promised or held is taken over whole, with its instants, above the
+//! new limit if it must be.
 
 use super::counts::Counts;
 use super::places::Place;
@@ -13,8 +14,9 @@ use crate::calendar::UnknownTimeZone;
 use crate::limit::{Algorithm, Limit};
 
 impl LimitState {
-    /// The state, kept under `old`, as one under `new`: past use stays, above a lower limit too. `held` are slots that permits hold
-    /// beside it, which count again where `new` has slots. The state must be projected to `moment.now`.
+    /// The state, kept under `old`, as one under `new`: past use stays, above a lower limit too.
+    /// `held` are slots that permits hold beside it, which count again where `new` has slots. The
+    /// state must be projected to `moment.now`.
     pub fn adopted(
         &self,
         old: &Limit,
@@ -26,7 +28,8 @@ impl LimitState {
         let same_kind = core::mem::discriminant(from) == core::mem::discriminant(to)
             && old.shares_state_with(new);
         Ok(match (self, shape(from), shape(to)) {
-            // Either kind of bucket goes on with the whole: else a change and back would make units.
+            // Either kind of bucket goes on with the whole: else a change and back would make
+            // units.
             (LimitState::Bucket(bucket), Some(from), Some(to)) => {
                 LimitState::Bucket(bucket.converted(from, to))
             }
@@ -55,8 +58,8 @@ impl LimitState {
         Ok(state)
     }
 
-    /// Keeps what was promised under another definition as well, but what is promised here for the same instants. The state must be
-    /// projected to `moment.now`.
+    /// Keeps what was promised under another definition as well, but what is promised here for the
+    /// same instants. The state must be projected to `moment.now`.
     pub fn promise_all(
         &mut self,
         algorithm: &Algorithm,
@@ -78,9 +81,10 @@ impl LimitState {
         Ok(())
     }
 
-    /// Raises the use to at least `units`, as if the newest of them had been used now: the least state that admits no more than either
-    /// this one or a new one that has used as much. So of two states the one that tells more use still does so afterwards, and a
-    /// restart from rows that run ahead admits no more. The state must be projected to `moment.now`.
+    /// Raises the use to at least `units`, as if the newest of them had been used now: the least
+    /// state that admits no more than either this one or a new one that has used as much. So of two
+    /// states the one that tells more use still does so afterwards, and a restart from rows that
+    /// run ahead admits no more. The state must be projected to `moment.now`.
     pub fn raise(
         &mut self,
         algorithm: &Algorithm,

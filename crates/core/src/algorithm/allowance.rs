@@ -1,17 +1,19 @@
-//! How much of a limit its stored row may run ahead of the real use, and what waking from such rows has lost already.
+//! How much of a limit its stored row may run ahead of the real use, and what waking from such rows
+//! has lost already.
 //!
-//! A subject that wakes from a row believes what the row says. Units by which the row ran ahead are then
-//! lost: nobody used them, and nobody will. All losses of one window together stay within the limit's
-//! *allowance*, so that at least the rest of the limit is admitted however often the object sleeps or
-//! crashes. A bucket has no windows: its allowance comes back as its tokens do, in the same proportion,
-//! kept as the instant at which all of it is back (the generic cell rate algorithm, ITU-T I.371).
+//! A subject that wakes from a row believes what the row says. Units by which the row ran ahead are
+//! then lost: nobody used them, and nobody will. All losses of one window together stay within the
+//! limit's *allowance*, so that at least the rest of the limit is admitted however often the object
+//! sleeps or crashes. A bucket has no windows: its allowance comes back as its tokens do, in the
+//! same proportion, kept as the instant at which all of it is back (the generic cell rate
+//! algorithm, ITU-T I.371).
 
 use super::state::{shape, LimitState};
 use crate::limit::Algorithm;
 use crate::Timestamp;
 
-/// The units that a row may run ahead: R − 1, where R is `write_ahead` when the policy sets it, else 1 % of the limit, and 1 up to a limit
-/// of 100. Logs and slots are always exact.
+/// The units that a row may run ahead: R − 1, where R is `write_ahead` when the policy sets it,
+/// else 1 % of the limit, and 1 up to a limit of 100. Logs and slots are always exact.
 pub fn allowance_of(algorithm: &Algorithm, write_ahead: Option<u64>) -> u64 {
     let limit = algorithm.limit();
     match algorithm {

@@ -33,8 +33,8 @@ pub enum Charge {
 }
 
 impl LimitState {
-    /// What an admission that took `take` for `at` charged, read just after it. `None` for slots that
-    /// nobody holds: they have no permit by which they could be taken back.
+    /// What an admission that took `take` for `at` charged, read just after it. `None` for slots
+    /// that nobody holds: they have no permit by which they could be taken back.
     pub fn charge(&self, algorithm: &Algorithm, take: &Take, at: Timestamp) -> Option<Charge> {
         let units = take.units;
         Some(match (self, shape(algorithm)) {
@@ -54,9 +54,10 @@ impl LimitState {
         })
     }
 
-    /// Takes a charge back as far as its units are still counted; nothing when its window has passed. A place ahead is free again at its
-    /// instant, and no other place moves. The state must be projected. Answers what a bucket took back, in parts: what was charged on top of
-    /// it later has to be lowered as much.
+    /// Takes a charge back as far as its units are still counted; nothing when its window has
+    /// passed. A place ahead is free again at its instant, and no other place moves. The state must
+    /// be projected. Answers what a bucket took back, in parts: what was charged on top of it later
+    /// has to be lowered as much.
     pub fn cancel(&mut self, algorithm: &Algorithm, charge: &Charge, now: Timestamp) -> u128 {
         match (self, charge, algorithm) {
             (LimitState::Counter(counter), Charge::At { at, units }, _) => {

@@ -1,4 +1,5 @@
-//! Counts in spans of time: `fixedWindow` and `quota`. Beside the present span those ahead in which places were promised.
+//! Counts in spans of time: `fixedWindow` and `quota`. Beside the present span those ahead in which
+//! places were promised.
 
 use super::places::{Place, Places};
 use super::{Room, View};
@@ -8,7 +9,8 @@ use crate::{Duration, Timestamp};
 /// Units used in the present span, and places promised in it and in later ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counter {
-    /// The span that `used` belongs to: the present one, or a later one before which everything counts as full.
+    /// The span that `used` belongs to: the present one, or a later one before which everything
+    /// counts as full.
     pub span: Span,
     /// Units charged to it.
     pub used: u64,
@@ -65,7 +67,8 @@ impl Counter {
         first.is_some_and(|first| first <= self.now(now))
     }
 
-    /// The span that holds `at`, where it is known: the present one, or one ahead in which somebody waits.
+    /// The span that holds `at`, where it is known: the present one, or one ahead in which somebody
+    /// waits.
     pub(super) fn span_of(&self, at: Timestamp) -> Option<Span> {
         let spans = self.ahead.iter().flat_map(|ahead| &ahead.spans);
         let mut spans = core::iter::once(&self.span).chain(spans);
@@ -74,7 +77,8 @@ impl Counter {
             .copied()
     }
 
-    /// The count at `now`, which lies in `span`. What was used before it no longer counts, and places whose instant has come are used.
+    /// The count at `now`, which lies in `span`. What was used before it no longer counts, and
+    /// places whose instant has come are used.
     #[must_use]
     pub(super) fn at(&self, span: Span, now: Timestamp) -> Counter {
         let mut next = self.clone();
@@ -95,7 +99,8 @@ impl Counter {
         next
     }
 
-    /// Whether there is room at once, and if not, when; the count must not be over, and nobody wait.
+    /// Whether there is room at once, and if not, when; the count must not be over, and nobody
+    /// wait.
     #[inline]
     pub(super) fn room(&self, limit: u64, cost: u64, now: Timestamp) -> Room {
         let now = self.now(now);
@@ -110,7 +115,8 @@ impl Counter {
         }
     }
 
-    /// The spans in which anything is charged, with the units of each: the present one, and those ahead.
+    /// The spans in which anything is charged, with the units of each: the present one, and those
+    /// ahead.
     fn counts(&self) -> Vec<(Span, u64)> {
         let mut counts = vec![(self.span, self.used)];
         let Some(ahead) = &self.ahead else {
@@ -172,7 +178,8 @@ impl Counter {
         self.time = self.now(now);
     }
 
-    /// Takes back `amount` that one admission was charged for `at`; nothing when its span has passed.
+    /// Takes back `amount` that one admission was charged for `at`; nothing when its span has
+    /// passed.
     pub(super) fn cancel(&mut self, at: Timestamp, amount: u64, now: Timestamp) {
         if at > self.now(now) {
             self.time = self.now(now);
@@ -237,7 +244,8 @@ impl Counter {
         }
     }
 
-    /// Whether a subject restarted from this count would never be given more than one with `real`. Neither is over.
+    /// Whether a subject restarted from this count would never be given more than one with `real`.
+    /// Neither is over.
     pub(super) fn covers(&self, real: &Counter) -> bool {
         let used = real.used == 0 && real.span.start <= self.span.start
             || self.span.start == real.span.start && self.used >= real.used;

@@ -1,4 +1,5 @@
-//! `slidingLog`: the exact time of each admission, equal times counted together. Never more than the limit in any window.
+//! `slidingLog`: the exact time of each admission, equal times counted together. Never more than
+//! the limit in any window.
 
 use std::collections::vec_deque::{Iter, VecDeque};
 
@@ -7,8 +8,8 @@ use super::View;
 use crate::limit::Window;
 use crate::Timestamp;
 
-/// Admissions, oldest first, those promised ahead included. Its size is bounded by the limit, of which [`crate::limit::MAX_LOG`] is the
-/// largest, and by [`MAX_PLACES`].
+/// Admissions, oldest first, those promised ahead included. Its size is bounded by the limit, of
+/// which [`crate::limit::MAX_LOG`] is the largest, and by [`MAX_PLACES`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
     /// Time and units of each admission that may still count, times rising.
@@ -50,14 +51,16 @@ impl Log {
         self.entries.range(first..)
     }
 
-    /// The first instant from `from` on at which `cost` fits into every window that it would be part of; `None` when it never does.
+    /// The first instant from `from` on at which `cost` fits into every window that it would be
+    /// part of; `None` when it never does.
     pub(super) fn earliest(&self, limit: &Window, cost: u64, from: Timestamp) -> Option<Timestamp> {
         let free = limit.limit().checked_sub(cost)?;
         let mut at = self.now(from);
         if self.entries.back().is_none_or(|&(last, _)| last <= at) {
             return Some(self.without_places(limit, free, at));
         }
-        // Of entries that are too many together, no window may hold the first and the last and the new one.
+        // Of entries that are too many together, no window may hold the first and the last and the
+        // new one.
         let live = self.live(limit, at);
         let (mut first, mut units) = (live.clone(), 0u64);
         let mut oldest = first.next();
@@ -98,7 +101,8 @@ impl Log {
         self.live(limit, now).map(|(_, units)| units).sum()
     }
 
-    /// Until when there is no room for `cost` more units that wait, seen from `now`; `None` when there is.
+    /// Until when there is no room for `cost` more units that wait, seen from `now`; `None` when
+    /// there is.
     pub(super) fn places_full_until(&self, cost: u64, now: Timestamp) -> Option<Timestamp> {
         let ahead = self.ahead(now);
         let mut waiting: u64 = ahead.fold(0, |sum, (_, units)| sum.saturating_add(*units));
@@ -206,7 +210,8 @@ impl Log {
         most
     }
 
-    /// Whether a subject restarted from this would never be given more than one with `real`: at each time at least as much counts.
+    /// Whether a subject restarted from this would never be given more than one with `real`: at
+    /// each time at least as much counts.
     pub(super) fn covers(&self, real: &Log, limit: &Window, now: Timestamp) -> bool {
         self.live(limit, now).eq(real.live(limit, now))
     }

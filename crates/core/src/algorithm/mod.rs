@@ -47,8 +47,8 @@ pub struct Ask {
 pub struct Take {
     /// Units, or slots.
     pub units: u64,
-    /// How slots are held; only `concurrency` reads it. Where it is `None` nobody holds a permit for
-    /// the slots, and they are free one `ttl` after the instant for which they are taken.
+    /// How slots are held; only `concurrency` reads it. Where it is `None` nobody holds a permit
+    /// for the slots, and they are free one `ttl` after the instant for which they are taken.
     pub hold: Option<Hold>,
 }
 

@@ -1,5 +1,6 @@
-//! Places: admissions promised for an instant ahead. A state keeps them as a list beside what is spent; each counts in its algorithm from
-//! its instant on, and nobody else is promised what it needs.
+//! Places: admissions promised for an instant ahead. A state keeps them as a list beside what is
+//! spent; each counts in its algorithm from its instant on, and nobody else is promised what it
+//! needs.
 //!
 //! A place that is given back leaves the list, and what it needed is free again at its instant.
 
@@ -8,10 +9,12 @@ use core::slice::Iter;
 
 use crate::Timestamp;
 
-/// The most places that wait at one limit at once: the whole list stands in the limit's row, and is looked through for each decision
-/// while it is not empty. Of a log the units that wait: each may be a place.
+/// The most places that wait at one limit at once: the whole list stands in the limit's row, and is
+/// looked through for each decision while it is not empty. Of a log the units that wait: each may
+/// be a place.
 pub const MAX_PLACES: u64 = 1_000;
-/// The most places of a bucket that are given back before the last one and offered to others at once. Further ones pass unused.
+/// The most places of a bucket that are given back before the last one and offered to others at
+/// once. Further ones pass unused.
 pub const MAX_GAPS: u32 = 64;
 
 /// An admission promised for an instant ahead.
@@ -21,10 +24,11 @@ pub struct Place {
     pub at: Timestamp,
     /// Units promised.
     pub units: u64,
-    /// How much of a shaper's unit is worked off before `at`: instants are whole milliseconds, rounded up, and the places are exact. In
-    /// parts, less than comes back in a millisecond.
+    /// How much of a shaper's unit is worked off before `at`: instants are whole milliseconds,
+    /// rounded up, and the places are exact. In parts, less than comes back in a millisecond.
     pub early: u64,
-    /// How many places just before this one were given back and are not taken again. Not stored: a restart starts counting anew.
+    /// How many places just before this one were given back and are not taken again. Not stored: a
+    /// restart starts counting anew.
     gaps: u32,
 }
 
@@ -100,7 +104,8 @@ impl Places {
         self.insert_at(index, place);
     }
 
-    /// Adds a place before the one at `index`, where its instant belongs: in one millisecond there may be several, in their turns.
+    /// Adds a place before the one at `index`, where its instant belongs: in one millisecond there
+    /// may be several, in their turns.
     pub(super) fn insert_at(&mut self, index: usize, place: Place) {
         if let Some(next) = self.0.get_mut(index) {
             next.gaps = next.gaps.saturating_sub(1);
@@ -121,8 +126,8 @@ impl Places {
         }
     }
 
-    /// As [`Places::remove`], for a queue: before the last place at most [`MAX_GAPS`] are open at once, and one more passes unused. Whether
-    /// the place was removed.
+    /// As [`Places::remove`], for a queue: before the last place at most [`MAX_GAPS`] are open at
+    /// once, and one more passes unused. Whether the place was removed.
     pub fn open_gap(&mut self, at: Timestamp, units: u64) -> bool {
         let Some(index) = self.position(at, units) else {
             return false;

@@ -1,8 +1,11 @@
-//! Who goes when at a bucket: what is spent and the places ahead on one line, which is measured in parts that have come back.
+//! Who goes when at a bucket: what is spent and the places ahead on one line, which is measured in
+//! parts that have come back.
 //!
-//! On this line the bucket is a server that works off one part after the other: it is busy until what is spent has come back, then idle,
-//! then busy again from each place on. A token bucket has room for a caller when at most `capacity` is unfinished just after it, then and
-//! at every later place; a shaper when nothing is unfinished just before it, and it is done when the next place starts.
+//! On this line the bucket is a server that works off one part after the other: it is busy until
+//! what is spent has come back, then idle, then busy again from each place on. A token bucket has
+//! room for a caller when at most `capacity` is unfinished just after it, then and at every later
+//! place; a shaper when nothing is unfinished just before it, and it is done when the next place
+//! starts.
 
 use super::places::{Place, Places};
 use super::shape::Pace;
@@ -53,8 +56,9 @@ impl Schedule<'_> {
         }
     }
 
-    /// Where a shaper's turn starts whose caller goes at `at`, when it is busy until `before`. Callers go by whole milliseconds, rounded up,
-    /// and turns are exact: it starts in the millisecond that ends with `at`.
+    /// Where a shaper's turn starts whose caller goes at `at`, when it is busy until `before`.
+    /// Callers go by whole milliseconds, rounded up, and turns are exact: it starts in the
+    /// millisecond that ends with `at`.
     fn starts(&self, before: u128, at: Timestamp) -> u128 {
         let earlier = Timestamp::from_millis(at.as_millis().saturating_sub(1));
         let earliest = self.pace.back(earlier).saturating_add(1);
@@ -93,7 +97,8 @@ impl Schedule<'_> {
         busy
     }
 
-    /// A token bucket: the first instant from `from` on at which it holds `cost`, and after which every place still finds its own.
+    /// A token bucket: the first instant from `from` on at which it holds `cost`, and after which
+    /// every place still finds its own.
     pub(super) fn refilled(&self, cost: u128, from: Timestamp) -> Timestamp {
         let capacity = self.pace.shape.capacity;
         let when = |before: u128, held: u128| {
@@ -107,7 +112,8 @@ impl Schedule<'_> {
             return from.max(when(self.busy_until(), held));
         }
         for (turn, spare) in turns.iter().zip(self.spare(&turns)) {
-            // More than the capacity takes credits, and those are earned by a bucket for which nobody waits.
+            // More than the capacity takes credits, and those are earned by a bucket for which
+            // nobody waits.
             let most = turn.idle().saturating_add(spare).min(capacity);
             if cost <= most && from <= turn.at {
                 let at = from.max(when(turn.before, capacity));
@@ -121,7 +127,8 @@ impl Schedule<'_> {
         from.max(when(turns.last().map_or(0, |turn| turn.after), capacity))
     }
 
-    /// For each place of a token bucket: how much more may be unfinished just before it, so that it and all later ones find their own.
+    /// For each place of a token bucket: how much more may be unfinished just before it, so that it
+    /// and all later ones find their own.
     fn spare(&self, turns: &[Turn]) -> Vec<u128> {
         let capacity = self.pace.shape.capacity;
         let mut spare = vec![0; turns.len()];
@@ -149,8 +156,8 @@ impl Schedule<'_> {
         }
     }
 
-    /// A shaper: the first instant from `from` on at which the caller's turn comes: behind the last place, or before one where there is
-    /// time enough for its `cost`.
+    /// A shaper: the first instant from `from` on at which the caller's turn comes: behind the last
+    /// place, or before one where there is time enough for its `cost`.
     pub(super) fn in_turn(&self, cost: u128, from: Timestamp) -> Timestamp {
         let from = from.max(self.now);
         let mut before = self.busy_until();
@@ -168,8 +175,9 @@ impl Schedule<'_> {
         from.max(self.pace.when(before))
     }
 
-    /// A shaper: before which of the places the caller's turn comes who goes at `at`, as [`in_turn`](Schedule::in_turn) says, and how
-    /// much early it is: see [`Place::early`]. Several places may have one millisecond, and turns in it that are free between them.
+    /// A shaper: before which of the places the caller's turn comes who goes at `at`, as
+    /// [`in_turn`](Schedule::in_turn) says, and how much early it is: see [`Place::early`]. Several
+    /// places may have one millisecond, and turns in it that are free between them.
     pub(super) fn turn_at(&self, cost: u128, at: Timestamp) -> (usize, u64) {
         let mut before = self.busy_until();
         let turns = self.turns();
@@ -187,7 +195,8 @@ impl Schedule<'_> {
         (index, early as u64) // less than comes back in a millisecond
     }
 
-    /// So many places of one unit each, the first as soon as possible behind the last place, and so on.
+    /// So many places of one unit each, the first as soon as possible behind the last place, and so
+    /// on.
     pub(super) fn behind(&self, count: u64) -> Vec<Place> {
         let shape = self.pace.shape;
         // A token bucket has room when its capacity is left unfinished, a shaper when nothing is.
@@ -215,7 +224,8 @@ impl Schedule<'_> {
         behind
     }
 
-    /// A leaky bucket: the first instant from `from` on at which at most `most` is in use, what waits included.
+    /// A leaky bucket: the first instant from `from` on at which at most `most` is in use, what
+    /// waits included.
     pub(super) fn leaked(&self, most: u128, from: Timestamp) -> Timestamp {
         let mut from = from.max(self.now);
         let mut before = self.busy_until();

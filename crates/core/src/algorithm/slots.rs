@@ -34,7 +34,8 @@ impl Slot {
 pub struct Slots {
     /// The slots; past ones may linger until the next grant.
     pub held: Vec<Slot>,
-    /// The newest fence given: kept after its slot is free, so that fences rise also across a restart.
+    /// The newest fence given: kept after its slot is free, so that fences rise also across a
+    /// restart.
     pub fence: u64,
     /// The newest time seen.
     pub time: Timestamp,
@@ -64,7 +65,8 @@ impl Slots {
         self.live(now).map(|slot| slot.units).sum()
     }
 
-    /// The first instant from `from` on at which `cost` slots are free, if none is released or renewed; `None` when they never are.
+    /// The first instant from `from` on at which `cost` slots are free, if none is released or
+    /// renewed; `None` when they never are.
     pub(super) fn earliest(&self, limit: u64, cost: u64, from: Timestamp) -> Option<Timestamp> {
         let from = self.now(from);
         let free = limit.checked_sub(cost)?;
@@ -86,7 +88,8 @@ impl Slots {
         None // not reached: with nothing held, a cost up to the limit is free
     }
 
-    /// What was promised for later under another definition: slots that nobody has a permit for, held for one `ttl` from an instant ahead.
+    /// What was promised for later under another definition: slots that nobody has a permit for,
+    /// held for one `ttl` from an instant ahead.
     pub(super) fn carried(
         &self,
         ttl: Duration,
@@ -98,7 +101,8 @@ impl Slots {
             .filter(move |place| place.at > now)
     }
 
-    /// The same slots after a change of the `ttl`: those that nobody has a permit for are held from the same instant on.
+    /// The same slots after a change of the `ttl`: those that nobody has a permit for are held from
+    /// the same instant on.
     pub(super) fn converted(&self, old: Duration, new: Duration) -> Slots {
         let mut next = self.clone();
         let carried = next.held.iter_mut().filter(|slot| slot.holder.is_none());
@@ -106,8 +110,8 @@ impl Slots {
         next
     }
 
-    /// Takes slots for `at`, and forgets those whose deadline has passed. Under a clock that stepped
-    /// back the deadline counts from the newest time seen, as everything does.
+    /// Takes slots for `at`, and forgets those whose deadline has passed. Under a clock that
+    /// stepped back the deadline counts from the newest time seen, as everything does.
     pub fn take(&mut self, ttl: Duration, take: Take, at: Timestamp, now: Timestamp) {
         self.time = self.now(now);
         if let Some(hold) = take.hold {
@@ -131,7 +135,8 @@ impl Slots {
         self.live(now).find(|slot| slot.is_of(permit))
     }
 
-    /// Moves a live permit's deadline to `hold` from now, never to an earlier instant; `None` when it is not held here.
+    /// Moves a live permit's deadline to `hold` from now, never to an earlier instant; `None` when
+    /// it is not held here.
     pub fn renew(&mut self, permit: u128, hold: Duration, now: Timestamp) -> Option<Hold> {
         let newest = self.now(now);
         let live = |slot: &&mut Slot| slot.is_of(permit) && slot.deadline > newest;

@@ -205,8 +205,8 @@ impl LimitState {
         }
     }
 
-    /// Takes units now, or promises them for `at`, without asking whether they fit. The state must be
-    /// projected to now.
+    /// Takes units now, or promises them for `at`, without asking whether they fit. The state must
+    /// be projected to now.
     #[inline]
     pub fn take(
         &mut self,

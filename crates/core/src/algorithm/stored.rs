@@ -5,8 +5,8 @@ use crate::limit::Algorithm;
 use crate::Timestamp;
 
 impl LimitState {
-    /// Whether a subject restarted from this state, at `now` or later, would never be given more than one with `real`. Both must be
-    /// projected to one instant.
+    /// Whether a subject restarted from this state, at `now` or later, would never be given more
+    /// than one with `real`. Both must be projected to one instant.
     pub fn covers(&self, real: &LimitState, algorithm: &Algorithm, now: Timestamp) -> bool {
         match (self, real) {
             (LimitState::Counter(kept), LimitState::Counter(real)) => kept.covers(real),
@@ -23,8 +23,8 @@ impl LimitState {
         }
     }
 
-    /// Whether it has more burst credits than `real`. Those that are spent or over by now are there for a restart under a clock that
-    /// stepped back.
+    /// Whether it has more burst credits than `real`. Those that are spent or over by now are there
+    /// for a restart under a clock that stepped back.
     pub const fn has_more_credits(&self, real: &LimitState) -> bool {
         match (self, real) {
             (LimitState::Bucket(kept), LimitState::Bucket(real)) => {
@@ -34,14 +34,16 @@ impl LimitState {
         }
     }
 
-    /// The state with up to `units` more used, and how many more: what is stored, so that the next admissions need no write. Logs and
-    /// slots are kept as they are. The state must be projected, unless `units` is 0.
+    /// The state with up to `units` more used, and how many more: what is stored, so that the next
+    /// admissions need no write. Logs and slots are kept as they are. The state must be projected,
+    /// unless `units` is 0.
     #[must_use]
     pub fn ahead(&self, algorithm: &Algorithm, units: u64) -> (LimitState, u64) {
         if units == 0 {
             return (self.clone(), 0); // taking nothing would still pay a deficit above the capacity with credits
         }
-        // A count at the limit admits nothing: more would only refuse longer after the limit is raised.
+        // A count at the limit admits nothing: more would only refuse longer after the limit is
+        // raised.
         let room = |used: u64| units.min(algorithm.limit().saturating_sub(used));
         let mut next = self.clone();
         let ahead = match &mut next {

@@ -1,8 +1,8 @@
 //! One instant for several limits, and the exact wait until there is one.
 //!
-//! A caller goes ahead at one instant, which has to suit every limit. A refusal names the first instant at which the same question is
-//! answered with an admission, now or for later: it is found by asking that question again at each instant before which the answer
-//! cannot change.
+//! A caller goes ahead at one instant, which has to suit every limit. A refusal names the first
+//! instant at which the same question is answered with an admission, now or for later: it is found
+//! by asking that question again at each instant before which the answer cannot change.
 
 use std::borrow::Cow;
 
@@ -27,7 +27,8 @@ pub fn room(limits: &[Asked], ask: &Ask) -> Room {
     }
 }
 
-/// When the caller goes who asks at `now`, or an instant before which asking again is in vain; `None` when it always is.
+/// When the caller goes who asks at `now`, or an instant before which asking again is in vain;
+/// `None` when it always is.
 fn ask_all(limits: &[Asked], ask: &Ask, now: Timestamp) -> Option<Result<Timestamp, Timestamp>> {
     let seen: Vec<(&Algorithm, Cow<LimitState>)> = limits
         .iter()
@@ -66,7 +67,8 @@ fn ask_all(limits: &[Asked], ask: &Ask, now: Timestamp) -> Option<Result<Timesta
     })
 }
 
-/// The state as it is at `now`, when nothing happens before. Only buckets change by themselves in a way that they do not foresee.
+/// The state as it is at `now`, when nothing happens before. Only buckets change by themselves in a
+/// way that they do not foresee.
 fn seen_at<'a>(
     algorithm: &Algorithm,
     state: &'a LimitState,
@@ -80,7 +82,8 @@ fn seen_at<'a>(
     }
 }
 
-/// The first instant from `now` on that suits all: `latest`, the latest of their own, or a later one.
+/// The first instant from `now` on that suits all: `latest`, the latest of their own, or a later
+/// one.
 fn common(
     seen: &[(&Algorithm, Cow<LimitState>)],
     ask: &Ask,
@@ -98,7 +101,8 @@ fn common(
     Some(at)
 }
 
-/// The longest that the caller waits: its own patience, and that of every shaper. `None` when nobody waits.
+/// The longest that the caller waits: its own patience, and that of every shaper. `None` when
+/// nobody waits.
 fn patience(limits: &[Asked], ask: &Ask) -> Option<Duration> {
     let shapers = limits
         .iter()
@@ -106,7 +110,8 @@ fn patience(limits: &[Asked], ask: &Ask) -> Option<Duration> {
     shapers.chain(ask.max_delay).min()
 }
 
-/// Whether the caller needs room at this limit now: whoever did not ask to wait, and who wants slots, or more than a bucket's capacity.
+/// Whether the caller needs room at this limit now: whoever did not ask to wait, and who wants
+/// slots, or more than a bucket's capacity.
 fn goes_at_once(algorithm: &Algorithm, ask: &Ask) -> bool {
     match (algorithm, shape(algorithm)) {
         (Algorithm::Concurrency(_), _) => true,

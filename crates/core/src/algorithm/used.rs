@@ -7,8 +7,9 @@ use crate::limit::Algorithm;
 use crate::{Duration, Timestamp};
 
 impl LimitState {
-    /// Units in use at `now`, rounded up, those that are promised for later left out; more than the limit after it was lowered, and where
-    /// units were charged past it. The state must be projected.
+    /// Units in use at `now`, rounded up, those that are promised for later left out; more than the
+    /// limit after it was lowered, and where units were charged past it. The state must be
+    /// projected.
     pub fn used(&self, algorithm: &Algorithm, now: Timestamp) -> u64 {
         let limit = algorithm.limit();
         match (self, algorithm) {

@@ -48,8 +48,8 @@ const MAX_ECHO: usize = 40;
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadRequest {
-    /// Where: a path such as `limits[2].window`, the name of a query parameter, or `body`. Of names that the caller made up at most
-    /// 40 characters; values are never repeated.
+    /// Where: a path such as `limits[2].window`, the name of a query parameter, or `body`. Of names
+    /// that the caller made up at most 40 characters; values are never repeated.
     pub field: String,
     /// What.
     pub problem: Problem,

@@ -1,18 +1,20 @@
-//! The row of one limit as it was last written, and how far the next one runs ahead of the real use.
+//! The row of one limit as it was last written, and how far the next one runs ahead of the real
+//! use.
 //!
-//! Each limit has its own margin. A row is exact at the first admission after waking, in a new window, and
-//! after anything that gives units back or changes the definition. When a row is used up within
-//! [`STEADY`] of being written, the next runs ahead twice as far; when it lasted longer, as far as was used
-//! of it per second. So the margin follows the use per second, and what a lost object can forget is what
-//! it used lately; the limit's allowance ([`crate::algorithm::allowance`]) bounds what many lost objects can
-//! forget together. `docs/adr/` says what other rules lost.
+//! Each limit has its own margin. A row is exact at the first admission after waking, in a new
+//! window, and after anything that gives units back or changes the definition. When a row is used
+//! up within [`STEADY`] of being written, the next runs ahead twice as far; when it lasted longer,
+//! as far as was used of it per second. So the margin follows the use per second, and what a lost
+//! object can forget is what it used lately; the limit's allowance
+//! ([`crate::algorithm::allowance`]) bounds what many lost objects can forget together. `docs/adr/`
+//! says what other rules lost.
 
 use crate::algorithm::state::{LimitState, Moment};
 use crate::calendar::UnknownTimeZone;
 use crate::{Algorithm, Duration, Timestamp};
 
-/// A row that lasts longer than this is not used up in a burst. As long after its last admission a row that
-/// is ahead is written exact: nine seconds before the object could fall asleep.
+/// A row that lasts longer than this is not used up in a burst. As long after its last admission a
+/// row that is ahead is written exact: nine seconds before the object could fall asleep.
 pub const STEADY: Duration = Duration::from_secs(1);
 
 /// A stored row, as far as it matters for the next one.
@@ -24,7 +26,8 @@ pub(super) struct Written {
     ahead: u64,
     /// How many units have been admitted since.
     used: u64,
-    /// When it was written; `None` when it was found on waking, or is to be written exact at the next admission.
+    /// When it was written; `None` when it was found on waking, or is to be written exact at the
+    /// next admission.
     at: Option<Timestamp>,
     /// The last admission.
     last: Timestamp,
@@ -63,7 +66,8 @@ impl Written {
         self.last = self.last.max(now);
     }
 
-    /// Whether the row still tells more use than there was, as far as can be said without projecting it.
+    /// Whether the row still tells more use than there was, as far as can be said without
+    /// projecting it.
     const fn seems_ahead(&self) -> bool {
         self.ahead > self.used
     }
@@ -73,15 +77,17 @@ impl Written {
         self.seems_ahead().then(|| self.last.plus(STEADY))
     }
 
-    /// Whether the closing timer, which has come, has to write the row exact: a second has passed, or nothing was admitted since it came
-    /// last, whatever the clock says. So it ends under a clock that stands still or steps back, too.
+    /// Whether the closing timer, which has come, has to write the row exact: a second has passed,
+    /// or nothing was admitted since it came last, whatever the clock says. So it ends under a
+    /// clock that stands still or steps back, too.
     pub(super) fn is_to_close(&mut self, now: Timestamp) -> bool {
         let before = self.seen.replace(self.used);
         self.closes_at()
             .is_some_and(|at| at <= now || before == Some(self.used))
     }
 
-    /// Has it written exact at the next admission if it is ahead by more than `allowance`, which has become less.
+    /// Has it written exact at the next admission if it is ahead by more than `allowance`, which
+    /// has become less.
     pub(super) const fn keep_within(&mut self, allowance: u64) {
         if self.ahead.saturating_sub(self.used) > allowance {
             self.at = None;
@@ -93,8 +99,8 @@ impl Written {
         self.used = self.used.max(self.ahead);
     }
 
-    /// What the row is good for after an admission that made the real state `real`, which is projected to
-    /// now: `None` when it still stands, else how far the next row may run ahead.
+    /// What the row is good for after an admission that made the real state `real`, which is
+    /// projected to now: `None` when it still stands, else how far the next row may run ahead.
     pub(super) fn next_margin(
         &self,
         real: &LimitState,

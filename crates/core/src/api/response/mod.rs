@@ -2,8 +2,8 @@
 //! milliseconds. What is not known is absent; no number is invented.
 //!
 //! Each body is written and read by the same type, and what is read is written again byte for byte.
-//! A reader takes no notice of fields that it does not know: a later version may answer more. A word
-//! that it does not know is an error, because it would have to guess what the word means.
+//! A reader takes no notice of fields that it does not know: a later version may answer more. A
+//! word that it does not know is an error, because it would have to guess what the word means.
 //!
 //! ```
 //! use tollgate_core::api::response::{to_json, DecisionBody};
