@@ -105,3 +105,14 @@ fn the_store_in_memory_answers_the_shared_vectors() {
     now.set(START + 1_000_000_000_000);
     assert_eq!(store.clean(), 0, "idle subjects leave nothing");
 }
+
+#[test]
+fn subjects_of_the_store_in_memory_share_nothing() {
+    let now = || Timestamp::from_millis(START);
+    let store = MemoryStore::new(now, || 1, Box::new(UtcOnly));
+    let ask = |identifier: &str| {
+        let body = json!({ "identifier": identifier, "limit": 1, "window": "1m" });
+        limit(&store, &body)["success"].clone()
+    };
+    assert_eq!([ask("a"), ask("b"), ask("a")], [true, true, false]);
+}
