@@ -29,7 +29,9 @@ pub struct MultiRequest<'a> {
 /// Reads the body of `POST /limit/multi`: 1 to 32 checks, no two of which charge the same state.
 ///
 /// ```
-/// let body = r#"{"limit": 10, "window": "1m", "limits": [{"identifier": "a"}, {"identifier": "b", "cost": 2}]}"#;
+/// let body = r#"{"limit": 10, "window": "1m", "limits": [
+///     {"identifier": "a"}, {"identifier": "b", "cost": 2}
+/// ]}"#;
 /// let requests = tollgate_core::api::multi::parse(body).unwrap();
 /// assert_eq!((requests[0].check.cost, requests[1].check.cost), (1, 2));
 /// ```

@@ -82,7 +82,8 @@ const LATER: [(&str, &str); 8] = [
 /// use tollgate_core::api::request::{parse, Rule};
 ///
 /// let request = parse(r#"{"identifier": "u1", "limit": 100, "window": "15m"}"#).unwrap();
-/// assert!(matches!(request.rule, Rule::Inline(policy) if policy.limits()[0].label() == "100/15m"));
+/// let is_inline = |rule| matches!(rule, Rule::Inline(it) if it.limits()[0].label() == "100/15m");
+/// assert!(is_inline(request.rule));
 /// let error = parse(r#"{"identifier": "u1", "limit": "100", "window": "15m"}"#).unwrap_err();
 /// assert_eq!(error.to_string(), "`limit` must be a whole number.");
 /// ```

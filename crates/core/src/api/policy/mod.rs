@@ -30,9 +30,10 @@ const RENAMED: [(&str, &str); 1] = [("reserve", "writeAhead")];
 /// use tollgate_core::api::{policy::parse, to_json};
 ///
 /// let policy = parse(r#"{"limit": 100, "window": "15m", "failMode": "closed"}"#)?;
-/// let canonical = r#"{"limits":[{"algorithm":"slidingWindow","limit":100,"window":900000}],"failMode":"closed"}"#;
+/// let limit = r#"{"algorithm":"slidingWindow","limit":100,"window":900000}"#;
+/// let canonical = format!(r#"{{"limits":[{limit}],"failMode":"closed"}}"#);
 /// assert_eq!(to_json(&policy), canonical);
-/// assert_eq!(parse(canonical)?, policy);
+/// assert_eq!(parse(&canonical)?, policy);
 /// # Ok::<(), tollgate_core::api::BadRequest>(())
 /// ```
 pub fn parse(body: &str) -> Result<Policy, BadRequest> {
