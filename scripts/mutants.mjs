@@ -231,13 +231,7 @@ const MUTANTS = [
     "                if let Room::At(_) = room {\n                    seen.take(shape, cost);\n                }\n                bucket.level = seen;",
     "algorithms",
   ],
-  [
-    "a peek changes nothing",
-    `${CORE}/decide/one.rs`,
-    "Some(ask) if !check.peek => {",
-    "Some(ask) => {",
-    "algorithms",
-  ],
+  ["a peek changes nothing", `${CORE}/decide/one.rs`, "Some(ask) if !check.peek => {", "Some(ask) => {", "algorithms"],
   ["a wait is enough", `${CORE}/arithmetic.rs`, "divide(a - 1, b) + 1", "divide(a, b)", "algorithms"],
   [
     "a wait is not too much",
@@ -891,7 +885,13 @@ const MUTANTS = [
     "if !entry.is_alive(now) {",
     "refusals",
   ],
-  ["one of a crowd renews a remembered refusal", `${CORE}/isolate/refusals/cached_refusal.rs`, "!self.renewing && ", "", "refusals"],
+  [
+    "one of a crowd renews a remembered refusal",
+    `${CORE}/isolate/refusals/cached_refusal.rs`,
+    "!self.renewing && ",
+    "",
+    "refusals",
+  ],
   [
     "a failing object is left alone",
     `${CORE}/isolate/circuit.rs`,
