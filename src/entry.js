@@ -50,10 +50,6 @@ const objectClass = (Half) =>
       return this.#alive().ring();
     }
 
-    fetch(request) {
-      return this.#alive().fetch(request);
-    }
-
     #alive() {
       revive();
       if (this.#number !== instance.instanceId) {
@@ -82,4 +78,10 @@ const objectClass = (Half) =>
 
 export const RateLimitDO = objectClass(rust.RateLimitDO);
 export const KeyspaceDO = objectClass(rust.KeyspaceDO);
-export const DirectoryDO = objectClass(rust.DirectoryDO);
+
+/** Objects call it by `fetch`, which they can abort. */
+export class DirectoryDO extends objectClass(rust.DirectoryDO) {
+  async fetch(request) {
+    return new Response(this.call(await request.text()));
+  }
+}
