@@ -351,22 +351,32 @@ fn a_token_bucket_refills_nothing_from_the_turn_that_a_place_had_at_a_leaky_one(
 }
 
 #[test]
-fn a_queue_is_spaced_as_before_after_it_was_read_as_a_token_bucket() {
-    let (shaper, token) = (
+fn a_change_and_back_opens_no_turn_between_those_of_a_queue() {
+    let shaper = of_ten_a_ms(
         r#""algorithm": "leakyBucket", "capacity": 100, "maxDelay": "1s", "leak""#,
-        r#""algorithm": "tokenBucket", "capacity": 10, "refill""#,
+        1,
     );
-    let mut subject = Subject::default();
-    let delays = |subject: &mut Subject, count: usize| -> Vec<Option<u64>> {
-        let one = of_ten_a_ms(shaper, 1);
-        (0..count).map(|_| subject.delay(&one, 0)).collect()
-    };
-    // One at once, ten in the first millisecond, nine in the second: that one has room for one more.
-    let first = [vec![Some(0)], vec![Some(1); 10], vec![Some(2); 9]].concat();
-    assert_eq!(delays(&mut subject, 20), first);
-    assert_eq!(subject.delay(&of_ten_a_ms(token, 10), 0), None);
-    let next = [vec![Some(2)], vec![Some(3); 10]].concat();
-    assert_eq!(delays(&mut subject, 11), next);
+    let others = [
+        r#""algorithm": "tokenBucket", "capacity": 10, "refill": {"amount": 10, "interval": "1ms"}"#,
+        r#""algorithm": "tokenBucket", "capacity": 10, "refill": {"amount": 5, "interval": "48ms"}"#,
+        r#""algorithm": "tokenBucket", "capacity": 10, "stepped": true, "refill": {"amount": 10, "interval": "1s"}"#,
+        // Of these a millisecond has fewer parts than the shaper has turns.
+        r#""algorithm": "leakyBucket", "capacity": 10, "leak": {"amount": 4, "interval": "1ms"}"#,
+        r#""algorithm": "leakyBucket", "capacity": 10, "leak": {"amount": 1, "interval": "1s"}"#,
+    ];
+    for other in others {
+        let mut subject = Subject::default();
+        let delays = |subject: &mut Subject, count: u64| -> Vec<Option<u64>> {
+            (0..count).map(|_| subject.delay(&shaper, 0)).collect()
+        };
+        // One at once, ten in the first millisecond, nine in the second: it has one turn left.
+        let first = [vec![Some(0)], vec![Some(1); 10], vec![Some(2); 9]].concat();
+        assert_eq!(delays(&mut subject, 20), first);
+        let changed = format!(r#""limits": [{{"name": "l", {other}}}], "cost": 10"#);
+        assert_eq!(subject.delay(&changed, 0), None, "{other}");
+        let next = [vec![Some(2)], vec![Some(3); 10]].concat();
+        assert_eq!(delays(&mut subject, 11), next, "{other}");
+    }
 }
 
 #[test]

@@ -126,8 +126,12 @@ impl Pace<'_> {
         self.back(place.at).saturating_sub(early.into())
     }
 
-    /// What comes back in the millisecond that ends with `at`.
+    /// What comes back in the millisecond that ends with `at`; nothing where the bucket is stepped,
+    /// as a step tells no instant within it.
     pub(super) fn within(&self, at: Timestamp) -> u128 {
+        if self.shape.stepped {
+            return 0;
+        }
         let earlier = Timestamp::from_millis(at.as_millis().saturating_sub(1));
         self.back(at) - self.back(earlier)
     }
