@@ -354,9 +354,30 @@ const MUTANTS = [
   [
     "only the last place shortens a shaper's queue",
     `${CORE}/algorithm/schedule.rs`,
-    "let starts = before.max(comes.saturating_sub(place.early.into()));",
-    "let starts = before;\n            let _ = place.early;",
+    "let starts = before.max(self.pace.turn_of(place));",
+    "let starts = before;",
     "places",
+  ],
+  [
+    "a token bucket refills nothing from the turn that a place had at a leaky one",
+    `${CORE}/algorithm/shape.rs`,
+    "let early = if self.shape.leaky { place.early } else { 0 };",
+    "let early = place.early;",
+    "promises",
+  ],
+  [
+    "a change and back opens no turn between those of a queue",
+    `${CORE}/algorithm/converted.rs`,
+    "_ => div_ceil(u128::from(early) * is, was),",
+    "_ => u128::from(early) * is / was,",
+    "promises",
+  ],
+  [
+    "a change to steps and back opens no turn between those of a queue",
+    `${CORE}/algorithm/converted.rs`,
+    "0 => is,",
+    "0 => 0,",
+    "promises",
   ],
   [
     "who goes at once leaves every place what it needs: token bucket",
