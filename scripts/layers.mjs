@@ -43,7 +43,7 @@ const LAYERS = {
     ["decision", "multi", "arithmetic"],
     ["time", "codec"],
     ["duration"],
-    ["number", "percent", "base64url", "error"],
+    ["number", "percent", "error"],
   ],
 };
 

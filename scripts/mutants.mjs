@@ -163,7 +163,7 @@ const MUTANTS = [
   ],
   [
     "each namespace has its turn to be told",
-    `${CORE}/isolate/counts/sync.rs`,
+    `${CORE}/isolate/counts/turns.rs`,
     "turns[it] = turns[before] + 1;",
     "turns[it] = turns[before];",
     "fair",
@@ -219,7 +219,7 @@ const MUTANTS = [
   ],
   [
     "several limits are charged together",
-    `${CORE}/decide.rs`,
+    `${CORE}/decide/many.rs`,
     "rooms.iter().all(|room| matches!(room, Room::At(_)))",
     "rooms.iter().any(|room| matches!(room, Room::At(_)))",
     "algorithms",
@@ -231,13 +231,7 @@ const MUTANTS = [
     "                if let Room::At(_) = room {\n                    seen.take(shape, cost);\n                }\n                bucket.level = seen;",
     "algorithms",
   ],
-  [
-    "a peek changes nothing",
-    `${CORE}/decide.rs`,
-    "Ok(cost) if cost > 0 && !check.peek => {",
-    "Ok(cost) if cost > 0 => {",
-    "algorithms",
-  ],
+  ["a peek changes nothing", `${CORE}/decide/one.rs`, "Some(ask) if !check.peek => {", "Some(ask) => {", "algorithms"],
   ["a wait is enough", `${CORE}/arithmetic.rs`, "divide(a - 1, b) + 1", "divide(a, b)", "algorithms"],
   [
     "a wait is not too much",
@@ -290,7 +284,7 @@ const MUTANTS = [
   ],
   [
     "never is the longest wait",
-    `${CORE}/decide.rs`,
+    `${CORE}/decide/answer.rs`,
     "unwrap_or(Timestamp::MAX)",
     "unwrap_or(Timestamp::ZERO)",
     "algorithms",
@@ -900,19 +894,25 @@ const MUTANTS = [
   ],
   [
     "a refusal is remembered no longer than the object allows",
-    `${CORE}/isolate/refusals.rs`,
+    `${CORE}/isolate/refusals/mod.rs`,
     "asked.sent.plus(decision.cache_for)",
     "asked.sent.plus(Duration::from_secs(1))",
     "refusals",
   ],
   [
     "a cheaper request is not refused by a dearer one's refusal",
-    `${CORE}/isolate/refusals.rs`,
+    `${CORE}/isolate/refusals/mod.rs`,
     "if cost < entry.cost || !entry.is_alive(now) {",
     "if !entry.is_alive(now) {",
     "refusals",
   ],
-  ["one of a crowd renews a remembered refusal", `${CORE}/isolate/refusals.rs`, "!self.renewing && ", "", "refusals"],
+  [
+    "one of a crowd renews a remembered refusal",
+    `${CORE}/isolate/refusals/cached_refusal.rs`,
+    "!self.renewing && ",
+    "",
+    "refusals",
+  ],
   [
     "a failing object is left alone",
     `${CORE}/isolate/circuit.rs`,
@@ -950,8 +950,8 @@ const MUTANTS = [
   ],
   [
     "what others have counted is counted",
-    `${CORE}/isolate/counts/count.rs`,
-    "self.others.current = self.others.current.saturating_add(used);",
+    `${CORE}/isolate/counts/others.rs`,
+    "self.units.current = self.units.current.saturating_add(used);",
     "let _ = used;",
     "eventual",
   ],
@@ -992,7 +992,7 @@ const MUTANTS = [
   ],
   [
     "what an object says is counted apart from the mode",
-    `${CORE}/isolate/counts/count.rs`,
+    `${CORE}/isolate/counts/counted_limit.rs`,
     "self.purpose == purpose\n            && ",
     "purpose == purpose\n            && ",
     "eventual",
@@ -1000,8 +1000,8 @@ const MUTANTS = [
   [
     "an object is not taken to know what it was not charged",
     `${CORE}/isolate/counts/count.rs`,
-    "self.others = Pair::default();\n        self.others_rate = 0;\n        self.base = Pair {",
-    "self.own = Pair::default();\n        self.others_rate = 0;\n        self.base = Pair {",
+    "self.others.clear();\n        self.base = Pair {",
+    "self.own = Pair::default();\n        self.base = Pair {",
     "eventual",
   ],
   [

@@ -6,6 +6,8 @@ import { cpuPerRequest, cpuRatioOf, judge, rateRatioOf } from "./targets.mjs";
 
 const BEGIN = "<!-- figures: written by `npm run bench`, do not edit -->";
 const END = "<!-- end of figures -->";
+/** The widest line of prose, as `npm run check -- comments` holds it. */
+const COLUMNS = 100;
 
 /** Everything between the markers of docs/benchmarks.md. */
 export function figures({ machine, parts }) {
@@ -80,7 +82,8 @@ export function scenarioTable({ id, what, storage, body }, { keys, rounds, sampl
   ];
   const how = `${rounds} rounds of ${seconds} s, ${connections} connections, ${keys} ${keys === 1 ? "key" : "keys"}`;
   const where = storage === "tmpfs" ? "in memory (tmpfs)" : "on disk";
-  return `### ${id}\n\n${what}; state ${where}; ${how}. Body: \`${body}\`\n\n${table(head, rows)}`;
+  const prose = wrapped(`${what}; state ${where}; ${how}. Body: \`${body}\``);
+  return `### ${id}\n\n${prose}\n\n${table(head, rows)}`;
 }
 
 /** Nanoseconds per decision. */
@@ -123,6 +126,18 @@ export function table(head, rows) {
   const line = (cells) => `| ${cells.map((cell, column) => cell.padEnd(widths[column])).join(" | ")} |`;
   const rule = `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`;
   return [line(head), rule, ...rows.map(line)].join("\n");
+}
+
+/** A paragraph in lines of at most 100 columns, broken between words and around pieces of code. */
+export function wrapped(text) {
+  const words = text.match(/(?:`[^`]*`|\S)+/g) ?? [];
+  const lines = [];
+  for (const word of words) {
+    const line = `${lines.at(-1) ?? ""} ${word}`;
+    if (lines.length > 0 && line.length <= COLUMNS) lines[lines.length - 1] = line;
+    else lines.push(word);
+  }
+  return lines.join("\n");
 }
 
 function quantity(value, unit) {

@@ -4,7 +4,6 @@
 //! Recording costs a few additions, and no request waits for a write. [`flush`] logs the events
 //! afterwards. Memory is bounded, and dropped events are counted.
 
-use serde::Serialize;
 use tollgate_core::api::response::to_json;
 use tollgate_core::decision::{Decision, Reason, Source};
 use tollgate_core::isolate::bounded::{BoundedMap, Secret, Worth};
@@ -12,12 +11,14 @@ use tollgate_core::policy::Policy;
 use tollgate_core::subject::Subject;
 
 mod counters;
+mod event;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod flush;
 
 pub use counters::{Counter, Kind};
 
 use counters::Counters;
+use event::{CountersEvent, Event, FailureCount};
 
 use crate::doors::Failure;
 
@@ -65,42 +66,6 @@ pub struct Recorder {
     /// The number of the next event.
     next: u64,
     dropped: u64,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Event<'a> {
-    event: &'static str,
-    provider: &'a str,
-    scope: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    identifier: Option<&'a str>,
-    namespace: &'a str,
-    policy: &'a str,
-    allowed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    remaining: Option<u64>,
-    cost: i64,
-    source: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-    request_id: &'a str,
-    version: &'a str,
-}
-
-#[derive(Serialize)]
-struct FailureCount {
-    failure: &'static str,
-    count: u64,
-}
-
-#[derive(Serialize)]
-struct CountersEvent<'a> {
-    event: &'static str,
-    checks: Vec<&'a Counter>,
-    failures: Vec<FailureCount>,
-    dropped: u64,
-    version: &'a str,
 }
 
 impl Recorder {

@@ -10,7 +10,7 @@ const MB = 1 << 20;
 // More than the runtime reads by itself after an answer, 64 KiB, and more than any route takes.
 const LARGE = 2 * MB;
 // What is drained at most. workerd reads another 64 KiB by itself.
-const MOST_DRAINED = 8 * MB;
+const MAX_DRAINED = 8 * MB;
 // Far more than that and what the system keeps between two programs.
 const ENDLESS = 64 * MB;
 
@@ -133,7 +133,7 @@ describe.each([
   });
 
   test("is drained up to 8 MiB", async () => {
-    const request = { path: "/limit", bytes: MOST_DRAINED, chunked };
+    const request = { path: "/limit", bytes: MAX_DRAINED, chunked };
     const answer = await sendFirst(tollgate.url, request);
     expect([answer.status, JSON.parse(answer.body).code]).toEqual([413, "bodyTooLarge"]);
   });
@@ -166,12 +166,12 @@ describe.each([
   test("takes no memory while it is drained", async () => {
     if (tollgate.peak() === undefined) return; // the system does not tell
     const atOnce = 8;
-    const request = { path: "/limit", bytes: MOST_DRAINED, chunked };
+    const request = { path: "/limit", bytes: MAX_DRAINED, chunked };
     const all = () => Promise.all(Array.from({ length: atOnce }, () => sendFirst(tollgate.url, request)));
     await all(); // what buffers and code take once
     const before = tollgate.peak();
     for (let i = 0; i < 3; i++) await all();
-    expect(tollgate.peak() - before).toBeLessThan((atOnce * MOST_DRAINED) / 2);
+    expect(tollgate.peak() - before).toBeLessThan((atOnce * MAX_DRAINED) / 2);
   });
 });
 

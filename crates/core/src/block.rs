@@ -1,6 +1,6 @@
 //! A block: a subject, or one policy of it, shut out until an instant.
 
-use crate::decide::CACHE_CAP;
+use crate::decide::MAX_CACHE_FOR;
 use crate::decision::{Decision, Reason, Standings};
 use crate::Timestamp;
 
@@ -28,7 +28,7 @@ impl Block {
             delay: None,
             limits: Standings::Many(Vec::new()),
             grant: None,
-            cache_for: CACHE_CAP.min(self.until.since(now)),
+            cache_for: MAX_CACHE_FOR.min(self.until.since(now)),
             contended: false,
         }
     }

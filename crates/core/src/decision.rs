@@ -12,30 +12,15 @@ pub enum Reason {
     CostExceedsCapacity,
     /// Somebody blocked the subject.
     Blocked,
-    /// An override decided.
-    Override,
-    /// The policy is paused.
-    Paused,
-    /// A level above denied.
-    Parent,
-    /// An upstream asked for a pause.
-    CoolDown,
-    /// The circuit breaker is open.
-    Breaker,
     /// The object could not be reached; the policy's failure mode answered.
     Degraded,
 }
 
 impl Reason {
-    const ALL: [Reason; 9] = [
+    const ALL: [Reason; 4] = [
         Reason::Limit,
         Reason::CostExceedsCapacity,
         Reason::Blocked,
-        Reason::Override,
-        Reason::Paused,
-        Reason::Parent,
-        Reason::CoolDown,
-        Reason::Breaker,
         Reason::Degraded,
     ];
 
@@ -45,11 +30,6 @@ impl Reason {
             Reason::Limit => "limit",
             Reason::CostExceedsCapacity => "costExceedsCapacity",
             Reason::Blocked => "blocked",
-            Reason::Override => "override",
-            Reason::Paused => "paused",
-            Reason::Parent => "parent",
-            Reason::CoolDown => "coolDown",
-            Reason::Breaker => "breaker",
             Reason::Degraded => "degraded",
         }
     }

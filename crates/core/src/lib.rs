@@ -51,13 +51,12 @@
 //! | [`subject`], [`limit`] | who is limited, and by what: neither can be built wrong |
 //! | [`decision`], [`multi`] | the form of an answer; in what order objects are asked |
 //! | [`number`], [`duration`], [`time`] | the units in which everything counts |
-//! | [`codec`], [`percent`], [`base64url`], [`error`] | texts, and why a limit cannot be built |
+//! | [`codec`], [`percent`], [`error`] | texts, and why a limit cannot be built |
 #![forbid(unsafe_code)]
 
 pub mod algorithm;
 pub mod api;
 mod arithmetic;
-pub mod base64url;
 pub mod block;
 pub mod calendar;
 pub mod codec;

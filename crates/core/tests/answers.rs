@@ -17,6 +17,7 @@ use tollgate_core::block::Block;
 use tollgate_core::decision::{Decision, Grant, Reason, Source, Standing};
 use tollgate_core::isolate::counts::{bounds::Bounds, CountStatus, Definition};
 use tollgate_core::limit::Name;
+use tollgate_core::message::Answer;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject::{Namespace, Subject};
 use tollgate_core::subject_state::{Denial, LimitStatus, Status};
@@ -38,17 +39,7 @@ fn duration() -> impl Strategy<Value = Duration> {
 }
 
 fn reason() -> impl Strategy<Value = Reason> {
-    let words = [
-        "limit",
-        "costExceedsCapacity",
-        "blocked",
-        "override",
-        "paused",
-        "parent",
-        "coolDown",
-        "breaker",
-        "degraded",
-    ];
+    let words = ["limit", "costExceedsCapacity", "blocked", "degraded"];
     select(words.to_vec()).prop_map(|word| Reason::from_word(word).unwrap())
 }
 
@@ -264,5 +255,23 @@ fn a_reader_passes_by_what_later_versions_add_and_refuses_unknown_words() {
         r#"{"source":"object"}"#,
     ] {
         assert!(read(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_reason_that_nothing_gives_is_an_unknown_word() {
+    let json = |word: &str| format!(r#"{{"success":false,"source":"object","reason":"{word}"}}"#);
+    let message = |word: &str| format!("1 decided\ndecision at=5 reason={word} cacheFor=0");
+    let read = |word: &str| {
+        (
+            serde_json::from_str::<DecisionBody>(&json(word)).is_ok(),
+            Answer::decode(&message(word)).is_ok(),
+        )
+    };
+    assert_eq!(read("degraded"), (true, true));
+    for word in [
+        "override", "paused", "parent", "coolDown", "breaker", "Limit", "",
+    ] {
+        assert_eq!(read(word), (false, false), "{word}");
     }
 }

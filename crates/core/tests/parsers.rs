@@ -12,7 +12,7 @@ use tollgate_core::api::{acquire, block, multi, permit, query, request, BadReque
 use tollgate_core::number::{integer, Decimal, MAX_SAFE};
 use tollgate_core::permit::Permit;
 use tollgate_core::subject::{Namespace, Subject};
-use tollgate_core::{base64url, percent, Duration};
+use tollgate_core::{percent, Duration};
 
 const INPUTS: u32 = 1_000_000;
 
@@ -369,15 +369,13 @@ fn encodings_never_panic() {
             None => percent::decode_query(text).is_some_and(|decoded| decoded.is_empty()),
         },
     );
-    survive(
-        14,
-        &["Zm9vYmFy", "Zg", "-_8", ""],
-        |text| match base64url::decode(text) {
-            Some(bytes) => {
-                assert_eq!(base64url::encode(&bytes), text);
+    survive(14, &["AQBhYg", "AQBhYmM", "AQBhYmNk", "AQBh77-_"], |text| {
+        match Subject::from_permit_part(Namespace::default(), text) {
+            Some(subject) => {
+                assert_eq!(subject.to_permit_part(), text);
                 true
             }
             None => false,
-        },
-    );
+        }
+    });
 }

@@ -24,10 +24,10 @@ type Command = Vec<Vec<u8>>;
 struct Disk(Rc<RefCell<Stored>>);
 
 impl Rows for Disk {
-    fn read(&mut self, key: &[u8], most: usize) -> Result<Vec<Row>, RedisError> {
+    fn read(&mut self, key: &[u8], max: usize) -> Result<Vec<Row>, RedisError> {
         let rows = self.0.borrow();
         let of_key = rows.range((key.to_vec(), 0)..=(key.to_vec(), u32::MAX));
-        let mut left = most;
+        let mut left = max;
         of_key
             .map(|((_, page), (_, data))| {
                 left = left.checked_sub(data.len()).ok_or(RedisError::MuchHeld)?;

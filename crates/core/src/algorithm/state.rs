@@ -45,13 +45,16 @@ pub(crate) const fn shape(algorithm: &Algorithm) -> Option<&Shape> {
     }
 }
 
-/// The window or period that holds `moment.now`, for the algorithms that count in spans.
-pub(super) fn span_at(
+/// The window or period that holds `moment.now`, for the algorithms that count in aligned windows
+/// or in periods.
+pub(crate) fn span_at(
     algorithm: &Algorithm,
     moment: Moment,
 ) -> Result<Option<Span>, UnknownTimeZone> {
     match algorithm {
-        Algorithm::FixedWindow(window) => Ok(Some(window_at(window.window(), moment.now))),
+        Algorithm::FixedWindow(window) | Algorithm::SlidingWindow(window) => {
+            Ok(Some(window_at(window.window(), moment.now)))
+        }
         Algorithm::Quota(quota) => period_at(quota, moment.zones, moment.now).map(Some),
         _ => Ok(None),
     }
@@ -61,6 +64,9 @@ impl LimitState {
     /// A new subject's state.
     pub fn fresh(algorithm: &Algorithm, moment: Moment) -> Result<LimitState, UnknownTimeZone> {
         let now = moment.now;
+        if let Algorithm::SlidingWindow(window) = algorithm {
+            return Ok(LimitState::Sliding(Sliding::fresh(window, now)));
+        }
         if let Some(span) = span_at(algorithm, moment)? {
             return Ok(LimitState::Counter(Counter::fresh(span, now)));
         }
@@ -68,7 +74,6 @@ impl LimitState {
             return Ok(LimitState::Bucket(Bucket::fresh(shape, now)));
         }
         Ok(match algorithm {
-            Algorithm::SlidingWindow(window) => LimitState::Sliding(Sliding::fresh(window, now)),
             Algorithm::Concurrency(_) => LimitState::Slots(Slots::fresh(now)),
             _ => LimitState::Log(Log::fresh(now)),
         })

@@ -10,9 +10,10 @@ use std::borrow::Cow;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+pub use super::element::Element;
 pub use super::raw::MAX_FIELDS;
 
-use super::raw::{Pairs, Text, Values};
+use super::raw::{Pairs, Text};
 use super::values;
 use super::{clipped, BadRequest, Problem, Unit, BODY};
 use crate::number::{Decimal, MAX_SAFE};
@@ -27,11 +28,11 @@ const AN_OBJECT: Problem = Problem::WrongType {
 pub struct Fields<'a> {
     /// The object's own path, empty for the body.
     path: String,
-    entries: Vec<Entry<'a>>,
+    all: Vec<Field<'a>>,
 }
 
 #[derive(Debug, Clone)]
-struct Entry<'a> {
+struct Field<'a> {
     name: Cow<'a, str>,
     value: &'a RawValue,
     /// Whether it stands in this object, not in the one that gives defaults to it.
@@ -39,27 +40,20 @@ struct Entry<'a> {
     taken: bool,
 }
 
-/// One element of a JSON array, with its path.
-#[derive(Debug)]
-pub struct Element<'a> {
-    path: String,
-    value: &'a RawValue,
-}
-
 impl<'a> Fields<'a> {
     /// Splits a body, which must be one JSON object.
     pub fn parse(body: &'a str) -> Result<Fields<'a>, BadRequest> {
         let text = body.trim_start_matches([' ', '\t', '\n', '\r']);
         if !text.starts_with('{') {
-            serde_json::from_str::<IgnoredAny>(body).map_err(|error| not_json(&error))?;
+            serde_json::from_str::<IgnoredAny>(body).map_err(BadRequest::not_json)?;
             return Err(BadRequest::new(BODY, AN_OBJECT));
         }
-        let pairs = serde_json::from_str(body).map_err(|error| not_json(&error))?;
+        let pairs = serde_json::from_str(body).map_err(BadRequest::not_json)?;
         Fields::of(pairs, String::new())
     }
 
     /// Splits a value inside a body, which must be an object.
-    fn inside(value: &'a RawValue, path: String) -> Result<Fields<'a>, BadRequest> {
+    pub(super) fn inside(value: &'a RawValue, path: String) -> Result<Fields<'a>, BadRequest> {
         if !value.get().starts_with('{') {
             return Err(BadRequest::new(path, AN_OBJECT));
         }
@@ -77,15 +71,18 @@ impl<'a> Fields<'a> {
             } else {
                 path
             };
-            return Err(BadRequest::new(here, at_most(MAX_FIELDS, Unit::Fields)));
+            return Err(BadRequest::new(
+                here,
+                Problem::at_most(MAX_FIELDS, Unit::Fields),
+            ));
         }
-        let entries = Vec::with_capacity(pairs.len());
-        let mut fields = Fields { path, entries };
+        let all = Vec::with_capacity(pairs.len());
+        let mut fields = Fields { path, all };
         for (Text(name), value) in pairs {
             if fields.has(&name) {
                 return Err(fields.error(&clipped(&name), Problem::Duplicate));
             }
-            fields.entries.push(Entry {
+            fields.all.push(Field {
                 name,
                 value,
                 own: true,
@@ -112,7 +109,7 @@ impl<'a> Fields<'a> {
 
     /// The first field that `which` approves of, taken or not, its own or a default.
     pub fn find(&self, which: impl Fn(&str) -> bool) -> Option<&str> {
-        let mut names = self.entries.iter().map(|entry| &*entry.name);
+        let mut names = self.all.iter().map(|field| &*field.name);
         names.find(|name| which(name))
     }
 
@@ -123,25 +120,22 @@ impl<'a> Fields<'a> {
         defaults: &Fields<'a>,
         wanted: impl Fn(&str, &Fields<'a>) -> bool,
     ) {
-        let missing = defaults.entries.iter().filter(|default| {
+        let missing = defaults.all.iter().filter(|default| {
             !default.taken && !self.has(&default.name) && wanted(&default.name, self)
         });
-        let added = missing.map(|default| Entry {
+        let added = missing.map(|default| Field {
             own: false,
             ..default.clone()
         });
-        let added: Vec<Entry<'a>> = added.collect();
-        self.entries.extend(added);
+        let added: Vec<Field<'a>> = added.collect();
+        self.all.extend(added);
     }
 
     /// The first field that nobody has taken and that stands in this object, among those that
     /// `which` approves of.
     pub fn untaken(&self, which: impl Fn(&str) -> bool) -> Option<&str> {
-        let mut own = self
-            .entries
-            .iter()
-            .filter(|entry| entry.own && !entry.taken);
-        own.find_map(|entry| which(&entry.name).then_some(&*entry.name))
+        let mut own = self.all.iter().filter(|field| field.own && !field.taken);
+        own.find_map(|field| which(&field.name).then_some(&*field.name))
     }
 
     /// Refuses the first field whose name is in none of the lists: a slip in spelling is named
@@ -220,32 +214,6 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// An array of 1 to `max` elements, `max` at most [`MAX_FIELDS`].
-    pub fn array(
-        &mut self,
-        name: &str,
-        max: usize,
-    ) -> Result<Option<Vec<Element<'a>>>, BadRequest> {
-        let Some(text) = self.value(name).map(RawValue::get) else {
-            return Ok(None);
-        };
-        let expected = "an array";
-        if !text.starts_with('[') {
-            return Err(self.error(name, Problem::WrongType { expected }));
-        }
-        // Values are not looked into, so what was JSON in the body is JSON here.
-        let Values(values, count) = serde_json::from_str(text).map_err(|error| not_json(&error))?;
-        if count == 0 || count > max.min(MAX_FIELDS) {
-            return Err(self.error(name, at_most(max, Unit::Entries)));
-        }
-        let path = self.path(name);
-        let elements = values.into_iter().enumerate().map(|(i, value)| Element {
-            path: format!("{path}[{i}]"),
-            value,
-        });
-        Ok(Some(elements.collect()))
-    }
-
     /// Turns an absent field into an error.
     pub fn required<T>(&self, name: &str, value: Option<T>) -> Result<T, BadRequest> {
         value.ok_or_else(|| self.error(name, Problem::Missing))
@@ -269,46 +237,26 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn value(&mut self, name: &str) -> Option<&'a RawValue> {
-        let mut untaken = self.entries.iter_mut().filter(|entry| !entry.taken);
-        let entry = untaken.find(|entry| entry.name == name)?;
-        entry.taken = true;
-        Some(entry.value)
+    /// The unread value of a field that nobody has taken, which is taken now.
+    pub(super) fn value(&mut self, name: &str) -> Option<&'a RawValue> {
+        let mut untaken = self.all.iter_mut().filter(|field| !field.taken);
+        let field = untaken.find(|field| field.name == name)?;
+        field.taken = true;
+        Some(field.value)
     }
 
     fn position(&self, name: &str) -> Option<usize> {
-        self.entries.iter().position(|entry| entry.name == name)
+        self.all.iter().position(|field| field.name == name)
     }
 
     /// The path of a field, or of a part of one (`anchor.day`). Defaults stand in the body.
-    fn path(&self, name: &str) -> String {
+    pub(super) fn path(&self, name: &str) -> String {
         let whole = name.split('.').next().unwrap_or(name);
-        let own = self.position(whole).is_none_or(|at| self.entries[at].own);
+        let own = self.position(whole).is_none_or(|at| self.all[at].own);
         if own && !self.path.is_empty() {
             format!("{}.{name}", self.path)
         } else {
             name.to_owned()
         }
     }
-}
-
-impl<'a> Element<'a> {
-    /// The element as an object.
-    pub fn object(self) -> Result<Fields<'a>, BadRequest> {
-        Fields::inside(self.value, self.path)
-    }
-}
-
-fn at_most(max: usize, unit: Unit) -> Problem {
-    // A small constant.
-    let max = max as i64;
-    Problem::OutOfRange { min: 1, max, unit }
-}
-
-fn not_json(error: &serde_json::Error) -> BadRequest {
-    let problem = Problem::NotJson {
-        line: error.line(),
-        column: error.column(),
-    };
-    BadRequest::new(BODY, problem)
 }

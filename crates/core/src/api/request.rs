@@ -133,8 +133,8 @@ pub(super) fn take(mut fields: Fields<'_>) -> Result<LimitRequest, BadRequest> {
 
 /// Takes the cost.
 pub(super) fn cost(fields: &mut Fields<'_>) -> Result<i64, BadRequest> {
-    let most = MAX_SAFE as i64; // 2^53
-    Ok(fields.integer("cost", -most, most)?.unwrap_or(1))
+    let max = MAX_SAFE as i64; // 2^53
+    Ok(fields.integer("cost", -max, max)?.unwrap_or(1))
 }
 
 /// What is asked; each field where it is not as by default.

@@ -46,11 +46,11 @@ struct Share {
 }
 
 impl Shares {
-    /// No shares yet; room for `most` pairs, such as [`MAX_SUBJECTS`].
-    pub fn new(secret: Secret, most: usize) -> Shares {
+    /// No shares yet; room for `max` pairs, such as [`MAX_SUBJECTS`].
+    pub fn new(secret: Secret, max: usize) -> Shares {
         Shares {
             secret,
-            policies: BoundedMap::new(most),
+            policies: BoundedMap::new(max),
             closed: BoundedMap::new(MAX_SUBJECTS),
         }
     }
@@ -104,7 +104,7 @@ impl Shares {
             }
         }
         let fits = |(share, limit): (&Share, &Limit)| {
-            share.given.saturating_add(cost) <= share.most(limit, now)
+            share.given.saturating_add(cost) <= share.max_units(limit, now)
         };
         let success = shares.iter().zip(limits).all(fits);
         if success && !check.peek {
@@ -179,7 +179,7 @@ fn worth(shares: &[Share], now: Timestamp) -> Worth {
 
 impl Share {
     /// The most units that may be admitted before `until`.
-    fn most(&self, limit: &Limit, now: Timestamp) -> u64 {
+    fn max_units(&self, limit: &Limit, now: Timestamp) -> u64 {
         let share = limit.algorithm().limit().div_ceil(FRACTION);
         match self.known {
             Some((remaining, reset)) if reset > now => share.min(remaining),

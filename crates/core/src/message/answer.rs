@@ -2,6 +2,7 @@
 
 use tollgate_versions::Version;
 
+use super::refusal_code::RefusalCode;
 use super::{duration, hex, instant, optional_bits, policy_name, MESSAGES};
 use crate::block::Block;
 use crate::codec::{Line, LineWriter, Unreadable};
@@ -23,43 +24,6 @@ pub enum Answer {
     Done,
     /// Not done, and why.
     Refused(RefusalCode, String),
-}
-
-/// The code of a refusal in a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusalCode {
-    /// [`Refusal::UnknownTimeZone`]; the text is the zone's name.
-    UnknownTimeZone,
-    /// [`Refusal::UnknownPermit`].
-    UnknownPermit,
-    /// [`Refusal::TooManyLimits`]; the text is the number of names. Or
-    /// [`Refusal::TooManyDefinitions`], and the text is `name/` and the name: a build that does not
-    /// know it takes the number for unknown.
-    TooManyLimits,
-    /// [`Refusal::Cancelled`].
-    Cancelled,
-    /// [`Refusal::Unavailable`], or the object cannot read the call or write its storage.
-    Unavailable,
-}
-
-impl RefusalCode {
-    const ALL: [RefusalCode; 5] = [
-        RefusalCode::UnknownTimeZone,
-        RefusalCode::UnknownPermit,
-        RefusalCode::TooManyLimits,
-        RefusalCode::Cancelled,
-        RefusalCode::Unavailable,
-    ];
-
-    const fn word(self) -> &'static str {
-        match self {
-            RefusalCode::UnknownTimeZone => "unknownTimeZone",
-            RefusalCode::UnknownPermit => "unknownPermit",
-            RefusalCode::TooManyLimits => "tooManyLimits",
-            RefusalCode::Cancelled => "cancelled",
-            RefusalCode::Unavailable => "unavailable",
-        }
-    }
 }
 
 impl From<&Refusal> for Answer {

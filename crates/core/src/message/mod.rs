@@ -8,9 +8,11 @@
 mod answer;
 mod call;
 mod object;
+mod refusal_code;
 
-pub use answer::{Answer, RefusalCode};
+pub use answer::Answer;
 pub use call::{encode_charge, encode_limit, in_version, Call};
+pub use refusal_code::RefusalCode;
 
 use tollgate_versions::Versions;
 

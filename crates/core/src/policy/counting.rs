@@ -6,7 +6,7 @@ use crate::{Algorithm, Duration, Limit};
 
 /// The shortest window that makes sense: KV shows a count to other isolates after up to a minute,
 /// and the bounds grow with the part of the window in which isolates do not know of each other.
-pub const SHORTEST_COUNTED: Duration = Duration::from_secs(600);
+pub const MIN_COUNTED_WINDOW: Duration = Duration::from_secs(600);
 
 /// Whether these limits can be counted through KV. The errors name what to take instead.
 pub(super) fn suits(limits: &[Limit]) -> Result<(), InvalidLimit> {
@@ -14,7 +14,7 @@ pub(super) fn suits(limits: &[Limit]) -> Result<(), InvalidLimit> {
     for limit in limits {
         let too_short = match limit.algorithm() {
             Algorithm::FixedWindow(window) | Algorithm::SlidingWindow(window) => {
-                window.window() < SHORTEST_COUNTED
+                window.window() < MIN_COUNTED_WINDOW
             }
             Algorithm::Quota(quota) => quota.period() < Period::Hour,
             _ => return conflict(

@@ -5,7 +5,7 @@ pub mod consistency;
 mod counting;
 mod fail_mode;
 
-pub use counting::SHORTEST_COUNTED;
+pub use counting::MIN_COUNTED_WINDOW;
 pub use fail_mode::FailMode;
 
 use consistency::{Consistency, LocalLimit};
@@ -132,7 +132,7 @@ impl Policy {
     /// The largest R: the largest limit, or 1. More units than that are never ahead of a row.
     pub fn max_write_ahead(&self) -> u64 {
         let limits = self.limits.iter();
-        limits.fold(1, |most, limit| most.max(limit.algorithm().limit()))
+        limits.fold(1, |max, limit| max.max(limit.algorithm().limit()))
     }
 
     /// The policy's name; `None` for an inline one.

@@ -38,8 +38,8 @@ fn bound(text: &[u8]) -> Result<Bound, RedisError> {
 }
 
 impl Range {
-    fn scores(least: &[u8], most: &[u8]) -> Result<Self, RedisError> {
-        Ok(Range::Score(bound(least)?, bound(most)?))
+    fn scores(min: &[u8], max: &[u8]) -> Result<Self, RedisError> {
+        Ok(Range::Score(bound(min)?, bound(max)?))
     }
 
     fn ranks(start: &[u8], stop: &[u8]) -> Result<Self, RedisError> {
@@ -70,9 +70,9 @@ impl Range {
                     false => ranks,
                 }
             }
-            Range::Score(least, most) => {
-                let start = order.count_below(|ranked| least.is_above(ranked.score));
-                let end = order.count_below(|ranked| !most.is_below(ranked.score));
+            Range::Score(min, max) => {
+                let start = order.count_below(|ranked| min.is_above(ranked.score));
+                let end = order.count_below(|ranked| !max.is_below(ranked.score));
                 start..end.max(start)
             }
         }

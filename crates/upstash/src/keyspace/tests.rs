@@ -16,14 +16,14 @@ fn listed((key, _): &(Vec<u8>, u32), (expires, data): &(Option<i64>, Vec<u8>)) -
 struct Disk(Stored);
 
 impl Rows for Disk {
-    fn read(&mut self, key: &[u8], most: usize) -> Result<Vec<Row>, RedisError> {
+    fn read(&mut self, key: &[u8], max: usize) -> Result<Vec<Row>, RedisError> {
         let rows = self.0.borrow();
         let of_key = rows.iter().filter(|((stored, _), _)| stored == key);
         let read: Vec<Row> = of_key
             .map(|((_, page), (_, data))| (*page, data.clone()))
             .collect();
         let bytes: usize = read.iter().map(|(_, data)| data.len()).sum();
-        match bytes <= most {
+        match bytes <= max {
             true => Ok(read),
             false => Err(RedisError::MuchHeld),
         }

@@ -12,9 +12,9 @@ const SUMS: usize = 30_000;
 /// Sums that are compared in one go.
 const PART: usize = 1_000;
 
-/// At least so many digits and fewer than `most` more.
-fn digits(random: &mut Random, least: u64, most: u64) -> String {
-    let count = least + random.below(most);
+/// At least so many digits and fewer than `extra` more.
+fn digits(random: &mut Random, min: u64, extra: u64) -> String {
+    let count = min + random.below(extra);
     (0..count)
         .map(|_| char::from(b'0' + random.below(10) as u8))
         .collect()

@@ -11,7 +11,7 @@ use crate::number::{Decimal, MAX_SAFE};
 use crate::{Duration, InvalidLimit};
 
 /// The shortest window, interval and `ttl`.
-const SHORTEST: Duration = Duration::from_millis(1);
+const MIN_DURATION: Duration = Duration::from_millis(1);
 /// What an amount without an interval is for: `refillRate` and `leakRate` alone are units per
 /// second.
 const SECOND: Duration = Duration::from_secs(1);
@@ -46,7 +46,7 @@ pub(super) fn window(fields: &mut Fields<'_>, max: u64) -> Result<Window, BadReq
 }
 
 pub(super) fn span(fields: &mut Fields<'_>, name: &str) -> Result<Option<Duration>, BadRequest> {
-    fields.duration(name, SHORTEST, MAX_WINDOW)
+    fields.duration(name, MIN_DURATION, MAX_WINDOW)
 }
 
 pub(super) fn token_bucket(fields: &mut Fields<'_>) -> Result<TokenBucket, BadRequest> {

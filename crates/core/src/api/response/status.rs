@@ -242,14 +242,14 @@ impl<'a> UsageBody<'a> {
         limit: &Limit,
         (remaining, reset): (u64, Timestamp),
     ) -> UsageBody<'a> {
-        let most = limit.algorithm().limit();
+        let max = limit.algorithm().limit();
         UsageBody {
             policy: some(policy),
             version: some(policy).map(|_| version),
             name: limit.label(),
             algorithm: limit.algorithm().kind(),
-            limit: most,
-            used: most.saturating_sub(remaining),
+            limit: max,
+            used: max.saturating_sub(remaining),
             remaining,
             reset: reset.as_millis(),
         }

@@ -58,10 +58,10 @@ impl Conditions {
         let isolates = u128::from(self.isolates.max(1));
         let others = isolates - 1;
         let hard = others * u128::from(self.limit);
-        let unheard = INTERVAL.as_millis() + self.delay.as_millis() / 2;
+        let unread = INTERVAL.as_millis() + self.delay.as_millis() / 2;
         // Units per million seconds times milliseconds: below 2^128, because a rate is at most
         // 2^64.
-        let all = u128::from(self.rate).saturating_mul(u128::from(unheard)) / 1_000_000_000;
+        let all = u128::from(self.rate).saturating_mul(u128::from(unread)) / 1_000_000_000;
         let expected = all.saturating_mul(others) / isolates;
         let units = |units: u128| u64::try_from(units).unwrap_or(u64::MAX);
         Bounds {

@@ -179,13 +179,13 @@ mod tests {
                         let policy = &policies[place];
                         for isolate in both {
                             let peek = Check { peek: true, ..Check::ONE };
-                            let mut said = isolate.check(Purpose::Fallback, "u1", policy, &peek, moment).unwrap();
-                            let said_of = |standing: &crate::decision::Standing| crate::decision::Standing {
+                            let mut reported = isolate.check(Purpose::Fallback, "u1", policy, &peek, moment).unwrap();
+                            let capped = |standing: &crate::decision::Standing| crate::decision::Standing {
                                 remaining: standing.limit.saturating_sub(used),
                                 ..*standing
                             };
-                            said.limits = said.limits.iter().map(said_of).collect();
-                            isolate.record_decision("u1", policy, &said, moment).unwrap();
+                            reported.limits = reported.limits.iter().map(capped).collect();
+                            isolate.record_decision("u1", policy, &reported, moment).unwrap();
                         }
                     }
                     Step::Check(place, cost, peek, fallback) => {

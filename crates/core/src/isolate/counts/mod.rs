@@ -17,8 +17,10 @@
 pub mod bounds;
 mod command;
 mod count;
+mod counted_limit;
 mod evicted;
 mod keys;
+mod others;
 mod pair;
 mod published;
 mod record;
@@ -26,6 +28,7 @@ mod status;
 mod subject;
 mod sync;
 mod timing;
+mod turns;
 
 pub use command::{Command, Instruction};
 pub use evicted::MAX_EVICTED;

@@ -8,11 +8,12 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    /// The same units at the start of the next window.
-    pub(super) const fn advanced(self) -> Pair {
+    /// The same units at the start of another window, which may follow the current one; none if it
+    /// does not.
+    pub(super) const fn advanced_if(self, follows: bool) -> Pair {
         Pair {
             current: 0,
-            previous: self.current,
+            previous: if follows { self.current } else { 0 },
         }
     }
 }

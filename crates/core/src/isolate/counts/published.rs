@@ -24,7 +24,7 @@ impl Published {
         self.changed |= units != 0;
     }
 
-    /// Whether others have to be told: units, or a rate that has fallen to zero.
+    /// Whether anything is to be published: units, or a rate that has fallen to zero.
     pub(super) const fn has_unpublished(&self) -> bool {
         self.changed || self.rate > 0
     }

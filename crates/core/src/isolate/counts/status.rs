@@ -93,7 +93,11 @@ impl IsolateCounts {
         let key = self.key(name);
         let own = self.subjects.get_mut(key);
         let mut defined: Vec<u64> = own.map_or_else(Vec::new, |counted| {
-            counted.counts.iter().map(Count::id).collect()
+            counted
+                .counts
+                .iter()
+                .map(|count| count.limit.id())
+                .collect()
         });
         let mut keys = Vec::new();
         for (key, metadata) in read {

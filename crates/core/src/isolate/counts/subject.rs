@@ -104,7 +104,7 @@ impl SubjectCounts {
             let known = self
                 .counts
                 .iter()
-                .position(|count| count.is_count_of(purpose, policy, limit));
+                .position(|count| count.limit.is_that_of(purpose, policy, limit));
             let place = match known {
                 Some(place) => {
                     self.counts[place].advance(policy, limit, moment)?;
@@ -115,7 +115,7 @@ impl SubjectCounts {
                     if let Some(evicted) = self
                         .evicted
                         .iter()
-                        .position(|evicted| evicted.id == count.id())
+                        .position(|evicted| evicted.id == count.limit.id())
                     {
                         count.restore(self.evicted.swap_remove(evicted));
                         count.advance(policy, limit, moment)?;
@@ -169,8 +169,8 @@ impl SubjectCounts {
 
     /// The definitions of the counts that `GET /limit` shows.
     pub(super) fn definitions(&self) -> impl Iterator<Item = Definition> + '_ {
-        let shown = self.counts.iter().filter(|count| count.is_shown());
-        shown.map(Count::definition)
+        let shown = self.counts.iter().filter(|count| count.limit.is_shown());
+        shown.map(|count| count.limit.definition())
     }
 
     /// The part to keep after eviction; `None` if nothing of it still matters.

@@ -4,7 +4,7 @@
 //! the interval falls to a second as the limit gets near, and grows after failures. All of it
 //! happens in the background: no answer waits for KV.
 
-use crate::isolate::bounded::{in_order, Key};
+use crate::isolate::bounded::Key;
 use crate::{Duration, Timestamp};
 
 use super::bounds::KV_DELAY;
@@ -15,6 +15,7 @@ use super::keys::prefix_of;
 use super::record::{read_counts, write_counts, write_definitions, Put, MIN_LIFE};
 use super::subject::SubjectCounts;
 use super::timing::{INTERVAL, MAX_INTERVAL, MIN_INTERVAL};
+use super::turns::in_turn;
 use super::IsolateCounts;
 
 /// Number of synchronisations before the limit is reached at the current rate.
@@ -34,9 +35,9 @@ pub struct Sync {
 }
 
 impl IsolateCounts {
-    /// Starts the synchronisation of up to `most` due subjects: of all namespaces in turn, and in
+    /// Starts the synchronisation of up to `max` due subjects: of all namespaces in turn, and in
     /// each namespace in descending order of the part of their limits that is used.
-    pub fn due(&mut self, now: Timestamp, most: usize) -> Vec<Sync> {
+    pub fn due(&mut self, now: Timestamp, max: usize) -> Vec<Sync> {
         if now < self.soonest {
             return Vec::new();
         }
@@ -51,7 +52,7 @@ impl IsolateCounts {
             let counted = subjects.get_mut(key)?;
             Some(counted.sync(key, prefix, isolate, now))
         };
-        let due = in_turn(&due).take(most).filter_map(sync).collect();
+        let due = in_turn(&due).take(max).filter_map(sync).collect();
         let waiting = self.subjects.iter_mut();
         let soonest = waiting.filter_map(|(_, counted)| counted.timing.next).min();
         self.soonest = soonest.unwrap_or(Timestamp::MAX);
@@ -97,27 +98,6 @@ impl IsolateCounts {
     pub fn prefix_of(&self, name: &str) -> String {
         prefix_of(self.prefix, name)
     }
-}
-
-/// Round robin over namespaces; within a namespace in descending order of the part used.
-fn in_turn(due: &[(Key, u64)]) -> impl Iterator<Item = Key> + '_ {
-    let most_used_first = |part: u64| u64::MAX - part;
-    let by_namespace = due
-        .iter()
-        .map(|(key, part)| (key.room(), most_used_first(*part)));
-    let by_namespace = in_order(by_namespace);
-    let mut turns = vec![0; due.len()];
-    for pair in by_namespace.windows(2) {
-        let [before, it] = [pair[0], pair[1]];
-        if due[before].0.room() == due[it].0.room() {
-            turns[it] = turns[before] + 1;
-        }
-    }
-    let by_turn = due
-        .iter()
-        .zip(turns)
-        .map(|((_, part), turn)| (turn, most_used_first(*part)));
-    in_order(by_turn).into_iter().map(|place| due[place].0)
 }
 
 impl SubjectCounts {
@@ -212,7 +192,7 @@ impl SubjectCounts {
             };
             for record in &records {
                 let mut counts = self.counts.iter_mut();
-                if let Some(count) = counts.find(|count| count.id() == record.id) {
+                if let Some(count) = counts.find(|count| count.limit.id() == record.id) {
                     count.add_other(record, at);
                 }
             }
@@ -224,7 +204,7 @@ impl SubjectCounts {
         if instruction.command == Command::Reset {
             let counts = self.counts.iter_mut();
             counts
-                .filter(|count| instruction.is_for(count.policy()))
+                .filter(|count| instruction.is_for(count.limit.policy()))
                 .for_each(|count| count.reset(instruction.at));
             // The policy of an evicted count is unknown. It is reset when it is next requested.
             let stays = |count: &EvictedCount| {
@@ -252,7 +232,7 @@ impl SubjectCounts {
 /// The time until a limit is reached at the current rate; the longest time if it is reached
 /// already.
 fn time_to_limit(count: &Count, now: Timestamp) -> Duration {
-    let algorithm = count.limit().algorithm();
+    let algorithm = count.limit.algorithm();
     let left = count.estimate(now).view(algorithm, now).remaining;
     let rate = count.total_rate(now);
     if left == 0 || rate == 0 {

@@ -4,18 +4,20 @@
 //! A wrong setting is an error that says which one and what to do; it never falls back to a
 //! default, and no secret is ever part of a message.
 
-use tollgate_core::api::fields::Fields;
-use tollgate_core::api::Problem;
-use tollgate_core::subject::Namespace;
+mod invalid_setting;
+mod origins;
+mod tokens;
+
+pub use invalid_setting::InvalidSetting;
+
 use tollgate_core::Duration;
 
-use crate::auth::{hash, Caller, Hash, Role};
-use crate::error::{ApiError, Code};
+use crate::auth::Caller;
 
-/// Maximum number of tokens. A secret holds 5 KB, which is about forty.
-const MAX_TOKENS: usize = 64;
-/// Maximum length of a token, in bytes: it has to fit into a header.
-const MAX_TOKEN: usize = 1_024;
+use invalid_setting::wrong;
+use origins::origins;
+use tokens::callers;
+
 /// How long the Worker waits for an object: long enough for an object on another continent that has
 /// to wake, short enough that a caller's own deadline of a few seconds still sees the answer.
 pub const DEADLINE: Duration = Duration::from_secs(1);
@@ -47,40 +49,6 @@ pub struct Config {
     deadline: Duration,
     log_every: u64,
     log_identifiers: bool,
-}
-
-/// A setting that cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InvalidSetting {
-    /// There are no tokens. Every caller sees this: a fresh Worker holds no data, and its operator
-    /// has to know which setting is missing.
-    NoTokens,
-    /// A setting is wrong. The sentence names the setting and the remedy. It goes to the Worker's
-    /// log only: callers without a token must not learn the settings.
-    Wrong(String),
-}
-
-impl InvalidSetting {
-    /// The sentence for the Worker's log.
-    pub fn to_log(&self) -> String {
-        match self {
-            InvalidSetting::NoTokens => no_tokens(),
-            InvalidSetting::Wrong(sentence) => sentence.clone(),
-        }
-    }
-}
-
-impl From<&InvalidSetting> for ApiError {
-    fn from(invalid: &InvalidSetting) -> ApiError {
-        let detail = match invalid {
-            InvalidSetting::NoTokens => no_tokens(),
-            InvalidSetting::Wrong(_) => {
-                "The Worker has a setting that cannot be used. Whoever runs it finds in its log which one, and why."
-                    .to_owned()
-            }
-        };
-        ApiError::new(Code::NotConfigured, detail)
-    }
 }
 
 impl Config {
@@ -144,10 +112,6 @@ impl Config {
     }
 }
 
-fn wrong(name: &str, what: &str) -> InvalidSetting {
-    InvalidSetting::Wrong(format!("The Worker's setting {name} {what}."))
-}
-
 fn whole(name: &str, text: &str, min: u64, max: u64) -> Result<u64, InvalidSetting> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let value = text.parse().ok().filter(|_| digits);
@@ -161,152 +125,10 @@ fn whole(name: &str, text: &str, min: u64, max: u64) -> Result<u64, InvalidSetti
         })
 }
 
-const TOKENS: &str = "TOLLGATE_TOKENS";
-const EXAMPLE: &str =
-    r#"[{"token": "<a long random text>", "role": "admin", "namespace": "default"}]"#;
-
-fn no_tokens() -> String {
-    format!(
-        "The Worker has no tokens yet: set the secret {TOKENS} (`wrangler secret put {TOKENS}`), such as {EXAMPLE}."
-    )
-}
-
-fn callers(text: Option<&str>) -> Result<Vec<Caller>, InvalidSetting> {
-    let text = text
-        .filter(|text| !text.trim_ascii().is_empty())
-        .ok_or(InvalidSetting::NoTokens)?;
-    let invalid = |why: String| {
-        InvalidSetting::Wrong(format!(
-            "The Worker's secret {TOKENS} cannot be used: {why}"
-        ))
-    };
-    let body = format!("{{\"{TOKENS}\":{text}}}");
-    let mut fields = Fields::parse(&body).map_err(|bad| match bad.problem {
-        // The line and column would be those of the text with the secret's name in front.
-        Problem::NotJson { .. } => invalid(format!("it is not JSON. It looks like {EXAMPLE}.")),
-        _ => invalid(bad.to_string()),
-    })?;
-    let entries = fields
-        .array(TOKENS, MAX_TOKENS)
-        .map_err(|bad| invalid(bad.to_string()))?;
-    fields.finish().map_err(|bad| invalid(bad.to_string()))?;
-    let mut callers: Vec<Caller> = Vec::new();
-    for (i, entry) in entries.unwrap_or_default().into_iter().enumerate() {
-        let fields = entry.object().map_err(|bad| invalid(bad.to_string()))?;
-        let caller = caller(fields).map_err(&invalid)?;
-        if let Some(first) = callers.iter().position(|other| other.hash == caller.hash) {
-            return Err(invalid(format!(
-                "entries {first} and {i} have the same token; remove one."
-            )));
-        }
-        callers.push(caller);
-    }
-    Ok(callers)
-}
-
-fn caller(mut fields: Fields<'_>) -> Result<Caller, String> {
-    let here = fields.here().to_owned();
-    let text = |bad: tollgate_core::api::BadRequest| bad.to_string();
-    let token = fields.text("token", 1, MAX_TOKEN).map_err(text)?;
-    let sha256 = fields.text("sha256", 64, 64).map_err(text)?;
-    let hash = match (token, sha256) {
-        (Some(token), None) if token.bytes().all(|b| b.is_ascii_graphic()) => hash(&token),
-        (Some(_), None) => {
-            return Err(format!(
-                "`{here}.token` must be of letters, digits and signs, without spaces: a header has to carry it."
-            ))
-        }
-        (None, Some(hex)) => from_hex(&hex)
-            .ok_or_else(|| format!("`{here}.sha256` must be 64 lower-case hexadecimal digits."))?,
-        _ => return Err(format!("`{here}` needs `token` or `sha256`, one of them.")),
-    };
-    let role = fields
-        .word("role", ROLES, |word| {
-            Role::from_word(word).ok_or(Problem::Malformed { expected: ROLES })
-        })
-        .and_then(|role| fields.required("role", role))
-        .map_err(text)?;
-    let namespace = match fields.text("namespace", 1, MAX_TOKEN).map_err(text)? {
-        Some(name) => Namespace::new(&name).map_err(|error| format!("`{here}`: {error}."))?,
-        None => Namespace::default(),
-    };
-    fields.finish().map_err(text)?;
-    Ok(Caller {
-        hash,
-        role,
-        namespace,
-    })
-}
-
-const ROLES: &str = "admin, check or read";
-
-fn from_hex(text: &str) -> Option<Hash> {
-    let digit = |b: u8| match b {
-        b'0'..=b'9' => Some(b - b'0'),
-        b'a'..=b'f' => Some(b - b'a' + 10),
-        _ => None,
-    };
-    let mut bytes = [0; 32];
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if pairs.len() != bytes.len() || !rest.is_empty() {
-        return None;
-    }
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = digit(*high)? << 4 | digit(*low)?;
-    }
-    Some(bytes)
-}
-
-/// Origins, separated by commas: `https://app.example`, or `*` alone for all.
-fn origins(text: &str) -> Result<Vec<String>, InvalidSetting> {
-    let text = text.trim_ascii();
-    if text.is_empty() {
-        return Ok(Vec::new());
-    }
-    let origins: Vec<&str> = text.split(',').map(str::trim_ascii).collect();
-    if text == "*" || origins.iter().all(|origin| is_origin(origin)) {
-        return Ok(origins.into_iter().map(str::to_owned).collect());
-    }
-    Err(wrong(
-        "TOLLGATE_CORS_ORIGINS",
-        "must be origins as browsers send them, such as `https://app.example`, separated by commas (in lower case, without a path \
-         or the usual port), or `*` alone",
-    ))
-}
-
-/// Whether a browser can send exactly this text as the `Origin` of a page. Any other text would
-/// never match.
-fn is_origin(origin: &str) -> bool {
-    let (rest, usual) = match (
-        origin.strip_prefix("https://"),
-        origin.strip_prefix("http://"),
-    ) {
-        (Some(rest), _) => (rest, 443),
-        (_, Some(rest)) => (rest, 80),
-        _ => return false,
-    };
-    let is_ipv6 = rest.starts_with('[');
-    let end = match is_ipv6 {
-        true => rest.find(']').map_or(0, |at| at + 1),
-        false => rest.find(':').unwrap_or(rest.len()),
-    };
-    let (host, port) = rest.split_at(end);
-    let host_fits = |b: u8| match is_ipv6 {
-        true => matches!(b, b'0'..=b'9' | b'a'..=b'f' | b':' | b'.' | b'[' | b']'),
-        false => matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_'),
-    };
-    let port_fits = |port: &str| {
-        let number = port.parse::<u16>();
-        number.is_ok_and(|number| number > 0 && number != usual && number.to_string() == port)
-    };
-    host.len() > if is_ipv6 { 2 } else { 0 }
-        && host.bytes().all(host_fits)
-        && (port.is_empty() || port.strip_prefix(':').is_some_and(port_fits))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ApiError;
 
     fn parse(tokens: &str) -> Result<Config, String> {
         Config::parse(&Settings {

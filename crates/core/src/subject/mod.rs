@@ -7,13 +7,15 @@
 //! and the number of colons tells whether there is a scope. Names are permanent: state is stored
 //! under them.
 
-use std::borrow::Cow;
+mod namespace;
 
+pub use namespace::Namespace;
+
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::Engine;
 use thiserror::Error;
 
-use crate::error::InvalidLimit;
-use crate::limit::Name;
-use crate::{base64url, percent};
+use crate::percent;
 
 /// The longest identifier, in bytes of UTF-8.
 pub const MAX_IDENTIFIER: usize = 1_024;
@@ -25,8 +27,6 @@ pub const DEFAULT_PROVIDER: &str = "default";
 
 /// In front of every object name of the native API.
 const PREFIX: &str = "rate-limit:";
-/// The namespace that is not written in object names.
-const DEFAULT_NAMESPACE: &str = "default";
 
 /// A part of a subject that is too short or too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -38,34 +38,6 @@ pub struct InvalidSubject {
     pub min: usize,
     /// The largest number of bytes.
     pub max: usize,
-}
-
-/// What shares nothing with any other: 1 to 64 of `A-Z a-z 0-9 . _ -`, by default `default`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Namespace(Cow<'static, str>);
-
-impl Namespace {
-    /// Checks the grammar.
-    pub fn new(text: &str) -> Result<Namespace, InvalidLimit> {
-        let name = Name::new("namespace", text)?;
-        Ok(Namespace(Cow::Owned(name.as_str().to_owned())))
-    }
-
-    /// The namespace as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether it is the one that object names leave out.
-    pub fn is_default(&self) -> bool {
-        self.as_str() == DEFAULT_NAMESPACE
-    }
-}
-
-impl Default for Namespace {
-    fn default() -> Namespace {
-        Namespace(Cow::Borrowed(DEFAULT_NAMESPACE))
-    }
 }
 
 /// The three parts of a subject that a caller may name. What was not named is absent, so that a
@@ -233,13 +205,14 @@ impl Subject {
         for part in [&self.provider, &self.scope, &self.identifier] {
             bytes.extend_from_slice(part.as_bytes());
         }
-        base64url::encode(&bytes)
+        URL_SAFE_NO_PAD.encode(&bytes)
     }
 
     /// The subject of `namespace` that [`Subject::to_permit_part`] wrote as `text`; `None` for any
-    /// other text.
+    /// other text, also for padding and for spare bits that are not zero, so that no two texts are
+    /// one subject.
     pub fn from_permit_part(namespace: Namespace, text: &str) -> Option<Subject> {
-        let bytes = base64url::decode(text)?;
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (&[provider, scope], rest) = bytes.split_first_chunk::<2>()?;
         let (provider, rest) = rest.split_at_checked(usize::from(provider))?;
         let (scope, identifier) = rest.split_at_checked(usize::from(scope))?;
@@ -449,7 +422,7 @@ mod tests {
             &[1, 0, b'a', 0xff],
         ];
         for bytes in table {
-            let text = base64url::encode(bytes);
+            let text = URL_SAFE_NO_PAD.encode(bytes);
             assert_eq!(
                 Subject::from_permit_part(Namespace::default(), &text),
                 None,
@@ -460,6 +433,42 @@ mod tests {
             Subject::from_permit_part(Namespace::default(), "not base64!"),
             None
         );
+    }
+
+    #[test]
+    fn a_permit_part_has_one_spelling() {
+        let of = |text: &str| Subject::from_permit_part(Namespace::default(), text);
+        let table = [
+            ("AQBhYg", subject("default", "a", "", "b")),
+            ("AQBhYmM", subject("default", "a", "", "bc")),
+            ("AQBhYmNk", subject("default", "a", "", "bcd")),
+            ("AQBhPz8-", subject("default", "a", "", "??>")),
+            ("AQBh77-_", subject("default", "a", "", "\u{ffff}")),
+        ];
+        for (text, subject) in table {
+            assert_eq!(subject.to_permit_part(), text);
+            assert_eq!(of(text), Some(subject), "{text}");
+        }
+        for text in [
+            "AQBhYg==",
+            "AQBhYg=",
+            "AQBhYh",
+            "AQBhYn",
+            "AQBhYmN",
+            "AQBhYmO",
+            "AQBhYmM=",
+            "AQBhYmNkZ",
+            "AQBhPz8+",
+            "AQBh77+/",
+            "AQBhY",
+            "AQBh Yg",
+            "AQBhYg\n",
+            " AQBhYg",
+            "AQBhYg==AQBhYg",
+            "ä",
+        ] {
+            assert_eq!(of(text), None, "{text}");
+        }
     }
 
     fn any_text(max: usize) -> impl Strategy<Value = String> {

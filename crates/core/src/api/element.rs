@@ -1,0 +1,49 @@
+//! The elements of a JSON array in a field.
+
+use serde_json::value::RawValue;
+
+use super::fields::Fields;
+use super::raw::{Values, MAX_FIELDS};
+use super::{BadRequest, Problem, Unit};
+
+/// One element of a JSON array, with its path.
+#[derive(Debug)]
+pub struct Element<'a> {
+    path: String,
+    value: &'a RawValue,
+}
+
+impl<'a> Fields<'a> {
+    /// An array of 1 to `max` elements, `max` at most [`MAX_FIELDS`].
+    pub fn array(
+        &mut self,
+        name: &str,
+        max: usize,
+    ) -> Result<Option<Vec<Element<'a>>>, BadRequest> {
+        let Some(text) = self.value(name).map(RawValue::get) else {
+            return Ok(None);
+        };
+        let expected = "an array";
+        if !text.starts_with('[') {
+            return Err(self.error(name, Problem::WrongType { expected }));
+        }
+        // Values are not looked into, so what was JSON in the body is JSON here.
+        let Values(values, count) = serde_json::from_str(text).map_err(BadRequest::not_json)?;
+        if count == 0 || count > max.min(MAX_FIELDS) {
+            return Err(self.error(name, Problem::at_most(max, Unit::Entries)));
+        }
+        let path = self.path(name);
+        let elements = values.into_iter().enumerate().map(|(i, value)| Element {
+            path: format!("{path}[{i}]"),
+            value,
+        });
+        Ok(Some(elements.collect()))
+    }
+}
+
+impl<'a> Element<'a> {
+    /// The element as an object.
+    pub fn object(self) -> Result<Fields<'a>, BadRequest> {
+        Fields::inside(self.value, self.path)
+    }
+}

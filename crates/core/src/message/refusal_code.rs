@@ -1,0 +1,42 @@
+//! Why an object has not done what a call asks, as one word of a message.
+
+#[cfg(doc)]
+use crate::subject_state::Refusal;
+
+/// The code of a refusal in a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalCode {
+    /// [`Refusal::UnknownTimeZone`]; the text is the zone's name.
+    UnknownTimeZone,
+    /// [`Refusal::UnknownPermit`].
+    UnknownPermit,
+    /// [`Refusal::TooManyLimits`]; the text is the number of names. Or
+    /// [`Refusal::TooManyDefinitions`], and the text is `name/` and the name: a build that does not
+    /// know it takes the number for unknown.
+    TooManyLimits,
+    /// [`Refusal::Cancelled`].
+    Cancelled,
+    /// [`Refusal::Unavailable`], or the object cannot read the call or write its storage.
+    Unavailable,
+}
+
+impl RefusalCode {
+    pub(super) const ALL: [RefusalCode; 5] = [
+        RefusalCode::UnknownTimeZone,
+        RefusalCode::UnknownPermit,
+        RefusalCode::TooManyLimits,
+        RefusalCode::Cancelled,
+        RefusalCode::Unavailable,
+    ];
+
+    /// The word for it in a message.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            RefusalCode::UnknownTimeZone => "unknownTimeZone",
+            RefusalCode::UnknownPermit => "unknownPermit",
+            RefusalCode::TooManyLimits => "tooManyLimits",
+            RefusalCode::Cancelled => "cancelled",
+            RefusalCode::Unavailable => "unavailable",
+        }
+    }
+}
