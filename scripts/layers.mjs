@@ -33,7 +33,8 @@ const LAYERS = {
   "crates/core/src": [
     ["lib"],
     ["api", "store"],
-    ["isolate", "message"],
+    ["isolate"],
+    ["message"],
     ["subject_state"],
     ["block"],
     ["decide", "row"],
