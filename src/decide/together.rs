@@ -18,7 +18,7 @@ use tollgate_core::Duration;
 
 use super::outcome::Outcome;
 use super::pending::Pending;
-use super::{counts, debts, fallback, object};
+use super::{debts, fallback, object};
 use crate::clock;
 use crate::context::Context;
 use crate::doors::limiter::{Answered, Limiter, Question};
@@ -69,6 +69,8 @@ struct Entry {
     answer: Option<(Decision, Source)>,
     /// Whether its object, if the whole is admitted, has certainly not counted it.
     uncounted: bool,
+    /// Whether its failure mode has given out units for it.
+    is_given: bool,
 }
 
 impl Entry {
@@ -83,11 +85,19 @@ impl Entry {
             key,
             answer: answer.map(|decision| (decision, Source::Cache)),
             uncounted: false,
+            is_given: false,
         })
     }
 
     fn item(&self) -> &Item {
         &self.pending.item
+    }
+
+    /// Its item, to be decided or to be looked at.
+    fn item_for(&self, peek: bool) -> Item {
+        let mut item = self.pending.item.clone();
+        item.check.peek |= peek;
+        item
     }
 
     fn is_admitted(&self) -> bool {
@@ -195,7 +205,7 @@ impl Asking {
         let answers = object::ask_all(context, &questions, patience).await;
         let mut heard = Vec::with_capacity(wave.len());
         for (&group, answered) in wave.iter().zip(answers) {
-            heard.push((group, self.take_in(context, group, answered)));
+            heard.push((group, self.take_in(context, group, answered, false)));
         }
         heard
     }
@@ -203,11 +213,7 @@ impl Asking {
     /// Everything of one group as one question; a peek changes nothing.
     fn question(&self, group: usize, operation: Option<u128>, peek: bool) -> Question {
         let Group { object, entries } = &self.groups[group];
-        let item = |&place: &usize| {
-            let mut item = self.entries[place].item().clone();
-            item.check.peek |= peek;
-            item
-        };
+        let item = |&place: &usize| self.entries[place].item_for(peek);
         let items: Vec<Item> = entries.iter().map(item).collect();
         Question::limit(object, operation, &items)
     }
@@ -256,7 +262,7 @@ impl Asking {
         let answers = object::ask_all(context, &questions, context.deadline()).await;
         for (&group, answered) in groups.zip(answers.into_iter().skip(first)) {
             if unasked.contains(&group) {
-                self.take_in(context, group, answered);
+                self.take_in(context, group, answered, true);
             } else if let Ok(Answer::Decided(decided)) = answered.answer {
                 // Without an answer the entries keep what they said before they were cancelled,
                 // which was true then.
@@ -291,8 +297,14 @@ impl Asking {
         cancel(&round.charged)
     }
 
-    /// Takes in what came of asking one group's object.
-    fn take_in(&mut self, context: &Context<'_>, group: usize, answered: Answered) -> ObjectAnswer {
+    /// Takes in what came of asking one group's object, or of a `peek`.
+    fn take_in(
+        &mut self,
+        context: &Context<'_>,
+        group: usize,
+        answered: Answered,
+        peek: bool,
+    ) -> ObjectAnswer {
         let heard = |charged, verdict| ObjectAnswer { charged, verdict };
         match answered.answer.map(object::decisions) {
             Ok(Ok(decided)) => {
@@ -318,7 +330,7 @@ impl Asking {
                 heard(Charged::Perhaps, Verdict::Refused)
             }
             Err(failure) => {
-                let is_admitted = self.fall_back(context, group, failure);
+                let is_admitted = self.fall_back(context, group, failure, peek);
                 let verdict = match is_admitted {
                     true => Verdict::Admitted,
                     false => Verdict::Refused,
@@ -334,15 +346,25 @@ impl Asking {
     }
 
     /// Has the failure modes decide the entries of a group; whether they admit all. Every entry
-    /// that was decided knows it, so that what was counted can be given back.
-    fn fall_back(&mut self, context: &Context<'_>, group: usize, failure: Failure) -> bool {
+    /// that was decided knows it, so that what was counted can be given back. A peek counts nothing.
+    fn fall_back(
+        &mut self,
+        context: &Context<'_>,
+        group: usize,
+        failure: Failure,
+        peek: bool,
+    ) -> bool {
         let Group { object, entries } = &self.groups[group];
         let mut all = true;
         for &place in entries {
             let entry = &mut self.entries[place];
             entry.uncounted = !failure.may_have_counted();
-            match fallback::decide(context, failure, object, &entry.pending.item) {
-                Ok(answer) => entry.answer = Some(answer),
+            let item = entry.item_for(peek);
+            match fallback::decide(context, failure, object, &item) {
+                Ok(answer) => {
+                    entry.is_given = answer.0.success && !item.check.peek;
+                    entry.answer = Some(answer);
+                }
                 Err(error) => {
                     self.error.get_or_insert(error);
                 }
@@ -379,20 +401,19 @@ impl Asking {
         }
     }
 
-    /// What this isolate counted itself, in place of an object that gave no answer, for a request
-    /// that is refused as a whole.
-    fn give_back(&self, context: &Context<'_>) {
-        for entry in &self.entries {
-            let is_counted =
-                |answer: &(Decision, Source)| answer.0.success && answer.1 == Source::Kv;
-            let item = entry.item();
-            if entry.answer.as_ref().is_some_and(is_counted) && !item.check.peek {
-                counts::give_back(context, &entry.pending.object, item);
+    /// Gives back what failure modes gave out, in place of objects that gave no answer, for a
+    /// request or a round that is refused as a whole.
+    fn give_back(&mut self, context: &Context<'_>) {
+        for entry in &mut self.entries {
+            if let (true, Some((decision, _))) = (entry.is_given, &entry.answer) {
+                let Pending { object, item, .. } = &entry.pending;
+                fallback::give_back(context, object, item, decision);
+                entry.is_given = false;
             }
         }
     }
 
-    fn finish(self, context: &Context<'_>, success: bool) -> Result<Together, ApiError> {
+    fn finish(mut self, context: &Context<'_>, success: bool) -> Result<Together, ApiError> {
         if !success || self.error.is_some() {
             self.give_back(context);
         }
