@@ -430,6 +430,128 @@ fn fates() -> impl Strategy<Value = Vec<Fate>> {
     prop::collection::vec(fate, 1..40)
 }
 
+/// A request for these objects, and what it does first.
+fn begin(objects: &[&'static str]) -> (Multi<u8>, Vec<Effect<u8>>) {
+    let asked = objects.iter().map(|object| Asked {
+        object,
+        is_peek: false,
+        remembered: None,
+        refused_last: false,
+    });
+    let deadline = Duration::from_millis(DEADLINE);
+    let now = Timestamp::from_millis(START);
+    Multi::begin(asked.collect(), deadline, now, &mut || 7)
+}
+
+fn decided(success: bool) -> Decision {
+    Decision::bare(Timestamp::from_millis(START), success, None)
+}
+
+fn step(multi: &mut Multi<u8>, event: Event<u8>) -> Vec<Effect<u8>> {
+    multi.step(event, Timestamp::from_millis(START + 900), &mut || 8)
+}
+
+#[test]
+fn of_several_reasons_the_first_is_answered_and_what_was_given_out_is_given_back() {
+    let (mut multi, _) = begin(&["a", "b", "c"]);
+    let silent = Reply::Silent {
+        may_have_counted: false,
+    };
+    let replies = vec![silent, Reply::Failed(2), Reply::Failed(3)];
+    let effects = step(&mut multi, Event::Replied(replies));
+    let fall_back = Effect::FallBack {
+        entries: vec![0],
+        peek: false,
+    };
+    assert_eq!(effects, [fall_back]);
+    let given = (decided(true), Source::Fallback);
+    let effects = step(&mut multi, Event::FellBack(vec![Ok(given)]));
+    let operation = 7;
+    assert_eq!(
+        effects,
+        [
+            Effect::CancelLater {
+                objects: vec![0],
+                operation
+            },
+            Effect::GiveBack {
+                entry: 0,
+                decision: decided(true)
+            },
+            Effect::Done(Err(2)),
+        ]
+    );
+}
+
+#[test]
+fn a_refusal_is_answered_from_memory_for_the_only_entry_of_its_object() {
+    let (mut multi, _) = begin(&["a", "b", "a"]);
+    let replies = vec![
+        Reply::Decided(vec![decided(true), decided(false)]),
+        Reply::Decided(vec![decided(false)]),
+    ];
+    let effects = step(&mut multi, Event::Replied(replies));
+    let learnt = effects.into_iter().filter_map(|effect| match effect {
+        Effect::Learn {
+            entry, is_alone, ..
+        } => Some((entry, is_alone)),
+        _ => None,
+    });
+    assert_eq!(
+        learnt.collect::<Vec<_>>(),
+        [(0, false), (2, false), (1, true)]
+    );
+}
+
+#[test]
+fn who_was_not_asked_says_how_it_stands_where_there_is_no_time_to_ask_again() {
+    let asked = ["a", "b"].map(|object| Asked {
+        object,
+        is_peek: false,
+        remembered: None,
+        refused_last: object == "a",
+    });
+    let deadline = Duration::from_millis(DEADLINE);
+    let at = |now| Timestamp::from_millis(START + now);
+    let (mut multi, _) = Multi::<u8>::begin(asked.to_vec(), deadline, at(0), &mut || 7);
+    let contended = Decision {
+        contended: true,
+        ..decided(false)
+    };
+    let refused = vec![Reply::Decided(vec![contended.clone()])];
+    let effects = multi.step(Event::Replied(refused), at(300), &mut || 8);
+    let again = Effect::Send {
+        messages: vec![Message::Charge {
+            object: 0,
+            operation: Some(8),
+        }],
+        patience: Duration::from_millis(DEADLINE - 300),
+    };
+    assert_eq!(effects.last(), Some(&again));
+    // Twice `a` and once `b` would take more than is left.
+    let (mut multi, _) = Multi::<u8>::begin(asked.to_vec(), deadline, at(0), &mut || 7);
+    let refused = vec![Reply::Decided(vec![contended])];
+    let effects = multi.step(Event::Replied(refused), at(400), &mut || 8);
+    let look = Effect::Send {
+        messages: vec![Message::Look { object: 1 }],
+        patience: deadline,
+    };
+    assert_eq!(effects.last(), Some(&look));
+    let effects = multi.step(
+        Event::Replied(vec![Reply::Decided(vec![decided(true)])]),
+        at(500),
+        &mut || 8,
+    );
+    let Some(Effect::Done(Ok(done))) = effects.last() else {
+        panic!("{effects:?}");
+    };
+    let successes = done.decisions.iter().map(|(decision, _)| decision.success);
+    assert_eq!(
+        (done.success, successes.collect()),
+        (false, vec![false, true])
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 

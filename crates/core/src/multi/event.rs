@@ -17,7 +17,7 @@ pub enum Event<E> {
 pub enum Reply<E> {
     /// The object decided: one decision for each of its entries, in their order.
     Decided(Vec<Decision>),
-    /// The object has cancelled the operation.
+    /// The object has answered a cancellation.
     Cancelled,
     /// The object refuses to answer, and has charged nothing.
     Failed(E),
