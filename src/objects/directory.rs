@@ -52,7 +52,7 @@ impl DirectoryDO {
     }
 
     fn note(&self, notice: &DirectoryCall) -> Result<DirectoryAnswer> {
-        let names = Names::new(self.state.storage());
+        let names = Names::new(&self.state);
         match notice {
             DirectoryCall::Alive { name } => names.add(name)?,
             DirectoryCall::Gone { name } => names.remove(name)?,
