@@ -1,6 +1,6 @@
 //! The only reader of the runtime's clock and of its time zones. The clock is read once per event:
-//! by the object that owns a state, which hands the time on, and in the Worker when a task is begun
-//! or resumed.
+//! a call, an alarm or a timer of an object, and in the Worker each time that a task is begun or
+//! resumed.
 
 use core::cell::Cell;
 
@@ -12,15 +12,15 @@ use tollgate_core::Timestamp;
 use crate::hot;
 
 thread_local! {
-    /// The time of the event that is being handled by a task.
+    /// The time of the event that is being handled.
     static EVENT: Cell<Option<Timestamp>> = const { Cell::new(None) };
 }
 
-/// Runs one event of a task: from when it is begun, or resumed with an answer, until it waits. All
-/// of it has one time.
+/// Runs one event: a call into an object, or a task from when it is begun, or resumed with an
+/// answer, until it waits. All of it has one time.
 pub(crate) fn in_event<T>(run: impl FnOnce() -> T) -> T {
     if EVENT.get().is_some() {
-        return run(); // a task that another one begins
+        return run(); // a task that an event begins
     }
     EVENT.set(Some(read()));
     let output = run();
@@ -28,7 +28,7 @@ pub(crate) fn in_event<T>(run: impl FnOnce() -> T) -> T {
     output
 }
 
-/// The time of the present event, in whole milliseconds. Outside of tasks each call reads the
+/// The time of the present event, in whole milliseconds. Outside of events each call reads the
 /// clock.
 pub(crate) fn now() -> Timestamp {
     EVENT.get().unwrap_or_else(read)

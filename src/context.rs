@@ -11,7 +11,8 @@ use worker::Env;
 use crate::auth::Caller;
 use crate::config::Config;
 use crate::doors::kv::Kv;
-use crate::hot::{self, Bindings, ExecutionContext, Headers};
+use crate::doors::version::deployed;
+use crate::hot::{self, ExecutionContext, Headers};
 use crate::task;
 
 /// One request, its caller and its environment.
@@ -41,7 +42,7 @@ impl Context<'_> {
 
     /// Whether a KV namespace is bound.
     pub(crate) fn has_kv(&self) -> bool {
-        self.env.bound().kv().is_some()
+        self.kv().is_some()
     }
 
     /// The KV namespace, if one is bound.
@@ -79,8 +80,5 @@ pub(crate) fn request_id(headers: &Headers) -> String {
 
 /// The deployed version: the platform's id where there is one, else that of the program.
 pub(crate) fn version(env: &Env) -> String {
-    let known = env.bound().version_metadata().map(|known| known.id());
-    known
-        .filter(|id| !id.is_empty())
-        .unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned())
+    deployed(env).unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned())
 }

@@ -27,31 +27,22 @@ export default {
   },
 };
 
-/**
- * The class of objects whose Rust halves are of the class `Half`: it answers one text with another,
- * and some set an alarm, which rings. Some write ahead and have a `close`: one timer of at most a
- * second calls it when nothing is admitted any more.
- */
+/** The class of objects whose Rust halves are of the class `Half`. */
 const objectClass = (Half) =>
   class extends DurableObject {
     #half;
     #number;
-    #closing = !("close" in Half.prototype);
+    #isClosing = false;
 
     // What stands beside the text is for those halves that look at it.
     call(...told) {
-      const half = this.#alive();
-      const answer = half.call(...told);
-      if (!this.#closing) this.#closeIn(half.closes_in());
+      const answer = this.#alive().call(...told);
+      if (!this.#isClosing) this.#closeLater();
       return answer;
     }
 
     alarm() {
       return this.#alive().ring();
-    }
-
-    fetch(request) {
-      return this.#alive().fetch(request);
     }
 
     #alive() {
@@ -63,18 +54,19 @@ const objectClass = (Half) =>
       return this.#half;
     }
 
-    #closeIn(milliseconds) {
-      this.#closing = milliseconds >= 0;
-      if (this.#closing) setTimeout(() => this.#close(), milliseconds);
+    /** Closes rows that were written ahead, by one timer of at most a second. */
+    #closeLater() {
+      const wait = this.#half.closes_in?.() ?? -1;
+      this.#isClosing = wait >= 0;
+      if (this.#isClosing) setTimeout(() => this.#close(), wait);
     }
 
     #close() {
       try {
-        const half = this.#alive();
-        half.close();
-        this.#closeIn(half.closes_in());
+        this.#alive().close();
+        this.#closeLater();
       } catch (error) {
-        this.#closing = false;
+        this.#isClosing = false;
         console.warn(`tollgate: rows stay ahead of the real use: ${error}`);
       }
     }
@@ -82,4 +74,10 @@ const objectClass = (Half) =>
 
 export const RateLimitDO = objectClass(rust.RateLimitDO);
 export const KeyspaceDO = objectClass(rust.KeyspaceDO);
-export const DirectoryDO = objectClass(rust.DirectoryDO);
+
+/** Objects call it by `fetch`, which they can abort. */
+export class DirectoryDO extends objectClass(rust.DirectoryDO) {
+  async fetch(request) {
+    return new Response(this.call(await request.text()));
+  }
+}

@@ -31,6 +31,11 @@ pub const RETRY_SOON: &str = "Retry-After: 1\n";
 /// longest that browsers accept.
 const PREFLIGHT_AGE: u32 = 7_200;
 
+/// The headers that a page may send: those that are read, and those that the Upstash SDKs send
+/// beside, without which a browser would not let them call.
+const ASKED: &str = "authorization, content-type, upstash-encoding, upstash-response-format, \
+    upstash-sync-token, upstash-telemetry-platform, upstash-telemetry-runtime, upstash-telemetry-sdk";
+
 /// The methods of a path, such as `GET, POST`.
 pub fn allow(methods: &str) -> String {
     format!("Allow: {methods}\n")
@@ -54,7 +59,7 @@ pub fn cors(origin: Option<&str>, varies: bool) -> String {
 /// The answer to a preflight request, with the methods of the path.
 pub fn preflight(methods: &str) -> String {
     format!(
-        "Access-Control-Allow-Methods: {methods}\nAccess-Control-Allow-Headers: authorization, content-type\n\
+        "Access-Control-Allow-Methods: {methods}\nAccess-Control-Allow-Headers: {ASKED}\n\
          Access-Control-Max-Age: {PREFLIGHT_AGE}\n"
     )
 }

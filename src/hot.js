@@ -1,13 +1,12 @@
-// What costs less in JavaScript than through bindings, or cannot be said in Rust: awaiting, one
-// call with a deadline, an answer with its headers in one literal (header names built at run time
-// cost ten microseconds a request), reading and dropping bodies, offsets of time zones. Nothing
-// here decides anything. Each function is bound in hot.rs.
+// What costs less in JavaScript than through bindings, or cannot be said in Rust. Each function
+// says why it is not in Rust. Nothing here decides anything. Each export is bound in hot.rs.
 
 /**
  * Runs one task of Rust. `resume` runs it until it awaits a promise, which `resume` returns, or
  * until it ends with a Response, a text or undefined; null stands for a task that does not exist.
  * No promise and no waker is shared between requests: workerd forbids it. `failure` is the body for
- * a task that cannot end, because its wasm instance has.
+ * a task that cannot end, because its wasm instance has. Here because an `await` in Rust costs two
+ * closures each time, and because this goes on when the wasm instance has ended.
  */
 export async function drive(resume, task, failure) {
   try {
@@ -25,7 +24,7 @@ export async function drive(resume, task, failure) {
       }
       next = resume(task, value, failed);
     }
-    if (next === null) throw new Error("its wasm instance has ended");
+    if (next === null) throw new Error("its wasm instance has ended, or made no answer");
     return next;
   } catch (error) {
     console.error(`tollgate: a request broke off: ${error}`);
@@ -35,7 +34,8 @@ export async function drive(resume, task, failure) {
 }
 
 /**
- * What is always read of a request, as lines, in one crossing. None of it can hold a line break.
+ * What is always read of a request, as lines. None of it can hold a line break. Here because five
+ * getters are five crossings in Rust, and one text is one.
  */
 export function head(request, headers) {
   const token = headers.get("authorization") ?? "";
@@ -49,7 +49,8 @@ const UNREACHABLE = 2;
 
 /**
  * Calls an object: its answer, or one of the numbers above. Never rejects, and takes no longer than
- * `milliseconds`. `call` is the object's name and the text, with a line break between them.
+ * `milliseconds`. `call` is the object's name and the text, with a line break between them. Here
+ * because the stub, the call, its answer and the timer are six crossings and two closures in Rust.
  */
 export function ask(namespace, call, milliseconds, beside = []) {
   // The timer is not cleared: that costs a tenth of a request, with which it ends anyway.
@@ -62,7 +63,7 @@ export function ask(namespace, call, milliseconds, beside = []) {
 /**
  * The same from within an object. Whatever is pending keeps an object in memory, and billed: a
  * timer that was not cleared, a call without an answer. So the timer is cleared, and the call is a
- * `fetch`, since only a `fetch` can be aborted.
+ * `fetch`, since only a `fetch` can be aborted. Here for the same reason as `ask`.
  */
 export async function askFromObject(namespace, call, milliseconds) {
   const abort = new AbortController();
@@ -108,13 +109,18 @@ function begin(namespace, call, resolve, beside) {
   }
 }
 
-/** Several calls of `ask` at once. `beside` says how much an object of Redis keys may use. */
+/**
+ * Several calls of `ask` at once. `beside` says how much an object of Redis keys may use. Here
+ * because all of them are one crossing and one promise.
+ */
 export function askAll(namespace, calls, milliseconds, ...beside) {
   return Promise.all(calls.map((call) => ask(namespace, call, milliseconds, beside)));
 }
 
 /**
  * A decision over known limits. `text` is RateLimit-Policy, RateLimit and the body, one line each.
+ * Here because the runtime knows the names in a literal: names that are built at run time cost ten
+ * microseconds a request.
  */
 export function decided(status, text, limit, remaining, reset, retryAfter) {
   const first = text.indexOf("\n");
@@ -131,7 +137,10 @@ export function decided(status, text, limit, remaining, reset, retryAfter) {
   return new Response(text.slice(second + 1), { status, headers });
 }
 
-/** Any other answer; `lines` are `name: value` lines. */
+/**
+ * Any other answer; `lines` are `name: value` lines. Here because it is one crossing, and `Headers`
+ * built in Rust are one for each name.
+ */
 export function answer(status, body, lines) {
   const headers = lines.split("\n").filter(Boolean);
   return new Response(body, { status, headers: headers.map((line) => line.split(/: (.*)/s, 2)) });
@@ -146,7 +155,10 @@ const DRAIN_MS = 2_000;
 const DRAIN_BUFFER = 1 << 16;
 const LATE = Symbol("late");
 
-/** Reads a body of unknown length up to `most` bytes; undefined when it is longer. */
+/**
+ * Reads a body of unknown length up to `most` bytes; undefined when it is longer. Here because each
+ * chunk would be two crossings and a copy into wasm before the length is known.
+ */
 export async function readCounted(request, most) {
   const parts = [];
   let size = 0;
@@ -168,7 +180,7 @@ export async function readCounted(request, most) {
 
 /**
  * Reads and drops a body that nobody has begun to read, within the bounds above; undefined where
- * there is none. Never rejects.
+ * there is none. Never rejects. Here because what is dropped need not enter wasm.
  */
 export function drain(request) {
   return request.bodyUsed || request.body === null ? undefined : drop(request.body, 0);
@@ -196,32 +208,41 @@ async function drop(body, size) {
   }
 }
 
-/** Settles after so many milliseconds. */
+/**
+ * Settles after so many milliseconds. Here because `setTimeout` from Rust needs a closure, which
+ * stays in memory where the request is cancelled.
+ */
 export function later(milliseconds) {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-/** Settles as a promise does, or rejects with undefined after so many milliseconds. */
-export async function within(promise, milliseconds) {
+/**
+ * Settles as a promise does, or rejects with undefined after so many milliseconds. Whoever begins
+ * several of these awaits them one after the other, or drops the rest: a rejection that nobody
+ * awaits yet is not logged. Here because Rust can neither race promises nor clear a timer without
+ * closures, which stay in memory where the request is cancelled.
+ */
+export function within(promise, milliseconds) {
   let timer;
   const late = new Promise((_, reject) => {
     timer = setTimeout(reject, milliseconds);
   });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const outcome = Promise.race([promise, late]).finally(() => clearTimeout(timer));
+  outcome.catch(() => {});
+  return outcome;
 }
 
-/** Whether there is a native rate-limit binding of this name. */
+/**
+ * Whether there is a native rate-limit binding of this name. Here because its name is known at run
+ * time only, and reflection in Rust is a crossing for each step.
+ */
 export function hasBinding(env, name) {
   return typeof env[name]?.limit === "function";
 }
 
 /**
  * Whether a native rate-limit binding admits one more request for a key; undefined when it does not
- * answer. Never rejects.
+ * answer. Never rejects. Here because it is one crossing and one promise.
  */
 export async function askBinding(env, name, key, milliseconds) {
   try {
@@ -257,7 +278,8 @@ function formatOf(zone) {
 
 /**
  * Seconds that the clocks of `zone` are ahead of UTC at an instant in milliseconds; NaN when there
- * is no such zone.
+ * is no such zone. Here because only the runtime knows the zones, and the parts of a date are seven
+ * objects that Rust would read one by one.
  */
 export function zoneOffset(zone, milliseconds) {
   let format;

@@ -1,7 +1,11 @@
 //! What is bound to workerd by hand, because every request runs it and the `worker` crate's own
 //! types cost more than all of our code (docs/adr/0015-worker-crate.md), or because the crate lacks
-//! it. Whatever can throw is bound with `catch`: a JavaScript exception that passes through wasm
-//! ends the wasm instance, and with it every request in flight.
+//! it.
+//!
+//! A JavaScript exception that passes through wasm ends the wasm instance, and with it every
+//! request in flight. So whatever may throw on what the runtime or the environment hands in is
+//! bound with `catch`. Bound without it are getters of objects that the runtime itself makes, the
+//! clock, the log, and functions of hot.js that catch what they call.
 
 use tollgate_core::Duration;
 use wasm_bindgen::prelude::*;
@@ -43,8 +47,8 @@ extern "C" {
     /// What the platform knows of the deployed version.
     pub(crate) type VersionMetadata;
 
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn id(this: &VersionMetadata) -> String;
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn id(this: &VersionMetadata) -> Result<String, JsValue>;
 
     /// A namespace of objects: one class.
     pub(crate) type Namespace;
@@ -104,27 +108,27 @@ extern "C" {
     /// What `list` comes to: one page of keys.
     pub(crate) type KvPage;
 
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn keys(this: &KvPage) -> Vec<KvKey>;
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn keys(this: &KvPage) -> Result<Vec<KvKey>, JsValue>;
 
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn list_complete(this: &KvPage) -> bool;
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn list_complete(this: &KvPage) -> Result<bool, JsValue>;
 
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn cursor(this: &KvPage) -> Option<String>;
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn cursor(this: &KvPage) -> Result<Option<String>, JsValue>;
 
     /// One key of a page.
     pub(crate) type KvKey;
 
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn name(this: &KvKey) -> String;
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn name(this: &KvKey) -> Result<String, JsValue>;
 
     /// Seconds since 1970.
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn expiration(this: &KvKey) -> Option<f64>;
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn expiration(this: &KvKey) -> Result<Option<f64>, JsValue>;
 
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn metadata(this: &KvKey) -> JsValue;
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn metadata(this: &KvKey) -> Result<JsValue, JsValue>;
 }
 
 #[wasm_bindgen]
@@ -169,7 +173,9 @@ extern "C" {
         last: bool,
     ) -> JsValue;
 
-    /// The answer that is given most, its headers in one crossing.
+    /// The answer that is given most, its headers in one crossing. Throws where a header or the
+    /// status is none.
+    #[wasm_bindgen(catch)]
     pub(crate) fn decided(
         status: u16,
         text: &str,
@@ -177,9 +183,11 @@ extern "C" {
         remaining: f64,
         reset: f64,
         retry_after: f64,
-    ) -> JsValue;
+    ) -> Result<JsValue, JsValue>;
 
-    pub(crate) fn answer(status: u16, body: &str, lines: &str) -> JsValue;
+    /// Any other answer; throws like [`decided`].
+    #[wasm_bindgen(catch)]
+    pub(crate) fn answer(status: u16, body: &str, lines: &str) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(js_name = readCounted)]
     pub(crate) fn read_counted(request: &Request, most: u32) -> JsValue;

@@ -1,18 +1,20 @@
 //! Tollgate: the Worker. It reads requests, names the object that owns the state, asks it once, and
 //! writes answers. Everything that decides is in [`tollgate_core`].
 //!
-//! One `POST /limit`, in the order in which its files are entered:
+//! One `POST /limit`, in the order in which its files are entered; docs/architecture.md also names
+//! the helpers that each of them calls:
 //!
-//! 1. `entry.js` calls [`fetch`], which begins a task (`task`); `http::serve` is its flow.
+//! 1. `entry.js` calls [`fetch`], which begins a task; `http::serve` is its flow.
 //! 2. [`http::router`] knows the path, [`auth`] the caller, `http::request` reads the body.
 //! 3. `routes::limit` reads the JSON through the core, or stops with an [`error::ApiError`].
 //! 4. `decide` finds the place where the policy is decided; `decide::object` asks the subject's
 //!    object, unless the isolate remembers that it refuses.
 //! 5. `doors::limiter` calls the object, within the deadline.
-//! 6. `objects::rate_limit` reads its clock once, lets the core decide on the state in its memory,
-//!    and writes rows ahead.
-//! 7. `decide::outcome` tells [`telemetry`] and shows the decision as JSON and [`headers`];
-//!    `http::response` makes the answer.
+//! 6. `objects::rate_limit` begins an event; `objects::subject` has the core decide on the state in
+//!    its memory, and writes rows ahead.
+//!
+//! On the way back `decide::outcome` tells [`telemetry`] and shows the decision as JSON and
+//! [`headers`], and `http::response` makes the answer.
 //!
 //! When the object does not answer, `decide::fallback` does what the policy's failure mode says.
 //!
@@ -31,6 +33,7 @@ pub mod headers;
 pub mod http;
 pub mod placement;
 pub mod reply;
+pub mod task_table;
 pub mod telemetry;
 
 #[cfg(target_arch = "wasm32")]

@@ -11,46 +11,26 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
-use tollgate_core::{Duration, Timestamp};
+use tollgate_core::Duration;
 use wasm_bindgen::prelude::*;
 
 use crate::clock;
 use crate::error::{ApiError, Code};
 use crate::hot;
 use crate::instance;
+use crate::task_table::TaskTable;
 
 /// What a promise came to.
 pub(crate) type Settled = Result<JsValue, JsValue>;
 
-/// When there are so many tasks, those of requests that ended without finishing are looked for.
-const SWEEP_FROM: usize = 256;
-/// The lower bits of a task's id count up; those above are the number of the wasm instance. So an
-/// id that outlived its instance is not known to the next one, and never means another request's
-/// task.
-const COUNT_BITS: u32 = 20;
-/// No request takes as long as this. A request that was cancelled, because its client went away, is
-/// never heard of again.
-const LONGEST: Duration = Duration::from_secs(120);
-
-struct Task {
-    future: Pin<Box<dyn Future<Output = JsValue>>>,
-    begun: Timestamp,
-}
-
-#[derive(Default)]
-struct Tasks {
-    /// `None` where there is no task, or where it is just running.
-    slots: Vec<(u32, Option<Task>)>,
-    next: u32,
-}
+type Task = Pin<Box<dyn Future<Output = JsValue>>>;
 
 thread_local! {
-    static TASKS: RefCell<Tasks> = RefCell::default();
+    static TASKS: RefCell<TaskTable<Task>> = RefCell::new(TaskTable::new(instance::number()));
     /// The promise that the running task has come to.
     static AWAITED: Cell<Option<JsValue>> = const { Cell::new(None) };
     /// What the promise of the running task came to.
     static SETTLED: Cell<Option<Settled>> = const { Cell::new(None) };
-    static INSTANCE: u32 = instance::number();
     static RESUME: JsValue = Closure::<dyn Fn(u32, JsValue, bool) -> JsValue>::new(resume).into_js_value();
     static FAILURE: JsValue = ApiError::new(
         Code::Internal,
@@ -63,11 +43,8 @@ thread_local! {
 /// Begins `future`; the promise of its output.
 pub(crate) fn spawn(future: impl Future<Output = JsValue> + 'static) -> JsValue {
     clock::in_event(|| {
-        let task = Task {
-            future: Box::pin(future),
-            begun: clock::now(),
-        };
-        let id = TASKS.with_borrow_mut(|tasks| tasks.add(task));
+        let task: Task = Box::pin(future);
+        let id = TASKS.with_borrow_mut(|tasks| tasks.add(task, clock::now()));
         RESUME.with(|resume| FAILURE.with(|failure| hot::drive(resume, id, failure)))
     })
 }
@@ -80,7 +57,7 @@ fn resume(id: u32, value: JsValue, failed: bool) -> JsValue {
     };
     SETTLED.set(Some(if failed { Err(value) } else { Ok(value) }));
     let mut waker = Context::from_waker(Waker::noop());
-    match clock::in_event(|| task.future.as_mut().poll(&mut waker)) {
+    match clock::in_event(|| task.as_mut().poll(&mut waker)) {
         Poll::Ready(output) => {
             TASKS.with_borrow_mut(|tasks| tasks.remove(id));
             output
@@ -88,44 +65,6 @@ fn resume(id: u32, value: JsValue, failed: bool) -> JsValue {
         Poll::Pending => {
             TASKS.with_borrow_mut(|tasks| tasks.put(id, task));
             AWAITED.take().unwrap_or(JsValue::UNDEFINED)
-        }
-    }
-}
-
-impl Tasks {
-    fn add(&mut self, task: Task) -> u32 {
-        if self.slots.len() >= SWEEP_FROM && self.slots.len().is_power_of_two() {
-            let now = task.begun;
-            let alive = |task: &Task| task.begun.plus(LONGEST) > now;
-            self.slots
-                .retain(|(_, task)| task.as_ref().is_none_or(alive));
-        }
-        let count = self.next & ((1 << COUNT_BITS) - 1);
-        let id = INSTANCE.with(|number| *number) << COUNT_BITS | count;
-        self.next = self.next.wrapping_add(1);
-        self.slots.push((id, Some(task)));
-        id
-    }
-
-    fn place(&self, id: u32) -> Option<usize> {
-        // The newest are asked for most.
-        self.slots.iter().rposition(|(known, _)| *known == id)
-    }
-
-    fn take(&mut self, id: u32) -> Option<Task> {
-        let place = self.place(id)?;
-        self.slots[place].1.take()
-    }
-
-    fn put(&mut self, id: u32, task: Task) {
-        if let Some(place) = self.place(id) {
-            self.slots[place].1 = Some(task);
-        }
-    }
-
-    fn remove(&mut self, id: u32) {
-        if let Some(place) = self.place(id) {
-            self.slots.swap_remove(place);
         }
     }
 }

@@ -11,7 +11,7 @@ const root = join(here, "..");
 
 // Two ways to run the Worker: inside the test isolate, where time can be faked and Durable Objects
 // opened up, and from outside, as a server with its own process, disk and HTTP port. The third
-// project tests the scripts.
+// project tests what runs in Node as well: the scripts, and src/hot.js.
 export default defineConfig({
   root: here,
   test: {
@@ -19,7 +19,7 @@ export default defineConfig({
     // test.
     onConsoleLog: (text) => !text.includes('"event":"rate_limit_'),
     projects: [
-      { root, test: { name: "scripts", include: ["scripts/**/*.test.mjs", "bench/**/*.test.mjs"] } },
+      { root, test: { name: "scripts", include: ["{scripts,bench,src}/**/*.test.mjs"] } },
       {
         plugins: [
           cloudflareTest({

@@ -2,7 +2,7 @@
 //! In the background, and only then, because a charge that gets no answer may have been applied and
 //! is never sent again.
 
-use tollgate_core::policy::FailMode;
+use tollgate_core::isolate::debts::Charge;
 use tollgate_core::subject_state::Item;
 use tollgate_core::Duration;
 use worker::Env;
@@ -40,15 +40,14 @@ async fn charge(env: Env, deadline: Duration, object: String, items: Vec<Item>) 
     let operation = hot::random_bits();
     let question = Question::charge(&object, operation, &items);
     let answer = Limiter::new(&env, deadline).ask(&question).await.answer;
-    for item in &items {
-        match answer {
-            // Only where it has certainly not arrived is it owed on.
-            Err(Failure::LeftAlone | Failure::Overloaded) => owe(&object, item),
-            Ok(_) if item.policy.fail_mode() == FailMode::Eventual => {
-                let units = item.check.cost.unsigned_abs();
-                counts::charged(&object, &item.policy, units);
-            }
-            _ => {}
-        }
+    let charge = match &answer {
+        Ok(answer) => Charge::of_answer(answer),
+        Err(Failure::LeftAlone | Failure::Overloaded) => Charge::NotDone,
+        Err(_) => Charge::Unknown,
+    };
+    match charge {
+        Charge::Done => counts::charged(&object, &items),
+        Charge::NotDone => items.iter().for_each(|item| owe(&object, item)),
+        Charge::Unknown => {}
     }
 }

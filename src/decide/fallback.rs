@@ -29,3 +29,15 @@ pub(super) fn decide(
         .map(|decision| (decision, Source::Fallback))
         .ok_or_else(ApiError::object_unavailable) // the failure mode is closed
 }
+
+/// Gives back what [`decide`] gave out for a request that was refused by another subject's limit.
+pub(super) fn give_back(context: &Context, object: &str, item: &Item, decision: &Decision) {
+    let Item { policy, check } = item;
+    if policy.fail_mode() == FailMode::Eventual {
+        counts::give_back(context, object, item);
+        return;
+    }
+    isolate::with(|isolate| {
+        isolate.shares.give_back(object, policy, check, decision.at);
+    });
+}

@@ -15,7 +15,6 @@ pub(crate) mod together;
 
 use tollgate_core::api::request::LimitRequest;
 use tollgate_core::policy::consistency::Consistency;
-use tollgate_core::policy::FailMode;
 use tollgate_core::store::RateLimitStore;
 
 use crate::context::Context;
@@ -33,9 +32,6 @@ pub(crate) async fn check(
     request: LimitRequest,
 ) -> Result<Outcome, ApiError> {
     let pending = Pending::new(context, request)?;
-    if pending.item.policy.fail_mode() == FailMode::Eventual && !context.has_kv() {
-        return Err(ApiError::no_kv()); // now, and not first when the object is out of reach
-    }
     let Pending { object, item, .. } = &pending;
     let decided = match item.policy.consistency() {
         Consistency::Strong => ObjectStore { context }.decide(object, item).await,

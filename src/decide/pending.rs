@@ -1,7 +1,7 @@
 //! A check on its way to the place that decides it: whose it is, and by which limits.
 
 use tollgate_core::api::request::{LimitRequest, Rule};
-use tollgate_core::policy::Policy;
+use tollgate_core::policy::{FailMode, Policy};
 use tollgate_core::subject::Subject;
 use tollgate_core::subject_state::Item;
 
@@ -17,10 +17,14 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Finds the limits of a request, and names its subject.
+    /// Finds the limits of a request, and names its subject. What its failure mode needs is missed
+    /// now, and not first when the object is out of reach.
     pub(super) fn new(context: &Context, request: LimitRequest) -> Result<Pending, ApiError> {
         let subject = context.subject(request.subject);
         let policy = policy_of(request.rule)?;
+        if policy.fail_mode() == FailMode::Eventual && !context.has_kv() {
+            return Err(ApiError::no_kv());
+        }
         Ok(Pending {
             object: subject.object_name(),
             subject,

@@ -65,14 +65,13 @@ impl Kv {
             let mut next = first;
             for left in (0..MAX_PAGES).rev() {
                 let page = next.await?;
-                listed.add(&page);
-                if page.list_complete() {
+                if listed.add(&page).map_err(unreadable)? {
                     return Ok(listed);
                 }
                 if left == 0 {
                     break;
                 }
-                next = pages.page(page.cursor());
+                next = pages.page(page.cursor().map_err(unreadable)?);
             }
             worker::console_warn!("tollgate: KV lists more than {MAX_PAGES} pages of keys");
             Err(Failure::Kv)
@@ -113,16 +112,18 @@ impl Pages {
 }
 
 impl Listed {
-    fn add(&mut self, page: &KvPage) {
-        for key in page.keys() {
-            if let Some(metadata) = key.metadata().as_string() {
+    /// Adds the keys of a page; whether it is the last page.
+    fn add(&mut self, page: &KvPage) -> Result<bool, JsValue> {
+        for key in page.keys()? {
+            if let Some(metadata) = key.metadata()?.as_string() {
                 // None of ours is without.
-                let seconds = key.expiration().unwrap_or(0.0) as u64;
+                let seconds = key.expiration()?.unwrap_or(0.0) as u64;
                 let until = Timestamp::from_millis(seconds.saturating_mul(1_000));
                 self.until = self.until.max(until);
-                self.keys.push((key.name(), metadata));
+                self.keys.push((key.name()?, metadata));
             }
         }
+        page.list_complete()
     }
 }
 
@@ -147,12 +148,21 @@ fn within(
             Ok(outcome) => outcome.await,
             Err(error) => Some(Err(error)),
         };
-        let error = match settled {
-            Some(Ok(value)) => return Ok(value),
-            Some(Err(error)) => worker::Error::from(error).to_string(),
-            None => "no answer in time".to_owned(),
-        };
-        worker::console_warn!("tollgate: {what}: {error}");
-        Err(Failure::Kv)
+        match settled {
+            Some(Ok(value)) => Ok(value),
+            Some(Err(error)) => Err(failed(what, error)),
+            None => Err(failed(what, "no answer in time".into())),
+        }
     }
+}
+
+fn unreadable(error: JsValue) -> Failure {
+    failed("KV listed keys that cannot be read", error)
+}
+
+/// The failure of KV, whose cause is logged.
+fn failed(what: &str, error: JsValue) -> Failure {
+    let error = worker::Error::from(error);
+    worker::console_warn!("tollgate: {what}: {error}");
+    Failure::Kv
 }

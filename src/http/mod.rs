@@ -1,5 +1,6 @@
 //! From the runtime's request to its answer: the flow that all routes share.
 
+pub mod body;
 #[cfg(target_arch = "wasm32")]
 mod cors;
 #[cfg(target_arch = "wasm32")]

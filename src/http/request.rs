@@ -2,7 +2,7 @@
 
 use js_sys::Uint8Array;
 
-use super::router::{reading_of, Reading};
+use super::body::{reading_of, Reading};
 use crate::error::{ApiError, Code};
 use crate::hot::{self, Request};
 use crate::task::settled;

@@ -1,13 +1,9 @@
-//! The one table of routes: from method and path to the route, its role, and how its body is read.
+//! The one table of routes: from method and path to the route and its role.
 
-use tollgate_upstash::protocol::{form, Form};
+use tollgate_upstash::protocol::Form;
 
 use crate::auth::Role;
 use crate::error::{ApiError, Code};
-
-/// The largest body, in bytes. The largest sensible request, 32 entries of 8 limits, is a quarter
-/// of it.
-pub const MAX_BODY: usize = 65_536;
 
 /// The target of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,16 +37,34 @@ pub enum Api {
     Acquire,
 }
 
+/// The methods of one path.
+type Methods = &'static [(&'static str, Route<'static>)];
+
 /// One path: its methods, as `Allow` lists them, and what each means.
 struct Path {
-    path: &'static str,
+    place: Place,
     allow: &'static str,
-    routes: &'static [(&'static str, Route<'static>)],
+    routes: Methods,
 }
 
-const PATHS: [Path; 7] = [
+/// Which paths a line of the table means.
+enum Place {
+    /// This one.
+    At(&'static str),
+    /// This name in this folder, for clients of Upstash. They join their URL and `pipeline` without
+    /// looking, so slashes may be doubled, and one may stand at the end.
+    Named(&'static str, &'static str),
+    /// Every other path in this folder: a Redis command, written as a path.
+    Commands(&'static str),
+}
+
+/// Where the Upstash protocol has commands as paths, beside the three `POST`s at the root.
+const UPSTASH: &str = "/upstash";
+
+/// The first line that fits is the path's.
+static PATHS: [Path; 14] = [
     Path {
-        path: "/limit",
+        place: Place::At("/limit"),
         allow: "GET, POST, DELETE",
         routes: &[
             ("POST", Route::Api(Api::Limit)),
@@ -64,36 +78,110 @@ const PATHS: [Path; 7] = [
     post("/limit/release", &[("POST", Route::Api(Api::Release))]),
     post("/acquire", &[("POST", Route::Api(Api::Acquire))]),
     Path {
-        path: "/healthz",
+        place: Place::At("/healthz"),
         allow: "GET",
         routes: &[("GET", Route::Healthz)],
     },
+    redis("", "", SINGLE),
+    redis("", "pipeline", PIPELINE),
+    redis("", "multi-exec", TRANSACTION),
+    redis(UPSTASH, "pipeline", PIPELINE),
+    redis(UPSTASH, "multi-exec", TRANSACTION),
+    Path {
+        place: Place::Named(UPSTASH, ""),
+        allow: "GET, POST, PUT, HEAD",
+        routes: &[
+            ("POST", Route::Redis(Form::Single)),
+            ("GET", COMMAND),
+            ("PUT", COMMAND),
+            ("HEAD", COMMAND),
+        ],
+    },
+    Path {
+        place: Place::Commands(UPSTASH),
+        allow: "GET, POST, PUT, HEAD",
+        routes: &[
+            ("GET", COMMAND),
+            ("POST", COMMAND),
+            ("PUT", COMMAND),
+            ("HEAD", COMMAND),
+        ],
+    },
 ];
 
-const fn post(path: &'static str, routes: &'static [(&'static str, Route<'static>)]) -> Path {
+const SINGLE: Methods = &[("POST", Route::Redis(Form::Single))];
+const PIPELINE: Methods = &[("POST", Route::Redis(Form::Pipeline))];
+const TRANSACTION: Methods = &[("POST", Route::Redis(Form::Transaction))];
+/// The command itself is filled in by [`Route::find`].
+const COMMAND: Route<'static> = Route::Redis(Form::Path(""));
+
+const fn post(path: &'static str, routes: Methods) -> Path {
     Path {
-        path,
+        place: Place::At(path),
         allow: "POST",
         routes,
+    }
+}
+
+const fn redis(folder: &'static str, name: &'static str, routes: Methods) -> Path {
+    Path {
+        place: Place::Named(folder, name),
+        allow: "POST",
+        routes,
+    }
+}
+
+impl Path {
+    /// The line of a path, and what stands behind its folder.
+    fn find(path: &str) -> Option<(&'static Path, &str)> {
+        PATHS
+            .iter()
+            .find_map(|known| Some((known, known.place.rest_of(path)?)))
+    }
+
+    /// The answer to a method that the path has not. Clients of Upstash read no problems; the root
+    /// alone is nothing but for them.
+    fn without_method<'a>(&self) -> Result<Route<'a>, ApiError> {
+        match self.place {
+            Place::At(_) => Err(ApiError::method_not_allowed(self.allow)),
+            Place::Named("", "") => Err(not_found()),
+            _ => Ok(Route::Redis(Form::WrongMethod(self.allow))),
+        }
+    }
+}
+
+impl Place {
+    /// What stands in `path` behind this folder, without leading slashes; `None` when it is not
+    /// this place.
+    fn rest_of<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let (folder, name) = match self {
+            Place::At(exact) => return (path == *exact).then_some(""),
+            Place::Named(folder, name) => (folder, Some(*name)),
+            Place::Commands(folder) => (folder, None),
+        };
+        let rest = path.strip_prefix(folder)?;
+        let is_inside = rest.is_empty() || rest.starts_with('/');
+        let rest = rest.trim_start_matches('/');
+        let is_named = name.is_none_or(|name| rest.trim_end_matches('/') == name);
+        (is_inside && is_named).then_some(rest)
     }
 }
 
 impl Route<'_> {
     /// The route of a request.
     pub fn find<'a>(method: &str, path: &'a str) -> Result<Route<'a>, ApiError> {
-        let Some(known) = PATHS.iter().find(|known| known.path == path) else {
-            return form(method, path).map(Route::Redis).ok_or_else(|| {
-                let detail = "There is nothing at this path. POST /limit asks for a decision.";
-                ApiError::new(Code::NotFound, detail)
-            });
-        };
-        known
-            .routes
-            .iter()
-            .find(|(word, _)| *word == method)
-            .map(|(_, route)| *route)
-            .ok_or_else(|| ApiError::method_not_allowed(known.allow))
+        let (known, rest) = Path::find(path).ok_or_else(not_found)?;
+        match known.routes.iter().find(|(word, _)| *word == method) {
+            Some((_, Route::Redis(Form::Path(_)))) => Ok(Route::Redis(Form::Path(rest))),
+            Some((_, route)) => Ok(*route),
+            None => known.without_method(),
+        }
     }
+}
+
+fn not_found() -> ApiError {
+    let detail = "There is nothing at this path. POST /limit asks for a decision.";
+    ApiError::new(Code::NotFound, detail)
 }
 
 impl Api {
@@ -114,8 +202,7 @@ impl Api {
 
 /// The methods of a path, for a preflight request; `None` when there is no such path.
 pub fn methods_of(path: &str) -> Option<&'static str> {
-    let known = PATHS.iter().find(|known| known.path == path);
-    known.map(|known| known.allow)
+    Path::find(path).map(|(known, _)| known.allow)
 }
 
 /// Path and query of an absolute URL; both as they stand, the query without its `?`. A fragment
@@ -131,49 +218,6 @@ pub fn split_url(url: &str) -> (&str, &str) {
         Some(parts) => parts,
         None if path.is_empty() => ("/", ""),
         None => (path, ""),
-    }
-}
-
-/// Whether a body of this type is read as JSON: `application/json`, anything `+json`, `text/plain`
-/// (what `fetch` sends unasked), the form type (what `curl -d` sends unasked), or no type at all,
-/// which is empty. The body itself has to be JSON whatever its type.
-pub fn check_type(content_type: &str) -> Result<(), ApiError> {
-    let essence = content_type.split(';').next().unwrap_or("").trim_ascii();
-    let is = |name: &str| essence.eq_ignore_ascii_case(name);
-    let ends = |end: &str| {
-        let at = essence.len().saturating_sub(end.len());
-        essence
-            .get(at..)
-            .is_some_and(|last| last.eq_ignore_ascii_case(end))
-    };
-    if is("application/json")
-        || is("")
-        || is("text/plain")
-        || is("application/x-www-form-urlencoded")
-        || (essence.contains('/') && ends("+json"))
-    {
-        return Ok(());
-    }
-    let detail = "Send the body as JSON, with `Content-Type: application/json`.";
-    Err(ApiError::new(Code::UnsupportedMediaType, detail))
-}
-
-/// How a body has to be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
-    /// Its length was announced, is small enough, and the runtime holds the sender to it.
-    Announced,
-    /// Its length is not known: it is counted while it arrives.
-    Counted,
-}
-
-/// How a body of at most `max` bytes is read; `None` when it announces itself to be larger.
-/// `content_length`: empty where there is none.
-pub fn reading_of(content_length: &str, max: usize) -> Option<Reading> {
-    match content_length.parse::<usize>() {
-        Ok(length) if length <= max => Some(Reading::Announced),
-        Ok(_) => None,
-        Err(_) => Some(Reading::Counted),
     }
 }
 
@@ -199,15 +243,57 @@ mod tests {
             assert_eq!(route.role(), role, "{method} {path}");
         }
         assert_eq!(Route::find("GET", "/healthz"), Ok(Route::Healthz));
-        let redis = [
-            ("POST", "/", Form::Single),
-            ("POST", "/pipeline", Form::Pipeline),
-            ("GET", "/pipeline", Form::WrongMethod("POST")),
-            ("GET", "/upstash/get/a", Form::Path("get/a")),
-        ];
-        for (method, path, form) in redis {
-            let found = Route::find(method, path);
-            assert_eq!(found, Ok(Route::Redis(form)), "{method} {path}");
+    }
+
+    #[test]
+    fn requests_of_the_upstash_protocol_are_told_apart_by_method_and_path() {
+        for (method, path, form) in [
+            ("POST", "/", Some(Form::Single)),
+            ("POST", "//", Some(Form::Single)),
+            ("POST", "/upstash", Some(Form::Single)),
+            ("POST", "/upstash/", Some(Form::Single)),
+            ("POST", "/pipeline", Some(Form::Pipeline)),
+            ("POST", "//pipeline", Some(Form::Pipeline)),
+            ("POST", "/pipeline/", Some(Form::Pipeline)),
+            ("POST", "/upstash//pipeline", Some(Form::Pipeline)),
+            ("POST", "/multi-exec", Some(Form::Transaction)),
+            ("POST", "/upstash/multi-exec", Some(Form::Transaction)),
+            ("GET", "/pipeline", Some(Form::WrongMethod("POST"))),
+            ("GET", "/upstash/pipeline", Some(Form::WrongMethod("POST"))),
+            ("GET", "/upstash/get/a%2Fb", Some(Form::Path("get/a%2Fb"))),
+            ("PUT", "/upstash/set/k", Some(Form::Path("set/k"))),
+            ("POST", "/upstash/set/k/", Some(Form::Path("set/k/"))),
+            ("POST", "/upstash/limit", Some(Form::Path("limit"))),
+            ("GET", "/upstash", Some(Form::Path(""))),
+            (
+                "DELETE",
+                "/upstash/get/a",
+                Some(Form::WrongMethod("GET, POST, PUT, HEAD")),
+            ),
+            ("GET", "/", None),
+            ("POST", "/get/a", None),
+            ("POST", "/upstashed", None),
+            ("POST", "//upstash/pipeline", None),
+        ] {
+            let found = Route::find(method, path).ok();
+            assert_eq!(found, form.map(Route::Redis), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_preflight_request_is_told_the_methods_of_every_path() {
+        for (path, methods) in [
+            ("/limit", Some("GET, POST, DELETE")),
+            ("/healthz", Some("GET")),
+            ("/", Some("POST")),
+            ("//pipeline", Some("POST")),
+            ("/upstash/multi-exec", Some("POST")),
+            ("/upstash", Some("GET, POST, PUT, HEAD")),
+            ("/upstash/get/a", Some("GET, POST, PUT, HEAD")),
+            ("/upstashed", None),
+            ("/nowhere", None),
+        ] {
+            assert_eq!(methods_of(path), methods, "{path}");
         }
     }
 
@@ -215,12 +301,12 @@ mod tests {
     fn another_method_is_told_which_there_are_and_another_path_is_nothing() {
         let error = Route::find("PUT", "/limit").unwrap_err();
         assert_eq!(error.header_lines(), "Allow: GET, POST, DELETE\n");
-        for (path, routes) in PATHS.map(|path| (path.path, path)) {
-            let mut words: Vec<&str> = routes.routes.iter().map(|(word, _)| *word).collect();
-            let mut allowed: Vec<&str> = routes.allow.split(", ").collect();
+        for path in &PATHS {
+            let mut words: Vec<&str> = path.routes.iter().map(|(word, _)| *word).collect();
+            let mut allowed: Vec<&str> = path.allow.split(", ").collect();
             words.sort_unstable();
             allowed.sort_unstable();
-            assert_eq!(words, allowed, "{path}");
+            assert_eq!(words, allowed);
         }
         for path in [
             "/limit/",
@@ -251,49 +337,6 @@ mod tests {
         ];
         for (url, expected) in table {
             assert_eq!(split_url(url), expected, "{url}");
-        }
-    }
-
-    #[test]
-    fn bodies_are_read_as_json_or_refused() {
-        for good in [
-            "",
-            "application/json",
-            "Application/JSON; charset=utf-8",
-            "text/plain;charset=UTF-8",
-            "application/x-www-form-urlencoded",
-            "Application/X-WWW-Form-URLencoded; charset=UTF-8",
-            "application/vnd.api+json",
-            "application/problem+JSON",
-        ] {
-            assert_eq!(check_type(good), Ok(()), "{good:?}");
-        }
-        for bad in [
-            "application/x-www-form-urlencoded2",
-            "text/html",
-            "json",
-            "+json",
-            "application/jsonp",
-            "multipart/form-data; boundary=x",
-            "ä",
-        ] {
-            let error = check_type(bad).unwrap_err();
-            assert_eq!(error.code(), Code::UnsupportedMediaType, "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_body_is_refused_before_it_is_read_or_counted_while_it_arrives() {
-        let table = [
-            ("0", Some(Reading::Announced)),
-            ("65536", Some(Reading::Announced)),
-            ("65537", None),
-            ("99999999999999999999999", Some(Reading::Counted)),
-            ("-1", Some(Reading::Counted)),
-            ("", Some(Reading::Counted)),
-        ];
-        for (header, expected) in table {
-            assert_eq!(reading_of(header, MAX_BODY), expected, "{header:?}");
         }
     }
 }

@@ -4,10 +4,11 @@ use tollgate_upstash::protocol::Form;
 use wasm_bindgen::JsValue;
 use worker::Env;
 
+use super::body::{check_type, MAX_BODY};
 use super::cors::Cors;
 use super::request::{self, Head, Unread};
 use super::response;
-use super::router::{check_type, methods_of, split_url, Api, Route, MAX_BODY};
+use super::router::{methods_of, split_url, Api, Route};
 use crate::auth::authorize;
 use crate::config::{Config, InvalidSetting};
 use crate::context::{self, Context};
@@ -57,7 +58,7 @@ pub(crate) async fn serve(request: Request, env: Env, execution: ExecutionContex
         // Boxed: the first request waits until all functions that it calls are compiled, with
         // whatever is inlined into them.
         (Ok(Route::Redis(form)), config) => {
-            let answer = Box::pin(incoming.redis(form, config)).await;
+            let answer = Box::pin(incoming.redis(form, config, &cors)).await;
             return drained(&request, answer).await;
         }
         (_, Err(invalid)) => Err(ApiError::from(invalid)),
@@ -123,7 +124,12 @@ impl Incoming<'_> {
 
     /// The response to a request of the Upstash protocol. Errors have the protocol's form too,
     /// because its clients read no other.
-    async fn redis(&self, form: Form<'_>, config: Result<&Config, &InvalidSetting>) -> JsValue {
+    async fn redis(
+        &self,
+        form: Form<'_>,
+        config: Result<&Config, &InvalidSetting>,
+        cors: &Cors,
+    ) -> JsValue {
         let answered = match upstash::begin(form, self.headers, self.query, config) {
             Err(refused) => refused,
             Ok(asked) => match request::body(self.request, self.head, upstash::MAX_BODY).await {
@@ -132,7 +138,7 @@ impl Incoming<'_> {
                 Err(Unread::Broken) => upstash::broken(),
             },
         };
-        let lines = upstash::header_lines(form, &answered);
-        hot::answer(answered.status, &answered.body, &lines)
+        let lines = [upstash::header_lines(form, &answered), cors.lines()].concat();
+        response::of_lines(answered.status, &answered.body, &lines)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! One object per namespace, named by [`crate::placement`]. It answers the messages of
 //! [`crate::directory`], each in one synchronous step: by RPC, and by `fetch` for objects, which
-//! can break that off. Stored: the names of [`super::rows::directory`].
+//! can abort that (src/entry.js). Stored: the names of [`super::rows::directory`].
 
 use tollgate_core::codec::Unreadable;
 use wasm_bindgen::prelude::*;
@@ -22,9 +22,8 @@ impl DurableObject for DirectoryDO {
         DirectoryDO { state }
     }
 
-    async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let text = request.text().await?;
-        Response::ok(self.answer(&text))
+    async fn fetch(&self, _request: Request) -> Result<Response> {
+        Response::error("src/entry.js reads the text and calls.", 405)
     }
 }
 
@@ -53,7 +52,7 @@ impl DirectoryDO {
     }
 
     fn note(&self, notice: &DirectoryCall) -> Result<DirectoryAnswer> {
-        let names = Names::new(self.state.storage());
+        let names = Names::new(&self.state);
         match notice {
             DirectoryCall::Alive { name } => names.add(name)?,
             DirectoryCall::Gone { name } => names.remove(name)?,

@@ -1,68 +1,199 @@
-//! Notifies the namespace's directory when an object stores its first row and when its storage is
-//! empty.
+//! An object that its namespace's directory lists while it has rows: what it has loaded, its alarm,
+//! and its calls to the directory. All classes but the directory's are made of it.
+//!
+//! The object reports itself when it stores its first row, and again when its storage is empty. A
+//! call that fails is repeated at the next event, which an alarm brings at the latest.
 
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use tollgate_core::Duration;
+use tollgate_core::{Duration, Timestamp};
 use wasm_bindgen::JsValue;
-use worker::{Env, Result};
+use worker::{Env, Result, State};
 
+use super::resident::Resident;
 use crate::directory::DirectoryCall;
 use crate::doors::directory;
-use crate::{placement, task};
+use crate::{clock, placement, task};
 
-/// An object that the directory lists while it has something stored.
-pub(super) trait Listed: 'static {
-    /// The pending call to the directory, if any.
-    fn pending_call(&self) -> Option<DirectoryCall>;
+/// What a class keeps in memory, and its rows.
+pub(super) trait Loaded: Sized + 'static {
+    /// How long a call to the directory may take.
+    const PATIENCE: Duration;
+    /// After this time the alarm repeats a call that failed.
+    const RETRY: Duration;
 
-    /// Records that the directory has acknowledged the call.
-    fn acknowledged(&self, call: &DirectoryCall) -> Result<()>;
+    /// Loads the state, and the name under which the directory lists the object, if it does.
+    fn load(state: &State, env: &Env) -> Result<(Self, Option<String>)>;
 
-    /// Sets an alarm that retries the call: an object with empty storage would never wake by
-    /// itself.
-    fn retry_later(&self);
+    /// Whether nothing is stored but the name in the directory, as far as memory knows.
+    fn is_empty(&self) -> bool;
 
-    /// Its listing.
-    fn listing(&self) -> &Listing;
+    /// Deletes what has expired, because the alarm rings. Whether nothing is left and nothing more
+    /// is to come.
+    fn clean(&mut self) -> Result<bool>;
+
+    /// Sees to it that the alarm rings by `at`.
+    fn ring_by(&mut self, at: Timestamp) -> Result<()>;
+
+    /// Stores the name under which the directory lists the object.
+    fn set_listed(&mut self, name: &str) -> Result<()>;
+
+    /// Empties the storage wholly, alarm included.
+    fn empty_storage(&mut self) -> Result<()>;
 }
 
-/// The state of one object's calls to the directory.
-pub(super) struct Listing {
+/// What an object has loaded, and how its listing stands.
+pub(super) struct Awake<L> {
+    pub(super) loaded: L,
+    /// The name under which the directory lists the object, if it does.
+    listed: Option<String>,
+    /// Whether an event has found that nothing is stored any more.
+    pub(super) emptied: bool,
+}
+
+impl<L: Loaded> Awake<L> {
+    /// Whether the directory lists the object.
+    pub(super) fn is_listed(&self) -> bool {
+        self.listed.is_some()
+    }
+
+    /// The pending call to the directory, if any; `name` is the object's.
+    fn pending_call(&self, name: impl FnOnce() -> Option<String>) -> Option<DirectoryCall> {
+        match &self.listed {
+            None if !self.emptied && !self.loaded.is_empty() => {
+                name().map(|name| DirectoryCall::Alive { name })
+            }
+            Some(name) if self.emptied && self.loaded.is_empty() => {
+                Some(DirectoryCall::Gone { name: name.clone() })
+            }
+            _ => None,
+        }
+    }
+
+    /// Records that the directory has acknowledged a call.
+    fn acknowledged(&mut self, call: &DirectoryCall) -> Result<()> {
+        if let DirectoryCall::Alive { name } = call {
+            self.loaded.set_listed(name)?;
+            self.listed = Some(name.clone());
+            return Ok(());
+        }
+        self.listed = None;
+        // Rows may have been stored meanwhile: then the object reports itself again.
+        match self.loaded.is_empty() {
+            true => self.loaded.empty_storage(),
+            false => Ok(()),
+        }
+    }
+}
+
+/// One object of a class.
+pub(super) struct ListedObject<L> {
+    state: State,
     env: Env,
-    /// How long a call may take.
-    patience: Duration,
-    /// The promise of the pending calls.
-    pending_promise: RefCell<Option<JsValue>>,
-    /// Whether the pending call removes the object from the list.
+    resident: Resident<Awake<L>>,
+    /// The promise of the calls to the directory that are under way.
+    calling: RefCell<Option<JsValue>>,
+    /// Whether the call under way removes the object from the list.
     removing: Cell<bool>,
     /// Whether the last call to the directory failed.
     missed: Cell<bool>,
 }
 
-impl Listing {
-    pub(super) fn new(env: Env, patience: Duration) -> Listing {
-        Listing {
+impl<L: Loaded> ListedObject<L> {
+    /// An object that has loaded nothing yet.
+    pub(super) fn new(state: State, env: Env) -> Rc<ListedObject<L>> {
+        Rc::new(ListedObject {
+            state,
             env,
-            patience,
-            pending_promise: RefCell::new(None),
+            resident: Resident::new(),
+            calling: RefCell::new(None),
             removing: Cell::new(false),
             missed: Cell::new(false),
+        })
+    }
+
+    /// Runs a step on the state, which is loaded first if it is not; `run` learns whether it was.
+    pub(super) fn with<T>(&self, run: impl FnOnce(&mut Awake<L>, bool) -> Result<T>) -> Result<T> {
+        let load = || {
+            let (loaded, listed) = L::load(&self.state, &self.env)?;
+            Ok(Awake {
+                loaded,
+                listed,
+                emptied: false,
+            })
+        };
+        self.resident.with(load, run)
+    }
+
+    /// The result of `look` on the state, if it is loaded.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&L) -> T) -> Option<T> {
+        self.resident.look(|awake| look(&awake.loaded))
+    }
+
+    /// Changes the state, if it is loaded.
+    pub(super) fn change(&self, change: impl FnOnce(&mut L)) {
+        self.resident.change(|awake| change(&mut awake.loaded));
+    }
+
+    /// Drops the state; the next step loads it anew.
+    pub(super) fn unload(&self) {
+        self.resident.unload();
+    }
+
+    /// The alarm. The promise settles when the directory has been notified.
+    pub(super) fn ring(self: &Rc<Self>) -> core::result::Result<JsValue, JsValue> {
+        self.with(|awake, _| {
+            awake.emptied = awake.loaded.clean()?;
+            match awake.emptied && awake.listed.is_none() {
+                true => awake.loaded.empty_storage(),
+                false => Ok(()),
+            }
+        })?;
+        Ok(self.notify())
+    }
+
+    /// Whether an answer has to wait for the directory: it can be reached, and does not list the
+    /// object or is about to remove it.
+    pub(super) fn awaits_directory(&self) -> bool {
+        let is_listed = self.resident.look(Awake::is_listed).unwrap_or(false);
+        !self.missed.get() && (!is_listed || self.removing.get())
+    }
+
+    /// Sends pending calls to the directory in the background, one at a time so that they arrive in
+    /// order. Returns the promise of the last, or undefined if none is pending.
+    pub(super) fn notify(self: &Rc<Self>) -> JsValue {
+        if let Some(under_way) = &*self.calling.borrow() {
+            return under_way.clone();
         }
+        if self.pending_call().is_none() {
+            return JsValue::UNDEFINED;
+        }
+        // A task runs at once until it first waits, and may be done by then.
+        self.calling.replace(Some(JsValue::UNDEFINED));
+        let object = Rc::clone(self);
+        let sent = task::spawn(async move {
+            while let Some(call) = object.pending_call() {
+                if !object.send(&call).await {
+                    break;
+                }
+            }
+            object.calling.replace(None);
+            JsValue::UNDEFINED
+        });
+        if let Some(under_way) = &mut *self.calling.borrow_mut() {
+            under_way.clone_from(&sent);
+        }
+        sent
     }
 
-    /// Whether the pending call removes the object from the list.
-    pub(super) fn is_removing(&self) -> bool {
-        self.removing.get()
+    fn pending_call(&self) -> Option<DirectoryCall> {
+        let name = || self.state.id().name();
+        self.resident.look(|awake| awake.pending_call(name))?
     }
 
-    /// Whether the last call to the directory failed.
-    pub(super) fn was_missed(&self) -> bool {
-        self.missed.get()
-    }
-
-    async fn send(&self, object: &impl Listed, call: &DirectoryCall) -> bool {
+    /// Makes one call; whether the directory has acknowledged it.
+    async fn send(&self, call: &DirectoryCall) -> bool {
         let (DirectoryCall::Alive { name } | DirectoryCall::Gone { name }) = call else {
             return false;
         };
@@ -71,49 +202,23 @@ impl Listing {
         };
         self.removing
             .set(matches!(call, DirectoryCall::Gone { .. }));
-        let sent = directory::notify(&self.env, &directory, call, self.patience).await;
+        let sent = directory::notify(&self.env, &directory, call, L::PATIENCE).await;
         self.removing.set(false);
         self.missed.set(sent.is_err());
         let error = match sent {
-            Ok(()) => object
-                .acknowledged(call)
-                .err()
-                .map(|error| error.to_string()),
+            Ok(()) => {
+                let recorded = self.with(|awake, _| awake.acknowledged(call));
+                recorded.err().map(|error| error.to_string())
+            }
             Err(failure) => Some(failure.word().to_owned()),
         };
         if let Some(error) = &error {
             worker::console_error!("tollgate: the directory was not told: {error}");
-            object.retry_later();
+            // An object with empty storage would never wake by itself. If storage fails, the next
+            // event loads the state anew and notifies the directory.
+            let at = clock::now().plus(L::RETRY);
+            let _ = self.with(|awake, _| awake.loaded.ring_by(at));
         }
         error.is_none()
     }
-}
-
-/// Sends pending calls to the directory in the background, one at a time so that they arrive in
-/// order. Returns the promise of the last, or undefined if none is pending.
-pub(super) fn keep_listed<L: Listed>(object: &Rc<L>) -> JsValue {
-    let listing = object.listing();
-    if let Some(under_way) = &*listing.pending_promise.borrow() {
-        return under_way.clone();
-    }
-    if object.pending_call().is_none() {
-        return JsValue::UNDEFINED;
-    }
-    // A task runs at once until it first waits, and may be done by then.
-    listing.pending_promise.replace(Some(JsValue::UNDEFINED));
-    let owner = Rc::clone(object);
-    let sent = task::spawn(async move {
-        let listing = owner.listing();
-        while let Some(call) = owner.pending_call() {
-            if !listing.send(&*owner, &call).await {
-                break;
-            }
-        }
-        listing.pending_promise.replace(None);
-        JsValue::UNDEFINED
-    });
-    if let Some(under_way) = &mut *listing.pending_promise.borrow_mut() {
-        under_way.clone_from(&sent);
-    }
-    sent
 }

@@ -1,13 +1,19 @@
-//! The three classes of Durable Objects: shells around the core. They load state, read the clock
-//! once per event, apply the core's effects, and notify the namespace's directory. Their rows are
-//! in [`rows`].
+//! The three classes of Durable Objects, each a shell: [`rate_limit`], [`keyspace`] and
+//! [`directory`].
+//!
+//! The clock is read once per event. [`listing`] is an object that the directory lists, over state
+//! in memory ([`resident`]); what differs by class is what it has loaded, [`subject`] or [`shard`].
+//! Rows are in [`rows`] alone.
 
 #[allow(missing_docs)] // of what the crate's macro exports
 pub mod directory;
 #[allow(missing_docs)] // of what the crate's macro exports
 pub mod keyspace;
 mod listing;
+mod memory;
 #[allow(missing_docs)] // of what the crate's macro exports
 pub mod rate_limit;
 mod resident;
 mod rows;
+mod shard;
+mod subject;

@@ -1,5 +1,8 @@
-//! One file per route. A route gets the authorized caller and the body; it parses, decides and
-//! renders. Routes do not know objects, storage or the runtime.
+//! The routes, those of one meaning in one file. A route of the API gets the authorized caller and
+//! the body; it parses, has `decide` decide, and renders. [`upstash`] finds the caller itself,
+//! because its refusals have the protocol's form.
+//!
+//! Routes open no door: they know neither stubs nor bindings nor storage.
 
 pub(crate) mod block;
 pub(crate) mod health;

@@ -142,6 +142,45 @@ test.each([
   expect(reached).toBeLessThanOrEqual(answers + probes);
 });
 
+describe.each(["share", "eventual"])("what failMode %s gives out", (failMode) => {
+  // Room for ten: one percent of the limit, or all of it.
+  const room = { ...window({ share: 1_000, eventual: 10 }[failMode]), failMode };
+
+  test("is not spent by a request that another subject refuses from memory", async () => {
+    const [full, away] = [fresh(), fresh()];
+    await post("/limit", { identifier: full, ...window(1) });
+    await post("/limit", { identifier: full, ...window(1) });
+    await tollgate.become(`broken&only=${away}`);
+    const limits = [
+      { identifier: full, ...window(1) },
+      { identifier: away, ...room, cost: 4 },
+    ];
+    for (let i = 0; i < 5; i++) {
+      const { status, json } = await post("/limit/multi", { limits });
+      expect([status, json.results.map(({ success }) => success)]).toEqual([429, [false, true]]);
+      expect(json.results[1].reason).toBe("degraded");
+    }
+    expect((await post("/limit", { identifier: away, ...room, cost: 10 })).json.success).toBe(true);
+    expect((await post("/limit", { identifier: away, ...room })).json.success).toBe(false);
+  });
+
+  test("is given back by a request that another subject's object refuses", async () => {
+    const away = fresh();
+    await tollgate.become(`broken&only=${away}`);
+    for (let i = 0; i < 5; i++) {
+      // One that has never refused is asked beside the other, not first.
+      const limits = [
+        { identifier: away, ...room, cost: 10 },
+        { identifier: fresh(), ...window(1), cost: 2 },
+      ];
+      const { status, json } = await post("/limit/multi", { limits });
+      expect([status, json.results.map(({ success }) => success)]).toEqual([429, [true, false]]);
+    }
+    expect((await post("/limit", { identifier: away, ...room, cost: 10 })).json.success).toBe(true);
+    expect((await post("/limit", { identifier: away, ...room })).json.success).toBe(false);
+  });
+});
+
 describe.each(["silent", "broken", "overloaded"])("an object that is %s under load", (how) => {
   test("is left alone, everybody is answered in time, and it is charged what was given out", async () => {
     const identifier = fresh();

@@ -186,6 +186,13 @@ test("without a KV namespace the error says what to bind", async () => {
     expect([status, json.code]).toEqual([503, "notConfigured"]);
     expect(json.detail).toContain("TOLLGATE_KV");
     const strong = counted(5, { consistency: "strong" });
+    const degraded = { identifier: "u1", ...strong, failMode: "eventual" };
+    for (const asked of [
+      await tollgate.call("POST", "/limit", degraded),
+      await tollgate.call("POST", "/limit/multi", { limits: [{ identifier: "u2", ...strong }, degraded] }),
+    ]) {
+      expect([asked.status, asked.json.code]).toEqual([503, "notConfigured"]);
+    }
     expect((await tollgate.call("POST", "/limit", { identifier: "u1", ...strong })).status).toBe(200);
     expect((await tollgate.call("DELETE", "/limit?identifier=u1")).status).toBe(200);
     expect((await tollgate.call("GET", "/limit?identifier=u1")).json.limits).toEqual([]);
@@ -200,6 +207,31 @@ describe("failMode eventual", () => {
     tollgate = await switchedServer({ TOLLGATE_DEADLINE_MS: "200" });
   });
   afterAll(() => tollgate?.remove());
+
+  test("counts once what the object was charged, when the object is away again", async () => {
+    const identifier = fresh();
+    const limit = { algorithm: "fixedWindow", limit: 100, window: "52w", failMode: "eventual" };
+    let admitted = 0;
+    const ask = async () => {
+      const answer = await tollgate.call("POST", "/limit", { identifier, ...limit });
+      if (answer.json.success) admitted++;
+      return answer;
+    };
+    const used = async () => {
+      const { json } = await tollgate.call("GET", `/limit?identifier=${identifier}`);
+      return json.limits?.find(({ consistency }) => !consistency)?.used;
+    };
+    const isFromObject = ({ json }) => json.source === "object";
+    await tollgate.become("broken");
+    for (let i = 0; i < 40; i++) expect((await ask()).json).toMatchObject({ success: true, source: "kv" });
+    await tollgate.become("well");
+    await until(ask, isFromObject);
+    await until(used, (units) => units === admitted);
+    await until(ask, isFromObject); // tells the isolate what the object has by now
+    await tollgate.become("broken");
+    while ((await ask()).json.success) expect(admitted).toBeLessThanOrEqual(100);
+    expect(admitted).toBe(100);
+  });
 
   for (const how of ["broken", "silent", "overloaded"]) {
     test(`goes on where the object stopped when it is ${how}, and the object is charged when it is back`, async () => {

@@ -15,8 +15,10 @@ use tollgate_core::isolate::counts::{
     read_counts, read_definitions, Command, CountStatus, Instruction, IsolateCounts, Purpose, Sync,
     INTERVAL, MAX_EVICTED, MAX_LIMITS, MAX_SUBJECTS,
 };
+use tollgate_core::isolate::debts::{Charge, Debts};
+use tollgate_core::message::Call;
 use tollgate_core::policy::consistency::Consistency;
-use tollgate_core::policy::Policy;
+use tollgate_core::policy::{FailMode, Policy};
 use tollgate_core::subject_state::{Effects, Item, SubjectState};
 use tollgate_core::{Duration, Timestamp};
 
@@ -504,14 +506,74 @@ fn an_object_that_comes_and_goes_is_not_taken_to_know_what_it_was_not_charged() 
     assert_eq!(remaining(&decision), 40);
     learn(&mut world, &decision, 2_000);
     assert_eq!(left(&mut world, 3_000), 0, "the 40 are not forgotten");
+    let charged = Item {
+        policy: policy.clone().with_fail_mode(FailMode::Eventual).unwrap(),
+        check: Check::of(40),
+    };
     let moment = moment(START + 4_000);
     world.isolates[0]
-        .record_charged("u1", &policy, 40, moment)
+        .record_charged("u1", &[charged], moment)
         .unwrap();
     assert_eq!(left(&mut world, 4_000), 0, "nor counted twice");
     let decision = said_by(&mut object, &policy, 40, 4_500);
     learn(&mut world, &decision, 5_000);
     assert_eq!(left(&mut world, 5_000), 0);
+}
+
+/// An isolate that admits units of these two policies in place of their object, and charges them to
+/// it when it is back. What is left then by the object, and by the counts of the first policy after
+/// the object was asked again.
+fn left_after_an_outage(first: &Policy, second: &Policy) -> (u64, u64) {
+    let mut world = World::new(1);
+    let (mut object, mut debts) = (SubjectState::default(), Debts::new(Secret::new(9)));
+    for (policy, units) in [(first, 40), (second, 10)] {
+        if policy.fail_mode() == FailMode::Eventual {
+            assert!(
+                world
+                    .ask_for(Purpose::Fallback, 0, policy, units, 1_000)
+                    .success
+            );
+        }
+        debts
+            .record("u1", policy, &Check::of(units), moment(START + 1_000))
+            .unwrap();
+    }
+    let items = debts.take("u1", moment(START + 2_000)).unwrap();
+    let call = Call::Charge {
+        operation: 5,
+        items: items.clone(),
+    };
+    let effects = &mut Effects::default();
+    let answer = object.answer(&call, &mut || 1, moment(START + 2_000), effects);
+    assert_eq!(Charge::of_answer(&answer), Charge::Done);
+    world.isolates[0]
+        .record_charged("u1", &items, moment(START + 2_000))
+        .unwrap();
+    let decision = said_by(&mut object, first, 0, 3_000);
+    world.isolates[0]
+        .record_decision("u1", first, &decision, moment(START + 3_000))
+        .unwrap();
+    let counted = world.ask_for(Purpose::Fallback, 0, first, 0, 4_000);
+    (remaining(&decision), remaining(&counted))
+}
+
+#[test]
+fn what_the_object_was_charged_is_counted_once_when_it_is_away_again() {
+    let limit = |fail_mode: &str| {
+        policy(&format!(
+            r#""algorithm": "fixedWindow", "limit": 100, "window": "1h", "failMode": "{fail_mode}""#
+        ))
+    };
+    let [eventual, open] = ["eventual", "open"].map(limit);
+    assert_eq!(left_after_an_outage(&eventual, &eventual), (50, 50));
+    // What the other failure mode admitted was never counted here.
+    assert_eq!(left_after_an_outage(&eventual, &open), (50, 50));
+    let two = policy(
+        r#""failMode": "eventual", "limits": [
+            {"algorithm": "fixedWindow", "limit": 100, "window": "1h"},
+            {"algorithm": "fixedWindow", "limit": 200, "window": "2h"}]"#,
+    );
+    assert_eq!(left_after_an_outage(&two, &two), (50, 50));
 }
 
 #[test]

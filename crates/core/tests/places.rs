@@ -679,6 +679,9 @@ proptest! {
         }
     }
 
+    // Promised exactly where nothing is given back. In a queue with a gap, a change keeps of the
+    // place behind the gap only its millisecond: it may count from the start of that, and the next
+    // caller be told up to a millisecond less.
     #[test]
     fn a_change_and_back_moves_no_room_ahead(spec in counting().prop_filter("intervals begin anew", |spec| spec.kind != Kind::Stepped), between in prop::collection::vec(specs_of(&Kind::ALL), 1..4), steps in steps(false), later in 0u64..30, costs in prop::collection::vec((1u64..6, 0u64..400), 4)) {
         let limit = |spec: &Spec| named("l", algorithm(spec));

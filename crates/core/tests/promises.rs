@@ -325,6 +325,60 @@ fn a_refund_moves_no_place() {
     }
 }
 
+/// A question of this cost to a named bucket of ten units a millisecond.
+fn of_ten_a_ms(bucket: &str, cost: u64) -> String {
+    let rate = r#"{"amount": 10, "interval": "1ms"}"#;
+    format!(r#""limits": [{{"name": "l", {bucket}: {rate}}}], "cost": {cost}"#)
+}
+
+#[test]
+fn a_token_bucket_refills_nothing_from_the_turn_that_a_place_had_at_a_leaky_one() {
+    let (leaky, token) = (
+        r#""algorithm": "leakyBucket", "capacity": 20, "leak""#,
+        r#""algorithm": "tokenBucket", "capacity": 10, "refill""#,
+    );
+    let mut subject = Subject::default();
+    assert_eq!(subject.delay(&of_ten_a_ms(leaky, 5), 0), Some(0));
+    // Its turn comes in half a millisecond, and its caller goes after a whole one.
+    let late = format!(r#"{}, "maxDelay": "1s""#, of_ten_a_ms(leaky, 10));
+    assert_eq!(subject.delay(&late, 0), Some(1));
+    // In force from here on: at 1 ms it is full, and the place takes all of it.
+    assert_eq!(subject.delay(&of_ten_a_ms(token, 10), 0), None);
+    assert_eq!(subject.wait(&of_ten_a_ms(token, 5), 1), 1);
+    subject.restart();
+    assert_eq!(subject.wait(&of_ten_a_ms(token, 5), 1), 1);
+    assert_eq!(subject.delay(&of_ten_a_ms(token, 10), 2), Some(0));
+}
+
+#[test]
+fn a_change_and_back_opens_no_turn_between_those_of_a_queue() {
+    let shaper = of_ten_a_ms(
+        r#""algorithm": "leakyBucket", "capacity": 100, "maxDelay": "1s", "leak""#,
+        1,
+    );
+    let others = [
+        r#""algorithm": "tokenBucket", "capacity": 10, "refill": {"amount": 10, "interval": "1ms"}"#,
+        r#""algorithm": "tokenBucket", "capacity": 10, "refill": {"amount": 5, "interval": "48ms"}"#,
+        r#""algorithm": "tokenBucket", "capacity": 10, "stepped": true, "refill": {"amount": 10, "interval": "1s"}"#,
+        // Of these a millisecond has fewer parts than the shaper has turns.
+        r#""algorithm": "leakyBucket", "capacity": 10, "leak": {"amount": 4, "interval": "1ms"}"#,
+        r#""algorithm": "leakyBucket", "capacity": 10, "leak": {"amount": 1, "interval": "1s"}"#,
+    ];
+    for other in others {
+        let mut subject = Subject::default();
+        let delays = |subject: &mut Subject, count: u64| -> Vec<Option<u64>> {
+            (0..count).map(|_| subject.delay(&shaper, 0)).collect()
+        };
+        // One at once, ten in the first millisecond, nine in the second: it has one turn left.
+        let first = [vec![Some(0)], vec![Some(1); 10], vec![Some(2); 9]].concat();
+        assert_eq!(delays(&mut subject, 20), first);
+        let changed = format!(r#""limits": [{{"name": "l", {other}}}], "cost": 10"#);
+        assert_eq!(subject.delay(&changed, 0), None, "{other}");
+        let next = [vec![Some(2)], vec![Some(3); 10]].concat();
+        assert_eq!(delays(&mut subject, 11), next, "{other}");
+    }
+}
+
 #[test]
 fn while_places_of_an_older_rate_lie_ahead_the_slower_of_the_two_is_in_force() {
     let shaper = |rate: u64| {

@@ -84,12 +84,8 @@ pub(super) fn learn(object: &str, policy: &Policy, decision: &Decision) {
     });
 }
 
-/// The object has been charged what this isolate gave out in its place.
-pub(super) fn charged(object: &str, policy: &Policy, units: u64) {
+/// The object has been charged these items, which this isolate gave out in its place.
+pub(super) fn charged(object: &str, items: &[Item]) {
     let name = placement::short_name(object);
-    let _ = isolate::with(|isolate| {
-        isolate
-            .counts
-            .record_charged(&name, policy, units, moment())
-    });
+    let _ = isolate::with(|isolate| isolate.counts.record_charged(&name, items, moment()));
 }

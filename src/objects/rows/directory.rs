@@ -1,6 +1,6 @@
 //! The names that a directory lists: one table, `alive (name)`, made at the first name.
 
-use worker::{Result, SqlStorage, Storage};
+use worker::{Result, SqlStorage, State, Storage};
 
 use super::{delete_all, has_table, rows, text};
 
@@ -19,7 +19,8 @@ pub(in crate::objects) struct Names {
 }
 
 impl Names {
-    pub(in crate::objects) fn new(storage: Storage) -> Names {
+    pub(in crate::objects) fn new(state: &State) -> Names {
+        let storage = state.storage();
         let sql = storage.sql();
         Names { storage, sql }
     }

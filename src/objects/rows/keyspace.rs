@@ -11,7 +11,7 @@ use tollgate_upstash::error::RedisError;
 use tollgate_upstash::keyspace::{Keyspace, Listed, Row, RowChange, Rows};
 use tollgate_upstash::values::value::{Kind, ROWS};
 use wasm_bindgen::prelude::*;
-use worker::{Result, SqlStorage, SqlStorageValue, Storage};
+use worker::{Result, SqlStorage, SqlStorageValue, State, Storage};
 
 use super::{bytes, delete_all, has_table, integer, rows, set_alarm, text};
 use crate::hot;
@@ -81,7 +81,8 @@ pub(in crate::objects) struct Left {
 impl Store {
     /// Opens the storage: the store, its keys, and the name under which the directory lists the
     /// object, if it does.
-    pub(in crate::objects) fn open(storage: Storage) -> Result<(Store, Keyspace, Option<String>)> {
+    pub(in crate::objects) fn open(state: &State) -> Result<(Store, Keyspace, Option<String>)> {
+        let storage = state.storage();
         let sql = storage.sql();
         let has_table = Rc::new(Cell::new(has_table(&sql, TABLE)?));
         let store = Store {

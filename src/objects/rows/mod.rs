@@ -1,6 +1,8 @@
 //! The rows of the objects in their SQLite storage, and nothing else that knows SQL. Statements are
 //! synchronous: nothing can run between a reading and the writing that follows from it.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)] // the one place that knows storage
+
 pub(super) mod directory;
 pub(super) mod keyspace;
 pub(super) mod limiter;

@@ -1,16 +1,17 @@
 // Stands between Tollgate and its real objects, counts the calls that reach it, and fails in the
 // way it is told over HTTP: `PUT /?how=silent|broken|overloaded|well` begins a new count, `GET /`
-// tells the count.
+// tells the count. With `&only=…` just the object whose name ends so fails.
 
 import { DurableObject } from "cloudflare:workers";
 
 let how = "well";
+let only = "";
 let reached = 0;
 
 export class RateLimitDO extends DurableObject {
   async call(text) {
     reached++;
-    switch (how) {
+    switch (this.ctx.id.name.endsWith(only) ? how : "well") {
       case "silent":
         return new Promise((resolve) => setTimeout(resolve, 60_000));
       case "broken":
@@ -26,7 +27,9 @@ export class RateLimitDO extends DurableObject {
 export default {
   fetch(request) {
     if (request.method === "PUT") {
-      how = new URL(request.url).searchParams.get("how");
+      const { searchParams } = new URL(request.url);
+      how = searchParams.get("how");
+      only = searchParams.get("only") ?? "";
       reached = 0;
     }
     return new Response(String(reached));

@@ -90,8 +90,7 @@ impl Bucket {
             let due = queue.places.take_due(now);
             queue.unclaimed = queue.unclaimed.min(queue.places.len());
             for place in due {
-                let starts = self.pace(shape).back(place.at);
-                let starts = starts.saturating_sub(place.early.into());
+                let starts = self.pace(shape).turn_of(&place);
                 let deficit = self.level.deficit.max(starts);
                 self.level.deficit = deficit.saturating_add(shape.parts(place.units));
             }

@@ -5,6 +5,7 @@ use super::bucket::{Bucket, Queue};
 use super::level::Level;
 use super::places::Place;
 use super::shape::{convert, convert_down, is_slower, Slow};
+use crate::arithmetic::div_ceil;
 use crate::limit::{Rate, Shape};
 
 impl Bucket {
@@ -32,10 +33,8 @@ impl Bucket {
         if let Some(queue) = &next.queue {
             let (was, is) = (self.pace(old), next.pace(new));
             let places = queue.places.iter().map(|place| {
-                // The same part of the millisecond that ends with its instant.
                 let (was, is) = (was.within(place.at), is.within(place.at));
-                let early = (u128::from(place.early) * is).checked_div(was);
-                place.early_by(early.unwrap_or(0) as u64)
+                place.early_by(early_converted(place.early, was, is))
             });
             let places: Vec<Place> = places.collect();
             next.queue = Some(Box::new(Queue {
@@ -45,6 +44,17 @@ impl Bucket {
         }
         next
     }
+}
+
+/// How much a place is early (see [`Place::early`]) when `is` parts come back in its millisecond,
+/// not `was`: rounded up, at most to the whole millisecond. A later start would open a turn before
+/// the place; an earlier one in its millisecond gives nobody a turn that somebody has.
+fn early_converted(early: u64, was: u128, is: u128) -> u64 {
+    let parts = match was {
+        0 => is, // stepped, or so slow that its parts tell no instant in a millisecond
+        _ => div_ceil(u128::from(early) * is, was),
+    };
+    parts as u64 // at most what comes back in a millisecond
 }
 
 impl Queue {

@@ -25,7 +25,8 @@ pub struct Place {
     /// Units promised.
     pub units: u64,
     /// How much of a shaper's unit is worked off before `at`: instants are whole milliseconds,
-    /// rounded up, and the places are exact. In parts, less than comes back in a millisecond.
+    /// rounded up, and the places are exact. In parts, at most what comes back in a millisecond.
+    /// A token bucket keeps it and does not count it.
     pub early: u64,
     /// How many places just before this one were given back and are not taken again. Not stored: a
     /// restart starts counting anew.

@@ -71,7 +71,7 @@ impl Schedule<'_> {
         for place in self.places.into_iter().flatten() {
             let cost = self.pace.shape.parts(place.units);
             let comes = self.pace.back(place.at);
-            let starts = before.max(comes.saturating_sub(place.early.into()));
+            let starts = before.max(self.pace.turn_of(place));
             let after = starts.saturating_add(cost);
             turns.push(Turn {
                 at: place.at,

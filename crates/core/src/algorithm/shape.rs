@@ -1,5 +1,6 @@
 //! How fast a bucket gives back: the arithmetic over a [`Shape`], which is in parts of a unit.
 
+use super::places::Place;
 use crate::arithmetic::{div_ceil, divide, gcd, wait};
 use crate::limit::{Rate, Shape};
 use crate::{Duration, Timestamp};
@@ -117,8 +118,20 @@ impl Pace<'_> {
         }
     }
 
-    /// What comes back in the millisecond that ends with `at`.
+    /// Where a place starts, when nothing is unfinished before it. Only a leaky bucket works ahead
+    /// of whole milliseconds. A token bucket holds no more than its capacity until a caller goes:
+    /// it must not refill from a turn that the place had while the bucket was read as a leaky one.
+    pub(super) fn turn_of(&self, place: &Place) -> u128 {
+        let early = if self.shape.leaky { place.early } else { 0 };
+        self.back(place.at).saturating_sub(early.into())
+    }
+
+    /// What comes back in the millisecond that ends with `at`; nothing where the bucket is stepped,
+    /// as a step tells no instant within it.
     pub(super) fn within(&self, at: Timestamp) -> u128 {
+        if self.shape.stepped {
+            return 0;
+        }
         let earlier = Timestamp::from_millis(at.as_millis().saturating_sub(1));
         self.back(at) - self.back(earlier)
     }

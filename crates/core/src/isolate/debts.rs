@@ -11,6 +11,7 @@ use crate::algorithm::Take;
 use crate::calendar::UnknownTimeZone;
 use crate::decide::Check;
 use crate::isolate::bounded::{BoundedMap, Secret};
+use crate::message::Answer;
 use crate::policy::Policy;
 use crate::subject_state::Item;
 use crate::{Algorithm, Limit};
@@ -28,10 +29,32 @@ pub struct Debts {
     subjects: BoundedMap<Vec<Debt>>,
 }
 
+/// What is known of a charge that an object was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Charge {
+    /// The object has charged all of it.
+    Done,
+    /// The object has charged none of it: it refused, or was certainly not reached. It stays owed.
+    NotDone,
+    /// The object may have charged it. It is never sent again.
+    Unknown,
+}
+
+impl Charge {
+    /// What an object's answer says. A refusal has charged nothing.
+    pub const fn of_answer(answer: &Answer) -> Charge {
+        match answer {
+            Answer::Done => Charge::Done,
+            Answer::Refused(..) => Charge::NotDone,
+            _ => Charge::Unknown,
+        }
+    }
+}
+
 /// The units admitted under one limit.
 #[derive(Debug)]
 struct Debt {
-    /// One limit, under the policy's name.
+    /// One limit, under the policy's name and with its failure mode.
     policy: Policy,
     state: LimitState,
 }
@@ -75,8 +98,8 @@ impl Debts {
         Ok(())
     }
 
-    /// Removes an object's debts and returns them, one item a limit. Units that have refilled by
-    /// now are left out.
+    /// Removes an object's debts and returns them, one item a limit and failure mode. Units that
+    /// have refilled by now are left out.
     pub fn take(&mut self, object: &str, moment: Moment) -> Result<Vec<Item>, UnknownTimeZone> {
         if self.is_empty() {
             return Ok(Vec::new());
@@ -110,7 +133,9 @@ fn debt_of<'a>(
     moment: Moment,
 ) -> Result<Option<&'a mut Debt>, UnknownTimeZone> {
     let same = |debt: &Debt| {
-        debt.policy.name_or_empty() == policy.name_or_empty() && debt.limit() == Some(limit)
+        debt.policy.name_or_empty() == policy.name_or_empty()
+            && debt.policy.fail_mode() == policy.fail_mode()
+            && debt.limit() == Some(limit)
     };
     let place = match debts.iter().position(same) {
         Some(place) => place,
@@ -132,8 +157,9 @@ impl Debt {
         limit: &Limit,
         moment: Moment,
     ) -> Result<Option<Debt>, UnknownTimeZone> {
-        // One valid limit is a valid policy.
-        let Ok(mut alone) = Policy::new(vec![limit.clone()]) else {
+        // One valid limit is a valid policy, and suits the failure mode that all of them suit.
+        let alone = Policy::new(vec![limit.clone()]);
+        let Ok(mut alone) = alone.and_then(|it| it.with_fail_mode(policy.fail_mode())) else {
             return Ok(None);
         };
         if let Some(name) = policy.name() {

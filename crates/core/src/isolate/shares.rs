@@ -115,6 +115,24 @@ impl Shares {
         success
     }
 
+    /// Gives back what was admitted at `at` for a request that is refused all the same, as by the
+    /// limit of another subject. A share that has begun anew since keeps what was given of it.
+    pub fn give_back(&mut self, object: &str, policy: &Policy, check: &Check, at: Timestamp) {
+        let cost = u64::try_from(check.cost).unwrap_or(0);
+        if cost == 0 || check.peek || policy.fail_mode() != FailMode::Share {
+            return;
+        }
+        let key = self.secret.key(object, &StateOf(policy));
+        let Some(shares) = self.policies.get_mut(key) else {
+            return; // evicted, and its namespace closed until it ends
+        };
+        for (share, limit) in shares.iter_mut().zip(policy.limits()) {
+            if share.until <= at.plus(window_of(limit)) {
+                share.given = share.given.saturating_sub(cost);
+            }
+        }
+    }
+
     /// The shares of one subject and policy, inserted if absent; `None` when there is no room.
     fn of(&mut self, object: &str, policy: &Policy, now: Timestamp) -> Option<&mut Vec<Share>> {
         let key = self.secret.key(object, &StateOf(policy));
@@ -346,6 +364,29 @@ mod tests {
             "the bucket takes 200 s"
         );
         assert_eq!(admitted(&mut shares, "u1", &policy, 200_001, 9), 2);
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_given_again_in_its_share_alone() {
+        let mut shares = shares();
+        let policy = policy(r#""limit": 1000, "window": "1m", "failMode": "share""#);
+        let ten = Check::of(10);
+        for now in 0..9 {
+            let decision = shares.decide("u1", &policy, &ten, at(now)).unwrap();
+            assert!(decision.success);
+            shares.give_back("u1", &policy, &ten, decision.at);
+        }
+        assert_eq!(admitted(&mut shares, "u1", &policy, 59_999, 50), 10);
+        // The share of the next minute owes nothing to that one.
+        assert_eq!(admitted(&mut shares, "u1", &policy, 60_000, 4), 4);
+        shares.give_back("u1", &policy, &Check::of(4), at(59_999));
+        assert_eq!(admitted(&mut shares, "u1", &policy, 60_001, 50), 6);
+        // Nothing was given out for a look, or for a refund.
+        let peek = Check { peek: true, ..ten };
+        shares.give_back("u1", &policy, &peek, at(60_001));
+        shares.give_back("u1", &policy, &Check::of(-5), at(60_001));
+        shares.give_back("u2", &policy, &ten, at(60_001));
+        assert_eq!(admitted(&mut shares, "u1", &policy, 60_002, 50), 0);
     }
 
     #[test]

@@ -25,30 +25,27 @@ pub(super) struct Contended<'a> {
 impl Contended<'_> {
     /// Marks those refusals that would be admissions without young charges: nobody may remember
     /// them, and no wait is told beyond the time at which the last of these charges is taken back
-    /// or stays.
-    pub(super) fn mark(
-        &self,
-        items: &[Item],
-        answers: &mut [Decision],
-        moment: Moment,
-    ) -> Result<(), Refusal> {
+    /// or stays. Where that cannot be known, because a time zone is gone or the operations are too
+    /// many to look at, their units are taken to have been enough.
+    pub(super) fn mark(&self, items: &[Item], answers: &mut [Decision], moment: Moment) {
         if answers.iter().all(|answer| answer.success) {
-            return Ok(());
+            return;
         }
         let keys = self.keys_of(items);
         let Some(until) = self.operations.young_until(&keys, moment.now) else {
-            return Ok(());
+            return;
         };
-        let without = match self.without_young(&keys, moment)? {
-            Some(mut without) => self.seen(&mut without, items, moment)?,
-            None => vec![true; answers.len()],
+        let without = match self.without_young(&keys, moment) {
+            Ok(Some(mut without)) => self.seen(&mut without, items, moment),
+            Ok(None) => Ok(vec![true; answers.len()]),
+            Err(refusal) => Err(refusal),
         };
+        let without = without.unwrap_or_else(|_| vec![true; answers.len()]);
         for (answer, admitted) in answers.iter_mut().zip(without) {
             if !answer.success && admitted {
                 answer.wait_no_longer_than(until);
             }
         }
-        Ok(())
     }
 
     /// The keys of the states that decide these items.

@@ -9,6 +9,7 @@ use super::blocks::Blocks;
 use super::changed::Changed;
 use super::limits::Limits;
 use super::look::Look;
+use super::lookup::Lookup;
 use super::picked::Picked;
 use super::{Effects, Item, Refusal};
 
@@ -19,7 +20,8 @@ pub(super) struct Decider<'a> {
 }
 
 impl Decider<'_> {
-    /// Decides every item, all or nothing: the answers in order, and what was changed.
+    /// Decides every item, all or nothing: the answers in order, and what was changed. An error
+    /// leaves the limits and `effects` as they were.
     pub(super) fn decide(
         &mut self,
         items: &[Item],
@@ -27,16 +29,46 @@ impl Decider<'_> {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<(Vec<Decision>, Changed), Refusal> {
-        match items {
-            [item] => {
+        if let [item] = items {
+            if !self.may_change(item, moment) {
+                return Ok((vec![self.look(item, moment)?], Changed::default()));
+            }
+            let limits = &*self.limits;
+            if !(Lookup { item, limits }).may_fail() {
                 let (answer, changed) = self.one(item, holder, moment, effects)?;
+                return Ok((vec![answer], changed));
+            }
+        }
+        self.or_restored(effects, |decider, before, effects| match items {
+            [item] => {
+                let (answer, changed) = decider.one(item, holder, moment, effects)?;
                 Ok((vec![answer], changed))
             }
-            items => self.several(items, holder, moment, effects),
-        }
+            items => decider.several(items, holder, before, moment, effects),
+        })
     }
 
-    /// Decides one item.
+    /// Runs a step that may fail after it has changed something. After an error the limits are
+    /// restored, and its effects are dropped. `step` is given the limits as they were.
+    fn or_restored<T>(
+        &mut self,
+        effects: &mut Effects,
+        step: impl FnOnce(&mut Self, &Limits, &mut Effects) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let before = self.limits.clone();
+        let done = effects.keep_if_ok(|effects| step(self, &before, effects));
+        if done.is_err() {
+            *self.limits = before;
+        }
+        done
+    }
+
+    /// Whether deciding the item may change anything: it is no peek, and no block refuses it.
+    fn may_change(&self, item: &Item, moment: Moment) -> bool {
+        item.changes() && self.blocks.refusal(item, moment.now).is_none()
+    }
+
+    /// Decides one item. After an error the limits may have changed: the caller restores them.
     fn one(
         &mut self,
         item: &Item,
@@ -44,17 +76,11 @@ impl Decider<'_> {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<(Decision, Changed), Refusal> {
-        if !item.changes() || self.blocks.refusal(item, moment.now).is_some() {
+        if !self.may_change(item, moment) {
             return Ok((self.look(item, moment)?, Changed::default()));
         }
         let picked = Picked::pick(item, self.limits, moment, effects)?;
-        let decision = match picked.decide(self.limits, holder, moment) {
-            Ok(decision) => decision,
-            Err(unknown) => {
-                picked.put_back(self.limits);
-                return Err(unknown.into());
-            }
-        };
+        let decision = picked.decide(self.limits, holder, moment)?;
         let changed = if decision.success {
             let at = moment.now.plus(decision.delay.unwrap_or(Duration::ZERO));
             Changed::by(&picked, holder, at, self.limits, moment, effects)?
@@ -75,36 +101,29 @@ impl Decider<'_> {
         }
     }
 
-    /// Several policies at once: charged one after the other, and put back as they were when one
-    /// denies.
+    /// Several policies at once: charged one after the other, and put back as they were `before`
+    /// when one denies.
     fn several(
         &mut self,
         items: &[Item],
         holder: Option<Holder>,
+        before: &Limits,
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<(Vec<Decision>, Changed), Refusal> {
-        let before = self.limits.clone();
-        let mut kept = Effects::default();
+        let mut charged = Effects::default();
         let mut answers = Vec::with_capacity(items.len());
         let mut all = Changed::default();
         for item in items {
-            match self.one(item, holder, moment, &mut kept) {
-                Ok((answer, changed)) => {
-                    answers.push(answer);
-                    all.extend(changed);
-                }
-                Err(refusal) => {
-                    *self.limits = before;
-                    return Err(refusal);
-                }
-            }
+            let (answer, changed) = self.one(item, holder, moment, &mut charged)?;
+            answers.push(answer);
+            all.extend(changed);
         }
         if answers.iter().all(|answer| answer.success) {
-            effects.writes.append(&mut kept.writes); // each key once: nothing was written before
+            *effects = charged; // nothing was to be written before
             return Ok((answers, all));
         }
-        *self.limits = before;
+        self.limits.clone_from(before);
         self.undone(items, answers, moment, effects)
     }
 
@@ -134,11 +153,28 @@ impl Decider<'_> {
         Ok((answers?, Changed { charges, final_for }))
     }
 
-    /// Counts what was given out elsewhere, past any limit and any block: it has been used. Of each
-    /// limit at most the whole is charged, so that a long absence is not followed by an equally
-    /// long refusal. Slots cannot be given out elsewhere, and refunds not be recorded so: such
-    /// items change nothing.
+    /// Counts what was given out elsewhere, past any limit and any block: it has been used. All
+    /// items are charged, or none after an error. Of each limit at most the whole is charged, so
+    /// that a long absence is not followed by an equally long refusal. Answers the keys of the
+    /// states to which earlier charges can no longer be taken back.
     pub(super) fn charge(
+        &mut self,
+        items: &[Item],
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<Vec<String>, Refusal> {
+        self.or_restored(effects, |decider, _, effects| {
+            let mut final_for = Vec::new();
+            for item in items {
+                final_for.extend(decider.charge_one(item, moment, effects)?.final_for);
+            }
+            Ok(final_for)
+        })
+    }
+
+    /// Charges one item. Slots cannot be given out elsewhere, and refunds not be recorded so: such
+    /// items change nothing.
+    fn charge_one(
         &mut self,
         item: &Item,
         moment: Moment,

@@ -31,6 +31,24 @@ pub struct Effects {
 }
 
 impl Effects {
+    /// Runs a step whose effects count only if it succeeds: the effects of a step that fails are
+    /// dropped, and rows that were to be written before it stay as they are.
+    pub(super) fn keep_if_ok<T, E>(
+        &mut self,
+        step: impl FnOnce(&mut Effects) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut effects = Effects::default();
+        let done = step(&mut effects)?;
+        for write in effects.writes {
+            match write {
+                Write::Put { key, row } => self.put(key, row),
+                other => self.writes.push(other),
+            }
+        }
+        self.alarm = effects.alarm.or(self.alarm);
+        Ok(done)
+    }
+
     /// Stores a row, in place of what this call has put under its key before: a call of several may
     /// charge one limit many times.
     pub(super) fn put(&mut self, key: String, row: String) {

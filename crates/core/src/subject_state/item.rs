@@ -25,7 +25,7 @@ impl Item {
     }
 
     /// The same, only looked at.
-    pub(super) fn peek(&self) -> Item {
+    pub fn peek(&self) -> Item {
         Item {
             check: Check {
                 peek: true,

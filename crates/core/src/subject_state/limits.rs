@@ -72,7 +72,8 @@ impl Limits {
         Ok(status.collect::<Result<_, _>>()?)
     }
 
-    /// Takes back what the operation charged, as far as its windows have not passed.
+    /// Takes back what the operation charged, as far as its windows have not passed. An error takes
+    /// nothing back, and the operation can be cancelled again.
     pub(super) fn take_back(
         &mut self,
         operation: u128,
@@ -80,6 +81,11 @@ impl Limits {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
+        for (key, _) in operations.charges_of(operation) {
+            if let Some(entry) = self.entries.iter().find(|entry| entry.key() == *key) {
+                entry.usage.can_cancel(moment)?;
+            }
+        }
         let Some((place, charges)) = operations.cancel(operation, moment.now) else {
             return Ok(());
         };

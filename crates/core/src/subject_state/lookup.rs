@@ -3,7 +3,7 @@
 
 use crate::algorithm::state::Moment;
 use crate::calendar::UnknownTimeZone;
-use crate::Limit;
+use crate::{Algorithm, Limit};
 
 use super::entry::Entry;
 use super::limits::Limits;
@@ -37,6 +37,18 @@ impl<'a> Lookup<'a> {
         let new = self.new_limits(|_| true).count();
         let all = self.limits.entries.len() + new;
         new > 0 && (all > MAX_ENTRIES || self.crowded(|_| true).is_some())
+    }
+
+    /// Whether deciding the item may fail after something was changed: where room is short, or
+    /// where a limit that takes part reads the clocks of a time zone.
+    pub(super) fn may_fail(self) -> bool {
+        let is_quota = |limit: &Limit| matches!(limit.algorithm(), Algorithm::Quota(_));
+        let mut limits = self.item.policy.limits().iter();
+        let concerned = |entry: &Entry| {
+            let mut limits = self.item.policy.limits().iter();
+            is_quota(&entry.usage.limit) && limits.any(|limit| entry.concerns(self.policy(), limit))
+        };
+        self.may_lack_room() || limits.any(is_quota) || self.limits.entries.iter().any(concerned)
     }
 
     /// Whether the subject has room for the states of the item's limits, once the idle ones are

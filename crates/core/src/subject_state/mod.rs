@@ -154,7 +154,7 @@ impl SubjectState {
             let operation = Operation::new(id, charges, answers.clone(), moment.now);
             self.operations.remember(operation);
         }
-        self.contended().mark(items, &mut answers, moment)?;
+        self.contended().mark(items, &mut answers, moment);
         self.denials.remember(items, &answers, moment.now);
         self.permits.granted(&answers);
         self.ensure_alarm(moment, effects);
@@ -178,7 +178,7 @@ impl SubjectState {
 
     /// Counts what was given out while this object could not be asked, past any limit and any
     /// block: it has been used. Of each limit at most the whole is charged. A repeated call charges
-    /// nothing more. Slots and refunds change nothing.
+    /// nothing more. Slots and refunds change nothing. An error charges no item.
     pub fn charge(
         &mut self,
         items: &[Item],
@@ -191,10 +191,8 @@ impl SubjectState {
             return Ok(());
         }
         self.operations.make_room(moment.now)?;
-        for item in items {
-            let changed = self.decider().charge(item, moment, effects)?;
-            self.operations.drop_charges_of(&changed.final_for);
-        }
+        let final_for = self.decider().charge(items, moment, effects)?;
+        self.operations.drop_charges_of(&final_for);
         let done = Operation::new(operation, Vec::new(), Vec::new(), moment.now);
         self.operations.remember(done);
         self.ensure_alarm(moment, effects);
@@ -203,7 +201,7 @@ impl SubjectState {
 
     /// Takes back what the operation charged here, as far as its windows have not passed. Doing it
     /// again, or for an operation that never came, changes nothing; one that comes after its
-    /// cancellation is not charged.
+    /// cancellation is not charged. An error takes nothing back, so that it can be done again.
     pub fn cancel(
         &mut self,
         operation: u128,

@@ -196,6 +196,12 @@ impl Operations {
         self.recent.push_back(operation);
     }
 
+    /// What an operation charged and has not been taken back; nothing for one that is not known.
+    pub(super) fn charges_of(&self, id: u128) -> &[KeyedCharge] {
+        let operation = self.position(id).map(|place| &self.recent[place]);
+        operation.map_or(&[], |operation| &operation.charges)
+    }
+
     /// The charges to take back, and the operation's place in the order of all. The operation stays
     /// known without charges and with a refusal to answer, so that a second cancellation does
     /// nothing, and a charge that comes late does nothing either.

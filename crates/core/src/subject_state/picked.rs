@@ -12,7 +12,7 @@ use super::limits::Limits;
 use super::lookup::{Found, Lookup};
 use super::{Effects, Item, Refusal};
 
-/// The entries picked for an item, and how to put back those that were changed to take part.
+/// The entries picked for an item, and those of them that were changed to take part.
 pub(super) struct Picked<'a> {
     pub(super) item: &'a Item,
     /// The entry of each limit, in the policy's order.
@@ -25,7 +25,8 @@ pub(super) struct Picked<'a> {
 
 impl<'a> Picked<'a> {
     /// Finds or makes the entry of each limit, under the definition asked for. Nothing is written
-    /// yet but the deletion of what is idle, where there was no room.
+    /// yet but the deletion of what is idle, where there was no room. After an error some entries
+    /// may have changed: the caller restores them.
     pub(super) fn pick(
         item: &'a Item,
         limits: &mut Limits,
@@ -43,13 +44,8 @@ impl<'a> Picked<'a> {
             known: limits.entries.len(),
         };
         for limit in item.policy.limits() {
-            match picked.place(limit, limits, moment) {
-                Ok(place) => picked.places.push(place),
-                Err(unknown) => {
-                    picked.put_back(limits);
-                    return Err(unknown.into());
-                }
-            }
+            let place = picked.place(limit, limits, moment)?;
+            picked.places.push(place);
         }
         Ok(picked)
     }
@@ -103,14 +99,6 @@ impl<'a> Picked<'a> {
         let mut before = self.before.iter();
         let counts_on = |before: &Entry| before.counts_as(&limits.entries[place]);
         place < self.known && before.all(|(changed, before)| *changed != place || counts_on(before))
-    }
-
-    /// Puts the entries back as they were: nobody was decided by the definitions asked for.
-    pub(super) fn put_back(self, limits: &mut Limits) {
-        limits.entries.truncate(self.known);
-        for (place, entry) in self.before {
-            limits.entries[place] = entry;
-        }
     }
 
     /// Puts the definitions asked for in force although nothing was charged: what comes back from

@@ -184,6 +184,11 @@ impl Usage {
         self.state.take(algorithm, take, moment.now, moment)
     }
 
+    /// Whether a charge can be taken back now: an error where a time zone is not known any more.
+    pub(super) fn can_cancel(&self, moment: Moment) -> Result<(), UnknownTimeZone> {
+        self.state.projected(self.algorithm(), moment).map(drop)
+    }
+
     /// Takes a charge back; the parts of a unit that a bucket took back.
     pub(super) fn cancel(
         &mut self,

@@ -1,4 +1,5 @@
-//! The REST protocol: HTTP bodies and paths to commands, replies to JSON.
+//! The REST protocol: HTTP bodies and paths to commands, replies to JSON. Which path means which
+//! form the Worker's table of routes says.
 //!
 //! Statuses are part of it: one command that fails is 400, a pipeline answers 200 whatever
 //! the outcome of its commands.
@@ -33,27 +34,6 @@ pub enum Form<'a> {
     Path(&'a str),
     /// Another method is needed: one of these.
     WrongMethod(&'static str),
-}
-
-/// What a request is by method and path; `None` when it is not of this protocol. At the root there
-/// are only the three `POST`s, under `/upstash` also paths. Clients join their URL and `pipeline`
-/// without looking, so slashes may be doubled.
-pub fn form<'a>(method: &str, path: &'a str) -> Option<Form<'a>> {
-    let under = path
-        .strip_prefix("/upstash")
-        .filter(|rest| rest.is_empty() || rest.starts_with('/'));
-    let rest = under.unwrap_or(path).trim_start_matches('/');
-    let post = method == "POST";
-    let form = match rest.trim_end_matches('/') {
-        "" if post => Form::Single,
-        "pipeline" if post => Form::Pipeline,
-        "multi-exec" if post => Form::Transaction,
-        "pipeline" | "multi-exec" => Form::WrongMethod("POST"),
-        _ if under.is_none() => return None,
-        _ if matches!(method, "GET" | "POST" | "PUT" | "HEAD") => Form::Path(rest),
-        _ => Form::WrongMethod("GET, POST, PUT, HEAD"),
-    };
-    Some(form)
 }
 
 /// The body of `POST /`: one command.
@@ -233,34 +213,6 @@ fn write_value(out: &mut String, reply: &Reply, base64: bool) {
 mod tests {
     use super::*;
     use crate::tests::words;
-
-    #[test]
-    fn requests_are_told_apart_by_method_and_path() {
-        for (method, path, expected) in [
-            ("POST", "/", Some(Form::Single)),
-            ("POST", "/upstash", Some(Form::Single)),
-            ("POST", "/upstash/", Some(Form::Single)),
-            ("POST", "/pipeline", Some(Form::Pipeline)),
-            ("POST", "//pipeline", Some(Form::Pipeline)),
-            ("POST", "/upstash//pipeline", Some(Form::Pipeline)),
-            ("POST", "/multi-exec", Some(Form::Transaction)),
-            ("GET", "/pipeline", Some(Form::WrongMethod("POST"))),
-            ("GET", "/upstash/get/a%2Fb", Some(Form::Path("get/a%2Fb"))),
-            ("PUT", "/upstash/set/k", Some(Form::Path("set/k"))),
-            ("GET", "/upstash", Some(Form::Path(""))),
-            (
-                "DELETE",
-                "/upstash/get/a",
-                Some(Form::WrongMethod("GET, POST, PUT, HEAD")),
-            ),
-            ("GET", "/", None),
-            ("POST", "/get/a", None),
-            ("POST", "/upstashed", None),
-            ("POST", "/limit", None),
-        ] {
-            assert_eq!(form(method, path), expected, "{method} {path}");
-        }
-    }
 
     #[test]
     fn one_command_is_an_array_of_anything_but_arrays() {

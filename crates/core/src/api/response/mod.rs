@@ -9,8 +9,7 @@
 //! use tollgate_core::api::response::{to_json, DecisionBody};
 //! use tollgate_core::decision::Source;
 //!
-//! let text = r#"{"success":true,"limit":100,"remaining":99,"reset":1795222800000,
-//!     "source":"object"}"#;
+//! let text = r#"{"success":true,"limit":100,"remaining":99,"reset":60000,"source":"object"}"#;
 //! let body: DecisionBody = serde_json::from_str(text)?;
 //! assert_eq!((body.remaining, body.source), (Some(99), Source::Object));
 //! assert_eq!(to_json(&body), text);

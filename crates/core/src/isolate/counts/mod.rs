@@ -46,7 +46,8 @@ use crate::algorithm::state::Moment;
 use crate::calendar::UnknownTimeZone;
 use crate::decide::Check;
 use crate::decision::Decision;
-use crate::policy::Policy;
+use crate::policy::{FailMode, Policy};
+use crate::subject_state::Item;
 use crate::Timestamp;
 
 /// Maximum number of subjects that an isolate counts at once, up to 1.5 KB each.
@@ -124,18 +125,21 @@ impl IsolateCounts {
         Ok(())
     }
 
-    /// Records that the subject's object has been charged for units that this isolate admitted in
-    /// its place.
+    /// Records that the subject's object has been charged these items, which this isolate admitted
+    /// in its place ([`Debts::take`](super::debts::Debts::take)). Only those were counted here
+    /// whose failure mode is `eventual`.
     pub fn record_charged(
         &mut self,
         name: &str,
-        policy: &Policy,
-        units: u64,
+        items: &[Item],
         moment: Moment,
     ) -> Result<(), UnknownTimeZone> {
-        let counted = self.counted(name, moment.now);
-        for place in counted.places(Purpose::Fallback, policy, moment)? {
-            counted.counts[place].move_to_object(units);
+        let is_counted = |item: &&Item| item.policy.fail_mode() == FailMode::Eventual;
+        for Item { policy, check } in items.iter().filter(is_counted) {
+            let counted = self.counted(name, moment.now);
+            for place in counted.places(Purpose::Fallback, policy, moment)? {
+                counted.counts[place].move_to_object(check.cost.unsigned_abs());
+            }
         }
         Ok(())
     }

@@ -1,0 +1,153 @@
+//! One request over several subjects, step by step.
+
+use crate::{Duration, Timestamp};
+
+use super::effect::{Effect, Message};
+use super::entry::{Asked, Entry};
+use super::event::Event;
+use super::object::Object;
+use super::plan::{ObjectAnswer, Plan};
+use super::time::Time;
+
+/// One request over several subjects. `E` is why something cannot be decided; of several reasons
+/// the first is answered.
+#[derive(Debug)]
+pub struct Multi<E> {
+    pub(super) entries: Vec<Entry>,
+    pub(super) objects: Vec<Object>,
+    pub(super) plan: Plan,
+    pub(super) phase: Phase,
+    /// Under which the present round charges. One object decides all or nothing by itself, so no
+    /// operation has to be remembered for it.
+    pub(super) operation: Option<u128>,
+    begun: Timestamp,
+    pub(super) deadline: Duration,
+    pub(super) error: Option<E>,
+}
+
+/// What the request waits for.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Objects charge their parts.
+    Charging(Vec<Message>),
+    /// The charges of the first round are taken back.
+    TakingBack,
+    /// The request is refused. Objects say how their entries stand without it.
+    Looking {
+        messages: Vec<Message>,
+        /// The objects that were not asked before.
+        unasked: Vec<usize>,
+    },
+    /// Failure modes decide in place of the objects that are silent.
+    FallingBack {
+        silent: Vec<Silent>,
+        /// What is known of the other objects.
+        answers: Vec<(usize, ObjectAnswer)>,
+        /// Whether the request is refused already.
+        peek: bool,
+    },
+    Done,
+}
+
+/// An object that gave no answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Silent {
+    pub(super) object: usize,
+    /// Whether it may have counted what it was asked.
+    pub(super) may_have_counted: bool,
+}
+
+impl<E> Multi<E> {
+    /// Begins a request, and says what to do first. `deadline`: from the first message to the last
+    /// reply. `random` gives 128 random bits for an operation.
+    pub fn begin(
+        asked: Vec<Asked>,
+        deadline: Duration,
+        now: Timestamp,
+        random: &mut dyn FnMut() -> u128,
+    ) -> (Multi<E>, Vec<Effect<E>>) {
+        let objects = Object::of(&asked);
+        let names: Vec<&str> = objects.iter().map(|it| it.name.as_str()).collect();
+        let refused_last: Vec<bool> = objects.iter().map(|it| it.refused_last).collect();
+        let (plan, wave) = Plan::begin(&names, &refused_last);
+        let mut request = Multi {
+            entries: asked.into_iter().map(Entry::new).collect(),
+            objects,
+            plan,
+            phase: Phase::Done,
+            operation: None,
+            begun: now,
+            deadline,
+            error: None,
+        };
+        let mut effects = Vec::new();
+        if request.entries.iter().any(Entry::is_decided) {
+            let unasked = (0..request.objects.len()).collect();
+            request.look(Vec::new(), &[], unasked, &mut effects);
+        } else {
+            request.begin_round(wave, now, random, &mut effects);
+        }
+        (request, effects)
+    }
+
+    /// The entries of an object, as indices into the request.
+    pub fn entries_of(&self, object: usize) -> &[usize] {
+        &self.objects[object].entries
+    }
+
+    /// What to do after this event. One that the request does not wait for changes nothing.
+    pub fn step(
+        &mut self,
+        event: Event<E>,
+        now: Timestamp,
+        random: &mut dyn FnMut() -> u128,
+    ) -> Vec<Effect<E>> {
+        let mut effects = Vec::new();
+        match (core::mem::replace(&mut self.phase, Phase::Done), event) {
+            (Phase::Charging(messages), Event::Replied(replies)) => {
+                let replies = messages.into_iter().zip(replies);
+                let (answers, silent) = self.take_in_all(replies, &mut effects);
+                if silent.is_empty() {
+                    self.go_on(answers, now, random, &mut effects);
+                } else {
+                    self.fall_back(silent, answers, false, &mut effects);
+                }
+            }
+            (Phase::TakingBack, Event::Replied(_)) => self.ask_again(now, random, &mut effects),
+            (Phase::Looking { messages, unasked }, Event::Replied(replies)) => {
+                let replies = messages.into_iter().zip(replies);
+                let replies = self.give_charged(replies, &unasked);
+                let (answers, silent) = self.take_in_all(replies, &mut effects);
+                if silent.is_empty() {
+                    self.finish(false, &mut effects);
+                } else {
+                    self.fall_back(silent, answers, true, &mut effects);
+                }
+            }
+            (
+                Phase::FallingBack {
+                    silent,
+                    mut answers,
+                    peek,
+                },
+                Event::FellBack(decided),
+            ) => {
+                answers.extend(self.fell_back(&silent, decided, peek));
+                if peek {
+                    self.finish(false, &mut effects);
+                } else {
+                    self.go_on(answers, now, random, &mut effects);
+                }
+            }
+            (phase, _) => self.phase = phase,
+        }
+        effects
+    }
+
+    pub(super) const fn time(&self, now: Timestamp) -> Time {
+        Time {
+            elapsed: now.since(self.begun),
+            deadline: self.deadline,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Messages to the objects of one request, and their replies.
+
+use tollgate_core::message::Call;
+use tollgate_core::multi::{Message, Reply};
+use tollgate_core::subject_state::Item;
+use tollgate_core::Duration;
+
+use super::Request;
+use crate::decide::object;
+use crate::doors::limiter::{Answered, Limiter, Question};
+use crate::error::ApiError;
+
+impl Request<'_> {
+    /// Sends messages at once; what came of each, in their order.
+    pub(super) async fn send(
+        &mut self,
+        messages: &[Message],
+        patience: Duration,
+    ) -> Vec<Reply<ApiError>> {
+        let question = |message: &Message| self.question(*message);
+        let questions: Vec<Question> = messages.iter().map(question).collect();
+        let answers = object::ask_all(self.context, &questions, patience).await;
+        let answers = messages.iter().zip(answers);
+        let reply = |(message, answered): (&Message, Answered)| self.reply(*message, answered);
+        answers.map(reply).collect()
+    }
+
+    fn question(&self, message: Message) -> Question {
+        let entries = self.multi.entries_of(message.object());
+        let items = |peek| -> Vec<Item> {
+            let item = |&entry: &usize| self.item(entry, peek);
+            entries.iter().map(item).collect()
+        };
+        let object = self.object_of(message.object());
+        match message {
+            Message::Charge { operation, .. } => Question::limit(object, operation, &items(false)),
+            Message::Look { .. } => Question::limit(object, None, &items(true)),
+            Message::Cancel { operation, .. } => Question::new(object, &Call::Cancel { operation }),
+        }
+    }
+
+    /// What an entry asks, for good or only to look.
+    pub(super) fn item(&self, entry: usize, peek: bool) -> Item {
+        let item = &self.pending[entry].item;
+        if peek {
+            item.peek()
+        } else {
+            item.clone()
+        }
+    }
+
+    fn reply(&mut self, message: Message, Answered { times, answer }: Answered) -> Reply<ApiError> {
+        let entries = self.multi.entries_of(message.object());
+        let failure = answer.as_ref().err().copied();
+        entries
+            .iter()
+            .for_each(|&entry| self.last[entry] = Some((times, failure)));
+        match (message, answer) {
+            (_, Err(failure)) => Reply::Silent {
+                may_have_counted: failure.may_have_counted(),
+            },
+            (Message::Cancel { .. }, Ok(_)) => Reply::Cancelled,
+            (_, Ok(answer)) => match object::decisions(answer) {
+                Ok(decisions) if decisions.len() == entries.len() => Reply::Decided(decisions),
+                Ok(_) => Reply::Failed(ApiError::object_unavailable()),
+                Err(error) => Reply::Failed(error),
+            },
+        }
+    }
+
+    /// Has objects cancel an operation, in the background.
+    pub(super) fn cancel_later(&self, objects: &[usize], operation: u128) {
+        let call = Call::Cancel { operation };
+        let question = |&object: &usize| Question::new(self.object_of(object), &call);
+        let questions: Vec<Question> = objects.iter().map(question).collect();
+        let (env, deadline) = (self.context.env.clone(), self.context.deadline());
+        self.context.in_background(async move {
+            Limiter::new(&env, deadline).ask_all(&questions).await;
+        });
+    }
+
+    /// The name of an object.
+    fn object_of(&self, object: usize) -> &str {
+        &self.pending[self.multi.entries_of(object)[0]].object
+    }
+}

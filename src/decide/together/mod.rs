@@ -1,0 +1,161 @@
+//! Several checks over several subjects, all or nothing: carries out what [`Multi`] wants done, and
+//! tells it what came of it.
+
+mod messages;
+
+use tollgate_core::api::request::LimitRequest;
+use tollgate_core::decision::{Decision, Source};
+use tollgate_core::isolate::refusals::CallTimes;
+use tollgate_core::multi::{Asked, Decided, Effect, Event, Multi};
+
+use super::outcome::Outcome;
+use super::pending::Pending;
+use super::{debts, fallback, object};
+use crate::clock;
+use crate::context::Context;
+use crate::doors::Failure;
+use crate::error::ApiError;
+use crate::hot;
+use crate::isolate;
+use crate::telemetry::flush;
+
+/// What was decided about all.
+pub(crate) struct Together {
+    /// Whether all are admitted; else none is charged.
+    pub(crate) success: bool,
+    /// Of each, in the order of the request.
+    pub(crate) outcomes: Vec<Outcome>,
+}
+
+/// Decides all of `requests`.
+pub(crate) async fn check_all(
+    context: &Context<'_>,
+    requests: Vec<LimitRequest>,
+) -> Result<Together, ApiError> {
+    let pending = requests.into_iter().map(|it| Pending::new(context, it));
+    let pending = pending.collect::<Result<Vec<Pending>, ApiError>>()?;
+    let asked = pending.iter().map(asked).collect();
+    let now = clock::now();
+    let (multi, mut effects) = Multi::begin(asked, context.deadline(), now, &mut hot::random_bits);
+    let mut request = Request {
+        context,
+        last: vec![None; pending.len()],
+        pending,
+        multi,
+    };
+    loop {
+        let mut event = Event::Replied(Vec::new());
+        for effect in effects {
+            match effect {
+                Effect::Send { messages, patience } => {
+                    event = Event::Replied(request.send(&messages, patience).await);
+                }
+                Effect::FallBack { entries, peek } => {
+                    event = Event::FellBack(request.fall_back(&entries, peek));
+                }
+                Effect::Done(decided) => return Ok(request.done(decided?)),
+                other => request.carry_out(other),
+            }
+        }
+        effects = request
+            .multi
+            .step(event, clock::now(), &mut hot::random_bits);
+    }
+}
+
+/// An entry, and what the isolate knows of it.
+fn asked(pending: &Pending) -> Asked<'_> {
+    let Pending { object, item, .. } = pending;
+    let key = isolate::with(|isolate| isolate.refusals.key(object, &item.policy));
+    Asked {
+        object,
+        is_peek: item.check.peek,
+        remembered: object::remembered(key, item),
+        refused_last: isolate::with(|isolate| isolate.refused_last.contains(object, &item.policy)),
+    }
+}
+
+/// One request while its objects are asked.
+struct Request<'a> {
+    context: &'a Context<'a>,
+    pending: Vec<Pending>,
+    multi: Multi<ApiError>,
+    /// Of each entry, what came of the last message to its object.
+    last: Vec<Option<(CallTimes, Option<Failure>)>>,
+}
+
+impl Request<'_> {
+    /// Has the failure modes decide these entries.
+    fn fall_back(
+        &self,
+        entries: &[usize],
+        peek: bool,
+    ) -> Vec<Result<(Decision, Source), ApiError>> {
+        let decide = |&entry: &usize| {
+            let object = &self.pending[entry].object;
+            let failure = self.last[entry].and_then(|(_, failure)| failure);
+            let failure = failure.unwrap_or(Failure::Unreachable); // its object gave no answer
+            fallback::decide(self.context, failure, object, &self.item(entry, peek))
+        };
+        entries.iter().map(decide).collect()
+    }
+
+    /// Carries out an effect that nothing comes of.
+    fn carry_out(&self, effect: Effect<ApiError>) {
+        match effect {
+            Effect::CancelLater { objects, operation } => self.cancel_later(&objects, operation),
+            Effect::Learn {
+                entry,
+                decision,
+                is_alone,
+            } => self.learn(entry, &decision, is_alone),
+            Effect::KeepRefusal { object } => {
+                let entries = self.multi.entries_of(object).iter();
+                let failure = entries.filter_map(|&entry| self.last[entry]?.1).next();
+                if let Some(failure) = failure {
+                    flush::failed(failure);
+                }
+            }
+            Effect::GiveBack { entry, decision } => {
+                let Pending { object, item, .. } = &self.pending[entry];
+                fallback::give_back(self.context, object, item, &decision);
+            }
+            Effect::Owe { entry } => {
+                let Pending { object, item, .. } = &self.pending[entry];
+                debts::owe(object, item);
+            }
+            Effect::Send { .. } | Effect::FallBack { .. } | Effect::Done(_) => {}
+        }
+    }
+
+    fn learn(&self, entry: usize, decision: &Decision, is_alone: bool) {
+        let Pending { object, item, .. } = &self.pending[entry];
+        let Some((times, _)) = self.last[entry] else {
+            return; // no answer without a message
+        };
+        if !decision.contended {
+            isolate::with(|isolate| {
+                let last = &mut isolate.refused_last;
+                last.record_answer(object, &item.policy, !decision.success, times.received);
+            });
+        }
+        if is_alone {
+            let key = isolate::with(|isolate| isolate.refusals.key(object, &item.policy));
+            object::learn(key, item, times, decision);
+        }
+    }
+
+    /// Tells who has to know what was decided.
+    fn done(self, decided: Decided) -> Together {
+        let pairs = self.pending.into_iter().zip(decided.decisions);
+        let outcome = |(pending, (decision, source))| {
+            let outcome = Outcome::new(pending, decision, source);
+            outcome.record(self.context);
+            outcome
+        };
+        Together {
+            success: decided.success,
+            outcomes: pairs.map(outcome).collect(),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! A subject in the memory of its object: the core's state, and the rows that follow it.
+//!
+//! Each event is one synchronous step: the clock is read once, the state comes from memory, the
+//! core decides, rows are written ahead, and nothing can run between.
+//!
+//! A row may run ahead of the real use. One timer of at most a second, in src/entry.js, writes the
+//! exact row a second after the last admission, before the object can hibernate. Nothing else is
+//! pending in an idle object.
+
+use core::cell::RefCell;
+use std::rc::Rc;
+
+use tollgate_core::codec::Unreadable;
+use tollgate_core::message::{Answer, Call, RefusalCode, MESSAGES};
+use tollgate_core::subject_state::{Effects, SubjectState, ALARM_SPACING, STEADY};
+use tollgate_core::{Duration, Timestamp};
+use tollgate_versions::Version;
+use worker::{Env, Result, State};
+
+use super::listing::{ListedObject, Loaded};
+use super::rows::limiter::Store;
+use crate::{clock, hot, settings};
+
+/// When cleaning fails, because a row is of another version or a time zone has gone, it is tried
+/// again after this long.
+const CLEAN_AGAIN: Duration = Duration::from_secs(3_600);
+
+/// A call, and the version in which to answer it.
+type Asked = Rc<(Version, Call)>;
+
+/// The last call to an object, and its text. Most calls to a busy subject are equal, and parsing a
+/// call costs more than deciding it.
+#[derive(Default)]
+pub(super) struct LastCall(RefCell<Option<(String, Asked)>>);
+
+impl LastCall {
+    /// The answer to a message, both as text.
+    pub(super) fn answer(&self, text: String, subject: &ListedObject<LoadedSubject>) -> String {
+        match self.read(text) {
+            Ok(asked) => answer(subject, &asked.1).encode_in(asked.0),
+            Err(Unreadable::Version { .. }) => MESSAGES.other(),
+            Err(damaged) => unavailable(&damaged).encode_in(MESSAGES.written()),
+        }
+    }
+
+    /// The call in a text.
+    fn read(&self, text: String) -> core::result::Result<Asked, Unreadable> {
+        let mut last = self.0.borrow_mut();
+        if let Some((_, call)) = last.as_ref().filter(|(known, _)| *known == text) {
+            return Ok(Rc::clone(call));
+        }
+        let call = Rc::new(Call::decode(&text)?);
+        *last = Some((text, Rc::clone(&call)));
+        Ok(call)
+    }
+}
+
+fn answer(subject: &ListedObject<LoadedSubject>, call: &Call) -> Answer {
+    let answered = subject.with(|awake, woken| {
+        let answer = awake.loaded.answer(call, woken)?;
+        // What an alarm has found empty need not be so any more.
+        awake.emptied &= awake.loaded.is_empty();
+        Ok(answer)
+    });
+    answered.unwrap_or_else(|error| unavailable(&error))
+}
+
+fn unavailable(why: &dyn core::fmt::Display) -> Answer {
+    Answer::Refused(RefusalCode::Unavailable, why.to_string())
+}
+
+/// A subject whose rows have been read.
+pub(super) struct LoadedSubject {
+    state: SubjectState,
+    store: Store,
+    /// The time of the last event.
+    at: Timestamp,
+}
+
+impl LoadedSubject {
+    fn answer(&mut self, call: &Call, woken: bool) -> Result<Answer> {
+        let moment = clock::moment();
+        self.at = moment.now;
+        let mut effects = Effects::default();
+        let answer = self
+            .state
+            .answer(call, &mut hot::random_bits, moment, &mut effects);
+        // Reading the alarm needs an await, so it is set anew if there are rows.
+        if woken && effects.alarm.is_none() && self.state.has_rows() {
+            let at = moment.now.plus(ALARM_SPACING);
+            self.state.alarm_is(Some(at));
+            effects.alarm = Some(at);
+        }
+        self.apply(&effects)?;
+        Ok(answer)
+    }
+
+    /// How long after the last event the rows have to be closed, at most [`STEADY`]; `None` while
+    /// no row runs ahead.
+    pub(super) fn closes_in(&self) -> Option<Duration> {
+        let left = |at: Timestamp| at.since(self.at).min(STEADY);
+        self.state.closes_at().map(left)
+    }
+
+    /// Writes exact what runs ahead of the real use and is due.
+    pub(super) fn close(&mut self) -> Result<()> {
+        let moment = clock::moment();
+        self.at = moment.now;
+        let mut effects = Effects::default();
+        self.state.close(moment, &mut effects);
+        self.apply(&effects)
+    }
+
+    fn apply(&mut self, effects: &Effects) -> Result<()> {
+        self.store.apply(&effects.writes)?;
+        effects.alarm.map_or(Ok(()), |at| self.store.set_alarm(at))
+    }
+}
+
+impl Loaded for LoadedSubject {
+    /// No caller waits for it.
+    const PATIENCE: Duration = Duration::from_secs(10);
+    const RETRY: Duration = ALARM_SPACING;
+
+    fn load(state: &State, env: &Env) -> Result<(LoadedSubject, Option<String>)> {
+        let (store, found) = Store::open(state)?;
+        let rows = found
+            .rows
+            .iter()
+            .map(|(key, row)| (key.as_str(), row.as_str()));
+        // An operation is cancelled at most one deadline after the deadline of its charge.
+        let deadline = settings::deadline(env).as_millis();
+        let kept = Duration::from_millis(deadline * 2);
+        let loaded = LoadedSubject {
+            state: SubjectState::from_rows(rows).keeping_operations(kept),
+            store,
+            at: clock::now(),
+        };
+        Ok((loaded, found.listed))
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.state.has_rows()
+    }
+
+    fn clean(&mut self) -> Result<bool> {
+        let moment = clock::moment();
+        self.at = moment.now;
+        let mut effects = Effects::default();
+        if let Err(refusal) = self.state.clean(moment, &mut effects) {
+            worker::console_error!("tollgate: a subject was not cleaned: {refusal}");
+            effects = Effects {
+                writes: Vec::new(),
+                alarm: Some(moment.now.plus(CLEAN_AGAIN)),
+            };
+            self.state.alarm_is(effects.alarm);
+        }
+        self.apply(&effects)?;
+        Ok(self.is_empty() && effects.alarm.is_none())
+    }
+
+    fn ring_by(&mut self, at: Timestamp) -> Result<()> {
+        self.state.alarm_is(Some(at));
+        self.store.set_alarm(at)
+    }
+
+    fn set_listed(&mut self, name: &str) -> Result<()> {
+        self.store.set_listed(name)
+    }
+
+    fn empty_storage(&mut self) -> Result<()> {
+        self.state.alarm_is(None);
+        self.store.empty()
+    }
+}
