@@ -373,7 +373,7 @@ impl World {
             }
         }
         assert_eq!(self.given, given, "what failure modes gave out");
-        for (key, _) in &self.charged {
+        for key in self.charged.keys() {
             let (i, (_, operation)) = *key;
             let counts =
                 self.is_admitted(i) && self.requests[i].operations.last() == Some(&operation);
