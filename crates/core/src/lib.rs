@@ -49,7 +49,7 @@
 //! | [`algorithm`], [`permit`] | the arithmetic of each algorithm; a permit as its holder has it |
 //! | [`calendar`], [`policy`] | when periods start and end; limits that are decided together |
 //! | [`subject`], [`limit`] | who is limited, and by what: neither can be built wrong |
-//! | [`decision`], [`multi`] | the form of an answer; in what order objects are asked |
+//! | [`decision`], [`multi`] | the form of an answer; a request over several subjects |
 //! | [`number`], [`duration`], [`time`] | the units in which everything counts |
 //! | [`codec`], [`percent`], [`error`] | texts, and why a limit cannot be built |
 #![forbid(unsafe_code)]

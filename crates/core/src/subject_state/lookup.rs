@@ -39,8 +39,8 @@ impl<'a> Lookup<'a> {
         new > 0 && (all > MAX_ENTRIES || self.crowded(|_| true).is_some())
     }
 
-    /// Whether deciding the item may fail after something was changed: where room is short, or
-    /// where a limit that takes part reads the clocks of a time zone.
+    /// Whether deciding the item may fail after something was changed: where room is short, or a
+    /// limit that takes part reads the clocks of a time zone.
     pub(super) fn may_fail(self) -> bool {
         let is_quota = |limit: &Limit| matches!(limit.algorithm(), Algorithm::Quota(_));
         let mut limits = self.item.policy.limits().iter();

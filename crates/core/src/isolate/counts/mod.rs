@@ -126,8 +126,8 @@ impl IsolateCounts {
     }
 
     /// Records that the subject's object has been charged these items, which this isolate admitted
-    /// in its place ([`Debts::take`](super::debts::Debts::take)). Only those were counted here
-    /// whose failure mode is `eventual`.
+    /// in its place ([`Debts::take`](super::debts::Debts::take)). Only those whose failure mode is
+    /// `eventual` were counted here.
     pub fn record_charged(
         &mut self,
         name: &str,
