@@ -1,8 +1,8 @@
 //! `DirectoryDO`: which subjects of a namespace are alive.
 //!
 //! One object per namespace, named by [`crate::placement`]. It answers the messages of
-//! [`crate::directory`], each in one synchronous step: by RPC, and by `fetch` for objects, which
-//! can break that off. Stored: the names of [`super::rows::directory`].
+//! [`crate::directory`], each in one synchronous step: by RPC, and for objects by `fetch`, of which
+//! src/entry.js makes the same call. Stored: the names of [`super::rows::directory`].
 
 use tollgate_core::codec::Unreadable;
 use wasm_bindgen::prelude::*;
@@ -22,9 +22,8 @@ impl DurableObject for DirectoryDO {
         DirectoryDO { state }
     }
 
-    async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let text = request.text().await?;
-        Response::ok(self.answer(&text))
+    async fn fetch(&self, _request: Request) -> Result<Response> {
+        Response::error("src/entry.js answers this by a call.", 405)
     }
 }
 

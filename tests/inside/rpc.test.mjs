@@ -112,8 +112,8 @@ describe.for(Object.entries(FAULTS))("after %s", ([_, fault]) => {
     const before = instance.instanceId;
     const answer = await fault().catch((error) => ({ error }));
     expect(answer.error ?? answer.code).toEqual(answer.error ? expect.any(Error) : "internal");
-    expect(instance.criticalError).toBe(true);
-    expect(instance.instanceId).toBe(before);
+    // It has ended, unless an event in the background has made the new one by now.
+    expect(instance.instanceId + Number(instance.criticalError)).toBe(before + 1);
   };
 
   test("one new instance comes, at the next event", async () => {
