@@ -45,8 +45,8 @@ const objectClass = (Half) =>
       return this.#alive().ring();
     }
 
-    // The same for objects, which can break a `fetch` off. The body is awaited here: an instance that
-    // ends meanwhile takes nothing with it.
+    // The same for objects, which can break a `fetch` off. The body is awaited here: an instance
+    // that ends meanwhile takes nothing with it.
     async fetch(request) {
       return new Response(await this.call(await request.text()));
     }

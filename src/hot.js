@@ -1,5 +1,5 @@
-// What costs less in JavaScript than through bindings, or cannot be said in Rust. Each function says
-// why it is not in Rust. Nothing here decides anything. Each export is bound in hot.rs.
+// What costs less in JavaScript than through bindings, or cannot be said in Rust. Each function
+// says why it is not in Rust. Nothing here decides anything. Each export is bound in hot.rs.
 
 /**
  * Runs one task of Rust. `resume` runs it until it awaits a promise, which `resume` returns, or

@@ -2,10 +2,10 @@
 //! types cost more than all of our code (docs/adr/0015-worker-crate.md), or because the crate lacks
 //! it.
 //!
-//! A JavaScript exception that passes through wasm ends the wasm instance, and with it every request
-//! in flight. So whatever may throw on what the runtime or the environment hands in is bound with
-//! `catch`. Bound without it are getters of objects that the runtime itself makes, the clock, the
-//! log, and functions of hot.js that catch what they call.
+//! A JavaScript exception that passes through wasm ends the wasm instance, and with it every
+//! request in flight. So whatever may throw on what the runtime or the environment hands in is
+//! bound with `catch`. Bound without it are getters of objects that the runtime itself makes, the
+//! clock, the log, and functions of hot.js that catch what they call.
 
 use tollgate_core::Duration;
 use wasm_bindgen::prelude::*;

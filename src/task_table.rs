@@ -1,8 +1,8 @@
 //! The tasks of one wasm instance by their ids; `task` runs them.
 //!
-//! A request that was cancelled, because its client went away, is never heard of again, and its task
-//! stays. So the table is swept when it has grown to twice what the last sweep left, and every two
-//! minutes while it is large.
+//! A request that was cancelled, because its client went away, is never heard of again, and its
+//! task stays. So the table is swept when it has grown to twice what the last sweep left, and every
+//! two minutes while it is large.
 
 use tollgate_core::{Duration, Timestamp};
 
