@@ -45,6 +45,12 @@ const objectClass = (Half) =>
       return this.#alive().ring();
     }
 
+    // The same for objects, which can break a `fetch` off. The body is awaited here: an instance
+    // that ends meanwhile takes nothing with it.
+    async fetch(request) {
+      return new Response(await this.call(await request.text()));
+    }
+
     #alive() {
       revive();
       if (this.#number !== instance.instanceId) {
@@ -74,10 +80,4 @@ const objectClass = (Half) =>
 
 export const RateLimitDO = objectClass(rust.RateLimitDO);
 export const KeyspaceDO = objectClass(rust.KeyspaceDO);
-
-/** Objects call it by `fetch`, which they can abort. */
-export class DirectoryDO extends objectClass(rust.DirectoryDO) {
-  async fetch(request) {
-    return new Response(this.call(await request.text()));
-  }
-}
+export const DirectoryDO = objectClass(rust.DirectoryDO);

@@ -1,8 +1,8 @@
 //! `DirectoryDO`: which subjects of a namespace are alive.
 //!
 //! One object per namespace, named by [`crate::placement`]. It answers the messages of
-//! [`crate::directory`], each in one synchronous step: by RPC, and by `fetch` for objects, which
-//! can abort that (src/entry.js). Stored: the names of [`super::rows::directory`].
+//! [`crate::directory`], each in one synchronous step: by RPC, and for objects by `fetch`, of which
+//! src/entry.js makes the same call. Stored: the names of [`super::rows::directory`].
 
 use tollgate_core::codec::Unreadable;
 use wasm_bindgen::prelude::*;
@@ -23,7 +23,7 @@ impl DurableObject for DirectoryDO {
     }
 
     async fn fetch(&self, _request: Request) -> Result<Response> {
-        Response::error("src/entry.js reads the text and calls.", 405)
+        Response::error("src/entry.js answers this by a call.", 405)
     }
 }
 

@@ -33,7 +33,7 @@ impl DurableObject for KeyspaceDO {
     }
 
     async fn fetch(&self, _request: Request) -> Result<Response> {
-        Response::error("An object of keys is called, not fetched.", 405)
+        Response::error("src/entry.js answers this by a call.", 405)
     }
 }
 

@@ -1,4 +1,4 @@
-//! State that an object keeps in memory between events, and storage that stays with it.
+//! State that an object keeps in memory between events.
 
 use core::cell::RefCell;
 

@@ -36,7 +36,7 @@ test("a preflight request for a path that is none is told so", async () => {
 
 test.each([
   ["a decision", "POST", "/limit", { identifier: "u", algorithm: "fixedWindow", limit: 5, window: "1h" }, 200],
-  ["a problem", "POST", "/limit", {}, 422],
+  ["a problem", "POST", "/limit", {}, 400],
   ["a reply of Redis", "POST", "/", ["SET", "k", "v"], 200],
   ["replies of a pipeline", "POST", "/pipeline", [["GET", "k"]], 200],
   ["the reply to a path", "GET", "/upstash/get/k", undefined, 200],
@@ -45,5 +45,5 @@ test.each([
   const allowed = await from(PAGE, method, path, body);
   expect([allowed.status, readable(allowed), allowed.headers.get("vary")]).toEqual([status, PAGE, "Origin"]);
   const other = await from("https://other.example", method, path, body);
-  expect([other.status, readable(other), other.headers.get("vary")]).toEqual([status, null, "Origin"]);
+  expect([other.status, readable(other)]).toEqual([status, null]);
 });
