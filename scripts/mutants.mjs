@@ -991,6 +991,13 @@ const MUTANTS = [
     "eventual",
   ],
   [
+    "what the object was charged of the window before is no longer counted in its place",
+    `${CORE}/isolate/counts/count.rs`,
+    "self.own.previous = self.own.previous.saturating_sub(whole);",
+    "let _ = whole;",
+    "eventual",
+  ],
+  [
     "a charge that is refused stays owed",
     `${CORE}/isolate/debts.rs`,
     "Answer::Refused(..) => Charge::NotDone,",

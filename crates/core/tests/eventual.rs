@@ -577,6 +577,35 @@ fn what_the_object_was_charged_is_counted_once_when_it_is_away_again() {
 }
 
 #[test]
+fn what_the_object_was_charged_of_the_window_before_is_counted_once() {
+    let mut world = World::new(1);
+    let policy = policy(r#""limit": 100, "window": "1h", "failMode": "eventual""#);
+    let (mut object, mut debts) = (SubjectState::default(), Debts::new(Secret::new(9)));
+    let admitted = world.ask_for(Purpose::Fallback, 0, &policy, 40, 1_000);
+    assert!(admitted.success);
+    let owed = debts.record("u1", &policy, &Check::of(40), moment(START + 1_000));
+    owed.unwrap();
+    // A quarter of the next hour later, three quarters of the 40 count.
+    let now = HOUR + HOUR / 4;
+    let items = debts.take("u1", moment(START + now)).unwrap();
+    assert_eq!(items[0].check.cost, 30);
+    let effects = &mut Effects::default();
+    object
+        .charge(&items, 5, moment(START + now), effects)
+        .unwrap();
+    let isolate = &mut world.isolates[0];
+    let charged = isolate.record_charged("u1", &items, moment(START + now));
+    charged.unwrap();
+    let left = |world: &mut World| remaining(&world.ask_for(Purpose::Fallback, 0, &policy, 0, now));
+    assert_eq!(left(&mut world), 70, "before the object is asked again");
+    let decision = said_by(&mut object, &policy, 0, now);
+    let isolate = &mut world.isolates[0];
+    let learnt = isolate.record_decision("u1", &policy, &decision, moment(START + now));
+    learnt.unwrap();
+    assert_eq!((remaining(&decision), left(&mut world)), (70, 70));
+}
+
+#[test]
 fn what_an_object_says_does_not_touch_what_is_counted_by_mode() {
     let mut world = World::new(1);
     let policy = fixed(100);

@@ -129,11 +129,22 @@ impl Count {
     }
 
     /// Moves units from the isolate's own use to the object's, once the object has been charged for
-    /// them.
+    /// them. Units of the window before count in a sliding window for the part that is left of it,
+    /// and were charged as that.
     pub(super) fn move_to_object(&mut self, units: u64) {
-        let units = units.min(self.own.current);
-        self.own.current -= units;
-        self.base.current = self.base.current.saturating_add(units);
+        let current = units.min(self.own.current);
+        self.own.current -= current;
+        let mut moved = current;
+        if let Algorithm::SlidingWindow(window) = self.limit.algorithm() {
+            let length = u128::from(window.window().as_millis());
+            let left = u128::from(self.span.end.since(self.time).as_millis()).max(1);
+            let counted = (u128::from(self.own.previous) * left).div_ceil(length.max(1));
+            let whole = u128::from(units - current) * length / left;
+            let whole = u64::try_from(whole).unwrap_or(u64::MAX);
+            self.own.previous = self.own.previous.saturating_sub(whole);
+            moved += (units - current).min(u64::try_from(counted).unwrap_or(u64::MAX));
+        }
+        self.base.current = self.base.current.saturating_add(moved);
     }
 
     /// Treats the published units as those of another isolate: their key is never written again.
