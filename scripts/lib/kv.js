@@ -1,8 +1,8 @@
 // A KV namespace for raw workerd, which has none of its own: the other end of the protocol that its
 // binding speaks, in the memory of one isolate. Over HTTP (`POST /`, JSON) it is told how to be:
-// `delay` milliseconds until a write is shown, `slow` milliseconds before each answer, `fails`; it
-// answers with what was done since it was last told. Like the platform's it takes one write of a
-// key a second.
+// `delay` milliseconds until a write is shown, `slow` milliseconds before each answer, `fails`, or
+// `garbled`, with lists that are none; it answers with what was done since it was last told. Like
+// the platform's it takes one write of a key a second.
 
 const YEAR_MS = 31_536_000_000;
 
@@ -12,7 +12,7 @@ let done = {};
 become({});
 
 function become(next) {
-  how = { delay: 0, slow: 0, fails: false, ...next };
+  how = { delay: 0, slow: 0, fails: false, garbled: false, ...next };
   done = { puts: [], lists: [], gets: 0 };
 }
 
@@ -53,6 +53,7 @@ async function put(key, search, request) {
 function list(search) {
   const prefix = search.get("prefix") ?? "";
   done.lists.push({ key: prefix, at: Date.now() });
+  if (how.garbled) return Response.json({});
   const keys = [];
   for (const [name, versions] of values) {
     const version = name.startsWith(prefix) && shown(versions);

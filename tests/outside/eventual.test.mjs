@@ -176,6 +176,16 @@ describe("two isolates", () => {
     const told = ({ limits }) => limits?.[0]?.used === 100;
     await until(() => second("GET", `/limit?identifier=${identifier}`), told, 40_000);
   });
+
+  test("a list of KV that cannot be read is a failure of KV, and ends no other request", async () => {
+    await tollgate.kv({ garbled: true });
+    for (let i = 0; i < 3; i++) {
+      const shown = await call(tollgate.url, "GET", `/limit?identifier=${fresh()}`);
+      expect([shown.status, shown.json.kv]).toEqual([200, "unavailable"]);
+    }
+    await tollgate.kv({});
+    expect(tollgate.log()).not.toContain("a fault ended the wasm instance");
+  });
 });
 
 test("without a KV namespace the error says what to bind", async () => {
