@@ -42,13 +42,13 @@ export const TARGETS = [
   {
     name: "the Worker compressed (`gzip -9`, all files)",
     unit: "KB",
-    atMost: 90,
+    atMost: 400,
     figure: ({ size }) => exact(size && size.gzipped / KILOBYTE),
   },
   {
     name: "cold start, above the JavaScript object (B)",
     unit: "ms",
-    atMost: 8,
+    atMost: 25,
     figure: ({ cold }) => cold && medianInterval(cold.times.T.map((time, round) => time - cold.times.B[round])),
   },
   rows("admitted", "rows written per 100 admissions of cost 1 at limit 10,000 (counted in the core)", 1),
