@@ -57,13 +57,14 @@ fn resume(id: u32, value: JsValue, failed: bool) -> JsValue {
     };
     SETTLED.set(Some(if failed { Err(value) } else { Ok(value) }));
     let mut waker = Context::from_waker(Waker::noop());
-    match clock::in_event(|| task.as_mut().poll(&mut waker)) {
+    let (poll, now) = clock::in_event(|| (task.as_mut().poll(&mut waker), clock::now()));
+    match poll {
         Poll::Ready(output) => {
             TASKS.with_borrow_mut(|tasks| tasks.remove(id));
             output
         }
         Poll::Pending => {
-            TASKS.with_borrow_mut(|tasks| tasks.put(id, task));
+            TASKS.with_borrow_mut(|tasks| tasks.put(id, task, now));
             AWAITED.take().unwrap_or(JsValue::UNDEFINED)
         }
     }

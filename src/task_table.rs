@@ -6,7 +6,8 @@
 
 use tollgate_core::{Duration, Timestamp};
 
-/// No request takes as long as this: an older task is one of a cancelled request.
+/// Nothing that a request awaits takes as long as this: a task that waits longer is one of a
+/// cancelled request.
 const LONGEST: Duration = Duration::from_secs(120);
 /// With fewer tasks than this no sweep is worth its time.
 const SWEEP_FROM: usize = 256;
@@ -15,7 +16,7 @@ const SWEEP_FROM: usize = 256;
 const COUNT_BITS: u32 = 20;
 
 /// Tasks by their ids: at most 256, or twice those that the last sweep left, if that is more. A
-/// sweep leaves what began in the last two minutes.
+/// sweep leaves what began to wait in the last two minutes.
 pub struct TaskTable<T> {
     instance: u32,
     slots: Vec<Slot<T>>,
@@ -28,7 +29,8 @@ pub struct TaskTable<T> {
 
 struct Slot<T> {
     id: u32,
-    begun: Timestamp,
+    /// Since when it waits.
+    waits_since: Timestamp,
     /// `None` while it runs.
     task: Option<T>,
 }
@@ -57,7 +59,7 @@ impl<T> TaskTable<T> {
         self.next = self.next.wrapping_add(1);
         self.slots.push(Slot {
             id,
-            begun: now,
+            waits_since: now,
             task: Some(task),
         });
         id
@@ -70,10 +72,12 @@ impl<T> TaskTable<T> {
         self.slots[place].task.take()
     }
 
-    /// Puts a task back that waits again.
-    pub fn put(&mut self, id: u32, task: T) {
+    /// Puts a task back that waits again, from now on.
+    pub fn put(&mut self, id: u32, task: T, now: Timestamp) {
         if let Some(place) = self.place(id) {
-            self.slots[place].task = Some(task);
+            let slot = &mut self.slots[place];
+            slot.task = Some(task);
+            slot.waits_since = now;
         }
     }
 
@@ -91,7 +95,7 @@ impl<T> TaskTable<T> {
 
     /// Drops the tasks that are too old, except those that run.
     fn sweep(&mut self, now: Timestamp) {
-        let is_alive = |slot: &Slot<T>| slot.task.is_none() || slot.begun.plus(LONGEST) > now;
+        let is_alive = |slot: &Slot<T>| slot.task.is_none() || slot.waits_since.plus(LONGEST) > now;
         self.slots.retain(is_alive);
         self.sweep_at = (self.slots.len() * 2).max(SWEEP_FROM);
         self.swept = now;
@@ -151,6 +155,20 @@ mod tests {
     }
 
     #[test]
+    fn a_request_of_many_waits_is_as_young_as_its_last() {
+        let mut table = TaskTable::new(1);
+        let id = table.add("first", seconds(1));
+        for second in [100, 200, 300] {
+            let task = table.take(id).unwrap();
+            table.put(id, task, seconds(second));
+            for _ in 0..600 {
+                table.add("other", seconds(second + 90));
+            }
+        }
+        assert_eq!(table.take(id), Some("first"));
+    }
+
+    #[test]
     fn a_task_that_runs_is_not_swept() {
         let mut table = TaskTable::new(1);
         let id = table.add("runs", seconds(0));
@@ -158,7 +176,7 @@ mod tests {
         for _ in 0..1_000 {
             table.add("later", seconds(500));
         }
-        table.put(id, "waits");
+        table.put(id, "waits", seconds(130));
         assert_eq!(table.take(id), Some("waits"));
     }
 

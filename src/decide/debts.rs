@@ -42,7 +42,7 @@ async fn charge(env: Env, deadline: Duration, object: String, items: Vec<Item>) 
     let answer = Limiter::new(&env, deadline).ask(&question).await.answer;
     let charge = match &answer {
         Ok(answer) => Charge::of_answer(answer),
-        Err(Failure::LeftAlone | Failure::Overloaded) => Charge::NotDone,
+        Err(Failure::LeftAlone | Failure::Overloaded | Failure::Unavailable) => Charge::NotDone,
         Err(_) => Charge::Unknown,
     };
     match charge {
