@@ -168,6 +168,10 @@ impl Loaded for LoadedSubject {
         self.store.set_listed(name)
     }
 
+    fn set_unlisted(&mut self) -> Result<()> {
+        self.store.set_unlisted()
+    }
+
     fn empty_storage(&mut self) -> Result<()> {
         self.state.alarm_is(None);
         self.store.empty()

@@ -245,4 +245,59 @@ describe("the directory", () => {
     await vi.waitFor(async () => expect(await runDurableObjectAlarm(objectOf("unlisted"))).toBe(true));
     await settled("", "directory", ["rate-limit:default:unlisted"]);
   });
+
+  /** Has the directory refuse one kind of change, until the function that this returns is called. */
+  async function refuse(change) {
+    const id = env.DIRECTORY.getByName("directory");
+    await id.call("1 alive name=x");
+    const exec = (text) => runInDurableObject(id, (_object, { storage }) => void storage.sql.exec(text));
+    await exec(`CREATE TRIGGER refuse BEFORE ${change} ON alive BEGIN SELECT RAISE(ABORT, 'refused'); END`);
+    return () => exec("DROP TRIGGER refuse");
+  }
+  const keysOf = (name) => env.KEYSPACE.getByName(`keyspace:${name}`);
+  const words = (...all) => `1 run\n*${all.length}\r\n${all.map((word) => `$${word.length}\r\n${word}\r\n`).join("")}`;
+  const KINDS = [
+    ["a subject", "rate-limit:default:doubt", () => objectOf("doubt"), () => objectOf("doubt").call(ONE_OF_5)],
+    [
+      "a shard of keys",
+      "keyspace:doubt",
+      () => keysOf("doubt"),
+      () => keysOf("doubt").call(words("SET", "doubt", "1", "PX", "60000")),
+    ],
+  ];
+  const LIVES = [
+    ["in one life", () => {}],
+    ["after an eviction", (stub) => evictDurableObject(stub)],
+  ];
+  const CASES = KINDS.flatMap(([kind, ...rest]) => LIVES.map(([life, between]) => [kind, life, ...rest, between]));
+
+  // The directory may apply a call although its caller hears of a failure.
+  test.each(CASES)("lists %s anew that it may have removed, %s", async (_k, _l, name, stub, store, between) => {
+    const directory = env.DIRECTORY.getByName("directory");
+    await store();
+    await settled("", "directory", [name]);
+    const allow = await refuse("DELETE");
+    vi.setSystemTime(START + 3 * HOUR);
+    expect(await runDurableObjectAlarm(stub())).toBe(true);
+    await allow();
+    await directory.call(`1 gone name=${encodeURIComponent(name)}`);
+    await between(stub());
+    await store();
+    await settled("", "directory", [name, "x"].sort());
+  });
+
+  test.each(CASES)("removes %s that it may have listed, %s", async (_k, _l, name, stub, store, between) => {
+    const directory = env.DIRECTORY.getByName("directory");
+    const allow = await refuse("INSERT");
+    await store();
+    await vi.waitFor(() =>
+      runInDurableObject(stub(), async (_object, { storage }) => expect(await storage.getAlarm()).not.toBeNull()),
+    );
+    await allow();
+    await directory.call(`1 alive name=${encodeURIComponent(name)}`);
+    await between(stub());
+    vi.setSystemTime(START + 3 * HOUR);
+    expect(await runDurableObjectAlarm(stub())).toBe(true);
+    await settled("", "directory", ["x"]);
+  });
 });
