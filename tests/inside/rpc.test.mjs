@@ -300,4 +300,50 @@ describe("the directory", () => {
     expect(await runDurableObjectAlarm(stub())).toBe(true);
     await settled("", "directory", ["x"]);
   });
+
+  test("lists a subject anew whose rows came while it was removed", async () => {
+    const name = "rate-limit:default:doubt";
+    await objectOf("doubt").call(ONE_OF_5);
+    await settled("", "directory", [name]);
+    const allow = await refuse("INSERT");
+    vi.setSystemTime(START + 3 * HOUR);
+    await runInDurableObject(objectOf("doubt"), async (object) => {
+      const rung = object.alarm();
+      object.call(ONE_OF_5);
+      await rung;
+    });
+    await settled("", "directory", ["x"]);
+    await allow();
+    await evictDurableObject(objectOf("doubt"));
+    await objectOf("doubt").call(ONE_OF_5);
+    await settled("", "directory", [name, "x"]);
+  });
+
+  test("an alarm fails whose wasm instance ends while it rings", async () => {
+    await objectOf("cut").call(ONE_OF_5);
+    await settled("", "directory", ["rate-limit:default:cut"]);
+    vi.setSystemTime(START + 3 * HOUR);
+    await runInDurableObject(objectOf("cut"), async (object) => {
+      const rung = object.alarm();
+      throwOnce(Date, "now", /wasm/);
+      expect(() => object.call(ONE_OF_5)).toThrow();
+      await expect(rung).rejects.toThrow("the wasm instance ended");
+      await object.alarm();
+    });
+    await settled("", "directory", []);
+  });
+
+  test("a subject that wakes listed and without rows has an alarm", async () => {
+    await objectOf("bare").call(ONE_OF_5);
+    await settled("", "directory", ["rate-limit:default:bare"]);
+    await runInDurableObject(objectOf("bare"), async (_object, { storage }) => {
+      storage.sql.exec("DELETE FROM state WHERE key <> 'listed'");
+      await storage.deleteAlarm();
+    });
+    await evictDurableObject(objectOf("bare"));
+    await objectOf("bare").call("1 status");
+    vi.setSystemTime(START + 3 * HOUR);
+    expect(await runDurableObjectAlarm(objectOf("bare"))).toBe(true);
+    await settled("", "directory", []);
+  });
 });
