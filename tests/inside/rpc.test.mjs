@@ -246,12 +246,12 @@ describe("the directory", () => {
     await settled("", "directory", ["rate-limit:default:unlisted"]);
   });
 
-  /** Has the directory refuse one kind of change, until the function that this returns is called. */
+  /** Has the directory refuse a kind of change, until the function that this returns is called. */
   async function refuse(change) {
     const id = env.DIRECTORY.getByName("directory");
     await id.call("1 alive name=x");
     const exec = (text) => runInDurableObject(id, (_object, { storage }) => void storage.sql.exec(text));
-    await exec(`CREATE TRIGGER refuse BEFORE ${change} ON alive BEGIN SELECT RAISE(ABORT, 'refused'); END`);
+    await exec(`CREATE TRIGGER refuse BEFORE ${change} ON alive BEGIN SELECT RAISE(ABORT, 'no'); END`);
     return () => exec("DROP TRIGGER refuse");
   }
   const keysOf = (name) => env.KEYSPACE.getByName(`keyspace:${name}`);
