@@ -41,8 +41,11 @@ const objectClass = (Half) =>
       return answer;
     }
 
-    alarm() {
-      return this.#alive().ring();
+    // A task whose wasm instance has ended resolves with a response. Then the alarm has to ring
+    // again, as it does after an exception.
+    async alarm() {
+      const rung = await this.#alive().ring();
+      if (rung instanceof Response) throw new Error("the wasm instance ended while the alarm rang");
     }
 
     // The same for objects, which can break a `fetch` off. The body is awaited here: an instance

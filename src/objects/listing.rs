@@ -39,6 +39,9 @@ pub(super) trait Loaded: Sized + 'static {
     /// Stores the name under which the directory lists the object.
     fn set_listed(&mut self, name: &str) -> Result<()>;
 
+    /// Deletes the stored name, if there is one.
+    fn set_unlisted(&mut self) -> Result<()>;
+
     /// Empties the storage wholly, alarm included.
     fn empty_storage(&mut self) -> Result<()>;
 }
@@ -48,6 +51,9 @@ pub(super) struct Awake<L> {
     pub(super) loaded: L,
     /// The name under which the directory lists the object, if it does.
     listed: Option<String>,
+    /// Whether the directory may hold the opposite of `listed`: a call was sent, and nothing says
+    /// that it was acknowledged.
+    unsure: bool,
     /// Whether an event has found that nothing is stored any more.
     pub(super) emptied: bool,
 }
@@ -64,6 +70,9 @@ impl<L: Loaded> Awake<L> {
             None if !self.emptied && !self.loaded.is_empty() => {
                 name().map(|name| DirectoryCall::Alive { name })
             }
+            None if self.unsure && self.emptied && self.loaded.is_empty() => {
+                name().map(|name| DirectoryCall::Gone { name })
+            }
             Some(name) if self.emptied && self.loaded.is_empty() => {
                 Some(DirectoryCall::Gone { name: name.clone() })
             }
@@ -71,19 +80,32 @@ impl<L: Loaded> Awake<L> {
         }
     }
 
+    /// Whether rows have come although the directory may have removed the object.
+    fn is_doubtful(&self) -> bool {
+        self.unsure && self.listed.is_some() && !self.emptied && !self.loaded.is_empty()
+    }
+
+    /// Has the object report itself again.
+    fn unlist(&mut self) -> Result<()> {
+        self.loaded.set_unlisted()?;
+        self.listed = None;
+        Ok(())
+    }
+
     /// Records that the directory has acknowledged a call.
     fn acknowledged(&mut self, call: &DirectoryCall) -> Result<()> {
+        self.unsure = false;
         if let DirectoryCall::Alive { name } = call {
             self.loaded.set_listed(name)?;
             self.listed = Some(name.clone());
             return Ok(());
         }
-        self.listed = None;
         // Rows may have been stored meanwhile: then the object reports itself again.
-        match self.loaded.is_empty() {
-            true => self.loaded.empty_storage(),
-            false => Ok(()),
+        if !self.loaded.is_empty() {
+            return self.unlist();
         }
+        self.listed = None;
+        self.loaded.empty_storage()
     }
 }
 
@@ -117,9 +139,12 @@ impl<L: Loaded> ListedObject<L> {
     pub(super) fn with<T>(&self, run: impl FnOnce(&mut Awake<L>, bool) -> Result<T>) -> Result<T> {
         let load = || {
             let (loaded, listed) = L::load(&self.state, &self.env)?;
+            // An earlier life may have sent a call and not have seen it acknowledged.
+            let unsure = listed.is_none() || loaded.is_empty();
             Ok(Awake {
                 loaded,
                 listed,
+                unsure,
                 emptied: false,
             })
         };
@@ -145,7 +170,7 @@ impl<L: Loaded> ListedObject<L> {
     pub(super) fn ring(self: &Rc<Self>) -> core::result::Result<JsValue, JsValue> {
         self.with(|awake, _| {
             awake.emptied = awake.loaded.clean()?;
-            match awake.emptied && awake.listed.is_none() {
+            match awake.emptied && awake.pending_call(|| self.name()).is_none() {
                 true => awake.loaded.empty_storage(),
                 false => Ok(()),
             }
@@ -163,6 +188,7 @@ impl<L: Loaded> ListedObject<L> {
     /// Sends pending calls to the directory in the background, one at a time so that they arrive in
     /// order. Returns the promise of the last, or undefined if none is pending.
     pub(super) fn notify(self: &Rc<Self>) -> JsValue {
+        self.doubt();
         if let Some(under_way) = &*self.calling.borrow() {
             return under_way.clone();
         }
@@ -187,9 +213,24 @@ impl<L: Loaded> ListedObject<L> {
         sent
     }
 
+    /// Deletes a name that need not be listed any more, in the step that stored new rows.
+    fn doubt(&self) {
+        if self.resident.look(Awake::is_doubtful) == Some(true) {
+            if let Err(error) = self.with(|awake, _| awake.unlist()) {
+                worker::console_error!("tollgate: a listed name was not deleted: {error}");
+            }
+        }
+    }
+
     fn pending_call(&self) -> Option<DirectoryCall> {
-        let name = || self.state.id().name();
-        self.resident.look(|awake| awake.pending_call(name))?
+        self.resident
+            .look(|awake| awake.pending_call(|| self.name()))?
+    }
+
+    /// The object's name, if a directory can list it.
+    fn name(&self) -> Option<String> {
+        let name = self.state.id().name();
+        name.filter(|name| placement::directory_for_object(name).is_some())
     }
 
     /// Makes one call; whether the directory has acknowledged it.
@@ -200,6 +241,7 @@ impl<L: Loaded> ListedObject<L> {
         let Some(directory) = placement::directory_for_object(name) else {
             return false;
         };
+        self.resident.change(|awake| awake.unsure = true);
         self.removing
             .set(matches!(call, DirectoryCall::Gone { .. }));
         let sent = directory::notify(&self.env, &directory, call, L::PATIENCE).await;

@@ -186,6 +186,10 @@ impl Loaded for LoadedShard {
         self.store.set_listed(name)
     }
 
+    fn set_unlisted(&mut self) -> Result<()> {
+        self.store.set_unlisted()
+    }
+
     fn empty_storage(&mut self) -> Result<()> {
         self.alarm = None;
         self.store.empty()

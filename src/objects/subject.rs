@@ -57,7 +57,8 @@ impl LastCall {
 
 fn answer(subject: &ListedObject<LoadedSubject>, call: &Call) -> Answer {
     let answered = subject.with(|awake, woken| {
-        let answer = awake.loaded.answer(call, woken)?;
+        let is_listed = awake.is_listed();
+        let answer = awake.loaded.answer(call, woken, is_listed)?;
         // What an alarm has found empty need not be so any more.
         awake.emptied &= awake.loaded.is_empty();
         Ok(answer)
@@ -78,15 +79,15 @@ pub(super) struct LoadedSubject {
 }
 
 impl LoadedSubject {
-    fn answer(&mut self, call: &Call, woken: bool) -> Result<Answer> {
+    fn answer(&mut self, call: &Call, woken: bool, is_listed: bool) -> Result<Answer> {
         let moment = clock::moment();
         self.at = moment.now;
         let mut effects = Effects::default();
         let answer = self
             .state
             .answer(call, &mut hot::random_bits, moment, &mut effects);
-        // Reading the alarm needs an await, so it is set anew if there are rows.
-        if woken && effects.alarm.is_none() && self.state.has_rows() {
+        // Reading the alarm needs an await, so it is set anew if there is something to delete.
+        if woken && effects.alarm.is_none() && (self.state.has_rows() || is_listed) {
             let at = moment.now.plus(ALARM_SPACING);
             self.state.alarm_is(Some(at));
             effects.alarm = Some(at);
@@ -166,6 +167,10 @@ impl Loaded for LoadedSubject {
 
     fn set_listed(&mut self, name: &str) -> Result<()> {
         self.store.set_listed(name)
+    }
+
+    fn set_unlisted(&mut self) -> Result<()> {
+        self.store.set_unlisted()
     }
 
     fn empty_storage(&mut self) -> Result<()> {

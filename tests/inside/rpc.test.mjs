@@ -245,4 +245,105 @@ describe("the directory", () => {
     await vi.waitFor(async () => expect(await runDurableObjectAlarm(objectOf("unlisted"))).toBe(true));
     await settled("", "directory", ["rate-limit:default:unlisted"]);
   });
+
+  /** Has the directory refuse a kind of change, until the function that this returns is called. */
+  async function refuse(change) {
+    const id = env.DIRECTORY.getByName("directory");
+    await id.call("1 alive name=x");
+    const exec = (text) => runInDurableObject(id, (_object, { storage }) => void storage.sql.exec(text));
+    await exec(`CREATE TRIGGER refuse BEFORE ${change} ON alive BEGIN SELECT RAISE(ABORT, 'no'); END`);
+    return () => exec("DROP TRIGGER refuse");
+  }
+  const keysOf = (name) => env.KEYSPACE.getByName(`keyspace:${name}`);
+  const words = (...all) => `1 run\n*${all.length}\r\n${all.map((word) => `$${word.length}\r\n${word}\r\n`).join("")}`;
+  const KINDS = [
+    ["a subject", "rate-limit:default:doubt", () => objectOf("doubt"), () => objectOf("doubt").call(ONE_OF_5)],
+    [
+      "a shard of keys",
+      "keyspace:doubt",
+      () => keysOf("doubt"),
+      () => keysOf("doubt").call(words("SET", "doubt", "1", "PX", "60000")),
+    ],
+  ];
+  const LIVES = [
+    ["in one life", () => {}],
+    ["after an eviction", (stub) => evictDurableObject(stub)],
+  ];
+  const CASES = KINDS.flatMap(([kind, ...rest]) => LIVES.map(([life, between]) => [kind, life, ...rest, between]));
+
+  // The directory may apply a call although its caller hears of a failure.
+  test.each(CASES)("lists %s anew that it may have removed, %s", async (_k, _l, name, stub, store, between) => {
+    const directory = env.DIRECTORY.getByName("directory");
+    await store();
+    await settled("", "directory", [name]);
+    const allow = await refuse("DELETE");
+    vi.setSystemTime(START + 3 * HOUR);
+    expect(await runDurableObjectAlarm(stub())).toBe(true);
+    await allow();
+    await directory.call(`1 gone name=${encodeURIComponent(name)}`);
+    await between(stub());
+    await store();
+    await settled("", "directory", [name, "x"].sort());
+  });
+
+  test.each(CASES)("removes %s that it may have listed, %s", async (_k, _l, name, stub, store, between) => {
+    const directory = env.DIRECTORY.getByName("directory");
+    const allow = await refuse("INSERT");
+    await store();
+    await vi.waitFor(() =>
+      runInDurableObject(stub(), async (_object, { storage }) => expect(await storage.getAlarm()).not.toBeNull()),
+    );
+    await allow();
+    await directory.call(`1 alive name=${encodeURIComponent(name)}`);
+    await between(stub());
+    vi.setSystemTime(START + 3 * HOUR);
+    expect(await runDurableObjectAlarm(stub())).toBe(true);
+    await settled("", "directory", ["x"]);
+  });
+
+  test("lists a subject anew whose rows came while it was removed", async () => {
+    const name = "rate-limit:default:doubt";
+    await objectOf("doubt").call(ONE_OF_5);
+    await settled("", "directory", [name]);
+    const allow = await refuse("INSERT");
+    vi.setSystemTime(START + 3 * HOUR);
+    await runInDurableObject(objectOf("doubt"), async (object) => {
+      const rung = object.alarm();
+      object.call(ONE_OF_5);
+      await rung;
+    });
+    await settled("", "directory", ["x"]);
+    await allow();
+    await evictDurableObject(objectOf("doubt"));
+    await objectOf("doubt").call(ONE_OF_5);
+    await settled("", "directory", [name, "x"]);
+  });
+
+  test("an alarm fails whose wasm instance ends while it rings", async () => {
+    await objectOf("cut").call(ONE_OF_5);
+    await settled("", "directory", ["rate-limit:default:cut"]);
+    vi.setSystemTime(START + 3 * HOUR);
+    await runInDurableObject(objectOf("cut"), async (object) => {
+      const rung = object.alarm();
+      throwOnce(Date, "now", /wasm/);
+      expect(() => object.call(ONE_OF_5)).toThrow();
+      await expect(rung).rejects.toThrow("the wasm instance ended");
+      await object.alarm();
+    });
+    await settled("", "directory", []);
+  });
+
+  test("a subject that wakes listed and without rows has an alarm", async () => {
+    await objectOf("bare").call(ONE_OF_5);
+    await settled("", "directory", ["rate-limit:default:bare"]);
+    await runInDurableObject(objectOf("bare"), async (_object, { storage }) => {
+      storage.sql.exec("DELETE FROM state WHERE key <> 'listed'");
+      await storage.deleteAlarm();
+    });
+    await evictDurableObject(objectOf("bare"));
+    await objectOf("bare").call("1 status");
+    vi.setSystemTime(START + 3 * HOUR);
+    expect(await runDurableObjectAlarm(objectOf("bare"))).toBe(true);
+    await settled("", "directory", []);
+  });
 });

@@ -25,6 +25,7 @@ const ALL: &str = "SELECT key, page, data FROM keys WHERE typeof(key) = 'blob' O
 const SIZE: &str = "SELECT count(*), total(length(data)) FROM (SELECT data FROM keys WHERE typeof(key) = 'blob' LIMIT ?)";
 const PAGES: &str = "SELECT page, data FROM keys WHERE key = ? ORDER BY page";
 const LISTED: &str = "SELECT data FROM keys WHERE key = 'listed' AND page = 0";
+const UNLIST: &str = "DELETE FROM keys WHERE key = 'listed'";
 // The first byte of a row is the version of its form, the second its type. Rows of a version that
 // is not read (`?1` to `?2`) are neither swept nor wiped.
 const LIST: &str =
@@ -230,6 +231,14 @@ impl Store {
         let never = SqlStorageValue::Null;
         self.sql
             .exec(PUT, vec!["listed".into(), 0.into(), never, name.into()])?;
+        Ok(())
+    }
+
+    /// Deletes the name under which the directory lists the object.
+    pub(in crate::objects) fn set_unlisted(&self) -> Result<()> {
+        if self.has_table.get() {
+            self.sql.exec(UNLIST, None)?;
+        }
         Ok(())
     }
 

@@ -96,6 +96,14 @@ impl Store {
         self.put(LISTED, &row.finish())
     }
 
+    /// Deletes the name under which the directory lists the subject.
+    pub(in crate::objects) fn set_unlisted(&self) -> Result<()> {
+        if self.has_table {
+            self.sql.exec(DELETE, vec![LISTED.into()])?;
+        }
+        Ok(())
+    }
+
     /// Empties the storage wholly, tables and alarm included.
     pub(in crate::objects) fn empty(&mut self) -> Result<()> {
         self.has_table = false;
