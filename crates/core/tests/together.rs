@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::{fixed, moment, policy_of, START};
 use proptest::prelude::*;
 use tollgate_core::decide::Check;
-use tollgate_core::decision::{Decision, Reason, Source};
+use tollgate_core::decision::{Decision, Grant, Reason, Source};
 use tollgate_core::multi::{Asked, Decided, Effect, Event, Message, Multi, Reply};
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::{Effects, Item, SubjectState};
@@ -543,6 +543,35 @@ fn who_was_not_asked_says_how_it_stands_where_there_is_no_time_to_ask_again() {
     let successes = done.decisions.iter().map(|(decision, _)| decision.success);
     assert!(!done.success);
     assert_eq!(successes.collect::<Vec<_>>(), [false, true, true]);
+}
+
+#[test]
+fn a_refused_request_shows_no_permit_that_was_taken_back() {
+    let at = |now| Timestamp::from_millis(START + now);
+    let (mut multi, _) = begin(&["a", "b"]);
+    let granted = Decision {
+        delay: Some(Duration::from_millis(5)),
+        grant: Some(Box::new(Grant {
+            permit: 1,
+            fence: START,
+            expires: at(60_000),
+        })),
+        ..decided(true)
+    };
+    let contended = Decision {
+        contended: true,
+        ..decided(false)
+    };
+    let replies = [granted, contended].map(|it| Reply::Decided(vec![it]));
+    multi.step(Event::Replied(replies.to_vec()), at(100), &mut || 8);
+    // Taking the slot back takes so long that nobody can be asked again.
+    let effects = multi.step(Event::Replied(vec![Reply::Cancelled]), at(900), &mut || 8);
+    let Some(Effect::Done(Ok(done))) = effects.last() else {
+        panic!("{effects:?}");
+    };
+    assert!(!done.success && done.decisions[0].0.success);
+    let shows = |(it, _): &(Decision, Source)| it.grant.is_some() || it.delay.is_some();
+    assert!(!done.decisions.iter().any(shows), "{done:?}");
 }
 
 proptest! {

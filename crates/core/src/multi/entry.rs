@@ -64,6 +64,14 @@ impl Entry {
         Some(decision.clone())
     }
 
+    /// The request is refused: no slot is held for it, and there is no turn to wait for.
+    pub(super) fn withdraw(&mut self) {
+        if let Some((decision, _)) = &mut self.answer {
+            decision.grant = None;
+            decision.delay = None;
+        }
+    }
+
     /// Its decision, and where it was made.
     pub(super) fn into_answer(self) -> Option<(Decision, Source)> {
         self.answer
