@@ -552,6 +552,26 @@ fn a_peek_is_given_no_permit_and_lowers_no_fence() {
 }
 
 #[test]
+fn a_reset_of_damaged_rows_lowers_no_fence() {
+    use tollgate_core::limit::Concurrency;
+    let slots = Concurrency::new(9, Duration::from_secs(60)).unwrap();
+    let slots = unnamed(Algorithm::Concurrency(slots));
+    let fence = |object: &mut Object, now| object.ask(&slots, 1, now).grant.unwrap().fence;
+    let mut object = Object::default();
+    // The clock steps back, and the fence is ahead of it.
+    let last = fence(&mut object, START + 5 * SECOND);
+    object.reset(START);
+    let damaged = object.rows["fence"].replace("fence", "nonsense");
+    object.rows.insert("damaged".to_owned(), damaged);
+    let mut object = object.restarted();
+    assert!(object.limit(&slots, Check::ONE, None, START).is_err());
+    object.reset(START);
+    assert!(!object.rows.contains_key("damaged"));
+    assert!(fence(&mut object.restarted(), START) > last, "from its row");
+    assert!(fence(&mut object, START) > last);
+}
+
+#[test]
 fn slots_that_nobody_holds_are_written_without_permit_and_fence() {
     use tollgate_core::limit::Concurrency;
     let slots = Concurrency::new(9, Duration::from_secs(60)).unwrap();
