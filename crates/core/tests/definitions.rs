@@ -398,6 +398,25 @@ fn a_denied_call_of_several_leaves_charges_that_can_be_taken_back() {
 }
 
 #[test]
+fn what_a_call_gives_back_under_another_definition_is_not_taken_back_as_well() {
+    let (hour, day) = (hourly(fixed(100, HOUR)), hourly(fixed(100, DAY)));
+    let mut object = Object::default();
+    assert!(object.ask(&hour, 10, START).success);
+    assert!(object.ask(&day, 10, START).success);
+    let items = [(&hour, 5), (&day, -5)].map(|(policy, cost)| Item {
+        policy: policy.clone(),
+        check: Check::of(cost),
+    });
+    let mut effects = Effects::default();
+    let state = &mut object.state;
+    let answers = state.limit(&items, Some(1), &mut || 1, moment(START), &mut effects);
+    assert!(answers.unwrap().iter().all(|answer| answer.success));
+    object.apply(effects);
+    object.cancel(1, START);
+    assert_eq!(object.left(&day, START), 80);
+}
+
+#[test]
 fn a_charge_to_a_window_can_be_taken_back_after_its_limit_changed() {
     for of in [
         |limit| fixed(limit, HOUR),
