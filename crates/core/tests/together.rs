@@ -172,6 +172,7 @@ impl World {
             is_peek: false,
             remembered: (wish.remembered == Some(entry)).then(|| refusal.clone()),
             refused_last: wish.first[object],
+            gives_back: wish.parts[entry].1 < 0,
         };
         let asked = wish.parts.iter().enumerate().map(asked).collect();
         let (now, random) = (self.time(), &mut self.random);
@@ -437,6 +438,7 @@ fn begin(objects: &[&'static str]) -> (Multi<u8>, Vec<Effect<u8>>) {
         is_peek: false,
         remembered: None,
         refused_last: false,
+        gives_back: false,
     });
     let deadline = Duration::from_millis(DEADLINE);
     let now = Timestamp::from_millis(START);
@@ -510,6 +512,7 @@ fn who_was_not_asked_says_how_it_stands_where_there_is_no_time_to_ask_again() {
         is_peek: false,
         remembered: None,
         refused_last: object != "b",
+        gives_back: false,
     });
     let deadline = Duration::from_millis(DEADLINE);
     let at = |now| Timestamp::from_millis(START + now);

@@ -13,6 +13,8 @@ pub struct Asked<'a> {
     pub remembered: Option<Decision>,
     /// Whether its object's last answer was a refusal of its own.
     pub refused_last: bool,
+    /// Whether it gives units back: its cost is below zero.
+    pub gives_back: bool,
 }
 
 /// One entry while its request is decided.
