@@ -398,6 +398,25 @@ fn a_denied_call_of_several_leaves_charges_that_can_be_taken_back() {
 }
 
 #[test]
+fn what_a_call_gives_back_under_another_definition_is_not_taken_back_as_well() {
+    let (hour, day) = (hourly(fixed(100, HOUR)), hourly(fixed(100, DAY)));
+    let mut object = Object::default();
+    assert!(object.ask(&hour, 10, START).success);
+    assert!(object.ask(&day, 10, START).success);
+    let items = [(&hour, 5), (&day, -5)].map(|(policy, cost)| Item {
+        policy: policy.clone(),
+        check: Check::of(cost),
+    });
+    let mut effects = Effects::default();
+    let state = &mut object.state;
+    let answers = state.limit(&items, Some(1), &mut || 1, moment(START), &mut effects);
+    assert!(answers.unwrap().iter().all(|answer| answer.success));
+    object.apply(effects);
+    object.cancel(1, START);
+    assert_eq!(object.left(&day, START), 80);
+}
+
+#[test]
 fn a_charge_to_a_window_can_be_taken_back_after_its_limit_changed() {
     for of in [
         |limit| fixed(limit, HOUR),
@@ -549,6 +568,26 @@ fn a_peek_is_given_no_permit_and_lowers_no_fence() {
             last = grant.fence;
         }
     }
+}
+
+#[test]
+fn a_reset_of_damaged_rows_lowers_no_fence() {
+    use tollgate_core::limit::Concurrency;
+    let slots = Concurrency::new(9, Duration::from_secs(60)).unwrap();
+    let slots = unnamed(Algorithm::Concurrency(slots));
+    let fence = |object: &mut Object, now| object.ask(&slots, 1, now).grant.unwrap().fence;
+    let mut object = Object::default();
+    // The clock steps back, and the fence is ahead of it.
+    let last = fence(&mut object, START + 5 * SECOND);
+    object.reset(START);
+    let damaged = object.rows["fence"].replace("fence", "nonsense");
+    object.rows.insert("damaged".to_owned(), damaged);
+    let mut object = object.restarted();
+    assert!(object.limit(&slots, Check::ONE, None, START).is_err());
+    object.reset(START);
+    assert!(!object.rows.contains_key("damaged"));
+    assert!(fence(&mut object.restarted(), START) > last, "from its row");
+    assert!(fence(&mut object, START) > last);
 }
 
 #[test]

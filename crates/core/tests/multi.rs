@@ -132,7 +132,7 @@ impl World {
                     .iter()
                     .map(|(object, _)| NAMES[*object])
                     .collect();
-                let (plan, wave) = Plan::begin(&names, &request.first);
+                let (plan, wave) = Plan::begin(&names, &request.first, &[]);
                 request.plan = Some(plan);
                 self.ask(i, &wave);
             }

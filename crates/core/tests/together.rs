@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::{fixed, moment, policy_of, START};
 use proptest::prelude::*;
 use tollgate_core::decide::Check;
-use tollgate_core::decision::{Decision, Reason, Source};
+use tollgate_core::decision::{Decision, Grant, Reason, Source};
 use tollgate_core::multi::{Asked, Decided, Effect, Event, Message, Multi, Reply};
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::{Effects, Item, SubjectState};
@@ -172,6 +172,7 @@ impl World {
             is_peek: false,
             remembered: (wish.remembered == Some(entry)).then(|| refusal.clone()),
             refused_last: wish.first[object],
+            gives_back: wish.parts[entry].1 < 0,
         };
         let asked = wish.parts.iter().enumerate().map(asked).collect();
         let (now, random) = (self.time(), &mut self.random);
@@ -437,6 +438,7 @@ fn begin(objects: &[&'static str]) -> (Multi<u8>, Vec<Effect<u8>>) {
         is_peek: false,
         remembered: None,
         refused_last: false,
+        gives_back: false,
     });
     let deadline = Duration::from_millis(DEADLINE);
     let now = Timestamp::from_millis(START);
@@ -510,6 +512,7 @@ fn who_was_not_asked_says_how_it_stands_where_there_is_no_time_to_ask_again() {
         is_peek: false,
         remembered: None,
         refused_last: object != "b",
+        gives_back: false,
     });
     let deadline = Duration::from_millis(DEADLINE);
     let at = |now| Timestamp::from_millis(START + now);
@@ -543,6 +546,35 @@ fn who_was_not_asked_says_how_it_stands_where_there_is_no_time_to_ask_again() {
     let successes = done.decisions.iter().map(|(decision, _)| decision.success);
     assert!(!done.success);
     assert_eq!(successes.collect::<Vec<_>>(), [false, true, true]);
+}
+
+#[test]
+fn a_refused_request_shows_no_permit_that_was_taken_back() {
+    let at = |now| Timestamp::from_millis(START + now);
+    let (mut multi, _) = begin(&["a", "b"]);
+    let granted = Decision {
+        delay: Some(Duration::from_millis(5)),
+        grant: Some(Box::new(Grant {
+            permit: 1,
+            fence: START,
+            expires: at(60_000),
+        })),
+        ..decided(true)
+    };
+    let contended = Decision {
+        contended: true,
+        ..decided(false)
+    };
+    let replies = [granted, contended].map(|it| Reply::Decided(vec![it]));
+    multi.step(Event::Replied(replies.to_vec()), at(100), &mut || 8);
+    // Taking the slot back takes so long that nobody can be asked again.
+    let effects = multi.step(Event::Replied(vec![Reply::Cancelled]), at(900), &mut || 8);
+    let Some(Effect::Done(Ok(done))) = effects.last() else {
+        panic!("{effects:?}");
+    };
+    assert!(!done.success && done.decisions[0].0.success);
+    let shows = |(it, _): &(Decision, Source)| it.grant.is_some() || it.delay.is_some();
+    assert!(!done.decisions.iter().any(shows), "{done:?}");
 }
 
 proptest! {

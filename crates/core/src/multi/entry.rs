@@ -13,6 +13,8 @@ pub struct Asked<'a> {
     pub remembered: Option<Decision>,
     /// Whether its object's last answer was a refusal of its own.
     pub refused_last: bool,
+    /// Whether it gives units back: its cost is below zero.
+    pub gives_back: bool,
 }
 
 /// One entry while its request is decided.
@@ -62,6 +64,14 @@ impl Entry {
         let is_given = core::mem::take(&mut self.is_given);
         let (decision, _) = self.answer.as_ref().filter(|_| is_given)?;
         Some(decision.clone())
+    }
+
+    /// The request is refused: no slot is held for it, and there is no turn to wait for.
+    pub(super) fn withdraw(&mut self) {
+        if let Some((decision, _)) = &mut self.answer {
+            decision.grant = None;
+            decision.delay = None;
+        }
     }
 
     /// Its decision, and where it was made.

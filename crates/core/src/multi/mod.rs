@@ -7,8 +7,9 @@
 //!    asked how they stand.
 //! 2. Objects whose last answer was a refusal of their own are asked first and alone. A request
 //!    that is always refused then charges nobody.
-//! 3. The other objects are asked at once. In place of an object that does not answer, the failure
-//!    modes of its entries decide.
+//! 3. The other objects are asked at once, but those whose entries all give units back only when
+//!    all others have admitted: no cancellation takes a refund back. In place of an object that
+//!    does not answer, the failure modes of its entries decide.
 //! 4. If every refusal is [contended](crate::decision::Decision::contended) and there is time, the
 //!    charges are taken back and every object is asked once more, one after the other in the order
 //!    of their names. That answer is final.

@@ -10,6 +10,8 @@ pub(super) struct Object {
     pub(super) entries: Vec<usize>,
     /// Whether any of them was refused by it when it was asked last.
     pub(super) refused_last: bool,
+    /// Whether all of them give units back.
+    pub(super) gives_back: bool,
 }
 
 impl Object {
@@ -24,11 +26,13 @@ impl Object {
                 Some(object) => {
                     object.entries.push(entry);
                     object.refused_last |= asked.refused_last;
+                    object.gives_back &= asked.gives_back;
                 }
                 None => objects.push(Object {
                     name: asked.object.to_owned(),
                     entries: vec![entry],
                     refused_last: asked.refused_last,
+                    gives_back: asked.gives_back,
                 }),
             }
         }

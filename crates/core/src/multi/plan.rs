@@ -65,7 +65,7 @@ pub struct Round {
 /// The steps of one request.
 #[derive(Debug)]
 pub struct Plan {
-    /// All objects in the order of their names.
+    /// All objects in the order of their names, those that only give back after the others.
     by_name: Vec<usize>,
     /// Objects still to ask in this round; those of one wave are asked at once.
     waves: VecDeque<Vec<usize>>,
@@ -79,13 +79,16 @@ pub struct Plan {
 
 impl Plan {
     /// A plan for the objects of these names, and the objects to ask first. `refused_last` says of
-    /// each whether its last answer was a refusal of its own.
-    pub fn begin(names: &[&str], refused_last: &[bool]) -> (Plan, Vec<usize>) {
+    /// each whether its last answer was a refusal of its own, `gives_back` whether its part only
+    /// gives units back: no cancellation takes that back, so these are asked after all others.
+    pub fn begin(names: &[&str], refused_last: &[bool], gives_back: &[bool]) -> (Plan, Vec<usize>) {
         let mut by_name: Vec<usize> = (0..names.len()).collect();
-        by_name.sort_unstable_by_key(|&index| names[index]);
+        let is_last = |index: &usize| gives_back.get(*index).copied().unwrap_or(false);
+        by_name.sort_unstable_by_key(|index| (is_last(index), names[*index]));
         let is_first = |index: &usize| refused_last.get(*index).copied().unwrap_or(false);
-        let (first, rest): (Vec<usize>, Vec<usize>) = (0..names.len()).partition(is_first);
-        let mut waves: VecDeque<Vec<usize>> = [first, rest].into();
+        let (last, others): (Vec<usize>, Vec<usize>) = (0..names.len()).partition(is_last);
+        let (first, rest): (Vec<usize>, Vec<usize>) = others.into_iter().partition(is_first);
+        let mut waves: VecDeque<Vec<usize>> = [first, rest, last].into();
         waves.retain(|wave| !wave.is_empty());
         let wave = waves.pop_front().unwrap_or_default();
         let plan = Plan {

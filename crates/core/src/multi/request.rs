@@ -69,7 +69,8 @@ impl<E> Multi<E> {
         let objects = Object::of(&asked);
         let names: Vec<&str> = objects.iter().map(|it| it.name.as_str()).collect();
         let refused_last: Vec<bool> = objects.iter().map(|it| it.refused_last).collect();
-        let (plan, wave) = Plan::begin(&names, &refused_last);
+        let gives_back: Vec<bool> = objects.iter().map(|it| it.gives_back).collect();
+        let (plan, wave) = Plan::begin(&names, &refused_last, &gives_back);
         let mut request = Multi {
             entries: asked.into_iter().map(Entry::new).collect(),
             objects,

@@ -148,10 +148,12 @@ impl<E> Multi<E> {
             effects.push(Effect::Done(Err(error)));
             return;
         }
-        let entries = core::mem::take(&mut self.entries);
+        let mut entries = core::mem::take(&mut self.entries);
         if success {
             let uncounted = entries.iter().enumerate().filter(|(_, it)| it.uncounted);
             effects.extend(uncounted.map(|(entry, _)| Effect::Owe { entry }));
+        } else {
+            entries.iter_mut().for_each(Entry::withdraw);
         }
         // Each object was asked, looked at or replaced, so every entry is decided.
         let decisions = entries.into_iter().filter_map(Entry::into_answer);

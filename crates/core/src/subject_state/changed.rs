@@ -45,9 +45,11 @@ impl Changed {
         })
     }
 
-    /// Adds what the next item of the same call has changed.
+    /// Adds what the next item of the same call has changed. What it made final can no longer be
+    /// taken back from the items before it either.
     pub(super) fn extend(&mut self, next: Changed) {
         let charges = self.charges.get_or_insert_with(Vec::new);
+        charges.retain(|(key, _)| !next.final_for.contains(key));
         charges.extend(next.charges.unwrap_or_default());
         self.final_for.extend(next.final_for);
     }

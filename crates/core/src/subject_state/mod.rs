@@ -286,6 +286,7 @@ impl SubjectState {
         if self.loaded.is_damaged() && policy.is_none() {
             effects.writes.push(Write::DeleteAll);
             *self = SubjectState {
+                permits: core::mem::take(&mut self.permits),
                 alarm: self.alarm,
                 operations: Operations::kept_for(self.operations.kept()),
                 ..SubjectState::default()
