@@ -4,7 +4,7 @@ use crate::{Duration, Timestamp};
 
 use super::effect::{Effect, Message};
 use super::entry::{Asked, Entry};
-use super::event::Event;
+use super::event::{Event, Reply};
 use super::object::Object;
 use super::plan::{ObjectAnswer, Plan};
 use super::time::Time;
@@ -107,23 +107,13 @@ impl<E> Multi<E> {
         match (core::mem::replace(&mut self.phase, Phase::Done), event) {
             (Phase::Charging(messages), Event::Replied(replies)) => {
                 let replies = messages.into_iter().zip(replies);
-                let (answers, silent) = self.take_in_all(replies, &mut effects);
-                if silent.is_empty() {
-                    self.go_on(answers, now, random, &mut effects);
-                } else {
-                    self.fall_back(silent, answers, false, &mut effects);
-                }
+                self.replied(replies, false, now, random, &mut effects);
             }
             (Phase::TakingBack, Event::Replied(_)) => self.ask_again(now, random, &mut effects),
             (Phase::Looking { messages, unasked }, Event::Replied(replies)) => {
                 let replies = messages.into_iter().zip(replies);
                 let replies = self.give_charged(replies, &unasked);
-                let (answers, silent) = self.take_in_all(replies, &mut effects);
-                if silent.is_empty() {
-                    self.finish(false, &mut effects);
-                } else {
-                    self.fall_back(silent, answers, true, &mut effects);
-                }
+                self.replied(replies, true, now, random, &mut effects);
             }
             (
                 Phase::FallingBack {
@@ -134,15 +124,45 @@ impl<E> Multi<E> {
                 Event::FellBack(decided),
             ) => {
                 answers.extend(self.fell_back(&silent, decided, peek));
-                if peek {
-                    self.finish(false, &mut effects);
-                } else {
-                    self.go_on(answers, now, random, &mut effects);
-                }
+                self.all_answered(answers, peek, now, random, &mut effects);
             }
             (phase, _) => self.phase = phase,
         }
         effects
+    }
+
+    /// Takes in replies. The failure modes decide for objects that gave none. `peek`: the request
+    /// is refused already.
+    fn replied(
+        &mut self,
+        replies: impl IntoIterator<Item = (Message, Reply<E>)>,
+        peek: bool,
+        now: Timestamp,
+        random: &mut dyn FnMut() -> u128,
+        effects: &mut Vec<Effect<E>>,
+    ) {
+        let (answers, silent) = self.take_in_all(replies, effects);
+        if silent.is_empty() {
+            self.all_answered(answers, peek, now, random, effects);
+        } else {
+            self.fall_back(silent, answers, peek, effects);
+        }
+    }
+
+    /// Goes on once every object that was asked has an answer.
+    fn all_answered(
+        &mut self,
+        answers: Vec<(usize, ObjectAnswer)>,
+        peek: bool,
+        now: Timestamp,
+        random: &mut dyn FnMut() -> u128,
+        effects: &mut Vec<Effect<E>>,
+    ) {
+        if peek {
+            self.finish(false, effects);
+        } else {
+            self.go_on(answers, now, random, effects);
+        }
     }
 
     pub(super) const fn time(&self, now: Timestamp) -> Time {
