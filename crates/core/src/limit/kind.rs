@@ -22,7 +22,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Kind; 7] = [
+    /// All of them.
+    pub const ALL: [Kind; 7] = [
         Kind::FixedWindow,
         Kind::SlidingWindow,
         Kind::SlidingLog,

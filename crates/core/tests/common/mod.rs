@@ -9,6 +9,7 @@ pub(crate) mod object;
 use tollgate_core::algorithm::state::{LimitState, Moment};
 use tollgate_core::calendar::UtcOnly;
 use tollgate_core::limit::quota::{Anchor, Period, Quota, TimeZoneName};
+pub(crate) use tollgate_core::limit::Kind;
 use tollgate_core::limit::{Concurrency, LeakyBucket, Name, Rate, TokenBucket, Window};
 use tollgate_core::number::Decimal;
 use tollgate_core::policy::Policy;
@@ -22,29 +23,6 @@ pub(crate) fn moment(now: u64) -> Moment<'static> {
         now: Timestamp::from_millis(now),
         zones: &UtcOnly,
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    FixedWindow,
-    SlidingWindow,
-    SlidingLog,
-    TokenBucket,
-    LeakyBucket,
-    Quota,
-    Concurrency,
-}
-
-impl Kind {
-    pub(crate) const ALL: [Kind; 7] = [
-        Kind::FixedWindow,
-        Kind::SlidingWindow,
-        Kind::SlidingLog,
-        Kind::TokenBucket,
-        Kind::LeakyBucket,
-        Kind::Quota,
-        Kind::Concurrency,
-    ];
 }
 
 /// A limit in plain numbers: `limit` units per `window` ms; buckets of `limit` units, `amount`
