@@ -23,14 +23,14 @@ impl DurableObject for DirectoryDO {
     }
 
     async fn fetch(&self, _request: Request) -> Result<Response> {
-        Response::error("src/entry.js answers this by a call.", 405)
+        super::not_fetched()
     }
 }
 
 #[wasm_bindgen]
 impl DirectoryDO {
-    /// Answers one notice, as text. Values, not strings, on both sides: nothing is copied into wasm
-    /// before it is known to be alive.
+    /// Answers one message, as text. Values, not strings, on both sides: nothing is copied into
+    /// wasm before it is known to be alive.
     pub fn call(&self, text: &JsValue) -> JsValue {
         self.answer(&text.as_string().unwrap_or_default()).into()
     }
@@ -38,22 +38,22 @@ impl DirectoryDO {
 
 impl DirectoryDO {
     fn answer(&self, text: &str) -> String {
-        let (version, listing) = match DirectoryCall::decode(text) {
-            Ok((version, notice)) => (
+        let (version, answer) = match DirectoryCall::decode(text) {
+            Ok((version, call)) => (
                 version,
-                self.note(&notice).map_err(|error| error.to_string()),
+                self.carry_out(&call).map_err(|error| error.to_string()),
             ),
             Err(Unreadable::Version { .. }) => return DIRECTORY_MESSAGES.other(),
             Err(damaged) => (DIRECTORY_MESSAGES.written(), Err(damaged.to_string())),
         };
-        listing
+        answer
             .unwrap_or_else(DirectoryAnswer::Refused)
             .encode_in(version)
     }
 
-    fn note(&self, notice: &DirectoryCall) -> Result<DirectoryAnswer> {
+    fn carry_out(&self, call: &DirectoryCall) -> Result<DirectoryAnswer> {
         let names = Names::new(&self.state);
-        match notice {
+        match call {
             DirectoryCall::Alive { name } => names.add(name)?,
             DirectoryCall::Gone { name } => names.remove(name)?,
             DirectoryCall::List {

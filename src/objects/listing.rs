@@ -64,25 +64,31 @@ impl<L: Loaded> Awake<L> {
         self.listed.is_some()
     }
 
+    /// Whether rows are stored, so that the directory has to list the object.
+    fn has_rows(&self) -> bool {
+        !self.emptied && !self.loaded.is_empty()
+    }
+
+    /// Whether nothing is stored any more, so that the directory must not list the object.
+    fn is_gone(&self) -> bool {
+        self.emptied && self.loaded.is_empty()
+    }
+
     /// The pending call to the directory, if any; `name` is the object's.
     fn pending_call(&self, name: impl FnOnce() -> Option<String>) -> Option<DirectoryCall> {
         match &self.listed {
-            None if !self.emptied && !self.loaded.is_empty() => {
-                name().map(|name| DirectoryCall::Alive { name })
-            }
-            None if self.unsure && self.emptied && self.loaded.is_empty() => {
+            None if self.has_rows() => name().map(|name| DirectoryCall::Alive { name }),
+            None if self.unsure && self.is_gone() => {
                 name().map(|name| DirectoryCall::Gone { name })
             }
-            Some(name) if self.emptied && self.loaded.is_empty() => {
-                Some(DirectoryCall::Gone { name: name.clone() })
-            }
+            Some(name) if self.is_gone() => Some(DirectoryCall::Gone { name: name.clone() }),
             _ => None,
         }
     }
 
     /// Whether rows have come although the directory may have removed the object.
     fn is_doubtful(&self) -> bool {
-        self.unsure && self.listed.is_some() && !self.emptied && !self.loaded.is_empty()
+        self.unsure && self.is_listed() && self.has_rows()
     }
 
     /// Has the object report itself again.

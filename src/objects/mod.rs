@@ -17,3 +17,11 @@ mod resident;
 mod rows;
 mod shard;
 mod subject;
+
+use worker::{Response, Result};
+
+/// What the crate's macro asks every class for and nothing calls: src/entry.js answers a `fetch` by
+/// a call.
+fn not_fetched() -> Result<Response> {
+    Response::error("src/entry.js answers this by a call.", 405)
+}

@@ -32,7 +32,7 @@ impl DurableObject for RateLimitDO {
     }
 
     async fn fetch(&self, _request: Request) -> Result<Response> {
-        Response::error("src/entry.js answers this by a call.", 405)
+        super::not_fetched()
     }
 }
 
