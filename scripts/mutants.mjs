@@ -879,6 +879,13 @@ const MUTANTS = [
     "durability",
   ],
   [
+    "a longer ttl wakes no slot that is free",
+    `${CORE}/algorithm/slots.rs`,
+    "next.held.retain(|slot| slot.deadline > now);",
+    "",
+    "lib",
+  ],
+  [
     "fences rise across a restart",
     `${CORE}/algorithm/slots.rs`,
     "self.fence = self.fence.max(hold.holder.fence);",

@@ -34,7 +34,7 @@ impl LimitState {
                 LimitState::Bucket(bucket.converted(from, to))
             }
             (LimitState::Slots(slots), _, _) if same_kind => {
-                LimitState::Slots(slots.converted(ttl(from), ttl(to)))
+                LimitState::Slots(slots.converted(ttl(from), ttl(to), moment.now))
             }
             _ if same_kind => self.clone(),
             _ => self.restarted(from, to, held, moment)?,

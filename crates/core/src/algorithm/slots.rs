@@ -101,10 +101,12 @@ impl Slots {
             .filter(move |place| place.at > now)
     }
 
-    /// The same slots after a change of the `ttl`: those that nobody has a permit for are held from
-    /// the same instant on.
-    pub(super) fn converted(&self, old: Duration, new: Duration) -> Slots {
+    /// The same slots after a change of the `ttl` at `now`: those that nobody has a permit for are
+    /// held from the same instant on. A slot that is free already stays free under a longer `ttl`.
+    pub(super) fn converted(&self, old: Duration, new: Duration, now: Timestamp) -> Slots {
         let mut next = self.clone();
+        let now = self.now(now);
+        next.held.retain(|slot| slot.deadline > now);
         let carried = next.held.iter_mut().filter(|slot| slot.holder.is_none());
         carried.for_each(|slot| slot.deadline = slot.began(old).plus(new));
         next
@@ -205,6 +207,17 @@ mod tests {
         slots.release(7, at(0));
         assert_eq!(slots.used(at(10_999)), 2);
         assert_eq!(slots.used(at(11_000)), 0, "one ttl after the instant");
+    }
+
+    #[test]
+    fn a_longer_ttl_wakes_no_slot_that_is_free() {
+        let mut slots = Slots::fresh(at(0));
+        slots.take(TTL, Take::of(2), at(0), at(0));
+        let longer = Duration::from_secs(60);
+        for (now, used) in [(9_999, 2), (10_000, 0), (10_001, 0)] {
+            let converted = slots.converted(TTL, longer, at(now));
+            assert_eq!(converted.used(at(now)), used, "at {now}");
+        }
     }
 
     #[test]
