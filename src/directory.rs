@@ -3,6 +3,7 @@
 //! again. No check calls the directory, and its list may be a few seconds behind.
 
 use tollgate_core::codec::{Line, LineWriter, Unreadable};
+use tollgate_core::Timestamp;
 use tollgate_versions::{Version, Versions};
 
 /// The versions of calls and answers.
@@ -17,11 +18,16 @@ pub enum DirectoryCall {
     Alive {
         /// Its object's name.
         name: String,
+        /// When it said so, by its clock: of two calls the older changes nothing. `None`: when the
+        /// call arrives.
+        at: Option<Timestamp>,
     },
     /// A subject's storage is empty again.
     Gone {
         /// Its object's name.
         name: String,
+        /// As in `Alive`.
+        at: Option<Timestamp>,
     },
     /// Lists the objects in the order of their names.
     List {
@@ -56,8 +62,8 @@ impl DirectoryCall {
     pub fn encode_in(&self, version: Version) -> String {
         let new = |word| LineWriter::new(version, word);
         match self {
-            DirectoryCall::Alive { name } => new("alive").text("name", name),
-            DirectoryCall::Gone { name } => new("gone").text("name", name),
+            DirectoryCall::Alive { name, at } => told(new("alive"), name, *at),
+            DirectoryCall::Gone { name, at } => told(new("gone"), name, *at),
             DirectoryCall::List {
                 prefix,
                 after,
@@ -78,9 +84,18 @@ impl DirectoryCall {
             name if name.is_empty() => Err(Unreadable::Damaged("name")),
             name => Ok(name),
         };
+        let at = || -> Result<Option<Timestamp>, Unreadable> {
+            Ok(line.number("at")?.map(Timestamp::from_millis))
+        };
         let notice = match line.word() {
-            "alive" => DirectoryCall::Alive { name: name()? },
-            "gone" => DirectoryCall::Gone { name: name()? },
+            "alive" => DirectoryCall::Alive {
+                name: name()?,
+                at: at()?,
+            },
+            "gone" => DirectoryCall::Gone {
+                name: name()?,
+                at: at()?,
+            },
             "list" => DirectoryCall::List {
                 prefix: line.text("prefix")?,
                 after: line.text("after")?,
@@ -89,6 +104,14 @@ impl DirectoryCall {
             _ => return Err(Unreadable::Damaged("word")),
         };
         Ok((version, notice))
+    }
+}
+
+fn told(line: LineWriter, name: &str, at: Option<Timestamp>) -> LineWriter {
+    let line = line.text("name", name);
+    match at {
+        Some(at) => line.put("at", at.as_millis()),
+        None => line,
     }
 }
 
@@ -144,11 +167,17 @@ mod tests {
         let name = || "shop/rate-limit:a%20b:u1".to_owned();
         let notices = [
             (
-                DirectoryCall::Alive { name: name() },
-                "1 alive name=shop%2Frate-limit%3Aa%2520b%3Au1",
+                DirectoryCall::Alive {
+                    name: name(),
+                    at: Some(Timestamp::from_millis(70)),
+                },
+                "1 alive name=shop%2Frate-limit%3Aa%2520b%3Au1 at=70",
             ),
             (
-                DirectoryCall::Gone { name: name() },
+                DirectoryCall::Gone {
+                    name: name(),
+                    at: None,
+                },
                 "1 gone name=shop%2Frate-limit%3Aa%2520b%3Au1",
             ),
             (

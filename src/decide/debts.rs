@@ -39,7 +39,10 @@ pub(super) fn repay(context: &Context, question: &Question, answered: &Answered)
 async fn charge(env: Env, deadline: Duration, object: String, items: Vec<Item>) {
     let operation = hot::random_bits();
     let question = Question::charge(&object, operation, &items);
-    let answer = Limiter::new(&env, deadline).ask(&question).await.answer;
+    let answer = Limiter::new(&env, deadline, deadline)
+        .ask(&question)
+        .await
+        .answer;
     let charge = match &answer {
         Ok(answer) => Charge::of_answer(answer),
         Err(Failure::LeftAlone | Failure::Overloaded | Failure::Unavailable) => Charge::NotDone,

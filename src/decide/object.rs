@@ -105,9 +105,13 @@ fn time_to_ask_again(context: &Context, answered: &Answered) -> Option<Duration>
     (is_contended && time.is_enough_for(1, 1)).then(|| time.left())
 }
 
+fn limiter(context: &Context<'_>, patience: Duration) -> Limiter {
+    Limiter::new(context.env, patience, context.deadline())
+}
+
 /// Asks one object; what it is owed is repaid once it has answered.
 async fn ask(context: &Context<'_>, question: &Question, patience: Duration) -> Answered {
-    let answered = Limiter::new(context.env, patience).ask(question).await;
+    let answered = limiter(context, patience).ask(question).await;
     debts::repay(context, question, &answered);
     answered
 }
@@ -118,8 +122,7 @@ pub(super) async fn ask_all(
     questions: &[Question],
     patience: Duration,
 ) -> Vec<Answered> {
-    let limiter = Limiter::new(context.env, patience);
-    let answered = limiter.ask_all(questions).await;
+    let answered = limiter(context, patience).ask_all(questions).await;
     for (question, answered) in questions.iter().zip(&answered) {
         debts::repay(context, question, answered);
     }

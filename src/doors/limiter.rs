@@ -25,6 +25,8 @@ pub(crate) struct Question {
     /// The object's name.
     pub(crate) object: String,
     text: String,
+    /// Whether it only takes back what was charged.
+    is_cancel: bool,
 }
 
 impl Question {
@@ -33,6 +35,7 @@ impl Question {
         Question {
             object: object.to_owned(),
             text: addressed(object, &call.encode()),
+            is_cancel: matches!(call, Call::Cancel { .. }),
         }
     }
 
@@ -41,6 +44,7 @@ impl Question {
         Question {
             object: object.to_owned(),
             text: addressed(object, &encode_limit(operation, items)),
+            is_cancel: false,
         }
     }
 
@@ -49,6 +53,7 @@ impl Question {
         Question {
             object: object.to_owned(),
             text: addressed(object, &encode_charge(operation, items)),
+            is_cancel: false,
         }
     }
 }
@@ -62,26 +67,32 @@ pub(crate) struct Answered {
 }
 
 /// The door, for the time of one request.
-pub(crate) struct Limiter(Door);
+pub(crate) struct Limiter {
+    door: Door,
+    /// Whether so little of a request's time is left that no answer says nothing about the object.
+    is_cut_short: bool,
+}
 
 impl Limiter {
-    /// `patience`: how long an object may take.
-    pub(crate) fn new(env: &Env, patience: Duration) -> Limiter {
-        Limiter(Door {
-            namespace: env.bound().rate_limit(),
-            versions: MESSAGES,
-            in_version,
-            patience,
-            asker: Asker::Worker,
-        })
+    /// `patience`: how long an object may take; of a request that has `deadline` in all.
+    pub(crate) fn new(env: &Env, patience: Duration, deadline: Duration) -> Limiter {
+        Limiter {
+            door: Door {
+                namespace: env.bound().rate_limit(),
+                versions: MESSAGES,
+                in_version,
+                patience,
+                asker: Asker::Worker,
+            },
+            is_cut_short: patience.as_millis() < deadline.as_millis() / 2,
+        }
     }
 
     /// Asks one object.
     pub(crate) async fn ask(&self, question: &Question) -> Answered {
-        let Question { object, text } = question;
         let sent = clock::now();
-        let answer = match request_call(object) {
-            Some(kind) => recorded(object, kind, self.0.ask(text).await),
+        let answer = match permission(question) {
+            Some(kind) => self.recorded(question, kind, self.door.ask(&question.text).await),
             None => Err(Failure::LeftAlone),
         };
         Answered::now(sent, answer)
@@ -91,20 +102,45 @@ impl Limiter {
     /// answered in their order as well.
     pub(crate) async fn ask_all(&self, questions: &[Question]) -> Vec<Answered> {
         let sent = clock::now();
-        let permission = |question: &Question| request_call(&question.object);
         let kinds: Vec<Option<CallKind>> = questions.iter().map(permission).collect();
         let asked = questions.iter().zip(&kinds);
         let texts = asked.filter(|(_, kind)| kind.is_some());
         let texts = texts.map(|(question, _)| question.text.clone()).collect();
-        let mut answers = self.0.ask_all(texts, None).await.into_iter();
+        let mut answers = self.door.ask_all(texts, None).await.into_iter();
         let answer = |(question, kind): (&Question, Option<CallKind>)| {
             let answer = kind.ok_or(Failure::LeftAlone).and_then(|kind| {
                 let answer = answers.next().unwrap_or(Err(Failure::Unreachable)); // one for each text
-                recorded(&question.object, kind, answer)
+                self.recorded(question, kind, answer)
             });
             Answered::now(sent, answer)
         };
         questions.iter().zip(kinds).map(answer).collect()
+    }
+
+    /// Reads an object's answer, and reports the outcome of the call to its circuit.
+    fn recorded(
+        &self,
+        question: &Question,
+        kind: CallKind,
+        reply: Reply,
+    ) -> Result<Answer, Failure> {
+        let answer = read(reply);
+        let outcome = match &answer {
+            Ok(_) | Err(Failure::Unreadable | Failure::Unavailable) => CallOutcome::Answered,
+            Err(Failure::Overloaded) => CallOutcome::Overloaded,
+            Err(Failure::Timeout) if self.is_cut_short => CallOutcome::CutShort,
+            Err(_) => CallOutcome::Failed,
+        };
+        // Only the open time of a circuit needs randomness.
+        let random = match outcome {
+            CallOutcome::Answered | CallOutcome::CutShort => 0,
+            CallOutcome::Overloaded | CallOutcome::Failed => hot::random_bits() as u64,
+        };
+        isolate::with(|isolate| {
+            let circuits = &mut isolate.circuits;
+            circuits.record_outcome(&question.object, kind, outcome, clock::now(), random);
+        });
+        answer
     }
 }
 
@@ -118,29 +154,13 @@ impl Answered {
     }
 }
 
-/// Permission to call an object; `None` while its circuit is open.
-fn request_call(object: &str) -> Option<CallKind> {
+/// Permission to ask; `None` while the circuit of the object is open.
+fn permission(question: &Question) -> Option<CallKind> {
+    if question.is_cancel {
+        return Some(CallKind::Always);
+    }
+    let object = &question.object;
     isolate::with(|isolate| isolate.circuits.request_call(object, clock::now()))
-}
-
-/// Reads an object's answer, and reports the outcome of the call to its circuit.
-fn recorded(object: &str, kind: CallKind, reply: Reply) -> Result<Answer, Failure> {
-    let answer = read(reply);
-    let outcome = match &answer {
-        Ok(_) | Err(Failure::Unreadable | Failure::Unavailable) => CallOutcome::Answered,
-        Err(Failure::Overloaded) => CallOutcome::Overloaded,
-        Err(_) => CallOutcome::Failed,
-    };
-    // Only the open time of a circuit needs randomness.
-    let random = match outcome {
-        CallOutcome::Answered => 0,
-        _ => hot::random_bits() as u64,
-    };
-    isolate::with(|isolate| {
-        let circuits = &mut isolate.circuits;
-        circuits.record_outcome(object, kind, outcome, clock::now(), random);
-    });
-    answer
 }
 
 fn read(reply: Reply) -> Result<Answer, Failure> {

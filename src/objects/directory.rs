@@ -9,6 +9,7 @@ use wasm_bindgen::prelude::*;
 use worker::{durable_object, DurableObject, Env, Request, Response, Result, State};
 
 use super::rows::directory::Names;
+use crate::clock;
 use crate::directory::{end_of, DirectoryAnswer, DirectoryCall, DIRECTORY_MESSAGES};
 
 /// The directory of one namespace.
@@ -54,8 +55,10 @@ impl DirectoryDO {
     fn carry_out(&self, call: &DirectoryCall) -> Result<DirectoryAnswer> {
         let names = Names::new(&self.state);
         match call {
-            DirectoryCall::Alive { name } => names.add(name)?,
-            DirectoryCall::Gone { name } => names.remove(name)?,
+            DirectoryCall::Alive { name, at } => names.add(name, at.unwrap_or_else(clock::now))?,
+            DirectoryCall::Gone { name, at } => {
+                names.remove(name, at.unwrap_or_else(clock::now))?
+            }
             DirectoryCall::List {
                 prefix,
                 after,

@@ -76,12 +76,16 @@ impl<L: Loaded> Awake<L> {
 
     /// The pending call to the directory, if any; `name` is the object's.
     fn pending_call(&self, name: impl FnOnce() -> Option<String>) -> Option<DirectoryCall> {
+        let at = Some(clock::now());
         match &self.listed {
-            None if self.has_rows() => name().map(|name| DirectoryCall::Alive { name }),
+            None if self.has_rows() => name().map(|name| DirectoryCall::Alive { name, at }),
             None if self.unsure && self.is_gone() => {
-                name().map(|name| DirectoryCall::Gone { name })
+                name().map(|name| DirectoryCall::Gone { name, at })
             }
-            Some(name) if self.is_gone() => Some(DirectoryCall::Gone { name: name.clone() }),
+            Some(name) if self.is_gone() => Some(DirectoryCall::Gone {
+                name: name.clone(),
+                at,
+            }),
             _ => None,
         }
     }
@@ -101,7 +105,7 @@ impl<L: Loaded> Awake<L> {
     /// Records that the directory has acknowledged a call.
     fn acknowledged(&mut self, call: &DirectoryCall) -> Result<()> {
         self.unsure = false;
-        if let DirectoryCall::Alive { name } = call {
+        if let DirectoryCall::Alive { name, .. } = call {
             self.loaded.set_listed(name)?;
             self.listed = Some(name.clone());
             return Ok(());
@@ -241,7 +245,7 @@ impl<L: Loaded> ListedObject<L> {
 
     /// Makes one call; whether the directory has acknowledged it.
     async fn send(&self, call: &DirectoryCall) -> bool {
-        let (DirectoryCall::Alive { name } | DirectoryCall::Gone { name }) = call else {
+        let (DirectoryCall::Alive { name, .. } | DirectoryCall::Gone { name, .. }) = call else {
             return false;
         };
         let Some(directory) = placement::directory_for_object(name) else {

@@ -103,9 +103,27 @@ impl LoadedShard {
         let due = match self.keyspace.is_empty() {
             // The alarm notifies the directory, because keys may have been written by then.
             Some(true) if is_listed => Some(now + LOOK_AGAIN.as_millis() as i64),
-            _ => self.keyspace.sweep_at(),
+            _ => self.sweep_at(now)?,
         };
         self.ring(due)
+    }
+
+    /// When the keys should be swept, Unix ms. While nothing says for when the alarm is set, that
+    /// is by the keys that are not in memory as well.
+    fn sweep_at(&self, now: i64) -> Result<Option<i64>> {
+        let held = self.keyspace.sweep_at();
+        if self.alarm.is_some() {
+            return Ok(held);
+        }
+        let stored = self
+            .store
+            .left()?
+            .first_expiry
+            .map(|first| match first <= now {
+                true => now + SWEEP_ON,
+                false => first + SWEEP_LAG,
+            });
+        Ok(held.into_iter().chain(stored).min())
     }
 
     /// Reads the storage anew where memory does not know whether it is empty.
@@ -165,16 +183,12 @@ impl Loaded for LoadedShard {
         self.keyspace.sweep();
         let changes = self.keyspace.take_changes();
         self.store.apply(changes)?;
-        let left = self.store.left()?;
-        if !left.any {
+        if !self.store.left()?.any {
             self.look_into_storage()?;
             return Ok(true);
         }
-        let stored = left.first_expiry.map(|first| match first <= now {
-            true => now + SWEEP_ON,
-            false => first + SWEEP_LAG,
-        });
-        self.ring(self.keyspace.sweep_at().or(stored))?;
+        let due = self.sweep_at(now)?;
+        self.ring(due)?;
         Ok(false)
     }
 

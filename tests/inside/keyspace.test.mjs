@@ -82,6 +82,20 @@ test("what has expired is gone at once, and its rows and its object's name soon"
   expect(await run("DBSIZE")).toBe(0);
 });
 
+test("many keys are swept in time although their object wakes in between and knows few of them", async () => {
+  const MANY = "%7Bmany%7D";
+  const many = Array.from({ length: 200 }, (_, i) => [`{many}${i}`, "1"]).flat();
+  await run("MSET", ...many);
+  await run("SET", "{many}first", "1", "PX", "60000");
+  await evictDurableObject(objectOf(MANY));
+  await run("SET", "{many}second", "1", "PX", String(100 * HOUR));
+  const due = await runInDurableObject(objectOf(MANY), (_object, { storage }) => storage.getAlarm());
+  expect(due).toBeLessThanOrEqual(START + 2 * HOUR);
+  vi.setSystemTime(due);
+  await runDurableObjectAlarm(objectOf(MANY));
+  expect(await rows(MANY)).toBe(202); // with the row that says where it is listed
+});
+
 test("a deleted key leaves nothing behind", async () => {
   await run("SET", "deleted", "1");
   await run("DEL", "deleted");

@@ -232,6 +232,32 @@ describe("the directory", () => {
     expect(await directory.call("1 gone name=nobody")).toBe("1 done");
   });
 
+  // A call that its object gave up may arrive after the next one.
+  test("is not misled by a call that comes late", async () => {
+    const directory = env.DIRECTORY.getByName("late");
+    await directory.call("1 alive name=x at=200");
+    await directory.call("1 gone name=x at=100");
+    await directory.call("1 alive name=x at=150");
+    await directory.call("1 gone name=x at=199");
+    expect(await list("", "late")).toEqual(["x"]);
+    await directory.call("1 gone name=x at=200");
+    expect(await list("", "late")).toEqual([]);
+  });
+
+  test("goes on with a table of an earlier build", async () => {
+    const directory = env.DIRECTORY.getByName("earlier");
+    await runInDurableObject(directory, (_object, { storage }) => {
+      storage.sql.exec("CREATE TABLE alive (name TEXT PRIMARY KEY) WITHOUT ROWID");
+      storage.sql.exec("INSERT INTO alive (name) VALUES ('a'), ('b')");
+    });
+    await directory.call("1 gone name=a at=5");
+    await directory.call("1 alive name=b at=5");
+    await directory.call("1 gone name=b at=4");
+    expect(await list("", "earlier")).toEqual(["b"]);
+    await directory.call("1 gone name=b at=5");
+    expect(await list("", "earlier")).toEqual([]);
+  });
+
   test("that cannot be reached is told later, and no answer waits for it", async () => {
     const id = env.DIRECTORY.getByName("directory");
     await id.call("1 alive name=x");

@@ -103,6 +103,19 @@ describe("when requests meet", () => {
     expect(await remaining("alone")).toBe(39);
   });
 
+  test("what is charged is taken back although the circuit of its object has opened since", async () => {
+    const last = { ...tenant, identifier: "refuses-last", limit: 1 };
+    const opened = { ...tenant, identifier: "opened" };
+    await meeting.become("well");
+    expect((await ask("/limit", last)).status).toBe(200);
+    await meeting.become("opens");
+    const refused = multi({ ...opened, cost: 40 }, last);
+    for (let i = 0; i < 5; i++) await ask("/limit", opened);
+    expect((await refused).status).toBe(429);
+    await meeting.become("well");
+    await expect.poll(() => remaining("opened").catch(() => "no answer"), { timeout: 20_000 }).toBe(40);
+  });
+
   test.each(["open", "closed"])("a refusal stands where its object is not in reach any more: %s", async (failMode) => {
     await meeting.become("well");
     const used = ["stands1", "stands2"].map((name) => ({
@@ -145,4 +158,19 @@ describe("when requests meet", () => {
     expect((await multi(other, full)).status).toBe(200);
     expect(await remaining("other")).toBe(0);
   });
+});
+
+test("an object that had next to no time to answer is asked again", async () => {
+  const hurried = await serverBehind("meeting.js", { TOLLGATE_DEADLINE_MS: "1000" });
+  try {
+    await hurried.become("late");
+    const refund = { ...tenant, identifier: "refund", cost: -1 };
+    const limits = [{ ...tenant, identifier: "last" }, refund];
+    await Promise.all(Array.from({ length: 8 }, () => hurried.call("POST", "/limit/multi", { limits })));
+    await hurried.become("well");
+    const { json } = await hurried.call("POST", "/limit", { ...refund, cost: 1 });
+    expect([json.success, json.source]).toEqual([true, "object"]);
+  } finally {
+    await hurried.remove();
+  }
 });

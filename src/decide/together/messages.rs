@@ -75,7 +75,9 @@ impl Request<'_> {
         let questions: Vec<Question> = objects.iter().map(question).collect();
         let (env, deadline) = (self.context.env.clone(), self.context.deadline());
         self.context.in_background(async move {
-            Limiter::new(&env, deadline).ask_all(&questions).await;
+            Limiter::new(&env, deadline, deadline)
+                .ask_all(&questions)
+                .await;
         });
     }
 

@@ -5,6 +5,8 @@
 // - inside: a request without an operation asks while another has charged, and hears of its refusal
 //   when that is taken back. The object "…last" answers when that request was refused.
 // - well: nobody waits.
+// - opens: calls without an operation fail, and the object "…last" answers after five of them.
+// - late: the object "…last" takes nearly a second, and others with a refund a fifth of one.
 // - silent: refusals of the first operation are told as contended, and what changes nothing gets no
 //   answer. `GET /` tells how often each object was asked to charge an operation's part since then.
 
@@ -16,6 +18,7 @@ let operations = new Set();
 let begun = 0;
 let refused = 0;
 let cancelled = 0;
+let failed = 0;
 
 // Polled, because a promise of one request may not be waited for in another.
 const until = async (holds) => {
@@ -33,11 +36,18 @@ export class RateLimitDO extends DurableObject {
       if (how === "crossed" && !isFirst) await until(() => begun >= 2);
       if (how === "inside" && name.endsWith("last")) await until(() => refused > 0);
     } else if (how === "inside" && /\blimit\b/.test(text)) await until(() => begun > 0);
+    const isCancel = /\bcancel operation=/.test(text);
+    if (how === "opens" && operation === undefined && !isCancel) {
+      failed++;
+      throw new Error("no answer, as the test wants");
+    }
+    if (how === "opens" && name.endsWith("last")) await until(() => failed >= 5);
+    if (how === "late") await new Promise((resolve) => setTimeout(resolve, name.endsWith("last") ? 980 : 200));
     if (how === "silent" && / peek=1\b/.test(text)) throw new Error("no answer, as the test wants");
     const answer = await this.env.REAL.getByName(name).call(text);
     if (how === "silent" && operations.size === 1) return answer.replace(/ cacheFor=\d+/, " cacheFor=0 contended=1");
     if (isFirst) begun++;
-    if (/\bcancel operation=/.test(text)) cancelled++;
+    if (isCancel) cancelled++;
     if (how === "inside" && operation === undefined && /\bcontended=1/.test(answer)) {
       refused++;
       await until(() => cancelled > 0);
@@ -52,7 +62,7 @@ export default {
     how = new URL(request.url).searchParams.get("how");
     asked = {};
     operations = new Set();
-    begun = refused = cancelled = 0;
+    begun = refused = cancelled = failed = 0;
     return new Response();
   },
 };

@@ -57,6 +57,9 @@ pub enum CallKind {
     Normal,
     /// This call is the probe.
     Probe,
+    /// This call goes out while the circuit is open too, and says nothing about the object: it
+    /// takes back what a call that was let through has charged.
+    Always,
 }
 
 /// The outcome of a call.
@@ -68,6 +71,9 @@ pub enum CallOutcome {
     Overloaded,
     /// The object did not answer.
     Failed,
+    /// The caller had too little time left to wait for an answer. This says nothing about the
+    /// object.
+    CutShort,
 }
 
 impl Circuits {
@@ -121,12 +127,15 @@ impl Circuits {
         now: Timestamp,
         random: u64,
     ) {
-        if outcome == CallOutcome::Answered && self.circuits.is_empty() {
+        if kind == CallKind::Always || outcome == CallOutcome::Answered && self.circuits.is_empty()
+        {
             return;
         }
         let key = self.secret.key(object, &());
         match (outcome, kind) {
             (CallOutcome::Answered, _) => self.answered(key, kind),
+            (CallOutcome::CutShort, CallKind::Probe) => self.probe_cut_short(key),
+            (CallOutcome::CutShort, _) | (_, CallKind::Always) => {}
             (_, CallKind::Probe) => self.probe_failed(key, now, random),
             (CallOutcome::Overloaded, CallKind::Normal) => {
                 if !self.is_open(key) {
@@ -191,6 +200,13 @@ impl Circuits {
         };
         let twice = Duration::from_millis(open_for.as_millis() * 2);
         self.open(key, twice.min(MAX_OPEN_TIME), now, random);
+    }
+
+    /// Lets another call probe at once.
+    fn probe_cut_short(&mut self, key: Key) {
+        if let Some(Circuit::Probing { since, .. }) = self.circuits.get_mut(key) {
+            *since = None;
+        }
     }
 
     /// Opens the circuit for a random time between half and all of `open_for`.
@@ -289,6 +305,49 @@ mod tests {
             Some(CallKind::Normal),
             "no longer one at a time"
         );
+    }
+
+    #[test]
+    fn a_call_that_was_cut_short_says_nothing_about_the_object() {
+        let mut it = world();
+        for _ in 0..50 {
+            assert!(it.call(CallOutcome::CutShort, 0));
+        }
+        assert!(it.circuits.is_empty());
+        for _ in 0..4 {
+            it.call(CallOutcome::Failed, 0);
+        }
+        it.call(CallOutcome::CutShort, 0);
+        it.call(CallOutcome::Failed, 0);
+        assert_eq!(
+            it.request_call(999),
+            None,
+            "nor does it end a row of failures"
+        );
+        assert_eq!(it.request_call(1_000), Some(CallKind::Probe));
+        it.record_outcome(CallKind::Probe, CallOutcome::CutShort, 1_001);
+        assert_eq!(
+            it.request_call(1_001),
+            Some(CallKind::Probe),
+            "neither closed nor opened"
+        );
+    }
+
+    #[test]
+    fn what_is_taken_back_neither_opens_nor_closes_it_nor_is_the_probe() {
+        let mut it = world();
+        for _ in 0..50 {
+            it.record_outcome(CallKind::Always, CallOutcome::Failed, 0);
+            it.record_outcome(CallKind::Always, CallOutcome::Overloaded, 0);
+        }
+        assert!(it.circuits.is_empty());
+        it.call(CallOutcome::Overloaded, 0);
+        for _ in 0..50 {
+            it.record_outcome(CallKind::Always, CallOutcome::Answered, 1_000);
+        }
+        assert_eq!(it.request_call(1_000), Some(CallKind::Probe));
+        it.record_outcome(CallKind::Always, CallOutcome::Answered, 1_001);
+        assert_eq!(it.request_call(1_001), None, "the probe has not come back");
     }
 
     #[test]
