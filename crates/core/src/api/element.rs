@@ -1,10 +1,12 @@
 //! The elements of a JSON array in a field.
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 
 use super::fields::Fields;
 use super::raw::{Values, MAX_FIELDS};
-use super::{BadRequest, Problem, Unit};
+use super::{values, BadRequest, Problem, Unit};
 
 /// One element of a JSON array, with its path.
 #[derive(Debug)]
@@ -42,6 +44,13 @@ impl<'a> Fields<'a> {
 }
 
 impl<'a> Element<'a> {
+    /// The element as a text of `min` to `max` bytes.
+    pub fn text(self, min: usize, max: usize) -> Result<String, BadRequest> {
+        let text = values::text(self.value.get(), (min, max));
+        text.map(Cow::into_owned)
+            .map_err(|problem| BadRequest::new(self.path, problem))
+    }
+
     /// The element as an object.
     pub fn object(self) -> Result<Fields<'a>, BadRequest> {
         Fields::inside(self.value, self.path)

@@ -9,7 +9,9 @@
 //! module knows them.
 
 pub mod definition;
+pub mod extended;
 pub(super) mod limit;
+pub mod named;
 pub(super) mod numbers;
 pub(super) mod settings;
 mod written;

@@ -1,0 +1,96 @@
+//! A policy as it is kept under a name: what [`super::parse`] reads, and what only a kept one has.
+//!
+//! Its canonical form is that of a policy with the other fields behind it, each where it is given.
+
+use serde::Serialize;
+
+use super::limit::FIELDS;
+use super::settings::SETTINGS;
+use crate::api::fields::Fields;
+use crate::api::{BadRequest, Problem};
+use crate::limit::Name;
+use crate::policy::Policy;
+use crate::subject::{SubjectParts, MAX_PART};
+
+/// The most names in `askedBy`.
+pub const MAX_ASKED_BY: usize = 64;
+/// The longest name of a token, in bytes.
+pub const MAX_TOKEN_NAME: usize = 64;
+/// The longest description, in bytes.
+pub const MAX_DESCRIPTION: usize = 1_024;
+
+/// The fields beside the limits and the settings.
+const OTHERS: [&str; 5] = ["provider", "scope", "askedBy", "description", "extends"];
+
+/// A policy that is kept under a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NamedPolicy {
+    /// The limits, and how they behave; without name and version.
+    #[serde(flatten)]
+    pub policy: Policy,
+    /// The only provider whose subjects it limits; `None`: the caller says which.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The only scope whose subjects it limits; `None`: the caller says which.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// The names of the tokens that may ask it; none: every token may.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub asked_by: Vec<String>,
+    /// For people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// Reads a policy that extends no other: see [`super::parse`], and 1 to 128 bytes of `provider`, 0
+/// to 128 of `scope`, 1 to 64 names of tokens in `askedBy`, and 1 to 1,024 bytes of `description`.
+pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
+    let mut fields = known(body)?;
+    let is_written = fields.has("limits") || fields.has_any(&FIELDS);
+    if !is_written {
+        return Err(fields.error("limits", Problem::Missing));
+    }
+    if fields.has("extends") {
+        return Err(fields.error("extends", Problem::Unknown));
+    }
+    // Before the limits, whose errors would be about fields of a limit.
+    let mut parts = SubjectParts::new("-")?;
+    let provider = fields.text("provider", 1, MAX_PART)?;
+    if let Some(provider) = &provider {
+        parts = parts.with_provider(provider.as_ref())?;
+    }
+    if let Some(scope) = fields.text("scope", 0, MAX_PART)? {
+        parts = parts.with_scope(scope)?;
+    }
+    let asked_by = match fields.array("askedBy", MAX_ASKED_BY)? {
+        Some(names) => names
+            .into_iter()
+            .map(|name| name.text(1, MAX_TOKEN_NAME))
+            .collect::<Result<_, _>>()?,
+        None => Vec::new(),
+    };
+    let description = fields.text("description", 1, MAX_DESCRIPTION)?;
+    let policy = super::take(&mut fields)?;
+    fields.finish()?;
+    Ok(NamedPolicy {
+        policy,
+        provider: parts.provider().map(str::to_owned),
+        scope: parts.scope().map(str::to_owned),
+        asked_by,
+        description: description.map(Into::into),
+    })
+}
+
+/// The name of the policy that a written one extends, if it does. Refuses fields that no policy
+/// has.
+pub fn base_of(written: &str) -> Result<Option<Name>, BadRequest> {
+    super::limit::name(&mut known(written)?, "extends")
+}
+
+fn known(body: &str) -> Result<Fields<'_>, BadRequest> {
+    let fields = Fields::parse(body)?;
+    let known = fields.only(&[&["limits", "maxDelay"], &FIELDS, &SETTINGS, &OTHERS]);
+    known.map_err(|error| super::renamed(&fields).unwrap_or(error))?;
+    Ok(fields)
+}

@@ -1,0 +1,360 @@
+//! All policies of a namespace as their object has them, and each change of them.
+//!
+//! A change of a policy that others extend makes a new version of all below it as well. Versions of
+//! a name rise for ever, also when it is deleted and made anew. Each change raises the revision of
+//! the whole book.
+
+use std::collections::BTreeMap;
+
+use tollgate_core::api::policy::extended::extended;
+use tollgate_core::api::policy::named::{base_of, parse};
+use tollgate_core::api::to_json;
+use tollgate_core::limit::Name;
+use tollgate_core::Timestamp;
+
+use crate::refused::Refused;
+
+/// The most policies of a namespace.
+pub const MAX_POLICIES: usize = 1_000;
+/// The longest policy, in bytes: as it is written, and with all that it extends.
+pub const MAX_POLICY: usize = 32_768;
+/// The most bytes that all policies take together.
+pub const MAX_SNAPSHOT: usize = 2_097_152;
+/// The most levels of policies that extend each other.
+pub const MAX_LEVELS: usize = 4;
+/// The most deleted names whose last versions are kept one by one.
+const MAX_GONE: usize = 1_000;
+/// What a name and its numbers add to a snapshot, in bytes.
+const OVERHEAD: usize = 128;
+
+/// All policies of a namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Book {
+    /// Its numbers.
+    pub state: BookState,
+    records: BTreeMap<String, Record>,
+}
+
+/// The numbers of a book, which are stored beside its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BookState {
+    /// When the storage began, or was found to have been restored; Unix ms, 0 while nothing is
+    /// stored. Versions of different generations have nothing to do with each other.
+    pub generation: u64,
+    /// Raised by each change.
+    pub revision: u64,
+    /// Versions of new names begin above this one.
+    pub floor: u64,
+    /// The newest revision of a deleted name that is no longer kept.
+    pub forgotten: u64,
+}
+
+/// What is kept of one name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its version.
+    pub version: u64,
+    /// The revision that made it.
+    pub revision: u64,
+    /// When.
+    pub at: Timestamp,
+    /// The name of the token that made it; empty where the token has none.
+    pub author: String,
+    /// Why, in the author's words.
+    pub reason: String,
+    /// The policy; `None` when it is deleted.
+    pub content: Option<Content>,
+}
+
+/// A policy in its two forms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// As it was written.
+    pub written: String,
+    /// With all that it extends, in the canonical form.
+    pub canonical: String,
+    /// What it extends.
+    pub base: Option<String>,
+}
+
+/// Who changes something, when and why.
+#[derive(Debug, Clone, Copy)]
+pub struct By<'a> {
+    /// The name of the token.
+    pub author: &'a str,
+    /// In the author's words.
+    pub reason: &'a str,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// What has to hold for a change to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precondition {
+    /// Nothing.
+    None,
+    /// There is no such policy.
+    Absent,
+    /// There is one.
+    Present,
+    /// It has this version.
+    Version(u64),
+}
+
+/// What a change has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The policy's text before; `None` where there was none.
+    pub before: Option<String>,
+    /// The policy's text afterwards; `None` when it is deleted.
+    pub after: Option<String>,
+    /// The names that have a new version, the named one first; none where nothing has changed.
+    pub changed: Vec<String>,
+    /// Deleted names whose records are no longer kept.
+    pub forgotten: Vec<String>,
+}
+
+impl Book {
+    /// A book of these records.
+    pub fn new(state: BookState, records: impl IntoIterator<Item = (String, Record)>) -> Book {
+        Book {
+            state,
+            records: records.into_iter().collect(),
+        }
+    }
+
+    /// The record of a name, also of a deleted one.
+    pub fn record(&self, name: &str) -> Option<&Record> {
+        self.records.get(name)
+    }
+
+    /// The policy of this name.
+    pub fn policy(&self, name: &str) -> Result<(&Record, &Content), Refused> {
+        let record = self.records.get(name);
+        record
+            .and_then(|record| Some((record, record.content.as_ref()?)))
+            .ok_or_else(|| Refused::UnknownPolicy(name.to_owned()))
+    }
+
+    /// All policies by their names.
+    pub fn policies(&self) -> impl Iterator<Item = (&str, &Record, &Content)> {
+        self.records.iter().filter_map(|(name, record)| {
+            let content = record.content.as_ref()?;
+            Some((name.as_str(), record, content))
+        })
+    }
+
+    /// The names of the policies that extend this one, one level below.
+    pub fn extended_by<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let extends = move |content: &Content| content.base.as_deref() == Some(name);
+        self.policies()
+            .filter_map(move |(other, _, content)| extends(content).then_some(other))
+    }
+
+    /// Makes or changes a policy. The same text again changes nothing.
+    pub fn put(
+        &mut self,
+        name: &Name,
+        written: &str,
+        precondition: Precondition,
+        by: By<'_>,
+    ) -> Result<Change, Refused> {
+        let name = name.as_str();
+        self.check(name, precondition)?;
+        if written.len() > MAX_POLICY {
+            return Err(Refused::PolicyTooLarge);
+        }
+        let before = self.policy(name).ok().map(|(_, content)| content.written.clone());
+        if before.as_deref() == Some(written) {
+            return Ok(Change {
+                after: before.clone(),
+                before,
+                changed: Vec::new(),
+                forgotten: Vec::new(),
+            });
+        }
+        if before.is_none() && self.policies().count() >= MAX_POLICIES {
+            return Err(Refused::TooManyPolicies);
+        }
+        let contents = self.contents(name, written)?;
+        self.check_size(&contents)?;
+        let changed = contents.iter().map(|(name, _)| name.clone()).collect();
+        self.begin_revision(by.now);
+        for (name, content) in contents {
+            self.set(name, Some(content), by);
+        }
+        Ok(Change {
+            before,
+            after: Some(written.to_owned()),
+            changed,
+            forgotten: Vec::new(),
+        })
+    }
+
+    /// Deletes a policy that no other extends.
+    pub fn delete(
+        &mut self,
+        name: &Name,
+        precondition: Precondition,
+        by: By<'_>,
+    ) -> Result<Change, Refused> {
+        let name = name.as_str();
+        let before = self.policy(name)?.1.written.clone();
+        self.check(name, precondition)?;
+        let below: Vec<String> = self.extended_by(name).map(str::to_owned).collect();
+        if !below.is_empty() {
+            return Err(Refused::InUse(below));
+        }
+        self.begin_revision(by.now);
+        self.set(name.to_owned(), None, by);
+        Ok(Change {
+            before: Some(before),
+            after: None,
+            changed: vec![name.to_owned()],
+            forgotten: self.forget_gone(),
+        })
+    }
+
+    /// Begins another generation, because the storage is older than what an isolate has seen.
+    pub fn restored(&mut self, now: Timestamp) {
+        // Never the same twice, whatever the clock says.
+        self.state.generation = now.as_millis().max(self.state.generation + 1);
+    }
+
+    fn check(&self, name: &str, precondition: Precondition) -> Result<(), Refused> {
+        let version = self.policy(name).ok().map(|(record, _)| record.version);
+        let holds = match precondition {
+            Precondition::None => true,
+            Precondition::Absent => version.is_none(),
+            Precondition::Present => version.is_some(),
+            Precondition::Version(wanted) => version == Some(wanted),
+        };
+        holds.then_some(()).ok_or(Refused::Moved(version))
+    }
+
+    /// What a policy and all below it become, each after what it extends.
+    fn contents(&self, name: &str, written: &str) -> Result<Vec<(String, Content)>, Refused> {
+        let base = base_of(written)?;
+        let above = self.above(name, base.as_ref().map(Name::as_str))?;
+        let content = self.content(base, written)?;
+        let mut contents = vec![(name.to_owned(), content, above)];
+        let mut next = 0;
+        while next < contents.len() {
+            let (base, of_base, above) = contents[next].clone();
+            next += 1;
+            for below in self.extended_by(&base) {
+                let mut chain = vec![below.to_owned()];
+                chain.extend(above.iter().cloned());
+                if chain.len() > MAX_LEVELS {
+                    return Err(Refused::TooDeep(chain));
+                }
+                let (_, old) = self.policy(below)?;
+                let content = inherited(&of_base.canonical, &old.written, Some(base.clone()));
+                let content = content.map_err(|refused| match refused {
+                    Refused::Bad(error) => Refused::BadBelow {
+                        name: below.to_owned(),
+                        error,
+                    },
+                    other => other,
+                })?;
+                contents.push((below.to_owned(), content, chain));
+            }
+        }
+        let contents = contents.into_iter();
+        Ok(contents.map(|(name, content, _)| (name, content)).collect())
+    }
+
+    /// A policy and all that it would extend, from the lowest.
+    fn above(&self, name: &str, base: Option<&str>) -> Result<Vec<String>, Refused> {
+        let mut chain = vec![name.to_owned()];
+        let mut next = base;
+        while let Some(base) = next {
+            chain.push(base.to_owned());
+            if base == name {
+                return Err(Refused::Cycle(chain));
+            }
+            let known = self.policy(base);
+            let (_, content) = known.map_err(|_| Refused::UnknownBase(base.to_owned()))?;
+            next = content.base.as_deref();
+        }
+        if chain.len() > MAX_LEVELS {
+            return Err(Refused::TooDeep(chain));
+        }
+        Ok(chain)
+    }
+
+    fn content(&self, base: Option<Name>, written: &str) -> Result<Content, Refused> {
+        match base {
+            Some(base) => {
+                let (_, of_base) = self.policy(base.as_str())?;
+                inherited(&of_base.canonical, written, Some(base.as_str().to_owned()))
+            }
+            None => content_of(written, written, None),
+        }
+    }
+
+    fn check_size(&self, contents: &[(String, Content)]) -> Result<(), Refused> {
+        let size = |name: &str, content: &Content| name.len() + content.canonical.len() + OVERHEAD;
+        let is_new = |name: &str| contents.iter().any(|(changed, _)| changed == name);
+        let kept = self.policies().filter(|(name, ..)| !is_new(name));
+        let kept: usize = kept.map(|(name, _, content)| size(name, content)).sum();
+        let new: usize = contents.iter().map(|(name, content)| size(name, content)).sum();
+        if kept + new > MAX_SNAPSHOT {
+            return Err(Refused::SnapshotTooLarge);
+        }
+        Ok(())
+    }
+
+    fn begin_revision(&mut self, now: Timestamp) {
+        if self.state.generation == 0 {
+            self.restored(now);
+        }
+        self.state.revision += 1;
+    }
+
+    fn set(&mut self, name: String, content: Option<Content>, by: By<'_>) {
+        let last = self.records.get(&name).map(|record| record.version);
+        let record = Record {
+            version: last.unwrap_or(self.state.floor) + 1,
+            revision: self.state.revision,
+            at: by.now,
+            author: by.author.to_owned(),
+            reason: by.reason.to_owned(),
+            content,
+        };
+        self.records.insert(name, record);
+    }
+
+    /// Forgets the longest deleted names beyond the most that are kept. Versions of new names begin
+    /// above theirs.
+    fn forget_gone(&mut self) -> Vec<String> {
+        let gone = |(_, record): &(&String, &Record)| record.content.is_none();
+        let mut gone: Vec<(u64, u64, String)> = (self.records.iter().filter(gone))
+            .map(|(name, record)| (record.revision, record.version, name.clone()))
+            .collect();
+        gone.sort_unstable();
+        gone.truncate(gone.len().saturating_sub(MAX_GONE));
+        for (revision, version, name) in &gone {
+            self.records.remove(name);
+            self.state.floor = self.state.floor.max(*version);
+            self.state.forgotten = self.state.forgotten.max(*revision);
+        }
+        gone.into_iter().map(|(.., name)| name).collect()
+    }
+}
+
+fn inherited(base: &str, written: &str, name: Option<String>) -> Result<Content, Refused> {
+    content_of(&extended(base, written)?, written, name)
+}
+
+fn content_of(whole: &str, written: &str, base: Option<String>) -> Result<Content, Refused> {
+    let canonical = to_json(&parse(whole)?);
+    if canonical.len() > MAX_POLICY {
+        return Err(Refused::PolicyTooLarge);
+    }
+    Ok(Content {
+        written: written.to_owned(),
+        canonical,
+        base,
+    })
+}

@@ -1,0 +1,134 @@
+//! Why a change of the policies is refused. Nothing is changed then.
+
+use core::fmt;
+
+use tollgate_core::api::BadRequest;
+
+use crate::book::{MAX_LEVELS, MAX_POLICIES, MAX_POLICY, MAX_SNAPSHOT};
+
+/// Why a change is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// There is no policy of this name.
+    UnknownPolicy(String),
+    /// There is no version of this number to go back to.
+    UnknownVersion(u64),
+    /// The precondition does not hold: the policy has this version, or there is none.
+    Moved(Option<u64>),
+    /// The policy cannot be read.
+    Bad(BadRequest),
+    /// A policy that extends this one would no longer be one.
+    BadBelow {
+        /// Its name.
+        name: String,
+        /// What would be wrong.
+        error: BadRequest,
+    },
+    /// It extends a policy that there is not.
+    UnknownBase(String),
+    /// It would extend itself: the names in their order, the first once more at the end.
+    Cycle(Vec<String>),
+    /// It would be more than [`MAX_LEVELS`] levels: the names, from the lowest.
+    TooDeep(Vec<String>),
+    /// These policies extend it.
+    InUse(Vec<String>),
+    /// The policy, with what it extends, would be larger than [`MAX_POLICY`] bytes.
+    PolicyTooLarge,
+    /// There are [`MAX_POLICIES`] policies.
+    TooManyPolicies,
+    /// All policies together would be larger than [`MAX_SNAPSHOT`] bytes.
+    SnapshotTooLarge,
+}
+
+impl Refused {
+    /// The code as callers see it.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Refused::UnknownPolicy(_) => "unknownPolicy",
+            Refused::UnknownVersion(_) => "unknownVersion",
+            Refused::Moved(_) => "versionMoved",
+            Refused::InUse(_) => "policyInUse",
+            Refused::TooManyPolicies | Refused::SnapshotTooLarge => "tooManyPolicies",
+            Refused::PolicyTooLarge => "policyTooLarge",
+            Refused::Bad(_)
+            | Refused::BadBelow { .. }
+            | Refused::UnknownBase(_)
+            | Refused::Cycle(_)
+            | Refused::TooDeep(_) => "invalidField",
+        }
+    }
+
+    /// The field that it is about, if it is about one.
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Refused::Bad(error) => Some(&error.field),
+            Refused::UnknownBase(_) | Refused::Cycle(_) | Refused::TooDeep(_) => Some("extends"),
+            Refused::UnknownVersion(_) => Some("version"),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    /// One sentence that says what to do.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refused::UnknownPolicy(name) => {
+                write!(f, "There is no policy `{name}`: GET /policies lists those that there are.")
+            }
+            Refused::UnknownVersion(version) => write!(
+                f,
+                "Version {version} is not kept, or it is a deletion: GET /policies/<name>/versions lists those to go back to."
+            ),
+            Refused::Moved(Some(version)) => write!(
+                f,
+                "The policy has version {version} now: read it, and send the change with `If-Match: {version}`."
+            ),
+            Refused::Moved(None) => {
+                f.write_str("There is no such policy now: send the change without `If-Match` to make it.")
+            }
+            Refused::Bad(error) => error.fmt(f),
+            Refused::BadBelow { name, error } => write!(
+                f,
+                "`{name}` extends this policy and would no longer be one: {error} Change it first."
+            ),
+            Refused::UnknownBase(name) => {
+                write!(f, "`extends` names `{name}`, and there is no such policy: make it first.")
+            }
+            Refused::Cycle(names) => write!(
+                f,
+                "`extends` would go in a circle: {}. Take one of them out.",
+                names.join(" extends ")
+            ),
+            Refused::TooDeep(names) => write!(
+                f,
+                "`extends` may make {MAX_LEVELS} levels at most, and {} are {}.",
+                names.join(" extends "),
+                names.len()
+            ),
+            Refused::InUse(names) => write!(
+                f,
+                "It is extended by {}: change or delete those first.",
+                names.join(", ")
+            ),
+            Refused::PolicyTooLarge => write!(
+                f,
+                "A policy may be {MAX_POLICY} bytes long, with all that it extends: make it shorter."
+            ),
+            Refused::TooManyPolicies => write!(
+                f,
+                "There are {MAX_POLICIES} policies, which is the most: delete one that nobody asks."
+            ),
+            Refused::SnapshotTooLarge => write!(
+                f,
+                "All policies together may be {MAX_SNAPSHOT} bytes long: delete one, or make some shorter."
+            ),
+        }
+    }
+}
+
+impl From<BadRequest> for Refused {
+    fn from(error: BadRequest) -> Refused {
+        Refused::Bad(error)
+    }
+}
