@@ -57,6 +57,18 @@ fn admitted(object: &mut Object, policy: &Policy, most: u64, now: u64) -> u64 {
         .count() as u64
 }
 
+/// Charges four units that were admitted elsewhere.
+fn charge(object: &mut Object, policy: &Policy, operation: u128) {
+    let mut effects = Effects::default();
+    let items = [Item {
+        policy: policy.clone(),
+        check: Check::of(4),
+    }];
+    let at = moment(START);
+    (object.state.charge(&items, operation, at, &mut effects)).unwrap();
+    object.apply(effects);
+}
+
 fn limit_all(object: &mut Object, items: &[(&Policy, Check)], now: u64) -> Vec<Decision> {
     let items: Vec<Item> = (items.iter())
         .map(|&(policy, check)| Item {
@@ -330,27 +342,60 @@ fn items_of_one_call_are_decided_by_one_version() {
 #[test]
 fn what_was_given_out_elsewhere_is_charged_under_the_newest_version() {
     let (old, new) = (p(1, fixed(1_000, HOUR)), p(2, fixed(10, MINUTE)));
-    let charge = |object: &mut Object, policy: &Policy, operation| {
-        let mut effects = Effects::default();
-        let items = [Item {
-            policy: policy.clone(),
-            check: Check::of(4),
-        }];
-        let done = object
-            .state
-            .charge(&items, operation, moment(START), &mut effects);
-        object.apply(effects);
-        done.unwrap();
-    };
+    let lowered = p(3, fixed(10, HOUR));
+    let mut object = Object::default();
+    object.ask(&lowered, 1, START);
+    charge(&mut object, &old, 1);
+    assert_eq!(object.left(&old, START), 5);
     let mut object = Object::default();
     object.ask(&new, 1, START);
     charge(&mut object, &old, 1);
-    assert_eq!(object.left(&new, START), 5);
-    // It takes up a version, too.
-    let newest = p(3, fixed(5, DAY));
-    charge(&mut object, &newest, 2);
-    let told = object.restarted().ask(&old, 1, START);
-    assert_eq!(told.newer.as_deref(), Some(&newest));
+    assert_eq!(object.left(&new, START), 9);
+    // Only what the newest counts nowhere is charged to a state of its own.
+    assert_eq!(policy_rows(&object), Vec::<&str>::new());
+    assert_eq!(object.rows.len(), 2);
+}
+
+#[test]
+fn a_charge_of_one_limit_is_not_taken_for_its_policy() {
+    // Isolates charge limit by limit, and each of them once.
+    let both =
+        |number, hourly| policy_of("p", version(number), &[fixed(hourly, HOUR), fixed(50, DAY)]);
+    let charged = |object: &mut Object, number, operation| {
+        charge(object, &p(number, fixed(100, HOUR)), operation);
+        charge(object, &p(number, fixed(50, DAY)), operation + 1);
+    };
+    let left = |object: &mut Object| -> Vec<u64> {
+        let seen = object.limit(&both(3, 80), peek(0), None, START).unwrap();
+        seen.limits.iter().map(|it| it.remaining).collect()
+    };
+    // The first to name a version, they bring no policy of one limit in force.
+    let mut object = Object::default();
+    charged(&mut object, 3, 1);
+    assert_eq!(policy_rows(&object), Vec::<&str>::new());
+    for mut object in [object.restarted(), object] {
+        assert_eq!(object.ask(&both(1, 100), 1, START).limits.len(), 2);
+    }
+    // Of an older version they are charged to the newest's, once each; nothing else changes.
+    let mut object = Object::default();
+    object.ask(&both(2, 80), 1, START);
+    charged(&mut object, 1, 1);
+    assert_eq!(left(&mut object), [75, 45]);
+    let told = object.restarted().ask(&both(1, 100), 81, START);
+    assert_eq!(told.reason, Some(Reason::CostExceedsCapacity));
+    // Of a newer version they take it up neither.
+    charged(&mut object, 3, 3);
+    for mut object in [object.restarted(), object] {
+        assert_eq!(object.ask(&both(1, 100), 1, START).limits[0].limit, 80);
+    }
+    // The limit's row goes on telling the whole of a policy that has no other.
+    let mut object = Object::default();
+    object.ask(&p(2, fixed(80, HOUR)), 1, START);
+    charge(&mut object, &p(1, fixed(100, HOUR)), 1);
+    charge(&mut object, &p(2, fixed(80, HOUR)), 2);
+    assert_eq!(policy_rows(&object), Vec::<&str>::new());
+    let told = object.restarted().ask(&p(1, fixed(9, HOUR)), 1, START);
+    assert_eq!(told.limits[0].limit, 80);
 }
 
 #[test]
@@ -517,7 +562,8 @@ fn what_the_newest_version_cannot_give_is_refused_and_charges_nothing() {
 enum Event {
     /// The operation is known by the event's place.
     Ask(Vec<Asked>, Option<u128>),
-    Charge(Asked, u128),
+    /// One of the limits is charged alone, as isolates do.
+    Charge(Asked, u128, usize),
     /// Of the event so many before this one.
     Cancel(u128),
     Reset(bool),
@@ -641,7 +687,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         16 => (asked(), prop::option::weighted(0.3, 1u128..8)).prop_map(|(asked, operation)| Event::Ask(vec![asked], operation)),
         4 => (prop::collection::vec(asked(), 2..4), prop::option::weighted(0.3, 1u128..8)).prop_map(|(asked, operation)| Event::Ask(asked, operation)),
-        2 => (asked(), 8u128..20).prop_map(|(asked, operation)| Event::Charge(asked, operation)),
+        2 => (asked(), 0usize..3).prop_map(|(asked, which)| Event::Charge(asked, 0, which)),
         2 => (1u128..8).prop_map(Event::Cancel),
         1 => any::<bool>().prop_map(Event::Reset),
         1 => (0u64..100).prop_map(Event::Block),
@@ -660,7 +706,9 @@ fn history() -> impl Strategy<Value = History> {
         let at = |(place, (pause, mut event)): (u128, (u64, Event))| {
             now += pause;
             match &mut event {
-                Event::Ask(_, Some(operation)) | Event::Charge(_, operation) => *operation = place,
+                Event::Ask(_, Some(operation)) | Event::Charge(_, operation, _) => {
+                    *operation = place
+                }
                 Event::Cancel(operation) => *operation = place.saturating_sub(*operation),
                 _ => {}
             }
@@ -728,6 +776,32 @@ impl Newest {
     }
 }
 
+/// One limit of a policy, in its name.
+fn alone(policy: &Policy, which: usize) -> Policy {
+    let limits = policy.limits();
+    let limit = limits[which % limits.len()].clone();
+    let alone = Policy::new(vec![limit]).unwrap();
+    alone.named(policy.name().unwrap().clone(), policy.version())
+}
+
+/// The limits of the newest version to which those of an older one are charged; itself where there
+/// are none.
+fn counting_the_same(newest: &Policy, asked: &Policy) -> Policy {
+    let is_same = |a: &Limit, b: &Limit| {
+        a.shares_state_with(b) || (a.name().is_some() && a.name() == b.name())
+    };
+    let mut limits = newest.limits().to_vec();
+    limits.retain(|it| asked.limits().iter().any(|other| is_same(it, other)));
+    let Ok(policy) = Policy::new(limits) else {
+        return asked.clone();
+    };
+    let policy = policy.named(newest.name().unwrap().clone(), newest.version());
+    match newest.write_ahead() {
+        Some(units) => policy.with_write_ahead(units).unwrap(),
+        None => policy,
+    }
+}
+
 /// One event, as an object meets it.
 fn happen(
     object: &mut Object,
@@ -747,7 +821,7 @@ fn happen(
                     .limit(items, *operation, &mut || permit, at, &mut effects),
             );
         }
-        Event::Charge(_, operation) => {
+        Event::Charge(_, operation, _) => {
             answer = Some(
                 object
                     .state
@@ -800,24 +874,30 @@ proptest! {
         for (now, event) in &history.events {
             let (asked, is_charge) = match event {
                 Event::Ask(asked, _) => (asked.clone(), false),
-                Event::Charge(asked, _) => (vec![*asked], true),
+                Event::Charge(asked, ..) => (vec![*asked], true),
                 _ => (Vec::new(), false),
             };
             if let Event::Block(length) = event {
                 blocked_until = now + length;
             }
             let decides = |it: &Asked| {
-                let check = it.check;
-                if is_charge {
-                    return check.cost > 0 && !history.policy(it).gives_permits();
-                }
-                let is_blocked = it.policy == 0 && *now < blocked_until && check.cost >= 0;
-                check.cost != 0 && !check.peek && !is_blocked
+                let is_blocked = it.policy == 0 && *now < blocked_until && it.check.cost >= 0;
+                it.check.cost != 0 && !it.check.peek && !is_blocked && !is_charge
             };
             let by_newest = newest.of(&history, &asked, decides);
             let items = |asked: &[Asked]| asked.iter().map(|it| history.item(it)).collect::<Vec<Item>>();
-            let told = happen(&mut object, &items(&asked), event, *now);
-            let model = happen(&mut twin, &items(&by_newest), event, *now);
+            let (mut asked_items, mut by_model) = (items(&asked), items(&by_newest));
+            if let Event::Charge(Asked { policy, .. }, _, which) = event {
+                let part = alone(&asked_items[0].policy, *which);
+                let asked = asked[0].version % history.policies[*policy].len();
+                by_model[0].policy = match newest.0[*policy] {
+                    Some(known) if known >= asked => counting_the_same(&by_model[0].policy, &part),
+                    _ => part.clone(),
+                };
+                asked_items[0].policy = part;
+            }
+            let told = happen(&mut object, &asked_items, event, *now);
+            let model = happen(&mut twin, &by_model, event, *now);
             match (told, model) {
                 (Some(Ok(told)), Some(Ok(model))) => {
                     for (i, (told, model)) in told.iter().zip(&model).enumerate() {

@@ -96,6 +96,24 @@ impl Policy {
         }
     }
 
+    /// Of this version, the limits that count what limits of another one count: the same state, or
+    /// of the same name. `None` where there are none.
+    pub fn part(&self, other: &Policy) -> Option<Policy> {
+        let counts = |limit: &Limit, other: &Limit| {
+            limit.shares_state_with(other)
+                || (limit.name().is_some() && limit.name() == other.name())
+        };
+        let mut limits = self.limits.clone();
+        limits.retain(|limit| other.limits.iter().any(|other| counts(limit, other)));
+        let part = Policy::new(limits).ok()?;
+        Some(Policy {
+            name: self.name.clone(),
+            version: self.version,
+            write_ahead: self.write_ahead,
+            ..part
+        })
+    }
+
     /// Where the policy is decided; [`Consistency::Strong`] unless said. Not every limit can be
     /// decided everywhere.
     pub fn with_consistency(mut self, consistency: Consistency) -> Result<Policy, InvalidLimit> {

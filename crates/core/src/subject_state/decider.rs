@@ -176,7 +176,8 @@ impl Decider<'_> {
         if !item.is_chargeable() {
             return Ok(Changed::default());
         }
-        let picked = Picked::pick(item, self.limits, moment, effects)?;
+        let mut picked = Picked::pick(item, self.limits, moment, effects)?;
+        picked.is_whole = false;
         for &place in &picked.places {
             let usage = &mut self.limits.entries[place].usage;
             usage.charge_whole(item.units(), moment)?;

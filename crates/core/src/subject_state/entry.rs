@@ -137,7 +137,7 @@ impl Entry {
         Ok(Entry {
             policy: self.policy.clone(),
             version: self.version,
-            is_whole: self.is_whole,
+            is_whole: false,
             usage: self.usage.redefined(limit, moment)?,
             turn: self.turn,
             written: None,
@@ -158,10 +158,13 @@ impl Entry {
         }
     }
 
-    /// Takes the settings of the policy that is decided.
-    pub(super) fn set_policy(&mut self, policy: &Policy) {
+    /// Takes the settings of a policy, of which `is_whole` says whether its limits are all that it
+    /// has.
+    pub(super) fn set_policy(&mut self, policy: &Policy, is_whole: bool) {
+        let is_known = self.is_whole && self.version == policy.version();
+        let is_alone = is_whole && policy.version().is_given() && policy.limits().len() == 1;
         self.version = policy.version();
-        self.is_whole = self.version.is_given() && policy.limits().len() == 1;
+        self.is_whole = is_alone || (!is_whole && is_known);
         if self.usage.write_ahead != policy.write_ahead() {
             self.usage.write_ahead = policy.write_ahead();
             let allowance = self.usage.allowance();

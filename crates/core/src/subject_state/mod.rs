@@ -209,7 +209,9 @@ impl SubjectState {
 
     /// Counts what was given out while this object could not be asked, past any limit and any
     /// block: it has been used. Of each limit at most the whole is charged. A repeated call charges
-    /// nothing more. Slots and refunds change nothing. An error charges no item.
+    /// nothing more. Slots and refunds change nothing. An error charges no item. An item may name
+    /// some of its policy's limits alone: it is charged under the newest version that was decided,
+    /// and takes up none.
     pub fn charge(
         &mut self,
         items: &[Item],
@@ -222,12 +224,9 @@ impl SubjectState {
             return Ok(());
         }
         self.operations.make_room(moment.now)?;
-        let items = &*self.policies.newest(items, Item::is_chargeable);
-        let final_for = self.decider().charge(items, moment, effects)?;
+        let items = self.policies.parts(items);
+        let final_for = self.decider().charge(&items, moment, effects)?;
         self.operations.drop_charges_of(&final_for);
-        for item in items.iter().filter(|item| item.is_chargeable()) {
-            self.policies.take_up(&item.policy);
-        }
         self.policies.settle(&self.limits, effects);
         let done = Operation::new(operation, Vec::new(), Vec::new(), moment.now);
         self.operations.remember(done);

@@ -93,15 +93,19 @@ impl Policies {
         items: &'a [Item],
         decides: impl Fn(&Item) -> bool,
     ) -> Cow<'a, [Item]> {
-        let known = || self.0.iter().map(|known| &known.policy);
-        let beside = || items.iter().filter(|it| decides(it)).map(|it| &it.policy);
         let newer = |item: &Item| {
             let asked = &item.policy;
             let is_newer =
                 |other: &&Policy| other.version() > asked.version() && other.name() == asked.name();
-            let newer = known().chain(beside()).filter(is_newer);
-            let newer = newer.max_by_key(|other| other.version());
-            newer.filter(|_| asked.version().is_given())
+            if !asked.version().is_given() {
+                return None;
+            }
+            let known = self.0.iter().map(|known| &known.policy).filter(is_newer);
+            let beside = items
+                .iter()
+                .filter(|it| is_newer(&&it.policy) && decides(it));
+            let newer = known.chain(beside.map(|it| &it.policy));
+            newer.max_by_key(|other| other.version())
         };
         if !items.iter().any(|item| newer(item).is_some()) {
             return Cow::Borrowed(items);
@@ -111,6 +115,25 @@ impl Policies {
             check: item.check,
         };
         items.iter().map(under).collect()
+    }
+
+    /// What was given out elsewhere, as it is to be charged. Each item names limits of its policy
+    /// that need not be all of it, one after the other: it is charged to those of the newest
+    /// version that count the same. What that one counts nowhere is charged as it was given out.
+    pub(super) fn parts(&self, items: &[Item]) -> Vec<Item> {
+        let part = |item: &Item| {
+            let asked = &item.policy;
+            let known = self.0.iter().map(|known| &known.policy);
+            let is_newest =
+                |it: &&Policy| it.name() == asked.name() && it.version() >= asked.version();
+            let mut newest = known.filter(|it| is_newest(it) && asked.version().is_given());
+            let part = newest.next().and_then(|newest| newest.part(asked));
+            Item {
+                policy: part.unwrap_or_else(|| asked.clone()),
+                check: item.check,
+            }
+        };
+        items.iter().map(part).collect()
     }
 
     /// Has the answers tell under which version they were decided, where an older one was asked.
