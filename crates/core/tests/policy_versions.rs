@@ -9,11 +9,13 @@ mod common;
 use common::object::Object;
 use common::{algorithm, bucket, fixed, leaky, moment, named, version, Kind, Spec, START};
 use proptest::prelude::*;
+use tollgate_core::api::response::DecisionBody;
 use tollgate_core::decide::Check;
-use tollgate_core::decision::{Decision, Reason};
+use tollgate_core::decision::{Decision, Reason, Source};
 use tollgate_core::limit::{Concurrency, Name};
-use tollgate_core::message::{Answer, MESSAGES};
+use tollgate_core::message::{encode_limit, Answer, Call, MESSAGES};
 use tollgate_core::policy::{Policy, Version};
+use tollgate_core::subject::{Namespace, SubjectParts};
 use tollgate_core::subject_state::{Effects, Item, Refusal};
 use tollgate_core::{Algorithm, Duration, Limit};
 
@@ -487,7 +489,7 @@ fn a_damaged_row_of_a_policy_is_not_taken_as_none() {
 }
 
 #[test]
-fn the_answer_tells_the_newer_policy_on_the_wire() {
+fn messages_tell_versions_and_the_newer_policy_in_this_form() {
     let (old, new) = (
         p(1, fixed(100, HOUR)),
         policy_of("p", version(2), &[fixed(5, HOUR), fixed(9, DAY)]),
@@ -503,6 +505,36 @@ fn the_answer_tells_the_newer_policy_on_the_wire() {
         "the newest is not told"
     );
     assert_eq!(Answer::decode(&text), Ok(told));
+    let item = Item {
+        policy: old,
+        check: Check::ONE,
+    };
+    let text = encode_limit(None, core::slice::from_ref(&item));
+    let form = "1 limit\nitem policy=p version=1 generation=1798848000000 cost=1\nlimit algorithm=fixedWindow limit=100 window=3600000";
+    assert_eq!(text, form);
+    let call = Call::Limit {
+        operation: None,
+        items: vec![item],
+    };
+    assert_eq!(Call::decode(&text), Ok((MESSAGES.written(), call)));
+}
+
+#[test]
+fn what_a_caller_reads_is_of_the_version_that_decided() {
+    let old = p(1, fixed(100, HOUR));
+    let new = policy_of("p", version(2), &[fixed(5, HOUR), fixed(9, DAY)]);
+    let mut object = Object::default();
+    object.ask(&new, 5, START);
+    let told = object.ask(&old, 1, START);
+    let shown = old.under(told.newer.as_deref().unwrap());
+    assert_eq!(shown, new);
+    let subject = SubjectParts::new("u1").unwrap();
+    let subject = subject.in_namespace(Namespace::default());
+    let body = DecisionBody::new(&told, &shown, &subject, Source::Object);
+    assert_eq!((body.version, body.limit), (Some(2), Some(5)));
+    assert_eq!(body.limited_by.as_deref(), Some("5/1h"));
+    let names: Vec<&str> = body.limits.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["5/1h", "9/1d"]);
 }
 
 /// A request that its own version allows and the newest does not is refused or passes as for
@@ -854,14 +886,6 @@ fn happen(
     answer
 }
 
-fn limit_rows(object: &Object) -> Vec<(&String, &String)> {
-    object
-        .rows
-        .iter()
-        .filter(|(key, _)| !key.starts_with("policy/"))
-        .collect()
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
@@ -896,6 +920,8 @@ proptest! {
                 };
                 asked_items[0].policy = part;
             }
+            let before = newest.0;
+            let rows: Vec<String> = policy_rows(&object).into_iter().map(str::to_owned).collect();
             let told = happen(&mut object, &asked_items, event, *now);
             let model = happen(&mut twin, &by_model, event, *now);
             match (told, model) {
@@ -914,7 +940,12 @@ proptest! {
                 (told, model) => prop_assert_eq!(told, model),
             }
             newest.forget(&object);
-            prop_assert_eq!(limit_rows(&object), limit_rows(&twin));
+            prop_assert_eq!(&object.rows, &twin.rows);
+            prop_assert_eq!(object.writes, twin.writes);
+            // A check writes a policy's row where a version is taken up, and nowhere else.
+            if matches!(event, Event::Ask(..)) && newest.0 == before {
+                prop_assert_eq!(policy_rows(&object), rows);
+            }
             // What a sleep would find is what is known.
             for (i, known) in newest.0.iter().enumerate() {
                 let oldest = Asked { policy: i, version: 0, check: peek(0) };
