@@ -811,8 +811,8 @@ const MUTANTS = [
   [
     "a refused call of several puts its definitions in force",
     `${CORE}/subject_state/decider.rs`,
-    "        for item in items.iter().filter(|item| item.changes()) {",
-    "        for item in items.iter().filter(|item| item.changes() && item.check.peek) {",
+    "for item in items.iter().filter(decided) {",
+    "for item in items.iter().filter(decided).filter(|item| item.check.peek) {",
     "definitions",
   ],
   [
@@ -1056,8 +1056,8 @@ const MUTANTS = [
   [
     "what was given out is charged to the object",
     `${CORE}/subject_state/decider.rs`,
-    "if item.units() == 0 || item",
-    "if item.units() > 0 || item",
+    "if !item.is_chargeable() {",
+    "if item.is_chargeable() {",
     "lib",
   ],
   [
