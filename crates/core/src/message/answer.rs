@@ -7,7 +7,9 @@ use super::{duration, hex, instant, optional_bits, policy_name, MESSAGES};
 use crate::block::Block;
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decision::{Decision, Grant, Reason, Standing};
-use crate::row::{get_limit, get_policy, get_version, put_limit, put_policy, put_version};
+use crate::row::{
+    get_limit, get_policy, get_version, put_limit, put_limits_of, put_policy, put_version,
+};
 use crate::subject_state::{Denial, LimitStatus, Refusal, Status};
 use crate::{Duration, Limit, Timestamp};
 
@@ -125,9 +127,7 @@ fn put_decision(line: LineWriter, decision: &Decision) -> LineWriter {
         .flag("contended", decision.contended);
     let line = put_grant(line, decision.grant.as_deref());
     let line = match decision.newer.as_deref() {
-        Some(newer) => (newer.limits().iter()).fold(put_policy(line, newer), |line, limit| {
-            put_limit(line.and("limit"), limit)
-        }),
+        Some(newer) => put_limits_of(put_policy(line, newer), newer),
         None => line,
     };
     decision.limits.iter().fold(line, |line, standing| {

@@ -5,7 +5,7 @@ use tollgate_versions::Version;
 use super::{bits, duration, hex, optional_bits, policy_name, MESSAGES};
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decide::Check;
-use crate::row::{get_limit, get_policy, put_limit, put_policy};
+use crate::row::{get_limit, get_policy, put_limits_of, put_policy};
 use crate::subject_state::Item;
 use crate::{Duration, Limit};
 
@@ -169,10 +169,7 @@ fn put_item(line: LineWriter, item: &Item) -> LineWriter {
         .flag("peek", check.peek)
         .put_some("maxDelay", check.max_delay.map(Duration::as_millis))
         .put_some("hold", check.hold.map(Duration::as_millis));
-    policy
-        .limits()
-        .iter()
-        .fold(line, |line, limit| put_limit(line.and("limit"), limit))
+    put_limits_of(line, policy)
 }
 
 fn get_items<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<Vec<Item>, Unreadable> {

@@ -5,6 +5,8 @@ use crate::limit::Name;
 use crate::policy::{Policy, Version};
 use crate::Limit;
 
+use super::put_limit;
+
 /// Adds a version to a line, where there is one.
 pub fn put_version(line: LineWriter, version: Version) -> LineWriter {
     let Version { generation, number } = version;
@@ -24,6 +26,14 @@ pub fn get_version(line: &Line) -> Result<Version, Unreadable> {
 pub fn put_policy(line: LineWriter, policy: &Policy) -> LineWriter {
     let line = line.put_some("policy", policy.name().map(Name::as_str));
     put_version(line, policy.version()).put_some("writeAhead", policy.write_ahead())
+}
+
+/// Adds the limits of a policy, each as a line of its own.
+pub fn put_limits_of(mut line: LineWriter, policy: &Policy) -> LineWriter {
+    for limit in policy.limits() {
+        line = put_limit(line.and("limit"), limit);
+    }
+    line
 }
 
 /// Reads a policy of these limits.

@@ -3,7 +3,6 @@
 use crate::algorithm::state::{LimitState, Moment};
 use crate::calendar::UnknownTimeZone;
 use crate::codec::{Line, LineWriter, Unreadable};
-use crate::limit::Name;
 use crate::policy::{Policy, Version};
 use crate::row::{get_version, put_version, ROWS};
 use crate::{Algorithm, Limit, Timestamp};
@@ -224,19 +223,6 @@ impl Entry {
     /// under this version.
     pub(super) fn is_all_of(&self, version: Version) -> bool {
         self.told == version && self.tells() == version
-    }
-
-    /// The policy, where the row that was found tells the whole of it.
-    pub(super) fn whole(&self) -> Result<Option<Policy>, Unreadable> {
-        if !self.told.is_given() {
-            return Ok(None);
-        }
-        let policy = Policy::new(vec![self.usage.limit.clone()])?;
-        let policy = policy.named(Name::new("policy", &self.policy)?, self.told);
-        Ok(Some(match self.usage.write_ahead {
-            Some(units) => policy.with_write_ahead(units)?,
-            None => policy,
-        }))
     }
 
     fn row(&self, state: &LimitState, ahead: u64) -> String {

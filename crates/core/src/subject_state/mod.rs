@@ -77,7 +77,7 @@ use crate::algorithm::state::Moment;
 use crate::block::Block;
 use crate::codec::{Line, Unreadable};
 use crate::decision::{Decision, Grant};
-use crate::row::ROWS;
+use crate::row::{get_policy, ROWS};
 use crate::{Duration, Timestamp};
 
 /// The state of one subject, of which rows are stored.
@@ -117,8 +117,9 @@ impl SubjectState {
         match line.word() {
             "limit" => {
                 let found = Entry::from_line(&line, key)?;
-                if let Some(policy) = found.whole()? {
-                    self.policies.add_whole(policy);
+                if line.flag("whole") {
+                    let limits = vec![found.usage.limit.clone()];
+                    self.policies.add_whole(get_policy(&line, limits)?);
                 }
                 let fence = self.limits.add_found(found);
                 self.permits.add_found(fence);
@@ -180,7 +181,7 @@ impl SubjectState {
     /// The items under the newest versions of their policies.
     fn newest<'a>(&self, items: &'a [Item], moment: Moment) -> Cow<'a, [Item]> {
         let decides = |item: &Item| self.blocks.may_change(item, moment.now);
-        self.policies.newest(items, decides)
+        self.policies.newest(items, &decides)
     }
 
     /// Takes up the versions of the items that were decided.

@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decision::Decision;
 use crate::policy::{Policy, Version};
-use crate::row::{get_limit, get_policy, put_limit, put_policy, ROWS};
+use crate::row::{get_limit, get_policy, put_limits_of, put_policy, ROWS};
 use crate::{Duration, Limit};
 
 use super::limits::Limits;
@@ -40,11 +40,31 @@ impl Known {
 
     fn put(&mut self, effects: &mut Effects) {
         let line = put_policy(LineWriter::new(ROWS.written(), "policy"), &self.policy);
-        let put = |line: LineWriter, limit| put_limit(line.and("limit"), limit);
-        let row = self.policy.limits().iter().fold(line, put).finish();
+        let row = put_limits_of(line, &self.policy).finish();
         effects.put(self.key(), row);
         self.row = Some(self.policy.version());
     }
+}
+
+/// The newer one of two versions, if both are of one policy; else the first.
+fn newer<'a>(policy: &'a Policy, other: &'a Policy) -> &'a Policy {
+    let is_newer = policy.version().is_given() && other.version() > policy.version();
+    if is_newer && other.name() == policy.name() {
+        other
+    } else {
+        policy
+    }
+}
+
+/// The items, with the policy that takes the place of the one asked where there is such a one.
+fn replaced<'a>(items: &'a [Item], by: &dyn Fn(&Policy) -> Option<Policy>) -> Cow<'a, [Item]> {
+    let mut replaced = Cow::Borrowed(items);
+    for (i, item) in items.iter().enumerate() {
+        if let Some(policy) = by(&item.policy) {
+            replaced.to_mut()[i].policy = policy;
+        }
+    }
+    replaced
 }
 
 impl Policies {
@@ -91,49 +111,32 @@ impl Policies {
     pub(super) fn newest<'a>(
         &self,
         items: &'a [Item],
-        decides: impl Fn(&Item) -> bool,
+        decides: &dyn Fn(&Item) -> bool,
     ) -> Cow<'a, [Item]> {
-        let newer = |item: &Item| {
-            let asked = &item.policy;
-            let is_newer =
-                |other: &&Policy| other.version() > asked.version() && other.name() == asked.name();
-            if !asked.version().is_given() {
-                return None;
+        replaced(items, &|asked| {
+            let mut newest = asked;
+            for known in &self.0 {
+                newest = newer(newest, &known.policy);
             }
-            let known = self.0.iter().map(|known| &known.policy).filter(is_newer);
-            let beside = items
-                .iter()
-                .filter(|it| is_newer(&&it.policy) && decides(it));
-            let newer = known.chain(beside.map(|it| &it.policy));
-            newer.max_by_key(|other| other.version())
-        };
-        if !items.iter().any(|item| newer(item).is_some()) {
-            return Cow::Borrowed(items);
-        }
-        let under = |item: &Item| Item {
-            policy: newer(item).map_or_else(|| item.policy.clone(), |it| item.policy.under(it)),
-            check: item.check,
-        };
-        items.iter().map(under).collect()
+            for item in items {
+                if newer(newest, &item.policy).version() > newest.version() && decides(item) {
+                    newest = &item.policy;
+                }
+            }
+            (newest.version() > asked.version()).then(|| asked.under(newest))
+        })
     }
 
     /// What was given out elsewhere, as it is to be charged. Each item names limits of its policy
     /// that need not be all of it, one after the other: it is charged to those of the newest
     /// version that count the same. What that one counts nowhere is charged as it was given out.
-    pub(super) fn parts(&self, items: &[Item]) -> Vec<Item> {
-        let part = |item: &Item| {
-            let asked = &item.policy;
-            let known = self.0.iter().map(|known| &known.policy);
-            let is_newest =
-                |it: &&Policy| it.name() == asked.name() && it.version() >= asked.version();
-            let mut newest = known.filter(|it| is_newest(it) && asked.version().is_given());
-            let part = newest.next().and_then(|newest| newest.part(asked));
-            Item {
-                policy: part.unwrap_or_else(|| asked.clone()),
-                check: item.check,
-            }
-        };
-        items.iter().map(part).collect()
+    pub(super) fn parts<'a>(&self, items: &'a [Item]) -> Cow<'a, [Item]> {
+        replaced(items, &|asked| {
+            let mut known = self.0.iter().map(|known| &known.policy);
+            let newest = known.find(|known| known.name() == asked.name())?;
+            let is_known = asked.version().is_given() && newest.version() >= asked.version();
+            is_known.then(|| newest.part(asked))?
+        })
     }
 
     /// Has the answers tell under which version they were decided, where an older one was asked.
