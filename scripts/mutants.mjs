@@ -1225,8 +1225,8 @@ const MUTANTS = [
   [
     "a subject is never decided by an older version again",
     `${CORE}/subject_state/policies.rs`,
-    "other.version() > asked.version() && other.name() == asked.name()",
-    "false && other.version() > asked.version() && other.name() == asked.name()",
+    "if is_newer && other.name() == policy.name() {",
+    "if false && is_newer && other.name() == policy.name() {",
     "policy_versions",
   ],
   [
@@ -1288,8 +1288,8 @@ const MUTANTS = [
   [
     "a peek brings no version to the items beside it",
     `${CORE}/subject_state/policies.rs`,
-    "is_newer(&&it.policy) && decides(it)",
-    "is_newer(&&it.policy) && (decides(it) || true)",
+    "newest.version() && decides(item)",
+    "newest.version() && (decides(item) || true)",
     "policy_versions",
   ],
   [
@@ -1323,8 +1323,8 @@ const MUTANTS = [
   [
     "a charge brings no older definition in force",
     `${CORE}/subject_state/policies.rs`,
-    "policy: part.unwrap_or_else(|| asked.clone()),",
-    "policy: part.filter(|_| false).unwrap_or_else(|| asked.clone()),",
+    "is_known.then(|| newest.part(asked))?",
+    "is_known.then(|| newest.part(asked)).filter(|_| false)?",
     "policy_versions",
   ],
   [
@@ -1347,6 +1347,13 @@ const MUTANTS = [
     "            self.policies.write_all(effects);",
     "",
     "versions",
+  ],
+  [
+    "the version of one policy is not another's",
+    `${CORE}/subject_state/policies.rs`,
+    "if is_newer && other.name() == policy.name() {",
+    "if is_newer {",
+    "policy_versions",
   ],
 ];
 

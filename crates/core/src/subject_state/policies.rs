@@ -16,7 +16,7 @@ use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decision::Decision;
 use crate::policy::{Policy, Version};
 use crate::row::{get_limit, get_policy, put_limits_of, put_policy, ROWS};
-use crate::{Duration, Limit};
+use crate::Duration;
 
 use super::limits::Limits;
 use super::{Effects, Item, Write};
@@ -72,8 +72,11 @@ impl Policies {
     pub(super) fn add_found(&mut self, text: &str, key: &str) -> Result<(), Unreadable> {
         let mut lines = text.split('\n').map(Line::parse);
         let line = lines.next().ok_or(Unreadable::Damaged("empty"))?;
-        let limits: Result<Vec<Limit>, Unreadable> = lines.map(|it| get_limit(&it)).collect();
-        let policy = get_policy(&line, limits?)?;
+        let mut limits = Vec::new();
+        for line in lines {
+            limits.push(get_limit(&line)?);
+        }
+        let policy = get_policy(&line, limits)?;
         let row = Some(policy.version());
         let known = Known { policy, row };
         if known.key() != key {
