@@ -215,6 +215,7 @@ mod tests {
             grant: None,
             cache_for: Duration::ZERO,
             contended: false,
+            newer: None,
         }
     }
 

@@ -19,7 +19,12 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn new(pending: Pending, decision: Decision, source: Source) -> Outcome {
+    /// What an object has decided by a newer version of the policy than this isolate knows is shown
+    /// as decided by that one: its version, and the limits by their names and numbers there.
+    pub(super) fn new(mut pending: Pending, decision: Decision, source: Source) -> Outcome {
+        if let Some(newer) = &decision.newer {
+            pending.item.policy = pending.item.policy.under(newer);
+        }
         Outcome {
             pending,
             decision,

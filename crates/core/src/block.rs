@@ -28,6 +28,7 @@ impl Block {
             delay: None,
             limits: Standings::Many(Vec::new()),
             grant: None,
+            newer: None,
             cache_for: MAX_CACHE_FOR.min(self.until.since(now)),
             contended: false,
         }

@@ -1,6 +1,7 @@
 //! The answer to one check: success or not, which limit decided, why, what remains and when to come
 //! back.
 
+use crate::policy::Policy;
 use crate::{Duration, Timestamp};
 
 /// Why a check was refused, or admitted without being decided.
@@ -139,6 +140,9 @@ pub struct Decision {
     pub cache_for: Duration,
     /// Whether this refusal would be an admission without charges that may yet be taken back.
     pub contended: bool,
+    /// The policy under the newer version by which it was decided, where an older one was asked:
+    /// `limits` are those of this one. Apart, because hardly any decision has it.
+    pub newer: Option<Box<Policy>>,
 }
 
 /// One to eight standings, without an allocation for the usual one.
@@ -187,6 +191,7 @@ impl Decision {
             grant: None,
             cache_for: Duration::ZERO,
             contended: false,
+            newer: None,
         }
     }
 

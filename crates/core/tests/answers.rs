@@ -91,7 +91,7 @@ fn decision(limits: usize) -> impl Strategy<Value = Decision> {
 fn decided() -> impl Strategy<Value = (Policy, Decision, Subject, Source)> {
     let named = (policy(), option::of((name(), any::<u64>())));
     let policy = named.prop_map(|(policy, named)| match named {
-        Some((name, version)) => policy.named(name, version),
+        Some((name, version)) => policy.named(name, common::version(version)),
         None => policy,
     });
     policy.prop_flat_map(|policy| {
@@ -111,7 +111,7 @@ fn status() -> impl Strategy<Value = Status> {
     let of_limit = (policy_name(), limit(), numbers);
     let of_limit = of_limit.prop_map(|(policy, limit, (version, remaining, reset))| LimitStatus {
         policy,
-        version,
+        version: common::version(version),
         limit,
         remaining,
         reset,
@@ -158,7 +158,7 @@ fn counted() -> impl Strategy<Value = CountStatus> {
             definition: Definition {
                 id: 7,
                 policy,
-                version,
+                version: common::version(version),
                 limit,
             },
             remaining,

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{moment, named, START};
+use common::{moment, named, version, START};
 use proptest::prelude::*;
 use tollgate_core::api::request::{parse, Rule};
 use tollgate_core::decide::Check;
@@ -221,7 +221,7 @@ fn subjects_and_policies_have_counts_of_their_own() {
     let mut world = World::new(1);
     let limit = fixed(10);
     let name = tollgate_core::limit::Name::new("policy", "p").unwrap();
-    let named_policy = limit.clone().named(name, 1);
+    let named_policy = limit.clone().named(name, version(1));
     world.ask(0, &limit, 4, 0);
     assert_eq!(remaining(&world.ask(0, &named_policy, 1, 0)), 9);
     let other = world.isolates[0].check(Purpose::Mode, "u2", &limit, &Check::ONE, moment(START));
@@ -343,7 +343,7 @@ fn what_is_written_has_this_form_and_lives_as_long_as_it_matters() {
     world.ask(0, &sliding, 7, 0);
     world.ask(0, &sliding, 2, HOUR);
     let name = tollgate_core::limit::Name::new("policy", "p").unwrap();
-    world.ask(0, &fixed(10).named(name, 3), 1, HOUR);
+    world.ask(0, &fixed(10).named(name, version(3)), 1, HOUR);
     let put = world.sync(0, HOUR + 1_000).pop().unwrap().put.unwrap();
     assert_eq!(put.key, "eventual/u1/0000000000000000.1.0");
     assert_eq!(
@@ -352,7 +352,7 @@ fn what_is_written_has_this_form_and_lives_as_long_as_it_matters() {
     );
     assert_eq!(
         put.value,
-        "1 definitions\nlimit id=643db5f8db84b674 algorithm=slidingWindow limit=100 window=3600000\nlimit id=5b1585fc5de734ae policy=p version=3 algorithm=fixedWindow limit=10 window=3600000"
+        "1 definitions\nlimit id=643db5f8db84b674 algorithm=slidingWindow limit=100 window=3600000\nlimit id=5b1585fc5de734ae policy=p version=3 generation=1798848000000 algorithm=fixedWindow limit=10 window=3600000"
     );
     assert_eq!(put.life, Duration::from_millis(2 * HOUR - 1_000));
     let definitions = read_definitions(&put.value).unwrap();

@@ -9,6 +9,7 @@ use common::{moment, START};
 use proptest::prelude::*;
 use tollgate_core::api::request::{parse, Rule};
 use tollgate_core::message::{Answer, Call, RefusalCode, MESSAGES};
+use tollgate_core::policy::Version;
 use tollgate_core::row::ROWS;
 use tollgate_core::subject_state::{Effects, Item, Refusal, SubjectState, Write};
 use tollgate_core::{Duration, Timestamp};
@@ -156,7 +157,10 @@ fn messages_have_these_forms() {
     let named = Item {
         policy: item(r#""limit": 1, "window": "1s""#).policy.named(
             tollgate_core::limit::Name::new("p", "github.rest").unwrap(),
-            3,
+            Version {
+                number: 3,
+                ..Version::NONE
+            },
         ),
         ..item(r#""limit": 1, "window": "1s", "peek": true, "cost": -2"#)
     };

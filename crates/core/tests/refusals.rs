@@ -12,7 +12,7 @@ use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Reason};
 use tollgate_core::isolate::bounded::Secret;
 use tollgate_core::isolate::refusals::{CallTimes, Refusals, MAX_REFUSALS};
-use tollgate_core::policy::Policy;
+use tollgate_core::policy::{Policy, Version};
 use tollgate_core::subject::{Namespace, SubjectParts};
 use tollgate_core::subject_state::{Effects, Item, SubjectState};
 use tollgate_core::{Algorithm, Duration, Timestamp};
@@ -215,13 +215,19 @@ fn another_namespace_subject_policy_or_number_is_another_entry() {
         ..spec(Kind::FixedWindow)
     }));
     let name = tollgate_core::limit::Name::new("policy", "p").unwrap();
-    let versions = [1, 2].map(|version| policy.clone().named(name.clone(), version));
+    let generation = |generation| Version {
+        generation,
+        number: 1,
+    };
+    let versions = [generation(1), generation(2), common::version(2)];
+    let versions = versions.map(|version| policy.clone().named(name.clone(), version));
     let others = [
         cache.key(&elsewhere.object_name(), &policy),
         cache.key("u2", &policy),
         cache.key("u1", &larger),
         cache.key("u1", &versions[0]),
         cache.key("u1", &versions[1]),
+        cache.key("u1", &versions[2]),
     ];
     for (i, other) in others.into_iter().enumerate() {
         assert!(!others[..i].contains(&other) && other != key);

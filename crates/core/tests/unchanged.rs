@@ -60,7 +60,7 @@ fn policy(kind: usize) -> Policy {
     };
     let policy = Policy::new(limits).unwrap();
     match kind {
-        0..FILLING => policy.named(Name::new("policy", "p").unwrap(), 1),
+        0..FILLING => policy.named(Name::new("policy", "p").unwrap(), common::version(1)),
         _ => policy,
     }
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use common::{moment, START};
 use tollgate_core::api::request::{parse, Rule};
+use tollgate_core::limit::Name;
 use tollgate_core::message::{Answer, Call, RefusalCode};
 use tollgate_core::subject_state::{Effects, Item, SubjectState, Write};
 use tollgate_core::Duration;
@@ -39,6 +40,23 @@ fn charge(rest: &str) -> Call {
             check: request.check,
         }],
     }
+}
+
+/// A policy that has a row of its own, with more lines than one.
+fn named() -> Call {
+    let call = charge(
+        r#""limits": [{"algorithm": "fixedWindow", "limit": 9, "window": "52w"}, {"algorithm": "fixedWindow", "limit": 9, "window": "51w"}]"#,
+    );
+    let Call::Limit { operation, items } = call else {
+        unreachable!()
+    };
+    let name = Name::new("policy", "q").unwrap();
+    let policy = items[0].policy.clone();
+    let items = vec![Item {
+        policy: policy.named(name, common::version(3)),
+        check: items[0].check,
+    }];
+    Call::Limit { operation, items }
 }
 
 /// An object that wakes from the rows and answers calls, a millisecond apart.
@@ -83,12 +101,13 @@ fn rows_are_written_anew_in_the_version_of_the_build_that_meets_them() {
         duration: Duration::from_secs(86_400 * 300),
         reason: "for long".to_owned(),
     });
+    calls.push(named());
     let (answers, _) = answer(&mut rows, &calls);
     assert!(
         !answers.iter().any(|it| matches!(it, Answer::Refused(..))),
         "{answers:?}"
     );
-    assert_eq!(rows.len(), LIMITS.len() + 1);
+    assert_eq!(rows.len(), LIMITS.len() + 4);
     let first = rows.clone();
     let (told, writes) = status(&mut rows);
     assert_eq!(writes, [], "what has the version of today stays");
@@ -102,7 +121,9 @@ fn rows_are_written_anew_in_the_version_of_the_build_that_meets_them() {
             let form = format!("{version} {mark}");
             let word = row.strip_prefix(&form).unwrap_or_else(|| panic!("{row}"));
             assert!(
-                word.starts_with("limit ") || word.starts_with("block "),
+                ["limit ", "block ", "policy "]
+                    .iter()
+                    .any(|it| word.starts_with(it)),
                 "{row}"
             );
         }

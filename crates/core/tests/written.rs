@@ -245,7 +245,7 @@ fn a_policy_is_written_without_its_name() {
     let anonymous = form::parse(r#"{"limit": 5, "window": "1m"}"#).unwrap();
     let named = anonymous
         .clone()
-        .named(Name::new("policy", "p").unwrap(), 3);
+        .named(Name::new("policy", "p").unwrap(), common::version(3));
     assert_eq!(to_json(&named), to_json(&anonymous));
 }
 

@@ -88,6 +88,7 @@ pub(super) fn decision(
         },
         limits,
         contended: false,
+        newer: None,
     }
 }
 

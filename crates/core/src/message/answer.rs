@@ -7,9 +7,11 @@ use super::{duration, hex, instant, optional_bits, policy_name, MESSAGES};
 use crate::block::Block;
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decision::{Decision, Grant, Reason, Standing};
-use crate::row::{get_limit, put_limit};
+use crate::row::{
+    get_limit, get_policy, get_version, put_limit, put_limits_of, put_policy, put_version,
+};
 use crate::subject_state::{Denial, LimitStatus, Refusal, Status};
-use crate::{Duration, Timestamp};
+use crate::{Duration, Limit, Timestamp};
 
 /// An answer of the object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,6 +126,10 @@ fn put_decision(line: LineWriter, decision: &Decision) -> LineWriter {
         .put("cacheFor", decision.cache_for.as_millis())
         .flag("contended", decision.contended);
     let line = put_grant(line, decision.grant.as_deref());
+    let line = match decision.newer.as_deref() {
+        Some(newer) => put_limits_of(put_policy(line, newer), newer),
+        None => line,
+    };
     decision.limits.iter().fold(line, |line, standing| {
         line.and("standing")
             .put("limit", standing.limit)
@@ -141,17 +147,18 @@ fn reason(line: &Line, key: &'static str) -> Result<Option<Reason>, Unreadable> 
 }
 
 fn get_decisions<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<Vec<Decision>, Unreadable> {
-    let mut parts: Vec<(Line, Vec<Standing>)> = Vec::with_capacity(1);
+    let mut parts: Vec<(Line, Vec<Standing>, Vec<Limit>)> = Vec::with_capacity(1);
     for line in lines {
         match (line.word(), parts.last_mut()) {
-            ("decision", _) => parts.push((line, Vec::with_capacity(1))),
-            ("standing", Some((_, standings))) => standings.push(get_standing(&line)?),
+            ("decision", _) => parts.push((line, Vec::with_capacity(1), Vec::new())),
+            ("standing", Some((_, standings, _))) => standings.push(get_standing(&line)?),
+            ("limit", Some((_, _, limits))) => limits.push(get_limit(&line)?),
             _ => return Err(Unreadable::Damaged("word")),
         }
     }
     parts
         .into_iter()
-        .map(|(line, standings)| get_decision(&line, standings))
+        .map(|(line, standings, limits)| get_decision(&line, standings, limits))
         .collect()
 }
 
@@ -165,7 +172,13 @@ fn get_standing(line: &Line) -> Result<Standing, Unreadable> {
     })
 }
 
-fn get_decision(line: &Line, standings: Vec<Standing>) -> Result<Decision, Unreadable> {
+fn get_decision(
+    line: &Line,
+    standings: Vec<Standing>,
+    limits: Vec<Limit>,
+) -> Result<Decision, Unreadable> {
+    // Only a newer policy is told, and a policy has limits.
+    let newer = (!limits.is_empty()).then(|| get_policy(line, limits));
     Ok(Decision {
         at: instant(line, "at")?,
         success: line.flag("success"),
@@ -177,19 +190,17 @@ fn get_decision(line: &Line, standings: Vec<Standing>) -> Result<Decision, Unrea
         grant: get_grant(line)?.map(Box::new),
         cache_for: duration(line, "cacheFor")?.unwrap_or(Duration::ZERO),
         contended: line.flag("contended"),
+        newer: newer.transpose()?.map(Box::new),
     })
 }
 
 fn put_status(line: LineWriter, status: &Status) -> LineWriter {
     let line = status.limits.iter().fold(line, |line, limit| {
-        let line = line
-            .and("limit")
-            .put_some(
-                "policy",
-                (!limit.policy.is_empty()).then_some(&limit.policy),
-            )
-            .put_some("version", (limit.version > 0).then_some(limit.version));
-        put_limit(line, &limit.limit)
+        let line = line.and("limit").put_some(
+            "policy",
+            (!limit.policy.is_empty()).then_some(&limit.policy),
+        );
+        put_limit(put_version(line, limit.version), &limit.limit)
             .put("remaining", limit.remaining)
             .put("reset", limit.reset.as_millis())
     });
@@ -219,7 +230,7 @@ fn get_status<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<Status, Unrea
         match line.word() {
             "limit" => status.limits.push(LimitStatus {
                 policy: policy.unwrap_or_default(),
-                version: line.number("version")?.unwrap_or(0),
+                version: get_version(&line)?,
                 limit: get_limit(&line)?,
                 remaining: line.needed("remaining")?,
                 reset: instant(&line, "reset")?,

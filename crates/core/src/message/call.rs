@@ -5,9 +5,7 @@ use tollgate_versions::Version;
 use super::{bits, duration, hex, optional_bits, policy_name, MESSAGES};
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decide::Check;
-use crate::limit::Name;
-use crate::policy::Policy;
-use crate::row::{get_limit, put_limit};
+use crate::row::{get_limit, get_policy, put_limits_of, put_policy};
 use crate::subject_state::Item;
 use crate::{Duration, Limit};
 
@@ -166,19 +164,12 @@ fn put_limits(version: Version, operation: Option<u128>, items: &[Item]) -> Line
 
 fn put_item(line: LineWriter, item: &Item) -> LineWriter {
     let (policy, check) = (&item.policy, &item.check);
-    let line = line
-        .and("item")
-        .put_some("policy", policy.name().map(Name::as_str))
-        .put_some("version", (policy.version() > 0).then(|| policy.version()))
-        .put_some("writeAhead", policy.write_ahead())
+    let line = put_policy(line.and("item"), policy)
         .put("cost", check.cost)
         .flag("peek", check.peek)
         .put_some("maxDelay", check.max_delay.map(Duration::as_millis))
         .put_some("hold", check.hold.map(Duration::as_millis));
-    policy
-        .limits()
-        .iter()
-        .fold(line, |line, limit| put_limit(line.and("limit"), limit))
+    put_limits_of(line, policy)
 }
 
 fn get_items<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<Vec<Item>, Unreadable> {
@@ -197,26 +188,14 @@ fn get_items<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<Vec<Item>, Unr
 }
 
 fn get_item(line: &Line, limits: Vec<Limit>) -> Result<Item, Unreadable> {
-    let mut policy = Policy::new(limits)?;
-    if let Some(name) = line.get("policy") {
-        policy = policy.named(
-            Name::new("policy", name)?,
-            line.number("version")?.unwrap_or(0),
-        );
-    }
-    // `reserve` is what it was called before.
-    let units = match line.number("writeAhead")? {
-        Some(units) => Some(units),
-        None => line.number("reserve")?,
-    };
-    if let Some(units) = units {
-        policy = policy.with_write_ahead(units)?;
-    }
     let check = Check {
         cost: line.needed("cost")?,
         peek: line.flag("peek"),
         max_delay: duration(line, "maxDelay")?,
         hold: duration(line, "hold")?,
     };
-    Ok(Item { policy, check })
+    Ok(Item {
+        policy: get_policy(line, limits)?,
+        check,
+    })
 }

@@ -4,9 +4,11 @@
 pub mod consistency;
 mod counting;
 mod fail_mode;
+mod version;
 
 pub use counting::MIN_COUNTED_WINDOW;
 pub use fail_mode::FailMode;
+pub use version::Version;
 
 use consistency::{Consistency, LocalLimit};
 
@@ -30,7 +32,7 @@ pub const MAX_LIMITS: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Policy {
     name: Option<Name>,
-    version: u64,
+    version: Version,
     limits: Vec<Limit>,
     consistency: Consistency,
     shed: Option<LocalLimit>,
@@ -60,7 +62,7 @@ impl Policy {
             gives_permits: limits.iter().any(Limit::gives_permits),
             shapes: limits.iter().any(Limit::is_shaper),
             name: None,
-            version: 0,
+            version: Version::NONE,
             limits,
             consistency: Consistency::Strong,
             shed: None,
@@ -70,12 +72,46 @@ impl Policy {
         })
     }
 
-    /// Gives the policy its name and version; versions rise for ever per name.
+    /// Gives the policy its name and version; versions rise for ever per name. A version stands for
+    /// one definition.
     #[must_use]
-    pub fn named(mut self, name: Name, version: u64) -> Policy {
+    pub fn named(mut self, name: Name, version: Version) -> Policy {
         self.name = Some(name);
         self.version = version;
         self
+    }
+
+    /// The policy with what an object decides by taken from another of its versions: the limits and
+    /// `writeAhead`.
+    #[must_use]
+    pub fn under(&self, other: &Policy) -> Policy {
+        Policy {
+            version: other.version,
+            limits: other.limits.clone(),
+            write_ahead: other.write_ahead,
+            gives_permits: other.gives_permits,
+            shapes: other.shapes,
+            name: self.name.clone(),
+            ..*self
+        }
+    }
+
+    /// Of this version, the limits that count what limits of another one count: the same state, or
+    /// of the same name. `None` where there are none.
+    pub fn part(&self, other: &Policy) -> Option<Policy> {
+        let counts = |limit: &Limit, other: &Limit| {
+            limit.shares_state_with(other)
+                || (limit.name().is_some() && limit.name() == other.name())
+        };
+        let mut limits = self.limits.clone();
+        limits.retain(|limit| other.limits.iter().any(|other| counts(limit, other)));
+        let part = Policy::new(limits).ok()?;
+        Some(Policy {
+            name: self.name.clone(),
+            version: self.version,
+            write_ahead: self.write_ahead,
+            ..part
+        })
     }
 
     /// Where the policy is decided; [`Consistency::Strong`] unless said. Not every limit can be
@@ -145,8 +181,8 @@ impl Policy {
         self.name.as_ref().map_or("", Name::as_str)
     }
 
-    /// The version; 0 for an inline policy.
-    pub const fn version(&self) -> u64 {
+    /// The version; [`Version::NONE`] for an inline policy.
+    pub const fn version(&self) -> Version {
         self.version
     }
 

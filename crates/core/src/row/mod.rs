@@ -6,11 +6,13 @@
 mod limit;
 mod lost;
 mod places;
+mod policy;
 mod slots;
 mod state;
 
 pub use limit::{get_limit, put_limit};
 pub use lost::{get_lost, put_lost};
+pub use policy::{get_policy, get_version, put_limits_of, put_policy, put_version};
 pub(crate) use slots::{get_slots, slots_text};
 pub use state::{get_state, put_state};
 

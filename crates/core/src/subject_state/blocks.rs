@@ -58,6 +58,11 @@ impl Blocks {
         Some(block.refusal(now))
     }
 
+    /// Whether deciding the item may change anything: it is no peek, and no block refuses it.
+    pub(super) fn may_change(&self, item: &Item, now: Timestamp) -> bool {
+        item.changes() && self.refusal(item, now).is_none()
+    }
+
     /// Those in force of the policies that are wanted.
     pub(super) fn in_force<'a>(
         &'a self,

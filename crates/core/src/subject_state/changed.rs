@@ -68,7 +68,7 @@ fn store(
     for &place in &picked.places {
         let counts_on = picked.counts_on(place, limits);
         let entry = &mut limits.entries[place];
-        entry.set_policy(&item.policy);
+        picked.set_policy(entry);
         if refund || !counts_on {
             final_for.push(entry.key());
         }

@@ -30,7 +30,7 @@ impl Decider<'_> {
         effects: &mut Effects,
     ) -> Result<(Vec<Decision>, Changed), Refusal> {
         if let [item] = items {
-            if !self.may_change(item, moment) {
+            if !self.blocks.may_change(item, moment.now) {
                 return Ok((vec![self.look(item, moment)?], Changed::default()));
             }
             let limits = &*self.limits;
@@ -63,11 +63,6 @@ impl Decider<'_> {
         done
     }
 
-    /// Whether deciding the item may change anything: it is no peek, and no block refuses it.
-    fn may_change(&self, item: &Item, moment: Moment) -> bool {
-        item.changes() && self.blocks.refusal(item, moment.now).is_none()
-    }
-
     /// Decides one item. After an error the limits may have changed: the caller restores them.
     fn one(
         &mut self,
@@ -76,7 +71,7 @@ impl Decider<'_> {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<(Decision, Changed), Refusal> {
-        if !self.may_change(item, moment) {
+        if !self.blocks.may_change(item, moment.now) {
             return Ok((self.look(item, moment)?, Changed::default()));
         }
         let picked = Picked::pick(item, self.limits, moment, effects)?;
@@ -138,11 +133,10 @@ impl Decider<'_> {
         effects: &mut Effects,
     ) -> Result<(Vec<Decision>, Changed), Refusal> {
         let mut final_for = Vec::new();
-        for item in items.iter().filter(|item| item.changes()) {
-            if self.blocks.refusal(item, moment.now).is_none() {
-                let picked = Picked::pick(item, self.limits, moment, effects)?;
-                final_for.extend(picked.put_in_force(self.limits, moment, effects));
-            }
+        let decided = |item: &&Item| self.blocks.may_change(item, moment.now);
+        for item in items.iter().filter(decided) {
+            let picked = Picked::pick(item, self.limits, moment, effects)?;
+            final_for.extend(picked.put_in_force(self.limits, moment, effects));
         }
         let undo = |(item, answer): (&Item, Decision)| match answer.success {
             true => self.look(&item.peek(), moment),
@@ -172,18 +166,18 @@ impl Decider<'_> {
         })
     }
 
-    /// Charges one item. Slots cannot be given out elsewhere, and refunds not be recorded so: such
-    /// items change nothing.
+    /// Charges one item, if that is possible.
     fn charge_one(
         &mut self,
         item: &Item,
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<Changed, Refusal> {
-        if item.units() == 0 || item.policy.gives_permits() {
+        if !item.is_chargeable() {
             return Ok(Changed::default());
         }
-        let picked = Picked::pick(item, self.limits, moment, effects)?;
+        let mut picked = Picked::pick(item, self.limits, moment, effects)?;
+        picked.is_whole = false;
         for &place in &picked.places {
             let usage = &mut self.limits.entries[place].usage;
             usage.charge_whole(item.units(), moment)?;

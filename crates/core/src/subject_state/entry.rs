@@ -3,8 +3,8 @@
 use crate::algorithm::state::{LimitState, Moment};
 use crate::calendar::UnknownTimeZone;
 use crate::codec::{Line, LineWriter, Unreadable};
-use crate::policy::Policy;
-use crate::row::ROWS;
+use crate::policy::{Policy, Version};
+use crate::row::{get_version, put_version, ROWS};
 use crate::{Algorithm, Limit, Timestamp};
 
 use super::renamed::Renamed;
@@ -16,13 +16,18 @@ use super::{Effects, LimitStatus, Write};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) policy: String,
-    version: u64,
+    version: Version,
+    /// Whether the limit is all of its policy under this version.
+    is_whole: bool,
     pub(super) usage: Usage,
     /// Of the definitions of one named limit the one with the highest turn was decided last.
     pub(super) turn: u64,
     /// The stored row; `None` when there is none yet, or one of another definition that is to be
     /// replaced before the answer.
     written: Option<Written>,
+    /// The version that the stored row tells, where it says that the limit is all of its policy;
+    /// else [`Version::NONE`].
+    told: Version,
     /// Further rows of this limit, which are deleted when its own is next written or deleted.
     renamed: Renamed,
 }
@@ -36,10 +41,12 @@ impl Entry {
     ) -> Result<Entry, UnknownTimeZone> {
         Ok(Entry {
             policy: policy.to_owned(),
-            version: 0,
+            version: Version::NONE,
+            is_whole: false,
             usage: Usage::fresh(limit, moment)?,
             turn: 0,
             written: None,
+            told: Version::NONE,
             renamed: Renamed::default(),
         })
     }
@@ -49,12 +56,15 @@ impl Entry {
         let usage = Usage::get(line)?;
         let mut entry = Entry {
             policy: line.get("policy").unwrap_or("").to_owned(),
-            version: line.number("version")?.unwrap_or(0),
+            version: get_version(line)?,
+            is_whole: line.flag("whole"),
             turn: line.number("turn")?.unwrap_or(0),
             written: Some(Written::found(usage.state.clone())),
             usage,
+            told: Version::NONE,
             renamed: Renamed::default(),
         };
+        entry.told = entry.tells();
         if entry.key() == key {
             return Ok(entry);
         }
@@ -126,9 +136,11 @@ impl Entry {
         Ok(Entry {
             policy: self.policy.clone(),
             version: self.version,
+            is_whole: false,
             usage: self.usage.redefined(limit, moment)?,
             turn: self.turn,
             written: None,
+            told: Version::NONE,
             renamed: self.renamed.clone(),
         })
     }
@@ -145,9 +157,13 @@ impl Entry {
         }
     }
 
-    /// Takes the settings of the policy that is decided.
-    pub(super) fn set_policy(&mut self, policy: &Policy) {
+    /// Takes the settings of a policy, of which `is_whole` says whether its limits are all that it
+    /// has.
+    pub(super) fn set_policy(&mut self, policy: &Policy, is_whole: bool) {
+        let is_known = self.is_whole && self.version == policy.version();
+        let is_alone = is_whole && policy.version().is_given() && policy.limits().len() == 1;
         self.version = policy.version();
+        self.is_whole = is_alone || (!is_whole && is_known);
         if self.usage.write_ahead != policy.write_ahead() {
             self.usage.write_ahead = policy.write_ahead();
             let allowance = self.usage.allowance();
@@ -191,12 +207,29 @@ impl Entry {
         self.renamed.delete(effects);
         effects.put(self.key(), self.row(&state, ahead));
         self.written = Some(Written::now(state, ahead, now));
+        self.told = self.tells();
+    }
+
+    /// The version of which a row written now tells the whole policy.
+    const fn tells(&self) -> Version {
+        if self.is_whole {
+            self.version
+        } else {
+            Version::NONE
+        }
+    }
+
+    /// Whether the row, as it is stored and as it would be written again, tells the whole policy
+    /// under this version.
+    pub(super) fn is_all_of(&self, version: Version) -> bool {
+        self.told == version && self.tells() == version
     }
 
     fn row(&self, state: &LimitState, ahead: u64) -> String {
         let line = LineWriter::new(ROWS.written(), "limit")
-            .put_some("policy", (!self.policy.is_empty()).then_some(&self.policy))
-            .put_some("version", (self.version > 0).then_some(self.version))
+            .put_some("policy", (!self.policy.is_empty()).then_some(&self.policy));
+        let line = put_version(line, self.version)
+            .flag("whole", self.is_whole)
             .put_some("writeAhead", self.usage.write_ahead)
             .put_some("turn", (self.turn > 0).then_some(self.turn));
         self.usage.put(line, state, ahead).finish()

@@ -24,6 +24,12 @@ impl Item {
         u64::try_from(self.check.cost).unwrap_or(0)
     }
 
+    /// Whether it can be charged after it was admitted elsewhere. Slots cannot be given out there,
+    /// and refunds not be recorded so: such items change nothing.
+    pub(super) fn is_chargeable(&self) -> bool {
+        self.units() > 0 && !self.policy.gives_permits()
+    }
+
     /// The same, only looked at.
     pub fn peek(&self) -> Item {
         Item {

@@ -7,6 +7,7 @@
 //! | part | what it keeps |
 //! |---|---|
 //! | `Limits` | one `Entry` a limit: its `Usage`, and how its row is `Written` |
+//! | `Policies` | the newest definition of each policy that has versions |
 //! | `Blocks` | who is shut out, until when |
 //! | `Permits` | the newest fence, and which permits were released lately |
 //! | `Operations` | what recent operations charged, so that it can be taken back |
@@ -40,6 +41,7 @@ mod lookup;
 mod operations;
 mod permits;
 mod picked;
+mod policies;
 mod recent;
 mod refusal;
 mod renamed;
@@ -67,18 +69,22 @@ use limits::Limits;
 use loaded::Loaded;
 use operations::{Operation, Operations};
 use permits::Permits;
+use policies::Policies;
+
+use std::borrow::Cow;
 
 use crate::algorithm::state::Moment;
 use crate::block::Block;
 use crate::codec::{Line, Unreadable};
 use crate::decision::{Decision, Grant};
-use crate::row::ROWS;
+use crate::row::{get_policy, ROWS};
 use crate::{Duration, Timestamp};
 
 /// The state of one subject, of which rows are stored.
 #[derive(Debug, Default)]
 pub struct SubjectState {
     limits: Limits,
+    policies: Policies,
     blocks: Blocks,
     permits: Permits,
     operations: Operations,
@@ -101,8 +107,8 @@ impl SubjectState {
     }
 
     fn read(&mut self, key: &str, row: &str) -> Result<(), Unreadable> {
-        let (version, line) = Line::versioned(row, ROWS)?;
-        let line = Line::parse(line);
+        let (version, text) = Line::versioned(row, ROWS)?;
+        let line = Line::parse(text);
         let is_older = version.number() < ROWS.written().number();
         match line.word() {
             "fence" => self.loaded.older.fence = is_older,
@@ -110,9 +116,15 @@ impl SubjectState {
         }
         match line.word() {
             "limit" => {
-                let fence = self.limits.add_found(Entry::from_line(&line, key)?);
+                let found = Entry::from_line(&line, key)?;
+                if line.flag("whole") {
+                    let limits = vec![found.usage.limit.clone()];
+                    self.policies.add_whole(get_policy(&line, limits)?);
+                }
+                let fence = self.limits.add_found(found);
                 self.permits.add_found(fence);
             }
+            "policy" => self.policies.add_found(text, key)?,
             "block" => self.blocks.add_found(&line)?,
             "fence" => self.permits.add_found(line.needed("fence")?),
             _ => return Err(Unreadable::Damaged("word")),
@@ -128,9 +140,10 @@ impl SubjectState {
         self
     }
 
-    /// Decides every item, all or nothing, and answers them in order. With an operation id, a
-    /// repeated call gets the first answer and charges nothing more, and [`SubjectState::cancel`]
-    /// takes the charge back. `random` gives 128 random bits for a permit.
+    /// Decides every item, all or nothing, and answers them in order. An item that names an older
+    /// version of its policy than was decided here is decided by the newest one. With an operation
+    /// id, a repeated call gets the first answer and charges nothing more, and
+    /// [`SubjectState::cancel`] takes the charge back. `random` gives 128 random bits for a permit.
     pub fn limit(
         &mut self,
         items: &[Item],
@@ -146,10 +159,14 @@ impl SubjectState {
             }
             self.operations.make_room(moment.now)?;
         }
+        let asked = items;
+        let items = &*self.newest(asked, moment);
         let holder = self.permits.holder(items, random, moment.now);
         let decided = self.decider().decide(items, holder, moment, effects);
         let (mut answers, Changed { charges, final_for }) = decided?;
         self.operations.drop_charges_of(&final_for);
+        self.take_up(items, moment, effects);
+        Policies::tell(asked, items, &mut answers);
         if let (Some(id), Some(charges)) = (operation, charges) {
             let operation = Operation::new(id, charges, answers.clone(), moment.now);
             self.operations.remember(operation);
@@ -159,6 +176,21 @@ impl SubjectState {
         self.permits.granted(&answers);
         self.ensure_alarm(moment, effects);
         Ok(answers)
+    }
+
+    /// The items under the newest versions of their policies.
+    fn newest<'a>(&self, items: &'a [Item], moment: Moment) -> Cow<'a, [Item]> {
+        let decides = |item: &Item| self.blocks.may_change(item, moment.now);
+        self.policies.newest(items, &decides)
+    }
+
+    /// Takes up the versions of the items that were decided.
+    fn take_up(&mut self, items: &[Item], moment: Moment, effects: &mut Effects) {
+        let decides = |item: &&Item| self.blocks.may_change(item, moment.now);
+        for item in items.iter().filter(decides) {
+            self.policies.take_up(&item.policy);
+        }
+        self.policies.settle(&self.limits, effects);
     }
 
     fn decider(&mut self) -> Decider<'_> {
@@ -178,7 +210,9 @@ impl SubjectState {
 
     /// Counts what was given out while this object could not be asked, past any limit and any
     /// block: it has been used. Of each limit at most the whole is charged. A repeated call charges
-    /// nothing more. Slots and refunds change nothing. An error charges no item.
+    /// nothing more. Slots and refunds change nothing. An error charges no item. An item may name
+    /// some of its policy's limits alone: it is charged under the newest version that was decided,
+    /// and takes up none.
     pub fn charge(
         &mut self,
         items: &[Item],
@@ -191,8 +225,10 @@ impl SubjectState {
             return Ok(());
         }
         self.operations.make_room(moment.now)?;
-        let final_for = self.decider().charge(items, moment, effects)?;
+        let items = self.policies.parts(items);
+        let final_for = self.decider().charge(&items, moment, effects)?;
         self.operations.drop_charges_of(&final_for);
+        self.policies.settle(&self.limits, effects);
         let done = Operation::new(operation, Vec::new(), Vec::new(), moment.now);
         self.operations.remember(done);
         self.ensure_alarm(moment, effects);
@@ -275,7 +311,8 @@ impl SubjectState {
     }
 
     /// Forgets what is spent, of one policy or all. Blocks stay: they are somebody's decision. So
-    /// do slots, as long as somebody holds them. Fences go on rising. Damaged rows are deleted,
+    /// do slots, as long as somebody holds them, and with them the version of their policy. Fences
+    /// go on rising. Damaged rows are deleted,
     /// when all is to be forgotten.
     pub fn reset(
         &mut self,
@@ -294,6 +331,7 @@ impl SubjectState {
         }
         self.loaded.readable()?;
         let final_for = self.limits.reset(policy, moment, effects);
+        self.policies.settle(&self.limits, effects);
         self.operations.drop_charges_of(&final_for);
         self.denials.clear();
         if self.permits.is_fence_ahead(moment.now) {
@@ -309,6 +347,7 @@ impl SubjectState {
         self.alarm = Alarm::default();
         self.loaded.readable()?;
         self.limits.drop_idle(moment, effects);
+        self.policies.settle(&self.limits, effects);
         effects.writes.extend(self.blocks.drop_over(moment.now));
         let is_empty = self.limits.is_empty() && self.blocks.is_empty();
         if is_empty && !self.permits.is_fence_ahead(moment.now) {
@@ -329,6 +368,7 @@ impl SubjectState {
         }
         if older.rows {
             self.limits.write_all(moment, effects);
+            self.policies.write_all(effects);
             effects.writes.extend(self.blocks.rows());
         }
         if older.fence {

@@ -6,6 +6,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::algorithm::charge::Charge;
 use crate::decision::Decision;
+use crate::policy::Policy;
 use crate::{Duration, Timestamp};
 
 use super::recent::{Recent, REMEMBERED};
@@ -63,7 +64,11 @@ impl Operation {
     /// What it takes in memory, with its place in the index; a guess on the large side.
     fn bytes(&self) -> usize {
         let charge = |(key, _): &KeyedCharge| size_of::<KeyedCharge>() + key.len();
-        let answer = |answer: &Decision| size_of::<Decision>() + size_of_val(&*answer.limits);
+        let policy = |it: &Policy| size_of::<Policy>() + size_of_val(it.limits());
+        let answer = |answer: &Decision| {
+            let newer = answer.newer.as_deref().map_or(0, policy);
+            size_of::<Decision>() + size_of_val(&*answer.limits) + newer
+        };
         size_of::<Operation>()
             + 64
             + self.charges.iter().map(charge).sum::<usize>()

@@ -21,6 +21,8 @@ pub(super) struct Picked<'a> {
     before: Vec<(usize, Entry)>,
     /// How many entries there were; those behind are new.
     known: usize,
+    /// Whether the item's limits are all that its policy has.
+    pub(super) is_whole: bool,
 }
 
 impl<'a> Picked<'a> {
@@ -42,6 +44,7 @@ impl<'a> Picked<'a> {
             places: Vec::with_capacity(item.policy.limits().len()),
             before: Vec::new(),
             known: limits.entries.len(),
+            is_whole: true,
         };
         for limit in item.policy.limits() {
             let place = picked.place(limit, limits, moment)?;
@@ -128,8 +131,13 @@ impl<'a> Picked<'a> {
         final_for
     }
 
+    /// Has a picked entry take the settings of the policy.
+    pub(super) fn set_policy(&self, entry: &mut Entry) {
+        entry.set_policy(&self.item.policy, self.is_whole);
+    }
+
     fn enforce(&self, entry: &mut Entry, moment: Moment, effects: &mut Effects) {
-        entry.set_policy(&self.item.policy);
+        self.set_policy(entry);
         entry.write_exact(moment, effects);
     }
 }

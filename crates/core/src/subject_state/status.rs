@@ -1,6 +1,7 @@
 //! What a subject shows of itself: limits, blocks, and the newest refusals.
 
 use crate::block::Block;
+use crate::policy::Version;
 use crate::{Limit, Timestamp};
 
 use super::Denial;
@@ -11,7 +12,7 @@ pub struct LimitStatus {
     /// The policy's name, empty for inline.
     pub policy: String,
     /// The policy's version when it was last charged.
-    pub version: u64,
+    pub version: Version,
     /// The limit as last charged.
     pub limit: Limit,
     /// Units left.

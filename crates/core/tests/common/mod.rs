@@ -12,7 +12,7 @@ use tollgate_core::limit::quota::{Anchor, Period, Quota, TimeZoneName};
 pub(crate) use tollgate_core::limit::Kind;
 use tollgate_core::limit::{Concurrency, LeakyBucket, Name, Rate, TokenBucket, Window};
 use tollgate_core::number::Decimal;
-use tollgate_core::policy::Policy;
+use tollgate_core::policy::{Policy, Version};
 use tollgate_core::{Algorithm, Duration, Limit, Timestamp};
 
 /// A Monday in 2027, and a multiple of every window used.
@@ -82,6 +82,14 @@ pub(crate) fn algorithm(spec: &Spec) -> Algorithm {
 
 pub(crate) fn named(name: &str, algorithm: Algorithm) -> Limit {
     Limit::new(Some(Name::new("name", name).unwrap()), algorithm)
+}
+
+/// A version in the first generation.
+pub(crate) fn version(number: u64) -> Version {
+    Version {
+        generation: START,
+        number,
+    }
 }
 
 pub(crate) fn policy_of(algorithm: Algorithm) -> Policy {

@@ -110,7 +110,7 @@ impl<'a> DecisionBody<'a> {
                 decision.deciding.and_then(label)
             },
             policy: policy.name().map(|name| Cow::Borrowed(name.as_str())),
-            version: policy.name().map(|_| policy.version()),
+            version: policy.name().map(|_| policy.version().number),
             source,
             permit: decision.grant.as_ref().map(|grant| {
                 Permit {

@@ -12,6 +12,7 @@ use crate::decision::Reason;
 use crate::isolate::counts::CountStatus;
 use crate::limit::Kind;
 use crate::policy::consistency::Consistency;
+use crate::policy::Version;
 use crate::subject::Subject;
 use crate::subject_state::{Denial, LimitStatus, Status};
 use crate::{Limit, Timestamp};
@@ -238,14 +239,14 @@ fn part<'de, T: DeserializeOwned, D: Deserializer<'de>>(text: &str) -> Result<T,
 
 impl<'a> UsageBody<'a> {
     fn new(
-        (policy, version): (&'a str, u64),
+        (policy, version): (&'a str, Version),
         limit: &Limit,
         (remaining, reset): (u64, Timestamp),
     ) -> UsageBody<'a> {
         let max = limit.algorithm().limit();
         UsageBody {
             policy: some(policy),
-            version: some(policy).map(|_| version),
+            version: some(policy).map(|_| version.number),
             name: limit.label(),
             algorithm: limit.algorithm().kind(),
             limit: max,

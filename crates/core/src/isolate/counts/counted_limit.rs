@@ -3,7 +3,7 @@
 use crate::algorithm::counter::window_at;
 use crate::algorithm::state::{span_at, Moment};
 use crate::calendar::{Span, UnknownTimeZone};
-use crate::policy::{Policy, MIN_COUNTED_WINDOW};
+use crate::policy::{Policy, Version, MIN_COUNTED_WINDOW};
 use crate::{Algorithm, Limit, Timestamp};
 
 use super::record::{id_of, Definition, Purpose};
@@ -13,7 +13,7 @@ use super::record::{id_of, Definition, Purpose};
 pub(super) struct CountedLimit {
     purpose: Purpose,
     policy: String,
-    version: u64,
+    version: Version,
     limit: Limit,
     id: u64,
 }

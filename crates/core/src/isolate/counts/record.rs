@@ -5,8 +5,8 @@ use tollgate_versions::Versions;
 
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::limit::Name;
-use crate::policy::Policy;
-use crate::row::{get_limit, put_limit};
+use crate::policy::{Policy, Version};
+use crate::row::{get_limit, get_version, put_limit, put_version};
 use crate::{Duration, Limit, Timestamp};
 
 /// The versions of both texts. Counts of an unknown version are ignored: deployments are short
@@ -61,7 +61,7 @@ pub struct Definition {
     /// The policy's name, empty for inline.
     pub policy: String,
     /// The policy's version.
-    pub version: u64,
+    pub version: Version,
     /// The limit as last requested.
     pub limit: Limit,
 }
@@ -141,12 +141,8 @@ pub(super) fn write_definitions(definitions: impl Iterator<Item = Definition>) -
             .put_some(
                 "policy",
                 (!definition.policy.is_empty()).then_some(&definition.policy),
-            )
-            .put_some(
-                "version",
-                (definition.version > 0).then_some(definition.version),
             );
-        put_limit(line, &definition.limit)
+        put_limit(put_version(line, definition.version), &definition.limit)
     };
     let line = LineWriter::new(RECORDS.written(), "definitions");
     definitions.fold(line, put).finish()
@@ -161,7 +157,7 @@ pub fn read_definitions(text: &str) -> Result<Vec<Definition>, Unreadable> {
         Ok(Definition {
             id: u64::from_str_radix(id, 16).map_err(|_| Unreadable::Damaged("id"))?,
             policy: line.get("policy").unwrap_or("").to_owned(),
-            version: line.number("version")?.unwrap_or(0),
+            version: get_version(&line)?,
             limit: get_limit(&line)?,
         })
     };

@@ -104,6 +104,7 @@ impl CachedRefusal {
             grant: None,
             cache_for: Duration::ZERO,
             contended: false,
+            newer: None, // such a refusal is not cached
         })
     }
 

@@ -1,0 +1,54 @@
+//! The text of a policy: what of it the object decides by. Its limits are lines of their own.
+
+use crate::codec::{Line, LineWriter, Unreadable};
+use crate::limit::Name;
+use crate::policy::{Policy, Version};
+use crate::Limit;
+
+use super::put_limit;
+
+/// Adds a version to a line, where there is one.
+pub fn put_version(line: LineWriter, version: Version) -> LineWriter {
+    let Version { generation, number } = version;
+    line.put_some("version", (number > 0).then_some(number))
+        .put_some("generation", (generation > 0).then_some(generation))
+}
+
+/// Reads a version. Builds before knew no generation.
+pub fn get_version(line: &Line) -> Result<Version, Unreadable> {
+    Ok(Version {
+        generation: line.number("generation")?.unwrap_or(0),
+        number: line.number("version")?.unwrap_or(0),
+    })
+}
+
+/// Adds a policy without its limits to a line.
+pub fn put_policy(line: LineWriter, policy: &Policy) -> LineWriter {
+    let line = line.put_some("policy", policy.name().map(Name::as_str));
+    put_version(line, policy.version()).put_some("writeAhead", policy.write_ahead())
+}
+
+/// Adds the limits of a policy, each as a line of its own.
+pub fn put_limits_of(mut line: LineWriter, policy: &Policy) -> LineWriter {
+    for limit in policy.limits() {
+        line = put_limit(line.and("limit"), limit);
+    }
+    line
+}
+
+/// Reads a policy of these limits.
+pub fn get_policy(line: &Line, limits: Vec<Limit>) -> Result<Policy, Unreadable> {
+    let mut policy = Policy::new(limits)?;
+    if let Some(name) = line.get("policy") {
+        policy = policy.named(Name::new("policy", name)?, get_version(line)?);
+    }
+    // `reserve` is what it was called before.
+    let units = match line.number("writeAhead")? {
+        Some(units) => Some(units),
+        None => line.number("reserve")?,
+    };
+    match units {
+        Some(units) => Ok(policy.with_write_ahead(units)?),
+        None => Ok(policy),
+    }
+}
