@@ -164,7 +164,10 @@ impl Book {
         if written.len() > MAX_POLICY {
             return Err(Refused::PolicyTooLarge);
         }
-        let before = self.policy(name).ok().map(|(_, content)| content.written.clone());
+        let before = self
+            .policy(name)
+            .ok()
+            .map(|(_, content)| content.written.clone());
         if before.as_deref() == Some(written) {
             return Ok(Change {
                 after: before.clone(),
@@ -298,7 +301,10 @@ impl Book {
         let is_new = |name: &str| contents.iter().any(|(changed, _)| changed == name);
         let kept = self.policies().filter(|(name, ..)| !is_new(name));
         let kept: usize = kept.map(|(name, _, content)| size(name, content)).sum();
-        let new: usize = contents.iter().map(|(name, content)| size(name, content)).sum();
+        let new: usize = contents
+            .iter()
+            .map(|(name, content)| size(name, content))
+            .sum();
         if kept + new > MAX_SNAPSHOT {
             return Err(Refused::SnapshotTooLarge);
         }
