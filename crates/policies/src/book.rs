@@ -12,16 +12,9 @@ use tollgate_core::api::to_json;
 use tollgate_core::limit::Name;
 use tollgate_core::Timestamp;
 
+use crate::bounds::{MAX_LEVELS, MAX_POLICIES, MAX_POLICY, MAX_SNAPSHOT};
 use crate::refused::Refused;
 
-/// The most policies of a namespace.
-pub const MAX_POLICIES: usize = 1_000;
-/// The longest policy, in bytes: as it is written, and with all that it extends.
-pub const MAX_POLICY: usize = 32_768;
-/// The most bytes that all policies take together.
-pub const MAX_SNAPSHOT: usize = 2_097_152;
-/// The most levels of policies that extend each other.
-pub const MAX_LEVELS: usize = 4;
 /// The most deleted names whose last versions are kept one by one.
 const MAX_GONE: usize = 1_000;
 /// What a name and its numbers add to a snapshot, in bytes.

@@ -5,7 +5,9 @@
 //! |---|---|
 //! | [`book`] | all of them as their object has them, and each change |
 //! | [`refused`] | why a change is refused |
+//! | [`bounds`] | how much a namespace may keep |
 #![forbid(unsafe_code)]
 
 pub mod book;
+pub mod bounds;
 pub mod refused;

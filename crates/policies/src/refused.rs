@@ -4,7 +4,7 @@ use core::fmt;
 
 use tollgate_core::api::BadRequest;
 
-use crate::book::{MAX_LEVELS, MAX_POLICIES, MAX_POLICY, MAX_SNAPSHOT};
+use crate::bounds::{MAX_LEVELS, MAX_POLICIES, MAX_POLICY, MAX_SNAPSHOT};
 
 /// Why a change is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,13 +1,14 @@
 //! Changes of a namespace's policies: versions, what extends what, and what is refused.
 
+#![allow(clippy::unwrap_used)] // a test may panic, also in its helpers
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use tollgate_core::limit::Name;
 use tollgate_core::Timestamp;
-use tollgate_policies::book::{
-    Book, By, Change, Precondition, MAX_LEVELS, MAX_POLICIES, MAX_POLICY, MAX_SNAPSHOT,
-};
+use tollgate_policies::book::{Book, By, Change, Precondition};
+use tollgate_policies::bounds::{MAX_LEVELS, MAX_POLICIES, MAX_POLICY, MAX_SNAPSHOT};
 
 use tollgate_policies::refused::Refused;
 

@@ -16,7 +16,8 @@ type Object<'a> = Vec<(String, &'a RawValue)>;
 /// is in its canonical form. [`super::named::parse`] reads it, and finds what does not go together.
 ///
 /// A setting that is written takes the place of the base's. A limit that is written takes the place
-/// of the base's limit of its name: field by field where it has no algorithm of its own, else whole.
+/// of the base's limit of its name: field by field where it has no algorithm of its own, else
+/// whole.
 /// Limits without a name take the place of all of the base's that have none. Other limits of the
 /// base stay, and come first.
 pub fn extended(base: &str, written: &str) -> Result<String, BadRequest> {

@@ -1,0 +1,10 @@
+//! How much a namespace may keep.
+
+/// The most policies of a namespace.
+pub const MAX_POLICIES: usize = 1_000;
+/// The longest policy, in bytes: as it is written, and with all that it extends.
+pub const MAX_POLICY: usize = 32_768;
+/// The most bytes that all policies take together.
+pub const MAX_SNAPSHOT: usize = 2_097_152;
+/// The most levels of policies that extend each other.
+pub const MAX_LEVELS: usize = 4;
