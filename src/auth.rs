@@ -45,6 +45,10 @@ impl Role {
 pub struct Caller {
     /// The hash of the token.
     pub(crate) hash: Hash,
+    /// Whose it is; no two tokens of a namespace have the same name.
+    pub name: Option<String>,
+    /// Whether it may bring limits of its own, and not only ask named policies.
+    pub inline: bool,
     /// Its rights.
     pub role: Role,
     /// The token's namespace. Names of objects, cache entries and KV keys use it, never one from

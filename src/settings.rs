@@ -1,6 +1,7 @@
 //! The settings of the environment, read and parsed once per isolate: an environment does not
 //! change in one.
 
+use std::array;
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
@@ -10,7 +11,7 @@ use wasm_bindgen::JsValue;
 use worker::Env;
 
 use crate::clock;
-use crate::config::{Config, InvalidSetting, Settings, DEADLINE};
+use crate::config::{secret, Config, InvalidSetting, Settings, DEADLINE, SECRETS};
 use crate::hot;
 
 /// The configuration, or the error in it.
@@ -50,9 +51,11 @@ pub(crate) fn deadline(env: &Env) -> Duration {
 }
 
 fn parse(env: &Env) -> Result<Config, InvalidSetting> {
-    let text = |name| text(env, name);
+    let text = |name: &str| text(env, name);
+    let more_tokens: [_; SECRETS - 1] = array::from_fn(|i| text(&secret(i + 1)));
     Config::parse(&Settings {
-        tokens: text("TOLLGATE_TOKENS").as_deref(),
+        tokens: text(&secret(0)).as_deref(),
+        more_tokens: more_tokens.each_ref().map(Option::as_deref),
         cors_origins: text("TOLLGATE_CORS_ORIGINS").as_deref(),
         deadline_ms: text("TOLLGATE_DEADLINE_MS").as_deref(),
         log_every: text("TOLLGATE_LOG_EVERY").as_deref(),

@@ -17,6 +17,7 @@ use crate::auth::Caller;
 use invalid_setting::wrong;
 use origins::origins;
 use tokens::callers;
+pub use tokens::{secret, SECRETS};
 
 /// How long the Worker waits for an object: long enough for an object on another continent that has
 /// to wake, short enough that a caller's own deadline of a few seconds still sees the answer.
@@ -31,6 +32,8 @@ const LOG_EVERY: u64 = 1_000;
 pub struct Settings<'a> {
     /// `TOLLGATE_TOKENS`, a secret.
     pub tokens: Option<&'a str>,
+    /// `TOLLGATE_TOKENS_2` to `TOLLGATE_TOKENS_9`, secrets that go on with it.
+    pub more_tokens: [Option<&'a str>; SECRETS - 1],
     /// `TOLLGATE_CORS_ORIGINS`.
     pub cors_origins: Option<&'a str>,
     /// `TOLLGATE_DEADLINE_MS`.
@@ -54,8 +57,10 @@ pub struct Config {
 impl Config {
     /// Validates the settings.
     pub fn parse(settings: &Settings) -> Result<Config, InvalidSetting> {
+        let mut secrets = [settings.tokens; SECRETS];
+        secrets[1..].copy_from_slice(&settings.more_tokens);
         Ok(Config {
-            callers: callers(settings.tokens)?,
+            callers: callers(secrets)?,
             origins: origins(settings.cors_origins.unwrap_or(""))?,
             deadline: match settings.deadline_ms {
                 Some(text) => whole("TOLLGATE_DEADLINE_MS", text, 1, MAX_DEADLINE)
@@ -197,7 +202,7 @@ mod tests {
             ),
             (
                 r#"[{"token": "hunter2", "role": "read"}, {"token": "hunter2", "role": "admin"}]"#,
-                "entries 0 and 1 have the same token",
+                "`TOLLGATE_TOKENS[0]` and `TOLLGATE_TOKENS[1]` have the same token",
             ),
             (
                 r#"[{"sha256": "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD", "role": "read"}]"#,
@@ -211,6 +216,65 @@ mod tests {
             // Callers see the same answer for every wrong setting.
             let told = ApiError::from(&InvalidSetting::Wrong(error));
             assert_eq!(told, ApiError::from(&InvalidSetting::Wrong(String::new())));
+        }
+    }
+
+    #[test]
+    fn tokens_of_all_secrets_are_one_list() {
+        let read = |tokens, second, ninth| {
+            let mut more_tokens = [None; SECRETS - 1];
+            (more_tokens[0], more_tokens[7]) = (second, ninth);
+            let settings = Settings {
+                tokens,
+                more_tokens,
+                ..Settings::default()
+            };
+            Config::parse(&settings).map_err(|invalid| invalid.to_log())
+        };
+        let [one, two, three] = [
+            r#"[{"token": "a", "role": "read", "name": "ann@x.org"}]"#,
+            r#"[{"token": "b", "role": "read"}, {"token": "c", "role": "check", "inline": false}]"#,
+            r#"[{"token": "d", "role": "read", "name": "ann@x.org", "namespace": "shop"}]"#,
+        ];
+        let config = read(Some(one), Some(two), Some(three)).unwrap();
+        let told = config.callers().iter();
+        let told: Vec<_> = told.map(|it| (it.name.as_deref(), it.inline)).collect();
+        let ann = Some("ann@x.org");
+        assert_eq!(
+            told,
+            [(ann, true), (None, true), (None, false), (ann, true)]
+        );
+        assert_eq!(read(None, None, Some(two)).unwrap().callers().len(), 2);
+        let same_name = one.replace("\"a\"", "\"e\"");
+        for (second, ninth, expected) in [
+            (
+                two,
+                two,
+                "`TOLLGATE_TOKENS_2[0]` and `TOLLGATE_TOKENS_9[0]` have the same token",
+            ),
+            (
+                two,
+                &*same_name,
+                "`TOLLGATE_TOKENS[0]` and `TOLLGATE_TOKENS_9[0]` have the same name",
+            ),
+            (
+                two,
+                "[7]",
+                "secret TOLLGATE_TOKENS_9 cannot be used: `TOLLGATE_TOKENS_9[0]` must be",
+            ),
+            (
+                r#"[{"token": "x", "role": "read", "name": "a b"}]"#,
+                "[]",
+                "`TOLLGATE_TOKENS_2[0].name`",
+            ),
+            (
+                r#"[{"token": "x", "role": "read", "inline": 0}]"#,
+                "[]",
+                "`TOLLGATE_TOKENS_2[0].inline`",
+            ),
+        ] {
+            let error = read(Some(one), Some(second), Some(ninth)).unwrap_err();
+            assert!(error.contains(expected), "{error}");
         }
     }
 

@@ -1,4 +1,5 @@
-//! `TOLLGATE_TOKENS`: who may call, and as what.
+//! `TOLLGATE_TOKENS`, and `TOLLGATE_TOKENS_2` to `_9` as one list with it: who may call, and as
+//! what.
 
 use tollgate_core::api::fields::Fields;
 use tollgate_core::api::{BadRequest, Problem};
@@ -8,43 +9,89 @@ use crate::auth::{hash, Caller, Hash, Role};
 
 use super::invalid_setting::{InvalidSetting, EXAMPLE, TOKENS};
 
-/// Maximum number of tokens. A secret holds 5 KB, which is about forty.
+/// How many secrets hold tokens.
+pub const SECRETS: usize = 9;
+
+/// The name of one of the secrets, counted from 0: `TOLLGATE_TOKENS`, `TOLLGATE_TOKENS_2` and so
+/// on.
+pub fn secret(i: usize) -> String {
+    match i {
+        0 => TOKENS.to_owned(),
+        _ => format!("{TOKENS}_{}", i + 1),
+    }
+}
+
+/// Maximum number of tokens in one secret. A secret holds 5 KB, which is about forty.
 const MAX_TOKENS: usize = 64;
 /// Maximum length of a token, in bytes: it has to fit into a header.
 const MAX_TOKEN: usize = 1_024;
 
-/// The callers that the secret names, at least one.
-pub(super) fn callers(text: Option<&str>) -> Result<Vec<Caller>, InvalidSetting> {
-    let text = text
-        .filter(|text| !text.trim_ascii().is_empty())
-        .ok_or(InvalidSetting::NoTokens)?;
-    let invalid = |why: String| {
-        InvalidSetting::Wrong(format!(
-            "The Worker's secret {TOKENS} cannot be used: {why}"
-        ))
-    };
-    let body = format!("{{\"{TOKENS}\":{text}}}");
-    let mut fields = Fields::parse(&body).map_err(|bad| match bad.problem {
-        // The line and column would be those of the text with the secret's name in front.
-        Problem::NotJson { .. } => invalid(format!("it is not JSON. It looks like {EXAMPLE}.")),
-        _ => invalid(bad.to_string()),
-    })?;
-    let entries = fields
-        .array(TOKENS, MAX_TOKENS)
-        .map_err(|bad| invalid(bad.to_string()))?;
-    fields.finish().map_err(|bad| invalid(bad.to_string()))?;
+/// The longest name of a token, in bytes.
+const MAX_NAME: usize = 64;
+
+/// The callers that the secrets name, at least one. `texts`: of `TOLLGATE_TOKENS`, and of those
+/// that go on with it.
+pub(super) fn callers(texts: [Option<&str>; SECRETS]) -> Result<Vec<Caller>, InvalidSetting> {
     let mut callers: Vec<Caller> = Vec::new();
-    for (i, entry) in entries.unwrap_or_default().into_iter().enumerate() {
-        let fields = entry.object().map_err(|bad| invalid(bad.to_string()))?;
-        let caller = caller(fields).map_err(&invalid)?;
-        if let Some(first) = callers.iter().position(|other| other.hash == caller.hash) {
-            return Err(invalid(format!(
-                "entries {first} and {i} have the same token; remove one."
-            )));
+    let mut places: Vec<String> = Vec::new();
+    for (i, text) in texts.into_iter().enumerate() {
+        let Some(text) = text.filter(|text| !text.trim_ascii().is_empty()) else {
+            continue;
+        };
+        let secret = secret(i);
+        let invalid = |why: String| {
+            InvalidSetting::Wrong(format!(
+                "The Worker's secret {secret} cannot be used: {why}"
+            ))
+        };
+        for (entry, caller) in of_secret(&secret, text)
+            .map_err(invalid)?
+            .into_iter()
+            .enumerate()
+        {
+            let place = format!("`{secret}[{entry}]`");
+            let mut known = callers.iter().zip(&places);
+            if let Some((what, other)) =
+                known.find_map(|(it, at)| Some((in_common(it, &caller)?, at)))
+            {
+                return Err(invalid(format!(
+                    "{other} and {place} have the same {what}; change or remove one."
+                )));
+            }
+            places.push(place);
+            callers.push(caller);
         }
-        callers.push(caller);
+    }
+    if callers.is_empty() {
+        return Err(InvalidSetting::NoTokens);
     }
     Ok(callers)
+}
+
+/// What two entries may not have in common, and have.
+fn in_common(one: &Caller, other: &Caller) -> Option<&'static str> {
+    let is_named = one.name.is_some() && one.name == other.name;
+    match one.hash == other.hash {
+        true => Some("token"),
+        false => (is_named && one.namespace == other.namespace).then_some("name"),
+    }
+}
+
+/// The callers that one secret names.
+fn of_secret(secret: &str, text: &str) -> Result<Vec<Caller>, String> {
+    let body = format!("{{\"{secret}\":{text}}}");
+    let mut fields = Fields::parse(&body).map_err(|bad| match bad.problem {
+        // The line and column would be those of the text with the secret's name in front.
+        Problem::NotJson { .. } => format!("it is not JSON. It looks like {EXAMPLE}."),
+        _ => bad.to_string(),
+    })?;
+    let text = |bad: BadRequest| bad.to_string();
+    let entries = fields.array(secret, MAX_TOKENS).map_err(text)?;
+    fields.finish().map_err(text)?;
+    let entries = entries.unwrap_or_default().into_iter();
+    entries
+        .map(|entry| caller(entry.object().map_err(text)?))
+        .collect()
 }
 
 fn caller(mut fields: Fields<'_>) -> Result<Caller, String> {
@@ -73,9 +120,19 @@ fn caller(mut fields: Fields<'_>) -> Result<Caller, String> {
         Some(name) => Namespace::new(&name).map_err(|error| format!("`{here}`: {error}."))?,
         None => Namespace::default(),
     };
+    let name = fields.text("name", 1, MAX_NAME).map_err(text)?;
+    let is_sign = |b: u8| b.is_ascii_alphanumeric() || b"-_.@".contains(&b);
+    if name.as_ref().is_some_and(|name| !name.bytes().all(is_sign)) {
+        return Err(format!(
+            "`{here}.name` must be of letters, digits, `-`, `_`, `.` and `@`."
+        ));
+    }
+    let inline = fields.boolean("inline").map_err(text)?.unwrap_or(true);
     fields.finish().map_err(text)?;
     Ok(Caller {
         hash,
+        name: name.map(Into::into),
+        inline,
         role,
         namespace,
     })

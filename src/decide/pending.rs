@@ -21,7 +21,7 @@ impl Pending {
     /// now, and not first when the object is out of reach.
     pub(super) fn new(context: &Context, request: LimitRequest) -> Result<Pending, ApiError> {
         let subject = context.subject(request.subject);
-        let policy = policy_of(request.rule)?;
+        let policy = policy_of(context, request.rule)?;
         if policy.fail_mode() == FailMode::Eventual && !context.has_kv() {
             return Err(ApiError::no_kv());
         }
@@ -37,9 +37,10 @@ impl Pending {
 }
 
 /// The limits that a request is to be decided under.
-fn policy_of(rule: Rule) -> Result<Policy, ApiError> {
+fn policy_of(context: &Context, rule: Rule) -> Result<Policy, ApiError> {
     match rule {
-        Rule::Inline(policy) => Ok(policy),
+        Rule::Inline(policy) if context.caller.inline => Ok(policy),
+        Rule::Inline(_) => Err(ApiError::inline_forbidden()),
         // Policies are not stored yet, so none has this name.
         Rule::Named(name) => Err(ApiError::unknown_policy(name.as_str())),
     }

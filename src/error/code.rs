@@ -14,6 +14,8 @@ pub enum Code {
     Unauthorized,
     /// The token's role is too low.
     Forbidden,
+    /// The token may ask named policies only.
+    InlineForbidden,
     /// There is no such path.
     NotFound,
     /// There is no policy of this name.
@@ -41,12 +43,13 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the documentation and its test.
-    pub const ALL: [Code; 16] = [
+    pub const ALL: [Code; 17] = [
         Code::InvalidJson,
         Code::InvalidField,
         Code::UnknownTimeZone,
         Code::Unauthorized,
         Code::Forbidden,
+        Code::InlineForbidden,
         Code::NotFound,
         Code::UnknownPolicy,
         Code::UnknownPermit,
@@ -68,6 +71,11 @@ impl Code {
             Code::UnknownTimeZone => (400, "unknownTimeZone", "There is no such time zone"),
             Code::Unauthorized => (401, "unauthorized", "A token is needed"),
             Code::Forbidden => (403, "forbidden", "The token does not allow this"),
+            Code::InlineForbidden => (
+                403,
+                "inlineForbidden",
+                "The token may not bring limits of its own",
+            ),
             Code::NotFound => (404, "notFound", "There is nothing at this path"),
             Code::UnknownPolicy => (404, "unknownPolicy", "There is no such policy"),
             Code::UnknownPermit => (404, "unknownPermit", "The permit is not known"),

@@ -70,6 +70,12 @@ impl ApiError {
         ApiError::new(Code::UnknownPolicy, detail).with_field("policy")
     }
 
+    /// The token may ask named policies only.
+    pub fn inline_forbidden() -> ApiError {
+        let detail = "This token may not bring limits of its own: name a policy in `policy`.";
+        ApiError::new(Code::InlineForbidden, detail)
+    }
+
     /// The permit is not one that this namespace holds.
     pub fn unknown_permit() -> ApiError {
         let detail =

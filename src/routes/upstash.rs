@@ -57,6 +57,13 @@ pub(crate) fn begin<'a>(
     let token = headers.get("authorization").or(token);
     let caller = authorize(config.callers(), token.as_deref().unwrap_or(""), Role::Read);
     let caller = caller.map_err(|_| refused(401, "WRONGPASS invalid or missing auth token"))?;
+    // Whoever sends commands brings the numbers of their limits along.
+    if !caller.inline {
+        return Err(refused(
+            403,
+            "NOPERM this token may not bring limits of its own: name a policy at POST /limit",
+        ));
+    }
     let is = |header, word: &str| {
         let value = headers.get(header);
         value.map(|value| value.eq_ignore_ascii_case(word))

@@ -396,7 +396,11 @@ describe("who may do what", () => {
 
   test.each([
     ["a role", { tokens: '[{"token":"hunter2","role":"root"}]' }, /TOLLGATE_TOKENS\[0\]\.role/],
-    ["a token twice", { tokens: '[{"token":"a","role":"read"},{"token":"a","role":"admin"}]' }, /entries 0 and 1/],
+    [
+      "a token twice",
+      { tokens: '[{"token":"a","role":"read"},{"token":"a","role":"admin"}]' },
+      /TOLLGATE_TOKENS\[1\]` have the same token/,
+    ],
     ["an origin", { texts: { TOLLGATE_CORS_ORIGINS: "https://a.example,*" } }, /TOLLGATE_CORS_ORIGINS/],
   ])("of %s that is wrong only the log tells", async (_name, settings, said) => {
     const wrong = await (await server(settings)).start();
@@ -414,6 +418,38 @@ describe("who may do what", () => {
       expect((await wrong.call("GET", "/healthz")).status).toBe(200);
     } finally {
       await wrong.remove();
+    }
+  });
+
+  test("a token that may ask named policies only brings no limits of its own", async () => {
+    const bound = '[{"token":"bound","role":"check","name":"app","inline":false}]';
+    const mixed = await (await server({ texts: { TOLLGATE_TOKENS_3: bound } })).start();
+    try {
+      const inline = { identifier: "x", ...window(5) };
+      const acquire = { identifier: "x", maxTokens: 5, refillRate: 1 };
+      for (const [path, body] of [
+        ["/limit", inline],
+        ["/limit", { ...inline, peek: true }],
+        ["/limit/multi", { limits: [inline, { identifier: "y", policy: "none" }] }],
+        ["/acquire", acquire],
+      ]) {
+        const { status, json } = await mixed.call("POST", path, body, { token: "bound" });
+        expect([status, json.code, path]).toEqual([403, "inlineForbidden", path]);
+      }
+      for (const [path, body] of [
+        ["/", ["INCR", "x"]],
+        ["/pipeline", [["INCR", "x"]]],
+      ]) {
+        const { status, json } = await mixed.call("POST", path, body, { token: "bound" });
+        expect([status, json.error]).toEqual([403, expect.stringMatching(/^NOPERM /)]);
+      }
+      const named = await mixed.call("POST", "/limit", { identifier: "x", policy: "none" }, { token: "bound" });
+      expect([named.status, named.json.code]).toEqual([404, "unknownPolicy"]);
+      // Nothing was charged, and the other secret's tokens may go on.
+      const { json } = await mixed.call("POST", "/limit", inline);
+      expect(json.remaining).toBe(4);
+    } finally {
+      await mixed.remove();
     }
   });
 
