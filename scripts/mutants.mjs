@@ -1388,7 +1388,7 @@ const MUTANTS = [
   [
     "a restored book uses no version twice",
     `${POLICIES}/book.rs`,
-    "now.as_millis().max(self.state.generation + 1)",
+    "now.as_millis().max(last + 1)",
     "now.as_millis()",
     "policies/book",
   ],
@@ -1427,6 +1427,41 @@ const MUTANTS = [
     "if kept + new > MAX_SNAPSHOT {",
     "if false {",
     "policies/book",
+  ],
+  [
+    "who has slept hears of names that are forgotten",
+    `${POLICIES}/snapshot.rs`,
+    "known.generation != generation || known.revision < forgotten",
+    "known.generation != generation",
+    "policies/snapshot",
+  ],
+  [
+    "changes that come late bring nothing back",
+    `${POLICIES}/snapshot.rs`,
+    "if of <= self.known() || !is_next {",
+    "if !is_next {",
+    "policies/snapshot",
+  ],
+  [
+    "part of another generation is not taken for the whole",
+    `${POLICIES}/snapshot.rs`,
+    "if of <= self.known() || !is_next {",
+    "if of <= self.known() {",
+    "policies/snapshot",
+  ],
+  [
+    "an isolate that has seen more brings a restored storage to light",
+    `${POLICIES}/snapshot.rs`,
+    "self > Known {",
+    "self.generation == generation && self > Known {",
+    "policies/snapshot",
+  ],
+  [
+    "deleted policies are told as gone",
+    `${POLICIES}/snapshot.rs`,
+    "self.policies.remove(name);",
+    "",
+    "policies/snapshot",
   ],
 ];
 

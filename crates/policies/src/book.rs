@@ -137,6 +137,12 @@ impl Book {
         })
     }
 
+    /// The deleted names that are kept, each with the revision that deleted it.
+    pub fn gone(&self) -> impl Iterator<Item = (&str, u64)> {
+        let gone = self.records.iter().filter(|(_, it)| it.content.is_none());
+        gone.map(|(name, record)| (name.as_str(), record.revision))
+    }
+
     /// The names of the policies that extend this one, one level below.
     pub fn extended_by<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let extends = move |content: &Content| content.base.as_deref() == Some(name);
@@ -211,10 +217,12 @@ impl Book {
         })
     }
 
-    /// Begins another generation, because the storage is older than what an isolate has seen.
-    pub fn restored(&mut self, now: Timestamp) {
+    /// Begins another generation, because the storage is older than what an isolate has seen, of
+    /// the generation `seen`: it was lost, or restored from an earlier state.
+    pub fn restored(&mut self, seen: u64, now: Timestamp) {
         // Never the same twice, whatever the clock says.
-        self.state.generation = now.as_millis().max(self.state.generation + 1);
+        let last = self.state.generation.max(seen);
+        self.state.generation = now.as_millis().max(last + 1);
     }
 
     fn check(&self, name: &str, precondition: Precondition) -> Result<(), Refused> {
@@ -306,7 +314,7 @@ impl Book {
 
     fn begin_revision(&mut self, now: Timestamp) {
         if self.state.generation == 0 {
-            self.restored(now);
+            self.restored(0, now);
         }
         self.state.revision += 1;
     }
@@ -327,8 +335,8 @@ impl Book {
     /// Forgets the longest deleted names beyond the most that are kept. Versions of new names begin
     /// above theirs.
     fn forget_gone(&mut self) -> Vec<String> {
-        let gone = |(_, record): &(&String, &Record)| record.content.is_none();
-        let mut gone: Vec<(u64, u64, String)> = (self.records.iter().filter(gone))
+        let gone = self.records.iter().filter(|(_, it)| it.content.is_none());
+        let mut gone: Vec<(u64, u64, String)> = gone
             .map(|(name, record)| (record.revision, record.version, name.clone()))
             .collect();
         gone.sort_unstable();

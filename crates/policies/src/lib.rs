@@ -3,6 +3,7 @@
 //!
 //! | modules | what they are |
 //! |---|---|
+//! | [`snapshot`] | all of them as an isolate has them, and what it is sent |
 //! | [`book`] | all of them as their object has them, and each change |
 //! | [`refused`] | why a change is refused |
 //! | [`bounds`] | how much a namespace may keep |
@@ -11,3 +12,4 @@
 pub mod book;
 pub mod bounds;
 pub mod refused;
+pub mod snapshot;

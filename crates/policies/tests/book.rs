@@ -295,7 +295,7 @@ fn a_restored_book_uses_no_version_twice() {
     put(&mut book, "a", &PLAIN.replace("100", "7")).unwrap();
     let lost = (book.state.generation, version(&book, "a"));
     let mut book = old;
-    book.restored(Timestamp::from_millis(1)); // a clock that stands far back
+    book.restored(lost.0, Timestamp::from_millis(1)); // a clock that stands far back
     put(&mut book, "a", &PLAIN.replace("100", "9")).unwrap();
     assert!((book.state.generation, version(&book, "a")) > lost);
 }
