@@ -3,6 +3,7 @@
 //!
 //! | modules | what they are |
 //! |---|---|
+//! | [`message`] | what is said to the object that keeps them, and what it answers |
 //! | [`snapshot`] | all of them as an isolate has them, and what it is sent |
 //! | [`book`] | all of them as their object has them, and each change |
 //! | [`refused`] | why a change is refused |
@@ -11,5 +12,6 @@
 
 pub mod book;
 pub mod bounds;
+pub mod message;
 pub mod refused;
 pub mod snapshot;

@@ -1,0 +1,360 @@
+//! What is said to the object that keeps a namespace's policies, as text in the form of
+//! [`tollgate_core::codec`]. It answers `Since` with the text of
+//! [`Changes`](crate::snapshot::Changes), and the others with an [`Answer`].
+
+use tollgate_core::codec::{Line, LineWriter, Unreadable};
+use tollgate_core::limit::Name;
+use tollgate_versions::{Version, Versions};
+
+use crate::book::Precondition;
+use crate::snapshot::Known;
+
+/// The versions of calls and answers.
+pub const POLICY_MESSAGES: Versions = Versions::new(1);
+/// The longest name of an author, in bytes.
+pub const MAX_AUTHOR: usize = 64;
+/// The longest reason, in bytes.
+pub const MAX_REASON: usize = 1_024;
+
+/// A call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// What has changed since a revision that an isolate has?
+    Since(Known),
+    /// Which policies are there?
+    List,
+    /// How is the policy of this name?
+    Get(Name),
+    /// How was it before? The newest first, before this version if one is given.
+    Versions {
+        /// The policy.
+        name: Name,
+        /// Only versions before this one.
+        before: Option<u64>,
+    },
+    /// What was changed? The newest first, before this change if one is given.
+    Audit {
+        /// Only changes before this one.
+        before: Option<u64>,
+    },
+    /// Change a policy.
+    Change {
+        /// The policy.
+        name: Name,
+        /// What is done.
+        action: Action,
+        /// What has to hold.
+        precondition: Precondition,
+        /// The name of the token, up to [`MAX_AUTHOR`] bytes; empty where it has none.
+        author: String,
+        /// In the author's words, up to [`MAX_REASON`] bytes.
+        reason: String,
+    },
+}
+
+/// A change of one policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// It is made, or written anew.
+    Put {
+        /// Its text.
+        written: String,
+    },
+    /// It is deleted.
+    Delete,
+    /// It is written anew as it was in this version.
+    Rollback {
+        /// The version.
+        version: u64,
+    },
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The body for the caller, in JSON.
+    Body {
+        /// The version of the policy that it is about.
+        version: Option<u64>,
+        /// Whether the policy was made.
+        is_new: bool,
+        /// The body.
+        json: String,
+    },
+    /// Not done: nothing is changed.
+    Refused {
+        /// The code as callers see it.
+        code: String,
+        /// The field that it is about.
+        field: Option<String>,
+        /// The sentence for the caller.
+        detail: String,
+    },
+}
+
+impl Call {
+    /// The call as text, for an object that reads this version.
+    pub fn encode_in(&self, version: Version) -> String {
+        let new = |word| LineWriter::new(version, word);
+        match self {
+            Call::Since(known) => new("since")
+                .put("generation", known.generation)
+                .put("revision", known.revision),
+            Call::List => new("list"),
+            Call::Get(name) => new("get").put("name", name.as_str()),
+            Call::Versions { name, before } => new("versions")
+                .put("name", name.as_str())
+                .put_some("before", *before),
+            Call::Audit { before } => new("audit").put_some("before", *before),
+            Call::Change {
+                name,
+                action,
+                precondition,
+                author,
+                reason,
+            } => {
+                let line = match action {
+                    Action::Put { written } => new("put").text("written", written),
+                    Action::Delete => new("delete"),
+                    Action::Rollback { version } => new("rollback").put("to", version),
+                };
+                let (word, version) = match *precondition {
+                    Precondition::None => (None, None),
+                    Precondition::Absent => (Some("absent"), None),
+                    Precondition::Present => (Some("present"), None),
+                    Precondition::Version(version) => (None, Some(version)),
+                };
+                line.put("name", name.as_str())
+                    .put_some("if", word)
+                    .put_some("ifVersion", version)
+                    .text("author", author)
+                    .text("reason", reason)
+            }
+        }
+        .finish()
+    }
+
+    /// Reads a call, and the version in which to answer it.
+    pub fn decode(text: &str) -> Result<(Version, Call), Unreadable> {
+        let (version, text) = Line::versioned(text, POLICY_MESSAGES)?;
+        let line = Line::parse(text);
+        let call = match line.word() {
+            "since" => Call::Since(Known {
+                generation: line.needed("generation")?,
+                revision: line.needed("revision")?,
+            }),
+            "list" => Call::List,
+            "get" => Call::Get(name(&line)?),
+            "versions" => Call::Versions {
+                name: name(&line)?,
+                before: line.number("before")?,
+            },
+            "audit" => Call::Audit {
+                before: line.number("before")?,
+            },
+            "put" => change(
+                &line,
+                Action::Put {
+                    written: line.text("written")?,
+                },
+            )?,
+            "delete" => change(&line, Action::Delete)?,
+            "rollback" => change(
+                &line,
+                Action::Rollback {
+                    version: line.needed("to")?,
+                },
+            )?,
+            _ => return Err(Unreadable::Damaged("word")),
+        };
+        Ok((version, call))
+    }
+}
+
+fn name(line: &Line<'_>) -> Result<Name, Unreadable> {
+    Ok(Name::new("name", line.get("name").unwrap_or(""))?)
+}
+
+fn change(line: &Line<'_>, action: Action) -> Result<Call, Unreadable> {
+    let precondition = match (line.get("if"), line.number("ifVersion")?) {
+        (None, None) => Precondition::None,
+        (Some("absent"), None) => Precondition::Absent,
+        (Some("present"), None) => Precondition::Present,
+        (None, Some(version)) => Precondition::Version(version),
+        // One that is not known may not be taken for none.
+        _ => return Err(Unreadable::Damaged("if")),
+    };
+    Ok(Call::Change {
+        name: name(line)?,
+        action,
+        precondition,
+        author: line.text("author")?,
+        reason: line.text("reason")?,
+    })
+}
+
+impl Answer {
+    /// The answer as text, in the version of the call.
+    pub fn encode_in(&self, version: Version) -> String {
+        let new = |word| LineWriter::new(version, word);
+        match self {
+            Answer::Body {
+                version,
+                is_new,
+                json,
+            } => new("body")
+                .put_some("version", *version)
+                .flag("new", *is_new)
+                .text("json", json),
+            Answer::Refused {
+                code,
+                field,
+                detail,
+            } => {
+                let line = new("refused").text("code", code);
+                let line = match field {
+                    Some(field) => line.text("field", field),
+                    None => line,
+                };
+                line.text("detail", detail)
+            }
+        }
+        .finish()
+    }
+
+    /// Reads an answer.
+    pub fn decode(text: &str) -> Result<Answer, Unreadable> {
+        let (_, text) = Line::versioned(text, POLICY_MESSAGES)?;
+        let line = Line::parse(text);
+        match line.word() {
+            "body" => Ok(Answer::Body {
+                version: line.number("version")?,
+                is_new: line.flag("new"),
+                json: line.text("json")?,
+            }),
+            "refused" => Ok(Answer::Refused {
+                code: line.text("code")?,
+                field: line.get("field").map(|_| line.text("field")).transpose()?,
+                detail: line.text("detail")?,
+            }),
+            _ => Err(Unreadable::Damaged("word")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(action: Action, precondition: Precondition) -> Call {
+        Call::Change {
+            name: Name::new("name", "a.b").unwrap(),
+            action,
+            precondition,
+            author: "ann@x.org".to_owned(),
+            reason: "more\nof it".to_owned(),
+        }
+    }
+
+    #[test]
+    fn calls_have_these_forms_on_the_wire() {
+        let name = || Name::new("name", "a.b").unwrap();
+        let known = Known {
+            generation: 5,
+            revision: 7,
+        };
+        let written = "{ \"limit\": 1 }".to_owned();
+        let by = "author=ann%40x.org reason=more%0Aof%20it";
+        let calls = [
+            (
+                Call::Since(known),
+                "1 since generation=5 revision=7".to_owned(),
+            ),
+            (Call::List, "1 list".to_owned()),
+            (Call::Get(name()), "1 get name=a.b".to_owned()),
+            (
+                Call::Versions {
+                    name: name(),
+                    before: Some(3),
+                },
+                "1 versions name=a.b before=3".to_owned(),
+            ),
+            (Call::Audit { before: None }, "1 audit".to_owned()),
+            (
+                change(Action::Put { written }, Precondition::Version(7)),
+                format!("1 put written=%7B%20%22limit%22%3A%201%20%7D name=a.b ifVersion=7 {by}"),
+            ),
+            (
+                change(Action::Delete, Precondition::Present),
+                format!("1 delete name=a.b if=present {by}"),
+            ),
+            (
+                change(Action::Rollback { version: 2 }, Precondition::None),
+                format!("1 rollback to=2 name=a.b {by}"),
+            ),
+            (
+                change(Action::Delete, Precondition::Absent),
+                format!("1 delete name=a.b if=absent {by}"),
+            ),
+        ];
+        for (call, text) in calls {
+            assert_eq!(call.encode_in(POLICY_MESSAGES.written()), text);
+            assert_eq!(Call::decode(&text), Ok((POLICY_MESSAGES.written(), call)));
+        }
+    }
+
+    #[test]
+    fn answers_have_these_forms_on_the_wire() {
+        let answers = [
+            (
+                Answer::Body {
+                    version: Some(7),
+                    is_new: true,
+                    json: "{}".to_owned(),
+                },
+                "1 body version=7 new=1 json=%7B%7D",
+            ),
+            (
+                Answer::Refused {
+                    code: "invalidField".to_owned(),
+                    field: Some("limits[0].window".to_owned()),
+                    detail: "No.".to_owned(),
+                },
+                "1 refused code=invalidField field=limits%5B0%5D.window detail=No.",
+            ),
+            (
+                Answer::Refused {
+                    code: "versionMoved".to_owned(),
+                    field: None,
+                    detail: "No.".to_owned(),
+                },
+                "1 refused code=versionMoved detail=No.",
+            ),
+        ];
+        for (answer, text) in answers {
+            assert_eq!(answer.encode_in(POLICY_MESSAGES.written()), text);
+            assert_eq!(Answer::decode(text), Ok(answer));
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_not_done() {
+        for text in [
+            "",
+            "list",
+            "2 list",
+            "1 dance",
+            "1 get",
+            "1 get name=a%20b",
+            "1 since generation=1",
+            "1 rollback name=a",
+            "1 delete name=a if=monday",
+            "1 delete name=a if=absent ifVersion=7",
+            "1 delete name=a ifVersion=x",
+        ] {
+            assert!(Call::decode(text).is_err(), "{text}");
+        }
+        assert!(Call::decode("1 delete name=a colour=red").is_ok());
+        assert!(Answer::decode("1 list").is_err());
+    }
+}
