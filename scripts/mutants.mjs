@@ -194,7 +194,7 @@ const MUTANTS = [
     "the units of a subject that has to go are kept",
     `${CORE}/isolate/counts/mod.rs`,
     "self.evicted.put(key, evicted, |evicted| evicted.worth(now));",
-    "drop((key, kept));",
+    "drop((key, evicted));",
     "fair",
   ],
   [
@@ -603,7 +603,7 @@ const MUTANTS = [
     "no row runs ahead further than its window's allowance",
     `${CORE}/subject_state/entry.rs`,
     "self.write(wanted.min(left), moment.now, effects);",
-    "self.write(wanted.min(left.max(self.allowance())), moment.now, effects);",
+    "self.write(wanted.min(left.max(self.usage.allowance())), moment.now, effects);",
     "sleeping",
   ],
   [
