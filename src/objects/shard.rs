@@ -3,6 +3,8 @@
 //! Each event is one synchronous step: the clock is read once, commands run on the keys in memory,
 //! what they changed is written all or none, and nothing can run between.
 
+use core::mem;
+
 use tollgate_core::{Duration, Timestamp};
 use tollgate_upstash::answer::{answer as answer_on, Reaction};
 use tollgate_upstash::keyspace::{Keyspace, SWEEP_LAG};
@@ -74,6 +76,9 @@ pub(super) struct LoadedShard {
     store: Store,
     /// When the alarm rings, as far as this memory set it; Unix ms.
     alarm: Option<i64>,
+    /// Whether the keys that are not in memory were looked at for the alarm: an earlier life may
+    /// have set it for one of them.
+    has_looked: bool,
 }
 
 impl LoadedShard {
@@ -103,27 +108,26 @@ impl LoadedShard {
         let due = match self.keyspace.is_empty() {
             // The alarm notifies the directory, because keys may have been written by then.
             Some(true) if is_listed => Some(now + LOOK_AGAIN.as_millis() as i64),
-            _ => self.sweep_at(now)?,
+            _ => {
+                // Once: from then on this memory knows for when the alarm is set.
+                let stored = match mem::replace(&mut self.has_looked, true) {
+                    true => None,
+                    false => self.store.left()?.first_expiry,
+                };
+                self.sweep_at(stored, now)
+            }
         };
         self.ring(due)
     }
 
-    /// When the keys should be swept, Unix ms. While nothing says for when the alarm is set, that
-    /// is by the keys that are not in memory as well.
-    fn sweep_at(&self, now: i64) -> Result<Option<i64>> {
-        let held = self.keyspace.sweep_at();
-        if self.alarm.is_some() {
-            return Ok(held);
-        }
-        let stored = self
-            .store
-            .left()?
-            .first_expiry
-            .map(|first| match first <= now {
-                true => now + SWEEP_ON,
-                false => first + SWEEP_LAG,
-            });
-        Ok(held.into_iter().chain(stored).min())
+    /// When the keys should be swept, Unix ms, of which those that are not in memory expire from
+    /// `stored` on.
+    fn sweep_at(&self, stored: Option<i64>, now: i64) -> Option<i64> {
+        let stored = stored.map(|first| match first <= now {
+            true => now + SWEEP_ON,
+            false => first + SWEEP_LAG,
+        });
+        self.keyspace.sweep_at().into_iter().chain(stored).min()
     }
 
     /// Reads the storage anew where memory does not know whether it is empty.
@@ -168,6 +172,7 @@ impl Loaded for LoadedShard {
             keyspace,
             store,
             alarm: None,
+            has_looked: false,
         };
         Ok((loaded, listed))
     }
@@ -183,11 +188,13 @@ impl Loaded for LoadedShard {
         self.keyspace.sweep();
         let changes = self.keyspace.take_changes();
         self.store.apply(changes)?;
-        if !self.store.left()?.any {
+        let left = self.store.left()?;
+        if !left.any {
             self.look_into_storage()?;
             return Ok(true);
         }
-        let due = self.sweep_at(now)?;
+        self.has_looked = true;
+        let due = self.sweep_at(left.first_expiry, now);
         self.ring(due)?;
         Ok(false)
     }

@@ -34,9 +34,7 @@ impl Names {
 
     /// Lists a name, if it is not listed already.
     pub(in crate::objects) fn add(&self, name: &str, told: Timestamp) -> Result<()> {
-        if !has_table(&self.sql, TABLE)? {
-            self.sql.exec(CREATE, None)?;
-        }
+        self.sql.exec(CREATE, None)?;
         self.learn_told()?;
         self.sql.exec(ADD, vec![name.into(), integer_of(told)])?;
         Ok(())

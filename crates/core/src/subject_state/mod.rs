@@ -312,8 +312,7 @@ impl SubjectState {
 
     /// Forgets what is spent, of one policy or all. Blocks stay: they are somebody's decision. So
     /// do slots, as long as somebody holds them, and with them the version of their policy. Fences
-    /// go on rising. Damaged rows are deleted,
-    /// when all is to be forgotten.
+    /// go on rising. Damaged rows are deleted, when all is to be forgotten.
     pub fn reset(
         &mut self,
         policy: Option<&str>,
