@@ -2,6 +2,7 @@
 //! what.
 
 use tollgate_core::api::fields::Fields;
+use tollgate_core::api::policy::named::MAX_TOKEN_NAME;
 use tollgate_core::api::{BadRequest, Problem};
 use tollgate_core::subject::Namespace;
 
@@ -25,9 +26,6 @@ pub fn secret(i: usize) -> String {
 const MAX_TOKENS: usize = 64;
 /// Maximum length of a token, in bytes: it has to fit into a header.
 const MAX_TOKEN: usize = 1_024;
-
-/// The longest name of a token, in bytes.
-const MAX_NAME: usize = 64;
 
 /// The callers that the secrets name, at least one. `texts`: of `TOLLGATE_TOKENS`, and of those
 /// that go on with it.
@@ -120,7 +118,7 @@ fn caller(mut fields: Fields<'_>) -> Result<Caller, String> {
         Some(name) => Namespace::new(&name).map_err(|error| format!("`{here}`: {error}."))?,
         None => Namespace::default(),
     };
-    let name = fields.text("name", 1, MAX_NAME).map_err(text)?;
+    let name = fields.text("name", 1, MAX_TOKEN_NAME).map_err(text)?;
     let is_sign = |b: u8| b.is_ascii_alphanumeric() || b"-_.@".contains(&b);
     if name.as_ref().is_some_and(|name| !name.bytes().all(is_sign)) {
         return Err(format!(

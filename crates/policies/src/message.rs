@@ -11,8 +11,6 @@ use crate::snapshot::Known;
 
 /// The versions of calls and answers.
 pub const POLICY_MESSAGES: Versions = Versions::new(1);
-/// The longest name of an author, in bytes.
-pub const MAX_AUTHOR: usize = 64;
 /// The longest reason, in bytes.
 pub const MAX_REASON: usize = 1_024;
 
@@ -45,7 +43,9 @@ pub enum Call {
         action: Action,
         /// What has to hold.
         precondition: Precondition,
-        /// The name of the token, up to [`MAX_AUTHOR`] bytes; empty where it has none.
+        /// The name of the token, up to
+        /// [`MAX_TOKEN_NAME`](tollgate_core::api::policy::named::MAX_TOKEN_NAME) bytes; empty
+        /// where it has none.
         author: String,
         /// In the author's words, up to [`MAX_REASON`] bytes.
         reason: String,
