@@ -84,3 +84,4 @@ const objectClass = (Half) =>
 export const RateLimitDO = objectClass(rust.RateLimitDO);
 export const KeyspaceDO = objectClass(rust.KeyspaceDO);
 export const DirectoryDO = objectClass(rust.DirectoryDO);
+export const PolicyDO = objectClass(rust.PolicyDO);

@@ -31,9 +31,14 @@ pub const RETRY_SOON: &str = "Retry-After: 1\n";
 /// longest that browsers accept.
 const PREFLIGHT_AGE: u32 = 7_200;
 
+/// A policy's version, as `If-Match` takes it.
+pub fn etag(version: u64) -> String {
+    format!("ETag: \"{version}\"\n")
+}
+
 /// The headers that a page may send: those that are read, and those that the Upstash SDKs send
 /// beside, without which a browser would not let them call.
-const ASKED: &str = "authorization, content-type, upstash-encoding, upstash-response-format, \
+const ASKED: &str = "authorization, content-type, if-match, if-none-match, upstash-encoding, upstash-response-format, \
     upstash-sync-token, upstash-telemetry-platform, upstash-telemetry-runtime, upstash-telemetry-sdk";
 
 /// The methods of a path, such as `GET, POST`.
@@ -47,7 +52,7 @@ pub fn cors(origin: Option<&str>, varies: bool) -> String {
     let mut lines = String::new();
     if let Some(origin) = origin {
         lines = format!(
-            "Access-Control-Allow-Origin: {origin}\nAccess-Control-Expose-Headers: {NAMES}\n"
+            "Access-Control-Allow-Origin: {origin}\nAccess-Control-Expose-Headers: {NAMES}, ETag\n"
         );
     }
     if varies {

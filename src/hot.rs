@@ -38,6 +38,9 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = KEYSPACE)]
     pub(crate) fn keyspace(this: &Bound) -> Namespace;
 
+    #[wasm_bindgen(method, getter, js_name = POLICIES)]
+    pub(crate) fn policies(this: &Bound) -> Namespace;
+
     #[wasm_bindgen(method, getter, js_name = CF_VERSION_METADATA)]
     pub(crate) fn version_metadata(this: &Bound) -> Option<VersionMetadata>;
 
@@ -200,6 +203,14 @@ extern "C" {
     /// Settles as a promise does, or rejects with `undefined` after so many milliseconds; the timer
     /// is cleared.
     pub(crate) fn within(promise: &JsValue, milliseconds: u32) -> JsValue;
+
+    /// Runs a step whose writes are all undone if it is false or throws. Throws what SQLite throws
+    /// at the end.
+    #[wasm_bindgen(catch)]
+    pub(crate) fn transact(
+        storage: &JsValue,
+        step: &mut dyn FnMut() -> bool,
+    ) -> Result<(), JsValue>;
 
     #[wasm_bindgen(js_name = hasBinding)]
     pub(crate) fn has_binding(env: &Env, name: &str) -> bool;

@@ -1,5 +1,5 @@
-//! The state of one isolate between requests: refusals, circuits, debts, shares, and the counts
-//! that it publishes through KV.
+//! The state of one isolate between requests: refusals, circuits, debts, shares, copies of
+//! policies, and the counts that it publishes through KV.
 //!
 //! Plain data only: one request must never see a promise or a waker of another. Every part is
 //! bounded and may be lost with the isolate: objects are then called more often, and debts are not
@@ -14,6 +14,7 @@ use tollgate_core::isolate::debts::Debts;
 use tollgate_core::isolate::refusals::Refusals;
 use tollgate_core::isolate::refused_last::RefusedLast;
 use tollgate_core::isolate::shares::{self, Shares};
+use tollgate_policies::copies::Copies;
 
 use crate::hot;
 
@@ -28,6 +29,7 @@ pub(crate) struct Isolate {
     pub(crate) debts: Debts,
     pub(crate) counts: IsolateCounts,
     pub(crate) shares: Shares,
+    pub(crate) policies: Copies,
 }
 
 impl Isolate {
@@ -39,6 +41,7 @@ impl Isolate {
             debts: Debts::new(secret),
             counts: IsolateCounts::new(COUNTS, isolate, secret),
             shares: Shares::new(secret, shares::MAX_SUBJECTS),
+            policies: Copies::default(),
         }
     }
 }

@@ -10,6 +10,9 @@ use crate::auth::hash;
 /// The last part of the name of a namespace's directory.
 const DIRECTORY: &str = "directory";
 
+/// The last part of the name of the object that keeps a namespace's policies.
+const POLICIES: &str = "policies";
+
 /// The start of the name of an object for Redis keys, in the default namespace.
 const KEYSPACES: &str = "keyspace:";
 
@@ -19,6 +22,16 @@ pub fn directory_of(namespace: &Namespace) -> String {
         DIRECTORY.to_owned()
     } else {
         format!("{}/{DIRECTORY}", namespace.as_str())
+    }
+}
+
+/// The name of the object that keeps the namespace's policies, and of what KV keeps of them:
+/// `policies`, or `shop/policies`.
+pub fn policies_of(namespace: &Namespace) -> String {
+    if namespace.is_default() {
+        POLICIES.to_owned()
+    } else {
+        format!("{}/{POLICIES}", namespace.as_str())
     }
 }
 

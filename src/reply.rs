@@ -11,15 +11,28 @@ pub struct Reply {
     pub body: String,
     /// The headers of a decision; none where the answer is not one.
     pub headers: RateLimitHeaders,
+    /// The version of the policy that it is about.
+    pub version: Option<u64>,
 }
 
 impl Reply {
+    /// A decision.
+    pub fn decision(status: u16, body: String, headers: RateLimitHeaders) -> Reply {
+        Reply {
+            status,
+            body,
+            headers,
+            version: None,
+        }
+    }
+
     /// An answer with status 200 that is not a decision.
     pub fn json(body: String) -> Reply {
         Reply {
             status: 200,
             body,
             headers: RateLimitHeaders::default(),
+            version: None,
         }
     }
 

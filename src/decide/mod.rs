@@ -10,8 +10,11 @@ mod fallback;
 pub(crate) mod object;
 mod outcome;
 mod pending;
+pub(crate) mod policies;
 pub(crate) mod session;
 pub(crate) mod together;
+
+use core::slice;
 
 use tollgate_core::api::request::LimitRequest;
 use tollgate_core::policy::consistency::Consistency;
@@ -31,7 +34,8 @@ pub(crate) async fn check(
     context: &Context<'_>,
     request: LimitRequest,
 ) -> Result<Outcome, ApiError> {
-    let pending = Pending::new(context, request)?;
+    let is_degraded = pending::confirmed(context, slice::from_ref(&request)).await?;
+    let pending = Pending::new(context, request, is_degraded)?;
     let Pending { object, item, .. } = &pending;
     let decided = match item.policy.consistency() {
         Consistency::Strong => ObjectStore { context }.decide(object, item).await,

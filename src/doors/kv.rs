@@ -48,6 +48,18 @@ impl Kv {
         async move { written.await.map(|_| ()) }
     }
 
+    /// Writes a key that stays.
+    pub(crate) async fn keep(
+        &self,
+        key: &str,
+        value: &str,
+        patience: Duration,
+    ) -> Result<(), Failure> {
+        let writing = self.0.put(key, value, &JsValue::UNDEFINED);
+        let written = within(patience, "KV could not be written", writing);
+        written.await.map(|_| ())
+    }
+
     /// Lists the keys that begin with `prefix`.
     pub(crate) fn list(
         &self,

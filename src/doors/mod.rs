@@ -19,6 +19,8 @@ pub(crate) mod limiter;
 #[cfg(target_arch = "wasm32")]
 mod object;
 #[cfg(target_arch = "wasm32")]
+pub(crate) mod policies;
+#[cfg(target_arch = "wasm32")]
 pub(crate) mod version;
 
 pub use failure::Failure;

@@ -20,12 +20,22 @@ pub enum Code {
     NotFound,
     /// There is no policy of this name.
     UnknownPolicy,
+    /// The policy has no such version, or it is no longer kept.
+    UnknownVersion,
     /// The permit was never issued, has expired, or belongs to another namespace.
     UnknownPermit,
     /// The path exists, the method on it does not; `Allow` lists those that do.
     MethodNotAllowed,
+    /// The policy has another version than `If-Match` says, or is there, or is not.
+    VersionMoved,
+    /// Other policies need the policy.
+    PolicyInUse,
+    /// The namespace has as many policies as it can have.
+    TooManyPolicies,
     /// The body is larger than 64 KiB.
     BodyTooLarge,
+    /// The policy is larger than 32 KiB.
+    PolicyTooLarge,
     /// The body is of a type that is not read.
     UnsupportedMediaType,
     /// The subject has as many limits in use as it can have.
@@ -39,11 +49,13 @@ pub enum Code {
     ObjectUnavailable,
     /// KV did not answer in time.
     KvUnavailable,
+    /// The namespace's policies could not be reached.
+    PolicyUnavailable,
 }
 
 impl Code {
     /// Every code, for the documentation and its test.
-    pub const ALL: [Code; 17] = [
+    pub const ALL: [Code; 23] = [
         Code::InvalidJson,
         Code::InvalidField,
         Code::UnknownTimeZone,
@@ -52,15 +64,21 @@ impl Code {
         Code::InlineForbidden,
         Code::NotFound,
         Code::UnknownPolicy,
+        Code::UnknownVersion,
         Code::UnknownPermit,
         Code::MethodNotAllowed,
+        Code::VersionMoved,
+        Code::PolicyInUse,
+        Code::TooManyPolicies,
         Code::BodyTooLarge,
+        Code::PolicyTooLarge,
         Code::UnsupportedMediaType,
         Code::TooManyLimits,
         Code::Internal,
         Code::NotConfigured,
         Code::ObjectUnavailable,
         Code::KvUnavailable,
+        Code::PolicyUnavailable,
     ];
 
     /// Status, code and title: the one mapping to HTTP.
@@ -78,9 +96,14 @@ impl Code {
             ),
             Code::NotFound => (404, "notFound", "There is nothing at this path"),
             Code::UnknownPolicy => (404, "unknownPolicy", "There is no such policy"),
+            Code::UnknownVersion => (404, "unknownVersion", "There is no such version"),
             Code::UnknownPermit => (404, "unknownPermit", "The permit is not known"),
             Code::MethodNotAllowed => (405, "methodNotAllowed", "Another method is needed"),
+            Code::VersionMoved => (409, "versionMoved", "The policy has another version"),
+            Code::PolicyInUse => (409, "policyInUse", "Other policies need the policy"),
+            Code::TooManyPolicies => (409, "tooManyPolicies", "There are too many policies"),
             Code::BodyTooLarge => (413, "bodyTooLarge", "The body is too large"),
+            Code::PolicyTooLarge => (413, "policyTooLarge", "The policy is too large"),
             Code::UnsupportedMediaType => (
                 415,
                 "unsupportedMediaType",
@@ -91,7 +114,13 @@ impl Code {
             Code::NotConfigured => (503, "notConfigured", "The Worker is not set up"),
             Code::ObjectUnavailable => (503, "objectUnavailable", "The limit is out of reach"),
             Code::KvUnavailable => (503, "kvUnavailable", "KV is out of reach"),
+            Code::PolicyUnavailable => (503, "policyUnavailable", "The policies are out of reach"),
         }
+    }
+
+    /// The code of a word, if it is one of the list.
+    pub fn from_word(word: &str) -> Option<Code> {
+        Code::ALL.into_iter().find(|code| code.word() == word)
     }
 
     /// The HTTP status.

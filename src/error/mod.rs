@@ -65,9 +65,29 @@ impl ApiError {
     pub fn unknown_policy(name: &str) -> ApiError {
         // A name is at most 64 harmless characters.
         let detail = format!(
-            "There is no policy `{name}`: send the limit itself, such as `limit` and `window`."
+            "There is no policy `{name}`: make it with PUT /policies/{name}, or send the limit itself, such as `limit` and `window`."
         );
         ApiError::new(Code::UnknownPolicy, detail).with_field("policy")
+    }
+
+    /// The policy does not let this token ask it.
+    pub fn not_asked_by(name: &str) -> ApiError {
+        let detail = format!(
+            "This token may not ask the policy `{name}`: `askedBy` in it lists the names of those that may."
+        );
+        ApiError::new(Code::Forbidden, detail).with_field("policy")
+    }
+
+    /// The policies could not be reached, and nothing is known of them.
+    pub fn policy_unavailable() -> ApiError {
+        let detail = "The namespace's policies could not be reached, and nothing was decided: try again shortly.";
+        ApiError::new(Code::PolicyUnavailable, detail)
+    }
+
+    /// The object that keeps the policies did not answer.
+    pub fn policies_silent() -> ApiError {
+        let detail = "The namespace's policies did not answer in time. Nothing says whether a change was made: read the policy, then send it again with `If-Match`.";
+        ApiError::new(Code::PolicyUnavailable, detail)
     }
 
     /// The token may ask named policies only.
@@ -180,9 +200,13 @@ impl ApiError {
         match (self.0.allow, self.0.code) {
             (Some(methods), _) => headers::allow(methods),
             (None, Code::Unauthorized) => headers::CHALLENGE.to_owned(),
-            (None, Code::NotConfigured | Code::ObjectUnavailable | Code::KvUnavailable) => {
-                headers::RETRY_SOON.to_owned()
-            }
+            (
+                None,
+                Code::NotConfigured
+                | Code::ObjectUnavailable
+                | Code::KvUnavailable
+                | Code::PolicyUnavailable,
+            ) => headers::RETRY_SOON.to_owned(),
             _ => String::new(),
         }
     }

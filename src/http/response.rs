@@ -25,7 +25,9 @@ pub(super) fn of_reply(reply: &Reply, cors: &Cors) -> JsValue {
             ))
         }
         _ => {
-            let lines = [headers::JSON, &reply.headers.lines(), &cors.lines()].concat();
+            let version = reply.version.map(headers::etag).unwrap_or_default();
+            let own = reply.headers.lines();
+            let lines = [headers::JSON, &own, &version, &cors.lines()].concat();
             of_lines(reply.status, &reply.body, &lines)
         }
     }

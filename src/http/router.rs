@@ -10,8 +10,8 @@ use crate::error::{ApiError, Code};
 pub enum Route<'a> {
     /// `GET /healthz`, which asks for no token.
     Healthz,
-    /// A route of the API.
-    Api(Api),
+    /// A route of the API, and the name in its path; empty where the path has none.
+    Api(Api, &'a str),
     /// The Upstash protocol.
     Redis(Form<'a>),
 }
@@ -35,6 +35,20 @@ pub enum Api {
     Release,
     /// `POST /acquire`.
     Acquire,
+    /// `GET /policies`.
+    Policies,
+    /// `GET /policies/{name}`.
+    Policy,
+    /// `PUT /policies/{name}`.
+    PutPolicy,
+    /// `DELETE /policies/{name}`.
+    DeletePolicy,
+    /// `GET /policies/{name}/versions`.
+    PolicyVersions,
+    /// `POST /policies/{name}/rollback`.
+    Rollback,
+    /// `GET /audit`.
+    Audit,
 }
 
 /// The methods of one path.
@@ -51,6 +65,8 @@ struct Path {
 enum Place {
     /// This one.
     At(&'static str),
+    /// In this folder any one name, and behind it this word unless it is empty.
+    Item(&'static str, &'static str),
     /// This name in this folder, for clients of Upstash. They join their URL and `pipeline` without
     /// looking, so slashes may be doubled, and one may stand at the end.
     Named(&'static str, &'static str),
@@ -62,21 +78,44 @@ enum Place {
 const UPSTASH: &str = "/upstash";
 
 /// The first line that fits is the path's.
-static PATHS: [Path; 14] = [
+static PATHS: [Path; 19] = [
     Path {
         place: Place::At("/limit"),
         allow: "GET, POST, DELETE",
         routes: &[
-            ("POST", Route::Api(Api::Limit)),
-            ("GET", Route::Api(Api::Status)),
-            ("DELETE", Route::Api(Api::Reset)),
+            ("POST", Route::Api(Api::Limit, "")),
+            ("GET", Route::Api(Api::Status, "")),
+            ("DELETE", Route::Api(Api::Reset, "")),
         ],
     },
-    post("/limit/multi", &[("POST", Route::Api(Api::Multi))]),
-    post("/limit/block", &[("POST", Route::Api(Api::Block))]),
-    post("/limit/renew", &[("POST", Route::Api(Api::Renew))]),
-    post("/limit/release", &[("POST", Route::Api(Api::Release))]),
-    post("/acquire", &[("POST", Route::Api(Api::Acquire))]),
+    post("/limit/multi", &[("POST", Route::Api(Api::Multi, ""))]),
+    post("/limit/block", &[("POST", Route::Api(Api::Block, ""))]),
+    post("/limit/renew", &[("POST", Route::Api(Api::Renew, ""))]),
+    post("/limit/release", &[("POST", Route::Api(Api::Release, ""))]),
+    post("/acquire", &[("POST", Route::Api(Api::Acquire, ""))]),
+    get(
+        Place::At("/policies"),
+        &[("GET", Route::Api(Api::Policies, ""))],
+    ),
+    Path {
+        place: Place::Item("/policies/", ""),
+        allow: "GET, PUT, DELETE",
+        routes: &[
+            ("GET", Route::Api(Api::Policy, "")),
+            ("PUT", Route::Api(Api::PutPolicy, "")),
+            ("DELETE", Route::Api(Api::DeletePolicy, "")),
+        ],
+    },
+    get(
+        Place::Item("/policies/", "/versions"),
+        &[("GET", Route::Api(Api::PolicyVersions, ""))],
+    ),
+    Path {
+        place: Place::Item("/policies/", "/rollback"),
+        allow: "POST",
+        routes: &[("POST", Route::Api(Api::Rollback, ""))],
+    },
+    get(Place::At("/audit"), &[("GET", Route::Api(Api::Audit, ""))]),
     Path {
         place: Place::At("/healthz"),
         allow: "GET",
@@ -115,6 +154,14 @@ const TRANSACTION: Methods = &[("POST", Route::Redis(Form::Transaction))];
 /// The command itself is filled in by [`Route::find`].
 const COMMAND: Route<'static> = Route::Redis(Form::Path(""));
 
+const fn get(place: Place, routes: Methods) -> Path {
+    Path {
+        place,
+        allow: "GET",
+        routes,
+    }
+}
+
 const fn post(path: &'static str, routes: Methods) -> Path {
     Path {
         place: Place::At(path),
@@ -143,7 +190,7 @@ impl Path {
     /// alone is nothing but for them.
     fn without_method<'a>(&self) -> Result<Route<'a>, ApiError> {
         match self.place {
-            Place::At(_) => Err(ApiError::method_not_allowed(self.allow)),
+            Place::At(_) | Place::Item(..) => Err(ApiError::method_not_allowed(self.allow)),
             Place::Named("", "") => Err(not_found()),
             _ => Ok(Route::Redis(Form::WrongMethod(self.allow))),
         }
@@ -151,11 +198,15 @@ impl Path {
 }
 
 impl Place {
-    /// What stands in `path` behind this folder, without leading slashes; `None` when it is not
-    /// this place.
+    /// What stands in `path` behind this folder, without leading slashes, or the name that stands in
+    /// it; `None` when it is not this place.
     fn rest_of<'a>(&self, path: &'a str) -> Option<&'a str> {
         let (folder, name) = match self {
             Place::At(exact) => return (path == *exact).then_some(""),
+            Place::Item(folder, action) => {
+                let name = path.strip_prefix(folder)?.strip_suffix(action)?;
+                return (!name.is_empty() && !name.contains('/')).then_some(name);
+            }
             Place::Named(folder, name) => (folder, Some(*name)),
             Place::Commands(folder) => (folder, None),
         };
@@ -173,6 +224,7 @@ impl Route<'_> {
         let (known, rest) = Path::find(path).ok_or_else(not_found)?;
         match known.routes.iter().find(|(word, _)| *word == method) {
             Some((_, Route::Redis(Form::Path(_)))) => Ok(Route::Redis(Form::Path(rest))),
+            Some((_, Route::Api(api, _))) => Ok(Route::Api(*api, rest)),
             Some((_, route)) => Ok(*route),
             None => known.without_method(),
         }
@@ -188,15 +240,36 @@ impl Api {
     /// The role that a caller needs.
     pub const fn role(self) -> Role {
         match self {
-            Api::Status => Role::Read,
+            Api::Status | Api::Policies | Api::Policy | Api::PolicyVersions => Role::Read,
             Api::Limit | Api::Multi | Api::Renew | Api::Release | Api::Acquire => Role::Check,
-            Api::Reset | Api::Block => Role::Admin,
+            Api::Reset
+            | Api::Block
+            | Api::PutPolicy
+            | Api::DeletePolicy
+            | Api::Rollback
+            | Api::Audit => Role::Admin,
         }
     }
 
     /// Whether the route reads a body.
     pub const fn reads_body(self) -> bool {
-        !matches!(self, Api::Status | Api::Reset)
+        match self {
+            Api::Limit
+            | Api::Multi
+            | Api::Block
+            | Api::Renew
+            | Api::Release
+            | Api::Acquire
+            | Api::PutPolicy
+            | Api::Rollback => true,
+            Api::Status
+            | Api::Reset
+            | Api::Policies
+            | Api::Policy
+            | Api::DeletePolicy
+            | Api::PolicyVersions
+            | Api::Audit => false,
+        }
     }
 }
 
@@ -236,13 +309,46 @@ mod tests {
             ("POST", "/limit/renew", Api::Renew, Role::Check),
             ("POST", "/limit/release", Api::Release, Role::Check),
             ("POST", "/acquire", Api::Acquire, Role::Check),
+            ("GET", "/policies", Api::Policies, Role::Read),
+            ("GET", "/audit", Api::Audit, Role::Admin),
         ];
         for (method, path, route, role) in table {
             let found = Route::find(method, path);
-            assert_eq!(found, Ok(Route::Api(route)), "{method} {path}");
+            assert_eq!(found, Ok(Route::Api(route, "")), "{method} {path}");
             assert_eq!(route.role(), role, "{method} {path}");
         }
         assert_eq!(Route::find("GET", "/healthz"), Ok(Route::Healthz));
+    }
+
+    #[test]
+    fn paths_of_policies_hold_the_name() {
+        let table = [
+            ("GET", "a.b", "", Api::Policy, Role::Read),
+            ("PUT", "a.b", "", Api::PutPolicy, Role::Admin),
+            ("DELETE", "a.b", "", Api::DeletePolicy, Role::Admin),
+            (
+                "GET",
+                "versions",
+                "/versions",
+                Api::PolicyVersions,
+                Role::Read,
+            ),
+            ("POST", "a%20b", "/rollback", Api::Rollback, Role::Admin),
+        ];
+        for (method, name, action, route, role) in table {
+            let path = format!("/policies/{name}{action}");
+            assert_eq!(Route::find(method, &path), Ok(Route::Api(route, name)));
+            assert_eq!(route.role(), role, "{method} {path}");
+        }
+        for path in [
+            "/policies/",
+            "/policies/a/",
+            "/policies//versions",
+            "/policies/a/b/versions",
+        ] {
+            let found = Route::find("GET", path).map_err(|error| error.code());
+            assert_eq!(found, Err(Code::NotFound), "{path}");
+        }
     }
 
     #[test]

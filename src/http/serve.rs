@@ -15,7 +15,7 @@ use crate::context::{self, Context};
 use crate::error::ApiError;
 use crate::hot::{self, ExecutionContext, Headers, Request};
 use crate::reply::Reply;
-use crate::routes::{block, health, limit, multi, permits, subject, upstash};
+use crate::routes::{block, health, limit, multi, permits, policies, subject, upstash};
 use crate::settings;
 use crate::task::settled;
 
@@ -49,11 +49,13 @@ pub(crate) async fn serve(request: Request, env: Env, execution: ExecutionContex
         }
     }
     let reply = match (Route::find(head.method, path), config) {
-        (Ok(Route::Api(route)), Ok(config)) => match incoming.api(route, config).await {
-            // The body has been read. This is the usual case, without further checks.
-            Ok(reply) if route.reads_body() => return response::of_reply(&reply, &cors),
-            reply => reply,
-        },
+        (Ok(Route::Api(route, name)), Ok(config)) => {
+            match incoming.api(route, name, config).await {
+                // The body has been read. This is the usual case, without further checks.
+                Ok(reply) if route.reads_body() => return response::of_reply(&reply, &cors),
+                reply => reply,
+            }
+        }
         (Ok(Route::Healthz), _) => Ok(health::healthz(&context::version(&env))),
         // Boxed: the first request waits until all functions that it calls are compiled, with
         // whatever is inlined into them.
@@ -92,7 +94,7 @@ struct Incoming<'a> {
 
 impl Incoming<'_> {
     /// The reply of an API route, if the caller's role allows it.
-    async fn api(&self, route: Api, config: &Config) -> Result<Reply, ApiError> {
+    async fn api(&self, route: Api, name: &str, config: &Config) -> Result<Reply, ApiError> {
         let caller = authorize(config.callers(), self.head.authorization, route.role())?;
         let body = if route.reads_body() {
             check_type(self.head.content_type)?;
@@ -119,6 +121,13 @@ impl Incoming<'_> {
             Api::Block => Box::pin(block::block(&context, &body)).await,
             Api::Renew => Box::pin(permits::renew(&context, &body)).await,
             Api::Release => Box::pin(permits::release(&context, &body)).await,
+            Api::Policies => Box::pin(policies::list(&context, query)).await,
+            Api::Policy => Box::pin(policies::get(&context, name, query)).await,
+            Api::PutPolicy => Box::pin(policies::put(&context, name, query, body)).await,
+            Api::DeletePolicy => Box::pin(policies::delete(&context, name, query)).await,
+            Api::PolicyVersions => Box::pin(policies::versions(&context, name, query)).await,
+            Api::Rollback => Box::pin(policies::rollback(&context, name, query, &body)).await,
+            Api::Audit => Box::pin(policies::audit(&context, query)).await,
         }
     }
 

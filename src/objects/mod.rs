@@ -1,5 +1,5 @@
-//! The three classes of Durable Objects, each a shell: [`rate_limit`], [`keyspace`] and
-//! [`directory`].
+//! The four classes of Durable Objects, each a shell: [`rate_limit`], [`keyspace`], [`directory`]
+//! and [`policy`].
 //!
 //! The clock is read once per event. [`listing`] is an object that the directory lists, over state
 //! in memory ([`resident`]); what differs by class is what it has loaded, [`subject`] or [`shard`].
@@ -11,6 +11,8 @@ pub mod directory;
 pub mod keyspace;
 mod listing;
 mod memory;
+#[allow(missing_docs)] // of what the crate's macro exports
+pub mod policy;
 #[allow(missing_docs)] // of what the crate's macro exports
 pub mod rate_limit;
 mod resident;

@@ -8,14 +8,15 @@ use tollgate_core::message::Call;
 use crate::clock;
 use crate::context::Context;
 use crate::decide::counts::subject as counts;
-use crate::decide::object;
+use crate::decide::{object, policies};
 use crate::error::ApiError;
 use crate::reply::Reply;
 
 /// Blocks or unblocks.
 pub(crate) async fn block(context: &Context<'_>, body: &str) -> Result<Reply, ApiError> {
     let block = form::parse(body)?;
-    let name = context.subject(block.subject).object_name();
+    let subject = policies::subject(context, block.subject, block.policy.as_ref()).await?;
+    let name = subject.object_name();
     let policy = block.policy.as_ref().map(Name::as_str).map(str::to_owned);
     let reason = block.reason.unwrap_or_default();
     let call = Call::Block {

@@ -11,21 +11,16 @@ use crate::reply::Reply;
 /// Decides; 200 or 429.
 pub(crate) async fn limit(context: &Context<'_>, body: &str) -> Result<Reply, ApiError> {
     let outcome = decide::check(context, request::parse(body)?).await?;
-    Ok(Reply {
-        status: status_of(outcome.decision.success),
-        body: to_json(&outcome.body()),
-        headers: outcome.headers(),
-    })
+    let status = status_of(outcome.decision.success);
+    let body = to_json(&outcome.body());
+    Ok(Reply::decision(status, body, outcome.headers()))
 }
 
 /// As [`limit`], always 200.
 pub(crate) async fn acquire(context: &Context<'_>, body: &str) -> Result<Reply, ApiError> {
     let outcome = decide::check(context, acquire_form::parse(body)?).await?;
-    Ok(Reply {
-        status: 200,
-        body: to_json(&AcquireBody::from(&outcome.decision)),
-        headers: outcome.headers(),
-    })
+    let body = to_json(&AcquireBody::from(&outcome.decision));
+    Ok(Reply::decision(200, body, outcome.headers()))
 }
 
 /// 200 or 429.

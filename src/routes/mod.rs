@@ -9,5 +9,6 @@ pub(crate) mod health;
 pub(crate) mod limit;
 pub(crate) mod multi;
 pub(crate) mod permits;
+pub(crate) mod policies;
 pub(crate) mod subject;
 pub(crate) mod upstash;

@@ -21,11 +21,9 @@ pub(crate) async fn multi(context: &Context<'_>, body: &str) -> Result<Reply, Ap
         retry_after: retry_after.map(Duration::as_millis),
         results: together.outcomes.iter().map(Outcome::body).collect(),
     });
-    Ok(Reply {
-        status: status_of(together.success),
-        body,
-        headers: deciding.map(Outcome::headers).unwrap_or_default(),
-    })
+    let headers = deciding.map(Outcome::headers).unwrap_or_default();
+    let status = status_of(together.success);
+    Ok(Reply::decision(status, body, headers))
 }
 
 /// On success the entry with the fewest remaining units. On denial the refused entry with the

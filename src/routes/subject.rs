@@ -10,13 +10,13 @@ use tollgate_core::subject::Subject;
 
 use crate::context::Context;
 use crate::decide::counts::subject as counts;
-use crate::decide::object;
+use crate::decide::{object, policies};
 use crate::error::ApiError;
 use crate::reply::Reply;
 
 /// Shows a subject's state.
 pub(crate) async fn status(context: &Context<'_>, query: &str) -> Result<Reply, ApiError> {
-    let (subject, policy) = asked_for(context, query)?;
+    let (subject, policy) = asked_for(context, query).await?;
     let name = subject.object_name();
     let call = Call::Status {
         policy: policy.clone(),
@@ -35,7 +35,7 @@ pub(crate) async fn status(context: &Context<'_>, query: &str) -> Result<Reply, 
 
 /// Resets a subject's use.
 pub(crate) async fn reset(context: &Context<'_>, query: &str) -> Result<Reply, ApiError> {
-    let (subject, policy) = asked_for(context, query)?;
+    let (subject, policy) = asked_for(context, query).await?;
     let name = subject.object_name();
     let call = Call::Reset {
         policy: policy.clone(),
@@ -45,8 +45,12 @@ pub(crate) async fn reset(context: &Context<'_>, query: &str) -> Result<Reply, A
     Ok(Reply::done())
 }
 
-fn asked_for(context: &Context, query: &str) -> Result<(Subject, Option<String>), ApiError> {
+async fn asked_for(
+    context: &Context<'_>,
+    query: &str,
+) -> Result<(Subject, Option<String>), ApiError> {
     let query = query::parse(query)?;
-    let policy = query.policy.as_ref().map(Name::as_str).map(str::to_owned);
-    Ok((context.subject(query.subject), policy))
+    let policy = query.policy.as_ref();
+    let subject = policies::subject(context, query.subject, policy).await?;
+    Ok((subject, policy.map(Name::as_str).map(str::to_owned)))
 }

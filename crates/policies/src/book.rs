@@ -10,9 +10,11 @@ use tollgate_core::api::policy::extended::extended;
 use tollgate_core::api::policy::named::{base_of, parse};
 use tollgate_core::api::to_json;
 use tollgate_core::limit::Name;
+use tollgate_core::policy::Version;
 use tollgate_core::Timestamp;
 
 use crate::bounds::{MAX_LEVELS, MAX_POLICIES, MAX_POLICY, MAX_SNAPSHOT};
+use crate::precondition::Precondition;
 use crate::refused::Refused;
 
 /// The most deleted names whose last versions are kept one by one.
@@ -79,19 +81,6 @@ pub struct By<'a> {
     pub reason: &'a str,
     /// The present.
     pub now: Timestamp,
-}
-
-/// What has to hold for a change to be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precondition {
-    /// Nothing.
-    None,
-    /// There is no such policy.
-    Absent,
-    /// There is one.
-    Present,
-    /// It has this version.
-    Version(u64),
 }
 
 /// What a change has done.
@@ -217,6 +206,16 @@ impl Book {
         })
     }
 
+    /// Whether this book has given a policy this version, as far as its numbers tell.
+    pub fn has_given(&self, name: &str, version: Version) -> bool {
+        let last = self.records.get(name).map(|record| record.version);
+        let newest = Version {
+            generation: self.state.generation,
+            number: last.unwrap_or(self.state.floor),
+        };
+        version <= newest
+    }
+
     /// Begins another generation, because the storage is older than what an isolate has seen, of
     /// the generation `seen`: it was lost, or restored from an earlier state.
     pub fn restored(&mut self, seen: u64, now: Timestamp) {
@@ -298,7 +297,10 @@ impl Book {
     }
 
     fn check_size(&self, contents: &[(String, Content)]) -> Result<(), Refused> {
-        let size = |name: &str, content: &Content| name.len() + content.canonical.len() + OVERHEAD;
+        // Both forms are kept in memory, so neither may be longer.
+        let size = |name: &str, content: &Content| {
+            name.len() + content.canonical.len().max(content.written.len()) + OVERHEAD
+        };
         let is_new = |name: &str| contents.iter().any(|(changed, _)| changed == name);
         let kept = self.policies().filter(|(name, ..)| !is_new(name));
         let kept: usize = kept.map(|(name, _, content)| size(name, content)).sum();

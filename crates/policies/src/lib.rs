@@ -1,17 +1,29 @@
-//! The named policies of one namespace: their versions, what extends what, and each
-//! change. No I/O and no clock.
+//! The named policies of one namespace: their versions, what extends what, and each change. No I/O
+//! and no clock.
 //!
 //! | modules | what they are |
 //! |---|---|
+//! | [`service`] | answers calls, on all policies in memory and the storage that keeps them |
+//! | [`body`] | the bodies of answers, in JSON |
 //! | [`message`] | what is said to the object that keeps them, and what it answers |
+//! | [`copies`] | the same of all namespaces |
+//! | [`copy`] | all of them in an isolate's memory, and how long that is good for |
 //! | [`snapshot`] | all of them as an isolate has them, and what it is sent |
+//! | [`history`] | what is kept of changes, and the storage as the service sees it |
 //! | [`book`] | all of them as their object has them, and each change |
+//! | [`precondition`] | what has to hold for a change to be made |
 //! | [`refused`] | why a change is refused |
 //! | [`bounds`] | how much a namespace may keep |
 #![forbid(unsafe_code)]
 
+pub mod body;
 pub mod book;
 pub mod bounds;
+pub mod copies;
+pub mod copy;
+pub mod history;
 pub mod message;
+pub mod precondition;
 pub mod refused;
+pub mod service;
 pub mod snapshot;

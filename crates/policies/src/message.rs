@@ -4,21 +4,25 @@
 
 use tollgate_core::codec::{Line, LineWriter, Unreadable};
 use tollgate_core::limit::Name;
+use tollgate_core::policy::Version as PolicyVersion;
 use tollgate_versions::{Version, Versions};
 
-use crate::book::Precondition;
+use crate::precondition::Precondition;
 use crate::snapshot::Known;
 
 /// The versions of calls and answers.
 pub const POLICY_MESSAGES: Versions = Versions::new(1);
-/// The longest reason, in bytes.
-pub const MAX_REASON: usize = 1_024;
 
 /// A call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Call {
     /// What has changed since a revision that an isolate has?
-    Since(Known),
+    Since {
+        /// The revision.
+        known: Known,
+        /// A policy's version that a subject's object has decided by, newer than the isolate's.
+        seen: Option<(Name, PolicyVersion)>,
+    },
     /// Which policies are there?
     List,
     /// How is the policy of this name?
@@ -36,20 +40,27 @@ pub enum Call {
         before: Option<u64>,
     },
     /// Change a policy.
-    Change {
-        /// The policy.
-        name: Name,
-        /// What is done.
-        action: Action,
-        /// What has to hold.
-        precondition: Precondition,
-        /// The name of the token, up to
-        /// [`MAX_TOKEN_NAME`](tollgate_core::api::policy::named::MAX_TOKEN_NAME) bytes; empty
-        /// where it has none.
-        author: String,
-        /// In the author's words, up to [`MAX_REASON`] bytes.
-        reason: String,
-    },
+    Change(Requested),
+}
+
+/// A change that somebody wants made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requested {
+    /// The policy.
+    pub name: Name,
+    /// What is done.
+    pub action: Action,
+    /// What has to hold.
+    pub precondition: Precondition,
+    /// The name of the token, up to
+    /// [`MAX_TOKEN_NAME`](tollgate_core::api::policy::named::MAX_TOKEN_NAME) bytes; empty where it
+    /// has none.
+    pub author: String,
+    /// In the author's words, up to
+    /// [`MAX_REASON`](tollgate_core::api::policy::rollback::MAX_REASON) bytes.
+    pub reason: String,
+    /// Whether it is only tried: the answer says what it would do, and nothing is changed.
+    pub is_dry_run: bool,
 }
 
 /// A change of one policy.
@@ -97,22 +108,32 @@ impl Call {
     pub fn encode_in(&self, version: Version) -> String {
         let new = |word| LineWriter::new(version, word);
         match self {
-            Call::Since(known) => new("since")
-                .put("generation", known.generation)
-                .put("revision", known.revision),
+            Call::Since { known, seen } => {
+                let line = new("since")
+                    .put("generation", known.generation)
+                    .put("revision", known.revision);
+                match seen {
+                    Some((name, version)) => line
+                        .put("name", name.as_str())
+                        .put("ofGeneration", version.generation)
+                        .put("version", version.number),
+                    None => line,
+                }
+            }
             Call::List => new("list"),
             Call::Get(name) => new("get").put("name", name.as_str()),
             Call::Versions { name, before } => new("versions")
                 .put("name", name.as_str())
                 .put_some("before", *before),
             Call::Audit { before } => new("audit").put_some("before", *before),
-            Call::Change {
+            Call::Change(Requested {
                 name,
                 action,
                 precondition,
                 author,
                 reason,
-            } => {
+                is_dry_run,
+            }) => {
                 let line = match action {
                     Action::Put { written } => new("put").text("written", written),
                     Action::Delete => new("delete"),
@@ -129,6 +150,7 @@ impl Call {
                     .put_some("ifVersion", version)
                     .text("author", author)
                     .text("reason", reason)
+                    .flag("dryRun", *is_dry_run)
             }
         }
         .finish()
@@ -139,10 +161,13 @@ impl Call {
         let (version, text) = Line::versioned(text, POLICY_MESSAGES)?;
         let line = Line::parse(text);
         let call = match line.word() {
-            "since" => Call::Since(Known {
-                generation: line.needed("generation")?,
-                revision: line.needed("revision")?,
-            }),
+            "since" => Call::Since {
+                known: Known {
+                    generation: line.needed("generation")?,
+                    revision: line.needed("revision")?,
+                },
+                seen: seen(&line)?,
+            },
             "list" => Call::List,
             "get" => Call::Get(name(&line)?),
             "versions" => Call::Versions {
@@ -171,6 +196,23 @@ impl Call {
     }
 }
 
+/// Encodes a call's text anew in another version; `None` when it cannot be read.
+pub fn in_version(text: &str, version: Version) -> Option<String> {
+    let (_, call) = Call::decode(text).ok()?;
+    Some(call.encode_in(version))
+}
+
+fn seen(line: &Line<'_>) -> Result<Option<(Name, PolicyVersion)>, Unreadable> {
+    if line.get("name").is_none() {
+        return Ok(None);
+    }
+    let version = PolicyVersion {
+        generation: line.needed("ofGeneration")?,
+        number: line.needed("version")?,
+    };
+    Ok(Some((name(line)?, version)))
+}
+
 fn name(line: &Line<'_>) -> Result<Name, Unreadable> {
     Ok(Name::new("name", line.get("name").unwrap_or(""))?)
 }
@@ -184,13 +226,14 @@ fn change(line: &Line<'_>, action: Action) -> Result<Call, Unreadable> {
         // One that is not known may not be taken for none.
         _ => return Err(Unreadable::Damaged("if")),
     };
-    Ok(Call::Change {
+    Ok(Call::Change(Requested {
         name: name(line)?,
         action,
         precondition,
         author: line.text("author")?,
         reason: line.text("reason")?,
-    })
+        is_dry_run: line.flag("dryRun"),
+    }))
 }
 
 impl Answer {
@@ -247,13 +290,14 @@ mod tests {
     use super::*;
 
     fn change(action: Action, precondition: Precondition) -> Call {
-        Call::Change {
+        Call::Change(Requested {
             name: Name::new("name", "a.b").unwrap(),
             action,
             precondition,
             author: "ann@x.org".to_owned(),
             reason: "more\nof it".to_owned(),
-        }
+            is_dry_run: precondition == Precondition::Absent,
+        })
     }
 
     #[test]
@@ -267,8 +311,21 @@ mod tests {
         let by = "author=ann%40x.org reason=more%0Aof%20it";
         let calls = [
             (
-                Call::Since(known),
+                Call::Since { known, seen: None },
                 "1 since generation=5 revision=7".to_owned(),
+            ),
+            (
+                Call::Since {
+                    known,
+                    seen: Some((
+                        name(),
+                        PolicyVersion {
+                            generation: 4,
+                            number: 9,
+                        },
+                    )),
+                },
+                "1 since generation=5 revision=7 name=a.b ofGeneration=4 version=9".to_owned(),
             ),
             (Call::List, "1 list".to_owned()),
             (Call::Get(name()), "1 get name=a.b".to_owned()),
@@ -294,7 +351,7 @@ mod tests {
             ),
             (
                 change(Action::Delete, Precondition::Absent),
-                format!("1 delete name=a.b if=absent {by}"),
+                format!("1 delete name=a.b if=absent {by} dryRun=1"),
             ),
         ];
         for (call, text) in calls {
@@ -347,6 +404,7 @@ mod tests {
             "1 get",
             "1 get name=a%20b",
             "1 since generation=1",
+            "1 since generation=1 revision=1 name=a",
             "1 rollback name=a",
             "1 delete name=a if=monday",
             "1 delete name=a if=absent ifVersion=7",

@@ -74,21 +74,29 @@ impl Snapshot {
         self.policies.get(name)
     }
 
+    /// How many bytes the names and texts take.
+    pub fn bytes(&self) -> usize {
+        let policies = self.policies.iter();
+        policies
+            .map(|(name, held)| name.len() + held.canonical.len())
+            .sum()
+    }
+
     /// All names, in their order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.policies.keys().map(String::as_str)
     }
 
     /// Brings it to the revision of `changes`, unless that is older: answers may overtake each
-    /// other.
-    pub fn apply(&mut self, changes: Changes) {
+    /// other. Whether it is another one now.
+    pub fn apply(&mut self, changes: Changes) -> bool {
         let of = Known {
             generation: changes.generation,
             revision: changes.revision,
         };
         let is_next = changes.is_whole || changes.generation == self.generation;
         if of <= self.known() || !is_next {
-            return;
+            return false;
         }
         (self.generation, self.revision) = (of.generation, of.revision);
         if changes.is_whole {
@@ -98,6 +106,7 @@ impl Snapshot {
             self.policies.remove(name);
         }
         self.policies.extend(changes.policies);
+        true
     }
 }
 

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use tollgate_core::limit::Name;
 use tollgate_core::Timestamp;
-use tollgate_policies::book::{Book, By, Change, Precondition};
+use tollgate_policies::book::{Book, By, Change};
 use tollgate_policies::bounds::{MAX_LEVELS, MAX_POLICIES, MAX_POLICY, MAX_SNAPSHOT};
-
+use tollgate_policies::precondition::Precondition;
 use tollgate_policies::refused::Refused;
 
 const PLAIN: &str = r#"{"name":"hour","algorithm":"fixedWindow","limit":100,"window":"1h"}"#;

@@ -7,8 +7,9 @@ use proptest::prelude::*;
 use tollgate_core::limit::Name;
 use tollgate_core::policy::Version;
 use tollgate_core::Timestamp;
-use tollgate_policies::book::{Book, By, Precondition};
+use tollgate_policies::book::{Book, By};
 use tollgate_policies::bounds::MAX_POLICIES;
+use tollgate_policies::precondition::Precondition;
 use tollgate_policies::snapshot::{Changes, Held, Known, Snapshot};
 
 fn by(second: u64) -> By<'static> {

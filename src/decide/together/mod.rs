@@ -3,13 +3,14 @@
 
 mod messages;
 
+use tollgate_core::api::multi;
 use tollgate_core::api::request::LimitRequest;
 use tollgate_core::decision::{Decision, Source};
 use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::multi::{Asked, Decided, Effect, Event, Multi};
 
 use super::outcome::Outcome;
-use super::pending::Pending;
+use super::pending::{self, Pending};
 use super::{debts, fallback, object};
 use crate::clock;
 use crate::context::Context;
@@ -32,8 +33,13 @@ pub(crate) async fn check_all(
     context: &Context<'_>,
     requests: Vec<LimitRequest>,
 ) -> Result<Together, ApiError> {
-    let pending = requests.into_iter().map(|it| Pending::new(context, it));
+    let is_degraded = pending::confirmed(context, &requests).await?;
+    let pending = requests.into_iter();
+    let pending = pending.map(|it| Pending::new(context, it, is_degraded));
     let pending = pending.collect::<Result<Vec<Pending>, ApiError>>()?;
+    for (i, Pending { item, .. }) in pending.iter().enumerate() {
+        multi::suits(i, &item.policy)?;
+    }
     let asked = pending.iter().map(asked).collect();
     let now = clock::now();
     let (multi, mut effects) = Multi::begin(asked, context.deadline(), now, &mut hot::random_bits);

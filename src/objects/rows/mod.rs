@@ -6,8 +6,11 @@
 pub(super) mod directory;
 pub(super) mod keyspace;
 pub(super) mod limiter;
+pub(super) mod policies;
 
-use worker::{Result, SqlStorage, SqlStorageValue, Storage};
+use worker::{Error, Result, SqlStorage, SqlStorageValue, Storage};
+
+use crate::hot;
 
 /// The rows that a statement answers, as columns.
 fn rows(
@@ -47,6 +50,17 @@ fn bytes(column: Option<SqlStorageValue>) -> Option<Vec<u8>> {
         Some(SqlStorageValue::Blob(bytes)) => Some(bytes),
         _ => None,
     }
+}
+
+/// Runs a step whose writes are all made or, with an error, none.
+fn in_transaction(storage: &Storage, step: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+    let mut result = Ok(());
+    let mut step = || {
+        result = step();
+        result.is_ok()
+    };
+    let done = hot::transact(storage.as_raw(), &mut step);
+    result.and(done.map_err(Error::from))
 }
 
 /// Sets the alarm to an instant in Unix ms, which replaces any other. Nobody awaits the promise: an

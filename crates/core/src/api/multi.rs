@@ -47,10 +47,10 @@ pub fn parse(body: &str) -> Result<Vec<LimitRequest>, BadRequest> {
         fields.add_defaults(&defaults, wanted);
         let path = fields.here().to_owned();
         let request = request::take(fields)?;
-        if let Some(setting) = decided_elsewhere(&request) {
-            let with = "POST /limit/multi, whose entries are decided together by their objects: ask for it alone";
-            let field = format!("{path}.{setting}");
-            return Err(BadRequest::new(field, Problem::Conflict { with }));
+        if let Rule::Inline(policy) = &request.rule {
+            if let Some(setting) = decided_elsewhere(policy) {
+                return Err(alone(format!("{path}.{setting}")));
+            }
         }
         if requests
             .iter()
@@ -83,11 +83,23 @@ fn wanted(name: &str, entry: &Fields<'_>) -> bool {
     }
 }
 
-/// The setting by which a request is not decided by its object alone.
-fn decided_elsewhere(request: &LimitRequest) -> Option<&'static str> {
-    let Rule::Inline(policy) = &request.rule else {
-        return None;
-    };
+/// Whether the policy that the entry `i` names can be decided together with others. Parsing has
+/// seen to it for inline ones; whoever looks up a named one asks here.
+pub fn suits(i: usize, policy: &Policy) -> Result<(), BadRequest> {
+    match decided_elsewhere(policy) {
+        Some(_) => Err(alone(format!("limits[{i}].policy"))),
+        None => Ok(()),
+    }
+}
+
+fn alone(field: String) -> BadRequest {
+    let with =
+        "POST /limit/multi, whose entries are decided together by their objects: ask for it alone";
+    BadRequest::new(field, Problem::Conflict { with })
+}
+
+/// The setting by which a policy is not decided by its object alone.
+fn decided_elsewhere(policy: &Policy) -> Option<&'static str> {
     if policy.consistency() != Consistency::Strong {
         return Some("consistency");
     }

@@ -1,6 +1,7 @@
-//! The query string of `GET /limit` and `DELETE /limit`: which subject, and which of its policies.
+//! Query strings. [`parse`] reads that of `GET /limit` and `DELETE /limit`, which says which subject
+//! is meant, and which of its policies; [`parameters`] reads any other.
 
-use super::{clipped, BadRequest, Problem};
+use super::{bytes_between, clipped, BadRequest, Problem};
 use crate::limit::Name;
 use crate::percent::{decode_query, encode_component};
 use crate::subject::SubjectParts;
@@ -45,7 +46,7 @@ impl SubjectQuery {
 /// assert_eq!(query.subject.identifier(), "a b c");
 /// ```
 pub fn parse(query: &str) -> Result<SubjectQuery, BadRequest> {
-    let [provider, scope, identifier, policy] = parameters(query)?;
+    let [provider, scope, identifier, policy] = parameters(query, NAMES)?;
     let identifier = identifier.ok_or_else(|| BadRequest::new("identifier", Problem::Missing))?;
     let mut subject = SubjectParts::new(identifier)?;
     if let Some(provider) = provider {
@@ -60,13 +61,22 @@ pub fn parse(query: &str) -> Result<SubjectQuery, BadRequest> {
 
 const NAMES: [&str; 4] = ["provider", "scope", "identifier", "policy"];
 
-/// The values of [`NAMES`], in their order.
-fn parameters(query: &str) -> Result<[Option<String>; NAMES.len()], BadRequest> {
-    let mut values = [const { None }; NAMES.len()];
+/// The values of the parameters of these names, in their order: each at most once, and no others.
+pub fn parameters<const N: usize>(
+    query: &str,
+    names: [&'static str; N],
+) -> Result<[Option<String>; N], BadRequest> {
+    let mut values = [const { None }; N];
+    fill(query, &names, &mut values)?;
+    Ok(values)
+}
+
+/// Apart and not generic, because in the Worker size counts.
+fn fill(query: &str, names: &[&str], values: &mut [Option<String>]) -> Result<(), BadRequest> {
     for piece in query.split('&').filter(|piece| !piece.is_empty()) {
         let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
         let name = decoded(name, name)?;
-        let Some(at) = NAMES.iter().position(|&known| known == name) else {
+        let Some(at) = names.iter().position(|&known| known == name) else {
             return Err(BadRequest::new(clipped(&name), Problem::Unknown));
         };
         if values[at].is_some() {
@@ -74,7 +84,34 @@ fn parameters(query: &str) -> Result<[Option<String>; NAMES.len()], BadRequest> 
         }
         values[at] = Some(decoded(&name, value)?);
     }
-    Ok(values)
+    Ok(())
+}
+
+/// A parameter of at most `max` bytes; empty where it is not there.
+pub fn text(name: &'static str, value: Option<String>, max: usize) -> Result<String, BadRequest> {
+    let value = value.unwrap_or_default();
+    if value.len() > max {
+        return Err(BadRequest::new(name, bytes_between(0, max)));
+    }
+    Ok(value)
+}
+
+/// A parameter that is a whole number within bounds, both inclusive, at most 2^53.
+pub fn number(
+    name: &'static str,
+    value: Option<&str>,
+    (min, max): (i64, i64),
+) -> Result<Option<i64>, BadRequest> {
+    let read = |value| super::values::integer(value, (min, max));
+    let read = value.map(read).transpose();
+    read.map_err(|problem| BadRequest::new(name, problem))
+}
+
+/// A parameter that is `true` or `false`; `false` where it is not there.
+pub fn flag(name: &'static str, value: Option<&str>) -> Result<bool, BadRequest> {
+    let read = value.map(super::values::boolean).transpose();
+    let read = read.map_err(|problem| BadRequest::new(name, problem))?;
+    Ok(read.unwrap_or(false))
 }
 
 fn decoded(name: &str, text: &str) -> Result<String, BadRequest> {

@@ -43,6 +43,32 @@ pub struct NamedPolicy {
     pub description: Option<String>,
 }
 
+impl NamedPolicy {
+    /// The subject that a request means: with the policy's provider and scope, where it has them;
+    /// the request may then only name the same.
+    pub fn limited(&self, mut subject: SubjectParts) -> Result<SubjectParts, BadRequest> {
+        let conflict = |field: &str| {
+            let with = "that of the policy: leave it out";
+            Err(BadRequest::new(field, Problem::Conflict { with }))
+        };
+        if let Some(provider) = &self.provider {
+            match subject.provider() {
+                None => subject = subject.with_provider(provider.as_str())?,
+                Some(given) if given == provider => {}
+                Some(_) => return conflict("provider"),
+            }
+        }
+        if let Some(scope) = &self.scope {
+            match subject.scope() {
+                None => subject = subject.with_scope(scope.as_str())?,
+                Some(given) if given == scope => {}
+                Some(_) => return conflict("scope"),
+            }
+        }
+        Ok(subject)
+    }
+}
+
 /// Reads a policy that extends no other: see [`super::parse`], and 1 to 128 bytes of `provider`, 0
 /// to 128 of `scope`, 1 to 64 names of tokens in `askedBy`, and 1 to 1,024 bytes of `description`.
 pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {

@@ -1,0 +1,212 @@
+//! The bodies of answers about policies, in JSON. The policies in them stand as they were written.
+
+use tollgate_core::api::to_json;
+
+use crate::book::{Book, Content, Record};
+use crate::history::{AuditEntry, PastVersion, Signed};
+
+/// About how many bytes a page may have; an entry that is longer stands on a page alone.
+pub const PAGE_BYTES: usize = 262_144;
+
+/// A JSON object in the making.
+#[derive(Debug)]
+struct Object(String);
+
+impl Object {
+    fn new() -> Object {
+        Object(String::from("{"))
+    }
+
+    /// Adds a field whose value is JSON.
+    fn raw(mut self, key: &str, json: &str) -> Object {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        self.0.push('"');
+        self.0.push_str(key);
+        self.0.push_str("\":");
+        self.0.push_str(json);
+        self
+    }
+
+    fn text(self, key: &str, value: &str) -> Object {
+        self.raw(key, &to_json(&value))
+    }
+
+    fn number(self, key: &str, value: u64) -> Object {
+        self.raw(key, &value.to_string())
+    }
+
+    /// Adds a text unless it is empty.
+    fn words(self, key: &str, value: &str) -> Object {
+        if value.is_empty() {
+            self
+        } else {
+            self.text(key, value)
+        }
+    }
+
+    fn raw_some(self, key: &str, json: Option<&str>) -> Object {
+        match json {
+            Some(json) => self.raw(key, json),
+            None => self,
+        }
+    }
+
+    fn signed(self, signed: &Signed) -> Object {
+        self.number("at", signed.at.as_millis())
+            .words("author", &signed.author)
+            .words("reason", &signed.reason)
+    }
+
+    fn finish(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+}
+
+fn list(elements: impl Iterator<Item = String>) -> String {
+    let mut text = String::from("[");
+    for element in elements {
+        if text.len() > 1 {
+            text.push(',');
+        }
+        text.push_str(&element);
+    }
+    text.push(']');
+    text
+}
+
+fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    list(names.map(|name| to_json(&name)))
+}
+
+/// `GET /policies`: every policy with its version, without its limits.
+pub fn of_all(book: &Book) -> String {
+    let line = |(name, record, content): (&str, &Record, &Content)| {
+        Object::new()
+            .text("name", name)
+            .number("version", record.version)
+            .number("at", record.at.as_millis())
+            .words("author", &record.author)
+            .words("extends", content.base.as_deref().unwrap_or_default())
+            .finish()
+    };
+    Object::new()
+        .number("revision", book.state.revision)
+        .raw("policies", &list(book.policies().map(line)))
+        .finish()
+}
+
+/// One policy: as it was written, with all that it extends, and who made its version.
+/// `changed` is what a change has done; `None` where nothing was to be changed.
+pub fn of_one(
+    book: &Book,
+    (name, record, content): (&str, &Record, &Content),
+    changed: Option<(&[String], bool)>,
+) -> String {
+    let body = Object::new()
+        .text("name", name)
+        .number("version", record.version)
+        .signed(&signed(record))
+        .raw("policy", &content.written)
+        .raw("resolved", &content.canonical)
+        .raw("extendedBy", &names(book.extended_by(name)));
+    with_changed(body, book, changed).finish()
+}
+
+/// What a deletion answers.
+pub fn of_deleted(book: &Book, name: &str, changed: (&[String], bool)) -> String {
+    let mut body = Object::new().text("name", name);
+    if let Some(record) = book.record(name) {
+        body = body.number("version", record.version);
+    }
+    let body = body.raw("deleted", "true");
+    with_changed(body, book, Some(changed)).finish()
+}
+
+/// Each name that has a new version, and whether that was only tried.
+fn with_changed(body: Object, book: &Book, changed: Option<(&[String], bool)>) -> Object {
+    let Some((changed, is_dry_run)) = changed else {
+        return body;
+    };
+    let line = |name: &String| {
+        let version = book.record(name).map_or(0, |record| record.version);
+        let line = Object::new().text("name", name);
+        line.number("version", version).finish()
+    };
+    let body = body.raw("changed", &list(changed.iter().map(line)));
+    body.raw_some("dryRun", is_dry_run.then_some("true"))
+}
+
+/// Who made a record.
+pub fn signed(record: &Record) -> Signed {
+    Signed {
+        at: record.at,
+        author: record.author.clone(),
+        reason: record.reason.clone(),
+    }
+}
+
+/// A page of versions, the newest first.
+pub fn of_versions(name: &str, versions: &[PastVersion], is_full: bool) -> String {
+    let line = |past: &PastVersion| {
+        Object::new()
+            .number("version", past.version)
+            .text("action", past.act.word())
+            .signed(&past.signed)
+            .raw_some("policy", past.written.as_deref())
+            .finish()
+    };
+    let body = Object::new().text("name", name);
+    let number = |past: &PastVersion| past.version;
+    page(body, "versions", versions, is_full, line, number)
+}
+
+/// A page of the audit, the newest first.
+pub fn of_audit(entries: &[AuditEntry], is_full: bool) -> String {
+    let line = |entry: &AuditEntry| {
+        Object::new()
+            .number("id", entry.id)
+            .signed(&entry.signed)
+            .text("action", entry.act.word())
+            .words("policy", &entry.policy)
+            .number("version", entry.version)
+            .raw_some("before", entry.before.as_deref())
+            .raw_some("after", entry.after.as_deref())
+            .raw("changed", &names(entry.changed.iter().map(String::as_str)))
+            .finish()
+    };
+    let id = |entry: &AuditEntry| entry.id;
+    page(Object::new(), "entries", entries, is_full, line, id)
+}
+
+/// As many entries as a page may have, and `next`, which begins the next page as `before` where
+/// there may be one.
+fn page<T>(
+    body: Object,
+    key: &str,
+    entries: &[T],
+    is_full: bool,
+    line: impl Fn(&T) -> String,
+    number: impl Fn(&T) -> u64,
+) -> String {
+    let (mut lines, mut bytes) = (Vec::new(), 0);
+    let mut last = None;
+    for entry in entries {
+        let line = line(entry);
+        if bytes > 0 && bytes + line.len() > PAGE_BYTES {
+            break;
+        }
+        bytes += line.len();
+        last = Some(number(entry));
+        lines.push(line);
+    }
+    let is_last = lines.len() == entries.len() && !is_full;
+    let body = body.raw(key, &list(lines.into_iter()));
+    match last {
+        Some(last) if !is_last => body.number("next", last),
+        _ => body,
+    }
+    .finish()
+}

@@ -1,0 +1,174 @@
+//! All policies of a namespace in the memory of an isolate: how long they are good for without
+//! asking, and when to ask.
+//!
+//! A copy is good for [`FRESH`] after the call that confirmed it was sent. Then it is confirmed in
+//! the background while requests use it, and when it is older than [`MAX_AGE`] they wait. So a
+//! change is in force everywhere [`MAX_AGE`] after it was made. An isolate without requests asks
+//! nothing.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use tollgate_core::api::policy::named::{parse, NamedPolicy};
+use tollgate_core::api::BadRequest;
+use tollgate_core::limit::Name;
+use tollgate_core::policy::Version;
+use tollgate_core::{Duration, Timestamp};
+
+use crate::message::Call;
+use crate::snapshot::{Changes, Known, Snapshot};
+
+/// How old a copy may be before it is confirmed in the background.
+pub const FRESH: Duration = Duration::from_secs(2);
+/// How old a copy may be before requests wait until it is confirmed.
+pub const MAX_AGE: Duration = Duration::from_secs(5);
+/// How soon after a call another one is made in the background.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// How long a request waits for what another one has asked, before it asks itself: that one's
+/// client may have gone, and its call with it.
+const JOIN: Duration = Duration::from_millis(300);
+/// How long after a failure requests take the copy as it is, without waiting for another call that
+/// may fail; these are made in the background.
+const OUT_OF_REACH: Duration = Duration::from_secs(10);
+
+/// The policies of a namespace, as an isolate has them.
+#[derive(Debug, Default)]
+pub struct Copy {
+    snapshot: Snapshot,
+    /// When the call was sent that confirmed it last; `None` where it is what KV kept, or nothing.
+    as_of: Option<Timestamp>,
+    /// When somebody asked last.
+    asked: Option<Timestamp>,
+    /// When a call failed, if none has succeeded since.
+    failed: Option<Timestamp>,
+    /// A version that an object has decided by, and that this copy has not.
+    seen: Option<(Name, Version)>,
+    /// What was read of it so far.
+    read: BTreeMap<String, (Version, Rc<NamedPolicy>)>,
+}
+
+/// What a request does about the age of the copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// It uses the copy.
+    Use {
+        /// Whether it asks in the background.
+        asks: bool,
+        /// Whether the copy may be older than [`MAX_AGE`], because the object is out of reach.
+        is_degraded: bool,
+    },
+    /// It asks, and looks again when it has an answer.
+    Ask,
+    /// It looks again in a moment, because another request asks.
+    Join,
+    /// There is no copy, and the object is out of reach.
+    Unavailable,
+}
+
+/// Why there is no such policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Missing {
+    /// Nobody has made one of this name.
+    Unknown,
+    /// This build cannot read it.
+    Unreadable(BadRequest),
+}
+
+impl Copy {
+    /// What a request does at `now`.
+    pub fn next(&self, now: Timestamp) -> Next {
+        let since = |at: Option<Timestamp>| at.map(|at| now.since(at));
+        let within = |at: Option<Timestamp>, time: Duration| since(at).is_some_and(|it| it < time);
+        let again = if self.seen.is_some() { JOIN } else { ASK_AGAIN };
+        let asks = !within(self.asked, again);
+        let is_degraded = match since(self.as_of) {
+            Some(age) if age <= FRESH => {
+                return Next::Use {
+                    asks: asks && self.seen.is_some(),
+                    is_degraded: false,
+                }
+            }
+            Some(age) => age > MAX_AGE,
+            None => true,
+        };
+        if !is_degraded {
+            return Next::Use { asks, is_degraded };
+        }
+        match (within(self.failed, OUT_OF_REACH), self.is_empty()) {
+            (true, false) => Next::Use { asks, is_degraded },
+            // The next one to come asks.
+            (true, true) if !asks => Next::Unavailable,
+            _ if within(self.asked, JOIN) && self.failed < self.asked => Next::Join,
+            _ => Next::Ask,
+        }
+    }
+
+    /// The call with which somebody asks the object now.
+    pub fn ask(&mut self, now: Timestamp) -> Call {
+        self.asked = Some(now);
+        Call::Since {
+            known: self.snapshot.known(),
+            seen: self.seen.clone(),
+        }
+    }
+
+    /// The object has answered a call that was sent at `sent`.
+    pub fn learn(&mut self, changes: Changes, sent: Timestamp) {
+        self.restore(changes);
+        self.as_of = self.as_of.max(Some(sent));
+        self.failed = None;
+        self.seen = None;
+    }
+
+    /// The object has not answered.
+    pub fn fail(&mut self, now: Timestamp) {
+        self.failed = Some(now);
+    }
+
+    /// This is what KV kept. It may be newer than what the isolate has, and confirms nothing.
+    pub fn restore(&mut self, changes: Changes) {
+        if self.snapshot.apply(changes) {
+            let snapshot = &self.snapshot;
+            let held = |name: &String| snapshot.policy(name).map(|held| held.version);
+            self.read
+                .retain(|name, (version, _)| held(name) == Some(*version));
+        }
+    }
+
+    /// An object has decided by this version. Where it is newer than the copy's the object that
+    /// keeps the policies is asked at once; and where it is newer than that one's, that one's
+    /// storage was restored from an older state.
+    pub fn notice(&mut self, name: &Name, version: Version) {
+        let held = self.snapshot.policy(name.as_str());
+        if held.is_none_or(|held| held.version < version) {
+            self.seen = Some((name.clone(), version));
+        }
+    }
+
+    /// Whether nothing was ever learnt.
+    pub fn is_empty(&self) -> bool {
+        self.as_of.is_none() && self.snapshot.known() == Known::default()
+    }
+
+    /// How many bytes the policies take, about.
+    pub fn bytes(&self) -> usize {
+        self.snapshot.bytes()
+    }
+
+    /// The policy of this name, with its name and version.
+    pub fn policy(&mut self, name: &Name) -> Result<Rc<NamedPolicy>, Missing> {
+        let held = self.snapshot.policy(name.as_str());
+        let held = held.ok_or(Missing::Unknown)?;
+        if let Some((version, policy)) = self.read.get(name.as_str()) {
+            if *version == held.version {
+                return Ok(Rc::clone(policy));
+            }
+        }
+        let mut policy = parse(&held.canonical).map_err(Missing::Unreadable)?;
+        policy.policy = policy.policy.named(name.clone(), held.version);
+        let policy = Rc::new(policy);
+        let entry = (held.version, Rc::clone(&policy));
+        self.read.insert(name.as_str().to_owned(), entry);
+        Ok(policy)
+    }
+}

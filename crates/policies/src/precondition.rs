@@ -1,0 +1,92 @@
+//! What has to hold for a change to be made, and the headers that say so (RFC 9110, section 13.1).
+
+use tollgate_core::api::{BadRequest, Problem};
+
+/// What has to hold for a change to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precondition {
+    /// Nothing.
+    None,
+    /// There is no such policy.
+    Absent,
+    /// There is one.
+    Present,
+    /// It has this version.
+    Version(u64),
+}
+
+impl Precondition {
+    /// Reads `If-Match` (a version, also in quotes, or `*`) or `If-None-Match` (`*`).
+    pub fn of_headers(matching: Option<&str>, other: Option<&str>) -> Result<Self, BadRequest> {
+        let wrong = |field: &str, problem| {
+            let field = field.to_owned();
+            Err(BadRequest { field, problem })
+        };
+        match (matching.map(str::trim), other.map(str::trim)) {
+            (None, None) => Ok(Precondition::None),
+            (None, Some("*")) => Ok(Precondition::Absent),
+            (Some("*"), None) => Ok(Precondition::Present),
+            (Some(version), None) => match number(version) {
+                Some(version) => Ok(Precondition::Version(version)),
+                None => {
+                    let expected = "one version, such as \"7\", or *";
+                    wrong("If-Match", Problem::Malformed { expected })
+                }
+            },
+            (None, Some(_)) => {
+                let expected = "*, which makes a policy only where there is none";
+                wrong("If-None-Match", Problem::Malformed { expected })
+            }
+            (Some(_), Some(_)) => {
+                let with = "`If-None-Match`: send one of them";
+                wrong("If-Match", Problem::Conflict { with })
+            }
+        }
+    }
+}
+
+fn number(version: &str) -> Option<u64> {
+    let quoted = version
+        .strip_prefix('"')
+        .and_then(|it| it.strip_suffix('"'));
+    let digits = quoted.unwrap_or(version);
+    let is_number = digits.bytes().all(|b| b.is_ascii_digit());
+    is_number.then(|| digits.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_say_what_has_to_hold() {
+        let table = [
+            (None, None, Precondition::None),
+            (Some("7"), None, Precondition::Version(7)),
+            (Some(" \"7\" "), None, Precondition::Version(7)),
+            (Some("*"), None, Precondition::Present),
+            (None, Some("*"), Precondition::Absent),
+        ];
+        for (matching, other, expected) in table {
+            let read = Precondition::of_headers(matching, other);
+            assert_eq!(read, Ok(expected), "{matching:?} {other:?}");
+        }
+        let wrong = [
+            "",
+            "\"",
+            "\"\"",
+            "W/\"7\"",
+            "-7",
+            "+7",
+            "7, 8",
+            "18446744073709551616",
+        ];
+        for version in wrong {
+            let error = Precondition::of_headers(Some(version), None).unwrap_err();
+            assert_eq!(error.field, "If-Match", "{version}");
+        }
+        let error = Precondition::of_headers(None, Some("7")).unwrap_err();
+        assert_eq!(error.field, "If-None-Match");
+        assert!(Precondition::of_headers(Some("7"), Some("*")).is_err());
+    }
+}

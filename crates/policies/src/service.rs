@@ -1,0 +1,201 @@
+//! Answers the calls of [`crate::message`] on a book in memory and the storage that keeps it.
+//!
+//! A change is made in memory first and then stored as one. Where storing fails the book is ahead
+//! of the storage and has to be read anew.
+
+use tollgate_core::limit::Name;
+use tollgate_core::policy::Version;
+use tollgate_core::Timestamp;
+use tollgate_versions::Version as MessageVersion;
+
+use crate::body;
+use crate::book::{Book, By, Change};
+use crate::history::{audit_from, Act, AuditEntry, Signed, Storage, Stored, MAX_PAGE};
+use crate::message::{Action, Answer, Call, Requested};
+use crate::refused::Refused;
+use crate::snapshot::{Changes, Known};
+
+/// The answer to a call, as text in `version`.
+pub fn answer<S: Storage>(
+    book: &mut Book,
+    storage: &mut S,
+    (version, call): (MessageVersion, &Call),
+    now: Timestamp,
+) -> Result<String, S::Error> {
+    let answer = match call {
+        Call::Since { known, seen } => {
+            discover_restored(book, storage, (*known, seen.as_ref()), now)?;
+            return Ok(Changes::since(book, *known).encode());
+        }
+        Call::List => Ok(body(None, body::of_all(book))),
+        Call::Get(name) => book.policy(name.as_str()).map(|(record, content)| {
+            let json = body::of_one(book, (name.as_str(), record, content), None);
+            body(Some(record.version), json)
+        }),
+        Call::Versions { name, before } => {
+            let name = name.as_str();
+            let versions = storage.versions(name, before.unwrap_or(u64::MAX))?;
+            if versions.is_empty() && book.record(name).is_none() {
+                Err(Refused::UnknownPolicy(name.to_owned()))
+            } else {
+                let is_full = versions.len() >= MAX_PAGE;
+                Ok(body(None, body::of_versions(name, &versions, is_full)))
+            }
+        }
+        Call::Audit { before } => {
+            let entries = storage.audit(before.unwrap_or(u64::MAX), audit_from(now))?;
+            let is_full = entries.len() >= MAX_PAGE;
+            Ok(body(None, body::of_audit(&entries, is_full)))
+        }
+        Call::Change(requested) => change(book, storage, requested, now)?,
+    };
+    let answer = answer.unwrap_or_else(|refused| Answer::Refused {
+        code: refused.code().to_owned(),
+        field: refused.field().map(str::to_owned),
+        detail: refused.to_string(),
+    });
+    Ok(answer.encode_in(version))
+}
+
+fn body(version: Option<u64>, json: String) -> Answer {
+    Answer::Body {
+        version,
+        is_new: false,
+        json,
+    }
+}
+
+/// Begins another generation where whoever asks has seen more than is stored.
+fn discover_restored<S: Storage>(
+    book: &mut Book,
+    storage: &mut S,
+    (known, seen): (Known, Option<&(Name, Version)>),
+    now: Timestamp,
+) -> Result<(), S::Error> {
+    let ahead = seen.filter(|(name, version)| !book.has_given(name.as_str(), *version));
+    if ahead.is_none() && !known.is_ahead_of(book) {
+        return Ok(());
+    }
+    let generation = ahead.map_or(0, |(_, version)| version.generation);
+    book.restored(known.generation.max(generation), now);
+    let entry = AuditEntry {
+        id: 0,
+        act: Act::Restored,
+        signed: Signed {
+            at: now,
+            author: String::new(),
+            reason: String::new(),
+        },
+        policy: String::new(),
+        version: book.state.generation,
+        before: None,
+        after: None,
+        changed: Vec::new(),
+    };
+    let stored = Stored {
+        entry: &entry,
+        forgotten: &[],
+    };
+    storage.store(book, &stored)
+}
+
+/// Makes a change, or says why not; then nothing is changed.
+fn change<S: Storage>(
+    book: &mut Book,
+    storage: &mut S,
+    requested: &Requested,
+    now: Timestamp,
+) -> Result<Result<Answer, Refused>, S::Error> {
+    let text;
+    let (act, written) = match &requested.action {
+        Action::Put { written } => (Act::Put, Some(written)),
+        Action::Delete => (Act::Delete, None),
+        Action::Rollback { version } => {
+            let past = storage.version(requested.name.as_str(), *version)?;
+            match past.and_then(|past| past.written) {
+                Some(written) => {
+                    text = written;
+                    (Act::Rollback, Some(&text))
+                }
+                None => return Ok(Err(Refused::UnknownVersion(*version))),
+            }
+        }
+    };
+    if !requested.is_dry_run {
+        return match tried(book, requested, written, now) {
+            Ok(change) => {
+                store(book, storage, requested, act, &change, now)?;
+                Ok(Ok(told(book, requested, &change)))
+            }
+            Err(refused) => Ok(Err(refused)),
+        };
+    }
+    let mut book = book.clone();
+    let change = tried(&mut book, requested, written, now);
+    Ok(change.map(|change| told(&book, requested, &change)))
+}
+
+fn tried(
+    book: &mut Book,
+    requested: &Requested,
+    written: Option<&String>,
+    now: Timestamp,
+) -> Result<Change, Refused> {
+    let by = By {
+        author: &requested.author,
+        reason: &requested.reason,
+        now,
+    };
+    let (name, precondition) = (&requested.name, requested.precondition);
+    match written {
+        Some(written) => book.put(name, written, precondition, by),
+        None => book.delete(name, precondition, by),
+    }
+}
+
+fn store<S: Storage>(
+    book: &Book,
+    storage: &mut S,
+    requested: &Requested,
+    act: Act,
+    change: &Change,
+    now: Timestamp,
+) -> Result<(), S::Error> {
+    let name = requested.name.as_str();
+    let Some(record) = book.record(name).filter(|_| !change.changed.is_empty()) else {
+        return Ok(());
+    };
+    let entry = AuditEntry {
+        id: 0,
+        act,
+        signed: Signed {
+            at: now,
+            author: requested.author.clone(),
+            reason: requested.reason.clone(),
+        },
+        policy: name.to_owned(),
+        version: record.version,
+        before: change.before.clone(),
+        after: change.after.clone(),
+        changed: change.changed.clone(),
+    };
+    let stored = Stored {
+        entry: &entry,
+        forgotten: &change.forgotten,
+    };
+    storage.store(book, &stored)
+}
+
+/// What the author is told of a change.
+fn told(book: &Book, requested: &Requested, change: &Change) -> Answer {
+    let name = requested.name.as_str();
+    let changed = (&*change.changed, requested.is_dry_run);
+    match book.policy(name) {
+        Ok((record, content)) => Answer::Body {
+            version: Some(record.version),
+            is_new: change.before.is_none(),
+            json: body::of_one(book, (name, record, content), Some(changed)),
+        },
+        Err(_) => body(None, body::of_deleted(book, name, changed)),
+    }
+}

@@ -1,0 +1,323 @@
+//! The policies of a namespace as rows, in four tables that the first change makes:
+//!
+//! - `book (key, value)`: the numbers of the whole, and `schema`, the version of these tables;
+//! - `policies`: each name with its last version, also a deleted one (`written` is NULL);
+//! - `versions`: the last hundred of each name;
+//! - `audit`: who changed what.
+//!
+//! Instants are Unix ms.
+
+use tollgate_core::Timestamp;
+use tollgate_policies::book::{Book, BookState, Content, Record};
+use tollgate_policies::history::{
+    audit_from, numbers, Act, AuditEntry, PastVersion, Signed, Storage, Stored, MAX_AUDIT,
+    MAX_PAGE, MAX_VERSIONS,
+};
+use worker::{Error, Result, SqlStorage, SqlStorageValue, State, Storage as RawStorage};
+
+use super::{has_table, in_transaction, integer, rows, set_alarm, text};
+
+/// The version of the tables. Another one is neither read nor written.
+const SCHEMA: u64 = 1;
+/// How long after a change the alarm rings, ms: KV takes a key once a second.
+const PUBLISH_AFTER: u64 = 1_000;
+/// How many entries beyond their age are deleted at most with one change.
+const DELETED_AT_ONCE: u64 = 100;
+
+const CREATE: [&str; 4] = [
+    "CREATE TABLE IF NOT EXISTS book (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS policies (name TEXT PRIMARY KEY, version INTEGER NOT NULL, \
+     revision INTEGER NOT NULL, at INTEGER NOT NULL, author TEXT NOT NULL, reason TEXT NOT NULL, \
+     written TEXT, canonical TEXT, base TEXT)",
+    "CREATE TABLE IF NOT EXISTS versions (name TEXT NOT NULL, version INTEGER NOT NULL, \
+     act TEXT NOT NULL, at INTEGER NOT NULL, author TEXT NOT NULL, reason TEXT NOT NULL, \
+     written TEXT, PRIMARY KEY (name, version))",
+    "CREATE TABLE IF NOT EXISTS audit (id INTEGER PRIMARY KEY, act TEXT NOT NULL, \
+     at INTEGER NOT NULL, author TEXT NOT NULL, reason TEXT NOT NULL, policy TEXT NOT NULL, \
+     version INTEGER NOT NULL, before TEXT, after TEXT, changed TEXT NOT NULL)",
+];
+const NUMBERS: &str = "SELECT key, value FROM book";
+const PUT_NUMBER: &str = "INSERT OR REPLACE INTO book (key, value) VALUES (?, ?)";
+const RECORDS: &str =
+    "SELECT name, version, revision, at, author, reason, written, canonical, base FROM policies";
+const PUT_RECORD: &str = "INSERT OR REPLACE INTO policies (name, version, revision, at, author, \
+    reason, written, canonical, base) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const FORGET: &str = "DELETE FROM policies WHERE name = ?";
+const FORGET_VERSIONS: &str = "DELETE FROM versions WHERE name = ?";
+const ADD_VERSION: &str = "INSERT OR REPLACE INTO versions (name, version, act, at, author, \
+    reason, written) VALUES (?, ?, ?, ?, ?, ?, ?)";
+const TRIM_VERSIONS: &str = "DELETE FROM versions WHERE name = ?1 AND version <= \
+    (SELECT version FROM versions WHERE name = ?1 ORDER BY version DESC LIMIT 1 OFFSET ?2)";
+const VERSIONS: &str = "SELECT version, act, at, author, reason, written FROM versions \
+    WHERE name = ? AND version >= ? AND version < ? ORDER BY version DESC LIMIT ?";
+const ADD_ENTRY: &str = "INSERT INTO audit (act, at, author, reason, policy, version, before, \
+    after, changed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const TRIM_ENTRIES: &str = "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?";
+const TRIM_OLD: &str =
+    "DELETE FROM audit WHERE id IN (SELECT id FROM audit ORDER BY id LIMIT ?) AND at < ?";
+const ENTRIES: &str = "SELECT id, act, at, author, reason, policy, version, before, after, \
+    changed FROM audit WHERE id < ? AND at >= ? ORDER BY id DESC LIMIT ?";
+
+/// One namespace's storage.
+pub(in crate::objects) struct Store {
+    storage: RawStorage,
+    sql: SqlStorage,
+    has_tables: bool,
+    /// Whether a change has the alarm ring.
+    rings: bool,
+}
+
+impl Store {
+    /// Opens the storage and reads all policies, once in the object's life.
+    pub(in crate::objects) fn open(state: &State, rings: bool) -> Result<(Book, Store)> {
+        let storage = state.storage();
+        let sql = storage.sql();
+        let store = Store {
+            has_tables: has_table(&sql, "book")?,
+            storage,
+            sql,
+            rings,
+        };
+        Ok((store.book()?, store))
+    }
+
+    fn book(&self) -> Result<Book> {
+        if !self.has_tables {
+            return Ok(Book::default());
+        }
+        let (mut state, mut schema) = (BookState::default(), 0);
+        for row in rows(&self.sql, NUMBERS, Vec::new())? {
+            let mut row = Columns(row.into_iter());
+            match (row.text()?.as_str(), row.number()?) {
+                ("schema", value) => schema = value,
+                ("generation", value) => state.generation = value,
+                ("revision", value) => state.revision = value,
+                ("floor", value) => state.floor = value,
+                ("forgotten", value) => state.forgotten = value,
+                _ => {}
+            }
+        }
+        if schema != SCHEMA {
+            let why = format!("the tables are of version {schema}, this build knows {SCHEMA}");
+            return Err(Error::from(why));
+        }
+        let found = rows(&self.sql, RECORDS, Vec::new())?.into_iter();
+        let records = found.map(|row| record(Columns(row.into_iter())));
+        Ok(Book::new(state, records.collect::<Result<Vec<_>>>()?))
+    }
+
+    /// Has the alarm ring at `at`, in place of any other instant.
+    pub(in crate::objects) fn ring(&self, at: Timestamp) -> Result<()> {
+        set_alarm(&self.storage, at.as_millis() as f64)
+    }
+
+    fn put(&self, book: &Book, stored: &Stored<'_>) -> Result<()> {
+        for create in CREATE {
+            self.sql.exec(create, None)?;
+        }
+        let schema = [("schema", SCHEMA)];
+        for (key, value) in numbers(&book.state).into_iter().chain(schema) {
+            self.sql.exec(PUT_NUMBER, vec![key.into(), number(value)])?;
+        }
+        for name in &stored.entry.changed {
+            if let Some((act, record)) = stored.made(book, name) {
+                self.put_record(name, act, record)?;
+            }
+        }
+        for name in stored.forgotten {
+            self.sql.exec(FORGET, vec![name.as_str().into()])?;
+            self.sql.exec(FORGET_VERSIONS, vec![name.as_str().into()])?;
+        }
+        self.add(stored.entry)?;
+        if self.rings {
+            let at = stored.entry.signed.at.as_millis();
+            set_alarm(&self.storage, (at + PUBLISH_AFTER) as f64)?;
+        }
+        Ok(())
+    }
+
+    fn put_record(&self, name: &str, act: Act, record: &Record) -> Result<()> {
+        let content = record.content.as_ref();
+        let written = || some(content.map(|it| it.written.as_str()));
+        let bindings = vec![
+            name.into(),
+            number(record.version),
+            number(record.revision),
+            number(record.at.as_millis()),
+            record.author.as_str().into(),
+            record.reason.as_str().into(),
+            written(),
+            some(content.map(|it| it.canonical.as_str())),
+            some(content.and_then(|it| it.base.as_deref())),
+        ];
+        self.sql.exec(PUT_RECORD, bindings)?;
+        let bindings = vec![
+            name.into(),
+            number(record.version),
+            act.word().into(),
+            number(record.at.as_millis()),
+            record.author.as_str().into(),
+            record.reason.as_str().into(),
+            written(),
+        ];
+        self.sql.exec(ADD_VERSION, bindings)?;
+        let bindings = vec![name.into(), number(MAX_VERSIONS as u64)];
+        self.sql.exec(TRIM_VERSIONS, bindings)?;
+        Ok(())
+    }
+
+    fn add(&self, entry: &AuditEntry) -> Result<()> {
+        let at = entry.signed.at;
+        let bindings = vec![
+            entry.act.word().into(),
+            number(at.as_millis()),
+            entry.signed.author.as_str().into(),
+            entry.signed.reason.as_str().into(),
+            entry.policy.as_str().into(),
+            number(entry.version),
+            some(entry.before.as_deref()),
+            some(entry.after.as_deref()),
+            entry.changed.join(" ").into(), // names have no spaces
+        ];
+        self.sql.exec(ADD_ENTRY, bindings)?;
+        self.sql.exec(TRIM_ENTRIES, vec![number(MAX_AUDIT)])?;
+        let from = number(audit_from(at).as_millis());
+        self.sql
+            .exec(TRIM_OLD, vec![number(DELETED_AT_ONCE), from])?;
+        Ok(())
+    }
+
+    /// Versions of a name from `from` to before `before`.
+    fn versions_between(&self, name: &str, from: u64, before: u64) -> Result<Vec<PastVersion>> {
+        if !self.has_tables {
+            return Ok(Vec::new());
+        }
+        let bindings = vec![
+            name.into(),
+            number(from),
+            number(before),
+            number(MAX_PAGE as u64),
+        ];
+        let found = rows(&self.sql, VERSIONS, bindings)?.into_iter();
+        let past = found.map(|row| {
+            let mut row = Columns(row.into_iter());
+            Ok(PastVersion {
+                version: row.number()?,
+                act: row.act()?,
+                signed: row.signed()?,
+                written: row.text_or_null(),
+            })
+        });
+        past.collect()
+    }
+}
+
+impl Storage for Store {
+    type Error = Error;
+
+    fn store(&mut self, book: &Book, stored: &Stored<'_>) -> Result<()> {
+        in_transaction(&self.storage, &mut || self.put(book, stored))?;
+        self.has_tables = true;
+        Ok(())
+    }
+
+    fn version(&self, name: &str, version: u64) -> Result<Option<PastVersion>> {
+        let mut found = self.versions_between(name, version, version.saturating_add(1))?;
+        Ok(found.pop())
+    }
+
+    fn versions(&self, name: &str, before: u64) -> Result<Vec<PastVersion>> {
+        self.versions_between(name, 0, before)
+    }
+
+    fn audit(&self, before: u64, from: Timestamp) -> Result<Vec<AuditEntry>> {
+        if !self.has_tables {
+            return Ok(Vec::new());
+        }
+        let bindings = vec![
+            number(before),
+            number(from.as_millis()),
+            number(MAX_PAGE as u64),
+        ];
+        let found = rows(&self.sql, ENTRIES, bindings)?.into_iter();
+        let entries = found.map(|row| entry(Columns(row.into_iter())));
+        entries.collect()
+    }
+}
+
+fn record<C: Iterator<Item = SqlStorageValue>>(mut row: Columns<C>) -> Result<(String, Record)> {
+    let name = row.text()?;
+    let (version, revision) = (row.number()?, row.number()?);
+    let signed = row.signed()?;
+    let content = match (row.text_or_null(), row.text_or_null()) {
+        (Some(written), Some(canonical)) => Some(Content {
+            written,
+            canonical,
+            base: row.text_or_null(),
+        }),
+        _ => None,
+    };
+    let record = Record {
+        version,
+        revision,
+        at: signed.at,
+        author: signed.author,
+        reason: signed.reason,
+        content,
+    };
+    Ok((name, record))
+}
+
+fn entry<C: Iterator<Item = SqlStorageValue>>(mut row: Columns<C>) -> Result<AuditEntry> {
+    let id = row.number()?;
+    let act = row.act()?;
+    Ok(AuditEntry {
+        id,
+        act,
+        signed: row.signed()?,
+        policy: row.text()?,
+        version: row.number()?,
+        before: row.text_or_null(),
+        after: row.text_or_null(),
+        changed: row.text()?.split_whitespace().map(str::to_owned).collect(),
+    })
+}
+
+/// The columns of a row, one after the other.
+struct Columns<C>(C);
+
+impl<C: Iterator<Item = SqlStorageValue>> Columns<C> {
+    fn text(&mut self) -> Result<String> {
+        text(self.0.next()).ok_or_else(|| Error::from("a column is no text"))
+    }
+
+    fn text_or_null(&mut self) -> Option<String> {
+        text(self.0.next())
+    }
+
+    fn number(&mut self) -> Result<u64> {
+        let number = integer(self.0.next()).and_then(|number| number.try_into().ok());
+        number.ok_or_else(|| Error::from("a column is no number"))
+    }
+
+    fn act(&mut self) -> Result<Act> {
+        Act::from_word(&self.text()?).ok_or_else(|| Error::from("a column is no word for a change"))
+    }
+
+    fn signed(&mut self) -> Result<Signed> {
+        Ok(Signed {
+            at: Timestamp::from_millis(self.number()?),
+            author: self.text()?,
+            reason: self.text()?,
+        })
+    }
+}
+
+/// A number as SQLite takes it; what is larger than 2^53 means "all".
+fn number(value: u64) -> SqlStorageValue {
+    SqlStorageValue::Integer(i64::try_from(value).unwrap_or(i64::MAX).min(1 << 53))
+}
+
+fn some(text: Option<&str>) -> SqlStorageValue {
+    text.map_or(SqlStorageValue::Null, SqlStorageValue::from)
+}

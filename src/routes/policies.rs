@@ -1,0 +1,135 @@
+//! `/policies` and `/audit`: which policies there are, how they were before, and changes of them.
+//! The object that keeps them does all of it and makes the bodies; here is what HTTP adds.
+
+use tollgate_core::api::policy::rollback::{self as form, MAX_REASON};
+use tollgate_core::api::query::{flag, number, parameters, text};
+use tollgate_core::api::BadRequest;
+use tollgate_core::limit::Name;
+use tollgate_core::number::MAX_SAFE;
+use tollgate_policies::message::{Action, Call, Requested};
+use tollgate_policies::precondition::Precondition;
+
+use crate::context::Context;
+use crate::decide::policies;
+use crate::error::ApiError;
+use crate::reply::Reply;
+
+/// `GET /policies`: all of them.
+pub(crate) async fn list(context: &Context<'_>, query: &str) -> Result<Reply, ApiError> {
+    let [] = parameters(query, [])?;
+    ask(context, &Call::List).await
+}
+
+/// `GET /policies/{name}`: one of them.
+pub(crate) async fn get(context: &Context<'_>, name: &str, query: &str) -> Result<Reply, ApiError> {
+    let [] = parameters(query, [])?;
+    ask(context, &Call::Get(named(name)?)).await
+}
+
+/// `GET /policies/{name}/versions?before=`: its last versions, the newest first.
+pub(crate) async fn versions(
+    context: &Context<'_>,
+    name: &str,
+    query: &str,
+) -> Result<Reply, ApiError> {
+    let name = named(name)?;
+    let before = before(query)?;
+    ask(context, &Call::Versions { name, before }).await
+}
+
+/// `GET /audit?before=`: what was changed, the newest first.
+pub(crate) async fn audit(context: &Context<'_>, query: &str) -> Result<Reply, ApiError> {
+    let before = before(query)?;
+    ask(context, &Call::Audit { before }).await
+}
+
+/// `PUT /policies/{name}?reason=&dryRun=`: makes or changes it.
+pub(crate) async fn put(
+    context: &Context<'_>,
+    name: &str,
+    query: &str,
+    body: String,
+) -> Result<Reply, ApiError> {
+    change(context, name, query, Action::Put { written: body }).await
+}
+
+/// `DELETE /policies/{name}?reason=&dryRun=`: deletes it.
+pub(crate) async fn delete(
+    context: &Context<'_>,
+    name: &str,
+    query: &str,
+) -> Result<Reply, ApiError> {
+    change(context, name, query, Action::Delete).await
+}
+
+/// `POST /policies/{name}/rollback?dryRun=`, with `{version, reason?}`: makes it once more as it
+/// was written then.
+pub(crate) async fn rollback(
+    context: &Context<'_>,
+    name: &str,
+    query: &str,
+    body: &str,
+) -> Result<Reply, ApiError> {
+    let form = form::parse(body)?;
+    let [is_dry_run] = parameters(query, ["dryRun"])?;
+    let action = Action::Rollback {
+        version: form.version,
+    };
+    let reason = form.reason.unwrap_or_default();
+    let is_dry_run = flag("dryRun", is_dry_run.as_deref())?;
+    send(context, name, action, reason, is_dry_run).await
+}
+
+async fn change(
+    context: &Context<'_>,
+    name: &str,
+    query: &str,
+    action: Action,
+) -> Result<Reply, ApiError> {
+    let [reason, is_dry_run] = parameters(query, ["reason", "dryRun"])?;
+    let reason = text("reason", reason, MAX_REASON)?;
+    let is_dry_run = flag("dryRun", is_dry_run.as_deref())?;
+    send(context, name, action, reason, is_dry_run).await
+}
+
+async fn send(
+    context: &Context<'_>,
+    name: &str,
+    action: Action,
+    reason: String,
+    is_dry_run: bool,
+) -> Result<Reply, ApiError> {
+    let headers = context.headers;
+    let (matching, other) = (headers.get("if-match"), headers.get("if-none-match"));
+    let requested = Requested {
+        name: named(name)?,
+        action,
+        precondition: Precondition::of_headers(matching.as_deref(), other.as_deref())?,
+        author: context.caller.name.clone().unwrap_or_default(),
+        reason,
+        is_dry_run,
+    };
+    ask(context, &Call::Change(requested)).await
+}
+
+async fn ask(context: &Context<'_>, call: &Call) -> Result<Reply, ApiError> {
+    let (version, is_new, body) = policies::call(context, call).await?;
+    let status = if is_new { 201 } else { 200 };
+    Ok(Reply {
+        status,
+        version,
+        ..Reply::json(body)
+    })
+}
+
+/// The name in a path. Names need no encoding, so a sign that is encoded is none of theirs.
+fn named(name: &str) -> Result<Name, ApiError> {
+    Ok(Name::new("name", name).map_err(BadRequest::from)?)
+}
+
+/// What a page begins before.
+fn before(query: &str) -> Result<Option<u64>, ApiError> {
+    let [before] = parameters(query, ["before"])?;
+    let before = number("before", before.as_deref(), (0, MAX_SAFE as i64))?;
+    Ok(before.map(i64::unsigned_abs))
+}
