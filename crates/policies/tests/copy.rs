@@ -1,0 +1,249 @@
+//! An isolate's copy: how long it is good for, who asks, and what holds while nobody answers.
+
+#![allow(clippy::unwrap_used)] // a test may panic, also in its helpers
+
+use proptest::prelude::*;
+use tollgate_core::limit::Name;
+use tollgate_core::policy::Version;
+use tollgate_core::Timestamp;
+use tollgate_policies::book::{Book, By};
+use tollgate_policies::copy::{Copy, Missing, Next, FRESH, MAX_AGE};
+use tollgate_policies::message::Call;
+use tollgate_policies::precondition::Precondition;
+use tollgate_policies::snapshot::{Changes, Known};
+
+fn at(ms: u64) -> Timestamp {
+    Timestamp::from_millis(1_000_000_000 + ms)
+}
+
+fn name(text: &str) -> Name {
+    Name::new("name", text).unwrap()
+}
+
+fn put(book: &mut Book, limit: u64, now: Timestamp) {
+    let written = format!(r#"{{"limit":{limit},"window":"1h"}}"#);
+    let by = By {
+        author: "",
+        reason: "",
+        now,
+    };
+    let put = book.put(&name("a"), &written, Precondition::None, by);
+    put.unwrap();
+}
+
+/// Asks and is answered at once.
+fn confirm(copy: &mut Copy, book: &Book, now: Timestamp) {
+    let Call::Since { known, .. } = copy.ask(now) else {
+        panic!("another call")
+    };
+    copy.learn(Changes::since(book, known), now);
+}
+
+const USE: Next = Next::Use {
+    asks: false,
+    is_degraded: false,
+};
+const USE_AND_ASK: Next = Next::Use {
+    asks: true,
+    is_degraded: false,
+};
+const DEGRADED: Next = Next::Use {
+    asks: false,
+    is_degraded: true,
+};
+const DEGRADED_AND_ASK: Next = Next::Use {
+    asks: true,
+    is_degraded: true,
+};
+
+#[test]
+fn a_copy_is_used_then_confirmed_in_the_background_then_waited_for() {
+    let mut copy = Copy::default();
+    assert_eq!(copy.next(at(0)), Next::Ask);
+    confirm(&mut copy, &Book::default(), at(0));
+    let (fresh, most) = (FRESH.as_millis(), MAX_AGE.as_millis());
+    let table = [(0, USE), (fresh, USE), (fresh + 1, USE_AND_ASK)];
+    for (age, next) in table.into_iter().chain([(most, USE_AND_ASK), (most + 1, Next::Ask)]) {
+        assert_eq!(copy.next(at(age)), next, "{age}");
+    }
+    // Whoever asks in the background is not joined by others.
+    copy.ask(at(3_000));
+    assert_eq!(copy.next(at(3_999)), USE);
+    assert_eq!(copy.next(at(4_000)), USE_AND_ASK);
+    // A call confirms from when it was sent, not from when it was answered.
+    copy.learn(Changes::since(&Book::default(), Known::default()), at(3_000));
+    assert_eq!(copy.next(at(3_000 + most)), USE_AND_ASK);
+    assert_eq!(copy.next(at(3_001 + most)), Next::Ask);
+}
+
+#[test]
+fn one_request_asks_and_the_others_look_again_but_not_for_ever() {
+    let mut copy = Copy::default();
+    copy.ask(at(0));
+    assert_eq!(copy.next(at(0)), Next::Join);
+    assert_eq!(copy.next(at(299)), Next::Join);
+    assert_eq!(copy.next(at(300)), Next::Ask);
+    copy.ask(at(300));
+    assert_eq!(copy.next(at(301)), Next::Join);
+    confirm(&mut copy, &Book::default(), at(310));
+    assert_eq!(copy.next(at(311)), USE);
+}
+
+#[test]
+fn out_of_reach_the_last_copy_is_used_as_degraded_and_none_is_unavailable() {
+    let mut copy = Copy::default();
+    copy.ask(at(0));
+    copy.fail(at(100));
+    assert_eq!(copy.next(at(101)), Next::Unavailable);
+    // The next second somebody tries again.
+    assert_eq!(copy.next(at(1_000)), Next::Ask);
+    let mut book = Book::default();
+    put(&mut book, 7, at(0));
+    copy.restore(Changes::since(&book, Known::default()));
+    assert_eq!(copy.next(at(101)), DEGRADED);
+    assert_eq!(copy.next(at(1_000)), DEGRADED_AND_ASK);
+    copy.ask(at(1_000));
+    assert_eq!(copy.next(at(1_999)), DEGRADED);
+    // Long after the failure nobody knows: a request waits again.
+    assert_eq!(copy.next(at(10_100)), Next::Ask);
+    copy.ask(at(10_100));
+    assert_eq!(copy.next(at(10_101)), Next::Join);
+    copy.fail(at(10_500));
+    assert_eq!(copy.next(at(10_501)), DEGRADED);
+    confirm(&mut copy, &book, at(11_000));
+    assert_eq!(copy.next(at(11_001)), USE);
+    // A younger copy than the most is not degraded by a failure.
+    copy.fail(at(14_000));
+    assert_eq!(copy.next(at(15_000)), USE_AND_ASK);
+    assert_eq!(copy.next(at(16_001)), DEGRADED_AND_ASK);
+}
+
+#[test]
+fn what_kv_kept_takes_the_place_of_nothing_newer() {
+    let mut book = Book::default();
+    put(&mut book, 1, at(0));
+    let kept = Changes::since(&book, Known::default());
+    put(&mut book, 2, at(1));
+    let mut copy = Copy::default();
+    confirm(&mut copy, &book, at(2));
+    copy.restore(kept);
+    let policy = copy.policy(&name("a")).unwrap();
+    assert_eq!(policy.policy.version().number, 2);
+    assert_eq!(copy.policy(&name("b")), Err(Missing::Unknown));
+}
+
+#[test]
+fn a_policy_is_read_anew_when_it_has_changed() {
+    let mut book = Book::default();
+    let mut copy = Copy::default();
+    for limit in 1..4 {
+        put(&mut book, limit, at(limit));
+        confirm(&mut copy, &book, at(limit));
+        let policy = copy.policy(&name("a")).unwrap();
+        let number = policy.policy.limits()[0].algorithm().limit();
+        assert_eq!((policy.policy.version().number, number), (limit, limit));
+        assert_eq!(policy.policy.name_or_empty(), "a");
+    }
+}
+
+#[test]
+fn a_policy_that_this_build_cannot_read_is_not_taken_for_another() {
+    let text = "1 changes generation=1 revision=1 whole=1\npolicy name=a version=1 text=%7B%22dance%22%3A1%7D";
+    let mut copy = Copy::default();
+    copy.restore(Changes::decode(text).unwrap());
+    assert!(matches!(copy.policy(&name("a")), Err(Missing::Unreadable(_))));
+}
+
+#[test]
+fn a_newer_version_at_an_object_is_asked_for_at_once_and_once() {
+    let mut book = Book::default();
+    put(&mut book, 1, at(0));
+    let mut copy = Copy::default();
+    confirm(&mut copy, &book, at(0));
+    let version = |number| Version {
+        generation: book.state.generation,
+        number,
+    };
+    copy.notice(&name("a"), version(1));
+    assert_eq!(copy.next(at(500)), USE, "it is known");
+    copy.notice(&name("a"), version(2));
+    assert_eq!(copy.next(at(500)), USE_AND_ASK);
+    let call = copy.ask(at(500));
+    assert!(matches!(&call, Call::Since { seen: Some((_, seen)), .. } if *seen == version(2)));
+    assert_eq!(copy.next(at(501)), USE);
+    let mut newer = book.clone();
+    put(&mut newer, 2, at(1));
+    confirm(&mut copy, &newer, at(502));
+    assert_eq!(copy.next(at(1_500)), USE);
+    assert!(matches!(copy.ask(at(1_600)), Call::Since { seen: None, .. }));
+}
+
+#[derive(Debug, Clone)]
+enum Event {
+    Pass(u64),
+    Change,
+    /// A request, whose call, if it makes one, takes so long; `None`: it is never answered.
+    Request(Option<u64>),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        3 => (1..3_000u64).prop_map(Event::Pass),
+        1 => Just(Event::Change),
+        6 => prop_oneof![
+            9 => (0..900u64).prop_map(Some),
+            1 => Just(None),
+        ].prop_map(Event::Request),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// While the object answers, no request is decided by a version that was changed more than
+    /// five seconds before; and what is older is called degraded.
+    #[test]
+    fn no_request_uses_what_was_changed_five_seconds_before(
+        events in prop::collection::vec(event(), 1..80),
+    ) {
+        let mut book = Book::default();
+        let mut copy = Copy::default();
+        let mut now = 0;
+        let mut limit = 1;
+        put(&mut book, limit, at(0));
+        // When each version took the place of the one before.
+        let mut changed = vec![0, 0];
+        let mut waiting: Vec<(u64, Timestamp, Changes)> = Vec::new();
+        for event in events {
+            match event {
+                Event::Pass(time) => now += time,
+                Event::Change => {
+                    limit += 1;
+                    put(&mut book, limit, at(now));
+                    changed.push(now);
+                }
+                Event::Request(takes) => {
+                    let next = copy.next(at(now));
+                    if matches!(next, Next::Ask | Next::Use { asks: true, .. }) {
+                        let Call::Since { known, .. } = copy.ask(at(now)) else { panic!() };
+                        if let Some(takes) = takes {
+                            let answer = Changes::since(&book, known);
+                            waiting.push((now + takes, at(now), answer));
+                        }
+                    }
+                    if let Next::Use { is_degraded, .. } = next {
+                        let used = copy.policy(&name("a")).unwrap().policy.version().number;
+                        let replaced = changed.get(used as usize + 1);
+                        let is_old = replaced.is_some_and(|&at| now - at > MAX_AGE.as_millis());
+                        prop_assert!(!is_old || is_degraded, "version {used} at {now}");
+                    }
+                }
+            }
+            waiting.sort_by_key(|(when, ..)| *when);
+            while waiting.first().is_some_and(|(when, ..)| *when <= now) {
+                let (_, sent, changes) = waiting.remove(0);
+                copy.learn(changes, sent);
+            }
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Calls answered on a book and a storage in memory.
+
+#![allow(clippy::unwrap_used)] // a test may panic, also in its helpers
+
+use std::collections::BTreeMap;
+
+use tollgate_core::limit::Name;
+use tollgate_core::policy::Version;
+use tollgate_core::Timestamp;
+use tollgate_policies::body::PAGE_BYTES;
+use tollgate_policies::book::Book;
+use tollgate_policies::history::{AuditEntry, PastVersion, Signed, Storage, Stored, MAX_PAGE};
+use tollgate_policies::message::{Action, Answer, Call, Requested, POLICY_MESSAGES};
+use tollgate_policies::precondition::Precondition;
+use tollgate_policies::service::answer;
+use tollgate_policies::snapshot::{Changes, Known, Snapshot};
+
+#[derive(Default)]
+struct Memory {
+    book: Book,
+    versions: BTreeMap<(String, u64), PastVersion>,
+    audit: Vec<AuditEntry>,
+    is_full: bool,
+}
+
+impl Storage for Memory {
+    type Error = &'static str;
+
+    fn store(&mut self, book: &Book, stored: &Stored<'_>) -> Result<(), Self::Error> {
+        if self.is_full {
+            return Err("full");
+        }
+        self.book = book.clone();
+        for name in &stored.entry.changed {
+            let (act, record) = stored.made(book, name).unwrap();
+            let past = PastVersion {
+                version: record.version,
+                act,
+                signed: Signed {
+                    at: record.at,
+                    author: record.author.clone(),
+                    reason: record.reason.clone(),
+                },
+                written: record.content.as_ref().map(|it| it.written.clone()),
+            };
+            self.versions.insert((name.clone(), record.version), past);
+        }
+        let id = self.audit.len() as u64 + 1;
+        let entry = stored.entry.clone();
+        self.audit.push(AuditEntry { id, ..entry });
+        Ok(())
+    }
+
+    fn version(&self, name: &str, version: u64) -> Result<Option<PastVersion>, Self::Error> {
+        Ok(self.versions.get(&(name.to_owned(), version)).cloned())
+    }
+
+    fn versions(&self, name: &str, before: u64) -> Result<Vec<PastVersion>, Self::Error> {
+        let range = (name.to_owned(), 0)..(name.to_owned(), before);
+        let newest = self.versions.range(range).rev().take(MAX_PAGE);
+        Ok(newest.map(|(_, past)| past.clone()).collect())
+    }
+
+    fn audit(&self, before: u64, from: Timestamp) -> Result<Vec<AuditEntry>, Self::Error> {
+        let entries = self.audit.iter().rev();
+        let entries = entries.filter(|it| it.id < before && it.signed.at >= from);
+        Ok(entries.take(MAX_PAGE).cloned().collect())
+    }
+}
+
+/// A book in memory beside its storage, and the second that it is.
+#[derive(Default)]
+struct Object {
+    book: Book,
+    storage: Memory,
+    second: u64,
+}
+
+impl Object {
+    fn text(&mut self, call: &Call) -> Result<String, &'static str> {
+        self.second += 1;
+        let now = Timestamp::from_millis(self.second * 1_000);
+        let call = (POLICY_MESSAGES.written(), call);
+        answer(&mut self.book, &mut self.storage, call, now)
+    }
+
+    fn ask(&mut self, call: &Call) -> Answer {
+        Answer::decode(&self.text(call).unwrap()).unwrap()
+    }
+
+    fn body(&mut self, call: &Call) -> String {
+        match self.ask(call) {
+            Answer::Body { json, .. } => json,
+            refused => panic!("{refused:?}"),
+        }
+    }
+
+    fn code(&mut self, call: &Call) -> String {
+        match self.ask(call) {
+            Answer::Refused { code, .. } => code,
+            body => panic!("{body:?}"),
+        }
+    }
+
+    fn changes(&mut self, known: Known, seen: Option<(&str, u64, u64)>) -> Changes {
+        let seen = seen.map(|(policy, generation, number)| {
+            (name(policy), Version { generation, number })
+        });
+        let call = Call::Since { known, seen };
+        Changes::decode(&self.text(&call).unwrap()).unwrap()
+    }
+}
+
+fn name(text: &str) -> Name {
+    Name::new("name", text).unwrap()
+}
+
+fn change(policy: &str, action: Action) -> Call {
+    Call::Change(Requested {
+        name: name(policy),
+        action,
+        precondition: Precondition::None,
+        author: "ann".to_owned(),
+        reason: "because".to_owned(),
+        is_dry_run: false,
+    })
+}
+
+fn put(policy: &str, limit: u64) -> Call {
+    let written = format!(r#"{{"limit":{limit},"window":"1h"}}"#);
+    change(policy, Action::Put { written })
+}
+
+fn dry(call: Call) -> Call {
+    let Call::Change(requested) = call else {
+        panic!("{call:?}")
+    };
+    Call::Change(Requested {
+        is_dry_run: true,
+        ..requested
+    })
+}
+
+#[test]
+fn each_change_is_stored_with_one_entry_of_the_audit() {
+    let mut object = Object::default();
+    let calls = [
+        put("a", 1),
+        put("a", 2),
+        put("a", 2),
+        change("a", Action::Rollback { version: 1 }),
+        change("a", Action::Delete),
+    ];
+    for call in &calls {
+        object.body(call);
+        assert_eq!(object.storage.book, object.book);
+    }
+    let acts = object.storage.audit.iter();
+    let acts: Vec<_> = acts.map(|it| (it.act.word(), it.version)).collect();
+    // The third has changed nothing.
+    assert_eq!(acts, [("put", 1), ("put", 2), ("rollback", 3), ("delete", 4)]);
+    assert_eq!(object.storage.versions.len(), 4);
+    let last = &object.storage.audit[3];
+    let told = (&*last.signed.author, &*last.signed.reason, &*last.policy);
+    assert_eq!(told, ("ann", "because", "a"));
+    assert_eq!(last.before, object.storage.audit[0].after);
+    assert_eq!(last.after, None);
+}
+
+#[test]
+fn what_is_refused_or_only_tried_stores_nothing() {
+    let mut object = Object::default();
+    object.body(&put("a", 1));
+    let before = object.book.clone();
+    for (call, code) in [
+        (change("b", Action::Delete), "unknownPolicy"),
+        (change("a", Action::Rollback { version: 7 }), "unknownVersion"),
+        (Call::Get(name("b")), "unknownPolicy"),
+        (
+            Call::Versions {
+                name: name("b"),
+                before: None,
+            },
+            "unknownPolicy",
+        ),
+    ] {
+        assert_eq!(object.code(&call), code);
+    }
+    let tried = object.body(&dry(put("a", 2)));
+    assert!(tried.contains(r#""version":2"#) && tried.contains(r#""dryRun":true"#), "{tried}");
+    let tried = object.body(&dry(change("a", Action::Delete)));
+    assert!(tried.contains(r#""deleted":true"#), "{tried}");
+    let tried = object.body(&dry(put("b", 2)));
+    assert!(tried.contains(r#""changed":[{"name":"b","version":1}]"#), "{tried}");
+    assert_eq!((&object.book, object.storage.audit.len()), (&before, 1));
+}
+
+#[test]
+fn a_deletion_is_nothing_to_go_back_to_but_what_was_before_is() {
+    let mut object = Object::default();
+    object.body(&put("a", 1));
+    object.body(&change("a", Action::Delete));
+    let back = change("a", Action::Rollback { version: 2 });
+    assert_eq!(object.code(&back), "unknownVersion");
+    let back = object.body(&change("a", Action::Rollback { version: 1 }));
+    assert!(back.contains(r#""version":3"#), "{back}");
+}
+
+#[test]
+fn a_storage_that_fails_is_told() {
+    let mut object = Object::default();
+    object.storage.is_full = true;
+    assert_eq!(object.text(&put("a", 1)), Err("full"));
+    assert!(object.storage.audit.is_empty());
+}
+
+#[test]
+fn pages_are_bounded_and_lead_to_the_next() {
+    let mut object = Object::default();
+    for limit in 0..250 {
+        object.body(&put("a", limit));
+    }
+    let mut before = None;
+    let mut seen = 0;
+    for _ in 0..9 {
+        let page = object.body(&Call::Audit { before });
+        seen += page.matches(r#""action""#).count();
+        before = page
+            .split_once(r#""next":"#)
+            .map(|(_, next)| next.trim_end_matches('}').parse().unwrap());
+        if before.is_none() {
+            break;
+        }
+    }
+    assert_eq!((seen, before), (250, None));
+    let long = "x".repeat(1_000);
+    for i in 0..400 {
+        let written = format!(r#"{{"limit":{i},"window":"1h","description":"{long}"}}"#);
+        object.body(&change("b", Action::Put { written }));
+    }
+    let name = name("b");
+    let page = object.body(&Call::Versions { name, before: None });
+    assert!(page.len() < PAGE_BYTES + 2_000 && page.contains(r#""next":"#));
+    // Beyond its age an entry is not shown.
+    object.second += 401 * 24 * 3_600;
+    assert_eq!(object.body(&Call::Audit { before: None }), r#"{"entries":[]}"#);
+}
+
+#[test]
+fn a_restored_storage_comes_to_light_by_a_revision() {
+    let mut object = Object::default();
+    object.body(&put("a", 1));
+    let old = object.book.clone();
+    object.body(&put("a", 2));
+    let mut isolate = Snapshot::default();
+    isolate.apply(object.changes(Known::default(), None));
+    (object.book, object.storage.book) = (old.clone(), old);
+    isolate.apply(object.changes(isolate.known(), None));
+    let generation = object.book.state.generation;
+    assert_eq!(isolate.known().generation, generation);
+    let held = isolate.policy("a").unwrap();
+    assert_eq!(held.version, Version { generation, number: 1 });
+    assert_eq!(object.storage.book.state.generation, generation);
+    let last = object.storage.audit.last().unwrap();
+    assert_eq!((last.act.word(), last.version), ("restored", generation));
+}
+
+#[test]
+fn a_restored_storage_comes_to_light_by_a_version_that_an_object_has_decided_by() {
+    let mut object = Object::default();
+    object.body(&put("a", 1));
+    object.body(&put("b", 1));
+    let generation = object.book.state.generation;
+    // As it is, or from before: nothing is strange.
+    for seen in [("a", generation, 1), ("a", generation - 1, 99), ("c", generation, 0)] {
+        object.changes(Known::default(), Some(seen));
+        assert_eq!(object.book.state.generation, generation, "{seen:?}");
+    }
+    for seen in [("a", 0, 2), ("gone", 0, 1), ("a", 5, 1)] {
+        let mut object = Object::default();
+        object.body(&put("a", 1));
+        let before = object.book.state.generation;
+        let changes = object.changes(Known::default(), Some((seen.0, before + seen.1, seen.2)));
+        let after = object.book.state.generation;
+        assert!(after > before + seen.1, "{seen:?}");
+        let mut isolate = Snapshot::default();
+        isolate.apply(changes);
+        assert_eq!(isolate.policy("a").unwrap().version.generation, after);
+    }
+}
