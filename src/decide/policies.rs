@@ -210,7 +210,9 @@ pub(crate) async fn subject(
 /// An object has decided by a newer version than this isolate has.
 pub(super) fn notice(context: &Context, newer: &Policy) {
     let Some(name) = newer.name() else { return };
-    with_copy(context, |copy| copy.notice(name, newer.version()));
+    with_copy(context, |copy| {
+        copy.notice(name, newer.version(), clock::now())
+    });
     confirmed(context);
 }
 

@@ -41,8 +41,9 @@ pub struct Copy {
     asked: Option<Timestamp>,
     /// When a call failed, if none has succeeded since.
     failed: Option<Timestamp>,
-    /// A version that an object has decided by, and that this copy has not.
-    seen: Option<(Name, Version)>,
+    /// A version that an object has decided by and that this copy has not, and since when it is
+    /// known.
+    seen: Option<(Name, Version, Timestamp)>,
     /// What was read of it so far.
     read: BTreeMap<String, (Version, Rc<NamedPolicy>)>,
 }
@@ -79,8 +80,10 @@ impl Copy {
     pub fn next(&self, now: Timestamp) -> Next {
         let since = |at: Option<Timestamp>| at.map(|at| now.since(at));
         let within = |at: Option<Timestamp>, time: Duration| since(at).is_some_and(|it| it < time);
-        let again = if self.seen.is_some() { JOIN } else { ASK_AGAIN };
-        let asks = !within(self.asked, again);
+        let asks = match &self.seen {
+            Some((.., at)) => self.asked < Some(*at) || !within(self.asked, JOIN),
+            None => !within(self.asked, ASK_AGAIN),
+        };
         let is_degraded = match since(self.as_of) {
             Some(age) if age <= FRESH => {
                 return Next::Use {
@@ -108,7 +111,7 @@ impl Copy {
         self.asked = Some(now);
         Call::Since {
             known: self.snapshot.known(),
-            seen: self.seen.clone(),
+            seen: self.seen.clone().map(|(name, version, _)| (name, version)),
         }
     }
 
@@ -138,10 +141,12 @@ impl Copy {
     /// An object has decided by this version. Where it is newer than the copy's the object that
     /// keeps the policies is asked at once; and where it is newer than that one's, that one's
     /// storage was restored from an older state.
-    pub fn notice(&mut self, name: &Name, version: Version) {
+    pub fn notice(&mut self, name: &Name, version: Version, now: Timestamp) {
         let held = self.snapshot.policy(name.as_str());
-        if held.is_none_or(|held| held.version < version) {
-            self.seen = Some((name.clone(), version));
+        let is_known =
+            matches!(&self.seen, Some((known, seen, _)) if known == name && *seen >= version);
+        if !is_known && held.is_none_or(|held| held.version < version) {
+            self.seen = Some((name.clone(), version, now));
         }
     }
 

@@ -63,7 +63,10 @@ fn a_copy_is_used_then_confirmed_in_the_background_then_waited_for() {
     confirm(&mut copy, &Book::default(), at(0));
     let (fresh, most) = (FRESH.as_millis(), MAX_AGE.as_millis());
     let table = [(0, USE), (fresh, USE), (fresh + 1, USE_AND_ASK)];
-    for (age, next) in table.into_iter().chain([(most, USE_AND_ASK), (most + 1, Next::Ask)]) {
+    for (age, next) in table
+        .into_iter()
+        .chain([(most, USE_AND_ASK), (most + 1, Next::Ask)])
+    {
         assert_eq!(copy.next(at(age)), next, "{age}");
     }
     // Whoever asks in the background is not joined by others.
@@ -71,7 +74,10 @@ fn a_copy_is_used_then_confirmed_in_the_background_then_waited_for() {
     assert_eq!(copy.next(at(3_999)), USE);
     assert_eq!(copy.next(at(4_000)), USE_AND_ASK);
     // A call confirms from when it was sent, not from when it was answered.
-    copy.learn(Changes::since(&Book::default(), Known::default()), at(3_000));
+    copy.learn(
+        Changes::since(&Book::default(), Known::default()),
+        at(3_000),
+    );
     assert_eq!(copy.next(at(3_000 + most)), USE_AND_ASK);
     assert_eq!(copy.next(at(3_001 + most)), Next::Ask);
 }
@@ -151,7 +157,10 @@ fn a_policy_that_this_build_cannot_read_is_not_taken_for_another() {
     let text = "1 changes generation=1 revision=1 whole=1\npolicy name=a version=1 text=%7B%22dance%22%3A1%7D";
     let mut copy = Copy::default();
     copy.restore(Changes::decode(text).unwrap());
-    assert!(matches!(copy.policy(&name("a")), Err(Missing::Unreadable(_))));
+    assert!(matches!(
+        copy.policy(&name("a")),
+        Err(Missing::Unreadable(_))
+    ));
 }
 
 #[test]
@@ -164,18 +173,27 @@ fn a_newer_version_at_an_object_is_asked_for_at_once_and_once() {
         generation: book.state.generation,
         number,
     };
-    copy.notice(&name("a"), version(1));
-    assert_eq!(copy.next(at(500)), USE, "it is known");
-    copy.notice(&name("a"), version(2));
-    assert_eq!(copy.next(at(500)), USE_AND_ASK);
+    copy.notice(&name("a"), version(1), at(100));
+    assert_eq!(copy.next(at(100)), USE, "it is known");
+    copy.ask(at(99));
+    copy.notice(&name("a"), version(2), at(100));
+    assert_eq!(
+        copy.next(at(100)),
+        USE_AND_ASK,
+        "the call before knew nothing of it"
+    );
     let call = copy.ask(at(500));
     assert!(matches!(&call, Call::Since { seen: Some((_, seen)), .. } if *seen == version(2)));
+    copy.notice(&name("a"), version(2), at(501));
     assert_eq!(copy.next(at(501)), USE);
     let mut newer = book.clone();
     put(&mut newer, 2, at(1));
     confirm(&mut copy, &newer, at(502));
     assert_eq!(copy.next(at(1_500)), USE);
-    assert!(matches!(copy.ask(at(1_600)), Call::Since { seen: None, .. }));
+    assert!(matches!(
+        copy.ask(at(1_600)),
+        Call::Since { seen: None, .. }
+    ));
 }
 
 #[derive(Debug, Clone)]

@@ -103,9 +103,8 @@ impl Object {
     }
 
     fn changes(&mut self, known: Known, seen: Option<(&str, u64, u64)>) -> Changes {
-        let seen = seen.map(|(policy, generation, number)| {
-            (name(policy), Version { generation, number })
-        });
+        let seen =
+            seen.map(|(policy, generation, number)| (name(policy), Version { generation, number }));
         let call = Call::Since { known, seen };
         Changes::decode(&self.text(&call).unwrap()).unwrap()
     }
@@ -158,7 +157,10 @@ fn each_change_is_stored_with_one_entry_of_the_audit() {
     let acts = object.storage.audit.iter();
     let acts: Vec<_> = acts.map(|it| (it.act.word(), it.version)).collect();
     // The third has changed nothing.
-    assert_eq!(acts, [("put", 1), ("put", 2), ("rollback", 3), ("delete", 4)]);
+    assert_eq!(
+        acts,
+        [("put", 1), ("put", 2), ("rollback", 3), ("delete", 4)]
+    );
     assert_eq!(object.storage.versions.len(), 4);
     let last = &object.storage.audit[3];
     let told = (&*last.signed.author, &*last.signed.reason, &*last.policy);
@@ -174,7 +176,10 @@ fn what_is_refused_or_only_tried_stores_nothing() {
     let before = object.book.clone();
     for (call, code) in [
         (change("b", Action::Delete), "unknownPolicy"),
-        (change("a", Action::Rollback { version: 7 }), "unknownVersion"),
+        (
+            change("a", Action::Rollback { version: 7 }),
+            "unknownVersion",
+        ),
         (Call::Get(name("b")), "unknownPolicy"),
         (
             Call::Versions {
@@ -187,11 +192,17 @@ fn what_is_refused_or_only_tried_stores_nothing() {
         assert_eq!(object.code(&call), code);
     }
     let tried = object.body(&dry(put("a", 2)));
-    assert!(tried.contains(r#""version":2"#) && tried.contains(r#""dryRun":true"#), "{tried}");
+    assert!(
+        tried.contains(r#""version":2"#) && tried.contains(r#""dryRun":true"#),
+        "{tried}"
+    );
     let tried = object.body(&dry(change("a", Action::Delete)));
     assert!(tried.contains(r#""deleted":true"#), "{tried}");
     let tried = object.body(&dry(put("b", 2)));
-    assert!(tried.contains(r#""changed":[{"name":"b","version":1}]"#), "{tried}");
+    assert!(
+        tried.contains(r#""changed":[{"name":"b","version":1}]"#),
+        "{tried}"
+    );
     assert_eq!((&object.book, object.storage.audit.len()), (&before, 1));
 }
 
@@ -243,7 +254,10 @@ fn pages_are_bounded_and_lead_to_the_next() {
     assert!(page.len() < PAGE_BYTES + 2_000 && page.contains(r#""next":"#));
     // Beyond its age an entry is not shown.
     object.second += 401 * 24 * 3_600;
-    assert_eq!(object.body(&Call::Audit { before: None }), r#"{"entries":[]}"#);
+    assert_eq!(
+        object.body(&Call::Audit { before: None }),
+        r#"{"entries":[]}"#
+    );
 }
 
 #[test]
@@ -259,7 +273,13 @@ fn a_restored_storage_comes_to_light_by_a_revision() {
     let generation = object.book.state.generation;
     assert_eq!(isolate.known().generation, generation);
     let held = isolate.policy("a").unwrap();
-    assert_eq!(held.version, Version { generation, number: 1 });
+    assert_eq!(
+        held.version,
+        Version {
+            generation,
+            number: 1
+        }
+    );
     assert_eq!(object.storage.book.state.generation, generation);
     let last = object.storage.audit.last().unwrap();
     assert_eq!((last.act.word(), last.version), ("restored", generation));
@@ -272,7 +292,11 @@ fn a_restored_storage_comes_to_light_by_a_version_that_an_object_has_decided_by(
     object.body(&put("b", 1));
     let generation = object.book.state.generation;
     // As it is, or from before: nothing is strange.
-    for seen in [("a", generation, 1), ("a", generation - 1, 99), ("c", generation, 0)] {
+    for seen in [
+        ("a", generation, 1),
+        ("a", generation - 1, 99),
+        ("c", generation, 0),
+    ] {
         object.changes(Known::default(), Some(seen));
         assert_eq!(object.book.state.generation, generation, "{seen:?}");
     }

@@ -22,6 +22,8 @@ export async function server({ texts = {}, variants = [], change = (main) => mai
   const self = {
     urlOf: (id) => `http://127.0.0.1:${prepared.ports[id]}`,
     url: `http://127.0.0.1:${prepared.ports.T}`,
+    /** Where its configuration and its disk are. */
+    directory: prepared.directory,
     /** Starts the process, again on the same disk after it ended. */
     async start() {
       running = await start(prepared);
