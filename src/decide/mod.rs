@@ -27,7 +27,7 @@ use binding::BindingStore;
 use counts::CountsStore;
 use object::ObjectStore;
 pub(crate) use outcome::Outcome;
-use pending::Pending;
+use pending::{Levels, Pending};
 
 /// Decides a request where its policy wants it decided.
 pub(crate) async fn check(
@@ -35,7 +35,11 @@ pub(crate) async fn check(
     request: LimitRequest,
 ) -> Result<Outcome, ApiError> {
     let is_degraded = pending::confirmed(context, slice::from_ref(&request)).await?;
-    let pending = Pending::new(context, request, is_degraded)?;
+    let levels = Levels::of(context, request, is_degraded)?;
+    if !levels.above.is_empty() {
+        return Box::pin(together::check_levels(context, levels)).await;
+    }
+    let pending = levels.own;
     let Pending { object, item, .. } = &pending;
     let decided = match item.policy.consistency() {
         Consistency::Strong => ObjectStore { context }.decide(object, item).await,

@@ -1,15 +1,20 @@
 //! A check on its way to the place that decides it: whose it is, and by which limits.
 
+use tollgate_core::api::policy::named::NamedPolicy;
+use tollgate_core::api::policy::parent::Parent;
 use tollgate_core::api::request::{suits, LimitRequest, Rule};
+use tollgate_core::decide::Check;
 use tollgate_core::policy::{FailMode, Policy};
-use tollgate_core::subject::Subject;
+use tollgate_core::subject::{Subject, SubjectParts};
 use tollgate_core::subject_state::Item;
+use tollgate_policies::bounds::MAX_LEVELS;
 
 use super::policies;
 use crate::context::Context;
 use crate::error::ApiError;
 
 /// One check of one subject, before it is decided.
+#[derive(Clone)]
 pub(super) struct Pending {
     pub(super) subject: Subject,
     /// The name of the subject's object.
@@ -36,36 +41,108 @@ pub(super) async fn confirmed(
     }
 }
 
-impl Pending {
-    /// Finds the limits of a request, and names its subject. What its failure mode needs is missed
-    /// now, and not first when the object is out of reach.
-    pub(super) fn new(
+/// A check with all that is asked together with it.
+pub(super) struct Levels {
+    /// The check itself.
+    pub(super) own: Pending,
+    /// The same of what stands above its policy, from the lowest.
+    pub(super) above: Vec<Pending>,
+}
+
+impl Levels {
+    /// Finds the limits of a request, and names its subject and those above it. What its failure
+    /// mode needs is missed now, and not first when the object is out of reach.
+    pub(super) fn of(
         context: &Context,
         request: LimitRequest,
         is_degraded: bool,
-    ) -> Result<Pending, ApiError> {
+    ) -> Result<Levels, ApiError> {
         let LimitRequest {
             subject,
             rule,
             check,
         } = request;
-        let (subject, policy, is_degraded) = match rule {
-            Rule::Inline(policy) => (subject, inline(context, policy)?, false),
+        match rule {
+            Rule::Inline(policy) => {
+                let policy = inline(context, policy)?;
+                let own = Pending::new(context, subject, Item { policy, check }, false)?;
+                let above = Vec::new();
+                Ok(Levels { own, above })
+            }
             Rule::Named(name) => {
                 let named = policies::policy(context, &name, is_degraded)?;
-                let policy = named.policy.clone();
-                suits(&check, &policy)?;
-                (named.limited(subject)?, policy, is_degraded)
+                let subject = named.limited(subject)?;
+                match &named.parent {
+                    Some(parent) => several(context, (&named, parent), subject, check, is_degraded),
+                    None => {
+                        let policy = named.policy.clone();
+                        suits(&check, &policy)?;
+                        let own =
+                            Pending::new(context, subject, Item { policy, check }, is_degraded)?;
+                        let above = Vec::new();
+                        Ok(Levels { own, above })
+                    }
+                }
             }
+        }
+    }
+
+    /// All of them, from the lowest.
+    pub(super) fn into_all(self) -> impl Iterator<Item = Pending> {
+        [self.own].into_iter().chain(self.above)
+    }
+}
+
+/// A check of a policy that has a parent.
+#[inline(never)]
+fn several(
+    context: &Context,
+    (named, parent): (&NamedPolicy, &Parent),
+    subject: SubjectParts,
+    check: Check,
+    is_degraded: bool,
+) -> Result<Levels, ApiError> {
+    let mut levels = vec![(subject, named.policy.clone())];
+    let mut next = Some(parent.clone());
+    while let Some(parent) = next.filter(|_| levels.len() < MAX_LEVELS) {
+        let named = policies::find(context, &parent.policy, is_degraded)?;
+        let subject = levels.last().map(|(below, _)| parent.subject(below));
+        let subject = subject.ok_or_else(ApiError::policy_unavailable)??; // there is one
+        levels.push((named.limited(subject)?, named.policy.clone()));
+        next = named.parent.clone();
+    }
+    // A level without slots is not held, unless none has any: that is the caller's error.
+    let is_held = levels.iter().any(|(_, policy)| policy.gives_permits());
+    let level = |(subject, policy): (SubjectParts, Policy)| {
+        let holds = policy.gives_permits() || !is_held;
+        let check = Check {
+            hold: check.hold.filter(|_| holds),
+            ..check
         };
-        let subject = context.subject(subject);
-        if policy.fail_mode() == FailMode::Eventual && !context.has_kv() {
+        suits(&check, &policy)?;
+        Pending::new(context, subject, Item { policy, check }, is_degraded)
+    };
+    let mut levels = levels.into_iter().map(level);
+    let own = levels.next().ok_or_else(ApiError::policy_unavailable)??; // there is one
+    let above = levels.collect::<Result<_, _>>()?;
+    Ok(Levels { own, above })
+}
+
+impl Pending {
+    fn new(
+        context: &Context,
+        subject: SubjectParts,
+        item: Item,
+        is_degraded: bool,
+    ) -> Result<Pending, ApiError> {
+        if item.policy.fail_mode() == FailMode::Eventual && !context.has_kv() {
             return Err(ApiError::no_kv());
         }
+        let subject = context.subject(subject);
         Ok(Pending {
             object: subject.object_name(),
             subject,
-            item: Item { policy, check },
+            item,
             is_degraded,
         })
     }

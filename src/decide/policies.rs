@@ -174,7 +174,12 @@ pub(super) fn policy(
     Ok(policy)
 }
 
-fn find(context: &Context, name: &Name, is_degraded: bool) -> Result<Rc<NamedPolicy>, ApiError> {
+/// The policy of this name, whoever asks.
+pub(super) fn find(
+    context: &Context,
+    name: &Name,
+    is_degraded: bool,
+) -> Result<Rc<NamedPolicy>, ApiError> {
     match with_copy(context, |copy| copy.policy(name)) {
         Ok(policy) => Ok(policy),
         Err(Missing::Unknown) if is_degraded => Err(ApiError::policy_unavailable()),

@@ -13,16 +13,23 @@ pub enum Reason {
     CostExceedsCapacity,
     /// Somebody blocked the subject.
     Blocked,
-    /// The object could not be reached; the policy's failure mode answered.
+    /// The object could not be reached, and the policy's failure mode answered; or the policies could
+    /// not be reached, and the last known version was asked.
     Degraded,
+    /// A policy above the one asked has not enough left.
+    Parent,
+    /// Only charges of the last moments, which may yet be taken back, leave no room.
+    Busy,
 }
 
 impl Reason {
-    const ALL: [Reason; 4] = [
+    const ALL: [Reason; 6] = [
         Reason::Limit,
         Reason::CostExceedsCapacity,
         Reason::Blocked,
         Reason::Degraded,
+        Reason::Parent,
+        Reason::Busy,
     ];
 
     /// The word for it in JSON.
@@ -32,6 +39,8 @@ impl Reason {
             Reason::CostExceedsCapacity => "costExceedsCapacity",
             Reason::Blocked => "blocked",
             Reason::Degraded => "degraded",
+            Reason::Parent => "parent",
+            Reason::Busy => "busy",
         }
     }
 

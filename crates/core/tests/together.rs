@@ -49,6 +49,8 @@ struct Wish {
     first: Vec<bool>,
     /// An entry that the isolate remembers to be refused.
     remembered: Option<usize>,
+    /// Whether each entry is to be answered.
+    answers_all: bool,
 }
 
 type Operation = (usize, Option<u128>);
@@ -177,7 +179,8 @@ impl World {
         let asked = wish.parts.iter().enumerate().map(asked).collect();
         let (now, random) = (self.time(), &mut self.random);
         let deadline = Duration::from_millis(DEADLINE);
-        let (multi, effects) = Multi::begin(asked, deadline, now, &mut || next(random));
+        let all = wish.answers_all;
+        let (multi, effects) = Multi::begin(asked, all, deadline, now, &mut || next(random));
         self.requests[i].multi = Some(multi);
         self.carry_out(i, effects);
     }
@@ -240,6 +243,8 @@ impl World {
         let mut earliest: BTreeMap<usize, u64> = BTreeMap::new();
         for (place, &message) in messages.iter().enumerate() {
             let object = self.object_of(i, message.object());
+            let looks = matches!(message, Message::Look { .. });
+            assert!(!looks || self.requests[i].wish.answers_all);
             if let Message::Charge { operation, .. } = message {
                 let request = &mut self.requests[i];
                 *request.asked.entry(object).or_default() += 1;
@@ -361,10 +366,18 @@ impl World {
             let Ok(Decided { success, decisions }) = done else {
                 continue;
             };
-            assert_eq!(decisions.len(), request.wish.parts.len());
-            let all = decisions.iter().all(|(decision, _)| decision.success);
+            let wish = &request.wish;
+            assert_eq!(decisions.len(), wish.parts.len());
+            let known = decisions.iter().flatten();
+            let all = known.clone().all(|(decision, _)| decision.success);
             assert_eq!(*success, all, "{request:?}");
-            for (&(object, cost), (_, source)) in request.wish.parts.iter().zip(decisions) {
+            let answered = *success || wish.answers_all;
+            assert!(!answered || known.count() == decisions.len(), "{request:?}");
+            if wish.remembered.is_some_and(|it| it < wish.parts.len()) && !wish.answers_all {
+                assert!(request.asked.is_empty(), "{request:?}");
+            }
+            for (&(object, cost), answer) in wish.parts.iter().zip(decisions) {
+                let Some((_, source)) = answer else { continue };
                 if *success && *source == Source::Fallback {
                     given[object] += cost;
                 } else if *success {
@@ -404,8 +417,8 @@ fn wishes(remembers: bool, repeats: bool) -> impl Strategy<Value = Vec<Wish>> {
     let parts = prop::collection::vec((0..NAMES.len(), 1..4i64), 1..5);
     let first = prop::collection::vec(prop::bool::weighted(0.2), NAMES.len());
     let remembered = prop::option::weighted(0.15, 0..4usize);
-    let wish = (0..60u64, parts, first, remembered);
-    let wish = wish.prop_map(move |(begins, mut parts, first, remembered)| {
+    let wish = (0..60u64, parts, first, remembered, any::<bool>());
+    let wish = wish.prop_map(move |(begins, mut parts, first, remembered, answers_all)| {
         let remembered = remembered.filter(|_| remembers);
         if !repeats {
             let mut seen = BTreeSet::new();
@@ -416,6 +429,7 @@ fn wishes(remembers: bool, repeats: bool) -> impl Strategy<Value = Vec<Wish>> {
             parts,
             first,
             remembered,
+            answers_all,
         }
     });
     prop::collection::vec(wish, 1..6)
@@ -442,7 +456,7 @@ fn begin(objects: &[&'static str]) -> (Multi<u8>, Vec<Effect<u8>>) {
     });
     let deadline = Duration::from_millis(DEADLINE);
     let now = Timestamp::from_millis(START);
-    Multi::begin(asked.collect(), deadline, now, &mut || 7)
+    Multi::begin(asked.collect(), true, deadline, now, &mut || 7)
 }
 
 fn decided(success: bool) -> Decision {
@@ -506,6 +520,47 @@ fn a_refusal_is_answered_from_memory_for_the_only_entry_of_its_object() {
 }
 
 #[test]
+fn where_a_refusal_is_all_that_is_told_nobody_waits_for_what_is_taken_back() {
+    let asked = |remembered: Option<Decision>| Asked {
+        object: "a",
+        is_peek: false,
+        remembered,
+        refused_last: false,
+        gives_back: false,
+    };
+    let others = ["b", "c"].map(|object| Asked {
+        object,
+        ..asked(None)
+    });
+    let begin = |first: Asked<'static>| {
+        let all = [first].into_iter().chain(others.clone()).collect();
+        let deadline = Duration::from_millis(DEADLINE);
+        let now = Timestamp::from_millis(START);
+        Multi::<u8>::begin(all, false, deadline, now, &mut || 7)
+    };
+    let refused = |decisions| {
+        Effect::Done(Ok(Decided {
+            success: false,
+            decisions,
+        }))
+    };
+    // What is remembered answers alone.
+    let (_, effects) = begin(asked(Some(decided(false))));
+    let remembered = Some((decided(false), Source::Cache));
+    assert_eq!(effects, [refused(vec![remembered, None, None])]);
+    // Else whoever has charged takes that back in the background, by one message.
+    let (mut multi, _) = begin(asked(None));
+    let replies = [true, false, true].map(|success| Reply::Decided(vec![decided(success)]));
+    let effects = step(&mut multi, Event::Replied(replies.to_vec()));
+    let cancel = Effect::CancelLater {
+        objects: vec![0, 2],
+        operation: 7,
+    };
+    let answer = Some((decided(false), Source::Object));
+    assert_eq!(effects[3..], [cancel, refused(vec![None, answer, None])]);
+}
+
+#[test]
 fn who_was_not_asked_says_how_it_stands_where_there_is_no_time_to_ask_again() {
     let asked = ["a", "b", "c"].map(|object| Asked {
         object,
@@ -516,7 +571,7 @@ fn who_was_not_asked_says_how_it_stands_where_there_is_no_time_to_ask_again() {
     });
     let deadline = Duration::from_millis(DEADLINE);
     let at = |now| Timestamp::from_millis(START + now);
-    let (mut multi, _) = Multi::<u8>::begin(asked.to_vec(), deadline, at(0), &mut || 7);
+    let (mut multi, _) = Multi::<u8>::begin(asked.to_vec(), true, deadline, at(0), &mut || 7);
     let contended = Decision {
         contended: true,
         ..decided(false)
@@ -543,7 +598,8 @@ fn who_was_not_asked_says_how_it_stands_where_there_is_no_time_to_ask_again() {
     let Some(Effect::Done(Ok(done))) = effects.last() else {
         panic!("{effects:?}");
     };
-    let successes = done.decisions.iter().map(|(decision, _)| decision.success);
+    let decisions = done.decisions.iter().flatten();
+    let successes = decisions.map(|(decision, _)| decision.success);
     assert!(!done.success);
     assert_eq!(successes.collect::<Vec<_>>(), [false, true, true]);
 }
@@ -572,9 +628,9 @@ fn a_refused_request_shows_no_permit_that_was_taken_back() {
     let Some(Effect::Done(Ok(done))) = effects.last() else {
         panic!("{effects:?}");
     };
-    assert!(!done.success && done.decisions[0].0.success);
+    assert!(!done.success && done.decisions.iter().flatten().next().unwrap().0.success);
     let shows = |(it, _): &(Decision, Source)| it.grant.is_some() || it.delay.is_some();
-    assert!(!done.decisions.iter().any(shows), "{done:?}");
+    assert!(!done.decisions.iter().flatten().any(shows), "{done:?}");
 }
 
 proptest! {

@@ -14,6 +14,7 @@ use tollgate_core::policy::Version;
 use tollgate_core::Timestamp;
 
 use crate::bounds::{MAX_LEVELS, MAX_POLICIES, MAX_POLICY, MAX_SNAPSHOT};
+use crate::levels;
 use crate::precondition::Precondition;
 use crate::refused::Refused;
 
@@ -70,6 +71,8 @@ pub struct Content {
     pub canonical: String,
     /// What it extends.
     pub base: Option<String>,
+    /// What stands above it.
+    pub parent: Option<String>,
 }
 
 /// Who changes something, when and why.
@@ -139,6 +142,13 @@ impl Book {
             .filter_map(move |(other, _, content)| extends(content).then_some(other))
     }
 
+    /// The names of the policies whose parent this one is.
+    pub fn below<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let is_below = move |content: &Content| content.parent.as_deref() == Some(name);
+        self.policies()
+            .filter_map(move |(other, _, content)| is_below(content).then_some(other))
+    }
+
     /// Makes or changes a policy. The same text again changes nothing.
     pub fn put(
         &mut self,
@@ -169,6 +179,7 @@ impl Book {
         }
         let contents = self.contents(name, written)?;
         self.check_size(&contents)?;
+        self.check_parents(&contents)?;
         let changed = contents.iter().map(|(name, _)| name.clone()).collect();
         self.begin_revision(by.now);
         for (name, content) in contents {
@@ -182,7 +193,7 @@ impl Book {
         })
     }
 
-    /// Deletes a policy that no other extends.
+    /// Deletes a policy that no other extends, and that is no other's parent.
     pub fn delete(
         &mut self,
         name: &Name,
@@ -192,9 +203,12 @@ impl Book {
         let name = name.as_str();
         let before = self.policy(name)?.1.written.clone();
         self.check(name, precondition)?;
-        let below: Vec<String> = self.extended_by(name).map(str::to_owned).collect();
-        if !below.is_empty() {
-            return Err(Refused::InUse(below));
+        let users = self.extended_by(name).chain(self.below(name));
+        let mut users: Vec<String> = users.map(str::to_owned).collect();
+        if !users.is_empty() {
+            users.sort_unstable();
+            users.dedup();
+            return Err(Refused::InUse(users));
         }
         self.begin_revision(by.now);
         self.set(name.to_owned(), None, by);
@@ -314,6 +328,21 @@ impl Book {
         Ok(())
     }
 
+    /// Whether all policies could be asked together with what stands above them.
+    fn check_parents(&self, contents: &[(String, Content)]) -> Result<(), Refused> {
+        let of = |name: &str| {
+            let new = contents.iter().find(|(changed, _)| changed == name);
+            match new {
+                Some((_, content)) => Some(content),
+                None => self.policy(name).ok().map(|(_, content)| content),
+            }
+        };
+        let kept = self.policies().map(|(name, ..)| name);
+        let new = contents.iter().map(|(name, _)| name.as_str());
+        kept.chain(new)
+            .try_for_each(|name| levels::check(name, &of))
+    }
+
     fn begin_revision(&mut self, now: Timestamp) {
         if self.state.generation == 0 {
             self.restored(0, now);
@@ -357,7 +386,8 @@ fn inherited(base: &str, written: &str, name: Option<String>) -> Result<Content,
 }
 
 fn content_of(whole: &str, written: &str, base: Option<String>) -> Result<Content, Refused> {
-    let canonical = to_json(&parse(whole)?);
+    let policy = parse(whole)?;
+    let canonical = to_json(&policy);
     if canonical.len() > MAX_POLICY {
         return Err(Refused::PolicyTooLarge);
     }
@@ -365,5 +395,6 @@ fn content_of(whole: &str, written: &str, base: Option<String>) -> Result<Conten
         written: written.to_owned(),
         canonical,
         base,
+        parent: policy.parent.map(|it| it.policy.as_str().to_owned()),
     })
 }

@@ -22,6 +22,7 @@ pub mod bounds;
 pub mod copies;
 pub mod copy;
 pub mod history;
+mod levels;
 pub mod message;
 pub mod precondition;
 pub mod refused;

@@ -30,7 +30,18 @@ pub enum Refused {
     Cycle(Vec<String>),
     /// It would be more than [`MAX_LEVELS`] levels: the names, from the lowest.
     TooDeep(Vec<String>),
-    /// These policies extend it.
+    /// Its parent is a policy that there is not.
+    UnknownParent(String),
+    /// It would stand above itself: the names in their order, the first once more at the end.
+    ParentCycle(Vec<String>),
+    /// More than [`MAX_LEVELS`] policies would be asked together: the names, from the lowest.
+    TooManyLevels(Vec<String>),
+    /// A policy that its object does not decide alone, and that would be asked together with
+    /// others.
+    NotTogether(String),
+    /// Several of these, which would be asked together, have a limit of slots.
+    SeveralPermits(Vec<String>),
+    /// These policies extend it, or have it as their parent.
     InUse(Vec<String>),
     /// The policy, with what it extends, would be larger than [`MAX_POLICY`] bytes.
     PolicyTooLarge,
@@ -54,7 +65,12 @@ impl Refused {
             | Refused::BadBelow { .. }
             | Refused::UnknownBase(_)
             | Refused::Cycle(_)
-            | Refused::TooDeep(_) => "invalidField",
+            | Refused::TooDeep(_)
+            | Refused::UnknownParent(_)
+            | Refused::ParentCycle(_)
+            | Refused::TooManyLevels(_)
+            | Refused::NotTogether(_)
+            | Refused::SeveralPermits(_) => "invalidField",
         }
     }
 
@@ -63,6 +79,11 @@ impl Refused {
         match self {
             Refused::Bad(error) => Some(&error.field),
             Refused::UnknownBase(_) | Refused::Cycle(_) | Refused::TooDeep(_) => Some("extends"),
+            Refused::UnknownParent(_)
+            | Refused::ParentCycle(_)
+            | Refused::TooManyLevels(_)
+            | Refused::NotTogether(_)
+            | Refused::SeveralPermits(_) => Some("parent"),
             Refused::UnknownVersion(_) => Some("version"),
             _ => None,
         }
@@ -106,9 +127,32 @@ impl fmt::Display for Refused {
                 names.join(" extends "),
                 names.len()
             ),
+            Refused::UnknownParent(name) => {
+                write!(f, "`parent` names `{name}`, and there is no such policy: make it first.")
+            }
+            Refused::ParentCycle(names) => write!(
+                f,
+                "`parent` would go in a circle: {}. Take one of them out.",
+                names.join(" below ")
+            ),
+            Refused::TooManyLevels(names) => write!(
+                f,
+                "`parent` may make {MAX_LEVELS} levels at most, and {} are {}.",
+                names.join(" below "),
+                names.len()
+            ),
+            Refused::NotTogether(name) => write!(
+                f,
+                "`{name}` would be decided together with another level, which only `strong` policies without `shed` can be."
+            ),
+            Refused::SeveralPermits(names) => write!(
+                f,
+                "Of {} only one may have a `concurrency` limit: an admission carries one permit.",
+                names.join(" below ")
+            ),
             Refused::InUse(names) => write!(
                 f,
-                "It is extended by {}: change or delete those first.",
+                "It is the base or the parent of {}: change or delete those first.",
                 names.join(", ")
             ),
             Refused::PolicyTooLarge => write!(

@@ -10,7 +10,7 @@ use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::multi::{Asked, Decided, Effect, Event, Multi};
 
 use super::outcome::Outcome;
-use super::pending::{self, Pending};
+use super::pending::{self, Levels, Pending};
 use super::{debts, fallback, object};
 use crate::clock;
 use crate::context::Context;
@@ -28,24 +28,53 @@ pub(crate) struct Together {
     pub(crate) outcomes: Vec<Outcome>,
 }
 
+/// Decides one check together with what stands above it: admitted by all, or charged to none.
+pub(super) async fn check_levels(
+    context: &Context<'_>,
+    levels: Levels,
+) -> Result<Outcome, ApiError> {
+    let mut together = decide(context, vec![levels], false).await?;
+    let outcome = together.outcomes.pop();
+    outcome.ok_or_else(ApiError::object_unavailable) // one was asked
+}
+
 /// Decides all of `requests`.
 pub(crate) async fn check_all(
     context: &Context<'_>,
     requests: Vec<LimitRequest>,
 ) -> Result<Together, ApiError> {
     let is_degraded = pending::confirmed(context, &requests).await?;
-    let pending = requests.into_iter();
-    let pending = pending.map(|it| Pending::new(context, it, is_degraded));
-    let pending = pending.collect::<Result<Vec<Pending>, ApiError>>()?;
-    for (i, Pending { item, .. }) in pending.iter().enumerate() {
-        multi::suits(i, &item.policy)?;
+    let all = requests.into_iter();
+    let all = all.map(|it| Levels::of(context, it, is_degraded));
+    let all = all.collect::<Result<Vec<Levels>, ApiError>>()?;
+    for (i, levels) in all.iter().enumerate() {
+        multi::suits(i, &levels.own.item.policy)?;
     }
+    decide(context, all, true).await
+}
+
+/// Decides checks with all their levels. `answers_all`: whether each of them is to be answered, and
+/// not only what refuses them.
+async fn decide(
+    context: &Context<'_>,
+    checks: Vec<Levels>,
+    answers_all: bool,
+) -> Result<Together, ApiError> {
+    let counts = checks.iter().map(|it| 1 + it.above.len()).collect();
+    let pending: Vec<Pending> = checks.into_iter().flat_map(Levels::into_all).collect();
     let asked = pending.iter().map(asked).collect();
     let now = clock::now();
-    let (multi, mut effects) = Multi::begin(asked, context.deadline(), now, &mut hot::random_bits);
+    let (multi, mut effects) = Multi::begin(
+        asked,
+        answers_all,
+        context.deadline(),
+        now,
+        &mut hot::random_bits,
+    );
     let mut request = Request {
         context,
         last: vec![None; pending.len()],
+        counts,
         pending,
         multi,
     };
@@ -85,7 +114,10 @@ fn asked(pending: &Pending) -> Asked<'_> {
 /// One request while its objects are asked.
 struct Request<'a> {
     context: &'a Context<'a>,
+    /// All levels of all checks, those of one check in a row from the lowest.
     pending: Vec<Pending>,
+    /// How many levels each check has.
+    counts: Vec<usize>,
     multi: Multi<ApiError>,
     /// Of each entry, what came of the last message to its object.
     last: Vec<Option<(CallTimes, Option<Failure>)>>,
@@ -154,15 +186,18 @@ impl Request<'_> {
 
     /// Tells who has to know what was decided.
     fn done(self, decided: Decided) -> Together {
-        let pairs = self.pending.into_iter().zip(decided.decisions);
-        let outcome = |(pending, (decision, source))| {
-            let outcome = Outcome::new(pending, decision, source);
-            outcome.record(self.context);
-            outcome
+        let mut pending = self.pending.into_iter();
+        let mut decisions = decided.decisions.into_iter();
+        let outcome = |levels: usize| {
+            let pending = pending.by_ref().take(levels).collect();
+            let decisions = decisions.by_ref().take(levels).collect();
+            let outcome = Outcome::of_levels(self.context, pending, decisions)?;
+            outcome.tell(self.context);
+            Some(outcome)
         };
         Together {
             success: decided.success,
-            outcomes: pairs.map(outcome).collect(),
+            outcomes: self.counts.into_iter().filter_map(outcome).collect(),
         }
     }
 }

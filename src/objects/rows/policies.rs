@@ -28,7 +28,7 @@ const CREATE: [&str; 4] = [
     "CREATE TABLE IF NOT EXISTS book (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS policies (name TEXT PRIMARY KEY, version INTEGER NOT NULL, \
      revision INTEGER NOT NULL, at INTEGER NOT NULL, author TEXT NOT NULL, reason TEXT NOT NULL, \
-     written TEXT, canonical TEXT, base TEXT)",
+     written TEXT, canonical TEXT, base TEXT, parent TEXT)",
     "CREATE TABLE IF NOT EXISTS versions (name TEXT NOT NULL, version INTEGER NOT NULL, \
      act TEXT NOT NULL, at INTEGER NOT NULL, author TEXT NOT NULL, reason TEXT NOT NULL, \
      written TEXT, PRIMARY KEY (name, version))",
@@ -39,9 +39,10 @@ const CREATE: [&str; 4] = [
 const NUMBERS: &str = "SELECT key, value FROM book";
 const PUT_NUMBER: &str = "INSERT OR REPLACE INTO book (key, value) VALUES (?, ?)";
 const RECORDS: &str =
-    "SELECT name, version, revision, at, author, reason, written, canonical, base FROM policies";
+    "SELECT name, version, revision, at, author, reason, written, canonical, base, \
+    parent FROM policies";
 const PUT_RECORD: &str = "INSERT OR REPLACE INTO policies (name, version, revision, at, author, \
-    reason, written, canonical, base) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    reason, written, canonical, base, parent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const FORGET: &str = "DELETE FROM policies WHERE name = ?";
 const FORGET_VERSIONS: &str = "DELETE FROM versions WHERE name = ?";
 const ADD_VERSION: &str = "INSERT OR REPLACE INTO versions (name, version, act, at, author, \
@@ -149,6 +150,7 @@ impl Store {
             written(),
             some(content.map(|it| it.canonical.as_str())),
             some(content.and_then(|it| it.base.as_deref())),
+            some(content.and_then(|it| it.parent.as_deref())),
         ];
         self.sql.exec(PUT_RECORD, bindings)?;
         let bindings = vec![
@@ -254,6 +256,7 @@ fn record<C: Iterator<Item = SqlStorageValue>>(mut row: Columns<C>) -> Result<(S
             written,
             canonical,
             base: row.text_or_null(),
+            parent: row.text_or_null(),
         }),
         _ => None,
     };

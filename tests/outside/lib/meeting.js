@@ -7,13 +7,18 @@
 // - well: nobody waits.
 // - opens: calls without an operation fail, and the object "…last" answers after five of them.
 // - late: the object "…last" takes nearly a second, and others with a refund a fifth of one.
+// - broken: the object "…last" gives no answer.
+// - uncancelled: cancellations never arrive.
+// - slow: the object "…slow" takes a tenth of a second.
 // - silent: refusals of the first operation are told as contended, and what changes nothing gets no
-//   answer. `GET /` tells how often each object was asked to charge an operation's part since then.
+//   answer. `GET /` tells how often each object was asked to charge an operation's part since then,
+//   `GET /calls` how often it was called at all.
 
 import { DurableObject } from "cloudflare:workers";
 
 let how = "well";
 let asked = {};
+let calls = {};
 let operations = new Set();
 let begun = 0;
 let refused = 0;
@@ -30,6 +35,7 @@ export class RateLimitDO extends DurableObject {
     const name = this.ctx.id.name;
     const operation = /\blimit operation=(\w+)/.exec(text)?.[1];
     const isFirst = operation !== undefined && !operations.has(operation);
+    calls[name] = (calls[name] ?? 0) + 1;
     if (operation !== undefined) {
       operations.add(operation);
       asked[name] = (asked[name] ?? 0) + 1;
@@ -37,6 +43,9 @@ export class RateLimitDO extends DurableObject {
       if (how === "inside" && name.endsWith("last")) await until(() => refused > 0);
     } else if (how === "inside" && /\blimit\b/.test(text)) await until(() => begun > 0);
     const isCancel = /\bcancel operation=/.test(text);
+    if (how === "broken" && name.endsWith("last")) throw new Error("no answer, as the test wants");
+    if (how === "uncancelled" && isCancel) await new Promise(() => {});
+    if (how === "slow" && name.endsWith("slow")) await new Promise((resolve) => setTimeout(resolve, 100));
     if (how === "opens" && operation === undefined && !isCancel) {
       failed++;
       throw new Error("no answer, as the test wants");
@@ -58,9 +67,11 @@ export class RateLimitDO extends DurableObject {
 
 export default {
   fetch(request) {
+    if (request.url.endsWith("/calls")) return Response.json(calls);
     if (request.method !== "PUT") return Response.json(asked);
     how = new URL(request.url).searchParams.get("how");
     asked = {};
+    calls = {};
     operations = new Set();
     begun = refused = cancelled = failed = 0;
     return new Response();

@@ -67,8 +67,31 @@ pub enum Effect<E> {
 pub struct Decided {
     /// Whether all entries are admitted. Otherwise none is charged.
     pub success: bool,
-    /// Each entry's decision, and where it was made.
-    pub decisions: Vec<(Decision, Source)>,
+    /// Each entry's decision, and where it was made; `None` where the request is refused, not each
+    /// entry is to be answered, and this one has not refused.
+    pub decisions: Vec<Option<(Decision, Source)>>,
+}
+
+/// The entry whose decision tells most of these: if all are admitted the one with least left, else
+/// the refused one with the longest wait, where waiting in vain counts as the longest. `None` where
+/// there is no such entry.
+pub fn deciding<'a>(
+    success: bool,
+    decisions: impl Iterator<Item = Option<&'a Decision>>,
+) -> Option<usize> {
+    let known = decisions
+        .enumerate()
+        .filter_map(|(i, decision)| Some((i, decision?)));
+    if success {
+        let left = |decision: &Decision| Some(decision.deciding()?.remaining);
+        let left = known.filter_map(|(i, decision)| Some((i, left(decision)?)));
+        return left.min_by_key(|(_, left)| *left).map(|(i, _)| i);
+    }
+    let wait = |decision: &Decision| decision.retry_after.map_or(u64::MAX, |it| it.as_millis());
+    let refused = known.filter(|(_, decision)| !decision.success);
+    // Of equal ones the first.
+    let refused = refused.min_by_key(|(_, it)| core::cmp::Reverse(wait(it)));
+    refused.map(|(i, _)| i)
 }
 
 /// One message to one object.

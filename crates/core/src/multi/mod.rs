@@ -14,7 +14,9 @@
 //!    charges are taken back and every object is asked once more, one after the other in the order
 //!    of their names. That answer is final.
 //! 5. If the request is refused, what the objects have charged is cancelled and what failure modes
-//!    gave out is given back. Objects that have charged or were not asked say how they stand.
+//!    gave out is given back. Objects that have charged or were not asked say how they stand, where
+//!    each entry is to be answered. Where a refusal is all that is to be told, nobody waits for the
+//!    cancellations.
 //!
 //! Because all requests take the objects in one order in step 4, one of the requests that contend
 //! is admitted, provided that their messages take about the same time.
@@ -26,6 +28,7 @@
 mod effect;
 mod entry;
 mod event;
+mod levels;
 mod object;
 mod plan;
 mod replies;
@@ -33,9 +36,10 @@ mod request;
 mod rounds;
 mod time;
 
-pub use effect::{Decided, Effect, Message};
+pub use effect::{deciding, Decided, Effect, Message};
 pub use entry::Asked;
 pub use event::{Event, Reply};
+pub use levels::{whole, Whole};
 pub use plan::{Charged, Next, ObjectAnswer, Plan, Round, Verdict};
 pub use request::Multi;
 pub use time::Time;

@@ -22,6 +22,8 @@ pub struct Multi<E> {
     pub(super) operation: Option<u128>,
     begun: Timestamp,
     pub(super) deadline: Duration,
+    /// Whether each entry is answered, also when another one refuses.
+    pub(super) answers_all: bool,
     pub(super) error: Option<E>,
 }
 
@@ -58,10 +60,13 @@ pub(super) struct Silent {
 }
 
 impl<E> Multi<E> {
-    /// Begins a request, and says what to do first. `deadline`: from the first message to the last
-    /// reply. `random` gives 128 random bits for an operation.
+    /// Begins a request, and says what to do first. `answers_all`: whether each entry is to be
+    /// answered, also when another one refuses; else a refusal is all that is told, and no object is
+    /// asked in vain. `deadline`: from the first message to the last reply. `random` gives 128
+    /// random bits for an operation.
     pub fn begin(
         asked: Vec<Asked>,
+        answers_all: bool,
         deadline: Duration,
         now: Timestamp,
         random: &mut dyn FnMut() -> u128,
@@ -79,12 +84,13 @@ impl<E> Multi<E> {
             operation: None,
             begun: now,
             deadline,
+            answers_all,
             error: None,
         };
         let mut effects = Vec::new();
         if request.entries.iter().any(Entry::is_decided) {
             let unasked = (0..request.objects.len()).collect();
-            request.look(Vec::new(), &[], unasked, &mut effects);
+            request.refuse(Vec::new(), unasked, &mut effects);
         } else {
             request.begin_round(wave, now, random, &mut effects);
         }

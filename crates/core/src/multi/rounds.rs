@@ -49,8 +49,7 @@ impl<E> Multi<E> {
                 unasked,
             }) => {
                 self.cancel_later(silent, effects);
-                let cancels = self.cancels(&charged);
-                self.look(cancels, &charged, unasked, effects);
+                self.refuse(charged, unasked, effects);
             }
             Next::Again(round) => {
                 self.cancel_later(round.silent, effects);
@@ -78,29 +77,31 @@ impl<E> Multi<E> {
             // Nothing is left to take back, and who was not asked only says how it stands.
             let all = 0..self.objects.len();
             let unasked = all.filter(|&object| !self.is_decided(object)).collect();
-            self.look(Vec::new(), &[], unasked, effects);
+            self.refuse(Vec::new(), unasked, effects);
             return;
         };
         self.give_back(effects);
-        for (index, object) in self.objects.iter().enumerate() {
-            if !self.plan.keeps_refusal(index) {
-                let entries = object.entries.iter();
-                entries.for_each(|&entry| self.entries[entry].forget());
-            }
-        }
+        let all = 0..self.objects.len();
+        let undecided: Vec<usize> = all.filter(|&it| !self.plan.keeps_refusal(it)).collect();
+        self.forget(&undecided);
         self.begin_round(wave, now, random, effects);
     }
 
-    /// Asks how these objects' entries stand, after the messages `before`. Those that have charged
-    /// are asked how they stand without the charge.
-    pub(super) fn look(
+    /// The request is refused. Where each entry is to be answered, objects that have charged, which
+    /// is taken back, or that were not asked say how their entries stand without it.
+    pub(super) fn refuse(
         &mut self,
-        before: Vec<Message>,
-        charged: &[usize],
+        charged: Vec<usize>,
         unasked: Vec<usize>,
         effects: &mut Vec<Effect<E>>,
     ) {
-        let mut messages = before;
+        if !self.answers_all {
+            self.forget(&charged);
+            self.cancel_later(charged, effects);
+            self.finish(false, effects);
+            return;
+        }
+        let mut messages = self.cancels(&charged);
         let looked_at = charged.iter().chain(&unasked);
         messages.extend(looked_at.map(|&object| Message::Look { object }));
         if messages.is_empty() {
@@ -139,6 +140,14 @@ impl<E> Multi<E> {
         }
     }
 
+    /// These objects' entries are undecided again.
+    fn forget(&mut self, objects: &[usize]) {
+        for &object in objects {
+            let entries = self.objects[object].entries.iter();
+            entries.for_each(|&entry| self.entries[entry].forget());
+        }
+    }
+
     /// Ends the request.
     pub(super) fn finish(&mut self, success: bool, effects: &mut Vec<Effect<E>>) {
         if !success || self.error.is_some() {
@@ -155,11 +164,9 @@ impl<E> Multi<E> {
         } else {
             entries.iter_mut().for_each(Entry::withdraw);
         }
-        // Each object was asked, looked at or replaced, so every entry is decided.
-        let decisions = entries.into_iter().filter_map(Entry::into_answer);
         effects.push(Effect::Done(Ok(Decided {
             success,
-            decisions: decisions.collect(),
+            decisions: entries.into_iter().map(Entry::into_answer).collect(),
         })));
     }
 }

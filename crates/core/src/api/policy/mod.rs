@@ -13,6 +13,7 @@ pub mod extended;
 pub(super) mod limit;
 pub mod named;
 pub(super) mod numbers;
+pub mod parent;
 pub mod rollback;
 pub(super) mod settings;
 mod written;

@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use super::limit::FIELDS;
+use super::parent::{self, Parent};
 use super::settings::SETTINGS;
 use crate::api::fields::Fields;
 use crate::api::{BadRequest, Problem};
@@ -20,7 +21,15 @@ pub const MAX_TOKEN_NAME: usize = 64;
 pub const MAX_DESCRIPTION: usize = 1_024;
 
 /// The fields beside the limits and the settings.
-const OTHERS: [&str; 5] = ["provider", "scope", "askedBy", "description", "extends"];
+const OTHERS: [&str; 7] = [
+    "provider",
+    "scope",
+    "parent",
+    "replacesInline",
+    "askedBy",
+    "description",
+    "extends",
+];
 
 /// A policy that is kept under a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,6 +44,9 @@ pub struct NamedPolicy {
     /// The only scope whose subjects it limits; `None`: the caller says which.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    /// What stands above it and is asked together with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
     /// The names of the tokens that may ask it; none: every token may.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub asked_by: Vec<String>,
@@ -70,7 +82,8 @@ impl NamedPolicy {
 }
 
 /// Reads a policy that extends no other: see [`super::parse`], and 1 to 128 bytes of `provider`, 0
-/// to 128 of `scope`, 1 to 64 names of tokens in `askedBy`, and 1 to 1,024 bytes of `description`.
+/// to 128 of `scope`, a `parent` ([`super::parent`]), 1 to 64 names of tokens in `askedBy`, and 1 to
+/// 1,024 bytes of `description`.
 pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
     let mut fields = known(body)?;
     let is_written = fields.has("limits") || fields.has_any(&FIELDS);
@@ -89,6 +102,7 @@ pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
     if let Some(scope) = fields.text("scope", 0, MAX_PART)? {
         parts = parts.with_scope(scope)?;
     }
+    let parent = parent::take(&mut fields)?;
     let asked_by = match fields.array("askedBy", MAX_ASKED_BY)? {
         Some(names) => names
             .into_iter()
@@ -103,6 +117,7 @@ pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
         policy,
         provider: parts.provider().map(str::to_owned),
         scope: parts.scope().map(str::to_owned),
+        parent,
         asked_by,
         description: description.map(Into::into),
     })

@@ -45,6 +45,10 @@ pub struct DecisionBody<'a> {
     /// The policy's version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
+    /// The policy that decided, of those that were asked together: this one, or one above it.
+    /// `limit` to `limitedBy` and `limits` are its.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<Cow<'a, str>>,
     /// Where it was decided.
     pub source: Source,
     /// The permit of a slot taken.
@@ -84,6 +88,17 @@ pub struct StandingBody {
 }
 
 impl<'a> DecisionBody<'a> {
+    /// The decision about `asked`, made by a policy that stands above it or by itself.
+    pub fn of_levels(mut self, asked: &'a Policy) -> DecisionBody<'a> {
+        let name = |policy: &'a Policy| policy.name().map(|name| Cow::Borrowed(name.as_str()));
+        self.decided_by = core::mem::replace(&mut self.policy, name(asked));
+        self.version = Some(asked.version().number);
+        if self.decided_by != self.policy && self.reason == Some(Reason::Limit) {
+            self.reason = Some(Reason::Parent);
+        }
+        self
+    }
+
     /// The body for `decision` under `policy`, for a subject, decided at `source`.
     pub fn new(
         decision: &Decision,
@@ -103,7 +118,7 @@ impl<'a> DecisionBody<'a> {
             reset: deciding.map(|standing| standing.reset.as_millis()),
             retry_after: decision.retry_after.map(Duration::as_millis),
             delay: decision.delay.map(Duration::as_millis),
-            reason: decision.reason,
+            reason: shown(decision),
             limited_by: if decision.success {
                 None
             } else {
@@ -111,6 +126,7 @@ impl<'a> DecisionBody<'a> {
             },
             policy: policy.name().map(|name| Cow::Borrowed(name.as_str())),
             version: policy.name().map(|_| policy.version().number),
+            decided_by: None,
             source,
             permit: decision.grant.as_ref().map(|grant| {
                 Permit {
@@ -126,6 +142,15 @@ impl<'a> DecisionBody<'a> {
                 .map(|grant| grant.expires.as_millis()),
             limits: standings(decision, policy),
         }
+    }
+}
+
+/// Why, for the caller: a refusal that may end at any moment says so.
+fn shown(decision: &Decision) -> Option<Reason> {
+    if decision.contended {
+        Some(Reason::Busy)
+    } else {
+        decision.reason
     }
 }
 
