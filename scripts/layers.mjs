@@ -26,7 +26,7 @@ const LAYERS = {
     ["hot", "instance"],
     // Plain data, tested natively.
     ["config", "placement"],
-    ["auth", "directory", "reply", "task_table"],
+    ["auth", "directory", "reply", "schema", "task_table"],
     ["error"],
     ["headers"],
   ],

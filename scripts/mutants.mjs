@@ -140,6 +140,13 @@ const MUTANTS = [
     "",
     "lib",
   ],
+  [
+    "schema and parser accept the same policies",
+    `${CORE}/api/policy/named.rs`,
+    'fields.text("description", 1, MAX_DESCRIPTION)?',
+    'fields.text("description", 1, 2 * MAX_DESCRIPTION)?',
+    "policies",
+  ],
   ["the answer says that a refusal is contended", `${CORE}/decision.rs`, "self.contended = true;", "", "forms"],
   [
     "a refusal by what may yet be taken back is short and not remembered",
@@ -1471,7 +1478,7 @@ const tree = join(root, "target/mutants-tree");
 function copyTree() {
   rmSync(tree, { recursive: true, force: true });
   mkdirSync(tree, { recursive: true });
-  for (const path of ["Cargo.lock", "crates", "clippy.toml"]) {
+  for (const path of ["Cargo.lock", "crates", "clippy.toml", "schemas", "tests/fixtures"]) {
     cpSync(join(root, path), join(tree, path), { recursive: true, filter: (from) => !from.includes("node_modules") });
   }
   const workspace = readFileSync(join(root, "Cargo.toml"), "utf8");

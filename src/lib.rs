@@ -33,6 +33,7 @@ pub mod headers;
 pub mod http;
 pub mod placement;
 pub mod reply;
+pub mod schema;
 pub mod task_table;
 pub mod telemetry;
 

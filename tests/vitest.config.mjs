@@ -19,7 +19,7 @@ export default defineConfig({
     // test.
     onConsoleLog: (text) => !text.includes('"event":"rate_limit_'),
     projects: [
-      { root, test: { name: "scripts", include: ["{scripts,bench,src}/**/*.test.mjs"] } },
+      { root, test: { name: "scripts", include: ["{scripts,bench,src}/**/*.test.mjs", "tests/schemas/*.test.mjs"] } },
       {
         plugins: [
           cloudflareTest({

@@ -241,6 +241,53 @@ describe("policies are in force", () => {
     expect((await ask({ identifier: "u1", limit: 9, window: "1h" })).json.code).toBe("inlineForbidden");
   });
 
+  test("where `inline: false` refuses, nothing is charged, named limits in the same request included", async () => {
+    await put("bound", hour(5));
+    const named = { policy: "bound", identifier: "named" };
+    // Their policy is known now, so that it is not what the requests below wait or fail for.
+    await inForce();
+    expect((await ask({ ...named, peek: true })).status).toBe(200);
+    const inline = { identifier: "inline", limit: 5, window: "52w" };
+    const forbidden = [
+      ["/limit", inline],
+      ["/limit", { ...inline, peek: true }],
+      ["/limit", { ...inline, cost: -1 }],
+      ["/limit", { ...inline, consistency: "eventual" }],
+      ["/limit/multi", { limits: [inline] }],
+      ["/limit/multi", { limits: [inline, named] }],
+      ["/limit/multi", { limits: [named, inline] }],
+      ["/limit/multi", { limits: [named, inline, { ...named, identifier: "other" }] }],
+      ["/acquire", { identifier: "inline", maxTokens: 5, refillRate: 0.001 }],
+    ];
+    for (const [path, body] of forbidden) {
+      const { status, json } = await main.call("POST", path, body, { token: "checker" });
+      expect([status, json.code], `${path} ${JSON.stringify(body)}`).toEqual([403, "inlineForbidden"]);
+    }
+    for (const identifier of ["inline", "named", "other"]) {
+      // Looking brings no limits along.
+      const seen = await main.call("GET", `/limit?identifier=${identifier}`, undefined, { token: "checker" });
+      expect([seen.status, seen.json.limits], identifier).toEqual([200, []]);
+    }
+    expect((await ask(named)).json.remaining).toBe(4);
+  });
+
+  test("where `inline: false` refuses, no Redis command is executed", async () => {
+    const token = "checker";
+    for (const [method, path, body] of [
+      ["POST", "/", ["SET", "bound", "1"]],
+      ["POST", "/pipeline", [["SET", "bound", "1"]]],
+      ["POST", "/multi-exec", [["SET", "bound", "1"]]],
+      ["POST", "/upstash", ["SET", "bound", "1"]],
+      ["GET", "/upstash/set/bound/1", undefined],
+      ["POST", "/", ["GET", "bound"]],
+      ["POST", "/", ["PING"]],
+    ]) {
+      const { status, json } = await main.call(method, path, body, { token });
+      expect([status, json.error], path).toEqual([403, expect.stringMatching(/^NOPERM /)]);
+    }
+    expect((await main.call("POST", "/", ["GET", "bound"], { token: "other" })).json).toEqual({ result: null });
+  });
+
   test("what the policy cannot be asked is said", async () => {
     await put("plain", { ...hour(5), refunds: false });
     await put("counted", { ...hour(100), consistency: "eventual" });

@@ -7,7 +7,7 @@
 mod common;
 
 use common::object::Object;
-use common::{bucket, leaky, moment, named, START};
+use common::{bucket, fixed, leaky, moment, named, START};
 use proptest::prelude::*;
 use tollgate_core::algorithm::state::LimitState;
 use tollgate_core::decide::{decide, Check};
@@ -15,7 +15,7 @@ use tollgate_core::decision::{Decision, Reason};
 use tollgate_core::limit::quota::{Anchor, Period, Quota, TimeZoneName};
 use tollgate_core::limit::{BurstCredits, Concurrency, Window};
 use tollgate_core::policy::Policy;
-use tollgate_core::{Algorithm, Duration};
+use tollgate_core::{Algorithm, Duration, Limit};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -577,6 +577,57 @@ fn numbers_of(kinds: &'static [Kind]) -> impl Strategy<Value = Vec<Vec<Spec>>> {
             .chain(others.into_iter().map(|it| vec![other(it)]))
             .collect()
     })
+}
+
+/// A queue whose callers go at +0, +10 and +30 ms, a unit every 10 ms; who waited between has left.
+/// The gap is of two units, from +10 to +30 ms.
+fn queue_with_a_gap() -> (Object, Limit, u64) {
+    let shaper = leaky(100, 1, 10).with_max_delay(ms(1_000)).unwrap();
+    let queue = named("queue", Algorithm::LeakyBucket(shaper));
+    let alone = Policy::new(vec![queue.clone()]).unwrap();
+    let mut object = Object::with_exact_waits();
+    let now = START + 10_000;
+    for (operation, (cost, delay)) in [(1, 0), (2, 10), (1, 30)].into_iter().enumerate() {
+        let check = Check::of(cost);
+        let decision = object.limit(&alone, check, Some(operation as u128), now);
+        assert_eq!(decision.unwrap().delay, Some(ms(delay)));
+    }
+    object.cancel(1, now);
+    (object, queue, now)
+}
+
+#[test]
+fn who_comes_in_the_middle_of_a_gap_gets_no_more_than_is_left_of_it() {
+    // Of the gap half is over at +20 ms: one unit ends where the next place starts.
+    for (cost, delay) in [(1, 0), (2, 20)] {
+        let (mut object, queue, now) = queue_with_a_gap();
+        let alone = Policy::new(vec![queue]).unwrap();
+        let decision = object.limit(&alone, Check::of(cost), None, now + 20);
+        assert_eq!(decision.unwrap().delay, Some(ms(delay)), "cost {cost}");
+    }
+    // The whole of it, for who comes before it starts.
+    let (mut object, queue, now) = queue_with_a_gap();
+    let alone = Policy::new(vec![queue]).unwrap();
+    let decision = object.limit(&alone, Check::of(2), None, now);
+    assert_eq!(decision.unwrap().delay, Some(ms(10)));
+}
+
+#[test]
+fn whom_another_limit_keeps_until_the_middle_of_a_gap_gets_no_more_than_is_left_of_it() {
+    // A window that is full until +20 ms, where half of the gap is over.
+    for (cost, delay) in [(1, 20), (2, 40)] {
+        let (mut object, queue, now) = queue_with_a_gap();
+        let window = named("window", fixed(2, 20));
+        let full = Policy::new(vec![window.clone()]).unwrap();
+        assert!(object.ask(&full, 2, now).success);
+        let both = Policy::new(vec![queue, window]).unwrap();
+        let check = Check {
+            max_delay: Some(ms(1_000)),
+            ..Check::of(cost)
+        };
+        let decision = object.limit(&both, check, None, now).unwrap();
+        assert_eq!(decision.delay, Some(ms(delay)), "cost {cost}");
+    }
 }
 
 proptest! {

@@ -135,3 +135,44 @@ fn known(body: &str) -> Result<Fields<'_>, BadRequest> {
     known.map_err(|error| super::renamed(&fields).unwrap_or(error))?;
     Ok(fields)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use serde::de::IgnoredAny;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Schema {
+        definitions: Definitions,
+    }
+
+    #[derive(Deserialize)]
+    struct Definitions {
+        policy: Object,
+    }
+
+    #[derive(Deserialize)]
+    struct Object {
+        properties: BTreeMap<String, IgnoredAny>,
+    }
+
+    /// In the schema, and not read yet.
+    const COMING: [&str; 2] = ["parent", "replacesInline"];
+
+    #[test]
+    fn the_schema_for_editors_has_the_same_fields() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/policy.json");
+        let text = std::fs::read_to_string(path).unwrap();
+        let schema: Schema = serde_json::from_str(&text).unwrap();
+        let listed: BTreeSet<&str> = (schema.definitions.policy.properties.keys())
+            .map(String::as_str)
+            .collect();
+        let read = [&FIELDS[..], &SETTINGS, &OTHERS, &["limits", "maxDelay"]].concat();
+        let read = read.into_iter().chain(COMING).collect();
+        assert_eq!(listed, read);
+    }
+}
