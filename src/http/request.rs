@@ -56,6 +56,11 @@ pub(super) async fn body(
     Ok(Uint8Array::new(&bytes).to_vec())
 }
 
+/// Whether the request has no body, or an empty one.
+pub(super) async fn is_empty(request: &Request, head: &Head<'_>, max: usize) -> bool {
+    head.content_length == "0" || body(request, head, max).await.is_ok_and(|it| it.is_empty())
+}
+
 /// A body as text.
 pub(super) fn text(body: Vec<u8>) -> Result<String, ApiError> {
     String::from_utf8(body)

@@ -10,6 +10,8 @@ use crate::error::{ApiError, Code};
 pub enum Route<'a> {
     /// `GET /healthz`, which asks for no token.
     Healthz,
+    /// `GET /schemas/policy.json`, which editors ask for, without a token.
+    Schema,
     /// A route of the API, and the name in its path; empty where the path has none.
     Api(Api, &'a str),
     /// The Upstash protocol.
@@ -78,7 +80,7 @@ enum Place {
 const UPSTASH: &str = "/upstash";
 
 /// The first line that fits is the path's.
-static PATHS: [Path; 19] = [
+static PATHS: [Path; 20] = [
     Path {
         place: Place::At("/limit"),
         allow: "GET, POST, DELETE",
@@ -121,6 +123,7 @@ static PATHS: [Path; 19] = [
         allow: "GET",
         routes: &[("GET", Route::Healthz)],
     },
+    get(Place::At("/schemas/policy.json"), &[("GET", Route::Schema)]),
     redis("", "", SINGLE),
     redis("", "pipeline", PIPELINE),
     redis("", "multi-exec", TRANSACTION),
@@ -318,6 +321,8 @@ mod tests {
             assert_eq!(route.role(), role, "{method} {path}");
         }
         assert_eq!(Route::find("GET", "/healthz"), Ok(Route::Healthz));
+        let schema = Route::find("GET", "/schemas/policy.json");
+        assert_eq!(schema, Ok(Route::Schema));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::router::{methods_of, split_url, Api, Route};
 use crate::auth::authorize;
 use crate::config::{Config, InvalidSetting};
 use crate::context::{self, Context};
-use crate::error::ApiError;
+use crate::error::{ApiError, Code};
 use crate::hot::{self, ExecutionContext, Headers, Request};
 use crate::reply::Reply;
 use crate::routes::{block, health, limit, multi, permits, policies, subject, upstash};
@@ -57,6 +57,7 @@ pub(crate) async fn serve(request: Request, env: Env, execution: ExecutionContex
             }
         }
         (Ok(Route::Healthz), _) => Ok(health::healthz(&context::version(&env))),
+        (Ok(Route::Schema), _) => Ok(policies::schema()),
         // Boxed: the first request waits until all functions that it calls are compiled, with
         // whatever is inlined into them.
         (Ok(Route::Redis(form)), config) => {
@@ -96,7 +97,10 @@ impl Incoming<'_> {
     /// The reply of an API route, if the caller's role allows it.
     async fn api(&self, route: Api, name: &str, config: &Config) -> Result<Reply, ApiError> {
         let caller = authorize(config.callers(), self.head.authorization, route.role())?;
-        let body = if route.reads_body() {
+        let is_query = route == Api::Limit && !self.query.is_empty();
+        let body = if is_query {
+            self.no_body().await?
+        } else if route.reads_body() {
             check_type(self.head.content_type)?;
             let body = request::body(self.request, self.head, MAX_BODY).await;
             request::text(body.map_err(|unread| unread.error(MAX_BODY))?)?
@@ -112,6 +116,7 @@ impl Incoming<'_> {
         };
         let query = self.query;
         match route {
+            Api::Limit if is_query => limit::by_query(&context, query).await,
             Api::Limit => limit::limit(&context, &body).await,
             // Boxed, like all less frequent routes.
             Api::Acquire => Box::pin(limit::acquire(&context, &body)).await,
@@ -129,6 +134,15 @@ impl Incoming<'_> {
             Api::Rollback => Box::pin(policies::rollback(&context, name, query, &body)).await,
             Api::Audit => Box::pin(policies::audit(&context, query)).await,
         }
+    }
+
+    /// Makes sure that there is no body beside the query.
+    async fn no_body(&self) -> Result<String, ApiError> {
+        if request::is_empty(self.request, self.head, MAX_BODY).await {
+            return Ok(String::new());
+        }
+        let detail = "Send the check in the query or in the body, not in both.";
+        Err(ApiError::new(Code::InvalidField, detail).with_field("body"))
     }
 
     /// The response to a request of the Upstash protocol. Errors have the protocol's form too,

@@ -1,7 +1,8 @@
 //! `POST /limit`: decides and consumes. `POST /acquire`: the same in an older, smaller form.
 
+use tollgate_core::api::request::LimitRequest;
 use tollgate_core::api::response::{to_json, AcquireBody};
-use tollgate_core::api::{acquire as acquire_form, request};
+use tollgate_core::api::{acquire as acquire_form, query, request};
 
 use crate::context::Context;
 use crate::decide;
@@ -10,7 +11,16 @@ use crate::reply::Reply;
 
 /// Decides; 200 or 429.
 pub(crate) async fn limit(context: &Context<'_>, body: &str) -> Result<Reply, ApiError> {
-    let outcome = decide::check(context, request::parse(body)?).await?;
+    decided(context, request::parse(body)?).await
+}
+
+/// As [`limit`], of a policy that the query names: without a body.
+pub(crate) async fn by_query(context: &Context<'_>, query: &str) -> Result<Reply, ApiError> {
+    decided(context, query::check(query)?).await
+}
+
+async fn decided(context: &Context<'_>, request: LimitRequest) -> Result<Reply, ApiError> {
+    let outcome = decide::check(context, request).await?;
     let status = status_of(outcome.decision.success);
     let body = to_json(&outcome.body());
     Ok(Reply::decision(status, body, outcome.headers()))

@@ -13,6 +13,12 @@ use crate::context::Context;
 use crate::decide::policies;
 use crate::error::ApiError;
 use crate::reply::Reply;
+use crate::schema;
+
+/// `GET /schemas/policy.json`: what a policy may look like, for editors.
+pub(crate) fn schema() -> Reply {
+    Reply::json(schema::POLICY.to_owned())
+}
 
 /// `GET /policies`: all of them.
 pub(crate) async fn list(context: &Context<'_>, query: &str) -> Result<Reply, ApiError> {

@@ -6,6 +6,8 @@ import { serverBehind } from "./lib/switched.mjs";
 
 const DEADLINE_MS = 1_000;
 const window = (limit, rest) => ({ limits: [{ algorithm: "fixedWindow", limit, window: "52w" }], ...rest });
+/** So long an object keeps what may yet be taken back, and a refusal for its sake is `busy`. */
+const YOUNG_MS = 2 * DEADLINE_MS;
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Three levels with these limits, under names that begin with `name`. */
@@ -48,6 +50,9 @@ describe("three levels", () => {
       source: "object",
     });
     expect(first.headers.get("x-ratelimit-limit")).toBe("4");
+    // A moment after a charge that may yet be taken back, a refusal for its sake says so.
+    expect((await ask("acme:mail", { cost: 4 })).json).toMatchObject({ reason: "busy", decidedBy: "names.queue" });
+    await sleep(YOUNG_MS);
     // The whole cost at each level, or at none.
     expect((await ask("acme:mail", { cost: 4 })).json).toMatchObject({
       success: false,
@@ -57,6 +62,7 @@ describe("three levels", () => {
       decidedBy: "names.queue",
     });
     expect((await ask("acme:mail", { cost: 3 })).status).toBe(200);
+    await sleep(YOUNG_MS);
     const tenant = await ask("acme:sms", { cost: 3 });
     expect(tenant).toMatchObject({
       status: 429,
@@ -68,6 +74,7 @@ describe("three levels", () => {
       remaining: 0,
       decidedBy: "names.tenant",
     });
+    await sleep(YOUNG_MS);
     const cluster = await ask("other:mail", { cost: 3 });
     expect(cluster.json).toMatchObject({ success: false, reason: "parent", decidedBy: "names.cluster", limit: 8 });
     await expect.poll(() => used("queue", "other:mail")).toBe(0);
@@ -149,6 +156,7 @@ describe("three levels", () => {
     const ask = (rest) => main.call("POST", "/limit", { policy: "slots.one", identifier: "u", ...rest });
     const held = await ask({ hold: "30s" });
     expect(held.json).toMatchObject({ success: true, permit: expect.any(String), fence: expect.any(Number) });
+    await sleep(YOUNG_MS);
     expect((await ask()).json).toMatchObject({ success: false, reason: "parent", decidedBy: "slots.all" });
     expect((await main.call("POST", "/limit/release", { permit: held.json.permit })).status).toBe(200);
     expect((await ask()).status).toBe(200);
@@ -156,7 +164,7 @@ describe("three levels", () => {
   });
 
   test("several checks with parents in one request: all of all levels, or nothing", async () => {
-    const { used } = await levels(main, "multi", { queue: 3, tenant: 5, cluster: 6 });
+    const { used } = await levels(main, "multi", { queue: 3, tenant: 5, cluster: 60 });
     const multi = (...entries) =>
       main.call("POST", "/limit/multi", {
         limits: entries.map(([identifier, cost]) => ({ policy: "multi.queue", identifier, cost })),
@@ -224,6 +232,7 @@ describe("seen from between", () => {
     await meeting.become("slow");
     // The flooding tenant's own object takes a tenth of a second, its parent next to nothing.
     for (let i = 0; i < 10; i++) expect((await ask("slow:q", { cost: 1 })).status).toBe(200);
+    await sleep(YOUNG_MS);
     expect((await ask("slow:q")).json).toMatchObject({ decidedBy: "flood.tenant", reason: "parent" });
     await meeting.become("slow");
     const end = Date.now() + 2_000;
@@ -246,7 +255,8 @@ describe("seen from between", () => {
     const calls = JSON.parse(await meeting.control("/calls"));
     const to = (name) => Object.entries(calls).find(([object]) => object.endsWith(name))?.[1] ?? 0;
     expect(to("flood:cluster:all")).toBe(10);
-    expect(to("flood:tenant:slow")).toBeLessThan(40);
+    // Once a second a few callers at a time, because it is slow to answer.
+    expect(to("flood:tenant:slow")).toBeLessThan(refused / 5);
     expect(await used("cluster", "all")).toBe(20);
   });
 

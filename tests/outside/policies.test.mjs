@@ -208,6 +208,45 @@ describe("policies are in force", () => {
     expect(await ask(body)).toMatchObject({ status: 404, json: { code: "unknownPolicy", field: "policy" } });
   });
 
+  test("without a body: the same answers, and as strict", async () => {
+    await put("queried", hour(5));
+    await inForce();
+    const query = (text, init = {}) =>
+      fetch(`${main.url}/limit?${text}`, { method: "POST", headers: { authorization: "Bearer checker" }, ...init });
+    const first = await query("policy=queried&identifier=a%20b");
+    expect([first.status, await first.json()]).toMatchObject([200, { remaining: 4, policy: "queried", version: 1 }]);
+    expect(first.headers.get("ratelimit")).toContain("r=4");
+    expect((await ask({ policy: "queried", identifier: "a b", cost: 2 })).json.remaining).toBe(2);
+    expect(await (await query("policy=queried&identifier=a%20b&cost=3&peek=true")).json()).toMatchObject({
+      success: false,
+      reason: "limit",
+    });
+    expect((await query("policy=queried&identifier=a%20b&cost=2&provider=default&scope=")).status).toBe(200);
+    for (const [text, field] of [
+      ["policy=queried", "identifier"],
+      ["identifier=a", "policy"],
+      ["policy=queried&identifier=a&cost=1.5", "cost"],
+      ["policy=queried&identifier=a&peek=1", "peek"],
+      ["policy=queried&identifier=a&hold=1m", "hold"],
+      ["policy=queried&identifier=a&maxDelay=soon", "maxDelay"],
+      ["policy=queried&identifier=a&limit=5", "limit"],
+      ["policy=queried&identifier=a&identifier=b", "identifier"],
+    ]) {
+      const answer = await query(text);
+      expect([answer.status, (await answer.json()).field], text).toEqual([400, field]);
+    }
+    const both = await query("policy=queried&identifier=a", { body: "{}" });
+    expect([both.status, (await both.json()).field]).toEqual([400, "body"]);
+    const streamed = new ReadableStream({ start: (controller) => controller.close() });
+    expect((await query("policy=queried&identifier=s", { body: streamed, duplex: "half" })).status).toBe(200);
+    expect((await query("policy=queried&identifier=a", { headers: {} })).status).toBe(401);
+  });
+
+  test("the schema is served to editors", async () => {
+    const { status, json } = await get("/schemas/policy.json", { token: null });
+    expect([status, json.$schema]).toEqual([200, "http://json-schema.org/draft-07/schema#"]);
+  });
+
   test("its provider and scope are the subject's", async () => {
     await put("scoped", { ...hour(1), provider: "github", scope: "rest" });
     await inForce();

@@ -1,10 +1,15 @@
 //! Query strings. [`parse`] reads that of `GET /limit` and `DELETE /limit`, which says which subject
-//! is meant, and which of its policies; [`parameters`] reads any other.
+//! is meant, and which of its policies; [`check`] reads that of `POST /limit` without a body, which
+//! asks a policy by its name; [`parameters`] reads any other.
 
-use super::{bytes_between, clipped, BadRequest, Problem};
-use crate::limit::Name;
+use super::request::{LimitRequest, Rule};
+use super::{bytes_between, clipped, to_json, BadRequest, Problem};
+use crate::decide::Check;
+use crate::limit::{Name, MAX_WINDOW};
+use crate::number::MAX_SAFE;
 use crate::percent::{decode_query, encode_component};
 use crate::subject::SubjectParts;
+use crate::Duration;
 
 /// A subject, or one policy of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +52,17 @@ impl SubjectQuery {
 /// ```
 pub fn parse(query: &str) -> Result<SubjectQuery, BadRequest> {
     let [provider, scope, identifier, policy] = parameters(query, NAMES)?;
+    Ok(SubjectQuery {
+        subject: subject(provider, scope, identifier)?,
+        policy: policy.map(|text| Name::new("policy", &text)).transpose()?,
+    })
+}
+
+fn subject(
+    provider: Option<String>,
+    scope: Option<String>,
+    identifier: Option<String>,
+) -> Result<SubjectParts, BadRequest> {
     let identifier = identifier.ok_or_else(|| BadRequest::new("identifier", Problem::Missing))?;
     let mut subject = SubjectParts::new(identifier)?;
     if let Some(provider) = provider {
@@ -55,8 +71,62 @@ pub fn parse(query: &str) -> Result<SubjectQuery, BadRequest> {
     if let Some(scope) = scope {
         subject = subject.with_scope(scope)?;
     }
-    let policy = policy.map(|text| Name::new("policy", &text)).transpose()?;
-    Ok(SubjectQuery { subject, policy })
+    Ok(subject)
+}
+
+/// Reads a check of a named policy from a query string without its `?`: `policy`, `identifier`, and
+/// where wanted `provider`, `scope`, `cost`, `peek`, `maxDelay` and `hold`, each as the body of
+/// `POST /limit` has it, texts without quotes.
+///
+/// ```
+/// let request = tollgate_core::api::query::check("policy=mail&identifier=u1&cost=3").unwrap();
+/// assert_eq!(request.check.cost, 3);
+/// ```
+pub fn check(query: &str) -> Result<LimitRequest, BadRequest> {
+    let [provider, scope, identifier, policy, cost, peek, max_delay, hold] = parameters(
+        query,
+        [
+            "provider",
+            "scope",
+            "identifier",
+            "policy",
+            "cost",
+            "peek",
+            "maxDelay",
+            "hold",
+        ],
+    )?;
+    let policy = policy.ok_or_else(|| BadRequest::new("policy", Problem::Missing))?;
+    let most = MAX_SAFE as i64; // 2^53
+    Ok(LimitRequest {
+        subject: subject(provider, scope, identifier)?,
+        rule: Rule::Named(Name::new("policy", &policy)?),
+        check: Check {
+            cost: number("cost", cost.as_deref(), (-most, most))?.unwrap_or(1),
+            peek: flag("peek", peek.as_deref())?,
+            max_delay: duration("maxDelay", max_delay.as_deref(), Duration::ZERO)?,
+            hold: duration("hold", hold.as_deref(), Duration::from_millis(1))?,
+        },
+    })
+}
+
+/// A parameter that is a duration from `min` to 366 d: a text, or whole milliseconds.
+fn duration(
+    name: &'static str,
+    value: Option<&str>,
+    min: Duration,
+) -> Result<Option<Duration>, BadRequest> {
+    let read = |value: &str| {
+        let is_number = value.bytes().all(|b| b.is_ascii_digit()) && !value.is_empty();
+        let json = if is_number {
+            value.to_owned()
+        } else {
+            to_json(&value)
+        };
+        super::values::duration(&json, (min, MAX_WINDOW))
+    };
+    let read = value.map(read).transpose();
+    read.map_err(|problem| BadRequest::new(name, problem))
 }
 
 const NAMES: [&str; 4] = ["provider", "scope", "identifier", "policy"];

@@ -69,7 +69,7 @@ const LATER: [(&str, &str); 8] = [
     ),
     (
         "parent",
-        "ask for both levels at once with POST /limit/multi",
+        "name a policy that has it, or ask for both levels at once with POST /limit/multi",
     ),
     ("regions", "leave it out; a limit is decided in one place"),
     ("schedule", "send the limit that holds now"),

@@ -43,6 +43,15 @@ impl Limit {
         self.name_or_word() == other.name_or_word()
             && self.algorithm().same_dimension(other.algorithm())
     }
+
+    /// Whether this limit of a policy can take the place of an inline one: the same algorithm over
+    /// the same time, and the inline one without a name or with the same.
+    pub fn takes_place_of(&self, inline: &Limit) -> bool {
+        let (own, other) = (self.algorithm(), inline.algorithm());
+        (inline.name().is_none() || inline.name() == self.name())
+            && own.kind() == other.kind()
+            && own.same_dimension(other)
+    }
 }
 
 impl Algorithm {

@@ -39,6 +39,7 @@ pub struct Policy {
     fail_mode: FailMode,
     refunds: bool,
     write_ahead: Option<u64>,
+    replaces_inline: bool,
     gives_permits: bool,
     shapes: bool,
 }
@@ -69,6 +70,7 @@ impl Policy {
             fail_mode: FailMode::Open,
             refunds: true,
             write_ahead: None,
+            replaces_inline: false,
         })
     }
 
@@ -81,14 +83,15 @@ impl Policy {
         self
     }
 
-    /// The policy with what an object decides by taken from another of its versions: the limits and
-    /// `writeAhead`.
+    /// The policy with what an object decides by taken from another of its versions: the limits,
+    /// `writeAhead` and `replacesInline`.
     #[must_use]
     pub fn under(&self, other: &Policy) -> Policy {
         Policy {
             version: other.version,
             limits: other.limits.clone(),
             write_ahead: other.write_ahead,
+            replaces_inline: other.replaces_inline,
             gives_permits: other.gives_permits,
             shapes: other.shapes,
             name: self.name.clone(),
@@ -110,6 +113,7 @@ impl Policy {
             name: self.name.clone(),
             version: self.version,
             write_ahead: self.write_ahead,
+            replaces_inline: self.replaces_inline,
             ..part
         })
     }
@@ -153,6 +157,20 @@ impl Policy {
     pub const fn without_refunds(mut self) -> Policy {
         self.refunds = false;
         self
+    }
+
+    /// Charges its limits together with the inline limits that they take the place of: those of the
+    /// same algorithm and time dimension, without a name or with the same. Not for slots, which
+    /// their permits free.
+    pub fn replacing_inline(mut self) -> Result<Policy, InvalidLimit> {
+        if self.gives_permits {
+            return Err(InvalidLimit::Conflict {
+                field: "replacesInline",
+                with: "`concurrency`, whose slots are freed by their permits",
+            });
+        }
+        self.replaces_inline = true;
+        Ok(self)
     }
 
     /// How many units a stored row may run ahead of the real use, plus one (R of the write-ahead
@@ -209,6 +227,11 @@ impl Policy {
     /// Whether a negative cost gives units back.
     pub const fn refunds(&self) -> bool {
         self.refunds
+    }
+
+    /// Whether its limits are charged together with inline ones.
+    pub const fn replaces_inline(&self) -> bool {
+        self.replaces_inline
     }
 
     /// The R that the policy sets, if any.

@@ -25,7 +25,9 @@ pub fn get_version(line: &Line) -> Result<Version, Unreadable> {
 /// Adds a policy without its limits to a line.
 pub fn put_policy(line: LineWriter, policy: &Policy) -> LineWriter {
     let line = line.put_some("policy", policy.name().map(Name::as_str));
-    put_version(line, policy.version()).put_some("writeAhead", policy.write_ahead())
+    put_version(line, policy.version())
+        .put_some("writeAhead", policy.write_ahead())
+        .flag("replacesInline", policy.replaces_inline())
 }
 
 /// Adds the limits of a policy, each as a line of its own.
@@ -47,6 +49,9 @@ pub fn get_policy(line: &Line, limits: Vec<Limit>) -> Result<Policy, Unreadable>
         Some(units) => Some(units),
         None => line.number("reserve")?,
     };
+    if line.flag("replacesInline") {
+        policy = policy.replacing_inline()?;
+    }
     match units {
         Some(units) => Ok(policy.with_write_ahead(units)?),
         None => Ok(policy),

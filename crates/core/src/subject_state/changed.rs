@@ -104,7 +104,8 @@ fn charges_of<'a>(
 }
 
 /// Charges an admission to the other definitions of its named limits that are still in use, so that
-/// no change of window or algorithm, forth or back, makes a unit. Answers what was charged.
+/// no change of window or algorithm, forth or back, makes a unit; and to the inline limits that it
+/// takes the place of, or the other way round. Answers what was charged.
 fn charge_others(
     picked: &Picked,
     at: Timestamp,
@@ -114,16 +115,17 @@ fn charge_others(
 ) -> Result<Vec<KeyedCharge>, Refusal> {
     let mut charges = Vec::new();
     let item = picked.item;
-    let policy = item.policy.name_or_empty();
-    let named = |limit: &&Limit| limit.name().is_some();
-    let named: Vec<&Limit> = item.policy.limits().iter().filter(named).collect();
-    if named.is_empty() {
-        return Ok(charges);
-    }
+    let policy = &item.policy;
+    let name = policy.name_or_empty();
     for (i, entry) in limits.entries.iter_mut().enumerate() {
-        let is_another = !picked.places.contains(&i)
-            && named.iter().any(|limit| entry.is_named_as(policy, limit));
-        if !is_another || entry.usage.idle_at(moment.now) <= moment.now {
+        if picked.places.contains(&i) {
+            continue;
+        }
+        let is_any = |is: &dyn Fn(&Limit) -> bool| policy.limits().iter().any(is);
+        // Of one name, what is idle is begun anew when it comes in force, with what is counted then.
+        let is_another = is_any(&|limit| entry.is_named_as(name, limit))
+            && entry.usage.idle_at(moment.now) > moment.now;
+        if !is_another && !is_any(&|limit| entry.is_beside(policy, limit)) {
             continue;
         }
         if let Some(charge) = entry.usage.charge_past(item.units(), at, moment)? {

@@ -52,9 +52,8 @@ impl Contended<'_> {
     fn keys_of(&self, items: &[Item]) -> Vec<String> {
         let is_asked = |entry: &&Entry| {
             items.iter().any(|item| {
-                let policy = item.policy.name_or_empty();
                 let mut limits = item.policy.limits().iter();
-                limits.any(|limit| entry.concerns(policy, limit))
+                limits.any(|limit| entry.concerns(&item.policy, limit))
             })
         };
         let concerned = self.limits.entries.iter().filter(is_asked);

@@ -19,6 +19,8 @@ pub(super) struct Entry {
     version: Version,
     /// Whether the limit is all of its policy under this version.
     is_whole: bool,
+    /// Whether it is charged together with the inline limits whose place it takes.
+    replaces_inline: bool,
     pub(super) usage: Usage,
     /// Of the definitions of one named limit the one with the highest turn was decided last.
     pub(super) turn: u64,
@@ -43,6 +45,7 @@ impl Entry {
             policy: policy.to_owned(),
             version: Version::NONE,
             is_whole: false,
+            replaces_inline: false,
             usage: Usage::fresh(limit, moment)?,
             turn: 0,
             written: None,
@@ -58,6 +61,7 @@ impl Entry {
             policy: line.get("policy").unwrap_or("").to_owned(),
             version: get_version(line)?,
             is_whole: line.flag("whole"),
+            replaces_inline: line.flag("replacesInline"),
             turn: line.number("turn")?.unwrap_or(0),
             written: Some(Written::found(usage.state.clone())),
             usage,
@@ -106,9 +110,43 @@ impl Entry {
         limit.name().is_some() && name == limit.name() && self.policy == policy
     }
 
+    /// Whether this is charged together with `limit` of `policy`, because one of them takes the
+    /// place of the other, which is inline.
+    pub(super) fn is_beside(&self, policy: &Policy, limit: &Limit) -> bool {
+        let own = &self.usage.limit;
+        match (policy.name(), self.policy.is_empty()) {
+            (Some(_), true) => policy.replaces_inline() && limit.takes_place_of(own),
+            (None, false) => self.replaces_inline && own.takes_place_of(limit),
+            _ => false,
+        }
+    }
+
+    /// The same of another state.
+    pub(super) fn is_beside_entry(&self, other: &Entry) -> bool {
+        let replaces = |it: &Entry, inline: &Entry| {
+            it.replaces_inline
+                && inline.policy.is_empty()
+                && !it.policy.is_empty()
+                && it.usage.limit.takes_place_of(&inline.usage.limit)
+        };
+        replaces(self, other) || replaces(other, self)
+    }
+
+    /// Whether it has not been charged with the inline limits that it takes the place of from now
+    /// on, because its policy says so newly.
+    pub(super) const fn begins_to_replace(&self, policy: &Policy) -> bool {
+        policy.replaces_inline() && !self.replaces_inline
+    }
+
+    /// It is charged together with inline limits from now on.
+    pub(super) const fn replace_inline(&mut self) {
+        self.replaces_inline = true;
+    }
+
     /// Whether what is counted here has a say in how `limit` is decided.
-    pub(super) fn concerns(&self, policy: &str, limit: &Limit) -> bool {
-        self.keeps(policy, limit) || self.is_named_as(policy, limit)
+    pub(super) fn concerns(&self, policy: &Policy, limit: &Limit) -> bool {
+        let name = policy.name_or_empty();
+        self.keeps(name, limit) || self.is_named_as(name, limit) || self.is_beside(policy, limit)
     }
 
     pub(super) const fn is_stored(&self) -> bool {
@@ -116,12 +154,13 @@ impl Entry {
     }
 
     /// Whether charges to it under this definition can be taken back under `next`, the one that
-    /// came after it. What a bucket was charged is in parts of this rate; what came into force anew
+    /// came after it. What was raised by other use can no longer be told from it. What a bucket was charged is in parts of this rate; what came into force anew
     /// may have counted other use than this.
     pub(super) fn counts_as(&self, next: &Entry) -> bool {
         let (old, new) = (self.usage.algorithm(), next.usage.algorithm());
         let is_bucket = matches!(self.usage.state, LimitState::Bucket(_));
         self.turn == next.turn
+            && self.replaces_inline == next.replaces_inline
             && !is_bucket
             && core::mem::discriminant(old) == core::mem::discriminant(new)
     }
@@ -137,6 +176,7 @@ impl Entry {
             policy: self.policy.clone(),
             version: self.version,
             is_whole: false,
+            replaces_inline: self.replaces_inline,
             usage: self.usage.redefined(limit, moment)?,
             turn: self.turn,
             written: None,
@@ -163,6 +203,7 @@ impl Entry {
         let is_known = self.is_whole && self.version == policy.version();
         let is_alone = is_whole && policy.version().is_given() && policy.limits().len() == 1;
         self.version = policy.version();
+        self.replaces_inline = policy.replaces_inline();
         self.is_whole = is_alone || (!is_whole && is_known);
         if self.usage.write_ahead != policy.write_ahead() {
             self.usage.write_ahead = policy.write_ahead();
@@ -230,6 +271,7 @@ impl Entry {
             .put_some("policy", (!self.policy.is_empty()).then_some(&self.policy));
         let line = put_version(line, self.version)
             .flag("whole", self.is_whole)
+            .flag("replacesInline", self.replaces_inline)
             .put_some("writeAhead", self.usage.write_ahead)
             .put_some("turn", (self.turn > 0).then_some(self.turn));
         self.usage.put(line, state, ahead).finish()

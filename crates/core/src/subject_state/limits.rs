@@ -147,8 +147,16 @@ impl Limits {
     ) -> Vec<String> {
         let mut final_for = Vec::new();
         let mut dropped = Vec::new();
-        for mut entry in core::mem::take(&mut self.entries) {
-            if policy.is_some_and(|policy| policy != entry.policy) {
+        // Together with a policy goes what is charged together with it: it would be counted again.
+        let is_of = |entry: &Entry| policy.is_none_or(|policy| policy == entry.policy);
+        let is_meant = |entry: &Entry| {
+            let mut others = self.entries.iter();
+            is_of(entry) || others.any(|other| is_of(other) && other.is_beside_entry(entry))
+        };
+        let meant: Vec<bool> = self.entries.iter().map(is_meant).collect();
+        let entries = core::mem::take(&mut self.entries);
+        for (mut entry, is_meant) in entries.into_iter().zip(meant) {
+            if !is_meant {
                 self.entries.push(entry);
             } else if entry.usage.forget_spent(moment) {
                 if entry.usage.held.is_some() {
@@ -180,15 +188,19 @@ impl Limits {
     }
 
     /// Whether nothing tells the entry from a new one. Of several definitions of one named limit
-    /// the one in force stays while another is in use: as a new one it would start with what that
-    /// one has counted.
+    /// the one in force stays while another is in use, and of limits that are charged together each
+    /// while another is: as a new one it would start with what that one has counted.
     pub(super) fn is_to_drop(&self, entry: &Entry, now: Timestamp) -> bool {
         if entry.usage.idle_at(now) > now {
             return false;
         }
+        let in_use = |other: &Entry| other.usage.idle_at(now) > now;
         let mut of_name = self.of_name(&entry.policy, &entry.usage.limit);
         let is_in_force = of_name.clone().all(|other| other.turn <= entry.turn);
-        !(is_in_force && of_name.any(|other| other.usage.idle_at(now) > now))
+        let mut beside = self.entries.iter();
+        let is_kept = (is_in_force && of_name.any(in_use))
+            || beside.any(|other| other.is_beside_entry(entry) && in_use(other));
+        !is_kept
     }
 
     /// Writes the rows of all, as the states are.

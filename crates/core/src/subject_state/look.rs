@@ -42,9 +42,8 @@ impl<'a> Look<'a> {
     /// that it is found by halving.
     fn first_admitted(&self, moment: Moment) -> Result<Option<Timestamp>, UnknownTimeZone> {
         let Lookup { item, limits } = self.0;
-        let policy = item.policy.name_or_empty();
         let is_asked = |entry: &&Entry| {
-            let concerns = |limit: &Limit| entry.concerns(policy, limit);
+            let concerns = |limit: &Limit| entry.concerns(&item.policy, limit);
             item.policy.limits().iter().any(concerns)
         };
         let forgotten = limits.entries.iter().filter(is_asked);

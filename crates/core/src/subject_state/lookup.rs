@@ -46,7 +46,8 @@ impl<'a> Lookup<'a> {
         let mut limits = self.item.policy.limits().iter();
         let concerned = |entry: &Entry| {
             let mut limits = self.item.policy.limits().iter();
-            is_quota(&entry.usage.limit) && limits.any(|limit| entry.concerns(self.policy(), limit))
+            is_quota(&entry.usage.limit)
+                && limits.any(|limit| entry.concerns(&self.item.policy, limit))
         };
         self.may_lack_room() || limits.any(is_quota) || self.limits.entries.iter().any(concerned)
     }
@@ -98,19 +99,25 @@ impl<'a> Lookup<'a> {
         let Some(place) = entries.position(|entry| entry.keeps(policy, limit)) else {
             let moment = self.not_before(limit, moment);
             let fresh = Entry::fresh(policy, limit, moment)?;
-            let begun = self.in_force(fresh, moment)?;
+            let mut begun = self.in_force(fresh, moment)?;
+            self.take_over_beside(&mut begun, moment)?;
             return Ok(Found::New(Box::new(begun)));
         };
         let entry = &self.limits.entries[place];
         let mut of_name = self.limits.of_name(policy, limit);
         let is_in_force = !of_name.any(|other| other.turn > entry.turn);
-        if is_in_force && entry.usage.limit == *limit {
+        let begins_to_replace = entry.begins_to_replace(&self.item.policy);
+        if is_in_force && entry.usage.limit == *limit && !begins_to_replace {
             return Ok(Found::InForce(place));
         }
         let moment = self.not_before(limit, moment);
         let mut next = entry.redefined(limit, moment)?;
         if !is_in_force {
             next = self.in_force(next, moment)?;
+        }
+        if begins_to_replace {
+            next.replace_inline();
+            self.take_over_beside(&mut next, moment)?;
         }
         Ok(Found::Changed(place, Box::new(next)))
     }
@@ -119,12 +126,23 @@ impl<'a> Lookup<'a> {
     /// back refills nothing.
     fn not_before<'m>(self, limit: &Limit, moment: Moment<'m>) -> Moment<'m> {
         let entries = self.limits.entries.iter();
-        let concerned = entries.filter(|entry| entry.concerns(self.policy(), limit));
+        let concerned = entries.filter(|entry| entry.concerns(&self.item.policy, limit));
         let seen = concerned.map(|entry| entry.usage.state.seen());
         Moment {
             now: seen.fold(moment.now, Ord::max),
             ..moment
         }
+    }
+
+    /// Has the entry count at least what is counted by those that it is charged together with from
+    /// now on.
+    fn take_over_beside(self, entry: &mut Entry, moment: Moment) -> Result<(), UnknownTimeZone> {
+        let (policy, limit) = (&self.item.policy, entry.usage.limit.clone());
+        let entries = self.limits.entries.iter();
+        for other in entries.filter(|other| other.is_beside(policy, &limit)) {
+            entry.usage.take_over(&other.usage, moment)?;
+        }
+        Ok(())
     }
 
     /// The entry, new or of another time, as the one in force of its name: it counts at least what

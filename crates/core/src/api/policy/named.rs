@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use super::limit::FIELDS;
+use super::numbers::at;
 use super::parent::{self, Parent};
 use super::settings::SETTINGS;
 use crate::api::fields::Fields;
@@ -82,7 +83,7 @@ impl NamedPolicy {
 }
 
 /// Reads a policy that extends no other: see [`super::parse`], and 1 to 128 bytes of `provider`, 0
-/// to 128 of `scope`, a `parent` ([`super::parent`]), 1 to 64 names of tokens in `askedBy`, and 1 to
+/// to 128 of `scope`, a `parent` ([`super::parent`]), `replacesInline`, 1 to 64 names of tokens in `askedBy`, and 1 to
 /// 1,024 bytes of `description`.
 pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
     let mut fields = known(body)?;
@@ -111,7 +112,12 @@ pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
         None => Vec::new(),
     };
     let description = fields.text("description", 1, MAX_DESCRIPTION)?;
-    let policy = super::take(&mut fields)?;
+    let replaces_inline = fields.boolean("replacesInline")?.unwrap_or(false);
+    let mut policy = super::take(&mut fields)?;
+    if replaces_inline {
+        let replacing = policy.replacing_inline();
+        policy = replacing.map_err(|error| at(&fields, error))?;
+    }
     fields.finish()?;
     Ok(NamedPolicy {
         policy,
@@ -160,9 +166,6 @@ mod tests {
         properties: BTreeMap<String, IgnoredAny>,
     }
 
-    /// In the schema, and not read yet.
-    const COMING: [&str; 2] = ["parent", "replacesInline"];
-
     #[test]
     fn the_schema_for_editors_has_the_same_fields() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/policy.json");
@@ -172,7 +175,7 @@ mod tests {
             .map(String::as_str)
             .collect();
         let read = [&FIELDS[..], &SETTINGS, &OTHERS, &["limits", "maxDelay"]].concat();
-        let read = read.into_iter().chain(COMING).collect();
+        let read = read.into_iter().collect();
         assert_eq!(listed, read);
     }
 }

@@ -23,6 +23,8 @@ struct PolicyForm<'a> {
     write_ahead: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refunds: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces_inline: Option<bool>,
 }
 
 /// One limit, as an element of `limits`.
@@ -57,6 +59,7 @@ impl<'a> From<&'a Policy> for PolicyForm<'a> {
             shed: policy.shed().map(ShedForm::from),
             write_ahead: policy.write_ahead(),
             refunds: (!policy.refunds()).then_some(false),
+            replaces_inline: policy.replaces_inline().then_some(true),
         }
     }
 }

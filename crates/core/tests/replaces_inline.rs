@@ -1,0 +1,261 @@
+//! A policy that takes the place of an inline limit: both are charged together, by whichever name
+//! they are asked, so that callers can move to the policy one after the other.
+
+#![allow(clippy::unwrap_used)] // a test may panic, also in its helpers
+
+mod common;
+
+use common::object::Object;
+use common::{bucket, fixed, moment, version, START};
+use proptest::prelude::*;
+use tollgate_core::decide::Check;
+use tollgate_core::limit::{Concurrency, Name};
+use tollgate_core::policy::Policy;
+use tollgate_core::subject_state::Effects;
+use tollgate_core::{Algorithm, Duration, Limit};
+
+const HOUR: u64 = 3_600_000;
+
+fn inline(algorithm: Algorithm) -> Policy {
+    Policy::new(vec![Limit::new(None, algorithm)]).unwrap()
+}
+
+fn named_limit(name: &str, algorithm: Algorithm) -> Limit {
+    Limit::new(Some(Name::new("name", name).unwrap()), algorithm)
+}
+
+/// A policy of this version with one named limit, which says nothing of inline limits.
+fn plain(policy: &str, number: u64, algorithm: Algorithm) -> Policy {
+    let made = Policy::new(vec![named_limit("hour", algorithm)]).unwrap();
+    made.named(Name::new("policy", policy).unwrap(), version(number))
+}
+
+fn replacing(number: u64, algorithm: Algorithm) -> Policy {
+    plain("p", number, algorithm).replacing_inline().unwrap()
+}
+
+fn used(object: &mut Object, policy: &Policy, now: u64) -> u64 {
+    let check = Check {
+        peek: true,
+        ..Check::of(0)
+    };
+    let standing = object.limit(policy, check, None, now).unwrap().limits[0];
+    standing.limit - standing.remaining
+}
+
+fn admitted(object: &mut Object, policy: &Policy, most: u64, now: u64) -> u64 {
+    (0..most)
+        .filter(|_| object.ask(policy, 1, now).success)
+        .count() as u64
+}
+
+#[test]
+fn callers_that_move_one_after_the_other_share_one_limit() {
+    let (old, new) = (inline(fixed(100, HOUR)), replacing(1, fixed(100, HOUR)));
+    let mut object = Object::default();
+    assert_eq!(admitted(&mut object, &old, 60, START), 60);
+    assert_eq!(admitted(&mut object, &new, 25, START), 25);
+    assert_eq!(admitted(&mut object, &old, 10, START), 10);
+    assert_eq!(admitted(&mut object, &new, 100, START), 5);
+    assert_eq!(admitted(&mut object, &old, 100, START), 0);
+    assert_eq!(
+        (
+            used(&mut object, &old, START),
+            used(&mut object, &new, START)
+        ),
+        (100, 100)
+    );
+}
+
+#[test]
+fn whoever_is_asked_first_hands_its_use_to_the_other_also_after_sleep() {
+    let (old, new) = (inline(fixed(100, HOUR)), replacing(1, fixed(50, HOUR)));
+    for sleeps in [false, true] {
+        let mut object = Object::default();
+        assert_eq!(admitted(&mut object, &new, 30, START), 30);
+        if sleeps {
+            object = object.restarted();
+        }
+        assert_eq!(admitted(&mut object, &old, 40, START), 40);
+        if sleeps {
+            object = object.restarted();
+        }
+        assert_eq!(admitted(&mut object, &new, 9, START), 0);
+        assert_eq!(admitted(&mut object, &old, 99, START), 30);
+    }
+}
+
+#[test]
+fn without_the_word_nobody_shares_anything() {
+    let old = inline(fixed(100, HOUR));
+    let mut object = Object::default();
+    assert_eq!(admitted(&mut object, &old, 90, START), 90);
+    // A strict policy of the same window is not locked by other use of the subject.
+    let login = plain("login", 1, fixed(5, HOUR));
+    assert_eq!(admitted(&mut object, &login, 9, START), 5);
+    assert_eq!(admitted(&mut object, &old, 99, START), 10);
+}
+
+#[test]
+fn only_the_same_algorithm_and_time_are_shared_and_only_under_no_other_name() {
+    let new = replacing(1, fixed(100, HOUR));
+    let named = |name| Policy::new(vec![named_limit(name, fixed(100, HOUR))]).unwrap();
+    for (other, is_shared) in [
+        (inline(fixed(100, 2 * HOUR)), false),
+        (inline(Algorithm::TokenBucket(bucket(100, 1, HOUR))), false),
+        (named("other"), false),
+        (named("hour"), true),
+        (inline(fixed(7_000, HOUR)), true),
+        (plain("q", 1, fixed(100, HOUR)), false),
+    ] {
+        let mut object = Object::default();
+        assert_eq!(admitted(&mut object, &other, 10, START), 10);
+        let expected = if is_shared { 11 } else { 1 };
+        object.ask(&new, 1, START);
+        assert_eq!(used(&mut object, &new, START), expected, "{other:?}");
+        let expected = if is_shared { 11 } else { 10 };
+        assert_eq!(used(&mut object, &other, START), expected, "{other:?}");
+    }
+}
+
+#[test]
+fn a_version_that_says_it_takes_over_and_one_that_does_not_charges_alone_again() {
+    let old = inline(fixed(100, HOUR));
+    let mut object = Object::default();
+    assert_eq!(admitted(&mut object, &old, 60, START), 60);
+    let before = plain("p", 1, fixed(100, HOUR));
+    assert_eq!(admitted(&mut object, &before, 10, START), 10);
+    let new = replacing(2, fixed(100, HOUR));
+    assert_eq!(admitted(&mut object, &new, 1, START), 1);
+    // What the policy itself had counted is not the inline limit's.
+    assert_eq!(
+        (
+            used(&mut object, &new, START),
+            used(&mut object, &old, START)
+        ),
+        (61, 61)
+    );
+    object = object.restarted();
+    assert_eq!(admitted(&mut object, &old, 1, START), 1);
+    assert_eq!(used(&mut object, &new, START), 62);
+    let after = plain("p", 3, fixed(100, HOUR));
+    assert_eq!(admitted(&mut object, &after, 1, START), 1);
+    assert_eq!(
+        (
+            used(&mut object, &after, START),
+            used(&mut object, &old, START)
+        ),
+        (63, 62)
+    );
+}
+
+#[test]
+fn a_charge_taken_back_is_taken_back_from_both() {
+    let (old, new) = (inline(fixed(100, HOUR)), replacing(1, fixed(100, HOUR)));
+    for (first, then) in [(&old, &new), (&new, &old)] {
+        let mut object = Object::default();
+        assert!(object.ask(first, 1, START).success && object.ask(then, 1, START).success);
+        object.limit(first, Check::of(40), Some(7), START).unwrap();
+        assert_eq!(
+            (
+                used(&mut object, &old, START),
+                used(&mut object, &new, START)
+            ),
+            (42, 42)
+        );
+        object.cancel(7, START);
+        assert_eq!(
+            (
+                used(&mut object, &old, START),
+                used(&mut object, &new, START)
+            ),
+            (2, 2)
+        );
+    }
+}
+
+#[test]
+fn a_reset_of_the_policy_resets_what_would_be_counted_again() {
+    let (old, new) = (inline(fixed(100, HOUR)), replacing(1, fixed(100, HOUR)));
+    let mut object = Object::default();
+    admitted(&mut object, &old, 60, START);
+    admitted(&mut object, &new, 10, START);
+    let mut effects = Effects::default();
+    (object.state.reset(Some("p"), moment(START), &mut effects)).unwrap();
+    object.apply(effects);
+    assert_eq!(
+        (
+            used(&mut object, &old, START),
+            used(&mut object, &new, START)
+        ),
+        (0, 0)
+    );
+    assert_eq!(admitted(&mut object, &new, 200, START), 100);
+}
+
+#[test]
+fn slots_are_not_taken_over() {
+    let slots = Concurrency::new(3, Duration::from_millis(HOUR)).unwrap();
+    let policy = inline(Algorithm::Concurrency(slots));
+    assert!(policy.replacing_inline().is_err());
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Ask { by_name: bool, cost: u64 },
+    Pass(u64),
+    Sleep,
+    Alarm,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => (any::<bool>(), 1..6u64).prop_map(|(by_name, cost)| Step::Ask { by_name, cost }),
+        2 => (1..HOUR / 2).prop_map(Step::Pass),
+        1 => Just(Step::Sleep),
+        1 => Just(Step::Alarm),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3_000))]
+
+    /// By whichever name: in each window no more than the larger limit, and by each name no more
+    /// while the other is used than its own limit allows.
+    #[test]
+    fn together_never_more_than_the_larger_limit(
+        (old, new) in (10..40u64, 10..40u64),
+        is_bucket in any::<bool>(),
+        steps in prop::collection::vec(step(), 1..120),
+    ) {
+        let algorithm = |limit: u64| match is_bucket {
+            true => Algorithm::TokenBucket(bucket(limit, limit, HOUR)),
+            false => fixed(limit, HOUR),
+        };
+        let larger = old.max(new);
+        let (inline, named) = (inline(algorithm(old)), replacing(1, algorithm(new)));
+        let mut object = Object::default();
+        let mut now = START;
+        let mut log: Vec<(u64, u64)> = Vec::new();
+        for step in steps {
+            match step {
+                Step::Ask { by_name, cost } => {
+                    let policy = if by_name { &named } else { &inline };
+                    if object.ask(policy, cost as i64, now).success {
+                        log.push((now, cost));
+                    }
+                }
+                Step::Pass(time) => now += time,
+                Step::Sleep => object = object.restarted(),
+                Step::Alarm => object.clean(now),
+            }
+            let from = match is_bucket {
+                true => now.saturating_sub(HOUR),
+                false => now - (now - START) % HOUR,
+            };
+            let passed: u64 = log.iter().filter(|(at, _)| *at >= from).map(|(_, cost)| cost).sum();
+            let most = if is_bucket { 2 * larger } else { larger };
+            prop_assert!(passed <= most, "{passed} of {most}");
+        }
+    }
+}
