@@ -221,6 +221,7 @@ mod tests {
             cache_for: Duration::ZERO,
             contended: false,
             newer: None,
+            keeps_policy: false,
         }
     }
 

@@ -11,6 +11,7 @@ use tollgate_core::isolate::bounded::Secret;
 use tollgate_core::isolate::circuit::Circuits;
 use tollgate_core::isolate::counts::IsolateCounts;
 use tollgate_core::isolate::debts::Debts;
+use tollgate_core::isolate::kept::Kept;
 use tollgate_core::isolate::refusals::Refusals;
 use tollgate_core::isolate::refused_last::RefusedLast;
 use tollgate_core::isolate::shares::{self, Shares};
@@ -25,6 +26,7 @@ const COUNTS: &str = "eventual";
 pub(crate) struct Isolate {
     pub(crate) refusals: Refusals,
     pub(crate) refused_last: RefusedLast,
+    pub(crate) kept: Kept,
     pub(crate) circuits: Circuits,
     pub(crate) debts: Debts,
     pub(crate) counts: IsolateCounts,
@@ -37,6 +39,7 @@ impl Isolate {
         Isolate {
             refusals: Refusals::new(secret),
             refused_last: RefusedLast::new(secret),
+            kept: Kept::new(secret),
             circuits: Circuits::new(secret),
             debts: Debts::new(secret),
             counts: IsolateCounts::new(COUNTS, isolate, secret),

@@ -8,6 +8,7 @@ use tollgate_core::isolate::bounded::Key;
 use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::message::{Answer, Call, RefusalCode};
 use tollgate_core::multi::Time;
+use tollgate_core::policy::Policy;
 use tollgate_core::store::RateLimitStore;
 use tollgate_core::subject_state::Item;
 use tollgate_core::Duration;
@@ -16,6 +17,7 @@ use super::{binding, debts, fallback};
 use crate::clock;
 use crate::context::Context;
 use crate::doors::limiter::{Answered, Limiter, Question};
+use crate::doors::Failure;
 use crate::error::ApiError;
 use crate::isolate;
 use crate::telemetry::flush;
@@ -44,10 +46,15 @@ impl RateLimitStore for ObjectStore<'_> {
                 }
             }
         }
-        let question = Question::limit(object, None, slice::from_ref(item));
-        let mut answered = ask(context, &question, context.deadline()).await;
+        let items = slice::from_ref(item);
+        let asking = Asking::new(object, None, items);
+        let mut answered = ask(context, &asking.question, context.deadline()).await;
+        if asking.lacks_definition(&answered) {
+            let left = left(context, &answered);
+            answered = Box::pin(ask(context, &asking.whole(items), left)).await;
+        }
         if let Some(left) = time_to_ask_again(context, &answered) {
-            let again = Box::pin(ask(context, &question, left)).await;
+            let again = Box::pin(ask(context, &asking.whole(items), left)).await;
             match again.answer {
                 Ok(_) => answered = again,
                 // Its first answer stands: it was in reach a moment ago, so no failure mode takes
@@ -62,6 +69,7 @@ impl RateLimitStore for ObjectStore<'_> {
                 let decision = decisions(answer)?.pop();
                 let decision = decision.ok_or_else(ApiError::object_unavailable)?;
                 learn(key, item, times, &decision);
+                record_kept(object, item, times, &decision);
                 Ok((decision, Source::Object))
             }
             Err(failure) => {
@@ -72,6 +80,62 @@ impl RateLimitStore for ObjectStore<'_> {
                 Ok((decision, source))
             }
         }
+    }
+}
+
+/// A question about items, in which of policies that the object keeps only name and version are
+/// told.
+pub(super) struct Asking {
+    pub(super) question: Question,
+    operation: Option<u128>,
+    /// Whether any policy is told so.
+    is_brief: bool,
+}
+
+impl Asking {
+    pub(super) fn new(object: &str, operation: Option<u128>, items: &[Item]) -> Asking {
+        let now = clock::now();
+        let is_kept = |policy: &Policy| isolate::with(|it| it.kept.contains(object, policy, now));
+        let is_brief = items.iter().any(|item| is_kept(&item.policy));
+        Asking {
+            question: Question::limit(object, operation, items, &is_kept),
+            operation,
+            is_brief,
+        }
+    }
+
+    /// A question of another kind.
+    pub(super) fn call(object: &str, call: &Call) -> Asking {
+        Asking {
+            question: Question::new(object, call),
+            operation: None,
+            is_brief: false,
+        }
+    }
+
+    /// Whether the object did not keep them after all, or is of a build that cannot be asked so.
+    /// Then it has changed nothing.
+    pub(super) fn lacks_definition(&self, answered: &Answered) -> bool {
+        let is_refused = matches!(
+            &answered.answer,
+            Ok(Answer::Refused(RefusalCode::UnknownDefinition, _)) | Err(Failure::Unavailable)
+        );
+        self.is_brief && is_refused
+    }
+
+    /// The same question, with all definitions.
+    pub(super) fn whole(&self, items: &[Item]) -> Question {
+        Question::limit(&self.question.object, self.operation, items, &|_| false)
+    }
+}
+
+/// Remembers whether the object can be asked by the policy's name and version alone.
+pub(super) fn record_kept(object: &str, item: &Item, times: CallTimes, decision: &Decision) {
+    if item.policy.version().is_given() {
+        isolate::with(|isolate| {
+            let kept = &mut isolate.kept;
+            kept.record(object, &item.policy, decision.keeps_policy, times.received);
+        });
     }
 }
 
@@ -98,11 +162,20 @@ fn time_to_ask_again(context: &Context, answered: &Answered) -> Option<Duration>
         Ok(Answer::Decided(decided)) => decided.iter().any(|decision| decision.contended),
         _ => false,
     };
-    let time = Time {
+    let time = time(context, answered);
+    (is_contended && time.is_enough_for(1, 1)).then(|| time.left())
+}
+
+fn time(context: &Context, answered: &Answered) -> Time {
+    Time {
         elapsed: answered.times.took(),
         deadline: context.deadline(),
-    };
-    (is_contended && time.is_enough_for(1, 1)).then(|| time.left())
+    }
+}
+
+/// The rest of the deadline.
+fn left(context: &Context, answered: &Answered) -> Duration {
+    time(context, answered).left()
 }
 
 fn limiter(context: &Context<'_>, patience: Duration) -> Limiter {
@@ -116,8 +189,36 @@ async fn ask(context: &Context<'_>, question: &Question, patience: Duration) -> 
     answered
 }
 
-/// Asks several objects at once; the answers in their order.
+/// Asks several objects at once; the answers in their order. `items`: what each question is about.
 pub(super) async fn ask_all(
+    context: &Context<'_>,
+    askings: &[Asking],
+    items: &dyn Fn(usize) -> Vec<Item>,
+    patience: Duration,
+) -> Vec<Answered> {
+    let began = clock::now();
+    let questions: Vec<Question> = askings.iter().map(|it| it.question.clone()).collect();
+    let mut answers = send_all(context, &questions, patience).await;
+    let pairs = askings.iter().zip(&answers).enumerate();
+    let lacking = pairs.filter(|(_, (asking, answered))| asking.lacks_definition(answered));
+    let lacking: Vec<usize> = lacking.map(|(place, _)| place).collect();
+    if lacking.is_empty() {
+        return answers;
+    }
+    let whole = |&place: &usize| askings[place].whole(&items(place));
+    let questions: Vec<Question> = lacking.iter().map(whole).collect();
+    let time = Time {
+        elapsed: clock::now().since(began),
+        deadline: patience,
+    };
+    let again = Box::pin(send_all(context, &questions, time.left())).await;
+    for (place, again) in lacking.into_iter().zip(again) {
+        answers[place] = again;
+    }
+    answers
+}
+
+async fn send_all(
     context: &Context<'_>,
     questions: &[Question],
     patience: Duration,

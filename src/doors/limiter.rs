@@ -10,6 +10,7 @@ use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::message::{
     encode_charge, encode_limit, in_version, Answer, Call, RefusalCode, MESSAGES,
 };
+use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::Item;
 use tollgate_core::{Duration, Timestamp};
 use worker::Env;
@@ -21,6 +22,7 @@ use crate::hot::{self, Bindings};
 use crate::isolate;
 
 /// One call to one object.
+#[derive(Clone)]
 pub(crate) struct Question {
     /// The object's name.
     pub(crate) object: String,
@@ -39,11 +41,17 @@ impl Question {
         }
     }
 
-    /// A [`Call::Limit`].
-    pub(crate) fn limit(object: &str, operation: Option<u128>, items: &[Item]) -> Question {
+    /// A [`Call::Limit`]. Of policies that the object keeps, as `is_kept` says, only name and
+    /// version are sent.
+    pub(crate) fn limit(
+        object: &str,
+        operation: Option<u128>,
+        items: &[Item],
+        is_kept: &dyn Fn(&Policy) -> bool,
+    ) -> Question {
         Question {
             object: object.to_owned(),
-            text: addressed(object, &encode_limit(operation, items)),
+            text: addressed(object, &encode_limit(operation, items, is_kept)),
             is_cancel: false,
         }
     }

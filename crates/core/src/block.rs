@@ -29,6 +29,7 @@ impl Block {
             limits: Standings::Many(Vec::new()),
             grant: None,
             newer: None,
+            keeps_policy: false,
             cache_for: MAX_CACHE_FOR.min(self.until.since(now)),
             contended: false,
         }

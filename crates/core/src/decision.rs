@@ -152,6 +152,9 @@ pub struct Decision {
     /// The policy under the newer version by which it was decided, where an older one was asked:
     /// `limits` are those of this one. Apart, because hardly any decision has it.
     pub newer: Option<Box<Policy>>,
+    /// Whether the object keeps the whole policy, so that it can be asked by its name and version
+    /// alone.
+    pub keeps_policy: bool,
 }
 
 /// One to eight standings, without an allocation for the usual one.
@@ -201,6 +204,7 @@ impl Decision {
             cache_for: Duration::ZERO,
             contended: false,
             newer: None,
+            keeps_policy: false,
         }
     }
 

@@ -498,7 +498,7 @@ fn messages_tell_versions_and_the_newer_policy_in_this_form() {
     object.ask(&new.clone().with_write_ahead(2).unwrap(), 1, START);
     let told = Answer::Decided(vec![object.ask(&old, 1, START), object.ask(&new, 1, START)]);
     let text = told.encode_in(MESSAGES.written());
-    let first = "1 decided\ndecision at=1798848000000 success=1 deciding=0 cacheFor=0 policy=p version=2 generation=1798848000000 writeAhead=2\nlimit algorithm=fixedWindow limit=5 window=3600000\nlimit algorithm=fixedWindow limit=9 window=86400000\nstanding limit=5 remaining=3 reset=1798851600000\n";
+    let first = "1 decided\ndecision at=1798848000000 success=1 deciding=0 cacheFor=0 keeps=1 policy=p version=2 generation=1798848000000 writeAhead=2\nlimit algorithm=fixedWindow limit=5 window=3600000\nlimit algorithm=fixedWindow limit=9 window=86400000\nstanding limit=5 remaining=3 reset=1798851600000\n";
     assert!(text.starts_with(first), "{text}");
     assert!(
         !text[first.len()..].contains("policy="),
@@ -509,7 +509,7 @@ fn messages_tell_versions_and_the_newer_policy_in_this_form() {
         policy: old,
         check: Check::ONE,
     };
-    let text = encode_limit(None, core::slice::from_ref(&item));
+    let text = encode_limit(None, core::slice::from_ref(&item), &|_| false);
     let form = "1 limit\nitem policy=p version=1 generation=1798848000000 cost=1\nlimit algorithm=fixedWindow limit=100 window=3600000";
     assert_eq!(text, form);
     let call = Call::Limit {
@@ -884,6 +884,77 @@ fn happen(
     }
     object.apply(effects);
     answer
+}
+
+fn reference(policy: &Policy) -> Policy {
+    Policy::reference(policy.name().unwrap().clone(), policy.version())
+}
+
+#[test]
+fn what_an_object_keeps_is_asked_by_name_and_version_alone() {
+    let whole = policy_of("p", version(1), &[fixed(10, HOUR), fixed(100, DAY)]);
+    let mut object = Object::default();
+    let unknown = object.limit(&reference(&whole), Check::of(1), None, START);
+    assert_eq!(unknown, Err(Refusal::UnknownDefinition("p".to_owned())));
+    assert!(object.rows.is_empty());
+    // Nothing was used, so nothing is kept: and so it is told.
+    assert!(
+        !object
+            .limit(&whole, peek(1), None, START)
+            .unwrap()
+            .keeps_policy
+    );
+    assert!(object.ask(&whole, 1, START).keeps_policy);
+    for _ in 0..3 {
+        object = object.restarted();
+        let brief = object.ask(&reference(&whole), 1, START);
+        assert!(brief.keeps_policy && brief.newer.is_none());
+        let limits: Vec<u64> = brief.limits.iter().map(|it| it.limit).collect();
+        assert_eq!(limits, [10, 100]);
+    }
+    assert_eq!(object.left(&whole, START), 6);
+    // An older version is decided by the newest, and one that is not known by none.
+    object.ask(&policy_of("p", version(3), &[fixed(5, HOUR)]), 1, START);
+    let older = object.ask(&reference(&whole), 1, START);
+    let decided = decided_by(&whole, &older);
+    assert_eq!((decided, older.success), (version(3), false));
+    let unknown = Policy::reference(Name::new("policy", "p").unwrap(), version(4));
+    let unknown = object.limit(&unknown, Check::of(1), None, START);
+    assert!(matches!(unknown, Err(Refusal::UnknownDefinition(_))));
+    // When the last state is gone, so is the policy.
+    object.clean(START + 2 * DAY);
+    let gone = object.limit(&reference(&whole), Check::of(1), None, START + 2 * DAY);
+    assert!(matches!(gone, Err(Refusal::UnknownDefinition(_))));
+}
+
+#[test]
+fn a_brief_call_has_this_form_and_is_read_back() {
+    let policy = p(7, fixed(10, HOUR));
+    let items = [Item {
+        policy: policy.clone(),
+        check: Check::of(2),
+    }];
+    let text = encode_limit(None, &items, &|policy| policy.version().is_given());
+    let expected = format!("1 limit\nitem policy=p version=7 generation={START} cost=2");
+    assert_eq!(text, expected);
+    let (_, call) = Call::decode(&text).unwrap();
+    let Call::Limit { items, .. } = call else {
+        panic!("{call:?}")
+    };
+    assert_eq!(items[0].policy, reference(&policy));
+    for wrong in ["1 limit\nitem cost=2", "1 limit\nitem policy=p cost=2"] {
+        assert!(Call::decode(wrong).is_err(), "{wrong}");
+    }
+    let answer = Answer::Decided(vec![Decision {
+        keeps_policy: true,
+        ..Decision::bare(moment(5).now, true, None)
+    }]);
+    let text = answer.encode_in(MESSAGES.written());
+    assert_eq!(
+        text,
+        "1 decided\ndecision at=5 success=1 cacheFor=0 keeps=1"
+    );
+    assert_eq!(Answer::decode(&text), Ok(answer));
 }
 
 proptest! {

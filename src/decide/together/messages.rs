@@ -6,7 +6,7 @@ use tollgate_core::subject_state::Item;
 use tollgate_core::Duration;
 
 use super::Request;
-use crate::decide::object;
+use crate::decide::object::{self, Asking};
 use crate::doors::limiter::{Answered, Limiter, Question};
 use crate::error::ApiError;
 
@@ -17,26 +17,35 @@ impl Request<'_> {
         messages: &[Message],
         patience: Duration,
     ) -> Vec<Reply<ApiError>> {
-        let question = |message: &Message| self.question(*message);
-        let questions: Vec<Question> = messages.iter().map(question).collect();
-        let answers = object::ask_all(self.context, &questions, patience).await;
+        let asking = |message: &Message| self.asking(*message);
+        let askings: Vec<Asking> = messages.iter().map(asking).collect();
+        let items = |place: usize| self.items_of(messages[place]);
+        let answers = object::ask_all(self.context, &askings, &items, patience).await;
         let answers = messages.iter().zip(answers);
         let reply = |(message, answered): (&Message, Answered)| self.reply(*message, answered);
         answers.map(reply).collect()
     }
 
-    fn question(&self, message: Message) -> Question {
-        let entries = self.multi.entries_of(message.object());
-        let items = |peek| -> Vec<Item> {
-            let item = |&entry: &usize| self.item(entry, peek);
-            entries.iter().map(item).collect()
-        };
+    fn asking(&self, message: Message) -> Asking {
         let object = self.object_of(message.object());
         match message {
-            Message::Charge { operation, .. } => Question::limit(object, operation, &items(false)),
-            Message::Look { .. } => Question::limit(object, None, &items(true)),
-            Message::Cancel { operation, .. } => Question::new(object, &Call::Cancel { operation }),
+            Message::Charge { operation, .. } => {
+                Asking::new(object, operation, &self.items_of(message))
+            }
+            Message::Look { .. } => Asking::new(object, None, &self.items_of(message)),
+            Message::Cancel { operation, .. } => Asking::call(object, &Call::Cancel { operation }),
         }
+    }
+
+    /// What a message asks of its object.
+    fn items_of(&self, message: Message) -> Vec<Item> {
+        let peek = matches!(message, Message::Look { .. });
+        let item = |&entry: &usize| self.item(entry, peek);
+        self.multi
+            .entries_of(message.object())
+            .iter()
+            .map(item)
+            .collect()
     }
 
     /// What an entry asks, for good or only to look.

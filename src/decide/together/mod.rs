@@ -178,6 +178,7 @@ impl Request<'_> {
                 last.record_answer(object, &item.policy, !decision.success, times.received);
             });
         }
+        object::record_kept(object, item, times, decision);
         if is_alone {
             let key = isolate::with(|isolate| isolate.refusals.key(object, &item.policy));
             object::learn(key, item, times, decision);

@@ -89,6 +89,7 @@ pub(super) fn decision(
         limits,
         contended: false,
         newer: None,
+        keeps_policy: false,
     }
 }
 

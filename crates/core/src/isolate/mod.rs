@@ -2,6 +2,7 @@
 //!
 //! - [`refusals`]: refusals that still hold.
 //! - [`refused_last`]: which objects refused last.
+//! - [`kept`]: which policies objects keep whole.
 //! - [`circuit`]: the circuit breaker of each object.
 //! - [`debts`]: units admitted while an object was unavailable.
 //! - [`shares`]: the part of a limit that an isolate may admit in an object's place.
@@ -13,6 +14,7 @@ pub mod bounded;
 pub mod circuit;
 pub mod counts;
 pub mod debts;
+pub mod kept;
 pub mod refusals;
 pub mod refused_last;
 pub mod shares;

@@ -42,6 +42,9 @@ impl From<&Refusal> for Answer {
             Refusal::TooManyDefinitions(name) => {
                 Answer::Refused(RefusalCode::TooManyLimits, format!("name/{name}"))
             }
+            Refusal::UnknownDefinition(name) => {
+                Answer::Refused(RefusalCode::UnknownDefinition, name.clone())
+            }
             Refusal::Cancelled => Answer::Refused(RefusalCode::Cancelled, String::new()),
             Refusal::TooManyOperations => {
                 Answer::Refused(RefusalCode::Unavailable, refusal.to_string())
@@ -124,7 +127,8 @@ fn put_decision(line: LineWriter, decision: &Decision) -> LineWriter {
         .put_some("retryAfter", decision.retry_after.map(Duration::as_millis))
         .put_some("delay", decision.delay.map(Duration::as_millis))
         .put("cacheFor", decision.cache_for.as_millis())
-        .flag("contended", decision.contended);
+        .flag("contended", decision.contended)
+        .flag("keeps", decision.keeps_policy);
     let line = put_grant(line, decision.grant.as_deref());
     let line = match decision.newer.as_deref() {
         Some(newer) => put_limits_of(put_policy(line, newer), newer),
@@ -191,6 +195,7 @@ fn get_decision(
         cache_for: duration(line, "cacheFor")?.unwrap_or(Duration::ZERO),
         contended: line.flag("contended"),
         newer: newer.transpose()?.map(Box::new),
+        keeps_policy: line.flag("keeps"),
     })
 }
 

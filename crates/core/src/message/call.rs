@@ -5,7 +5,9 @@ use tollgate_versions::Version;
 use super::{bits, duration, hex, optional_bits, policy_name, MESSAGES};
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decide::Check;
-use crate::row::{get_limit, get_policy, put_limits_of, put_policy};
+use crate::policy::Policy;
+use crate::row::{get_limit, get_policy, get_reference};
+use crate::row::{put_limits_of, put_policy, put_reference};
 use crate::subject_state::Item;
 use crate::{Duration, Limit};
 
@@ -74,7 +76,7 @@ impl Call {
     pub fn encode_in(&self, version: Version) -> String {
         let new = |word| LineWriter::new(version, word);
         match self {
-            Call::Limit { operation, items } => put_limits(version, *operation, items),
+            Call::Limit { operation, items } => put_limits(version, *operation, items, &|_| false),
             Call::Charge { operation, items } => put_charges(version, *operation, items),
             Call::Cancel { operation } => new("cancel").put("operation", hex(*operation)),
             Call::Status { policy } => new("status").put_some("policy", policy.as_ref()),
@@ -136,9 +138,14 @@ impl Call {
     }
 }
 
-/// The text of a [`Call::Limit`], in the version that is written, without making the call.
-pub fn encode_limit(operation: Option<u128>, items: &[Item]) -> String {
-    put_limits(MESSAGES.written(), operation, items).finish()
+/// The text of a [`Call::Limit`], in the version that is written, without making the call. Of the
+/// policies that the object keeps, as `is_kept` says, only name and version are told.
+pub fn encode_limit(
+    operation: Option<u128>,
+    items: &[Item],
+    is_kept: &dyn Fn(&Policy) -> bool,
+) -> String {
+    put_limits(MESSAGES.written(), operation, items, is_kept).finish()
 }
 
 /// Encodes a call's text anew in another version; `None` when it cannot be read.
@@ -154,22 +161,40 @@ pub fn encode_charge(operation: u128, items: &[Item]) -> String {
 
 fn put_charges(version: Version, operation: u128, items: &[Item]) -> LineWriter {
     let line = LineWriter::new(version, "charge").put("operation", hex(operation));
-    items.iter().fold(line, put_item)
+    items
+        .iter()
+        .fold(line, |line, item| put_item(line, item, false))
 }
 
-fn put_limits(version: Version, operation: Option<u128>, items: &[Item]) -> LineWriter {
+fn put_limits(
+    version: Version,
+    operation: Option<u128>,
+    items: &[Item],
+    is_kept: &dyn Fn(&Policy) -> bool,
+) -> LineWriter {
     let line = LineWriter::new(version, "limit").put_some("operation", operation.map(hex));
-    items.iter().fold(line, put_item)
+    let put = |line, item: &Item| put_item(line, item, is_kept(&item.policy));
+    items.iter().fold(line, put)
 }
 
-fn put_item(line: LineWriter, item: &Item) -> LineWriter {
+fn put_item(line: LineWriter, item: &Item, is_kept: bool) -> LineWriter {
     let (policy, check) = (&item.policy, &item.check);
-    let line = put_policy(line.and("item"), policy)
+    let line = line.and("item");
+    let line = if is_kept {
+        put_reference(line, policy)
+    } else {
+        put_policy(line, policy)
+    };
+    let line = line
         .put("cost", check.cost)
         .flag("peek", check.peek)
         .put_some("maxDelay", check.max_delay.map(Duration::as_millis))
         .put_some("hold", check.hold.map(Duration::as_millis));
-    put_limits_of(line, policy)
+    if is_kept {
+        line
+    } else {
+        put_limits_of(line, policy)
+    }
 }
 
 fn get_items<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<Vec<Item>, Unreadable> {
@@ -194,8 +219,9 @@ fn get_item(line: &Line, limits: Vec<Limit>) -> Result<Item, Unreadable> {
         max_delay: duration(line, "maxDelay")?,
         hold: duration(line, "hold")?,
     };
-    Ok(Item {
-        policy: get_policy(line, limits)?,
-        check,
-    })
+    let policy = match limits.is_empty() {
+        true => get_reference(line)?,
+        false => get_policy(line, limits)?,
+    };
+    Ok(Item { policy, check })
 }

@@ -14,6 +14,8 @@ pub enum RefusalCode {
     /// [`Refusal::TooManyDefinitions`], and the text is `name/` and the name: a build that does not
     /// know it takes the number for unknown.
     TooManyLimits,
+    /// [`Refusal::UnknownDefinition`]; the text is the policy's name.
+    UnknownDefinition,
     /// [`Refusal::Cancelled`].
     Cancelled,
     /// [`Refusal::Unavailable`], or the object cannot read the call or write its storage.
@@ -21,10 +23,11 @@ pub enum RefusalCode {
 }
 
 impl RefusalCode {
-    pub(super) const ALL: [RefusalCode; 5] = [
+    pub(super) const ALL: [RefusalCode; 6] = [
         RefusalCode::UnknownTimeZone,
         RefusalCode::UnknownPermit,
         RefusalCode::TooManyLimits,
+        RefusalCode::UnknownDefinition,
         RefusalCode::Cancelled,
         RefusalCode::Unavailable,
     ];
@@ -35,6 +38,7 @@ impl RefusalCode {
             RefusalCode::UnknownTimeZone => "unknownTimeZone",
             RefusalCode::UnknownPermit => "unknownPermit",
             RefusalCode::TooManyLimits => "tooManyLimits",
+            RefusalCode::UnknownDefinition => "unknownDefinition",
             RefusalCode::Cancelled => "cancelled",
             RefusalCode::Unavailable => "unavailable",
         }

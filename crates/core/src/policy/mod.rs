@@ -83,6 +83,29 @@ impl Policy {
         self
     }
 
+    /// A policy of which only the name and the version are told, to an object that keeps the rest.
+    /// It has no limits, and nothing is decided by it.
+    pub fn reference(name: Name, version: Version) -> Policy {
+        Policy {
+            name: Some(name),
+            version,
+            limits: Vec::new(),
+            consistency: Consistency::Strong,
+            shed: None,
+            fail_mode: FailMode::Open,
+            refunds: true,
+            write_ahead: None,
+            replaces_inline: false,
+            gives_permits: false,
+            shapes: false,
+        }
+    }
+
+    /// Whether this is a [`Policy::reference`].
+    pub const fn is_reference(&self) -> bool {
+        self.limits.is_empty()
+    }
+
     /// The policy with what an object decides by taken from another of its versions: the limits,
     /// `writeAhead` and `replacesInline`.
     #[must_use]

@@ -12,7 +12,9 @@ mod state;
 
 pub use limit::{get_limit, put_limit};
 pub use lost::{get_lost, put_lost};
-pub use policy::{get_policy, get_version, put_limits_of, put_policy, put_version};
+pub use policy::{
+    get_policy, get_reference, get_version, put_limits_of, put_policy, put_reference, put_version,
+};
 pub(crate) use slots::{get_slots, slots_text};
 pub use state::{get_state, put_state};
 

@@ -24,10 +24,25 @@ pub fn get_version(line: &Line) -> Result<Version, Unreadable> {
 
 /// Adds a policy without its limits to a line.
 pub fn put_policy(line: LineWriter, policy: &Policy) -> LineWriter {
-    let line = line.put_some("policy", policy.name().map(Name::as_str));
-    put_version(line, policy.version())
+    put_reference(line, policy)
         .put_some("writeAhead", policy.write_ahead())
         .flag("replacesInline", policy.replaces_inline())
+}
+
+/// Adds the name and the version of a policy alone.
+pub fn put_reference(line: LineWriter, policy: &Policy) -> LineWriter {
+    let line = line.put_some("policy", policy.name().map(Name::as_str));
+    put_version(line, policy.version())
+}
+
+/// Reads a policy of which only the name and the version are told.
+pub fn get_reference(line: &Line) -> Result<Policy, Unreadable> {
+    let name = line.get("policy").ok_or(Unreadable::Damaged("limits"))?;
+    let version = get_version(line)?;
+    if !version.is_given() {
+        return Err(Unreadable::Damaged("version"));
+    }
+    Ok(Policy::reference(Name::new("policy", name)?, version))
 }
 
 /// Adds the limits of a policy, each as a line of its own.

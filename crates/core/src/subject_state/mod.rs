@@ -161,12 +161,13 @@ impl SubjectState {
         }
         let asked = items;
         let items = &*self.newest(asked, moment);
+        Policies::are_whole(items)?;
         let holder = self.permits.holder(items, random, moment.now);
         let decided = self.decider().decide(items, holder, moment, effects);
         let (mut answers, Changed { charges, final_for }) = decided?;
         self.operations.drop_charges_of(&final_for);
         self.take_up(items, moment, effects);
-        Policies::tell(asked, items, &mut answers);
+        self.policies.tell(asked, items, &mut answers);
         if let (Some(id), Some(charges)) = (operation, charges) {
             let operation = Operation::new(id, charges, answers.clone(), moment.now);
             self.operations.remember(operation);

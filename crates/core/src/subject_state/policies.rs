@@ -19,7 +19,7 @@ use crate::row::{get_limit, get_policy, put_limits_of, put_policy, ROWS};
 use crate::Duration;
 
 use super::limits::Limits;
-use super::{Effects, Item, Write};
+use super::{Effects, Item, Refusal, Write};
 
 /// The policies that have versions.
 #[derive(Debug, Default)]
@@ -54,6 +54,11 @@ fn newer<'a>(policy: &'a Policy, other: &'a Policy) -> &'a Policy {
     } else {
         policy
     }
+}
+
+/// Whether both are of one name and version.
+fn is_same(policy: &Policy, other: &Policy) -> bool {
+    policy.version() == other.version() && policy.name() == other.name()
 }
 
 /// The items, with the policy that takes the place of the one asked where there is such a one.
@@ -120,13 +125,17 @@ impl Policies {
             let mut newest = asked;
             for known in &self.0 {
                 newest = newer(newest, &known.policy);
+                if asked.is_reference() && is_same(asked, &known.policy) {
+                    newest = &known.policy; // it is not the older one
+                }
             }
             for item in items {
                 if newer(newest, &item.policy).version() > newest.version() && decides(item) {
                     newest = &item.policy;
                 }
             }
-            (newest.version() > asked.version()).then(|| asked.under(newest))
+            let is_kept = asked.is_reference() && !newest.is_reference();
+            (is_kept || newest.version() > asked.version()).then(|| asked.under(newest))
         })
     }
 
@@ -142,10 +151,24 @@ impl Policies {
         })
     }
 
-    /// Has the answers tell under which version they were decided, where an older one was asked.
+    /// Whether all that is asked by name and version alone is known.
+    pub(super) fn are_whole(items: &[Item]) -> Result<(), Refusal> {
+        match items.iter().find(|item| item.policy.is_reference()) {
+            Some(item) => {
+                let name = item.policy.name_or_empty().to_owned();
+                Err(Refusal::UnknownDefinition(name))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Has the answers tell under which version they were decided, where an older one was asked, and
+    /// which policies are kept whole.
     /// Nobody may remember them: who has asked so is to ask by the newer one from now on.
-    pub(super) fn tell(asked: &[Item], decided: &[Item], answers: &mut [Decision]) {
+    pub(super) fn tell(&self, asked: &[Item], decided: &[Item], answers: &mut [Decision]) {
         for ((asked, item), answer) in asked.iter().zip(decided).zip(answers) {
+            let mut known = self.0.iter().map(|known| &known.policy);
+            answer.keeps_policy = known.any(|known| is_same(known, &item.policy));
             if item.policy.version() != asked.policy.version() {
                 answer.newer = Some(Box::new(item.policy.clone()));
                 answer.cache_for = Duration::ZERO;

@@ -11,6 +11,9 @@ pub enum Refusal {
     /// A quota names a zone that the runtime does not know.
     #[error("there is no time zone `{0}`")]
     UnknownTimeZone(String),
+    /// The policy of this name was asked by its version alone, and it is not known here.
+    #[error("the policy `{0}` has to be sent whole")]
+    UnknownDefinition(String),
     /// The operation was cancelled before it came.
     #[error("the operation was cancelled")]
     Cancelled,

@@ -105,6 +105,7 @@ impl CachedRefusal {
             cache_for: Duration::ZERO,
             contended: false,
             newer: None, // such a refusal is not cached
+            keeps_policy: false,
         })
     }
 
