@@ -78,7 +78,7 @@ const fn ask(cost: u64, now: Timestamp) -> Ask {
     }
 }
 
-/// What is left at a moment.
+/// What is left at a moment, and can be asked for in one request.
 fn available(
     state: &LimitState,
     algorithm: &Algorithm,
@@ -86,7 +86,7 @@ fn available(
 ) -> Result<u64, UnknownTimeZone> {
     let projected = state.projected(algorithm, moment)?;
     let seen = projected.as_ref().unwrap_or(state);
-    Ok(seen.view(algorithm, moment.now).remaining)
+    Ok(seen.view(algorithm, moment.now).remaining.min(MAX_SAFE))
 }
 
 /// The units of which the return is told, rising: one, parts of the limit, and all with the credits
@@ -101,7 +101,7 @@ fn costs(algorithm: &Algorithm) -> impl Iterator<Item = u64> {
         _ => None,
     };
     let beyond = credits.map(|credits| (limit + credits.cap()).min(MAX_SAFE));
-    (core::iter::once(limit.min(1)))
+    core::iter::once(1)
         .chain(PARTS.into_iter().map(part))
         .chain(beyond)
         .filter(|cost| *cost > 0)

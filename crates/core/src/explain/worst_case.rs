@@ -129,10 +129,10 @@ fn of_bucket(fills: Duration, most_in: impl Fn(Duration) -> u64) -> WorstCase {
 /// by the last. Steps come when they were begun before: the first of them in the second
 /// millisecond.
 fn refilled(bucket: &TokenBucket, window: Duration) -> u64 {
-    if bucket.capacity() == 0 {
+    let room = bucket.capacity() + bucket.burst_credits().map_or(0, |credits| credits.cap());
+    if room == 0 {
         return 0;
     }
-    let room = bucket.capacity() + bucket.burst_credits().map_or(0, |credits| credits.cap());
     let (rate, later) = (bucket.refill(), u128::from(window.as_millis() - 1));
     let back = if bucket.is_stepped() {
         let interval = u128::from(rate.interval().as_millis());
@@ -164,12 +164,11 @@ fn taken(rate: &Rate, room: u64, each: u128, times: u128) -> u128 {
 /// What a leaky bucket holds, and what leaks. Callers who wait go at the first whole millisecond
 /// after their turn, so the turns of a window reach back to the one before it.
 fn leaked(bucket: &LeakyBucket, window: Duration) -> u64 {
-    if bucket.capacity() == 0 {
-        return 0;
-    }
-    let rate = bucket.leak();
-    let leaks = u128::from(rate.parts()).saturating_mul(window.as_millis().into());
-    safe(divide(leaks, rate.unit()).saturating_add(bucket.capacity().into()))
+    let (rate, capacity) = (bucket.leak(), u128::from(bucket.capacity()));
+    // No more leaks in a millisecond than there is.
+    let each = u128::from(rate.parts()).min(capacity * rate.unit());
+    let leaks = each.saturating_mul(window.as_millis().into());
+    safe(divide(leaks, rate.unit()).saturating_add(capacity))
 }
 
 /// The shortest of the period under way, the one before and the one after: a window of that length
