@@ -640,25 +640,26 @@ proptest! {
         prop_assert_eq!(&told(&mut object, &item.peek(), count, now), &next);
         prop_assert!(next.len() <= count.min(MAX_NEXT));
 
+        // Asking now, again at once when admitted, and when a refusal says so.
         let peek = item.peek().check;
-        let mut last = 0;
-        for after in &next {
-            if *after > last {
-                let early = object.limit(policy, peek, None, now + after - 1).unwrap();
-                prop_assert!(!early.success, "{after} of {next:?}");
+        let wanted = count.min(MAX_NEXT);
+        let (mut told, mut at, mut refusals) = (next.iter(), now, 0);
+        let mut expected = told.next();
+        let mut admitted = 0;
+        while admitted < wanted {
+            let decision = object.limit(policy, check, None, at).unwrap();
+            prop_assert_eq!(decision.success, expected == Some(&(at - now)), "{:?} at {}", next, at - now);
+            if decision.success {
+                (admitted, refusals, expected) = (admitted + 1, 0, told.next());
+                continue;
             }
-            let decision = object.limit(policy, check, None, now + after).unwrap();
-            prop_assert!(decision.success, "{after} of {next:?}");
-            last = *after;
+            let Some(wait) = decision.retry_after else { break };
+            refusals += 1;
+            prop_assert!(refusals < 4, "{next:?}");
+            at += wait.as_millis();
+            let early = object.limit(policy, peek, None, at - 1).unwrap();
+            prop_assert!(!early.success, "a millisecond before {} of {next:?}", at - now);
         }
-        if next.len() < count.min(MAX_NEXT) {
-            // Waiting never leads to an admission, though it may lead past a block.
-            let mut after = Some(last);
-            while let Some(at) = after {
-                let decision = object.limit(policy, peek, None, now + at).unwrap();
-                prop_assert!(!decision.success, "{next:?}");
-                after = decision.retry_after.map(|wait| at + wait.as_millis());
-            }
-        }
+        prop_assert_eq!(admitted, next.len());
     }
 }

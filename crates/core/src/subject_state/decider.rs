@@ -89,7 +89,7 @@ impl Decider<'_> {
     }
 
     /// What the item would be answered, changing nothing.
-    pub(super) fn look(&self, item: &Item, moment: Moment) -> Result<Decision, Refusal> {
+    fn look(&self, item: &Item, moment: Moment) -> Result<Decision, Refusal> {
         match self.blocks.refusal(item, moment.now) {
             Some(denied) => Ok(denied),
             None => Look::new(item, self.limits).answer(moment),
