@@ -22,7 +22,7 @@ use tollgate_core::isolate::counts::bounds::{Conditions, KV_DELAY};
 use tollgate_core::isolate::shares::Shares;
 use tollgate_core::limit::quota::{Anchor, Period, Quota, TimeZoneName};
 use tollgate_core::limit::{BurstCredits, Concurrency, LeakyBucket, Rate, TokenBucket, Window};
-use tollgate_core::message::{Answer, Call, MESSAGES};
+use tollgate_core::message::{Answer, Call};
 use tollgate_core::number::{Decimal, MAX_SAFE};
 use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::policy::{FailMode, Policy};
@@ -661,5 +661,141 @@ proptest! {
             prop_assert!(!early.success, "a millisecond before {} of {next:?}", at - now);
         }
         prop_assert_eq!(admitted, next.len());
+    }
+}
+
+#[test]
+fn the_next_admissions_are_those_under_the_newest_version_of_a_policy() {
+    let name = tollgate_core::limit::Name::new("policy", "p").unwrap();
+    let of_version = |number: u64, limit: u64| {
+        policy_of(fixed(limit, 1_000)).named(name.clone(), common::version(number))
+    };
+    let mut object = Object::default();
+    assert!(object.ask(&of_version(2, 3), 1, START).success);
+    let policy = of_version(1, 100);
+    let check = Check::ONE;
+    let next = told(&mut object, &Item { policy, check }, 6, START);
+    assert_eq!(next, [0, 0, 1_000, 1_000, 1_000, 2_000]);
+}
+
+#[test]
+fn a_subject_that_cannot_be_read_has_no_next_admission() {
+    let mut object = Object::default();
+    object
+        .rows
+        .insert("limit/x".to_owned(), "9 limit".to_owned());
+    let mut object = object.restarted();
+    let (policy, check) = (policy_of(fixed(1, 1_000)), Check::ONE);
+    let call = Call::Next {
+        item: Item { policy, check },
+        count: 1,
+    };
+    let effects = &mut Effects::default();
+    let answer = object
+        .state
+        .answer(&call, &mut || 1, moment(START), effects);
+    assert!(matches!(answer, Answer::Refused(..)), "{answer:?}");
+}
+
+fn policy_in(algorithm: Algorithm, consistency: Consistency, fail_mode: FailMode) -> Policy {
+    let policy = policy_of(algorithm).with_fail_mode(fail_mode).unwrap();
+    policy.with_consistency(consistency).unwrap()
+}
+
+#[test]
+fn the_modes_say_for_what_the_worst_case_holds() {
+    let hourly = || fixed(100, HOUR);
+    let minutely = || fixed(100, 60_000);
+    let table = [
+        (
+            policy_in(hourly(), Consistency::Strong, FailMode::Open),
+            "subject",
+            Some("all"),
+        ),
+        (
+            policy_in(hourly(), Consistency::Strong, FailMode::Closed),
+            "subject",
+            Some("nothing"),
+        ),
+        (
+            policy_in(hourly(), Consistency::Strong, FailMode::Share),
+            "subject",
+            Some("perIsolate"),
+        ),
+        (
+            policy_in(hourly(), Consistency::Strong, FailMode::Eventual),
+            "subject",
+            Some("perIsolate"),
+        ),
+        (
+            policy_in(minutely(), Consistency::Local, FailMode::Share),
+            "location",
+            Some("perIsolate"),
+        ),
+        (
+            policy_in(hourly(), Consistency::Eventual, FailMode::Share),
+            "isolate",
+            None,
+        ),
+    ];
+    for (policy, holds_for, admits) in table {
+        assert_eq!(HoldsFor::of(policy.consistency()).word(), holds_for);
+        assert_eq!(admits_out_of_reach(&policy).map(Admits::word), admits);
+        let explained = explain(&policy, moment(START)).unwrap().remove(0);
+        assert_eq!(
+            explained.out_of_reach.is_some(),
+            admits == Some("perIsolate")
+        );
+        assert_eq!(explained.over_admission.is_some(), holds_for == "isolate");
+        assert_eq!(
+            explained.worst_case,
+            worst_of(policy.limits()[0].algorithm())
+        );
+    }
+}
+
+#[test]
+fn counting_through_kv_is_off_by_what_its_bounds_say() {
+    let policy = policy_in(fixed(1_000, HOUR), Consistency::Eventual, FailMode::Open);
+    let over = explain(&policy, moment(START)).unwrap()[0]
+        .over_admission
+        .unwrap();
+    for isolates in 1..200 {
+        // Ten units a millisecond, so many of which no isolate but one knows.
+        let rate = 10 * 1_000 * 1_000_000;
+        let limit = 1_000 * 1_000;
+        let conditions = Conditions {
+            limit,
+            isolates,
+            rate,
+            delay: KV_DELAY,
+        };
+        let bounds = conditions.bounds();
+        assert_eq!(bounds.hard, (isolates - 1) * 1_000 * over.per_isolate);
+        let expected = (isolates - 1) * 10 * over.unseen.as_millis() / isolates;
+        assert_eq!(bounds.expected, expected.min(bounds.hard));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn a_share_is_what_an_isolate_gives_in_the_place_of_the_object(algorithm in algorithms(), scale in 1u64..200) {
+        let algorithm = match algorithm {
+            Algorithm::FixedWindow(w) => fixed(w.limit() * scale, w.window().as_millis()),
+            other => other,
+        };
+        let policy = policy_in(algorithm, Consistency::Strong, FailMode::Share);
+        let share = explain(&policy, moment(START)).unwrap()[0].out_of_reach.unwrap();
+        let mut shares = Shares::new(Secret::new(1), 8);
+        let mut given_at = |now: u64| {
+            let mut ask = || shares.decide("u1", &policy, &Check::ONE, Timestamp::from_millis(now));
+            (0..1_000).filter(|_| ask().unwrap().success).count() as u64
+        };
+        let window = share.window.as_millis();
+        prop_assert_eq!(given_at(START), share.units);
+        prop_assert_eq!(given_at(START + window - 1), 0);
+        prop_assert_eq!(given_at(START + window), share.units);
     }
 }
