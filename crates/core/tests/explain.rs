@@ -5,7 +5,7 @@
 mod common;
 
 use common::object::Object;
-use common::{bucket, fixed, leaky, moment, policy_of, START};
+use common::{bucket, fixed, moment, policy_of, START};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -104,7 +104,7 @@ fn rate(tenths: u64, interval: u64) -> Rate {
     Rate::new("interval", Decimal::new(tenths, 1).unwrap(), ms(interval)).unwrap()
 }
 
-fn daily_in(zone: &str, period: Period, limit: u64) -> Quota {
+fn quota_in(zone: &str, period: Period, limit: u64) -> Quota {
     let zone = TimeZoneName::new(zone).unwrap();
     Quota::new(limit, period, zone, Anchor::default()).unwrap()
 }
@@ -161,7 +161,7 @@ fn algorithms() -> impl Strategy<Value = Algorithm> {
     });
     let periods = select(vec!["minute", "hour", "day"]);
     let quotas = (0u64..12, periods).prop_map(|(limit, period)| {
-        Algorithm::Quota(daily_in("UTC", Period::parse(period).unwrap(), limit))
+        Algorithm::Quota(quota_in("UTC", Period::parse(period).unwrap(), limit))
     });
     let slots = (0u64..12, spans())
         .prop_map(|(limit, ttl)| Algorithm::Concurrency(Concurrency::new(limit, ms(ttl)).unwrap()));
@@ -279,19 +279,16 @@ proptest! {
     }
 }
 
-/// A multiple of every window that the tests below use.
-const BOUNDARY: u64 = START;
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
     fn two_whole_limits_meet_at_the_boundary_of_fixed_windows(limit in 0u64..1_000, window in spans()) {
-        let window = if BOUNDARY % window == 0 { window } else { 60_000 };
+        let boundary = START - START % window;
         let algorithm = fixed(limit, window);
-        let mut subject = Subject::new(&algorithm, BOUNDARY - 1);
-        let before = subject.take_all(BOUNDARY - 1);
-        let after = if window > 1 { subject.take_all(BOUNDARY) } else { 0 };
+        let mut subject = Subject::new(&algorithm, boundary - 1);
+        let before = subject.take_all(boundary - 1);
+        let after = if window > 1 { subject.take_all(boundary) } else { 0 };
         let worst = worst_of(&algorithm);
         prop_assert_eq!((worst.units, worst.aligned), (before + after, Some(before)));
     }
@@ -475,6 +472,19 @@ proptest! {
     }
 }
 
+#[test]
+fn credits_that_an_idle_subject_forgets_are_not_on_the_curve() {
+    let points_with = |cap: u64| {
+        let credits = BurstCredits::new(cap, ms(DAY)).unwrap();
+        // One unit an hour: full after 10 hours, and forgotten after 24.
+        let bucket = bucket(10, 1, HOUR).with_burst_credits(credits).unwrap();
+        assert_curve(&Algorithm::TokenBucket(bucket), START)
+    };
+    let all = |points: Vec<Point>| points[points.len() - 1].available;
+    assert_eq!(all(points_with(14)), 24);
+    assert_eq!(all(points_with(15)), 10);
+}
+
 /// The clocks of the zones that IANA has.
 struct Clocks;
 
@@ -497,7 +507,7 @@ proptest! {
         day in 10_000u64..25_000,
         time in 0..DAY,
     ) {
-        let quota = daily_in(zone, Period::parse(period).unwrap(), limit);
+        let quota = quota_in(zone, Period::parse(period).unwrap(), limit);
         let now = day * DAY + time;
         let at = |now: u64| Moment { now: Timestamp::from_millis(now), zones: &Clocks };
         let span = |now: u64| period_at(&quota, &Clocks, Timestamp::from_millis(now)).unwrap();
@@ -574,7 +584,7 @@ fn some_policy() -> impl Strategy<Value = Policy> {
     limits.prop_filter_map("states apart", |limits| Policy::new(limits).ok())
 }
 
-/// What this request is answered, patience and hold as far as the policy takes them.
+/// A check with patience and hold as far as the policy takes them.
 fn check_for(policy: &Policy, cost: i64, hold: Option<u64>, patience: Option<u64>) -> Check {
     Check {
         hold: hold.filter(|_| policy.gives_permits()).map(ms),

@@ -48,10 +48,15 @@ impl WorstCase {
     /// | algorithm | units |
     /// |---|---|
     /// | `fixedWindow`, `quota` | 2 · limit; limit in a window of 1 ms |
-    /// | `slidingWindow` | 2 · limit − ⌈2 · limit / window⌉, at least limit: always below 2 · limit |
+    /// | `slidingWindow` | 2 · limit − ⌈2 · limit / window⌉, at least limit |
     /// | `slidingLog`, `concurrency` | limit |
-    /// | `tokenBucket` | capacity, the cap of `burstCredits`, and what refills between the first and the last instant; with `stepped` one unit at most is out of reach |
-    /// | `leakyBucket` | capacity + leak · window: all of it where callers wait for their turn |
+    /// | `tokenBucket` | capacity + cap of `burstCredits` + refill · (window − 1 ms) |
+    /// | the same, `stepped` | capacity + amount · ⌈(window − 1 ms) / interval⌉ |
+    /// | `leakyBucket` | capacity + leak · window |
+    ///
+    /// The numbers are reached; a stepped bucket, and a leaky one whose callers wait for their
+    /// turn, may miss one unit. Where more comes back in a millisecond than a bucket has room for,
+    /// what is lost is in none of them.
     pub fn of(limit: &Limit, moment: Moment) -> Result<WorstCase, UnknownTimeZone> {
         let of_window = |window: &Window, units: u64, aligned| WorstCase {
             window: Some(window.window()),
