@@ -1533,7 +1533,13 @@ const MUTANTS = [
     ".map_or(moment.now, |_| moment.now)",
     "explain",
   ],
-  ["a curve tells when each part is there first", `${CORE}/explain/curve.rs`, ".div_ceil(100)", "/ 100", "explain"],
+  [
+    "a curve tells when each part is there first",
+    `${CORE}/explain/curve.rs`,
+    "(u128::from(limit) * u128::from(percent)).div_ceil(100) as u64",
+    "(u128::from(limit) * u128::from(percent) / 100) as u64",
+    "explain",
+  ],
   [
     "a curve ends when the subject is forgotten",
     `${CORE}/explain/curve.rs`,

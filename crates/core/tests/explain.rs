@@ -109,13 +109,13 @@ fn quota_in(zone: &str, period: Period, limit: u64) -> Quota {
     Quota::new(limit, period, zone, Anchor::default()).unwrap()
 }
 
-fn token_buckets() -> impl Strategy<Value = TokenBucket> {
+fn token_buckets(spans: impl Strategy<Value = u64>) -> impl Strategy<Value = TokenBucket> {
     let options = (
         any::<bool>(),
         option::of(0u64..12),
         option::of((1u64..8, 1u64..90)),
     );
-    (0u64..12, 1u64..150, spans(), options).prop_map(
+    (0u64..12, 1u64..150, spans, options).prop_map(
         |(capacity, tenths, interval, (stepped, initial, credits))| {
             let mut bucket = TokenBucket::new(capacity, rate(tenths, interval)).unwrap();
             if let Some(initial) = initial {
@@ -133,8 +133,8 @@ fn token_buckets() -> impl Strategy<Value = TokenBucket> {
     )
 }
 
-fn leaky_buckets() -> impl Strategy<Value = LeakyBucket> {
-    let parts = (0u64..12, 1u64..150, spans(), option::of(0u64..90));
+fn leaky_buckets(spans: impl Strategy<Value = u64>) -> impl Strategy<Value = LeakyBucket> {
+    let parts = (0u64..12, 1u64..150, spans, option::of(0u64..90));
     parts.prop_map(|(capacity, tenths, interval, max_delay)| {
         let bucket = LeakyBucket::new(capacity, rate(tenths, interval)).unwrap();
         match max_delay {
@@ -167,8 +167,8 @@ fn algorithms() -> impl Strategy<Value = Algorithm> {
         .prop_map(|(limit, ttl)| Algorithm::Concurrency(Concurrency::new(limit, ms(ttl)).unwrap()));
     prop_oneof![
         4 => windows,
-        3 => token_buckets().prop_map(Algorithm::TokenBucket),
-        3 => leaky_buckets().prop_map(Algorithm::LeakyBucket),
+        3 => token_buckets(spans()).prop_map(Algorithm::TokenBucket),
+        3 => leaky_buckets(spans()).prop_map(Algorithm::LeakyBucket),
         1 => quotas,
         1 => slots,
     ]
@@ -316,13 +316,12 @@ proptest! {
     }
 
     #[test]
-    fn a_token_bucket_gives_all_it_has_and_all_that_comes_back(bucket in token_buckets()) {
+    fn a_token_bucket_gives_all_it_has_and_all_that_comes_back(bucket in token_buckets(1u64..40)) {
         let is_stepped = bucket.is_stepped();
         let interval = bucket.refill().interval().as_millis();
         let algorithm = Algorithm::TokenBucket(bucket);
         let worst = worst_of(&algorithm);
         let window = worst.window.unwrap().as_millis();
-        prop_assume!(window < 3_000);
         // Long enough for all credits.
         let mut subject = Subject::new(&algorithm, START - 100_000_000_000);
         let from = START + interval;
@@ -340,16 +339,19 @@ proptest! {
     }
 
     #[test]
-    fn callers_who_wait_get_all_that_leaks(bucket in leaky_buckets(), asks in any::<bool>()) {
+    fn callers_who_wait_get_all_that_leaks(bucket in leaky_buckets(1u64..40), asks in any::<bool>(), no_less in 1u64..90) {
         // Who has to go at once loses the fractions of a millisecond between two turns.
-        let asks = match bucket.max_delay() {
-            None => true,
-            Some(delay) => { prop_assume!(delay > Duration::ZERO); asks }
+        let (bucket, asks) = match bucket.max_delay() {
+            None => (bucket, true),
+            Some(delay) => (bucket.with_max_delay(delay.max(ms(no_less))).unwrap(), asks),
         };
         let algorithm = Algorithm::LeakyBucket(bucket);
         let worst = worst_of(&algorithm);
         let window = worst.window.unwrap().as_millis();
-        prop_assume!(window < 600 && bucket.capacity() > 0);
+        if bucket.capacity() == 0 {
+            prop_assert_eq!(worst.units, 0);
+            return Ok(());
+        }
         let mut subject = Subject::new(&algorithm, START);
         let patient = Check { max_delay: asks.then_some(ms(1_000_000)), ..Check::ONE };
         let whole = Check::of(bucket.capacity() as i64);
@@ -461,7 +463,8 @@ proptest! {
             _ => limit,
         };
         assert_curve(limit.algorithm(), now.min(LATEST));
-        prop_assert!(Curve::of(&limit, moment(now)).unwrap().points.len() <= 8);
+        let points = Curve::of(&limit, moment(now)).unwrap().points;
+        prop_assert!(points.len() <= 8 && points.iter().all(|point| point.available <= MAX_SAFE));
         let worst = WorstCase::of(&limit, moment(now)).unwrap();
         prop_assert!(worst.units <= MAX_SAFE && worst.units >= worst.aligned.unwrap_or(0));
         prop_assert!(worst.units >= limit.algorithm().limit());
