@@ -476,6 +476,22 @@ proptest! {
 }
 
 #[test]
+fn credits_are_had_also_where_a_bucket_holds_nothing() {
+    let credits = BurstCredits::new(7, ms(DAY)).unwrap();
+    let none = bucket(0, 1, HOUR).with_burst_credits(credits).unwrap();
+    let algorithm = Algorithm::TokenBucket(none);
+    let mut subject = Subject::new(&algorithm, START - 10 * HOUR);
+    assert_eq!(subject.take_all(START), 7);
+    let worst = worst_of(&algorithm);
+    assert_eq!((worst.window, worst.units), (Some(ms(1)), 7));
+    assert_eq!(worst.sustained.map(|it| it.per_hour), Some(7));
+    assert_eq!(
+        worst_of(&Algorithm::TokenBucket(bucket(0, 1, HOUR))).units,
+        0
+    );
+}
+
+#[test]
 fn credits_that_an_idle_subject_forgets_are_not_on_the_curve() {
     let points_with = |cap: u64| {
         let credits = BurstCredits::new(cap, ms(DAY)).unwrap();
