@@ -2,9 +2,11 @@
 //! decides is asked when so many units have room, and what is left then.
 
 use crate::algorithm::state::{span_at, LimitState, Moment};
-use crate::algorithm::{Ask, Room};
 use crate::calendar::UnknownTimeZone;
+use crate::decide::{decide, Check};
+use crate::decision::Decision;
 use crate::number::MAX_SAFE;
+use crate::policy::Policy;
 use crate::{Algorithm, Duration, Limit, Timestamp};
 
 /// The parts of a limit whose return is told, in percent, beside the first unit.
@@ -38,18 +40,20 @@ impl Curve {
         let algorithm = limit.algorithm();
         let emptied_at = span_at(algorithm, moment)?.map_or(moment.now, |span| span.start);
         let at = |now| Moment { now, ..moment };
-        let emptied = emptied(algorithm, at(emptied_at))?;
-        let forgotten_at = emptied.idle_at(algorithm, emptied_at);
+        let mut subject = Subject::new(limit, at(emptied_at))?;
+        let all = subject.left(at(emptied_at))?;
+        subject.decide(all, false, at(emptied_at))?;
+        let forgotten_at = subject.state.idle_at(algorithm, emptied_at);
         let mut points = vec![Point {
             at: Duration::ZERO,
-            available: available(&emptied, algorithm, at(emptied_at))?,
+            available: subject.left(at(emptied_at))?,
         }];
         for cost in costs(algorithm) {
-            let ask = ask(cost, emptied_at);
-            let Room::Wait(until) = emptied.room(algorithm, &ask) else {
+            let Some(wait) = subject.decide(cost, true, at(emptied_at))?.retry_after else {
                 continue; // there at once, or never
             };
-            let available = available(&emptied, algorithm, at(until))?;
+            let until = emptied_at.plus(wait);
+            let available = subject.left(at(until))?;
             let is_more = points.last().is_some_and(|last| available > last.available);
             if is_more && until <= forgotten_at {
                 let at = until.since(emptied_at);
@@ -60,33 +64,41 @@ impl Curve {
     }
 }
 
-/// A new subject's state that all it has was taken of, in one millisecond.
-fn emptied(algorithm: &Algorithm, moment: Moment) -> Result<LimitState, UnknownTimeZone> {
-    let mut state = LimitState::fresh(algorithm, moment)?;
-    let all = available(&state, algorithm, moment)?;
-    if all > 0 {
-        state.admit(algorithm, &ask(all, moment.now), None, moment)?;
-    }
-    Ok(state)
+/// A subject of one limit.
+struct Subject {
+    policy: Policy,
+    state: LimitState,
 }
 
-const fn ask(cost: u64, now: Timestamp) -> Ask {
-    Ask {
-        cost,
-        now,
-        max_delay: None,
+impl Subject {
+    /// A new one.
+    fn new(limit: &Limit, moment: Moment) -> Result<Subject, UnknownTimeZone> {
+        Ok(Subject {
+            policy: Policy::of(limit.clone()),
+            state: LimitState::fresh(limit.algorithm(), moment)?,
+        })
     }
-}
 
-/// What is left at a moment, and can be asked for in one request.
-fn available(
-    state: &LimitState,
-    algorithm: &Algorithm,
-    moment: Moment,
-) -> Result<u64, UnknownTimeZone> {
-    let projected = state.projected(algorithm, moment)?;
-    let seen = projected.as_ref().unwrap_or(state);
-    Ok(seen.view(algorithm, moment.now).remaining.min(MAX_SAFE))
+    /// Decides `cost` units, or only looks.
+    fn decide(
+        &mut self,
+        cost: u64,
+        peek: bool,
+        moment: Moment,
+    ) -> Result<Decision, UnknownTimeZone> {
+        let check = Check {
+            peek,
+            ..Check::of(cost as i64) // at most 2^53
+        };
+        decide(&self.policy, &mut [&mut self.state], &check, None, moment)
+    }
+
+    /// What can be asked for at a moment.
+    fn left(&mut self, moment: Moment) -> Result<u64, UnknownTimeZone> {
+        let decision = self.decide(0, true, moment)?;
+        let left = decision.deciding().map_or(0, |limit| limit.remaining);
+        Ok(left.min(MAX_SAFE))
+    }
 }
 
 /// The units of which the return is told, rising: one, parts of the limit, and all with the credits

@@ -58,7 +58,16 @@ impl Policy {
                 });
             }
         }
-        Ok(Policy {
+        Ok(Policy::inline(limits))
+    }
+
+    /// An inline policy of one limit, which is in nobody's way.
+    pub fn of(limit: Limit) -> Policy {
+        Policy::inline(vec![limit])
+    }
+
+    fn inline(limits: Vec<Limit>) -> Policy {
+        Policy {
             gives_permits: limits.iter().any(Limit::gives_permits),
             shapes: limits.iter().any(Limit::is_shaper),
             name: None,
@@ -69,7 +78,7 @@ impl Policy {
             fail_mode: FailMode::Open,
             refunds: true,
             write_ahead: None,
-        })
+        }
     }
 
     /// Gives the policy its name and version; versions rise for ever per name. A version stands for
