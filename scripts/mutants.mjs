@@ -1508,8 +1508,8 @@ const MUTANTS = [
   [
     "the turns of a window reach back to the millisecond before it",
     `${CORE}/explain/worst_case.rs`,
-    "each.saturating_mul(window.as_millis().into())",
-    "each.saturating_mul((window.as_millis() - 1).into())",
+    "each * u128::from(window.as_millis());",
+    "each * u128::from(window.as_millis() - 1);",
     "explain",
   ],
   [
@@ -1550,8 +1550,8 @@ const MUTANTS = [
   [
     "a curve tells nothing that nobody can ask for",
     `${CORE}/explain/curve.rs`,
-    ".remaining.min(MAX_SAFE)",
-    ".remaining",
+    "Ok(left.min(MAX_SAFE))",
+    "Ok(left)",
     "explain",
   ],
   [

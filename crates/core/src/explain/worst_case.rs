@@ -71,15 +71,15 @@ impl WorstCase {
             Algorithm::SlidingWindow(w) => of_window(w, sliding(w), Some(w.limit())),
             Algorithm::SlidingLog(w) => of_window(w, w.limit(), None),
             Algorithm::TokenBucket(bucket) => {
-                let fills = bucket
-                    .refill()
-                    .time_for(bucket.capacity(), bucket.is_stepped());
-                of_bucket(fills, |window| refilled(bucket, window))
+                let (rate, is_stepped) = (bucket.refill(), bucket.is_stepped());
+                of_bucket(rate.time_for(bucket.capacity(), is_stepped), &|window| {
+                    refilled(bucket, window)
+                })
             }
-            Algorithm::LeakyBucket(bucket) => {
-                let fills = bucket.leak().time_for(bucket.capacity(), false);
-                of_bucket(fills, |window| leaked(bucket, window))
-            }
+            Algorithm::LeakyBucket(bucket) => of_bucket(
+                bucket.leak().time_for(bucket.capacity(), false),
+                &|window| leaked(bucket, window),
+            ),
             Algorithm::Quota(quota) => {
                 let window = shortest_near(quota, moment)?;
                 WorstCase {
@@ -116,7 +116,7 @@ fn sliding(window: &Window) -> u64 {
     safe((2 * limit).saturating_sub(kept).max(limit))
 }
 
-fn of_bucket(fills: Duration, most_in: impl Fn(Duration) -> u64) -> WorstCase {
+fn of_bucket(fills: Duration, most_in: &dyn Fn(Duration) -> u64) -> WorstCase {
     // An empty window would say nothing; a longer one than JSON carries is never over.
     let window = Duration::from_millis(fills.as_millis().clamp(1, MAX_SAFE));
     WorstCase {
@@ -141,29 +141,30 @@ fn refilled(bucket: &TokenBucket, window: Duration) -> u64 {
     let (rate, later) = (bucket.refill(), u128::from(window.as_millis() - 1));
     let back = if bucket.is_stepped() {
         let interval = u128::from(rate.interval().as_millis());
-        let step = u128::from(rate.parts()).saturating_mul(interval);
+        let step = u128::from(rate.parts()) * interval;
         taken(&rate, room, step, div_ceil(later, interval))
     } else {
         taken(&rate, room, rate.parts().into(), later)
     };
-    safe(back.saturating_add(room.into()))
+    safe(back + u128::from(room))
 }
 
 /// The units that somebody gets who takes each whole unit at once, from an empty bucket with `room`
-/// for at least one, when `each` parts come back so many `times`. What does not fit is lost.
+/// for at least one, when `each` parts come back so many `times`. What does not fit is lost. All of
+/// them together are what comes back in 2^54 ms at most, so nothing here reaches 2^120.
 fn taken(rate: &Rate, room: u64, each: u128, times: u128) -> u128 {
     let (unit, room) = (rate.unit(), u128::from(room));
     let fits = (room - 1) * unit; // beside a fraction of a unit that is left over
     if each <= fits {
-        return divide(each.saturating_mul(times), unit);
+        return divide(each * times, unit);
     }
     if each >= room * unit {
-        return room.saturating_mul(times);
+        return room * times;
     }
     // All but one unit each time, and that one as often as the fractions make it up. Then the
     // bucket is full, and what is beyond is lost.
     let makes_up = div_ceil(unit, each - fits);
-    (room - 1).saturating_mul(times) + divide(times, makes_up)
+    (room - 1) * times + divide(times, makes_up)
 }
 
 /// What a leaky bucket holds, and what leaks. Callers who wait go at the first whole millisecond
@@ -172,8 +173,8 @@ fn leaked(bucket: &LeakyBucket, window: Duration) -> u64 {
     let (rate, capacity) = (bucket.leak(), u128::from(bucket.capacity()));
     // No more leaks in a millisecond than there is.
     let each = u128::from(rate.parts()).min(capacity * rate.unit());
-    let leaks = each.saturating_mul(window.as_millis().into());
-    safe(divide(leaks, rate.unit()).saturating_add(capacity))
+    let leaks = each * u128::from(window.as_millis()); // below 2^117
+    safe(divide(leaks, rate.unit()) + capacity)
 }
 
 /// The shortest of the period under way, the one before and the one after: a window of that length
