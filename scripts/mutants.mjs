@@ -1536,8 +1536,8 @@ const MUTANTS = [
   [
     "a curve tells when each part is there first",
     `${CORE}/explain/curve.rs`,
-    "(u128::from(limit) * u128::from(percent)).div_ceil(100) as u64",
-    "(u128::from(limit) * u128::from(percent) / 100) as u64",
+    "(u128::from(limit) * u128::from(percent)).div_ceil(100);",
+    "u128::from(limit) * u128::from(percent) / 100;",
     "explain",
   ],
   [

@@ -102,19 +102,19 @@ impl Subject {
 }
 
 /// The units of which the return is told, rising: one, parts of the limit, and all with the credits
-/// of a bucket.
-fn costs(algorithm: &Algorithm) -> impl Iterator<Item = u64> {
+/// of a bucket; zero where there is nothing more to tell.
+fn costs(algorithm: &Algorithm) -> [u64; 7] {
     let limit = algorithm.limit();
-    let part = move |percent: u64| {
-        (u128::from(limit) * u128::from(percent)).div_ceil(100) as u64 // at most `limit`
+    let mut costs = [1; 7];
+    for (cost, percent) in costs[1..].iter_mut().zip(PARTS) {
+        let part = (u128::from(limit) * u128::from(percent)).div_ceil(100);
+        *cost = part as u64; // at most `limit`
+    }
+    costs[6] = match algorithm {
+        Algorithm::TokenBucket(bucket) => {
+            (bucket.burst_credits()).map_or(0, |credits| (limit + credits.cap()).min(MAX_SAFE))
+        }
+        _ => 0,
     };
-    let credits = match algorithm {
-        Algorithm::TokenBucket(bucket) => bucket.burst_credits(),
-        _ => None,
-    };
-    let beyond = credits.map(|credits| (limit + credits.cap()).min(MAX_SAFE));
-    core::iter::once(1)
-        .chain(PARTS.into_iter().map(part))
-        .chain(beyond)
-        .filter(|cost| *cost > 0)
+    costs
 }

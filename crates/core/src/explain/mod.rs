@@ -57,18 +57,18 @@ pub fn explain<'a>(
     policy: &'a Policy,
     moment: Moment,
 ) -> Result<Vec<LimitExplanation<'a>>, UnknownTimeZone> {
-    let explained = policy.limits().iter().map(|limit| {
-        Ok(LimitExplanation {
+    let fail_mode = asks_objects(policy).then(|| policy.fail_mode());
+    let mut explained = Vec::with_capacity(policy.limits().len());
+    for limit in policy.limits() {
+        explained.push(LimitExplanation {
             limit,
             worst_case: WorstCase::of(limit, moment)?,
             curve: Curve::of(limit, moment)?,
             over_admission: OverAdmission::of(policy.consistency(), limit),
-            out_of_reach: asks_objects(policy)
-                .then(|| OutOfReach::of(policy.fail_mode(), limit))
-                .flatten(),
-        })
-    });
-    explained.collect()
+            out_of_reach: fail_mode.and_then(|mode| OutOfReach::of(mode, limit)),
+        });
+    }
+    Ok(explained)
 }
 
 /// What a policy admits while what decides it is out of reach; `None` where isolates decide, which
