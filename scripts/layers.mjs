@@ -33,6 +33,7 @@ const LAYERS = {
   "crates/core/src": [
     ["lib"],
     ["api", "store"],
+    ["explain"],
     ["isolate"],
     ["message"],
     ["subject_state"],

@@ -5,17 +5,22 @@
 //! and by whom. Each request that waits asks for itself: no promise is shared.
 
 use tollgate_core::api::policy::named::NamedPolicy;
+use tollgate_core::decide::Check;
 use tollgate_core::limit::Name;
+use tollgate_core::message::{Answer, Call as ObjectCall};
+use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject::{Subject, SubjectParts};
+use tollgate_core::subject_state::{Item, MAX_NEXT};
 use tollgate_core::{Duration, Timestamp};
 use tollgate_policies::copy::{Copy, Missing, Next};
-use tollgate_policies::message::{Answer, Call};
+use tollgate_policies::message::{Answer as PolicyAnswer, Call};
 use tollgate_policies::snapshot::Changes;
 use worker::Env;
 
 use std::rc::Rc;
 
+use super::object;
 use crate::clock;
 use crate::context::Context;
 use crate::doors::kv::Kv;
@@ -38,12 +43,12 @@ pub(crate) async fn call(
 ) -> Result<(Option<u64>, bool, String), ApiError> {
     let object = placement::policies_of(context.namespace());
     match policies::ask(context.env, &object, call, context.deadline()).await {
-        Ok(Answer::Body {
+        Ok(PolicyAnswer::Body {
             version,
             is_new,
             json,
         }) => Ok((version, is_new, json)),
-        Ok(Answer::Refused {
+        Ok(PolicyAnswer::Refused {
             code,
             field,
             detail,
@@ -191,6 +196,38 @@ pub(super) fn find(
             ));
             Err(ApiError::policy_unavailable())
         }
+    }
+}
+
+/// The policy of this name, for whoever wants to see it.
+pub(crate) async fn look_up(
+    context: &Context<'_>,
+    name: &Name,
+) -> Result<Rc<NamedPolicy>, ApiError> {
+    let is_degraded = confirm(context).await?;
+    find(context, name, is_degraded)
+}
+
+/// The times until a subject's next admissions of one unit under a policy; `None` where its object
+/// does not decide them, or does not tell.
+pub(crate) async fn next_of(
+    context: &Context<'_>,
+    named: &NamedPolicy,
+    subject: SubjectParts,
+) -> Result<Option<Vec<Duration>>, ApiError> {
+    let subject = context.subject(named.limited(subject)?);
+    if named.policy.consistency() != Consistency::Strong {
+        return Ok(None);
+    }
+    let item = Item {
+        policy: named.policy.clone(),
+        check: Check::ONE,
+    };
+    let count = MAX_NEXT;
+    let call = ObjectCall::Next { item, count };
+    match object::call(context, &subject.object_name(), &call).await {
+        Ok(Answer::Next(next)) => Ok(Some(next)),
+        _ => Ok(None),
     }
 }
 

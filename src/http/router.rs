@@ -47,6 +47,8 @@ pub enum Api {
     DeletePolicy,
     /// `GET /policies/{name}/versions`.
     PolicyVersions,
+    /// `GET /policies/{name}/explain`.
+    Explain,
     /// `POST /policies/{name}/rollback`.
     Rollback,
     /// `GET /audit`.
@@ -80,7 +82,7 @@ enum Place {
 const UPSTASH: &str = "/upstash";
 
 /// The first line that fits is the path's.
-static PATHS: [Path; 20] = [
+static PATHS: [Path; 21] = [
     Path {
         place: Place::At("/limit"),
         allow: "GET, POST, DELETE",
@@ -111,6 +113,10 @@ static PATHS: [Path; 20] = [
     get(
         Place::Item("/policies/", "/versions"),
         &[("GET", Route::Api(Api::PolicyVersions, ""))],
+    ),
+    get(
+        Place::Item("/policies/", "/explain"),
+        &[("GET", Route::Api(Api::Explain, ""))],
     ),
     Path {
         place: Place::Item("/policies/", "/rollback"),
@@ -243,7 +249,9 @@ impl Api {
     /// The role that a caller needs.
     pub const fn role(self) -> Role {
         match self {
-            Api::Status | Api::Policies | Api::Policy | Api::PolicyVersions => Role::Read,
+            Api::Status | Api::Policies | Api::Policy | Api::PolicyVersions | Api::Explain => {
+                Role::Read
+            }
             Api::Limit | Api::Multi | Api::Renew | Api::Release | Api::Acquire => Role::Check,
             Api::Reset
             | Api::Block
@@ -271,6 +279,7 @@ impl Api {
             | Api::Policy
             | Api::DeletePolicy
             | Api::PolicyVersions
+            | Api::Explain
             | Api::Audit => false,
         }
     }

@@ -131,6 +131,7 @@ impl Incoming<'_> {
             Api::PutPolicy => Box::pin(policies::put(&context, name, query, body)).await,
             Api::DeletePolicy => Box::pin(policies::delete(&context, name, query)).await,
             Api::PolicyVersions => Box::pin(policies::versions(&context, name, query)).await,
+            Api::Explain => Box::pin(policies::explain(&context, name, query)).await,
             Api::Rollback => Box::pin(policies::rollback(&context, name, query, &body)).await,
             Api::Audit => Box::pin(policies::audit(&context, query)).await,
         }

@@ -2,13 +2,16 @@
 //! The object that keeps them does all of it and makes the bodies; here is what HTTP adds.
 
 use tollgate_core::api::policy::rollback::{self as form, MAX_REASON};
-use tollgate_core::api::query::{flag, number, parameters, text};
+use tollgate_core::api::query::{flag, number, optional_subject, parameters, text};
+use tollgate_core::api::response::{to_json, ExplainBody};
 use tollgate_core::api::BadRequest;
+use tollgate_core::explain::explain as explained;
 use tollgate_core::limit::Name;
 use tollgate_core::number::MAX_SAFE;
 use tollgate_policies::message::{Action, Call, Requested};
 use tollgate_policies::precondition::Precondition;
 
+use crate::clock;
 use crate::context::Context;
 use crate::decide::policies;
 use crate::error::ApiError;
@@ -41,6 +44,26 @@ pub(crate) async fn versions(
     let name = named(name)?;
     let before = before(query)?;
     ask(context, &Call::Versions { name, before }).await
+}
+
+/// `GET /policies/{name}/explain?identifier=&provider=&scope=`: what it admits at worst, how it
+/// comes back, and when a subject is admitted next.
+pub(crate) async fn explain(
+    context: &Context<'_>,
+    name: &str,
+    query: &str,
+) -> Result<Reply, ApiError> {
+    let name = named(name)?;
+    let subject = optional_subject(query)?;
+    let named = policies::look_up(context, &name).await?;
+    let explained = explained(&named.policy, clock::moment());
+    let explained = explained.map_err(|it| ApiError::unknown_time_zone(it.zone.as_str()))?;
+    let next = match subject {
+        Some(subject) => policies::next_of(context, &named, subject).await?,
+        None => None,
+    };
+    let body = ExplainBody::new(&named.policy, &explained, next.as_deref());
+    Ok(Reply::json(to_json(&body)))
 }
 
 /// `GET /audit?before=`: what was changed, the newest first.

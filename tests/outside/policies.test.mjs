@@ -242,6 +242,32 @@ describe("policies are in force", () => {
     expect((await query("policy=queried&identifier=a", { headers: {} })).status).toBe(401);
   });
 
+  test("explained: the worst case, the way back, and a subject's next admissions", async () => {
+    await put("explained", {
+      limits: [{ algorithm: "tokenBucket", capacity: 3, refill: { amount: 1, interval: "1m" } }],
+    });
+    await inForce();
+    const explain = (query = "") => get(`/policies/explained/explain${query}`, { token: "reader" });
+    const { json } = await explain();
+    expect(json).toMatchObject({
+      policy: "explained",
+      version: 1,
+      mode: { consistency: "strong", holdsFor: "subject" },
+      failMode: { mode: "open", admits: "all" },
+      limits: [{ label: "1/1m", algorithm: "tokenBucket", limit: 3, worstCase: { perHour: expect.any(Number) } }],
+    });
+    expect(json.limits[0].curve.at(-1)).toEqual({ at: 180_000, available: 3 });
+    expect(json.next).toBeUndefined();
+    for (let i = 0; i < 2; i++) await ask({ policy: "explained", identifier: "u1" });
+    const { next } = (await explain("?identifier=u1")).json;
+    expect(next).toHaveLength(10);
+    expect(next[0]).toBe(0);
+    expect(next[1]).toBeGreaterThan(50_000);
+    expect((await ask({ policy: "explained", identifier: "u1" })).json.remaining).toBe(0);
+    expect((await explain("?provider=x")).json.field).toBe("identifier");
+    expect((await get("/policies/nothing/explain")).status).toBe(404);
+  });
+
   test("the schema is served to editors", async () => {
     const { status, json } = await get("/schemas/policy.json", { token: null });
     expect([status, json.$schema]).toEqual([200, "http://json-schema.org/draft-07/schema#"]);

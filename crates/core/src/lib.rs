@@ -42,6 +42,7 @@
 //! | modules | what they are |
 //! |---|---|
 //! | [`api`], [`store`] | requests and answers in JSON; the trait of all places that decide |
+//! | [`explain`] | what a policy admits at worst, and how it comes back |
 //! | [`isolate`], [`message`] | what an isolate remembers; what it says to objects |
 //! | [`subject_state`] | everything that one object keeps for its subject |
 //! | [`block`] | a subject that is shut out |
@@ -64,6 +65,7 @@ pub mod decide;
 pub mod decision;
 pub mod duration;
 pub mod error;
+pub mod explain;
 pub mod isolate;
 pub mod limit;
 pub mod message;

@@ -10,11 +10,13 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde::de::DeserializeOwned;
 use serde::Serialize;
+use tollgate_core::api::request::Rule;
 use tollgate_core::api::response::{
-    to_json, AcquireBody, DecisionBody, Kv, MultiBody, RenewedBody, StatusBody,
+    to_json, AcquireBody, DecisionBody, ExplainBody, Kv, MultiBody, RenewedBody, StatusBody,
 };
 use tollgate_core::block::Block;
 use tollgate_core::decision::{Decision, Grant, Reason, Source, Standing};
+use tollgate_core::explain::explain;
 use tollgate_core::isolate::counts::{bounds::Bounds, CountStatus, Definition};
 use tollgate_core::limit::Name;
 use tollgate_core::message::Answer;
@@ -192,6 +194,20 @@ proptest! {
     }
 
     #[test]
+    fn an_explanation_comes_back(
+        (policy, _, _, _) in decided(),
+        now in instant(),
+        next in option::of(prop::collection::vec(duration(), 0..10)),
+    ) {
+        // Not every zone of a quota has clocks here.
+        let moment = common::moment(now.as_millis());
+        if let Ok(explained) = explain(&policy, moment) {
+            let body = ExplainBody::new(&policy, &explained, next.as_deref());
+            prop_assert!(comes_back(&body));
+        }
+    }
+
+    #[test]
     fn a_renewed_permit_comes_back(permit in text(1, 100), fence: u64, expires: u64) {
         let body = RenewedBody { success: true, permit, fence, expires };
         prop_assert!(comes_back(&body));
@@ -271,5 +287,53 @@ fn a_reason_that_nothing_gives_is_an_unknown_word() {
     assert_eq!(read("degraded"), (true, true));
     for word in ["override", "paused", "coolDown", "breaker", "Limit", ""] {
         assert_eq!(read(word), (false, false), "{word}");
+    }
+}
+
+/// A policy named `p` of these limits, in JSON.
+fn named_policy(body: &str) -> Policy {
+    let request = tollgate_core::api::request::parse(body).unwrap();
+    match request.rule {
+        Rule::Inline(policy) => {
+            let name = Name::new("policy", "p").unwrap();
+            policy.named(name, common::version(3))
+        }
+        Rule::Named(name) => panic!("{name:?}"),
+    }
+}
+
+#[test]
+fn an_explanation_is_written_so() {
+    let explained = |body: &str, next: Option<&[Duration]>| {
+        let policy = named_policy(body);
+        let limits = explain(&policy, common::moment(common::START + 5)).unwrap();
+        to_json(&ExplainBody::new(&policy, &limits, next))
+    };
+    let next = [Duration::ZERO, Duration::from_millis(1_200)];
+    let table = [
+        (
+            explained(
+                r#"{"identifier":"u","failMode":"share","limits":[{"name":"hourly","algorithm":"fixedWindow","limit":100,"window":"1h"},{"algorithm":"tokenBucket","capacity":10,"refill":{"amount":1,"interval":"1s"}}]}"#,
+                Some(&next),
+            ),
+            r#"{"policy":"p","version":3,"mode":{"consistency":"strong","holdsFor":"subject"},"failMode":{"mode":"share","admits":"perIsolate"},"limits":[{"name":"hourly","label":"hourly","algorithm":"fixedWindow","limit":100,"worstCase":{"window":3600000,"units":200,"aligned":100},"outOfReach":{"units":1,"window":3600000},"emptiedAt":1798848000000,"curve":[{"at":0,"available":0},{"at":3600000,"available":100}]},{"label":"1/1s","algorithm":"tokenBucket","limit":10,"worstCase":{"window":10000,"units":19,"perHour":3609,"perDay":86409},"outOfReach":{"units":1,"window":10001},"emptiedAt":1798848000005,"curve":[{"at":0,"available":0},{"at":1000,"available":1},{"at":3000,"available":3},{"at":5000,"available":5},{"at":8000,"available":8},{"at":10000,"available":10}]}],"next":[0,1200]}"#,
+        ),
+        (
+            explained(
+                r#"{"identifier":"u","consistency":"eventual","limit":100,"window":"1h"}"#,
+                None,
+            ),
+            r#"{"policy":"p","version":3,"mode":{"consistency":"eventual","holdsFor":"isolate"},"limits":[{"label":"100/1h","algorithm":"slidingWindow","limit":100,"worstCase":{"window":3600000,"units":199,"aligned":100},"overAdmission":{"perIsolate":100,"unseen":40000},"emptiedAt":1798848000000,"curve":[{"at":0,"available":0},{"at":3636000,"available":1},{"at":3960000,"available":10},{"at":4500000,"available":25},{"at":5400000,"available":50},{"at":6300000,"available":75},{"at":7200000,"available":100}]}]}"#,
+        ),
+        (
+            explained(
+                r#"{"identifier":"u","failMode":"closed","algorithm":"concurrency","limit":3,"ttl":"10s"}"#,
+                Some(&[]),
+            ),
+            r#"{"policy":"p","version":3,"mode":{"consistency":"strong","holdsFor":"subject"},"failMode":{"mode":"closed","admits":"nothing"},"limits":[{"label":"3/concurrent","algorithm":"concurrency","limit":3,"worstCase":{"units":3},"emptiedAt":1798848000005,"curve":[{"at":0,"available":0},{"at":10000,"available":3}]}],"next":[]}"#,
+        ),
+    ];
+    for (written, expected) in table {
+        assert_eq!(written, expected);
     }
 }

@@ -175,6 +175,10 @@ fn messages_have_these_forms() {
         ),
         (Call::Cancel { operation: 0xbeef }, "1 cancel operation=beef"),
         (Call::Status { policy: None }, "1 status"),
+        (
+            Call::Next { item: item(r#""limit": 5, "window": "1s", "cost": 3"#), count: 10 },
+            "1 next count=10\nitem cost=3\nlimit algorithm=slidingWindow limit=5 window=1000",
+        ),
         (Call::Reset { policy: Some("p".to_owned()) }, "1 reset policy=p"),
         (Call::Block { policy: None, duration: Duration::from_secs(1), reason: "a b".to_owned() }, "1 block duration=1000 reason=a%20b"),
         (Call::Renew { permit: 0xabc, hold: None }, "1 renew permit=abc"),
@@ -213,6 +217,11 @@ fn messages_have_these_forms() {
             ask(r#""algorithm": "concurrency", "limit": 1, "ttl": "10s""#),
             "1 decided\ndecision at=1798848000000 success=1 deciding=0 cacheFor=0 permit=abc fence=1798848000000 expires=1798848010000\nstanding limit=1 remaining=0 reset=1798848010000",
         ),
+        (
+            Answer::Next(vec![Duration::ZERO, Duration::from_millis(1_200)]),
+            "1 next\nadmission after=0\nadmission after=1200",
+        ),
+        (Answer::Next(Vec::new()), "1 next"),
         (Answer::Done, "1 done"),
         (Answer::from(&Refusal::TooManyLimits(63)), "1 refused code=tooManyLimits detail=63"),
         (
@@ -229,6 +238,17 @@ fn messages_have_these_forms() {
     let text = "1 status\nlimit algorithm=fixedWindow limit=1 window=1000 remaining=0 reset=1798848001000\nlimit algorithm=concurrency limit=1 ttl=10000 remaining=0 reset=1798848010000\ndenial at=1798848000000 limitedBy=1/1s cost=1 reason=limit";
     assert_eq!(status.encode_in(version), text);
     assert_eq!(Answer::decode(text), Ok(status));
+}
+
+#[test]
+fn a_question_for_the_next_admissions_is_about_one_item() {
+    let limit = "item cost=1\nlimit algorithm=slidingWindow limit=5 window=1000";
+    let is_read = |text: &str| Call::decode(text).is_ok();
+    assert!(is_read(&format!("1 next count=1\n{limit}")));
+    assert!(!is_read("1 next count=1"));
+    assert!(!is_read(&format!("1 next\n{limit}")));
+    assert!(!is_read(&format!("1 next count=1\n{limit}\n{limit}")));
+    assert!(Answer::decode("1 next\nother after=1").is_err());
 }
 
 #[test]
@@ -268,8 +288,20 @@ fn unknown_fields_are_passed_over_and_other_versions_left_alone() {
 /// Lines that look right, with everything in them now and then wrong.
 fn line() -> impl Strategy<Value = String> {
     let words = prop::sample::select(vec![
-        "limit", "item", "decision", "standing", "block", "denial", "fence", "renew", "decided",
-        "status", "x", "",
+        "limit",
+        "item",
+        "decision",
+        "standing",
+        "block",
+        "denial",
+        "fence",
+        "renew",
+        "decided",
+        "status",
+        "next",
+        "admission",
+        "x",
+        "",
     ]);
     let keys = prop::sample::select(vec![
         "algorithm",

@@ -74,6 +74,14 @@ fn subject(
     Ok(subject)
 }
 
+/// Reads `identifier`, and beside it `provider` and `scope`: a subject, if one is named.
+pub fn optional_subject(query: &str) -> Result<Option<SubjectParts>, BadRequest> {
+    match parameters(query, ["provider", "scope", "identifier"])? {
+        [None, None, None] => Ok(None),
+        [provider, scope, identifier] => subject(provider, scope, identifier).map(Some),
+    }
+}
+
 /// Reads a check of a named policy from a query string without its `?`: `policy`, `identifier`, and
 /// where wanted `provider`, `scope`, `cost`, `peek`, `maxDelay` and `hold`, each as the body of
 /// `POST /limit` has it, texts without quotes.

@@ -7,6 +7,7 @@ use serde::de::{Deserialize, Deserializer, Error, Unexpected};
 use serde::{Serialize, Serializer};
 
 use crate::decision::{Reason, Source};
+use crate::explain::{Admits, HoldsFor};
 use crate::limit::quota::{Period, Weekday};
 use crate::limit::{Kind, Name};
 use crate::policy::consistency::Consistency;
@@ -38,6 +39,8 @@ words! {
     Kind: "the word of an algorithm",
     Consistency: "strong, eventual or local",
     FailMode: "open, closed, share or eventual",
+    HoldsFor: "subject, isolate or location",
+    Admits: "all, nothing or perIsolate",
     Period: "the period of a quota",
     Weekday: "a day of the week",
 }

@@ -24,6 +24,24 @@ const FRACTION: u64 = 100;
 /// this long without another search, which is expensive.
 const LOOKS_AGAIN: Duration = Duration::from_secs(1);
 
+/// What one isolate may admit of one limit by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShareOfLimit {
+    /// 1 % of the limit in units, rounded up.
+    pub units: u64,
+    /// How long the units have to last, from the first of them on: the time in which the limit
+    /// admits its whole number once, rounded up.
+    pub window: Duration,
+}
+
+/// The share of a limit of which nothing is known.
+pub fn share_of(limit: &Limit) -> ShareOfLimit {
+    ShareOfLimit {
+        units: limit.algorithm().limit().div_ceil(FRACTION),
+        window: window_of(limit),
+    }
+}
+
 /// Shares by subject and policy, in the memory of one isolate.
 ///
 /// An evicted share could be given out twice. So when a namespace has no room, its new subjects are
@@ -198,7 +216,7 @@ fn worth(shares: &[Share], now: Timestamp) -> Worth {
 impl Share {
     /// The most units that may be admitted before `until`.
     fn max_units(&self, limit: &Limit, now: Timestamp) -> u64 {
-        let share = limit.algorithm().limit().div_ceil(FRACTION);
+        let share = share_of(limit).units;
         match self.known {
             Some((remaining, reset)) if reset > now => share.min(remaining),
             _ => share,

@@ -20,6 +20,9 @@ pub enum Answer {
     Decided(Vec<Decision>),
     /// To [`Call::Status`](super::Call::Status).
     Status(Status),
+    /// To [`Call::Next`](super::Call::Next): the time from the object's present until each of the
+    /// next admissions, rising. Fewer than were asked for where the next one never comes.
+    Next(Vec<Duration>),
     /// To [`Call::Renew`](super::Call::Renew).
     Renewed(Grant),
     /// To the rest.
@@ -61,6 +64,9 @@ impl Answer {
         match self {
             Answer::Decided(decisions) => decisions.iter().fold(new("decided"), put_decision),
             Answer::Status(status) => put_status(new("status"), status),
+            Answer::Next(next) => (next.iter()).fold(new("next"), |line, after| {
+                line.and("admission").put("after", after.as_millis())
+            }),
             Answer::Renewed(grant) => put_grant(new("renewed"), Some(grant)),
             Answer::Done => new("done"),
             Answer::Refused(code, detail) => new("refused")
@@ -80,6 +86,7 @@ impl Answer {
         Ok(match line.word() {
             "decided" => Answer::Decided(get_decisions(lines)?),
             "status" => Answer::Status(get_status(lines)?),
+            "next" => Answer::Next(get_next(lines)?),
             "renewed" => Answer::Renewed(get_grant(&line)?.ok_or(Unreadable::Damaged("permit"))?),
             "done" => Answer::Done,
             "refused" => {
@@ -94,6 +101,14 @@ impl Answer {
             _ => return Err(Unreadable::Damaged("word")),
         })
     }
+}
+
+fn get_next<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<Vec<Duration>, Unreadable> {
+    let after = lines.map(|line| match line.word() {
+        "admission" => line.needed("after").map(Duration::from_millis),
+        _ => Err(Unreadable::Damaged("word")),
+    });
+    after.collect()
 }
 
 fn put_grant(line: LineWriter, grant: Option<&Grant>) -> LineWriter {

@@ -38,6 +38,20 @@ pub enum Call {
         /// Of one policy only.
         policy: Option<String>,
     },
+    /// Tell when an item is admitted next, again and again. An object of a build from before this
+    /// call takes its word for damage and answers [`RefusalCode::Unavailable`], which counts
+    /// nothing and opens no circuit: while a deployment spreads, the instants may be missing. So
+    /// the word raises no version.
+    ///
+    /// [`RefusalCode::Unavailable`]: super::RefusalCode::Unavailable
+    Next {
+        /// What is asked each time; its `peek` makes no difference.
+        item: Item,
+        /// Of how many admissions to tell; of at most [`MAX_NEXT`] it is told.
+        ///
+        /// [`MAX_NEXT`]: crate::subject_state::MAX_NEXT
+        count: usize,
+    },
     /// Reset use.
     Reset {
         /// Of one policy only.
@@ -80,6 +94,7 @@ impl Call {
             Call::Charge { operation, items } => put_charges(version, *operation, items),
             Call::Cancel { operation } => new("cancel").put("operation", hex(*operation)),
             Call::Status { policy } => new("status").put_some("policy", policy.as_ref()),
+            Call::Next { item, count } => put_item(new("next").put("count", count), item, false),
             Call::Reset { policy } => new("reset").put_some("policy", policy.as_ref()),
             Call::Block {
                 policy,
@@ -116,6 +131,13 @@ impl Call {
             },
             "status" => Call::Status {
                 policy: policy_name(&line),
+            },
+            "next" => Call::Next {
+                count: line.needed("count")?,
+                item: match <[Item; 1]>::try_from(get_items(lines)?) {
+                    Ok([item]) => item,
+                    Err(_) => return Err(Unreadable::Damaged("item")),
+                },
             },
             "reset" => Call::Reset {
                 policy: policy_name(&line),

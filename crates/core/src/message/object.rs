@@ -25,6 +25,7 @@ impl SubjectState {
                 .cancel(*operation, moment, effects)
                 .map(|()| Answer::Done),
             Call::Status { policy } => self.status(policy.as_deref(), moment).map(Answer::Status),
+            Call::Next { item, count } => self.next(item, *count, moment).map(Answer::Next),
             Call::Reset { policy } => self
                 .reset(policy.as_deref(), moment, effects)
                 .map(|()| Answer::Done),

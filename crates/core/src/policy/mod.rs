@@ -59,7 +59,16 @@ impl Policy {
                 });
             }
         }
-        Ok(Policy {
+        Ok(Policy::inline(limits))
+    }
+
+    /// An inline policy of one limit, which is in nobody's way.
+    pub fn of(limit: Limit) -> Policy {
+        Policy::inline(vec![limit])
+    }
+
+    fn inline(limits: Vec<Limit>) -> Policy {
+        Policy {
             gives_permits: limits.iter().any(Limit::gives_permits),
             shapes: limits.iter().any(Limit::is_shaper),
             name: None,
@@ -71,7 +80,7 @@ impl Policy {
             refunds: true,
             write_ahead: None,
             replaces_inline: false,
-        })
+        }
     }
 
     /// Gives the policy its name and version; versions rise for ever per name. A version stands for
@@ -86,19 +95,7 @@ impl Policy {
     /// A policy of which only the name and the version are told, to an object that keeps the rest.
     /// It has no limits, and nothing is decided by it.
     pub fn reference(name: Name, version: Version) -> Policy {
-        Policy {
-            name: Some(name),
-            version,
-            limits: Vec::new(),
-            consistency: Consistency::Strong,
-            shed: None,
-            fail_mode: FailMode::Open,
-            refunds: true,
-            write_ahead: None,
-            replaces_inline: false,
-            gives_permits: false,
-            shapes: false,
-        }
+        Policy::inline(Vec::new()).named(name, version)
     }
 
     /// Whether this is a [`Policy::reference`].

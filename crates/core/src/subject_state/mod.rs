@@ -15,8 +15,8 @@
 //! | `Alarm`, `Loaded` | the cleaning alarm; rows that cannot be read, or are of an older version |
 //!
 //! A call to decide goes through `Decider`: it picks the states that an item names (`Lookup`,
-//! `Picked`), decides, and tells what has `Changed`. `Look` answers what changes nothing, and
-//! `Contended` marks refusals that may soon be admissions.
+//! `Picked`), decides, and tells what has `Changed`. `Look` answers what changes nothing,
+//! `Contended` marks refusals that may soon be admissions, and `next` decides on a copy, ahead.
 //!
 //! **Writing ahead.** Rows run ahead of the real use. Before an admission is answered, the stored
 //! row is projected to now by the same arithmetic; if it no longer covers the real use, now and
@@ -38,6 +38,7 @@ mod limits;
 mod loaded;
 mod look;
 mod lookup;
+mod next;
 mod operations;
 mod permits;
 mod picked;
@@ -54,6 +55,7 @@ pub use bounds::{MAX_DEFINITIONS, MAX_ENTRIES};
 pub use denials::{Denial, RECENT_DENIALS};
 pub use effects::{Effects, Write};
 pub use item::Item;
+pub use next::MAX_NEXT;
 pub use refusal::Refusal;
 pub use status::{LimitStatus, Status};
 pub use written::STEADY;

@@ -17,11 +17,16 @@
 //! ```
 
 mod decision;
+mod explain;
 mod permit;
 mod status;
 
 pub use super::to_json;
 pub use decision::{AcquireBody, DecisionBody, MultiBody, StandingBody};
+pub use explain::{
+    ExplainBody, FailModeBody, LimitExplainBody, ModeBody, OutOfReachBody,
+    OverAdmissionPerIsolateBody, PointBody, WorstCaseBody,
+};
 pub use permit::RenewedBody;
 pub use status::{
     CountedBody, DenialBody, Kv, LimitBody, OverAdmissionBody, OverrideBody, OverrideKind,

@@ -7,7 +7,7 @@
 //!   counts every isolate that took part, those that have ended too.
 //! - **expected**: what others admit before an isolate hears of it, (n − 1) / n · r · (F + D / 2),
 //!   and never more than the hard one. On average a unit waits half an interval to be written, half
-//!   of KV's longest delay, and half an interval to be read.
+//!   of KV's longest delay, and half an interval to be read ([`Conditions::unseen`]).
 //!
 //! The simulation in `tests/eventual_simulation.rs` checks every admission against the exact form
 //! of the hard bound, and its means against the expected one. The latter is generous, because
@@ -58,16 +58,21 @@ impl Conditions {
         let isolates = u128::from(self.isolates.max(1));
         let others = isolates - 1;
         let hard = others * u128::from(self.limit);
-        let unread = INTERVAL.as_millis() + self.delay.as_millis() / 2;
+        let unseen = u128::from(self.unseen().as_millis());
         // Units per million seconds times milliseconds: below 2^128, because a rate is at most
         // 2^64.
-        let all = u128::from(self.rate).saturating_mul(u128::from(unread)) / 1_000_000_000;
+        let all = u128::from(self.rate).saturating_mul(unseen) / 1_000_000_000;
         let expected = all.saturating_mul(others) / isolates;
         let units = |units: u128| u64::try_from(units).unwrap_or(u64::MAX);
         Bounds {
             expected: units(expected.min(hard)),
             hard: units(hard),
         }
+    }
+
+    /// How long it takes on average until the others know of a unit: F + D / 2.
+    pub const fn unseen(&self) -> Duration {
+        Duration::from_millis(INTERVAL.as_millis() + self.delay.as_millis() / 2)
     }
 }
 
