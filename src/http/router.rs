@@ -207,8 +207,8 @@ impl Path {
 }
 
 impl Place {
-    /// What stands in `path` behind this folder, without leading slashes, or the name that stands in
-    /// it; `None` when it is not this place.
+    /// What stands in `path` behind this folder, without leading slashes, or the name that stands
+    /// in it; `None` when it is not this place.
     fn rest_of<'a>(&self, path: &'a str) -> Option<&'a str> {
         let (folder, name) = match self {
             Place::At(exact) => return (path == *exact).then_some(""),

@@ -13,8 +13,8 @@ pub enum Reason {
     CostExceedsCapacity,
     /// Somebody blocked the subject.
     Blocked,
-    /// The object could not be reached, and the policy's failure mode answered; or the policies could
-    /// not be reached, and the last known version was asked.
+    /// The object could not be reached, and the policy's failure mode answered; or the policies
+    /// could not be reached, and the last known version was asked.
     Degraded,
     /// A policy above the one asked has not enough left.
     Parent,

@@ -14,7 +14,7 @@ use tollgate_core::policy::Version;
 use tollgate_core::Timestamp;
 
 use crate::bounds::{MAX_LEVELS, MAX_POLICIES, MAX_POLICY, MAX_SNAPSHOT};
-use crate::levels;
+use crate::levels::{self, Level};
 use crate::precondition::Precondition;
 use crate::refused::Refused;
 
@@ -332,10 +332,14 @@ impl Book {
     fn check_parents(&self, contents: &[(String, Content)]) -> Result<(), Refused> {
         let of = |name: &str| {
             let new = contents.iter().find(|(changed, _)| changed == name);
-            match new {
-                Some((_, content)) => Some(content),
-                None => self.policy(name).ok().map(|(_, content)| content),
-            }
+            let content = match new {
+                Some((_, content)) => content,
+                None => self.policy(name).ok()?.1,
+            };
+            Some(Level {
+                canonical: &content.canonical,
+                parent: content.parent.as_deref(),
+            })
         };
         let kept = self.policies().map(|(name, ..)| name);
         let new = contents.iter().map(|(name, _)| name.as_str());

@@ -4,19 +4,24 @@ use tollgate_core::api::policy::named::parse;
 use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::policy::Policy;
 
-use crate::book::Content;
 use crate::bounds::MAX_LEVELS;
 use crate::refused::Refused;
 
+/// What has to be known of one policy.
+#[derive(Clone, Copy)]
+pub(crate) struct Level<'a> {
+    /// Its canonical form.
+    pub(crate) canonical: &'a str,
+    /// The name of what stands above it.
+    pub(crate) parent: Option<&'a str>,
+}
+
 /// Whether the policy of this name can be asked together with all that stand above it. `of` tells
 /// the policy of a name.
-pub(crate) fn check<'a>(
-    name: &str,
-    of: &dyn Fn(&str) -> Option<&'a Content>,
-) -> Result<(), Refused> {
+pub(crate) fn check<'a>(name: &str, of: &dyn Fn(&str) -> Option<Level<'a>>) -> Result<(), Refused> {
     let mut chain = vec![name.to_owned()];
-    let mut contents: Vec<&Content> = of(name).into_iter().collect();
-    while let Some(parent) = contents.last().and_then(|it| it.parent.as_deref()) {
+    let mut levels: Vec<Level> = of(name).into_iter().collect();
+    while let Some(parent) = levels.last().and_then(|it| it.parent) {
         let is_circle = chain.iter().any(|below| below == parent);
         chain.push(parent.to_owned());
         if is_circle {
@@ -26,18 +31,18 @@ pub(crate) fn check<'a>(
             return Err(Refused::TooManyLevels(chain));
         }
         let above = of(parent).ok_or_else(|| Refused::UnknownParent(parent.to_owned()))?;
-        contents.push(above);
+        levels.push(above);
     }
     if chain.len() > 1 {
-        check_modes(&chain, &contents)?;
+        check_modes(&chain, &levels)?;
     }
     Ok(())
 }
 
-fn check_modes(chain: &[String], contents: &[&Content]) -> Result<(), Refused> {
+fn check_modes(chain: &[String], levels: &[Level]) -> Result<(), Refused> {
     let mut permits = 0;
-    for (name, content) in chain.iter().zip(contents) {
-        let policy = parse(&content.canonical)?.policy;
+    for (name, level) in chain.iter().zip(levels) {
+        let policy = parse(level.canonical)?.policy;
         if !is_decided_by_its_object(&policy) {
             return Err(Refused::NotTogether(name.clone()));
         }

@@ -1,6 +1,6 @@
-//! Query strings. [`parse`] reads that of `GET /limit` and `DELETE /limit`, which says which subject
-//! is meant, and which of its policies; [`check`] reads that of `POST /limit` without a body, which
-//! asks a policy by its name; [`parameters`] reads any other.
+//! Query strings. [`parse`] reads that of `GET /limit` and `DELETE /limit`, which says which
+//! subject is meant, and which of its policies; [`check`] reads that of `POST /limit` without a
+//! body, which asks a policy by its name; [`parameters`] reads any other.
 
 use super::request::{LimitRequest, Rule};
 use super::{bytes_between, clipped, to_json, BadRequest, Problem};

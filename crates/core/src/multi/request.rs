@@ -61,8 +61,8 @@ pub(super) struct Silent {
 
 impl<E> Multi<E> {
     /// Begins a request, and says what to do first. `answers_all`: whether each entry is to be
-    /// answered, also when another one refuses; else a refusal is all that is told, and no object is
-    /// asked in vain. `deadline`: from the first message to the last reply. `random` gives 128
+    /// answered, also when another one refuses; else a refusal is all that is told, and no object
+    /// is asked in vain. `deadline`: from the first message to the last reply. `random` gives 128
     /// random bits for an operation.
     pub fn begin(
         asked: Vec<Asked>,

@@ -122,7 +122,8 @@ fn charge_others(
             continue;
         }
         let is_any = |is: &dyn Fn(&Limit) -> bool| policy.limits().iter().any(is);
-        // Of one name, what is idle is begun anew when it comes in force, with what is counted then.
+        // Of one name, what is idle is begun anew when it comes in force, with what is counted
+        // then.
         let is_another = is_any(&|limit| entry.is_named_as(name, limit))
             && entry.usage.idle_at(moment.now) > moment.now;
         if !is_another && !is_any(&|limit| entry.is_beside(policy, limit)) {

@@ -154,8 +154,9 @@ impl Entry {
     }
 
     /// Whether charges to it under this definition can be taken back under `next`, the one that
-    /// came after it. What was raised by other use can no longer be told from it. What a bucket was charged is in parts of this rate; what came into force anew
-    /// may have counted other use than this.
+    /// came after it. What was raised by other use can no longer be told from it. What a bucket was
+    /// charged is in parts of this rate; what came into force anew may have counted other use than
+    /// this.
     pub(super) fn counts_as(&self, next: &Entry) -> bool {
         let (old, new) = (self.usage.algorithm(), next.usage.algorithm());
         let is_bucket = matches!(self.usage.state, LimitState::Bucket(_));

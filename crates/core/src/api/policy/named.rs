@@ -83,8 +83,8 @@ impl NamedPolicy {
 }
 
 /// Reads a policy that extends no other: see [`super::parse`], and 1 to 128 bytes of `provider`, 0
-/// to 128 of `scope`, a `parent` ([`super::parent`]), `replacesInline`, 1 to 64 names of tokens in `askedBy`, and 1 to
-/// 1,024 bytes of `description`.
+/// to 128 of `scope`, a `parent` ([`super::parent`]), `replacesInline`, 1 to 64 names of tokens in
+/// `askedBy`, and 1 to 1,024 bytes of `description`.
 pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
     let mut fields = known(body)?;
     let is_written = fields.has("limits") || fields.has_any(&FIELDS);
