@@ -43,22 +43,6 @@ export function head(request, headers) {
   return `${request.method}\n${request.url}\n${token}\n${type}\n${headers.get("content-length") ?? ""}`;
 }
 
-/**
- * Runs a step on an object's storage as one transaction, which is undone where the step is false.
- * Here because the `worker` crate has no such call, and because an exception must not pass through
- * wasm.
- */
-export function transact(storage, step) {
-  const undone = new Error("undone");
-  try {
-    storage.transactionSync(() => {
-      if (!step()) throw undone;
-    });
-  } catch (error) {
-    if (error !== undone) throw error;
-  }
-}
-
 const TIMEOUT = 0;
 const OVERLOADED = 1;
 const UNREACHABLE = 2;

@@ -204,14 +204,6 @@ extern "C" {
     /// is cleared.
     pub(crate) fn within(promise: &JsValue, milliseconds: u32) -> JsValue;
 
-    /// Runs a step whose writes are all undone if it is false or throws. Throws what SQLite throws
-    /// at the end.
-    #[wasm_bindgen(catch)]
-    pub(crate) fn transact(
-        storage: &JsValue,
-        step: &mut dyn FnMut() -> bool,
-    ) -> Result<(), JsValue>;
-
     #[wasm_bindgen(js_name = hasBinding)]
     pub(crate) fn has_binding(env: &Env, name: &str) -> bool;
 

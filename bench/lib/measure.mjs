@@ -8,7 +8,7 @@ import { root } from "../../scripts/lib/process.mjs";
 import { openFilesLimit, prepare, start } from "../../scripts/lib/workerd.mjs";
 import { coldStart, drive } from "./driver.mjs";
 import { sameShape } from "./probe.mjs";
-import { affordableKeys, scenarios } from "./scenarios.mjs";
+import { affordableKeys, makePolicies, scenarios } from "./scenarios.mjs";
 import { orderOf } from "./statistics.mjs";
 import { variants } from "./variants.mjs";
 
@@ -36,6 +36,7 @@ export async function measureScenario(scenario, options, { isEnough, onRound }) 
   const server = await start(await prepare(contestants, directory));
   const forget = onExit(() => process.kill(server.pid, "SIGKILL"), directory);
   try {
+    await makePolicies(contestants, scenario, server);
     await sameShape(contestants, scenario, server);
     const withObjects = contestants.filter(({ objects }) => objects.length > 0).length;
     const keys = scenario.many ? affordableKeys(options.keys, openFilesLimit(server.pid), withObjects) : 1;

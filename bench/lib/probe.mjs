@@ -26,7 +26,7 @@ async function answerOf(variant, scenario, port) {
   const fill = (text) => text.replaceAll("$KEY", key);
   const all = Object.entries(headers()).map(([name, value]) => [name, fill(value)]);
   const ask = async () => {
-    const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
+    const answer = await fetch(`http://127.0.0.1:${port}${fill(path)}`, {
       method: "POST",
       headers: all,
       body: fill(body),

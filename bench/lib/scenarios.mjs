@@ -1,6 +1,6 @@
 // The loads: which limit, how many keys, where the state lies. Each is the same for every variant.
 
-import { TOKEN } from "./variants.mjs";
+import { ADMIN, POLICY, TOKEN } from "./variants.mjs";
 
 const DAY_MS = 86_400_000;
 
@@ -36,6 +36,14 @@ const LOADS = {
     ids: ["A", "T"],
     storages: ["tmpfs"],
   },
+  // The same bucket thrice: brought along, and as a policy asked in two ways.
+  "named-allowed": {
+    what: "one key, every request admitted, by a limit in the request and by a policy's name",
+    limit: bucket(100_000, 100_000, 1_000),
+    allowed: true,
+    ids: ["T", "P", "Q"],
+    storages: ["tmpfs"],
+  },
   "sdk-allowed": {
     what: "one key, every request admitted, natively and as the Upstash SDK asks",
     limit: { algorithm: "fixedWindow", limit: 1_000_000_000, window: DAY_MS },
@@ -57,9 +65,22 @@ export function scenarios() {
       // `$KEY` is put in by the driver. Refused keys say so in their name: a hop that counts
       // nothing has to know.
       prefix: allowed ? "user-" : "refused-",
+      limit,
       body: JSON.stringify({ identifier: "$KEY", ...limit }),
     })),
   );
+}
+
+/** Makes the policy that some variants ask by its name, each in its own namespace. */
+export async function makePolicies(variants, { limit }, { ports }) {
+  for (const { id } of variants.filter(({ asksPolicy }) => asksPolicy)) {
+    const answer = await fetch(`http://127.0.0.1:${ports[id]}/policies/${POLICY}`, {
+      method: "PUT",
+      headers: { authorization: `Bearer ${ADMIN}` },
+      body: JSON.stringify(limit),
+    });
+    if (!answer.ok) throw new Error(`the policy was not made: ${answer.status} ${await answer.text()}`);
+  }
 }
 
 /** The headers of every request. `x-bench-key` is for the hop that does not read its body. */

@@ -53,6 +53,16 @@ export const TARGETS = [
   },
   rows("admitted", "rows written per 100 admissions of cost 1 at limit 10,000 (counted in the core)", 1),
   rows("refused", "rows written per 100 refusals (counted in the core)", 0),
+  {
+    name: "processor time per request, a limit in the request against the same as a policy's name",
+    unit: "x",
+    atLeast: 1,
+    scenario: "named-allowed-tmpfs",
+    figure: (parts) => {
+      const samples = parts["named-allowed-tmpfs"]?.samples;
+      return samples && medianInterval(ratios(cpuPerRequest(samples.T), cpuPerRequest(samples.P)));
+    },
+  },
   sdkRatio("sdk-allowed-tmpfs", "in memory"),
   sdkRatio("sdk-allowed-disk", "on disk"),
 ];

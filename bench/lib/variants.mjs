@@ -7,8 +7,14 @@ import { tollgate, workerBuild } from "../../scripts/lib/workerd.mjs";
 /** The token that every request presents; one of three, so that a check compares more than one. */
 export const TOKEN = "bench-check-token-4f1b8c2d7e6a5930";
 
+/** The token that makes policies. */
+export const ADMIN = "bench-admin-token-0a9b8c7d6e5f4321";
+
+/** The policy that some variants ask by its name. */
+export const POLICY = "bench";
+
 const TOKENS = JSON.stringify([
-  { token: "bench-admin-token-0a9b8c7d6e5f4321", role: "admin", namespace: "default" },
+  { token: ADMIN, role: "admin", namespace: "default" },
   { token: TOKEN, role: "check", namespace: "default" },
   { token: "bench-read-token-1122334455667788", role: "read", namespace: "default" },
 ]);
@@ -34,7 +40,7 @@ const SDK_LIMIT = [
 /**
  * `id`: its letter in the tables; `what`: one line for the reader; `modules`: files of the Worker,
  * the first its entry; `objects`: its Durable Objects; `decides`: whether its answer depends on the
- * limit, or is always a success; `asks`: what it is sent where that is not the scenario's body to
+ * limit, or is always a success; `asksPolicy`: whether the limit is a policy; `asks`: what it is sent where that is not the scenario's body to
  * `/limit`. Only those with the ids asked for; or, where another build is to stand `beside`, only
  * both builds.
  */
@@ -86,6 +92,20 @@ function all() {
       ...tollgate({ texts: [tokens] }),
       what: "Tollgate: token check, strict parsing, exact durable decision, all headers",
       decides: true,
+    },
+    {
+      ...tollgate({ id: "P", texts: [tokens] }),
+      what: "Tollgate, asked for a policy by its name",
+      decides: true,
+      asksPolicy: true,
+      asks: { body: JSON.stringify({ policy: POLICY, identifier: "$KEY" }) },
+    },
+    {
+      ...tollgate({ id: "Q", texts: [tokens] }),
+      what: "Tollgate, asked for a policy by its name, without a body",
+      decides: true,
+      asksPolicy: true,
+      asks: { path: `/limit?policy=${POLICY}&identifier=$KEY`, body: "" },
     },
     {
       ...tollgate({ id: "U", texts: [tokens] }),

@@ -17,7 +17,7 @@ pub(crate) struct Options {
     pub(crate) measured: Duration,
     /// How many keys take turns, at random with equal chance.
     pub(crate) keys: usize,
-    /// The request's path.
+    /// The request's path; `$KEY` stands for the key.
     pub(crate) path: String,
     /// Further header lines, each ended by CRLF; `$KEY` stands for the key.
     pub(crate) headers: String,
@@ -97,7 +97,7 @@ impl Options {
         let headers = self.headers.replace("$KEY", &key);
         format!(
             "POST {} HTTP/1.1\r\nhost: {}\r\n{headers}content-length: {}\r\n\r\n{body}",
-            self.path,
+            self.path.replace("$KEY", &key),
             self.address,
             body.len()
         )

@@ -10,10 +10,9 @@ use std::rc::Rc;
 use tollgate_upstash::error::RedisError;
 use tollgate_upstash::keyspace::{Keyspace, Listed, Row, RowChange, Rows};
 use tollgate_upstash::values::value::{Kind, ROWS};
-use wasm_bindgen::prelude::*;
 use worker::{Result, SqlStorage, SqlStorageValue, State, Storage};
 
-use super::{bytes, delete_all, has_table, integer, rows, set_alarm, text};
+use super::{all_or_none, bytes, delete_all, has_table, integer, rows, set_alarm, text};
 use crate::hot;
 
 const TABLE: &str = "keys";
@@ -51,18 +50,6 @@ const MAX_SWEPT: i64 = 1_000;
 
 /// What a row takes in memory beside its bytes.
 const ROW: usize = 200;
-
-#[wasm_bindgen]
-extern "C" {
-    type Transactions;
-
-    // The crate has no binding for it. An exception inside rolls back the writes inside.
-    #[wasm_bindgen(method, catch, js_name = transactionSync)]
-    fn transaction_sync(
-        this: &Transactions,
-        run: &mut dyn FnMut() -> core::result::Result<JsValue, JsValue>,
-    ) -> core::result::Result<JsValue, JsValue>;
-}
 
 /// One object's storage.
 pub(in crate::objects) struct Store {
@@ -153,7 +140,9 @@ impl Store {
         match changes.len() {
             0 => Ok(()),
             1 => self.change(changes.remove(0)),
-            _ => self.all_or_none(|| changes.drain(..).try_for_each(|change| self.change(change))),
+            _ => all_or_none(&self.storage, &mut || {
+                changes.drain(..).try_for_each(|change| self.change(change))
+            }),
         }
     }
 
@@ -196,18 +185,10 @@ impl Store {
         let bindings = vec![oldest, newest, until.into(), MAX_SWEPT.into()];
         let expired = rows(&self.sql, EXPIRED, bindings)?;
         let mut keys = expired.into_iter().flatten();
-        self.all_or_none(|| {
+        all_or_none(&self.storage, &mut || {
             keys.by_ref()
                 .try_for_each(|key| self.sql.exec(TRIM, vec![key, 0.into()]).map(drop))
         })
-    }
-
-    fn all_or_none(&self, mut run: impl FnMut() -> Result<()>) -> Result<()> {
-        let storage: &JsValue = self.storage.as_raw().as_ref();
-        let storage: &Transactions = storage.unchecked_ref();
-        storage
-            .transaction_sync(&mut || run().map(|()| JsValue::UNDEFINED).map_err(JsValue::from))?;
-        Ok(())
     }
 
     /// Reads the state of storage.

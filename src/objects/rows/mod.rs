@@ -8,9 +8,8 @@ pub(super) mod keyspace;
 pub(super) mod limiter;
 pub(super) mod policies;
 
-use worker::{Error, Result, SqlStorage, SqlStorageValue, Storage};
-
-use crate::hot;
+use wasm_bindgen::prelude::*;
+use worker::{Result, SqlStorage, SqlStorageValue, Storage};
 
 /// The rows that a statement answers, as columns.
 fn rows(
@@ -52,15 +51,24 @@ fn bytes(column: Option<SqlStorageValue>) -> Option<Vec<u8>> {
     }
 }
 
+#[wasm_bindgen]
+extern "C" {
+    type Transactions;
+
+    // The crate has no binding for it. An exception inside rolls back the writes inside.
+    #[wasm_bindgen(method, catch, js_name = transactionSync)]
+    fn transaction_sync(
+        this: &Transactions,
+        run: &mut dyn FnMut() -> core::result::Result<JsValue, JsValue>,
+    ) -> core::result::Result<JsValue, JsValue>;
+}
+
 /// Runs a step whose writes are all made or, with an error, none.
-fn in_transaction(storage: &Storage, step: &mut dyn FnMut() -> Result<()>) -> Result<()> {
-    let mut result = Ok(());
-    let mut step = || {
-        result = step();
-        result.is_ok()
-    };
-    let done = hot::transact(storage.as_raw(), &mut step);
-    result.and(done.map_err(Error::from))
+fn all_or_none(storage: &Storage, run: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+    let storage: &JsValue = storage.as_raw().as_ref();
+    let storage: &Transactions = storage.unchecked_ref();
+    storage.transaction_sync(&mut || run().map(|()| JsValue::UNDEFINED).map_err(JsValue::from))?;
+    Ok(())
 }
 
 /// Sets the alarm to an instant in Unix ms, which replaces any other. Nobody awaits the promise: an

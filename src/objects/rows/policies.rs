@@ -15,7 +15,7 @@ use tollgate_policies::history::{
 };
 use worker::{Error, Result, SqlStorage, SqlStorageValue, State, Storage as RawStorage};
 
-use super::{has_table, in_transaction, integer, rows, set_alarm, text};
+use super::{all_or_none, has_table, integer, rows, set_alarm, text};
 
 /// The version of the tables. Another one is neither read nor written.
 const SCHEMA: u64 = 1;
@@ -218,7 +218,7 @@ impl Storage for Store {
     type Error = Error;
 
     fn store(&mut self, book: &Book, stored: &Stored<'_>) -> Result<()> {
-        in_transaction(&self.storage, &mut || self.put(book, stored))?;
+        all_or_none(&self.storage, &mut || self.put(book, stored))?;
         self.has_tables = true;
         Ok(())
     }
