@@ -39,7 +39,7 @@ impl Isolate {
         Isolate {
             refusals: Refusals::new(secret),
             refused_last: RefusedLast::new(secret),
-            kept: Kept::new(secret),
+            kept: Kept::default(),
             circuits: Circuits::new(secret),
             debts: Debts::new(secret),
             counts: IsolateCounts::new(COUNTS, isolate, secret),

@@ -34,7 +34,7 @@ impl RateLimitStore for ObjectStore<'_> {
     /// from floods, a native binding is asked first.
     async fn decide(&self, object: &str, item: &Item) -> Result<(Decision, Source), ApiError> {
         let context = self.context;
-        let key = isolate::with(|isolate| isolate.refusals.key(object, &item.policy));
+        let key = key_of(object, &item.policy);
         if let Some(decision) = remembered(key, item) {
             return Ok((decision, Source::Cache));
         }
@@ -47,7 +47,7 @@ impl RateLimitStore for ObjectStore<'_> {
             }
         }
         let items = slice::from_ref(item);
-        let asking = Asking::new(object, None, items);
+        let asking = Asking::new(object, None, items, &|_| key);
         let mut answered = ask(context, &asking.question, context.deadline()).await;
         if asking.lacks_definition(&answered) {
             let left = left(context, &answered);
@@ -69,7 +69,7 @@ impl RateLimitStore for ObjectStore<'_> {
                 let decision = decisions(answer)?.pop();
                 let decision = decision.ok_or_else(ApiError::object_unavailable)?;
                 learn(key, item, times, &decision);
-                record_kept(object, item, times, &decision);
+                record_kept(key, item, times, &decision);
                 Ok((decision, Source::Object))
             }
             Err(failure) => {
@@ -93,9 +93,18 @@ pub(super) struct Asking {
 }
 
 impl Asking {
-    pub(super) fn new(object: &str, operation: Option<u128>, items: &[Item]) -> Asking {
+    /// `key`: that of the object and an item's policy.
+    pub(super) fn new(
+        object: &str,
+        operation: Option<u128>,
+        items: &[Item],
+        key: &dyn Fn(&Policy) -> Key,
+    ) -> Asking {
         let now = clock::now();
-        let is_kept = |policy: &Policy| isolate::with(|it| it.kept.contains(object, policy, now));
+        let is_kept = |policy: &Policy| {
+            policy.version().is_given()
+                && isolate::with(|isolate| isolate.kept.contains(key(policy), now))
+        };
         let is_brief = items.iter().any(|item| is_kept(&item.policy));
         Asking {
             question: Question::limit(object, operation, items, &is_kept),
@@ -130,13 +139,18 @@ impl Asking {
 }
 
 /// Remembers whether the object can be asked by the policy's name and version alone.
-pub(super) fn record_kept(object: &str, item: &Item, times: CallTimes, decision: &Decision) {
+pub(super) fn record_kept(key: Key, item: &Item, times: CallTimes, decision: &Decision) {
     if item.policy.version().is_given() {
         isolate::with(|isolate| {
             let kept = &mut isolate.kept;
-            kept.record(object, &item.policy, decision.keeps_policy, times.received);
+            kept.record(key, decision.keeps_policy, times.received);
         });
     }
+}
+
+/// The key of an object and a policy, for what the isolate remembers of both.
+pub(super) fn key_of(object: &str, policy: &Policy) -> Key {
+    isolate::with(|isolate| isolate.refusals.key(object, policy))
 }
 
 /// What the object refused a moment ago and would refuse still.

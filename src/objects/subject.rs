@@ -36,22 +36,31 @@ pub(super) struct LastCall(RefCell<Option<(String, Asked)>>);
 impl LastCall {
     /// The answer to a message, both as text.
     pub(super) fn answer(&self, text: String, subject: &ListedObject<LoadedSubject>) -> String {
-        match self.read(text) {
+        match self.read(text, subject) {
             Ok(asked) => answer(subject, &asked.1).encode_in(asked.0),
             Err(Unreadable::Version { .. }) => MESSAGES.other(),
             Err(damaged) => unavailable(&damaged).encode_in(MESSAGES.written()),
         }
     }
 
-    /// The call in a text.
-    fn read(&self, text: String) -> core::result::Result<Asked, Unreadable> {
+    /// The call in a text, with the policies that the object keeps, as soon as it knows them.
+    fn read(
+        &self,
+        text: String,
+        subject: &ListedObject<LoadedSubject>,
+    ) -> core::result::Result<Asked, Unreadable> {
         let mut last = self.0.borrow_mut();
-        if let Some((_, call)) = last.as_ref().filter(|(known, _)| *known == text) {
-            return Ok(Rc::clone(call));
+        if let Some((_, asked)) = last.as_mut().filter(|(known, _)| *known == text) {
+            if let Some((_, Call::Limit { items, .. })) = Rc::get_mut(asked) {
+                if items.iter().any(|item| item.policy.is_reference()) {
+                    subject.look(|loaded| loaded.state.complete(items));
+                }
+            }
+            return Ok(Rc::clone(asked));
         }
-        let call = Rc::new(Call::decode(&text)?);
-        *last = Some((text, Rc::clone(&call)));
-        Ok(call)
+        let asked = Rc::new(Call::decode(&text)?);
+        *last = Some((text, Rc::clone(&asked)));
+        Ok(asked)
     }
 }
 

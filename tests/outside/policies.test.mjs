@@ -1,5 +1,6 @@
 // Named policies: kept, changed and undone over HTTP, and in force for who asks by name.
 
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { server } from "./lib/server.mjs";
 
@@ -9,6 +10,7 @@ const TOKENS = JSON.stringify([
   { token: "other", name: "other", role: "check" },
   { token: "reader", role: "read" },
   { token: "shop", name: "ann", role: "admin", namespace: "shop" },
+  { token: "docs", role: "admin", namespace: "docs" },
 ]);
 
 const ann = { token: "ann" };
@@ -182,6 +184,30 @@ describe("policies are kept", () => {
     expect((await get("/policies/mine")).status).toBe(404);
     expect((await get("/audit", { token: "shop" })).json.entries).toHaveLength(1);
   });
+});
+
+test("every policy that docs/policies.md shows is one", async () => {
+  const page = readFileSync("docs/policies.md", "utf8");
+  const blocks = [...page.matchAll(/```json\n([\s\S]*?)```/g)].flatMap(([, block]) => block.split(/^(?=PUT )/m));
+  const shown = blocks.map((block) => /^PUT \/policies\/(\S+)\s+([\s\S]*)$/.exec(block)).filter(Boolean);
+  const [, curl] = /curl -X PUT \S+\/policies\/github.rest .*-d '([\s\S]*?)'/.exec(page);
+  const all = [...shown.map(([, name, text]) => [name, text]), ["github.rest", curl]];
+  expect(all.map(([name]) => name)).toEqual([
+    "mail",
+    "mail.new",
+    "mail.bulk",
+    "cluster",
+    "tenant",
+    "queue",
+    "github.rest",
+  ]);
+  for (const [name, text] of all) {
+    const answer = await main.call("PUT", `/policies/${name}`, text, { token: "docs" });
+    expect(answer.status, `${name} ${answer.text}`).toBe(201);
+  }
+  const queue = { policy: "queue", identifier: "acme:mail" };
+  const answer = await main.call("POST", "/limit", queue, { token: "docs" });
+  expect(answer.json).toMatchObject({ success: true, policy: "queue", permit: expect.any(String) });
 });
 
 describe("policies are in force", () => {

@@ -913,6 +913,14 @@ fn what_an_object_keeps_is_asked_by_name_and_version_alone() {
         assert_eq!(limits, [10, 100]);
     }
     assert_eq!(object.left(&whole, START), 6);
+    // A call that is kept is completed once.
+    let mut items = [&whole, &policy_of("p", version(2), &[fixed(1, HOUR)])].map(|policy| Item {
+        policy: reference(policy),
+        check: Check::of(1),
+    });
+    object.state.complete(&mut items);
+    assert_eq!(items[0].policy, whole);
+    assert!(items[1].policy.is_reference());
     // An older version is decided by the newest, and one that is not known by none.
     object.ask(&policy_of("p", version(3), &[fixed(5, HOUR)]), 1, START);
     let older = object.ask(&reference(&whole), 1, START);

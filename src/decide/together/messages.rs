@@ -2,6 +2,7 @@
 
 use tollgate_core::message::Call;
 use tollgate_core::multi::{Message, Reply};
+use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::Item;
 use tollgate_core::Duration;
 
@@ -28,13 +29,15 @@ impl Request<'_> {
 
     fn asking(&self, message: Message) -> Asking {
         let object = self.object_of(message.object());
-        match message {
-            Message::Charge { operation, .. } => {
-                Asking::new(object, operation, &self.items_of(message))
+        let operation = match message {
+            Message::Charge { operation, .. } => operation,
+            Message::Look { .. } => None,
+            Message::Cancel { operation, .. } => {
+                return Asking::call(object, &Call::Cancel { operation })
             }
-            Message::Look { .. } => Asking::new(object, None, &self.items_of(message)),
-            Message::Cancel { operation, .. } => Asking::call(object, &Call::Cancel { operation }),
-        }
+        };
+        let key = |policy: &Policy| object::key_of(object, policy);
+        Asking::new(object, operation, &self.items_of(message), &key)
     }
 
     /// What a message asks of its object.

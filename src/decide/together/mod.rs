@@ -101,7 +101,7 @@ async fn decide(
 /// An entry, and what the isolate knows of it.
 fn asked(pending: &Pending) -> Asked<'_> {
     let Pending { object, item, .. } = pending;
-    let key = isolate::with(|isolate| isolate.refusals.key(object, &item.policy));
+    let key = object::key_of(object, &item.policy);
     Asked {
         object,
         is_peek: item.check.peek,
@@ -178,9 +178,9 @@ impl Request<'_> {
                 last.record_answer(object, &item.policy, !decision.success, times.received);
             });
         }
-        object::record_kept(object, item, times, decision);
+        let key = object::key_of(object, &item.policy);
+        object::record_kept(key, item, times, decision);
         if is_alone {
-            let key = isolate::with(|isolate| isolate.refusals.key(object, &item.policy));
             object::learn(key, item, times, decision);
         }
     }

@@ -1,8 +1,7 @@
 //! Which policies the objects keep whole, in the memory of one isolate: they are asked by name and
 //! version alone, which is less to write and to read.
 
-use crate::isolate::bounded::{BoundedMap, Key, Secret};
-use crate::policy::Policy;
+use crate::isolate::bounded::{BoundedMap, Key};
 use crate::{Duration, Timestamp};
 
 /// The most pairs of object and policy, about 50 bytes each. An evicted one costs the next call the
@@ -12,47 +11,31 @@ pub const MAX_KEPT: usize = 4_096;
 /// an idle object to lose its memory.
 const KEPT_FOR: Duration = Duration::from_secs(5);
 
-/// The pairs of object and policy, and when the object has answered by it last.
+/// The pairs of object and policy with its version, by the keys of
+/// [`Refusals::key`](super::refusals::Refusals::key), and when the object has answered by it last.
 #[derive(Debug)]
-pub struct Kept {
-    secret: Secret,
-    answered: BoundedMap<Timestamp>,
+pub struct Kept(BoundedMap<Timestamp>);
+
+impl Default for Kept {
+    fn default() -> Kept {
+        Kept(BoundedMap::new(MAX_KEPT))
+    }
 }
 
 impl Kept {
-    /// An empty map.
-    pub fn new(secret: Secret) -> Kept {
-        Kept {
-            secret,
-            answered: BoundedMap::new(MAX_KEPT),
-        }
-    }
-
-    fn key(&self, object: &str, policy: &Policy) -> Key {
-        self.secret.key(object, &(policy.name(), policy.version()))
-    }
-
     /// Whether the object can be asked by the policy's name and version alone.
-    pub fn contains(&mut self, object: &str, policy: &Policy, now: Timestamp) -> bool {
-        if !policy.version().is_given() {
-            return false;
-        }
-        let key = self.key(object, policy);
-        let answered = self.answered.get_mut(key);
+    pub fn contains(&mut self, key: Key, now: Timestamp) -> bool {
+        let answered = self.0.get_mut(key);
         answered.is_some_and(|at| *at <= now && now.since(*at) < KEPT_FOR)
     }
 
     /// The object has answered by this policy, and said whether it keeps it.
-    pub fn record(&mut self, object: &str, policy: &Policy, keeps: bool, now: Timestamp) {
-        if !policy.version().is_given() {
-            return;
-        }
-        let key = self.key(object, policy);
+    pub fn record(&mut self, key: Key, keeps: bool, now: Timestamp) {
         if keeps {
             let oldest_first = |at: &Timestamp| (0, at.as_millis());
-            self.answered.put(key, now, oldest_first);
-        } else {
-            self.answered.remove(key);
+            self.0.put(key, now, oldest_first);
+        } else if !self.0.is_empty() {
+            self.0.remove(key);
         }
     }
 }
@@ -60,32 +43,22 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limit::{Name, Window};
-    use crate::policy::Version;
-    use crate::{Algorithm, Limit};
+    use crate::isolate::bounded::Secret;
 
     #[test]
     fn an_object_is_taken_to_keep_what_it_answered_by_for_five_seconds() {
-        let mut kept = Kept::new(Secret::new(7));
-        let inline = {
-            let window = Window::new(1, Duration::from_secs(60)).unwrap();
-            Policy::new(vec![Limit::new(None, Algorithm::FixedWindow(window))]).unwrap()
-        };
-        let policy = |number| {
-            let name = Name::new("policy", "p").unwrap();
-            let generation = 1;
-            inline.clone().named(name, Version { generation, number })
-        };
+        let mut kept = Kept::default();
+        let key = |object: &str, policy: u64| Secret::new(7).key(object, &policy);
         let at = Timestamp::from_millis;
-        kept.record("u1", &policy(1), true, at(1_000));
-        kept.record("u1", &inline, true, at(1_000));
-        assert!(kept.contains("u1", &policy(1), at(5_999)));
-        assert!(!kept.contains("u1", &policy(1), at(6_000)));
-        assert!(!kept.contains("u1", &policy(1), at(999)));
-        assert!(!kept.contains("u2", &policy(1), at(1_000)));
-        assert!(!kept.contains("u1", &policy(2), at(1_000)));
-        assert!(!kept.contains("u1", &inline, at(1_000)));
-        kept.record("u1", &policy(1), false, at(1_001));
-        assert!(!kept.contains("u1", &policy(1), at(1_001)));
+        kept.record(key("u1", 1), false, at(1_000));
+        assert!(!kept.contains(key("u1", 1), at(1_000)));
+        kept.record(key("u1", 1), true, at(1_000));
+        assert!(kept.contains(key("u1", 1), at(5_999)));
+        assert!(!kept.contains(key("u1", 1), at(6_000)));
+        assert!(!kept.contains(key("u1", 1), at(999)));
+        assert!(!kept.contains(key("u2", 1), at(1_000)));
+        assert!(!kept.contains(key("u1", 2), at(1_000)));
+        kept.record(key("u1", 1), false, at(1_001));
+        assert!(!kept.contains(key("u1", 1), at(1_001)));
     }
 }

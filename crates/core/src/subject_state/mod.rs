@@ -181,6 +181,16 @@ impl SubjectState {
         Ok(answers)
     }
 
+    /// Fills in what is kept of policies that items ask by name and version alone, in the version
+    /// that they ask. Deciding does the same each time; a call that is kept is so completed once.
+    pub fn complete(&self, items: &mut [Item]) {
+        for item in items.iter_mut() {
+            if let Some(whole) = self.policies.whole(&item.policy) {
+                item.policy = whole;
+            }
+        }
+    }
+
     /// The items under the newest versions of their policies.
     fn newest<'a>(&self, items: &'a [Item], moment: Moment) -> Cow<'a, [Item]> {
         let decides = |item: &Item| self.blocks.may_change(item, moment.now);

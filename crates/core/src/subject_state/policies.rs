@@ -151,6 +151,13 @@ impl Policies {
         })
     }
 
+    /// The whole of a policy that is told by name and version alone, where that version is known.
+    pub(super) fn whole(&self, asked: &Policy) -> Option<Policy> {
+        let mut known = self.0.iter().map(|known| &known.policy);
+        let known = known.find(|known| asked.is_reference() && is_same(asked, known))?;
+        Some(asked.under(known))
+    }
+
     /// Whether all that is asked by name and version alone is known.
     pub(super) fn are_whole(items: &[Item]) -> Result<(), Refusal> {
         match items.iter().find(|item| item.policy.is_reference()) {
