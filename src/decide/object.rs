@@ -102,8 +102,11 @@ impl Asking {
     ) -> Asking {
         let now = clock::now();
         let is_kept = |policy: &Policy| {
-            policy.version().is_given()
-                && isolate::with(|isolate| isolate.kept.contains(key(policy), now))
+            if !policy.version().is_given() {
+                return false;
+            }
+            let key = key(policy);
+            isolate::with(|isolate| isolate.kept.contains(key, now))
         };
         let is_brief = items.iter().any(|item| is_kept(&item.policy));
         Asking {
