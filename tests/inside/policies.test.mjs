@@ -2,8 +2,9 @@
 // sets: transactions, bounds that take time, what KV keeps, and sleep.
 
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { env, exports } from "cloudflare:workers";
+import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
+import { call } from "./lib/call.mjs";
 import { startAt } from "./lib/time.mjs";
 
 const START = Date.UTC(2027, 0, 4);
@@ -13,16 +14,6 @@ startAt(START);
 
 const object = () => env.POLICIES.getByName("policies");
 const hour = (limit) => ({ limits: [{ name: "hour", algorithm: "fixedWindow", limit, window: "1h" }] });
-
-async function call(method, path, body) {
-  const request = new Request(`https://tollgate${path}`, {
-    method,
-    headers: { authorization: "Bearer test-admin" },
-    body: body === undefined ? undefined : JSON.stringify(body),
-  });
-  const response = await exports.default.fetch(request);
-  return { status: response.status, json: await response.json() };
-}
 
 const put = (name, policy) => call("PUT", `/policies/${name}`, policy);
 const get = (path) => call("GET", path);

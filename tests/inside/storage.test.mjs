@@ -2,8 +2,9 @@
 // and what a decision costs in storage.
 
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { env, exports } from "cloudflare:workers";
+import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
+import { call } from "./lib/call.mjs";
 import { startAt } from "./lib/time.mjs";
 
 const START = Date.UTC(2027, 0, 4);
@@ -13,16 +14,6 @@ const DAY = 86_400_000;
 startAt(START);
 
 const objectOf = (identifier) => env.RATE_LIMIT.getByName(`rate-limit:default:${identifier}`);
-
-async function call(method, path, body) {
-  const request = new Request(`https://tollgate${path}`, {
-    method,
-    headers: { authorization: "Bearer test-admin" },
-    body: body === undefined ? undefined : JSON.stringify(body),
-  });
-  const response = await exports.default.fetch(request);
-  return { status: response.status, json: await response.json() };
-}
 
 const limit = (body) => call("POST", "/limit", body);
 
