@@ -41,6 +41,8 @@ pub struct Copy {
     asked: Option<Timestamp>,
     /// When a call failed, if none has succeeded since.
     failed: Option<Timestamp>,
+    /// When what KV kept was read last.
+    restored: Option<Timestamp>,
     /// A version that an object has decided by and that this copy has not, and since when it is
     /// known.
     seen: Option<(Name, Version, Timestamp)>,
@@ -115,17 +117,33 @@ impl Copy {
         }
     }
 
-    /// The object has answered a call that was sent at `sent`.
-    pub fn learn(&mut self, changes: Changes, sent: Timestamp) {
+    /// The object has answered a call that was sent at `sent`. `false` where the answer does not
+    /// follow on what the copy has: that was dropped since, or another generation begun.
+    pub fn learn(&mut self, changes: Changes, sent: Timestamp) -> bool {
+        let told = changes.known();
         self.restore(changes);
-        self.as_of = self.as_of.max(Some(sent));
-        self.failed = None;
-        self.seen = None;
+        let follows = self.snapshot.known() >= told;
+        if follows {
+            self.as_of = self.as_of.max(Some(sent));
+            self.failed = None;
+            self.seen = None;
+        }
+        follows
     }
 
     /// The object has not answered.
     pub fn fail(&mut self, now: Timestamp) {
         self.failed = Some(now);
+    }
+
+    /// Whether what KV kept is to be read now that the object has not answered: every
+    /// [`OUT_OF_REACH`] at most.
+    pub fn begin_restoring(&mut self, now: Timestamp) -> bool {
+        let is_due = (self.restored).is_none_or(|at| now.since(at) >= OUT_OF_REACH || at > now);
+        if is_due {
+            self.restored = Some(now);
+        }
+        is_due
     }
 
     /// This is what KV kept. It may be newer than what the isolate has, and confirms nothing.
@@ -148,6 +166,11 @@ impl Copy {
         if !is_known && held.is_none_or(|held| held.version < version) {
             self.seen = Some((name.clone(), version, now));
         }
+    }
+
+    /// Whether the last call had no answer.
+    pub const fn has_failed(&self) -> bool {
+        self.failed.is_some()
     }
 
     /// Whether nothing was ever learnt.

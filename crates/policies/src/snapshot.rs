@@ -90,10 +90,7 @@ impl Snapshot {
     /// Brings it to the revision of `changes`, unless that is older: answers may overtake each
     /// other. Whether it is another one now.
     pub fn apply(&mut self, changes: Changes) -> bool {
-        let of = Known {
-            generation: changes.generation,
-            revision: changes.revision,
-        };
+        let of = changes.known();
         let is_next = changes.is_whole || changes.generation == self.generation;
         if of <= self.known() || !is_next {
             return false;
@@ -111,6 +108,14 @@ impl Snapshot {
 }
 
 impl Changes {
+    /// The revision to which they bring a copy.
+    pub const fn known(&self) -> Known {
+        Known {
+            generation: self.generation,
+            revision: self.revision,
+        }
+    }
+
     /// What has changed in `book` for who has `known`; all of it where that is of another
     /// generation, or so old that names deleted since are forgotten.
     pub fn since(book: &Book, known: Known) -> Changes {

@@ -139,6 +139,36 @@ fn what_kv_kept_takes_the_place_of_nothing_newer() {
 }
 
 #[test]
+fn an_answer_that_does_not_follow_on_the_copy_confirms_nothing() {
+    let mut book = Book::default();
+    put(&mut book, 1, at(0));
+    let mut copy = Copy::default();
+    confirm(&mut copy, &book, at(0));
+    let Call::Since { known, .. } = copy.ask(at(10)) else {
+        panic!("another call")
+    };
+    put(&mut book, 2, at(11));
+    let changes = Changes::since(&book, known);
+    // Meanwhile the copy was dropped, because there was no room for it.
+    let mut dropped = Copy::default();
+    assert!(!dropped.learn(changes.clone(), at(10)));
+    assert!(dropped.is_empty());
+    assert_eq!(dropped.next(at(20)), Next::Ask);
+    assert!(copy.learn(changes, at(10)));
+    assert_eq!(copy.next(at(20)), USE);
+}
+
+#[test]
+fn kv_is_read_every_ten_seconds_while_the_object_is_out_of_reach() {
+    let mut copy = Copy::default();
+    assert!(copy.begin_restoring(at(0)));
+    assert!(!copy.begin_restoring(at(9_999)));
+    assert!(copy.begin_restoring(at(10_000)));
+    // A clock that has stepped back is no reason to wait for it.
+    assert!(copy.begin_restoring(at(5_000)));
+}
+
+#[test]
 fn a_policy_is_read_anew_when_it_has_changed() {
     let mut book = Book::default();
     let mut copy = Copy::default();

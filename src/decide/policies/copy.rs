@@ -1,0 +1,151 @@
+//! The policies as this isolate has them. Requests use its copy; [`tollgate_policies::copy`] says
+//! when it has to be confirmed, and by whom. Each request that waits asks for itself: no promise is
+//! shared.
+
+use tollgate_core::policy::Policy;
+use tollgate_core::{Duration, Timestamp};
+use tollgate_policies::copy::{Copy, Next};
+use tollgate_policies::snapshot::Changes;
+use worker::Env;
+
+use crate::clock;
+use crate::context::Context;
+use crate::doors::kv::Kv;
+use crate::doors::{policies, Failure};
+use crate::error::ApiError;
+use crate::isolate;
+use crate::placement;
+use crate::task;
+use crate::telemetry::flush;
+
+/// How often a request looks whether another one has got an answer.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Whether the isolate's copy can be used as it is; then whether it may be out of date. `None`
+/// where [`confirm`] has to be awaited.
+pub(in crate::decide) fn confirmed(context: &Context) -> Option<bool> {
+    match with_copy(context, |copy| copy.next(clock::now())) {
+        Next::Use { asks, is_degraded } => {
+            if asks {
+                ask_later(context);
+            }
+            Some(is_degraded)
+        }
+        _ => None,
+    }
+}
+
+/// Waits until the isolate's copy can be used; whether it may be out of date, because the object
+/// that keeps the policies is out of reach.
+pub(in crate::decide) async fn confirm(context: &Context<'_>) -> Result<bool, ApiError> {
+    loop {
+        if let Some(is_degraded) = confirmed(context) {
+            return Ok(is_degraded);
+        }
+        match with_copy(context, |copy| copy.next(clock::now())) {
+            Next::Ask => return ask(context).await,
+            Next::Unavailable => return Err(ApiError::policy_unavailable()),
+            Next::Join | Next::Use { .. } => task::wait(LOOK).await,
+        }
+    }
+}
+
+/// Asks what has changed, and uses what there is where that fails.
+async fn ask(context: &Context<'_>) -> Result<bool, ApiError> {
+    let source = Source::of(context);
+    // Once more where the copy was dropped while the object was asked what had changed in it.
+    let is_dropped = || source.with(|copy| copy.is_empty() && !copy.has_failed());
+    if source.refresh().await || (is_dropped() && source.refresh().await) {
+        return Ok(false);
+    }
+    if source.with(|copy| copy.is_empty()) {
+        return Err(ApiError::policy_unavailable());
+    }
+    Ok(true)
+}
+
+fn ask_later(context: &Context) {
+    let source = Source::of(context);
+    source.with(|copy| drop(copy.ask(clock::now()))); // this one will
+    context.in_background(async move {
+        source.refresh().await;
+    });
+}
+
+/// Where the copy of a namespace comes from, and how long that may take.
+struct Source {
+    env: Env,
+    namespace: String,
+    object: String,
+    patience: Duration,
+}
+
+impl Source {
+    fn of(context: &Context) -> Source {
+        Source {
+            env: context.env.clone(),
+            namespace: context.namespace().as_str().to_owned(),
+            object: placement::policies_of(context.namespace()),
+            patience: context.deadline(),
+        }
+    }
+
+    fn with<T>(&self, run: impl FnOnce(&mut Copy) -> T) -> T {
+        isolate::with(|isolate| run(isolate.policies.of(&self.namespace)))
+    }
+
+    /// Brings the copy up to date; whether the object has answered. Where it has not, what KV kept
+    /// takes the copy's place, if it is newer.
+    async fn refresh(&self) -> bool {
+        let sent = clock::now();
+        let call = self.with(|copy| copy.ask(sent));
+        let answer = policies::changes(&self.env, &self.object, &call, self.patience).await;
+        if self.learn(answer, sent) {
+            return true;
+        }
+        if self.with(|copy| copy.begin_restoring(clock::now())) {
+            if let Some(changes) = self.kept().await {
+                self.with(|copy| copy.restore(changes));
+            }
+        }
+        false
+    }
+
+    fn learn(&self, answer: Result<Changes, Failure>, sent: Timestamp) -> bool {
+        match answer {
+            Ok(changes) => self.with(|copy| copy.learn(changes, sent)),
+            Err(failure) => {
+                flush::failed(failure);
+                self.with(|copy| copy.fail(clock::now()));
+                false
+            }
+        }
+    }
+
+    /// What KV kept, if it can be read.
+    async fn kept(&self) -> Option<Changes> {
+        let kv = Kv::of(&self.env)?;
+        let keys = [self.object.clone()]; // it has the object's name
+        match kv.read(&keys, self.patience).await {
+            Ok(values) => Changes::decode(values.first()?).ok(),
+            Err(failure) => {
+                flush::failed(failure);
+                None
+            }
+        }
+    }
+}
+
+/// An object has decided by a newer version than this isolate has.
+pub(in crate::decide) fn notice(context: &Context, newer: &Policy) {
+    let Some(name) = newer.name() else { return };
+    with_copy(context, |copy| {
+        copy.notice(name, newer.version(), clock::now())
+    });
+    confirmed(context);
+}
+
+/// The copy of the caller's namespace.
+pub(super) fn with_copy<T>(context: &Context, run: impl FnOnce(&mut Copy) -> T) -> T {
+    isolate::with(|isolate| run(isolate.policies.of(context.namespace().as_str())))
+}
