@@ -3,6 +3,7 @@
 //! are a [`RateLimitStore`] each; this file says which of them it is, and tells who has to know
 //! what was decided.
 
+mod asking;
 pub(crate) mod binding;
 pub(crate) mod counts;
 mod debts;

@@ -13,11 +13,11 @@ use tollgate_core::store::RateLimitStore;
 use tollgate_core::subject_state::Item;
 use tollgate_core::Duration;
 
+use super::asking::{record_kept, Asking};
 use super::{binding, debts, fallback};
 use crate::clock;
 use crate::context::Context;
 use crate::doors::limiter::{Answered, Limiter, Question};
-use crate::doors::Failure;
 use crate::error::ApiError;
 use crate::isolate;
 use crate::telemetry::flush;
@@ -80,74 +80,6 @@ impl RateLimitStore for ObjectStore<'_> {
                 Ok((decision, source))
             }
         }
-    }
-}
-
-/// A question about items, in which of policies that the object keeps only name and version are
-/// told.
-pub(super) struct Asking {
-    pub(super) question: Question,
-    operation: Option<u128>,
-    /// Whether any policy is told so.
-    is_brief: bool,
-}
-
-impl Asking {
-    /// `key`: that of the object and an item's policy.
-    pub(super) fn new(
-        object: &str,
-        operation: Option<u128>,
-        items: &[Item],
-        key: &dyn Fn(&Policy) -> Key,
-    ) -> Asking {
-        let now = clock::now();
-        let is_kept = |policy: &Policy| {
-            if !policy.version().is_given() {
-                return false;
-            }
-            let key = key(policy);
-            isolate::with(|isolate| isolate.kept.contains(key, now))
-        };
-        let is_brief = items.iter().any(|item| is_kept(&item.policy));
-        Asking {
-            question: Question::limit(object, operation, items, &is_kept),
-            operation,
-            is_brief,
-        }
-    }
-
-    /// A question of another kind.
-    pub(super) fn call(object: &str, call: &Call) -> Asking {
-        Asking {
-            question: Question::new(object, call),
-            operation: None,
-            is_brief: false,
-        }
-    }
-
-    /// Whether the object did not keep them after all, or is of a build that cannot be asked so.
-    /// Then it has changed nothing.
-    pub(super) fn lacks_definition(&self, answered: &Answered) -> bool {
-        let is_refused = matches!(
-            &answered.answer,
-            Ok(Answer::Refused(RefusalCode::UnknownDefinition, _)) | Err(Failure::Unavailable)
-        );
-        self.is_brief && is_refused
-    }
-
-    /// The same question, with all definitions.
-    pub(super) fn whole(&self, items: &[Item]) -> Question {
-        Question::limit(&self.question.object, self.operation, items, &|_| false)
-    }
-}
-
-/// Remembers whether the object can be asked by the policy's name and version alone.
-pub(super) fn record_kept(key: Key, item: &Item, times: CallTimes, decision: &Decision) {
-    if item.policy.version().is_given() {
-        isolate::with(|isolate| {
-            let kept = &mut isolate.kept;
-            kept.record(key, decision.keeps_policy, times.received);
-        });
     }
 }
 

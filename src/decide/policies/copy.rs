@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// Whether the isolate's copy can be used as it is; then whether it may be out of date. `None`
 /// where [`confirm`] has to be awaited.
-pub(in crate::decide) fn confirmed(context: &Context) -> Option<bool> {
+pub(crate) fn confirmed(context: &Context) -> Option<bool> {
     match with_copy(context, |copy| copy.next(clock::now())) {
         Next::Use { asks, is_degraded } => {
             if asks {
@@ -37,7 +37,7 @@ pub(in crate::decide) fn confirmed(context: &Context) -> Option<bool> {
 
 /// Waits until the isolate's copy can be used; whether it may be out of date, because the object
 /// that keeps the policies is out of reach.
-pub(in crate::decide) async fn confirm(context: &Context<'_>) -> Result<bool, ApiError> {
+pub(crate) async fn confirm(context: &Context<'_>) -> Result<bool, ApiError> {
     loop {
         if let Some(is_degraded) = confirmed(context) {
             return Ok(is_degraded);
@@ -137,7 +137,7 @@ impl Source {
 }
 
 /// An object has decided by a newer version than this isolate has.
-pub(in crate::decide) fn notice(context: &Context, newer: &Policy) {
+pub(crate) fn notice(context: &Context, newer: &Policy) {
     let Some(name) = newer.name() else { return };
     with_copy(context, |copy| {
         copy.notice(name, newer.version(), clock::now())

@@ -7,7 +7,8 @@ use tollgate_core::subject_state::Item;
 use tollgate_core::Duration;
 
 use super::Request;
-use crate::decide::object::{self, Asking};
+use crate::decide::asking::Asking;
+use crate::decide::object;
 use crate::doors::limiter::{Answered, Limiter, Question};
 use crate::error::ApiError;
 

@@ -9,6 +9,7 @@ use tollgate_core::decision::{Decision, Source};
 use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::multi::{Asked, Decided, Effect, Event, Multi};
 
+use super::asking::record_kept;
 use super::outcome::Outcome;
 use super::pending::{self, Levels, Pending};
 use super::{debts, fallback, object};
@@ -179,7 +180,7 @@ impl Request<'_> {
             });
         }
         let key = object::key_of(object, &item.policy);
-        object::record_kept(key, item, times, decision);
+        record_kept(key, item, times, decision);
         if is_alone {
             object::learn(key, item, times, decision);
         }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // the one place that knows storage
 
+mod columns;
 pub(super) mod directory;
 pub(super) mod keyspace;
 pub(super) mod limiter;

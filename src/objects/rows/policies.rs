@@ -15,7 +15,8 @@ use tollgate_policies::history::{
 };
 use worker::{Error, Result, SqlStorage, SqlStorageValue, State, Storage as RawStorage};
 
-use super::{all_or_none, has_table, integer, rows, set_alarm, text};
+use super::columns::{number, some, Columns};
+use super::{all_or_none, has_table, rows, set_alarm};
 
 /// The version of the tables. Another one is neither read nor written.
 const SCHEMA: u64 = 1;
@@ -286,23 +287,7 @@ fn entry<C: Iterator<Item = SqlStorageValue>>(mut row: Columns<C>) -> Result<Aud
     })
 }
 
-/// The columns of a row, one after the other.
-struct Columns<C>(C);
-
 impl<C: Iterator<Item = SqlStorageValue>> Columns<C> {
-    fn text(&mut self) -> Result<String> {
-        text(self.0.next()).ok_or_else(|| Error::from("a column is no text"))
-    }
-
-    fn text_or_null(&mut self) -> Option<String> {
-        text(self.0.next())
-    }
-
-    fn number(&mut self) -> Result<u64> {
-        let number = integer(self.0.next()).and_then(|number| number.try_into().ok());
-        number.ok_or_else(|| Error::from("a column is no number"))
-    }
-
     fn act(&mut self) -> Result<Act> {
         Act::from_word(&self.text()?).ok_or_else(|| Error::from("a column is no word for a change"))
     }
@@ -314,13 +299,4 @@ impl<C: Iterator<Item = SqlStorageValue>> Columns<C> {
             reason: self.text()?,
         })
     }
-}
-
-/// A number as SQLite takes it; what is larger than 2^53 means "all".
-fn number(value: u64) -> SqlStorageValue {
-    SqlStorageValue::Integer(i64::try_from(value).unwrap_or(i64::MAX).min(1 << 53))
-}
-
-fn some(text: Option<&str>) -> SqlStorageValue {
-    text.map_or(SqlStorageValue::Null, SqlStorageValue::from)
 }
