@@ -40,9 +40,9 @@ const SDK_LIMIT = [
 /**
  * `id`: its letter in the tables; `what`: one line for the reader; `modules`: files of the Worker,
  * the first its entry; `objects`: its Durable Objects; `decides`: whether its answer depends on the
- * limit, or is always a success; `asksPolicy`: whether the limit is a policy; `asks`: what it is sent where that is not the scenario's body to
- * `/limit`. Only those with the ids asked for; or, where another build is to stand `beside`, only
- * both builds.
+ * limit, or is always a success; `asksPolicy`: whether the limit is a policy; `asks`: what it is
+ * sent where that is not the scenario's body to `/limit`. Only those with the ids asked for; or,
+ * where another build is to stand `beside`, only both builds.
  */
 export function variants(ids, beside) {
   if (beside === undefined) return all().filter(({ id }) => ids.includes(id));

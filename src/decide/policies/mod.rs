@@ -1,5 +1,5 @@
-//! The policies of the caller's namespace: asked of the object that keeps them, and looked up in the
-//! copy of them that this isolate has ([`copy`]).
+//! The policies of the caller's namespace: asked of the object that keeps them, and looked up in
+//! the copy of them that this isolate has ([`copy`]).
 
 mod copy;
 
