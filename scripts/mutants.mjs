@@ -2040,6 +2040,13 @@ const MUTANTS = [
     "replaces_inline",
   ],
   [
+    "a limit of another algorithm takes over what is counted by those beside it",
+    `${CORE}/subject_state/lookup.rs`,
+    "if begins_to_replace || !entry.usage.limit.is_of_kind(limit) {",
+    "if begins_to_replace {",
+    "replaces_inline",
+  ],
+  [
     "a policy begins to replace inline limits also without another definition",
     `${CORE}/subject_state/lookup.rs`,
     "let begins_to_replace = entry.begins_to_replace(&self.item.policy);",
@@ -2098,15 +2105,15 @@ const MUTANTS = [
   [
     "a limit replaces none of another algorithm",
     `${CORE}/limit/label.rs`,
-    "            && own.kind() == other.kind()\n",
+    "            && self.is_of_kind(inline)\n",
     "",
     "replaces_inline",
   ],
   [
     "a limit replaces none of another name",
     `${CORE}/limit/label.rs`,
-    "(inline.name().is_none() || inline.name() == self.name())\n            && own",
-    "own",
+    "(inline.name().is_none() || inline.name() == self.name())\n            && self.is_of_kind",
+    "self.is_of_kind",
     "replaces_inline",
   ],
   [

@@ -227,6 +227,32 @@ fn whoever_asks_by_an_older_version_is_decided_by_the_word_of_the_newest() {
 }
 
 #[test]
+fn a_limit_of_another_algorithm_takes_over_what_it_is_charged_together_with_from_then_on() {
+    let sliding = || {
+        let window = Window::new(100, Duration::from_millis(HOUR)).unwrap();
+        Algorithm::SlidingWindow(window)
+    };
+    // The policy becomes what the inline limit is.
+    let old = inline(sliding());
+    let mut object = Object::default();
+    assert_eq!(admitted(&mut object, &old, 60, START), 60);
+    assert!(
+        object
+            .ask(&replacing(1, fixed(100, HOUR)), 1, START)
+            .success
+    );
+    let new = replacing(2, sliding());
+    assert_eq!(admitted(&mut object, &new, 100, START), 40);
+    // The inline limit becomes what the policy is.
+    let named = |algorithm| Policy::new(vec![named_limit("hour", algorithm)]).unwrap();
+    let new = replacing(1, sliding());
+    let mut object = Object::default();
+    assert_eq!(admitted(&mut object, &new, 60, START), 60);
+    assert!(object.ask(&named(fixed(100, HOUR)), 1, START).success);
+    assert_eq!(admitted(&mut object, &named(sliding()), 100, START), 40);
+}
+
+#[test]
 fn a_clock_that_steps_back_makes_no_unit_by_the_other_name() {
     let (old, new) = (inline(fixed(100, HOUR)), replacing(1, fixed(100, HOUR)));
     for (first, then) in [(&old, &new), (&new, &old)] {
