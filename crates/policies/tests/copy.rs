@@ -155,6 +155,29 @@ fn answers_that_overtake_each_other_confirm_each_from_when_it_was_asked() {
 }
 
 #[test]
+fn a_clock_that_steps_back_makes_no_copy_young() {
+    let mut book = Book::default();
+    put(&mut book, 1, at(0));
+    let mut copy = Copy::default();
+    confirm(&mut copy, &book, at(3_600_000));
+    // Nobody knows how long ago that was.
+    assert_eq!(copy.next(at(0)), Next::Ask);
+    copy.ask(at(0));
+    assert_eq!(copy.next(at(1)), Next::Join);
+    confirm(&mut copy, &book, at(2));
+    assert_eq!(copy.next(at(3)), USE);
+    assert_eq!(copy.next(at(3 + MAX_AGE.as_millis())), Next::Ask);
+    // Requests may see clocks a little apart.
+    copy.ask(at(10_000));
+    assert_eq!(copy.next(at(9_990)), Next::Join);
+    confirm(&mut copy, &book, at(10_000));
+    assert_eq!(copy.next(at(9_990)), USE);
+    // Nor is the object out of reach for as long as the clock stands back.
+    copy.fail(at(3_600_000));
+    assert_eq!(copy.next(at(17_000)), Next::Ask);
+}
+
+#[test]
 fn what_kv_kept_takes_the_place_of_nothing_newer() {
     let mut book = Book::default();
     put(&mut book, 1, at(0));
