@@ -1696,6 +1696,20 @@ const MUTANTS = [
     "policies/copy",
   ],
   [
+    "a clock that steps back makes no copy young",
+    `${POLICIES}/copy.rs`,
+    "at.filter(|at| at.since(now) <= MAX_AGE)",
+    "at.filter(|_| now >= Timestamp::from_millis(0))",
+    "policies/copy",
+  ],
+  [
+    "after a clock has stepped back an answer confirms",
+    `${POLICIES}/copy.rs`,
+    "        self.as_of = not_ahead(self.as_of, now);\n",
+    "",
+    "policies/copy",
+  ],
+  [
     "what KV kept confirms nothing",
     `${POLICIES}/copy.rs`,
     "if self.snapshot.apply(changes) {",
