@@ -2173,6 +2173,13 @@ const MUTANTS = [
     "policy_versions",
   ],
   [
+    "of a policy that its object keeps only name and version are told",
+    `${CORE}/message/call.rs`,
+    "    if is_kept {\n        line\n",
+    "    if false {\n        line\n",
+    "policy_versions",
+  ],
+  [
     "a call without limits names a version",
     `${CORE}/row/policy.rs`,
     "    if !version.is_given() {\n",

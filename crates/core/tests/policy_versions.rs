@@ -932,7 +932,7 @@ fn what_an_object_keeps_is_asked_by_name_and_version_alone() {
 
 #[test]
 fn a_brief_call_has_this_form_and_is_read_back() {
-    let policy = p(7, fixed(10, HOUR));
+    let policy = p(7, fixed(10, HOUR)).with_write_ahead(3).unwrap();
     let items = [Item {
         policy: policy.clone(),
         check: Check::of(2),
