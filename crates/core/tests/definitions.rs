@@ -130,6 +130,14 @@ fn no_change_of_window_makes_a_unit() {
         assert_eq!(admitted(object, &day, 40, START), 0);
         assert_eq!(admitted(object, &day, 40, START + 2 * HOUR), 0);
     }
+    // Also where it is asked again only when the hour is over: it was charged meanwhile.
+    let mut object = Object::default();
+    assert_eq!(admitted(&mut object, &day, 60, START), 60);
+    assert_eq!(admitted(&mut object, &hour, 40, START), 40);
+    let mut woken = object.restarted();
+    for object in [&mut object, &mut woken] {
+        assert_eq!(admitted(object, &day, 40, START + 2 * HOUR), 0);
+    }
     // A third window starts with the most that any of them has counted, not with that of the one in
     // force.
     let mut object = Object::default();

@@ -929,6 +929,9 @@ fn what_an_object_keeps_is_asked_by_name_and_version_alone() {
     let unknown = Policy::reference(Name::new("policy", "p").unwrap(), version(4));
     let unknown = object.limit(&unknown, Check::of(1), None, START);
     assert!(matches!(unknown, Err(Refusal::UnknownDefinition(_))));
+    // A version that is only looked at is not kept, though an older one is.
+    let looked = object.limit(&p(4, fixed(5, HOUR)), peek(1), None, START);
+    assert!(!looked.unwrap().keeps_policy);
     // When the last state is gone, so is the policy.
     object.clean(START + 2 * DAY);
     let gone = object.limit(&reference(&whole), Check::of(1), None, START + 2 * DAY);
@@ -937,7 +940,7 @@ fn what_an_object_keeps_is_asked_by_name_and_version_alone() {
 
 #[test]
 fn a_brief_call_has_this_form_and_is_read_back() {
-    let policy = p(7, fixed(10, HOUR));
+    let policy = p(7, fixed(10, HOUR)).with_write_ahead(3).unwrap();
     let items = [Item {
         policy: policy.clone(),
         check: Check::of(2),

@@ -9,9 +9,10 @@ use common::object::Object;
 use common::{bucket, fixed, moment, version, START};
 use proptest::prelude::*;
 use tollgate_core::decide::Check;
-use tollgate_core::limit::{Concurrency, Name};
+use tollgate_core::limit::{Concurrency, Name, Window};
+use tollgate_core::message::{encode_limit, Call};
 use tollgate_core::policy::Policy;
-use tollgate_core::subject_state::Effects;
+use tollgate_core::subject_state::{Effects, Item};
 use tollgate_core::{Algorithm, Duration, Limit};
 
 const HOUR: u64 = 3_600_000;
@@ -100,9 +101,12 @@ fn without_the_word_nobody_shares_anything() {
 fn only_the_same_algorithm_and_time_are_shared_and_only_under_no_other_name() {
     let new = replacing(1, fixed(100, HOUR));
     let named = |name| Policy::new(vec![named_limit(name, fixed(100, HOUR))]).unwrap();
+    let window = Window::new(100, Duration::from_millis(HOUR)).unwrap();
+    let sliding = Algorithm::SlidingWindow(window);
     for (other, is_shared) in [
         (inline(fixed(100, 2 * HOUR)), false),
         (inline(Algorithm::TokenBucket(bucket(100, 1, HOUR))), false),
+        (inline(sliding), false),
         (named("other"), false),
         (named("hour"), true),
         (inline(fixed(7_000, HOUR)), true),
@@ -147,6 +151,137 @@ fn a_version_that_says_it_takes_over_and_one_that_does_not_charges_alone_again()
         ),
         (63, 62)
     );
+    assert_eq!(admitted(&mut object, &old, 1, START), 1);
+    assert_eq!(
+        (
+            used(&mut object, &after, START),
+            used(&mut object, &old, START)
+        ),
+        (63, 63)
+    );
+}
+
+#[test]
+fn what_a_policy_was_charged_before_is_not_taken_back_from_what_it_took_over() {
+    let old = inline(fixed(100, HOUR));
+    let mut object = Object::default();
+    assert_eq!(admitted(&mut object, &old, 60, START), 60);
+    let before = plain("p", 1, fixed(100, HOUR));
+    let charged = object.limit(&before, Check::of(10), Some(7), START);
+    assert!(charged.unwrap().success);
+    let new = replacing(2, fixed(100, HOUR));
+    assert!(object.ask(&new, 1, START).success);
+    object.cancel(7, START);
+    assert_eq!(used(&mut object, &new, START), 61);
+    assert_eq!(admitted(&mut object, &new, 100, START), 39);
+}
+
+#[test]
+fn the_word_is_told_in_calls_and_in_rows() {
+    let policy = replacing(1, fixed(100, HOUR));
+    let items = [Item {
+        policy: policy.clone(),
+        check: Check::of(1),
+    }];
+    let text = encode_limit(None, &items, &|_| false);
+    let first =
+        format!("1 limit\nitem policy=p version=1 generation={START} replacesInline=1 cost=1");
+    assert!(text.starts_with(&first), "{text}");
+    let (_, call) = Call::decode(&text).unwrap();
+    let Call::Limit { items, .. } = call else {
+        panic!("{call:?}")
+    };
+    assert_eq!(items[0].policy, policy);
+    // A policy of several limits has a row of its own.
+    let limits = ["hour", "other"].map(|name| named_limit(name, fixed(100, HOUR)));
+    let policy = Policy::new(limits.to_vec()).unwrap();
+    let policy = policy.named(Name::new("policy", "p").unwrap(), version(1));
+    let policy = policy.replacing_inline().unwrap();
+    let mut object = Object::default();
+    object.ask(&policy, 1, START);
+    assert!(object.rows["policy/p"].contains(" replacesInline=1"));
+}
+
+#[test]
+fn whoever_asks_by_an_older_version_is_decided_by_the_word_of_the_newest() {
+    let old = inline(fixed(100, HOUR));
+    let (before, new) = (
+        plain("p", 1, fixed(100, HOUR)),
+        replacing(2, fixed(100, HOUR)),
+    );
+    for sleeps in [false, true] {
+        let mut object = Object::default();
+        assert!(object.ask(&old, 1, START).success && object.ask(&new, 1, START).success);
+        if sleeps {
+            object = object.restarted();
+        }
+        assert!(object.ask(&before, 10, START).success);
+        assert_eq!(
+            (
+                used(&mut object, &old, START),
+                used(&mut object, &new, START)
+            ),
+            (12, 12)
+        );
+    }
+}
+
+#[test]
+fn a_limit_of_another_algorithm_takes_over_what_it_is_charged_together_with_from_then_on() {
+    let sliding = || {
+        let window = Window::new(100, Duration::from_millis(HOUR)).unwrap();
+        Algorithm::SlidingWindow(window)
+    };
+    // The policy becomes what the inline limit is.
+    let old = inline(sliding());
+    let mut object = Object::default();
+    assert_eq!(admitted(&mut object, &old, 60, START), 60);
+    assert!(
+        object
+            .ask(&replacing(1, fixed(100, HOUR)), 1, START)
+            .success
+    );
+    let new = replacing(2, sliding());
+    assert_eq!(admitted(&mut object, &new, 100, START), 40);
+    // The inline limit becomes what the policy is.
+    let named = |algorithm| Policy::new(vec![named_limit("hour", algorithm)]).unwrap();
+    let new = replacing(1, sliding());
+    let mut object = Object::default();
+    assert_eq!(admitted(&mut object, &new, 60, START), 60);
+    assert!(object.ask(&named(fixed(100, HOUR)), 1, START).success);
+    assert_eq!(admitted(&mut object, &named(sliding()), 100, START), 40);
+}
+
+#[test]
+fn a_clock_that_steps_back_makes_no_unit_by_the_other_name() {
+    let (old, new) = (inline(fixed(100, HOUR)), replacing(1, fixed(100, HOUR)));
+    for (first, then) in [(&old, &new), (&new, &old)] {
+        let mut object = Object::default();
+        assert!(object.ask(first, 60, START + HOUR).success);
+        assert!(object.ask(then, 10, START + HOUR - 1).success);
+        let now = START + HOUR + 1;
+        assert_eq!(
+            (used(&mut object, first, now), used(&mut object, then, now)),
+            (70, 70)
+        );
+    }
+}
+
+#[test]
+fn what_is_left_is_the_same_after_idle_states_are_dropped() {
+    // The policy's bucket is full again long before the inline one.
+    let slow = inline(Algorithm::TokenBucket(bucket(100, 1, HOUR)));
+    let fast = replacing(1, Algorithm::TokenBucket(bucket(100, 100, HOUR)));
+    let mut object = Object::default();
+    assert!(object.ask(&fast, 1, START).success && object.ask(&slow, 50, START).success);
+    let now = START + HOUR;
+    assert_eq!(used(&mut object, &fast, now), 0);
+    object.clean(now);
+    assert_eq!(used(&mut object, &fast, now), 0);
+    assert_eq!(used(&mut object.restarted(), &fast, now), 0);
+    // And it is charged together with the other one also when it was idle.
+    assert!(object.ask(&slow, 20, now).success);
+    assert_eq!(used(&mut object, &fast, now), 20);
 }
 
 #[test]
@@ -220,8 +355,8 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
 
-    /// By whichever name: in each window no more than the larger limit, and by each name no more
-    /// while the other is used than its own limit allows.
+    /// By whichever name: in each window no more than the larger limit, and by each name nothing
+    /// that makes more of it, whatever was admitted by the other, than its own limit.
     #[test]
     fn together_never_more_than_the_larger_limit(
         (old, new) in (10..40u64, 10..40u64),
@@ -238,11 +373,15 @@ proptest! {
         let mut now = START;
         let mut log: Vec<(u64, u64)> = Vec::new();
         for step in steps {
+            let mut most = if is_bucket { 2 * larger } else { larger };
             match step {
                 Step::Ask { by_name, cost } => {
-                    let policy = if by_name { &named } else { &inline };
+                    let (policy, own) = if by_name { (&named, new) } else { (&inline, old) };
                     if object.ask(policy, cost as i64, now).success {
                         log.push((now, cost));
+                        if !is_bucket {
+                            most = own;
+                        }
                     }
                 }
                 Step::Pass(time) => now += time,
@@ -254,7 +393,6 @@ proptest! {
                 false => now - (now - START) % HOUR,
             };
             let passed: u64 = log.iter().filter(|(at, _)| *at >= from).map(|(_, cost)| cost).sum();
-            let most = if is_bucket { 2 * larger } else { larger };
             prop_assert!(passed <= most, "{passed} of {most}");
         }
     }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // a test may panic, also in its helpers
 
 use serde_json::Value;
+use tollgate_core::api::policy::named;
 use tollgate_core::api::request::{LimitRequest, Rule};
 use tollgate_core::api::{
     acquire, block, multi, permit, query, request, BadRequest, Problem, Unit,
@@ -1068,6 +1069,78 @@ fn a_query_names_each_parameter_once() {
     for (text, expected) in table {
         assert_eq!(sentence(query::parse(text)), expected, "{text}");
     }
+}
+
+#[test]
+fn a_check_in_a_query_is_the_one_in_a_body() {
+    for (query, fields) in [
+        ("", ""),
+        ("&cost=3&peek=true", r#","cost":3,"peek":true"#),
+        (
+            "&cost=-9007199254740992&peek=false",
+            r#","cost":-9007199254740992"#,
+        ),
+        ("&maxDelay=0&hold=1", r#","maxDelay":0,"hold":1"#),
+        ("&maxDelay=5s&hold=1+h", r#","maxDelay":"5s","hold":"1 h""#),
+        (
+            "&provider=sales+force&scope=a%26b",
+            r#","provider":"sales force","scope":"a&b""#,
+        ),
+    ] {
+        let asked = query::check(&format!("policy=p&identifier=u1{query}"));
+        let body = format!(r#"{{"policy":"p","identifier":"u1"{fields}}}"#);
+        assert_eq!(asked, request::parse(&body), "{query}");
+    }
+    for (query, field) in [
+        ("identifier=u1", "policy"),
+        ("policy=p", "identifier"),
+        ("policy=a+b&identifier=u1", "policy"),
+        ("policy=p&identifier=u1&cost=", "cost"),
+        ("policy=p&identifier=u1&cost=1.5", "cost"),
+        ("policy=p&identifier=u1&cost=9007199254740993", "cost"),
+        ("policy=p&identifier=u1&cost=1&cost=2", "cost"),
+        ("policy=p&identifier=u1&peek=1", "peek"),
+        ("policy=p&identifier=u1&peek", "peek"),
+        ("policy=p&identifier=u1&maxDelay=soon", "maxDelay"),
+        ("policy=p&identifier=u1&maxDelay=", "maxDelay"),
+        ("policy=p&identifier=u1&hold=0", "hold"),
+        ("policy=p&identifier=u1&hold=367d", "hold"),
+        ("policy=p&identifier=u1&limit=1", "limit"),
+    ] {
+        let error = query::check(query).unwrap_err();
+        assert_eq!(error.field, field, "{query}");
+    }
+}
+
+#[test]
+fn a_policy_of_one_provider_or_scope_limits_subjects_of_no_other() {
+    let named = |fields: &str| {
+        let policy = format!(r#"{{"limit":1,"window":"1h"{fields}}}"#);
+        named::parse(&policy).unwrap()
+    };
+    let parts = |query: &str| query::parse(query).unwrap().subject;
+    let both = named(r#","provider":"github","scope":"rest""#);
+    let whole = parts("provider=github&scope=rest&identifier=u1");
+    for same in [
+        "identifier=u1",
+        "provider=github&identifier=u1",
+        "scope=rest&identifier=u1",
+        "provider=github&scope=rest&identifier=u1",
+    ] {
+        assert_eq!(both.limited(parts(same)), Ok(whole.clone()), "{same}");
+    }
+    for (other, field) in [
+        ("provider=gitlab&identifier=u1", "provider"),
+        ("scope=graphql&identifier=u1", "scope"),
+        ("provider=github&scope=&identifier=u1", "scope"),
+    ] {
+        let error = both.limited(parts(other)).unwrap_err();
+        assert_eq!(error.field, field, "{other}");
+        assert!(matches!(error.problem, Problem::Conflict { .. }), "{other}");
+    }
+    // One that says nothing leaves it to the caller.
+    let other = parts("provider=gitlab&identifier=u1");
+    assert_eq!(named("").limited(other.clone()), Ok(other));
 }
 
 #[test]

@@ -77,10 +77,16 @@ pub enum Missing {
     Unreadable(BadRequest),
 }
 
+/// A time that was noted; `None` where it lies so far ahead that the clock has stepped back since,
+/// and nobody knows how long ago it was. Requests that wait see clocks a little apart.
+fn not_ahead(at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    at.filter(|at| at.since(now) <= MAX_AGE)
+}
+
 impl Copy {
     /// What a request does at `now`.
     pub fn next(&self, now: Timestamp) -> Next {
-        let since = |at: Option<Timestamp>| at.map(|at| now.since(at));
+        let since = |at: Option<Timestamp>| Some(now.since(not_ahead(at, now)?));
         let within = |at: Option<Timestamp>, time: Duration| since(at).is_some_and(|it| it < time);
         let asks = match &self.seen {
             Some((.., at)) => self.asked < Some(*at) || !within(self.asked, JOIN),
@@ -111,6 +117,8 @@ impl Copy {
     /// The call with which somebody asks the object now.
     pub fn ask(&mut self, now: Timestamp) -> Call {
         self.asked = Some(now);
+        // Else the answer would confirm nothing beside it.
+        self.as_of = not_ahead(self.as_of, now);
         Call::Since {
             known: self.snapshot.known(),
             seen: self.seen.clone().map(|(name, version, _)| (name, version)),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use tollgate_core::limit::Name;
+use tollgate_core::policy::Version;
 use tollgate_core::Timestamp;
 use tollgate_policies::book::{Book, By, Change};
 use tollgate_policies::bounds::{MAX_LEVELS, MAX_POLICIES, MAX_POLICY, MAX_SNAPSHOT};
@@ -91,6 +92,13 @@ fn versions_rise_also_for_names_that_were_forgotten() {
     }
     assert_eq!(forgotten, ["old", "n0"]);
     assert!(book.record("old").is_none() && book.state.forgotten > 0);
+    // Who has seen it still does not take the storage for a restored one.
+    let version_of = |number| Version {
+        generation: book.state.generation,
+        number,
+    };
+    assert!(book.has_given("old", version_of(last)));
+    assert!(!book.has_given("old", version_of(last + 1)));
     put(&mut book, "old", PLAIN).unwrap();
     assert!(version(&book, "old") > last);
 }
@@ -285,6 +293,31 @@ fn all_together_are_bounded() {
     );
     delete(&mut book, "p0").unwrap();
     put(&mut book, "p0", &text).unwrap();
+}
+
+#[test]
+fn of_each_policy_the_longer_form_counts() {
+    let names: Vec<String> = (0..64).map(|i| format!(r#""{i:064}""#)).collect();
+    let asked_by = names.join(",");
+    let base = format!(r#"{{"limit":1,"window":"1h","askedBy":[{asked_by}]}}"#);
+    let padded = format!(r#"{{"limit":1,"window":"1h"{}}}"#, " ".repeat(base.len()));
+    for text in [padded, r#"{"extends":"base"}"#.to_owned()] {
+        let mut book = Book::default();
+        put(&mut book, "base", &base).unwrap();
+        let fitting = MAX_SNAPSHOT / base.len();
+        let mut made = 1;
+        let refused = loop {
+            match put(&mut book, &format!("p{made}"), &text) {
+                Ok(_) => made += 1,
+                Err(refused) => break refused,
+            }
+        };
+        assert_eq!(refused, Refused::SnapshotTooLarge);
+        assert!(
+            (fitting - 30..=fitting).contains(&made),
+            "{made} of {fitting}"
+        );
+    }
 }
 
 #[test]

@@ -125,6 +125,59 @@ fn out_of_reach_the_last_copy_is_used_as_degraded_and_none_is_unavailable() {
 }
 
 #[test]
+fn an_answer_ends_the_time_out_of_reach() {
+    let mut copy = Copy::default();
+    copy.ask(at(0));
+    copy.fail(at(100));
+    confirm(&mut copy, &Book::default(), at(1_000));
+    // Ten seconds have not passed since the failure, but the object has answered after it.
+    assert_eq!(copy.next(at(6_000)), USE_AND_ASK);
+    assert_eq!(copy.next(at(6_001)), Next::Ask);
+}
+
+#[test]
+fn answers_that_overtake_each_other_confirm_each_from_when_it_was_asked() {
+    let most = MAX_AGE.as_millis();
+    let mut copy = Copy::default();
+    copy.ask(at(0));
+    copy.ask(at(300));
+    let nothing = || Changes::since(&Book::default(), Known::default());
+    // The first one is answered: that tells nothing of what was changed before the second was sent.
+    copy.learn(nothing(), at(0));
+    assert_eq!(copy.next(at(most)), USE_AND_ASK);
+    assert_eq!(copy.next(at(most + 1)), Next::Ask);
+    copy.learn(nothing(), at(300));
+    assert_eq!(copy.next(at(most + 300)), USE_AND_ASK);
+    // It comes once more, late.
+    copy.learn(nothing(), at(0));
+    assert_eq!(copy.next(at(most + 300)), USE_AND_ASK);
+    assert_eq!(copy.next(at(most + 301)), Next::Ask);
+}
+
+#[test]
+fn a_clock_that_steps_back_makes_no_copy_young() {
+    let mut book = Book::default();
+    put(&mut book, 1, at(0));
+    let mut copy = Copy::default();
+    confirm(&mut copy, &book, at(3_600_000));
+    // Nobody knows how long ago that was.
+    assert_eq!(copy.next(at(0)), Next::Ask);
+    copy.ask(at(0));
+    assert_eq!(copy.next(at(1)), Next::Join);
+    confirm(&mut copy, &book, at(2));
+    assert_eq!(copy.next(at(3)), USE);
+    assert_eq!(copy.next(at(3 + MAX_AGE.as_millis())), Next::Ask);
+    // Requests may see clocks a little apart.
+    copy.ask(at(10_000));
+    assert_eq!(copy.next(at(9_990)), Next::Join);
+    confirm(&mut copy, &book, at(10_000));
+    assert_eq!(copy.next(at(9_990)), USE);
+    // Nor is the object out of reach for as long as the clock stands back.
+    copy.fail(at(3_600_000));
+    assert_eq!(copy.next(at(17_000)), Next::Ask);
+}
+
+#[test]
 fn what_kv_kept_takes_the_place_of_nothing_newer() {
     let mut book = Book::default();
     put(&mut book, 1, at(0));
@@ -216,9 +269,12 @@ fn a_newer_version_at_an_object_is_asked_for_at_once_and_once() {
     assert!(matches!(&call, Call::Since { seen: Some((_, seen)), .. } if *seen == version(2)));
     copy.notice(&name("a"), version(2), at(501));
     assert_eq!(copy.next(at(501)), USE);
+    // Where no answer comes it is asked for again.
+    assert_eq!(copy.next(at(799)), USE);
+    assert_eq!(copy.next(at(800)), USE_AND_ASK);
     let mut newer = book.clone();
     put(&mut newer, 2, at(1));
-    confirm(&mut copy, &newer, at(502));
+    confirm(&mut copy, &newer, at(802));
     assert_eq!(copy.next(at(1_500)), USE);
     assert!(matches!(
         copy.ask(at(1_600)),

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use tollgate_core::limit::Name;
 use tollgate_core::policy::Version;
 use tollgate_core::Timestamp;
-use tollgate_policies::body::PAGE_BYTES;
+use tollgate_policies::body::{of_versions, PAGE_BYTES};
 use tollgate_policies::book::Book;
-use tollgate_policies::history::{AuditEntry, PastVersion, Signed, Storage, Stored, MAX_PAGE};
+use tollgate_policies::history::{Act, AuditEntry, PastVersion, Signed, Storage, Stored, MAX_PAGE};
 use tollgate_policies::message::{Action, Answer, Call, Requested, POLICY_MESSAGES};
 use tollgate_policies::precondition::Precondition;
 use tollgate_policies::service::answer;
@@ -261,6 +261,48 @@ fn pages_are_bounded_and_lead_to_the_next() {
 }
 
 #[test]
+fn pages_of_long_policies_are_bounded_in_bytes_and_leave_nothing_out() {
+    let mut object = Object::default();
+    for limit in 0..20 {
+        let written = format!(r#"{{"limit":{limit},"window":"1h"{}}}"#, " ".repeat(30_000));
+        object.body(&change("a", Action::Put { written }));
+    }
+    for (is_audit, pages) in [(false, 3), (true, 5)] {
+        let (mut before, mut seen) = (None, 0);
+        for page in 1..=pages {
+            let name = name("a");
+            let text = object.body(&match is_audit {
+                true => Call::Audit { before },
+                false => Call::Versions { name, before },
+            });
+            assert!(text.len() < PAGE_BYTES + 1_000, "{}", text.len());
+            seen += text.matches(r#""action""#).count();
+            let next = text.split_once(r#""next":"#);
+            before = next.map(|(_, next)| next.trim_end_matches('}').parse().unwrap());
+            assert_eq!(before.is_some(), page < pages, "{page} of {pages}");
+        }
+        assert_eq!(seen, 20);
+    }
+}
+
+#[test]
+fn an_entry_that_is_longer_than_a_page_stands_alone() {
+    let past = |version| PastVersion {
+        version,
+        act: Act::Put,
+        signed: Signed {
+            at: Timestamp::from_millis(0),
+            author: String::new(),
+            reason: String::new(),
+        },
+        written: Some("7".repeat(PAGE_BYTES + 1)),
+    };
+    let page = of_versions("a", &[past(2), past(1)], false);
+    assert_eq!(page.matches(r#""action""#).count(), 1);
+    assert!(page.ends_with(r#""next":2}"#));
+}
+
+#[test]
 fn a_restored_storage_comes_to_light_by_a_revision() {
     let mut object = Object::default();
     object.body(&put("a", 1));
@@ -283,6 +325,13 @@ fn a_restored_storage_comes_to_light_by_a_revision() {
     assert_eq!(object.storage.book.state.generation, generation);
     let last = object.storage.audit.last().unwrap();
     assert_eq!((last.act.word(), last.version), ("restored", generation));
+    // Above what is known, also where that is far ahead of the clock.
+    let known = Known {
+        generation: generation + 1_000_000,
+        revision: 0,
+    };
+    object.changes(known, None);
+    assert!(object.book.state.generation > known.generation);
 }
 
 #[test]
@@ -300,7 +349,12 @@ fn a_restored_storage_comes_to_light_by_a_version_that_an_object_has_decided_by(
         object.changes(Known::default(), Some(seen));
         assert_eq!(object.book.state.generation, generation, "{seen:?}");
     }
-    for seen in [("a", 0, 2), ("gone", 0, 1), ("a", 5, 1)] {
+    for seen in [
+        ("a", 0, 2),
+        ("gone", 0, 1),
+        ("a", 5, 1),
+        ("a", 1_000_000, 1), // far ahead of the clock
+    ] {
         let mut object = Object::default();
         object.body(&put("a", 1));
         let before = object.book.state.generation;

@@ -47,10 +47,14 @@ impl Limit {
     /// Whether this limit of a policy can take the place of an inline one: the same algorithm over
     /// the same time, and the inline one without a name or with the same.
     pub fn takes_place_of(&self, inline: &Limit) -> bool {
-        let (own, other) = (self.algorithm(), inline.algorithm());
         (inline.name().is_none() || inline.name() == self.name())
-            && own.kind() == other.kind()
-            && own.same_dimension(other)
+            && self.is_of_kind(inline)
+            && self.algorithm().same_dimension(inline.algorithm())
+    }
+
+    /// Whether both are of one algorithm, whatever its numbers.
+    pub fn is_of_kind(&self, other: &Limit) -> bool {
+        self.algorithm().kind() == other.algorithm().kind()
     }
 }
 

@@ -117,6 +117,9 @@ impl<'a> Lookup<'a> {
         }
         if begins_to_replace {
             next.replace_inline();
+        }
+        // Under another algorithm it was charged together with other limits, or with none.
+        if begins_to_replace || !entry.usage.limit.is_of_kind(limit) {
             self.take_over_beside(&mut next, moment)?;
         }
         Ok(Found::Changed(place, Box::new(next)))
