@@ -17,6 +17,8 @@ pub struct Snapshot {
     generation: u64,
     revision: u64,
     policies: BTreeMap<String, Held>,
+    /// How many bytes the names and texts take.
+    bytes: usize,
 }
 
 /// One policy of a snapshot.
@@ -75,11 +77,8 @@ impl Snapshot {
     }
 
     /// How many bytes the names and texts take.
-    pub fn bytes(&self) -> usize {
-        let policies = self.policies.iter();
-        policies
-            .map(|(name, held)| name.len() + held.canonical.len())
-            .sum()
+    pub const fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// All names, in their order.
@@ -103,6 +102,9 @@ impl Snapshot {
             self.policies.remove(name);
         }
         self.policies.extend(changes.policies);
+        let policies = self.policies.iter();
+        let bytes = policies.map(|(name, held)| name.len() + held.canonical.len());
+        self.bytes = bytes.sum();
         true
     }
 }

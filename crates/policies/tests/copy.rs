@@ -212,6 +212,19 @@ fn an_answer_that_does_not_follow_on_the_copy_confirms_nothing() {
 }
 
 #[test]
+fn nobody_is_sent_away_while_kv_may_still_tell_what_it_kept() {
+    let mut book = Book::default();
+    put(&mut book, 7, at(0));
+    let mut copy = Copy::default();
+    copy.ask(at(0));
+    assert_eq!(copy.next(at(100)), Next::Join);
+    // The object does not answer; KV is looked at, and only then is the copy out of reach.
+    copy.restore(Changes::since(&book, Known::default()));
+    copy.fail(at(150));
+    assert_eq!(copy.next(at(151)), DEGRADED);
+}
+
+#[test]
 fn kv_is_read_every_ten_seconds_while_the_object_is_out_of_reach() {
     let mut copy = Copy::default();
     assert!(copy.begin_restoring(at(0)));

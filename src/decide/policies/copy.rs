@@ -3,7 +3,7 @@
 //! shared.
 
 use tollgate_core::policy::Policy;
-use tollgate_core::{Duration, Timestamp};
+use tollgate_core::Duration;
 use tollgate_policies::copy::{Copy, Next};
 use tollgate_policies::snapshot::Changes;
 use worker::Env;
@@ -11,7 +11,7 @@ use worker::Env;
 use crate::clock;
 use crate::context::Context;
 use crate::doors::kv::Kv;
-use crate::doors::{policies, Failure};
+use crate::doors::policies;
 use crate::error::ApiError;
 use crate::isolate;
 use crate::placement;
@@ -94,30 +94,28 @@ impl Source {
         isolate::with(|isolate| run(isolate.policies.of(&self.namespace)))
     }
 
-    /// Brings the copy up to date; whether the object has answered. Where it has not, what KV kept
-    /// takes the copy's place, if it is newer.
+    /// Brings the copy up to date; whether an answer of the object has confirmed it.
     async fn refresh(&self) -> bool {
         let sent = clock::now();
         let call = self.with(|copy| copy.ask(sent));
         let answer = policies::changes(&self.env, &self.object, &call, self.patience).await;
-        if self.learn(answer, sent) {
-            return true;
-        }
-        if self.with(|copy| copy.begin_restoring(clock::now())) {
-            if let Some(changes) = self.kept().await {
-                self.with(|copy| copy.restore(changes));
-            }
-        }
-        false
-    }
-
-    fn learn(&self, answer: Result<Changes, Failure>, sent: Timestamp) -> bool {
         match answer {
             Ok(changes) => self.with(|copy| copy.learn(changes, sent)),
             Err(failure) => {
                 flush::failed(failure);
+                self.restore().await;
+                // Not before: until then others wait for what KV kept.
                 self.with(|copy| copy.fail(clock::now()));
                 false
+            }
+        }
+    }
+
+    /// Takes what KV kept, where it is newer than the copy.
+    async fn restore(&self) {
+        if self.with(|copy| copy.begin_restoring(clock::now())) {
+            if let Some(changes) = self.kept().await {
+                self.with(|copy| copy.restore(changes));
             }
         }
     }
