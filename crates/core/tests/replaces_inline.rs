@@ -11,6 +11,8 @@ use proptest::prelude::*;
 use tollgate_core::decide::Check;
 use tollgate_core::limit::{Concurrency, Name, Window};
 use tollgate_core::message::{encode_limit, Call};
+use tollgate_core::limit::{Concurrency, Name};
+use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::{Effects, Item};
 use tollgate_core::{Algorithm, Duration, Limit};
@@ -333,6 +335,16 @@ fn slots_are_not_taken_over() {
     let slots = Concurrency::new(3, Duration::from_millis(HOUR)).unwrap();
     let policy = inline(Algorithm::Concurrency(slots));
     assert!(policy.replacing_inline().is_err());
+}
+
+#[test]
+fn only_what_the_object_decides_charges_both() {
+    for (consistency, window) in [(Consistency::Eventual, HOUR), (Consistency::Local, 60_000)] {
+        let elsewhere = inline(fixed(100, window)).with_consistency(consistency);
+        assert!(elsewhere.unwrap().replacing_inline().is_err());
+        let replacing = replacing(1, fixed(100, window));
+        assert!(replacing.with_consistency(consistency).is_err());
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -159,6 +159,12 @@ impl Policy {
                 with: "`consistency: \"local\"`, which is the same alone",
             });
         }
+        if self.replaces_inline && self.consistency != Consistency::Strong {
+            return Err(InvalidLimit::Conflict {
+                field: "replacesInline",
+                with: "`consistency`: only the subject's object charges both",
+            });
+        }
         Ok(self)
     }
 
@@ -181,7 +187,7 @@ impl Policy {
 
     /// Charges its limits together with the inline limits that they take the place of: those of the
     /// same algorithm and time dimension, without a name or with the same. Not for slots, which
-    /// their permits free.
+    /// their permits free; and only where the object decides, which alone knows both.
     pub fn replacing_inline(mut self) -> Result<Policy, InvalidLimit> {
         if self.gives_permits {
             return Err(InvalidLimit::Conflict {
@@ -190,7 +196,7 @@ impl Policy {
             });
         }
         self.replaces_inline = true;
-        Ok(self)
+        self.checked()
     }
 
     /// How many units a stored row may run ahead of the real use, plus one (R of the write-ahead
