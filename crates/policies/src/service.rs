@@ -192,8 +192,9 @@ fn told(book: &Book, requested: &Requested, change: &Change) -> Answer {
     let changed = (&*change.changed, requested.is_dry_run);
     match book.policy(name) {
         Ok((record, content)) => Answer::Body {
-            version: Some(record.version),
-            is_new: change.before.is_none(),
+            // A version that was only tried is none that a change could match.
+            version: (!requested.is_dry_run).then_some(record.version),
+            is_new: change.before.is_none() && !requested.is_dry_run,
             json: body::of_one(book, (name, record, content), Some(changed)),
         },
         Err(_) => body(None, body::of_deleted(book, name, changed)),

@@ -207,6 +207,20 @@ fn what_is_refused_or_only_tried_stores_nothing() {
 }
 
 #[test]
+fn what_is_only_tried_makes_nothing_and_gives_no_version_to_match() {
+    let mut object = Object::default();
+    object.body(&put("a", 1));
+    for name in ["a", "b"] {
+        match object.ask(&dry(put(name, 2))) {
+            Answer::Body {
+                version, is_new, ..
+            } => assert_eq!((version, is_new), (None, false), "{name}"),
+            refused => panic!("{refused:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_deletion_is_nothing_to_go_back_to_but_what_was_before_is() {
     let mut object = Object::default();
     object.body(&put("a", 1));
