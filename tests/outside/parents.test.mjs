@@ -95,6 +95,17 @@ describe("three levels", () => {
     ]);
   });
 
+  test("a refund gives back no more above than the caller's own level has used", async () => {
+    const { ask, used } = await levels(main, "refunds", { queue: 20, tenant: 20, cluster: 20 });
+    expect((await ask("one:a", { cost: 20 })).status).toBe(200);
+    await sleep(YOUNG_MS);
+    expect((await ask("two:b")).json).toMatchObject({ reason: "parent", decidedBy: "refunds.cluster" });
+    // This one has used nothing. What it gives back is what `one:a` has used.
+    await ask("three:c", { cost: -20 });
+    expect(await used("cluster", "all")).toBe(20);
+    expect((await ask("two:b", { cost: 20 })).status).toBe(429);
+  });
+
   test("an identifier without a prefix has the parent of all, and an empty prefix none", async () => {
     const { ask, used } = await levels(main, "prefixes");
     expect((await ask("alone")).status).toBe(200);
