@@ -11,6 +11,7 @@ const TOKENS = JSON.stringify([
   { token: "admin", name: "ann", role: "admin" },
   { token: "check", role: "check", inline: false },
   { token: "shop", role: "admin", namespace: "shop" },
+  { token: "cold", role: "admin", namespace: "cold" },
 ]);
 const hour = (limit) => ({ limits: [{ name: "hour", algorithm: "fixedWindow", limit, window: "52w" }] });
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -202,6 +203,40 @@ describe("two Workers in front of the same objects", () => {
       expect(await timed()).toBeGreaterThan(DEADLINE_MS - 50);
       for (let i = 0; i < 10; i++) expect(await timed()).toBeLessThan(DEADLINE_MS - 50);
       await become("well");
+    });
+
+    test("what names a policy that cannot be looked up means no subject, rather than another one", async () => {
+      await put("warm", hour(100));
+      await sleep(10_100); // what has failed before is over
+      expect((await ask({ policy: "warm", identifier: "u" })).status).toBe(200);
+      await become("broken");
+      await sleep(5_100);
+      expect((await ask({ policy: "warm", identifier: "u" })).json.reason).toBe("degraded");
+      await put("unseen", { ...hour(100), provider: "github" });
+      const block = { policy: "unseen", identifier: "u", duration: "1h" };
+      for (const [method, path, body] of [
+        ["POST", "/limit/block", block],
+        ["DELETE", "/limit?policy=unseen&identifier=u"],
+        ["GET", "/limit?policy=unseen&identifier=u"],
+      ]) {
+        const answer = await call(main.url, method, path, body, { token: "admin" });
+        expect(answer, method).toMatchObject({ status: 503, json: { code: "policyUnavailable" } });
+      }
+      await become("well");
+    });
+
+    test("whoever comes while KV is asked waits for what it kept", async () => {
+      const admin = { token: "cold" };
+      expect((await call(direct, "PUT", "/policies/a", hour(1_000), admin)).status).toBe(201);
+      await sleep(2_500); // KV keeps it a second after the change
+      await become("silent");
+      const one = async (i) => {
+        await sleep(i * 5);
+        return (await call(main.url, "POST", "/limit", { policy: "a", identifier: "u" }, admin)).json;
+      };
+      const answers = await Promise.all(Array.from({ length: 200 }, (_, i) => one(i)));
+      await become("well");
+      for (const json of answers) expect(json).toMatchObject({ success: true, reason: "degraded" });
     });
   });
 });

@@ -11,7 +11,6 @@ use proptest::prelude::*;
 use tollgate_core::decide::Check;
 use tollgate_core::limit::{Concurrency, Name, Window};
 use tollgate_core::message::{encode_limit, Call};
-use tollgate_core::limit::{Concurrency, Name};
 use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::{Effects, Item};

@@ -128,7 +128,8 @@ pub(crate) async fn next_of(
 }
 
 /// The subject that is meant by what names a policy of it, or none: with the policy's provider and
-/// scope, as far as there is such a policy.
+/// scope, as far as there is such a policy. Where that cannot be known no subject is meant, rather
+/// than another one.
 pub(crate) async fn subject(
     context: &Context<'_>,
     parts: SubjectParts,
@@ -137,10 +138,10 @@ pub(crate) async fn subject(
     let Some(name) = policy else {
         return Ok(context.subject(parts));
     };
-    confirm(context).await?;
-    let parts = match with_copy(context, |copy| copy.policy(name)) {
+    let parts = match look_up(context, name).await {
         Ok(policy) => policy.limited(parts)?,
-        Err(_) => parts,
+        Err(error) if error.code() == Code::UnknownPolicy => parts,
+        Err(error) => return Err(error),
     };
     Ok(context.subject(parts))
 }
