@@ -55,8 +55,8 @@ impl Outcome {
     ) -> Option<Outcome> {
         for (level, known) in levels.iter_mut().zip(&decisions) {
             if let Some((decision, source)) = known {
-                level.learn(context, decision, *source);
                 level.follow(decision);
+                level.learn(context, decision, *source);
             }
         }
         let whole = whole(decisions)?;
