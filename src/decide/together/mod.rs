@@ -2,6 +2,7 @@
 //! tells it what came of it.
 
 mod messages;
+mod refund;
 
 use tollgate_core::api::multi;
 use tollgate_core::api::request::LimitRequest;
@@ -34,6 +35,10 @@ pub(super) async fn check_levels(
     context: &Context<'_>,
     levels: Levels,
 ) -> Result<Outcome, ApiError> {
+    let check = &levels.own.item.check;
+    if check.cost < 0 && !check.peek {
+        return refund::give_back(context, levels).await;
+    }
     let mut together = decide(context, vec![levels], false).await?;
     let outcome = together.outcomes.pop();
     outcome.ok_or_else(ApiError::object_unavailable) // one was asked
@@ -50,6 +55,9 @@ pub(crate) async fn check_all(
     let all = all.collect::<Result<Vec<Levels>, ApiError>>()?;
     for (i, levels) in all.iter().enumerate() {
         multi::suits(i, &levels.own.item.policy)?;
+        if !levels.above.is_empty() && levels.own.item.check.cost < 0 {
+            return Err(multi::refund_alone(i).into());
+        }
     }
     decide(context, all, true).await
 }

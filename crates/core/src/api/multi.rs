@@ -92,6 +92,13 @@ pub fn suits(i: usize, policy: &Policy) -> Result<(), BadRequest> {
     }
 }
 
+/// The entry `i` gives units back to a policy that has a parent, which is done level by level.
+pub fn refund_alone(i: usize) -> BadRequest {
+    let with =
+        "a policy that has a parent when it is below 0: send the refund alone, with POST /limit";
+    BadRequest::new(format!("limits[{i}].cost"), Problem::Conflict { with })
+}
+
 fn alone(field: String) -> BadRequest {
     let with =
         "POST /limit/multi, whose entries are decided together by their objects: ask for it alone";
