@@ -6,7 +6,7 @@
 mod common;
 
 use common::object::Object;
-use common::{bucket, fixed, moment, version, START};
+use common::{bucket, fixed, moment, version, Kind, START};
 use proptest::prelude::*;
 use tollgate_core::decide::Check;
 use tollgate_core::limit::{Concurrency, Name, Window};
@@ -360,13 +360,18 @@ proptest! {
     #[test]
     fn together_never_more_than_the_larger_limit(
         (old, new) in (10..40u64, 10..40u64),
-        is_bucket in any::<bool>(),
+        kind in prop_oneof![Just(Kind::FixedWindow), Just(Kind::TokenBucket), Just(Kind::SlidingLog)],
         steps in prop::collection::vec(step(), 1..120),
     ) {
-        let algorithm = |limit: u64| match is_bucket {
-            true => Algorithm::TokenBucket(bucket(limit, limit, HOUR)),
-            false => fixed(limit, HOUR),
+        // What a log of a smaller limit counts past it is bounded.
+        let new = if kind == Kind::SlidingLog { old } else { new };
+        let hour = Duration::from_millis(HOUR);
+        let algorithm = |limit: u64| match kind {
+            Kind::TokenBucket => Algorithm::TokenBucket(bucket(limit, limit, HOUR)),
+            Kind::SlidingLog => Algorithm::SlidingLog(Window::new_log(limit, hour).unwrap()),
+            _ => fixed(limit, HOUR),
         };
+        let is_bucket = kind == Kind::TokenBucket;
         let larger = old.max(new);
         let (inline, named) = (inline(algorithm(old)), replacing(1, algorithm(new)));
         let mut object = Object::default();
@@ -388,9 +393,10 @@ proptest! {
                 Step::Sleep => object = object.restarted(),
                 Step::Alarm => object.clean(now),
             }
-            let from = match is_bucket {
-                true => now.saturating_sub(HOUR),
-                false => now - (now - START) % HOUR,
+            let from = match kind {
+                Kind::TokenBucket => now - HOUR,
+                Kind::SlidingLog => now - HOUR + 1,
+                _ => now - (now - START) % HOUR,
             };
             let passed: u64 = log.iter().filter(|(at, _)| *at >= from).map(|(_, cost)| cost).sum();
             prop_assert!(passed <= most, "{passed} of {most}");
