@@ -960,7 +960,7 @@ const MUTANTS = [
     "a refusal is remembered no longer than the object allows",
     `${CORE}/isolate/refusals/mod.rs`,
     "asked.sent.plus(decision.cache_for)",
-    "asked.sent.plus(Duration::from_secs(1))",
+    "asked.sent.plus(crate::Duration::from_secs(1))",
     "refusals",
   ],
   [
