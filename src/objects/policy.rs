@@ -97,6 +97,13 @@ impl Policies {
 
     /// Has KV keep all policies; later once more where it does not.
     async fn publish(&self) {
+        let begun = self.with(|_, store| {
+            store.begin_ringing();
+            Ok(())
+        });
+        if let Err(error) = begun {
+            worker::console_error!("tollgate: policies cannot be read: {error}");
+        }
         let (Some(kv), Some(name)) = (Kv::of(&self.env), self.state.id().name()) else {
             return;
         };

@@ -374,8 +374,6 @@ proptest! {
         kind in prop_oneof![Just(Kind::FixedWindow), Just(Kind::TokenBucket), Just(Kind::SlidingLog)],
         steps in prop::collection::vec(step(), 1..120),
     ) {
-        // What a log of a smaller limit counts past it is bounded.
-        let new = if kind == Kind::SlidingLog { old } else { new };
         let hour = Duration::from_millis(HOUR);
         let algorithm = |limit: u64| match kind {
             Kind::TokenBucket => Algorithm::TokenBucket(bucket(limit, limit, HOUR)),

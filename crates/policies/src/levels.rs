@@ -17,8 +17,13 @@ pub(crate) struct Level<'a> {
 }
 
 /// Whether the policy of this name can be asked together with all that stand above it. `of` tells
-/// the policy of a name.
-pub(crate) fn check<'a>(name: &str, of: &dyn Fn(&str) -> Option<Level<'a>>) -> Result<(), Refused> {
+/// the policy of a name, `is_changed` whether it is new: levels of which none is were found good
+/// before, and are not read.
+pub(crate) fn check<'a>(
+    name: &str,
+    of: &dyn Fn(&str) -> Option<Level<'a>>,
+    is_changed: &dyn Fn(&str) -> bool,
+) -> Result<(), Refused> {
     let mut chain = vec![name.to_owned()];
     let mut levels: Vec<Level> = of(name).into_iter().collect();
     while let Some(parent) = levels.last().and_then(|it| it.parent) {
@@ -33,7 +38,7 @@ pub(crate) fn check<'a>(name: &str, of: &dyn Fn(&str) -> Option<Level<'a>>) -> R
         let above = of(parent).ok_or_else(|| Refused::UnknownParent(parent.to_owned()))?;
         levels.push(above);
     }
-    if chain.len() > 1 {
+    if chain.len() > 1 && chain.iter().any(|name| is_changed(name)) {
         check_modes(&chain, &levels)?;
     }
     Ok(())

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tollgate_core::limit::Name;
 use tollgate_core::policy::Version;
 use tollgate_core::Timestamp;
-use tollgate_policies::book::{Book, By, Change};
+use tollgate_policies::book::{Book, By, Change, Record};
 use tollgate_policies::bounds::{MAX_LEVELS, MAX_POLICIES, MAX_POLICY, MAX_SNAPSHOT};
 use tollgate_policies::precondition::Precondition;
 use tollgate_policies::refused::Refused;
@@ -248,6 +248,30 @@ fn what_cannot_be_read_is_refused_by_its_field() {
         assert_eq!(refused.field(), Some(field), "{text}");
         assert_eq!(refused.code(), "invalidField");
     }
+}
+
+#[test]
+fn a_policy_that_this_build_cannot_read_is_in_the_way_of_no_other() {
+    let mut book = Book::default();
+    let below =
+        |parent: &str| format!(r#"{{"limits":[{PLAIN}],"parent":{{"policy":"{parent}"}}}}"#);
+    put(&mut book, "top", PLAIN).unwrap();
+    put(&mut book, "below", &below("top")).unwrap();
+    // A newer build has written it, and the deployment was rolled back.
+    let newer = |mut record: Record| {
+        let content = record.content.as_mut().unwrap();
+        content.canonical = r#"{"limits":[],"dance":1}"#.to_owned();
+        record
+    };
+    let record = newer(book.record("below").unwrap().clone());
+    let top = book.record("top").unwrap().clone();
+    let records = [("top".to_owned(), top), ("below".to_owned(), record)];
+    let mut book = Book::new(book.state, records);
+    put(&mut book, "other", PLAIN).unwrap();
+    put(&mut book, "beside", &below("top")).unwrap();
+    // What stands in one line with it is.
+    assert!(put(&mut book, "under", &below("below")).is_err());
+    put(&mut book, "below", &below("top")).unwrap();
 }
 
 #[test]

@@ -67,6 +67,8 @@ pub(in crate::objects) struct Store {
     has_tables: bool,
     /// Whether a change has the alarm ring.
     rings: bool,
+    /// Whether it will ring for a change already: later ones do not put it off.
+    is_due: bool,
 }
 
 impl Store {
@@ -79,6 +81,7 @@ impl Store {
             storage,
             sql,
             rings,
+            is_due: false,
         };
         Ok((store.book()?, store))
     }
@@ -108,6 +111,11 @@ impl Store {
         Ok(Book::new(state, records.collect::<Result<Vec<_>>>()?))
     }
 
+    /// The alarm rings: the next change sets it anew.
+    pub(in crate::objects) const fn begin_ringing(&mut self) {
+        self.is_due = false;
+    }
+
     /// Has the alarm ring at `at`, in place of any other instant.
     pub(in crate::objects) fn ring(&self, at: Timestamp) -> Result<()> {
         set_alarm(&self.storage, at.as_millis() as f64)
@@ -131,7 +139,7 @@ impl Store {
             self.sql.exec(FORGET_VERSIONS, vec![name.as_str().into()])?;
         }
         self.add(stored.entry)?;
-        if self.rings {
+        if self.rings && !self.is_due {
             let at = stored.entry.signed.at.as_millis();
             set_alarm(&self.storage, (at + PUBLISH_AFTER) as f64)?;
         }
@@ -220,7 +228,7 @@ impl Storage for Store {
 
     fn store(&mut self, book: &Book, stored: &Stored<'_>) -> Result<()> {
         all_or_none(&self.storage, &mut || self.put(book, stored))?;
-        self.has_tables = true;
+        (self.has_tables, self.is_due) = (true, true);
         Ok(())
     }
 

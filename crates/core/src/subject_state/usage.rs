@@ -6,6 +6,7 @@ use crate::algorithm::state::{LimitState, Moment};
 use crate::algorithm::{Take, View};
 use crate::calendar::UnknownTimeZone;
 use crate::codec::{Line, LineWriter, Unreadable};
+use crate::limit::MAX_LOG;
 use crate::row::{get_limit, get_lost, get_state, put_limit, put_lost, put_state};
 use crate::{Algorithm, Limit, Timestamp};
 
@@ -142,8 +143,8 @@ impl Usage {
     }
 
     /// Charges what another definition of the same limit has admitted, for `at`: past the limit,
-    /// and at most to twice of it but in a window, with which all of it ends. Answers what was
-    /// charged, where it can be taken back.
+    /// and at most to twice of it but in a window, with which all of it ends, and in a log, whose
+    /// entries end one by one. Answers what was charged, where it can be taken back.
     pub(super) fn charge_past(
         &mut self,
         units: u64,
@@ -154,6 +155,8 @@ impl Usage {
         self.state.project(algorithm, moment)?;
         let most = match &self.state {
             LimitState::Counter(_) => u64::MAX,
+            // No log admits more, so none has more to tell.
+            LimitState::Log(_) => 2 * MAX_LOG,
             _ => algorithm.limit().saturating_mul(2),
         };
         let left = most.saturating_sub(self.state.used(algorithm, moment.now));

@@ -110,10 +110,11 @@ impl Book {
                 parent: content.parent.as_deref(),
             })
         };
+        let is_changed = |name: &str| contents.iter().any(|(changed, _)| changed == name);
         let kept = self.policies().map(|(name, ..)| name);
         let new = contents.iter().map(|(name, _)| name.as_str());
         kept.chain(new)
-            .try_for_each(|name| levels::check(name, &of))
+            .try_for_each(|name| levels::check(name, &of, &is_changed))
     }
 }
 
