@@ -169,9 +169,9 @@ impl Policies {
         }
     }
 
-    /// Has the answers tell which policies are kept whole, and under which version they were decided
-    /// where an older one was asked. Those nobody may remember: who has asked so is to ask by the
-    /// newer one from now on.
+    /// Has the answers tell which policies are kept whole, and under which version they were
+    /// decided where an older one was asked. Those nobody may remember: who has asked so is to ask
+    /// by the newer one from now on.
     pub(super) fn tell(&self, asked: &[Item], decided: &[Item], answers: &mut [Decision]) {
         for ((asked, item), answer) in asked.iter().zip(decided).zip(answers) {
             let mut known = self.0.iter().map(|known| &known.policy);
