@@ -77,6 +77,19 @@ describe("a change", () => {
   });
 });
 
+test("a change soon after another does not put off what KV is told", async () => {
+  const alarm = () => runInDurableObject(object(), (_object, { storage }) => storage.getAlarm());
+  await put("a", hour(1));
+  expect(await alarm()).toBe(START + 1_000);
+  vi.setSystemTime(START + 900);
+  await put("a", hour(2));
+  expect(await alarm()).toBe(START + 1_000);
+  await runDurableObjectAlarm(object());
+  vi.setSystemTime(START + 5_000);
+  await put("a", hour(3));
+  expect(await alarm()).toBe(START + 6_000);
+});
+
 describe("bounds", () => {
   test("a hundred versions are kept of a name, and an older one is nothing to go back to", async () => {
     for (let i = 1; i <= 103; i++) await put("a", hour(i));
