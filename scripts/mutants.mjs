@@ -1888,8 +1888,8 @@ const MUTANTS = [
   [
     "a policy without levels may be decided anywhere",
     `${POLICIES}/levels.rs`,
-    "if chain.len() > 1 {",
-    "if true {",
+    "if chain.len() > 1 && chain.iter()",
+    "if chain.iter()",
     "policies/parents",
   ],
   [
