@@ -1881,7 +1881,7 @@ const MUTANTS = [
   [
     "levels that are asked together are decided by their objects alone",
     `${POLICIES}/levels.rs`,
-    "if !is_decided_by_its_object(&policy) {",
+    "if decided_elsewhere(&policy).is_some() {",
     "if false {",
     "policies/parents",
   ],

@@ -1,8 +1,7 @@
 //! Policies that are asked together, because one is the parent of the other: whether they can be.
 
+use tollgate_core::api::multi::decided_elsewhere;
 use tollgate_core::api::policy::named::parse;
-use tollgate_core::policy::consistency::Consistency;
-use tollgate_core::policy::Policy;
 
 use crate::bounds::MAX_LEVELS;
 use crate::refused::Refused;
@@ -48,7 +47,7 @@ fn check_modes(chain: &[String], levels: &[Level]) -> Result<(), Refused> {
     let mut permits = 0;
     for (name, level) in chain.iter().zip(levels) {
         let policy = parse(level.canonical)?.policy;
-        if !is_decided_by_its_object(&policy) {
+        if decided_elsewhere(&policy).is_some() {
             return Err(Refused::NotTogether(name.clone()));
         }
         permits += usize::from(policy.gives_permits());
@@ -57,8 +56,4 @@ fn check_modes(chain: &[String], levels: &[Level]) -> Result<(), Refused> {
         return Err(Refused::SeveralPermits(chain.to_vec()));
     }
     Ok(())
-}
-
-fn is_decided_by_its_object(policy: &Policy) -> bool {
-    policy.consistency() == Consistency::Strong && policy.shed().is_none()
 }

@@ -106,7 +106,7 @@ fn alone(field: String) -> BadRequest {
 }
 
 /// The setting by which a policy is not decided by its object alone.
-fn decided_elsewhere(policy: &Policy) -> Option<&'static str> {
+pub fn decided_elsewhere(policy: &Policy) -> Option<&'static str> {
     if policy.consistency() != Consistency::Strong {
         return Some("consistency");
     }
