@@ -841,3 +841,29 @@ proptest! {
         }
     }
 }
+
+// Two turns begin in each millisecond, and the first of them is done before it ends: just after it
+// nothing is missing, although it is taken.
+#[test]
+fn a_restart_forgets_no_turn_that_is_done_within_its_millisecond() {
+    let spec = Spec {
+        kind: Kind::Shaper,
+        limit: 10,
+        window: 3,
+        amount: 5,
+        more: 100,
+    };
+    let ask = || Step::Ask {
+        cost: 1,
+        patience: None,
+        definition: 0,
+    };
+    let mut steps: Vec<(i64, Step)> = (0..5).map(|_| (0, ask())).collect();
+    // The two of the millisecond before the last go.
+    steps.extend([(0, Step::Cancel(2)), (0, Step::Cancel(1)), (2, ask())]);
+    for _ in 0..3 {
+        steps.extend([(0, Step::Restart), (0, ask())]);
+    }
+    let promised = run(&[spec], steps, |_, _, _, _, _| {});
+    promised.assert_kept(&spec);
+}

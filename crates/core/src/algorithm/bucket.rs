@@ -327,6 +327,7 @@ impl Bucket {
                     && (kept.slow.is_none() || self.level.time == real.level.time);
                 same_pace
                     && self.present(shape).covers(&real.present(shape))
+                    && self.schedule(shape).early() <= real.schedule(shape).early()
                     && self.schedule(shape).unfinished() >= real.schedule(shape).unfinished()
                     && kept.covers(queue)
             }

@@ -65,6 +65,11 @@ impl Schedule<'_> {
         before.max(earliest.min(self.pace.back(at)))
     }
 
+    /// How much of the millisecond that ends now is left for turns.
+    pub(super) fn early(&self) -> u128 {
+        self.pace.back(self.now).saturating_sub(self.busy_until())
+    }
+
     fn turns(&self) -> Vec<Turn> {
         let mut turns = Vec::with_capacity(self.places.map_or(0, Places::len));
         let mut before = self.busy_until();
