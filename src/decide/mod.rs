@@ -18,6 +18,7 @@ pub(crate) mod together;
 use core::slice;
 
 use tollgate_core::api::request::LimitRequest;
+use tollgate_core::decision::Source;
 use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::store::RateLimitStore;
 
@@ -41,6 +42,11 @@ pub(crate) async fn check(
         return Box::pin(together::check_levels(context, levels)).await;
     }
     let pending = levels.own;
+    if let Some(refusal) = pending.refusal() {
+        let outcome = Outcome::new(pending, refusal, Source::Cache);
+        outcome.record(context);
+        return Ok(outcome);
+    }
     let Pending { object, item, .. } = &pending;
     let decided = match item.policy.consistency() {
         Consistency::Strong => ObjectStore { context }.decide(object, item).await,

@@ -4,12 +4,15 @@ use tollgate_core::api::policy::named::NamedPolicy;
 use tollgate_core::api::policy::parent::Parent;
 use tollgate_core::api::request::{suits, LimitRequest, Rule};
 use tollgate_core::decide::Check;
+use tollgate_core::decision::Decision;
+use tollgate_core::overrides::Stopped;
 use tollgate_core::policy::{FailMode, Policy};
 use tollgate_core::subject::{Subject, SubjectParts};
 use tollgate_core::subject_state::Item;
 use tollgate_policies::bounds::MAX_LEVELS;
 
 use super::policies;
+use crate::clock;
 use crate::context::Context;
 use crate::error::ApiError;
 
@@ -22,22 +25,25 @@ pub(super) struct Pending {
     pub(super) item: Item,
     /// Whether the policy may be out of date.
     pub(super) is_degraded: bool,
+    /// Why everything is refused for the subject, if it is.
+    pub(super) stopped: Option<Stopped>,
 }
 
-/// Sees to it that the policies can be used that these requests name; whether they may be out of
-/// date. All of one request are decided by one revision.
+/// Sees to it that the policies and overrides can be used that these requests need; whether they
+/// may be out of date. All of one request are decided by one revision. Who brings all limits along
+/// needs the overrides alone, and is decided without them where nobody knows any.
 pub(super) async fn confirmed(
     context: &Context<'_>,
     requests: &[LimitRequest],
 ) -> Result<bool, ApiError> {
-    let is_named = |request: &LimitRequest| matches!(request.rule, Rule::Named(_));
-    if !requests.iter().any(is_named) {
-        return Ok(false);
+    if let Some(is_degraded) = policies::confirmed(context) {
+        return Ok(is_degraded);
     }
-    match policies::confirmed(context) {
-        Some(is_degraded) => Ok(is_degraded),
-        // Boxed, because it is rare.
-        None => Box::pin(policies::confirm(context)).await,
+    let is_named = |request: &LimitRequest| matches!(request.rule, Rule::Named(_));
+    // Boxed, because it is rare.
+    match Box::pin(policies::confirm(context)).await {
+        Err(_) if !requests.iter().any(is_named) => Ok(true),
+        confirmed => confirmed,
     }
 }
 
@@ -65,7 +71,7 @@ impl Levels {
         match rule {
             Rule::Inline(policy) => {
                 let policy = inline(context, policy)?;
-                let own = Pending::new(context, subject, Item { policy, check }, false)?;
+                let own = Pending::new(context, subject, Item { policy, check }, is_degraded)?;
                 let above = Vec::new();
                 Ok(Levels { own, above })
             }
@@ -139,12 +145,30 @@ impl Pending {
             return Err(ApiError::no_kv());
         }
         let subject = context.subject(subject);
+        let Item { policy, mut check } = item;
+        let overridden = policies::overridden(context, &subject, &policy);
+        check.bypass = overridden.bypasses;
+        let adjusted = overridden.policy;
+        let adjusted = adjusted.filter(|policy| suits(&check, policy).is_ok());
         Ok(Pending {
             object: subject.object_name(),
             subject,
-            item,
+            item: Item {
+                policy: adjusted.unwrap_or(policy),
+                check,
+            },
             is_degraded,
+            // What was used may be given back.
+            stopped: overridden.stopped.filter(|_| check.cost >= 0),
         })
+    }
+}
+
+impl Pending {
+    /// The refusal of what is stopped, if it is.
+    pub(super) fn refusal(&self) -> Option<Decision> {
+        let stopped = self.stopped.as_ref()?;
+        Some(stopped.refusal(clock::now()))
     }
 }
 

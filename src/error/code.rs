@@ -22,6 +22,8 @@ pub enum Code {
     UnknownPolicy,
     /// The policy has no such version, or it is no longer kept.
     UnknownVersion,
+    /// There is no such override in force.
+    UnknownOverride,
     /// The permit was never issued, has expired, or belongs to another namespace.
     UnknownPermit,
     /// The path exists, the method on it does not; `Allow` lists those that do.
@@ -32,6 +34,8 @@ pub enum Code {
     PolicyInUse,
     /// The namespace has as many policies as it can have.
     TooManyPolicies,
+    /// The namespace has as many overrides as it can have.
+    TooManyOverrides,
     /// The body is larger than 64 KiB.
     BodyTooLarge,
     /// The policy is larger than 32 KiB.
@@ -55,7 +59,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the documentation and its test.
-    pub const ALL: [Code; 23] = [
+    pub const ALL: [Code; 25] = [
         Code::InvalidJson,
         Code::InvalidField,
         Code::UnknownTimeZone,
@@ -65,11 +69,13 @@ impl Code {
         Code::NotFound,
         Code::UnknownPolicy,
         Code::UnknownVersion,
+        Code::UnknownOverride,
         Code::UnknownPermit,
         Code::MethodNotAllowed,
         Code::VersionMoved,
         Code::PolicyInUse,
         Code::TooManyPolicies,
+        Code::TooManyOverrides,
         Code::BodyTooLarge,
         Code::PolicyTooLarge,
         Code::UnsupportedMediaType,
@@ -97,11 +103,13 @@ impl Code {
             Code::NotFound => (404, "notFound", "There is nothing at this path"),
             Code::UnknownPolicy => (404, "unknownPolicy", "There is no such policy"),
             Code::UnknownVersion => (404, "unknownVersion", "There is no such version"),
+            Code::UnknownOverride => (404, "unknownOverride", "There is no such override"),
             Code::UnknownPermit => (404, "unknownPermit", "The permit is not known"),
             Code::MethodNotAllowed => (405, "methodNotAllowed", "Another method is needed"),
             Code::VersionMoved => (409, "versionMoved", "The policy has another version"),
             Code::PolicyInUse => (409, "policyInUse", "Other policies need the policy"),
             Code::TooManyPolicies => (409, "tooManyPolicies", "There are too many policies"),
+            Code::TooManyOverrides => (409, "tooManyOverrides", "There are too many overrides"),
             Code::BodyTooLarge => (413, "bodyTooLarge", "The body is too large"),
             Code::PolicyTooLarge => (413, "policyTooLarge", "The policy is too large"),
             Code::UnsupportedMediaType => (

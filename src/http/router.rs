@@ -53,6 +53,12 @@ pub enum Api {
     Rollback,
     /// `GET /audit`.
     Audit,
+    /// `GET /overrides`.
+    Overrides,
+    /// `PUT /overrides/{target}/{kind}`.
+    PutOverride,
+    /// `DELETE /overrides/{target}/{kind}`.
+    LiftOverride,
 }
 
 /// The methods of one path.
@@ -71,6 +77,8 @@ enum Place {
     At(&'static str),
     /// In this folder any one name, and behind it this word unless it is empty.
     Item(&'static str, &'static str),
+    /// In this folder any path that is not empty.
+    Under(&'static str),
     /// This name in this folder, for clients of Upstash. They join their URL and `pipeline` without
     /// looking, so slashes may be doubled, and one may stand at the end.
     Named(&'static str, &'static str),
@@ -82,7 +90,7 @@ enum Place {
 const UPSTASH: &str = "/upstash";
 
 /// The first line that fits is the path's.
-static PATHS: [Path; 21] = [
+static PATHS: [Path; 23] = [
     Path {
         place: Place::At("/limit"),
         allow: "GET, POST, DELETE",
@@ -124,6 +132,18 @@ static PATHS: [Path; 21] = [
         routes: &[("POST", Route::Api(Api::Rollback, ""))],
     },
     get(Place::At("/audit"), &[("GET", Route::Api(Api::Audit, ""))]),
+    get(
+        Place::At("/overrides"),
+        &[("GET", Route::Api(Api::Overrides, ""))],
+    ),
+    Path {
+        place: Place::Under("/overrides/"),
+        allow: "PUT, DELETE",
+        routes: &[
+            ("PUT", Route::Api(Api::PutOverride, "")),
+            ("DELETE", Route::Api(Api::LiftOverride, "")),
+        ],
+    },
     Path {
         place: Place::At("/healthz"),
         allow: "GET",
@@ -199,7 +219,9 @@ impl Path {
     /// alone is nothing but for them.
     fn without_method<'a>(&self) -> Result<Route<'a>, ApiError> {
         match self.place {
-            Place::At(_) | Place::Item(..) => Err(ApiError::method_not_allowed(self.allow)),
+            Place::At(_) | Place::Item(..) | Place::Under(_) => {
+                Err(ApiError::method_not_allowed(self.allow))
+            }
             Place::Named("", "") => Err(not_found()),
             _ => Ok(Route::Redis(Form::WrongMethod(self.allow))),
         }
@@ -215,6 +237,9 @@ impl Place {
             Place::Item(folder, action) => {
                 let name = path.strip_prefix(folder)?.strip_suffix(action)?;
                 return (!name.is_empty() && !name.contains('/')).then_some(name);
+            }
+            Place::Under(folder) => {
+                return path.strip_prefix(folder).filter(|rest| !rest.is_empty());
             }
             Place::Named(folder, name) => (folder, Some(*name)),
             Place::Commands(folder) => (folder, None),
@@ -249,16 +274,21 @@ impl Api {
     /// The role that a caller needs.
     pub const fn role(self) -> Role {
         match self {
-            Api::Status | Api::Policies | Api::Policy | Api::PolicyVersions | Api::Explain => {
-                Role::Read
-            }
+            Api::Status
+            | Api::Policies
+            | Api::Policy
+            | Api::PolicyVersions
+            | Api::Explain
+            | Api::Overrides => Role::Read,
             Api::Limit | Api::Multi | Api::Renew | Api::Release | Api::Acquire => Role::Check,
             Api::Reset
             | Api::Block
             | Api::PutPolicy
             | Api::DeletePolicy
             | Api::Rollback
-            | Api::Audit => Role::Admin,
+            | Api::Audit
+            | Api::PutOverride
+            | Api::LiftOverride => Role::Admin,
         }
     }
 
@@ -272,7 +302,8 @@ impl Api {
             | Api::Release
             | Api::Acquire
             | Api::PutPolicy
-            | Api::Rollback => true,
+            | Api::Rollback
+            | Api::PutOverride => true,
             Api::Status
             | Api::Reset
             | Api::Policies
@@ -280,7 +311,9 @@ impl Api {
             | Api::DeletePolicy
             | Api::PolicyVersions
             | Api::Explain
-            | Api::Audit => false,
+            | Api::Audit
+            | Api::Overrides
+            | Api::LiftOverride => false,
         }
     }
 }
@@ -323,6 +356,7 @@ mod tests {
             ("POST", "/acquire", Api::Acquire, Role::Check),
             ("GET", "/policies", Api::Policies, Role::Read),
             ("GET", "/audit", Api::Audit, Role::Admin),
+            ("GET", "/overrides", Api::Overrides, Role::Read),
         ];
         for (method, path, route, role) in table {
             let found = Route::find(method, path);

@@ -15,7 +15,7 @@ use crate::context::{self, Context};
 use crate::error::{ApiError, Code};
 use crate::hot::{self, ExecutionContext, Headers, Request};
 use crate::reply::Reply;
-use crate::routes::{block, health, limit, multi, permits, policies, subject, upstash};
+use crate::routes::{block, health, limit, multi, overrides, permits, policies, subject, upstash};
 use crate::settings;
 use crate::task::settled;
 
@@ -134,6 +134,9 @@ impl Incoming<'_> {
             Api::Explain => Box::pin(policies::explain(&context, name, query)).await,
             Api::Rollback => Box::pin(policies::rollback(&context, name, query, &body)).await,
             Api::Audit => Box::pin(policies::audit(&context, query)).await,
+            Api::Overrides => Box::pin(overrides::list(&context, query)).await,
+            Api::PutOverride => Box::pin(overrides::put(&context, name, query, body)).await,
+            Api::LiftOverride => Box::pin(overrides::lift(&context, name, query)).await,
         }
     }
 

@@ -80,8 +80,8 @@ impl Policies {
             Err(damaged) => return unavailable(&damaged),
         };
         let answered = self.with(|book, store| {
-            let now = clock::now();
-            service::answer(book, store, (version, &call), now)
+            let moment = clock::moment();
+            service::answer(book, store, (version, &call), moment)
         });
         answered.unwrap_or_else(|error| unavailable(&error))
     }

@@ -8,6 +8,7 @@ pub(crate) mod block;
 pub(crate) mod health;
 pub(crate) mod limit;
 pub(crate) mod multi;
+pub(crate) mod overrides;
 pub(crate) mod permits;
 pub(crate) mod policies;
 pub(crate) mod subject;

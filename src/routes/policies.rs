@@ -141,7 +141,7 @@ async fn send(
     ask(context, &Call::Change(requested)).await
 }
 
-async fn ask(context: &Context<'_>, call: &Call) -> Result<Reply, ApiError> {
+pub(super) async fn ask(context: &Context<'_>, call: &Call) -> Result<Reply, ApiError> {
     let (version, is_new, body) = policies::call(context, call).await?;
     let status = if is_new { 201 } else { 200 };
     Ok(Reply {

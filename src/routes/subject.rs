@@ -16,7 +16,8 @@ use crate::reply::Reply;
 
 /// Shows a subject's state.
 pub(crate) async fn status(context: &Context<'_>, query: &str) -> Result<Reply, ApiError> {
-    let (subject, policy) = asked_for(context, query).await?;
+    let (subject, named) = asked_for(context, query).await?;
+    let policy = named.as_ref().map(|name| name.as_str().to_owned());
     let name = subject.object_name();
     let call = Call::Status {
         policy: policy.clone(),
@@ -29,13 +30,15 @@ pub(crate) async fn status(context: &Context<'_>, query: &str) -> Result<Reply, 
     if let (Some(counted), Some(policy)) = (&mut counted, &policy) {
         counted.retain(|it| it.definition.policy == *policy);
     }
-    let body = StatusBody::new(&subject, &status, counted.as_deref());
+    let overrides = policies::overrides_of(context, &subject, named.as_ref()).await;
+    let body = StatusBody::new(&subject, &status, counted.as_deref(), &overrides);
     Ok(Reply::json(to_json(&body)))
 }
 
 /// Resets a subject's use.
 pub(crate) async fn reset(context: &Context<'_>, query: &str) -> Result<Reply, ApiError> {
-    let (subject, policy) = asked_for(context, query).await?;
+    let (subject, named) = asked_for(context, query).await?;
+    let policy = named.map(|name| name.as_str().to_owned());
     let name = subject.object_name();
     let call = Call::Reset {
         policy: policy.clone(),
@@ -48,9 +51,8 @@ pub(crate) async fn reset(context: &Context<'_>, query: &str) -> Result<Reply, A
 async fn asked_for(
     context: &Context<'_>,
     query: &str,
-) -> Result<(Subject, Option<String>), ApiError> {
+) -> Result<(Subject, Option<Name>), ApiError> {
     let query = query::parse(query)?;
-    let policy = query.policy.as_ref();
-    let subject = policies::subject(context, query.subject, policy).await?;
-    Ok((subject, policy.map(Name::as_str).map(str::to_owned)))
+    let subject = policies::subject(context, query.subject, query.policy.as_ref()).await?;
+    Ok((subject, query.policy))
 }

@@ -20,16 +20,22 @@ pub enum Reason {
     Parent,
     /// Only charges of the last moments, which may yet be taken back, leave no room.
     Busy,
+    /// An override decided, and not the limits: it denies the subject, or lets it through.
+    Override,
+    /// An override pauses the subject.
+    Paused,
 }
 
 impl Reason {
-    const ALL: [Reason; 6] = [
+    const ALL: [Reason; 8] = [
         Reason::Limit,
         Reason::CostExceedsCapacity,
         Reason::Blocked,
         Reason::Degraded,
         Reason::Parent,
         Reason::Busy,
+        Reason::Override,
+        Reason::Paused,
     ];
 
     /// The word for it in JSON.
@@ -41,6 +47,8 @@ impl Reason {
             Reason::Degraded => "degraded",
             Reason::Parent => "parent",
             Reason::Busy => "busy",
+            Reason::Override => "override",
+            Reason::Paused => "paused",
         }
     }
 

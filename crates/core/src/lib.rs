@@ -45,7 +45,7 @@
 //! | [`explain`] | what a policy admits at worst, and how it comes back |
 //! | [`isolate`], [`message`] | what an isolate remembers; what it says to objects |
 //! | [`subject_state`] | everything that one object keeps for its subject |
-//! | [`block`] | a subject that is shut out |
+//! | [`block`], [`overrides`] | a subject that is shut out; exceptions from limits |
 //! | [`decide`], [`row`] | one decision over all limits of a policy; the form of rows |
 //! | [`algorithm`], [`permit`] | the arithmetic of each algorithm; a permit as its holder has it |
 //! | [`calendar`], [`policy`] | when periods start and end; limits that are decided together |
@@ -71,6 +71,7 @@ pub mod limit;
 pub mod message;
 pub mod multi;
 pub mod number;
+pub mod overrides;
 pub mod percent;
 pub mod permit;
 pub mod policy;

@@ -188,7 +188,7 @@ proptest! {
         counted in option::of(prop::collection::vec(counted(), 0..3)),
     ) {
         let subject = parts.in_namespace(Namespace::default());
-        let body = StatusBody::new(&subject, &status, counted.as_deref());
+        let body = StatusBody::new(&subject, &status, counted.as_deref(), &[]);
         prop_assert_eq!(body.kv.is_some(), counted.is_none());
         prop_assert!(comes_back(&body));
     }

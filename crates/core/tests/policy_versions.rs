@@ -149,7 +149,11 @@ fn c3_another_window_and_other_limits_stay_in_force_also_after_a_sleep() {
 #[test]
 fn c4_a_restored_store_gives_the_same_numbers_to_others_and_its_generation_is_the_newer() {
     let of = |generation, number, limit| {
-        let version = Version { generation, number };
+        let version = Version {
+            generation,
+            number,
+            adjusted: 0,
+        };
         policy_of("p", version, &[fixed(limit, HOUR)])
     };
     let (ghost, restored) = (of(START, 7, 10), of(START + DAY, 6, 1_000));
@@ -679,6 +683,7 @@ fn versions(name: &'static str) -> impl Strategy<Value = Vec<Policy>> {
             let version = Version {
                 generation: START + u64::from(is_restored),
                 number: 1 + (if is_restored { i - restored } else { i }) as u64,
+                adjusted: 0,
             };
             let policy = Policy::new(last.0.clone()).unwrap();
             let policy = policy.named(Name::new("policy", name).unwrap(), version);
@@ -702,6 +707,7 @@ fn event() -> impl Strategy<Value = Event> {
                 peek,
                 max_delay: delay.map(Duration::from_millis),
                 hold: hold.map(Duration::from_millis),
+                bypass: false,
             }
         });
     let asked = || {

@@ -333,6 +333,7 @@ fn options_are_read_and_have_defaults() {
             peek: true,
             max_delay: Some(secs(30)),
             hold: Some(Duration::from_millis(500))
+            bypass: false,
         }
     );
     assert_eq!(

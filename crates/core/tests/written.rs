@@ -42,6 +42,7 @@ fn check() -> impl Strategy<Value = Check> {
         peek,
         max_delay,
         hold,
+        bypass: false,
     })
 }
 

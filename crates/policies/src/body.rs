@@ -2,8 +2,9 @@
 
 use tollgate_core::api::to_json;
 
+use crate::book::overriding::{OverrideKey, OverrideRecord};
 use crate::book::{Book, Content, Record};
-use crate::history::{AuditEntry, PastVersion, Signed};
+use crate::history::{Act, AuditEntry, PastVersion, Signed, MAX_PAGE};
 
 /// About how many bytes a page may have; an entry that is longer stands on a page alone.
 pub const PAGE_BYTES: usize = 262_144;
@@ -35,6 +36,19 @@ impl Object {
 
     fn number(self, key: &str, value: u64) -> Object {
         self.raw(key, &value.to_string())
+    }
+
+    /// Adds the fields of a JSON object.
+    fn fields(mut self, json: &str) -> Object {
+        let inner = json
+            .strip_prefix('{')
+            .and_then(|rest| rest.strip_suffix('}'));
+        let inner = inner.unwrap_or_default();
+        if !inner.is_empty() {
+            self.0.push_str(if self.0.len() > 1 { "," } else { "" });
+            self.0.push_str(inner);
+        }
+        self
     }
 
     /// Adds a text unless it is empty.
@@ -139,6 +153,50 @@ fn with_changed(body: Object, book: &Book, changed: Option<(&[String], bool)>) -
     body.raw_some("dryRun", is_dry_run.then_some("true"))
 }
 
+/// An override: what it is known by, what it does, until when, and who set it.
+pub fn of_override((target, kind): &OverrideKey, record: &OverrideRecord) -> String {
+    let signed = Signed {
+        at: record.at,
+        author: record.author.clone(),
+        reason: record.reason.clone(),
+    };
+    let mut body = Object::new()
+        .text("target", &target.to_string())
+        .text("kind", kind.word())
+        .number("version", record.revision);
+    body = match &record.effect {
+        Some(effect) => body.fields(&to_json(effect)),
+        None => body.raw("lifted", "true"),
+    };
+    if let Some(until) = record.until {
+        body = body.number("until", until.as_millis());
+    }
+    body.signed(&signed).finish()
+}
+
+/// `GET /overrides`: as many as a page may have, and what to begin the next one behind.
+pub fn of_overrides<'a>(
+    overrides: impl Iterator<Item = (&'a OverrideKey, &'a OverrideRecord)>,
+) -> String {
+    let (mut lines, mut bytes, mut last, mut is_full) = (Vec::new(), 0, None, false);
+    for (key, record) in overrides {
+        if lines.len() >= MAX_PAGE || bytes > PAGE_BYTES {
+            is_full = true;
+            break;
+        }
+        let line = of_override(key, record);
+        bytes += line.len();
+        lines.push(line);
+        last = Some(format!("{}/{}", key.0, key.1.word()));
+    }
+    let body = Object::new().raw("overrides", &list(lines.into_iter()));
+    match last.filter(|_| is_full) {
+        Some(last) => body.text("next", &last),
+        None => body,
+    }
+    .finish()
+}
+
 /// Who made a record.
 pub fn signed(record: &Record) -> Signed {
     Signed {
@@ -163,6 +221,16 @@ pub fn of_versions(name: &str, versions: &[PastVersion], is_full: bool) -> Strin
     page(body, "versions", versions, is_full, line, number)
 }
 
+/// What was changed: a policy, or an override by its target and kind.
+fn of_what(entry: &AuditEntry) -> String {
+    let (key, kind) = match (entry.act, entry.policy.rsplit_once(' ')) {
+        (Act::Override | Act::Lift, Some((_, kind))) => ("target", kind),
+        _ => ("policy", ""),
+    };
+    let of = entry.policy.split(' ').next().unwrap_or_default();
+    Object::new().words(key, of).words("kind", kind).finish()
+}
+
 /// A page of the audit, the newest first.
 pub fn of_audit(entries: &[AuditEntry], is_full: bool) -> String {
     let line = |entry: &AuditEntry| {
@@ -170,7 +238,7 @@ pub fn of_audit(entries: &[AuditEntry], is_full: bool) -> String {
             .number("id", entry.id)
             .signed(&entry.signed)
             .text("action", entry.act.word())
-            .words("policy", &entry.policy)
+            .fields(&of_what(entry))
             .number("version", entry.version)
             .raw_some("before", entry.before.as_deref())
             .raw_some("after", entry.after.as_deref())

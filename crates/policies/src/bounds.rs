@@ -6,5 +6,9 @@ pub const MAX_POLICIES: usize = 1_000;
 pub const MAX_POLICY: usize = 32_768;
 /// The most bytes that all policies take together.
 pub const MAX_SNAPSHOT: usize = 2_097_152;
+/// The most overrides of several subjects.
+pub const MAX_WIDE_OVERRIDES: usize = 1_000;
+/// The most overrides of single subjects.
+pub const MAX_SUBJECT_OVERRIDES: usize = 10_000;
 /// The most levels of policies that extend each other, and of policies that are asked together.
 pub const MAX_LEVELS: usize = 4;

@@ -12,11 +12,13 @@ use std::rc::Rc;
 use tollgate_core::api::policy::named::{parse, NamedPolicy};
 use tollgate_core::api::BadRequest;
 use tollgate_core::limit::Name;
+use tollgate_core::overrides::{Index, Matched};
 use tollgate_core::policy::Version;
+use tollgate_core::subject::Subject;
 use tollgate_core::{Duration, Timestamp};
 
 use crate::message::Call;
-use crate::snapshot::{Changes, Known, Snapshot};
+use crate::snapshot::{Changes, Held, Known, Snapshot};
 
 /// How old a copy may be before it is confirmed in the background.
 pub const FRESH: Duration = Duration::from_secs(2);
@@ -46,6 +48,8 @@ pub struct Copy {
     /// A version that an object has decided by and that this copy has not, and since when it is
     /// known.
     seen: Option<(Name, Version, Timestamp)>,
+    /// Its overrides, ready to be asked.
+    overrides: Index,
     /// What was read of it so far.
     read: BTreeMap<String, (Version, Rc<NamedPolicy>)>,
 }
@@ -122,6 +126,7 @@ impl Copy {
         Call::Since {
             known: self.snapshot.known(),
             seen: self.seen.clone().map(|(name, version, _)| (name, version)),
+            overrides: true,
         }
     }
 
@@ -161,6 +166,7 @@ impl Copy {
             let held = |name: &String| snapshot.policy(name).map(|held| held.version);
             self.read
                 .retain(|name, (version, _)| held(name) == Some(*version));
+            self.overrides = Index::of(self.snapshot.overrides().cloned());
         }
     }
 
@@ -171,9 +177,32 @@ impl Copy {
         let held = self.snapshot.policy(name.as_str());
         let is_known =
             matches!(&self.seen, Some((known, seen, _)) if known == name && *seen >= version);
-        if !is_known && held.is_none_or(|held| held.version < version) {
+        let is_newer = |held: &Held| {
+            let adjusted = self.snapshot.adjusted(now);
+            version
+                > Version {
+                    adjusted,
+                    ..held.version
+                }
+        };
+        if !is_known && held.is_none_or(is_newer) {
             self.seen = Some((name.clone(), version, now));
         }
+    }
+
+    /// The overrides that hold for a subject at `now`, decided by a policy or an inline limit.
+    pub fn overrides(
+        &self,
+        subject: &Subject,
+        policy: Option<&Name>,
+        now: Timestamp,
+    ) -> Matched<'_> {
+        self.overrides.matched(subject, policy, now)
+    }
+
+    /// See [`Version::adjusted`].
+    pub fn adjusted(&self, now: Timestamp) -> u64 {
+        self.snapshot.adjusted(now)
     }
 
     /// Whether the last call had no answer.

@@ -3,6 +3,7 @@
 
 use tollgate_core::Timestamp;
 
+use crate::book::overriding::OverrideKey;
 use crate::book::{Book, BookState, Record};
 
 /// The most versions that are kept of a name.
@@ -27,16 +28,22 @@ pub enum Act {
     Base,
     /// The storage was found to be older than what was told of it.
     Restored,
+    /// An override was set.
+    Override,
+    /// An override was lifted.
+    Lift,
 }
 
 impl Act {
     /// All of them.
-    pub const ALL: [Act; 5] = [
+    pub const ALL: [Act; 7] = [
         Act::Put,
         Act::Delete,
         Act::Rollback,
         Act::Base,
         Act::Restored,
+        Act::Override,
+        Act::Lift,
     ];
 
     /// The word for it, in rows and in JSON.
@@ -47,6 +54,8 @@ impl Act {
             Act::Rollback => "rollback",
             Act::Base => "base",
             Act::Restored => "restored",
+            Act::Override => "override",
+            Act::Lift => "lift",
         }
     }
 
@@ -89,7 +98,8 @@ pub struct AuditEntry {
     pub act: Act,
     /// Who, when and why.
     pub signed: Signed,
-    /// The policy; empty where it was none.
+    /// The policy, or of an override its target and its kind with a space between; empty where it
+    /// was none.
     pub policy: String,
     /// Its version afterwards, or the generation of a restored storage.
     pub version: u64,
@@ -108,6 +118,9 @@ pub struct Stored<'a> {
     pub entry: &'a AuditEntry,
     /// Deleted names of which nothing is kept any more.
     pub forgotten: &'a [String],
+    /// The overrides whose rows are to be as the book has them: those that it does not have are
+    /// deleted.
+    pub overrides: &'a [OverrideKey],
 }
 
 /// Where the policies of a namespace are kept. Each call is synchronous, so that nothing runs
@@ -150,11 +163,12 @@ impl Stored<'_> {
 }
 
 /// The numbers of a book by the keys under which they are stored.
-pub fn numbers(state: &BookState) -> [(&'static str, u64); 4] {
+pub fn numbers(state: &BookState) -> [(&'static str, u64); 5] {
     [
         ("generation", state.generation),
         ("revision", state.revision),
         ("floor", state.floor),
         ("forgotten", state.forgotten),
+        ("adjusted", state.adjusted),
     ]
 }

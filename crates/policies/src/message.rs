@@ -4,6 +4,7 @@
 
 use tollgate_core::codec::{Line, LineWriter, Unreadable};
 use tollgate_core::limit::Name;
+use tollgate_core::overrides::{Kind, Target};
 use tollgate_core::policy::Version as PolicyVersion;
 use tollgate_versions::{Version, Versions};
 
@@ -22,6 +23,8 @@ pub enum Call {
         known: Known,
         /// A policy's version that a subject's object has decided by, newer than the isolate's.
         seen: Option<(Name, PolicyVersion)>,
+        /// Whether whoever asks knows overrides; a build from before them says nothing.
+        overrides: bool,
     },
     /// Which policies are there?
     List,
@@ -41,6 +44,33 @@ pub enum Call {
     },
     /// Change a policy.
     Change(Requested),
+    /// Which overrides are there? Those of one target, or all: the first after this one, if one is
+    /// given.
+    Overrides {
+        /// Only of this target.
+        target: Option<Target>,
+        /// Only behind this one, in the order of their texts.
+        after: Option<(Target, Kind)>,
+    },
+    /// Set or lift an override.
+    Override(RequestedOverride),
+}
+
+/// An override that somebody wants set or lifted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestedOverride {
+    /// Whom it is for.
+    pub target: Target,
+    /// Which kind.
+    pub kind: Kind,
+    /// What `PUT` was sent; `None` lifts it.
+    pub body: Option<String>,
+    /// What has to hold.
+    pub precondition: Precondition,
+    /// As in [`Requested::author`].
+    pub author: String,
+    /// Why it is lifted, in the author's words; what sets one says that in its body.
+    pub reason: String,
 }
 
 /// A change that somebody wants made.
@@ -108,10 +138,15 @@ impl Call {
     pub fn encode_in(&self, version: Version) -> String {
         let new = |word| LineWriter::new(version, word);
         match self {
-            Call::Since { known, seen } => {
+            Call::Since {
+                known,
+                seen,
+                overrides,
+            } => {
                 let line = new("since")
                     .put("generation", known.generation)
                     .put("revision", known.revision);
+                let line = line.flag("overrides", *overrides);
                 match seen {
                     Some((name, version)) => line
                         .put("name", name.as_str())
@@ -126,6 +161,25 @@ impl Call {
                 .put("name", name.as_str())
                 .put_some("before", *before),
             Call::Audit { before } => new("audit").put_some("before", *before),
+            Call::Overrides { target, after } => {
+                let line = new("overrides").put_some("target", target.as_ref());
+                match after {
+                    Some((target, kind)) => line.put("after", target).put("afterKind", kind.word()),
+                    None => line,
+                }
+            }
+            Call::Override(requested) => {
+                let line = match &requested.body {
+                    Some(body) => new("override").text("body", body),
+                    None => new("lift"),
+                };
+                let line = line
+                    .put("target", &requested.target)
+                    .put("kind", requested.kind.word());
+                put_precondition(line, requested.precondition)
+                    .text("author", &requested.author)
+                    .text("reason", &requested.reason)
+            }
             Call::Change(Requested {
                 name,
                 action,
@@ -139,15 +193,7 @@ impl Call {
                     Action::Delete => new("delete"),
                     Action::Rollback { version } => new("rollback").put("to", version),
                 };
-                let (word, version) = match *precondition {
-                    Precondition::None => (None, None),
-                    Precondition::Absent => (Some("absent"), None),
-                    Precondition::Present => (Some("present"), None),
-                    Precondition::Version(version) => (None, Some(version)),
-                };
-                line.put("name", name.as_str())
-                    .put_some("if", word)
-                    .put_some("ifVersion", version)
+                put_precondition(line.put("name", name.as_str()), *precondition)
                     .text("author", author)
                     .text("reason", reason)
                     .flag("dryRun", *is_dry_run)
@@ -167,6 +213,7 @@ impl Call {
                     revision: line.needed("revision")?,
                 },
                 seen: seen(&line)?,
+                overrides: line.flag("overrides"),
             },
             "list" => Call::List,
             "get" => Call::Get(name(&line)?),
@@ -177,6 +224,15 @@ impl Call {
             "audit" => Call::Audit {
                 before: line.number("before")?,
             },
+            "overrides" => Call::Overrides {
+                target: target(&line, "target")?,
+                after: match target(&line, "after")? {
+                    Some(target) => Some((target, kind(&line, "afterKind")?)),
+                    None => None,
+                },
+            },
+            "override" => get_override(&line, Some(line.text("body")?))?,
+            "lift" => get_override(&line, None)?,
             "put" => change(
                 &line,
                 Action::Put {
@@ -202,6 +258,49 @@ pub fn in_version(text: &str, version: Version) -> Option<String> {
     Some(call.encode_in(version))
 }
 
+fn put_precondition(line: LineWriter, precondition: Precondition) -> LineWriter {
+    let (word, version) = match precondition {
+        Precondition::None => (None, None),
+        Precondition::Absent => (Some("absent"), None),
+        Precondition::Present => (Some("present"), None),
+        Precondition::Version(version) => (None, Some(version)),
+    };
+    line.put_some("if", word).put_some("ifVersion", version)
+}
+
+fn get_precondition(line: &Line<'_>) -> Result<Precondition, Unreadable> {
+    match (line.get("if"), line.number("ifVersion")?) {
+        (None, None) => Ok(Precondition::None),
+        (Some("absent"), None) => Ok(Precondition::Absent),
+        (Some("present"), None) => Ok(Precondition::Present),
+        (None, Some(version)) => Ok(Precondition::Version(version)),
+        // One that is not known may not be taken for none.
+        _ => Err(Unreadable::Damaged("if")),
+    }
+}
+
+fn target(line: &Line<'_>, key: &str) -> Result<Option<Target>, Unreadable> {
+    let text = line.get(key);
+    let target = text.map(Target::parse).transpose();
+    target.map_err(|_| Unreadable::Damaged("target"))
+}
+
+fn kind(line: &Line<'_>, key: &str) -> Result<Kind, Unreadable> {
+    let kind = line.get(key).and_then(Kind::from_word);
+    kind.ok_or(Unreadable::Damaged("kind"))
+}
+
+fn get_override(line: &Line<'_>, body: Option<String>) -> Result<Call, Unreadable> {
+    Ok(Call::Override(RequestedOverride {
+        target: target(line, "target")?.ok_or(Unreadable::Damaged("target"))?,
+        kind: kind(line, "kind")?,
+        body,
+        precondition: get_precondition(line)?,
+        author: line.text("author")?,
+        reason: line.text("reason")?,
+    }))
+}
+
 fn seen(line: &Line<'_>) -> Result<Option<(Name, PolicyVersion)>, Unreadable> {
     if line.get("name").is_none() {
         return Ok(None);
@@ -209,6 +308,7 @@ fn seen(line: &Line<'_>) -> Result<Option<(Name, PolicyVersion)>, Unreadable> {
     let version = PolicyVersion {
         generation: line.needed("ofGeneration")?,
         number: line.needed("version")?,
+        adjusted: 0,
     };
     Ok(Some((name(line)?, version)))
 }
@@ -218,14 +318,7 @@ fn name(line: &Line<'_>) -> Result<Name, Unreadable> {
 }
 
 fn change(line: &Line<'_>, action: Action) -> Result<Call, Unreadable> {
-    let precondition = match (line.get("if"), line.number("ifVersion")?) {
-        (None, None) => Precondition::None,
-        (Some("absent"), None) => Precondition::Absent,
-        (Some("present"), None) => Precondition::Present,
-        (None, Some(version)) => Precondition::Version(version),
-        // One that is not known may not be taken for none.
-        _ => return Err(Unreadable::Damaged("if")),
-    };
+    let precondition = get_precondition(line)?;
     Ok(Call::Change(Requested {
         name: name(line)?,
         action,
@@ -311,8 +404,12 @@ mod tests {
         let by = "author=ann%40x.org reason=more%0Aof%20it";
         let calls = [
             (
-                Call::Since { known, seen: None },
-                "1 since generation=5 revision=7".to_owned(),
+                Call::Since {
+                    known,
+                    seen: None,
+                    overrides: true,
+                },
+                "1 since generation=5 revision=7 overrides=1".to_owned(),
             ),
             (
                 Call::Since {
@@ -322,8 +419,10 @@ mod tests {
                         PolicyVersion {
                             generation: 4,
                             number: 9,
+                            adjusted: 0,
                         },
                     )),
+                    overrides: false,
                 },
                 "1 since generation=5 revision=7 name=a.b ofGeneration=4 version=9".to_owned(),
             ),

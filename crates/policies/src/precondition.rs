@@ -16,6 +16,16 @@ pub enum Precondition {
 }
 
 impl Precondition {
+    /// Whether it holds for what has this version, or is not there.
+    pub fn holds(self, version: Option<u64>) -> bool {
+        match self {
+            Precondition::None => true,
+            Precondition::Absent => version.is_none(),
+            Precondition::Present => version.is_some(),
+            Precondition::Version(wanted) => version == Some(wanted),
+        }
+    }
+
     /// Reads `If-Match` (a version, also in quotes, or `*`) or `If-None-Match` (`*`).
     pub fn of_headers(matching: Option<&str>, other: Option<&str>) -> Result<Self, BadRequest> {
         let wrong = |field: &str, problem| {

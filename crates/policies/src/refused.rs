@@ -49,6 +49,12 @@ pub enum Refused {
     TooManyPolicies,
     /// All policies together would be larger than [`MAX_SNAPSHOT`] bytes.
     SnapshotTooLarge,
+    /// There is no such override in force.
+    UnknownOverride,
+    /// The precondition does not hold: the override has this version, or there is none.
+    OverrideMoved(Option<u64>),
+    /// So many overrides there are of subjects, or of others, which is the most.
+    TooManyOverrides(usize),
 }
 
 impl Refused {
@@ -57,7 +63,9 @@ impl Refused {
         match self {
             Refused::UnknownPolicy(_) => "unknownPolicy",
             Refused::UnknownVersion(_) => "unknownVersion",
-            Refused::Moved(_) => "versionMoved",
+            Refused::Moved(_) | Refused::OverrideMoved(_) => "versionMoved",
+            Refused::UnknownOverride => "unknownOverride",
+            Refused::TooManyOverrides(_) => "tooManyOverrides",
             Refused::InUse(_) => "policyInUse",
             Refused::TooManyPolicies | Refused::SnapshotTooLarge => "tooManyPolicies",
             Refused::PolicyTooLarge => "policyTooLarge",
@@ -162,6 +170,20 @@ impl fmt::Display for Refused {
             Refused::TooManyPolicies => write!(
                 f,
                 "There are {MAX_POLICIES} policies, which is the most: delete one that nobody asks."
+            ),
+            Refused::UnknownOverride => f.write_str(
+                "There is no such override in force: GET /overrides lists those that there are.",
+            ),
+            Refused::OverrideMoved(Some(version)) => write!(
+                f,
+                "The override has version {version} now: read it, and send the change with `If-Match: {version}`."
+            ),
+            Refused::OverrideMoved(None) => f.write_str(
+                "There is no such override now: send the change without `If-Match` to set it.",
+            ),
+            Refused::TooManyOverrides(most) => write!(
+                f,
+                "There are {most} of these overrides, which is the most: lift one, or set one for a prefix, a policy or a provider."
             ),
             Refused::SnapshotTooLarge => write!(
                 f,

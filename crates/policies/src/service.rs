@@ -3,15 +3,18 @@
 //! A change is made in memory first and then stored as one. Where storing fails the book is ahead
 //! of the storage and has to be read anew.
 
+use tollgate_core::algorithm::state::Moment;
+use tollgate_core::api::overrides;
 use tollgate_core::limit::Name;
 use tollgate_core::policy::Version;
 use tollgate_core::Timestamp;
 use tollgate_versions::Version as MessageVersion;
 
 use crate::body;
+use crate::book::overriding::OverrideRecord;
 use crate::book::{Book, By, Change};
 use crate::history::{audit_from, Act, AuditEntry, Signed, Storage, Stored, MAX_PAGE};
-use crate::message::{Action, Answer, Call, Requested};
+use crate::message::{Action, Answer, Call, Requested, RequestedOverride};
 use crate::refused::Refused;
 use crate::snapshot::{Changes, Known};
 
@@ -20,12 +23,22 @@ pub fn answer<S: Storage>(
     book: &mut Book,
     storage: &mut S,
     (version, call): (MessageVersion, &Call),
-    now: Timestamp,
+    moment: Moment,
 ) -> Result<String, S::Error> {
+    let now = moment.now;
     let answer = match call {
-        Call::Since { known, seen } => {
+        Call::Since {
+            known,
+            seen,
+            overrides,
+        } => {
             discover_restored(book, storage, (*known, seen.as_ref()), now)?;
-            return Ok(Changes::since(book, *known).encode());
+            let changes = Changes::since(book, *known);
+            let told = match overrides {
+                true => changes,
+                false => changes.without_overrides(),
+            };
+            return Ok(told.encode());
         }
         Call::List => Ok(body(None, body::of_all(book))),
         Call::Get(name) => book.policy(name.as_str()).map(|(record, content)| {
@@ -48,6 +61,12 @@ pub fn answer<S: Storage>(
             Ok(body(None, body::of_audit(&entries, is_full)))
         }
         Call::Change(requested) => change(book, storage, requested, now)?,
+        Call::Overrides { target, after } => {
+            let all = book.overrides_after(after.as_ref(), now);
+            let wanted = all.filter(|((of, _), _)| target.as_ref().is_none_or(|it| it == of));
+            Ok(body(None, body::of_overrides(wanted)))
+        }
+        Call::Override(requested) => change_override(book, storage, requested, moment)?,
     };
     let answer = answer.unwrap_or_else(|refused| Answer::Refused {
         code: refused.code().to_owned(),
@@ -95,8 +114,71 @@ fn discover_restored<S: Storage>(
     let stored = Stored {
         entry: &entry,
         forgotten: &[],
+        overrides: &[],
     };
     storage.store(book, &stored)
+}
+
+/// Sets or lifts an override, or says why not; then nothing is changed.
+fn change_override<S: Storage>(
+    book: &mut Book,
+    storage: &mut S,
+    requested: &RequestedOverride,
+    moment: Moment,
+) -> Result<Result<Answer, Refused>, S::Error> {
+    let key = (requested.target.clone(), requested.kind);
+    let by = By {
+        author: &requested.author,
+        reason: &requested.reason,
+        now: moment.now,
+    };
+    let changed = match &requested.body {
+        Some(text) => overrides::parse(requested.kind, text)
+            .map_err(Refused::Bad)
+            .and_then(|new| book.set_override(&key, new, requested.precondition, by, moment)),
+        None => book.lift_override(&key, requested.precondition, by),
+    };
+    let change = match changed {
+        Ok(change) => change,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let Some(record) = book.override_record(&key) else {
+        return Ok(Err(Refused::UnknownOverride)); // it was set, or lifted
+    };
+    let text = |record: &OverrideRecord| body::of_override(&key, record);
+    let after = record.effect.is_some().then(|| text(record));
+    let entry = AuditEntry {
+        id: 0,
+        act: if after.is_some() {
+            Act::Override
+        } else {
+            Act::Lift
+        },
+        signed: Signed {
+            at: moment.now,
+            author: record.author.clone(),
+            reason: record.reason.clone(),
+        },
+        policy: format!("{} {}", key.0, key.1.word()),
+        version: record.revision,
+        before: change.before.as_ref().map(text),
+        after,
+        changed: Vec::new(),
+    };
+    storage.store(
+        book,
+        &Stored {
+            entry: &entry,
+            forgotten: &[],
+            overrides: &change.changed,
+        },
+    )?;
+    let is_new = change.before.is_none() && requested.body.is_some();
+    Ok(Ok(Answer::Body {
+        version: Some(record.revision),
+        is_new,
+        json: text(record),
+    }))
 }
 
 /// Makes a change, or says why not; then nothing is changed.
@@ -182,6 +264,7 @@ fn store<S: Storage>(
     let stored = Stored {
         entry: &entry,
         forgotten: &change.forgotten,
+        overrides: &[],
     };
     storage.store(book, &stored)
 }

@@ -1,9 +1,14 @@
-//! All policies of a namespace as an isolate has them: what it is sent, and what it makes of it.
+//! All policies and overrides of a namespace as an isolate has them: what it is sent, and what it
+//! makes of it.
 
 use std::collections::BTreeMap;
 
+use tollgate_core::api::overrides::parse_effect;
+use tollgate_core::api::to_json;
 use tollgate_core::codec::{Line, LineWriter, Unreadable};
+use tollgate_core::overrides::{Kind, Override, Target};
 use tollgate_core::policy::Version;
+use tollgate_core::Timestamp;
 use tollgate_versions::Versions;
 
 use crate::book::{Book, BookState};
@@ -11,12 +16,20 @@ use crate::book::{Book, BookState};
 /// The versions of the text of [`Changes`], as it is sent and as KV keeps it.
 pub const CHANGES: Versions = Versions::new(1);
 
-/// All policies of a namespace at one revision.
+/// About how many bytes an override takes in memory.
+const OVERRIDE_BYTES: usize = 512;
+
+/// All policies and overrides of a namespace at one revision.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Snapshot {
     generation: u64,
     revision: u64,
     policies: BTreeMap<String, Held>,
+    overrides: BTreeMap<(Target, Kind), Override>,
+    /// See [`BookState::adjusted`].
+    adjusted: u64,
+    /// When those end that change limits.
+    ends: Vec<Timestamp>,
     /// How many bytes the names and texts take.
     bytes: usize,
 }
@@ -39,6 +52,10 @@ pub struct Changes {
     is_whole: bool,
     policies: Vec<(String, Held)>,
     gone: Vec<String>,
+    overrides: Vec<Override>,
+    lifted: Vec<(Target, Kind)>,
+    /// See [`BookState::adjusted`].
+    adjusted: u64,
 }
 
 /// The revision that an isolate has, with its generation; nothing at first.
@@ -76,6 +93,18 @@ impl Snapshot {
         self.policies.get(name)
     }
 
+    /// All overrides, those that are over among them.
+    pub fn overrides(&self) -> impl Iterator<Item = &Override> {
+        self.overrides.values()
+    }
+
+    /// The newest instant until `now` at which an override that changes limits was set, lifted or
+    /// over: [`Version::adjusted`](tollgate_core::policy::Version::adjusted).
+    pub fn adjusted(&self, now: Timestamp) -> u64 {
+        let over = self.ends.iter().filter(|end| **end <= now);
+        over.fold(self.adjusted, |last, end| last.max(end.as_millis()))
+    }
+
     /// How many bytes the names and texts take.
     pub const fn bytes(&self) -> usize {
         self.bytes
@@ -97,14 +126,25 @@ impl Snapshot {
         (self.generation, self.revision) = (of.generation, of.revision);
         if changes.is_whole {
             self.policies.clear();
+            self.overrides.clear();
         }
+        for key in &changes.lifted {
+            self.overrides.remove(key);
+        }
+        self.adjusted = self.adjusted.max(changes.adjusted);
+        let overrides = changes.overrides.into_iter();
+        let by_key = |it: Override| ((it.target.clone(), it.effect.kind()), it);
+        self.overrides.extend(overrides.map(by_key));
+        let changing = self.overrides.iter();
+        let changing = changing.filter(|((_, kind), _)| kind.changes_limits());
+        self.ends = changing.filter_map(|(_, it)| it.until).collect();
         for name in &changes.gone {
             self.policies.remove(name);
         }
         self.policies.extend(changes.policies);
         let policies = self.policies.iter();
         let bytes = policies.map(|(name, held)| name.len() + held.canonical.len());
-        self.bytes = bytes.sum();
+        self.bytes = bytes.sum::<usize>() + OVERRIDE_BYTES * self.overrides.len();
         true
     }
 }
@@ -134,6 +174,7 @@ impl Changes {
             let version = Version {
                 generation,
                 number: record.version,
+                adjusted: 0,
             };
             let canonical = content.canonical.clone();
             (name.to_owned(), Held { version, canonical })
@@ -145,6 +186,28 @@ impl Changes {
             is_whole,
             policies: policies.collect(),
             gone: gone.map(|(name, _)| name.to_owned()).collect(),
+            overrides: book
+                .overrides()
+                .filter(|(_, revision)| is_news(*revision))
+                .map(|(it, _)| it)
+                .collect(),
+            lifted: book
+                .lifted()
+                .filter(|(.., at)| !is_whole && is_news(*at))
+                .map(|(target, kind, _)| (target.clone(), kind))
+                .collect(),
+            adjusted: book.state.adjusted,
+        }
+    }
+
+    /// The same for a build that knows no overrides.
+    #[must_use]
+    pub fn without_overrides(self) -> Changes {
+        Changes {
+            overrides: Vec::new(),
+            lifted: Vec::new(),
+            adjusted: 0,
+            ..self
         }
     }
 
@@ -153,7 +216,8 @@ impl Changes {
         let line = LineWriter::new(CHANGES.written(), "changes")
             .put("generation", self.generation)
             .put("revision", self.revision)
-            .flag("whole", self.is_whole);
+            .flag("whole", self.is_whole)
+            .put_some("adjusted", (self.adjusted > 0).then_some(self.adjusted));
         let line = self.policies.iter().fold(line, |line, (name, held)| {
             line.and("policy")
                 .put("name", name)
@@ -161,7 +225,20 @@ impl Changes {
                 .text("text", &held.canonical)
         });
         let gone = |line: LineWriter, name: &String| line.and("gone").put("name", name);
-        self.gone.iter().fold(line, gone).finish()
+        let line = self.gone.iter().fold(line, gone);
+        let line = self.overrides.iter().fold(line, |line, it| {
+            line.and("override")
+                .put("target", &it.target)
+                .put("kind", it.effect.kind().word())
+                .put_some("until", it.until.map(Timestamp::as_millis))
+                .text("author", &it.author)
+                .text("reason", &it.reason)
+                .text("text", &to_json(&it.effect))
+        });
+        let lifted = |line: LineWriter, (target, kind): &(Target, Kind)| {
+            (line.and("lifted").put("target", target)).put("kind", kind.word())
+        };
+        self.lifted.iter().fold(line, lifted).finish()
     }
 
     /// Reads changes.
@@ -174,15 +251,28 @@ impl Changes {
             generation: first.needed("generation")?,
             revision: first.needed("revision")?,
             is_whole: first.flag("whole"),
+            adjusted: first.number("adjusted")?.unwrap_or(0),
             ..Changes::default()
         };
         for line in lines {
+            match line.word() {
+                "override" => {
+                    changes.overrides.push(get_override(&line)?);
+                    continue;
+                }
+                "lifted" => {
+                    changes.lifted.push(get_key(&line)?);
+                    continue;
+                }
+                _ => {}
+            }
             let name = line.get("name").ok_or(Unreadable::Damaged("name"))?;
             match line.word() {
                 "policy" => {
                     let version = Version {
                         generation: changes.generation,
                         number: line.needed("version")?,
+                        adjusted: 0,
                     };
                     let canonical = line.text("text")?;
                     let held = Held { version, canonical };
@@ -194,4 +284,23 @@ impl Changes {
         }
         Ok(changes)
     }
+}
+
+fn get_key(line: &Line<'_>) -> Result<(Target, Kind), Unreadable> {
+    let target = Target::parse(line.get("target").unwrap_or(""));
+    let target = target.map_err(|_| Unreadable::Damaged("target"))?;
+    let kind = line.get("kind").and_then(Kind::from_word);
+    Ok((target, kind.ok_or(Unreadable::Damaged("kind"))?))
+}
+
+fn get_override(line: &Line<'_>) -> Result<Override, Unreadable> {
+    let (target, kind) = get_key(line)?;
+    let effect = parse_effect(kind, &line.text("text")?);
+    Ok(Override {
+        target,
+        effect: effect.map_err(|_| Unreadable::Damaged("text"))?,
+        until: line.number("until")?.map(Timestamp::from_millis),
+        author: line.text("author")?,
+        reason: line.text("reason")?,
+    })
 }

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use tollgate_core::algorithm::state::Moment;
+use tollgate_core::calendar::UtcOnly;
 use tollgate_core::limit::Name;
 use tollgate_core::policy::Version;
 use tollgate_core::Timestamp;
@@ -81,7 +83,11 @@ impl Object {
         self.second += 1;
         let now = Timestamp::from_millis(self.second * 1_000);
         let call = (POLICY_MESSAGES.written(), call);
-        answer(&mut self.book, &mut self.storage, call, now)
+        let moment = Moment {
+            now,
+            zones: &UtcOnly,
+        };
+        answer(&mut self.book, &mut self.storage, call, moment)
     }
 
     fn ask(&mut self, call: &Call) -> Answer {
@@ -103,9 +109,18 @@ impl Object {
     }
 
     fn changes(&mut self, known: Known, seen: Option<(&str, u64, u64)>) -> Changes {
+        let version = |generation, number| Version {
+            generation,
+            number,
+            adjusted: 0,
+        };
         let seen =
-            seen.map(|(policy, generation, number)| (name(policy), Version { generation, number }));
-        let call = Call::Since { known, seen };
+            seen.map(|(policy, generation, number)| (name(policy), version(generation, number)));
+        let call = Call::Since {
+            known,
+            seen,
+            overrides: true,
+        };
         Changes::decode(&self.text(&call).unwrap()).unwrap()
     }
 }
@@ -333,7 +348,8 @@ fn a_restored_storage_comes_to_light_by_a_revision() {
         held.version,
         Version {
             generation,
-            number: 1
+            number: 1,
+            adjusted: 0
         }
     );
     assert_eq!(object.storage.book.state.generation, generation);

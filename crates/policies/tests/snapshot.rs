@@ -36,7 +36,11 @@ fn put(book: &mut Book, policy: &str, limit: u64) {
 fn assert_same(isolate: &Snapshot, book: &Book) {
     let held = |(name, number, canonical): (&str, u64, &str)| {
         let generation = book.state.generation;
-        let version = Version { generation, number };
+        let version = Version {
+            generation,
+            number,
+            adjusted: 0,
+        };
         let canonical = canonical.to_owned();
         (name.to_owned(), Held { version, canonical })
     };

@@ -134,6 +134,11 @@ impl Source {
     }
 }
 
+/// Brings the copy up to date at once, because something was changed from here.
+pub(crate) async fn refresh(context: &Context<'_>) {
+    Source::of(context).refresh().await;
+}
+
 /// An object has decided by a newer version than this isolate has.
 pub(crate) fn notice(context: &Context, newer: &Policy) {
     let Some(name) = newer.name() else { return };

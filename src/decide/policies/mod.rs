@@ -9,7 +9,9 @@ use tollgate_core::api::policy::named::NamedPolicy;
 use tollgate_core::decide::Check;
 use tollgate_core::limit::Name;
 use tollgate_core::message::{Answer, Call as ObjectCall};
+use tollgate_core::overrides::{adjusted, Effect, Override, Stopped};
 use tollgate_core::policy::consistency::Consistency;
+use tollgate_core::policy::Policy;
 use tollgate_core::subject::{Subject, SubjectParts};
 use tollgate_core::subject_state::{Item, MAX_NEXT};
 use tollgate_core::Duration;
@@ -17,6 +19,7 @@ use tollgate_policies::copy::Missing;
 use tollgate_policies::message::{Answer as PolicyAnswer, Call};
 
 use super::object;
+use crate::clock;
 use crate::context::Context;
 use crate::doors::policies;
 use crate::error::{ApiError, Code};
@@ -24,6 +27,7 @@ use crate::hot;
 use crate::placement;
 use crate::telemetry::flush;
 
+pub(crate) use copy::refresh;
 use copy::with_copy;
 pub(super) use copy::{confirm, confirmed, notice};
 
@@ -93,6 +97,52 @@ pub(super) fn find(
             Err(ApiError::policy_unavailable())
         }
     }
+}
+
+/// What the overrides say of a check.
+pub(super) struct Overridden {
+    /// Why everything is refused for the subject, if it is.
+    pub(super) stopped: Option<Stopped>,
+    /// Whether all limits are lifted for it.
+    pub(super) bypasses: bool,
+    /// The policy under the overrides that change limits, where there are such.
+    pub(super) policy: Option<Policy>,
+}
+
+/// What the overrides say of a subject under a policy, or an inline limit.
+pub(super) fn overridden(context: &Context, subject: &Subject, policy: &Policy) -> Overridden {
+    let now = clock::now();
+    with_copy(context, |copy| {
+        let matched = copy.overrides(subject, policy.name(), now);
+        let nearest = matched.nearest();
+        let bypasses = nearest.is_some_and(|it| it.effect == Effect::Bypass);
+        let changed = nearest.and_then(|it| adjusted(policy, &it.effect));
+        let at = copy.adjusted(now);
+        let policy = match changed {
+            None if at == 0 => None,
+            changed => Some(changed.unwrap_or_else(|| policy.clone()).adjusted_at(at)),
+        };
+        Overridden {
+            stopped: matched.stopped(),
+            bypasses,
+            policy,
+        }
+    })
+}
+
+/// The overrides that hold for a subject, decided by a policy or by an inline limit, as far as the
+/// isolate can know them.
+pub(crate) async fn overrides_of(
+    context: &Context<'_>,
+    subject: &Subject,
+    policy: Option<&Name>,
+) -> Vec<Override> {
+    let _ = confirm(context).await; // else by the last that is known
+    let now = clock::now();
+    with_copy(context, |copy| {
+        let matched = copy.overrides(subject, policy, now);
+        matched.iter().cloned().collect()
+    })
 }
 
 /// The policy of this name, for whoever wants to see it.

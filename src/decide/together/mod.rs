@@ -114,7 +114,7 @@ fn asked(pending: &Pending) -> Asked<'_> {
     Asked {
         object,
         is_peek: item.check.peek,
-        remembered: object::remembered(key, item),
+        remembered: (pending.refusal()).or_else(|| object::remembered(key, item)),
         refused_last: isolate::with(|isolate| isolate.refused_last.contains(object, &item.policy)),
         gives_back: item.check.cost < 0,
     }

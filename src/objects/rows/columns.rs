@@ -16,6 +16,17 @@ impl<C: Iterator<Item = SqlStorageValue>> Columns<C> {
         text(self.0.next())
     }
 
+    pub(super) fn number_or_null(&mut self) -> Result<Option<u64>> {
+        match self.0.next() {
+            None | Some(SqlStorageValue::Null) => Ok(None),
+            value => {
+                let number = integer(value).and_then(|number| number.try_into().ok());
+                let number = number.ok_or_else(|| Error::from("a column is no number"))?;
+                Ok(Some(number))
+            }
+        }
+    }
+
     pub(super) fn number(&mut self) -> Result<u64> {
         let number = integer(self.0.next()).and_then(|number| number.try_into().ok());
         number.ok_or_else(|| Error::from("a column is no number"))

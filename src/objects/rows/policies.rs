@@ -1,13 +1,18 @@
-//! The policies of a namespace as rows, in four tables that the first change makes:
+//! The policies and overrides of a namespace as rows, in five tables that the first change makes:
 //!
 //! - `book (key, value)`: the numbers of the whole, and `schema`, the version of these tables;
 //! - `policies`: each name with its last version, also a deleted one (`written` is NULL);
 //! - `versions`: the last hundred of each name;
-//! - `audit`: who changed what.
+//! - `audit`: who changed what;
+//! - `overrides`: each by its target and kind, also a lifted one (`effect` is NULL).
 //!
 //! Instants are Unix ms.
 
+use tollgate_core::api::overrides::parse_effect;
+use tollgate_core::api::to_json;
+use tollgate_core::overrides::{Kind, Target};
 use tollgate_core::Timestamp;
+use tollgate_policies::book::overriding::{OverrideKey, OverrideRecord};
 use tollgate_policies::book::{Book, BookState, Content, Record};
 use tollgate_policies::history::{
     audit_from, numbers, Act, AuditEntry, PastVersion, Signed, Storage, Stored, MAX_AUDIT,
@@ -25,7 +30,7 @@ const PUBLISH_AFTER: u64 = 1_000;
 /// How many entries beyond their age are deleted at most with one change.
 const DELETED_AT_ONCE: u64 = 100;
 
-const CREATE: [&str; 4] = [
+const CREATE: [&str; 5] = [
     "CREATE TABLE IF NOT EXISTS book (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS policies (name TEXT PRIMARY KEY, version INTEGER NOT NULL, \
      revision INTEGER NOT NULL, at INTEGER NOT NULL, author TEXT NOT NULL, reason TEXT NOT NULL, \
@@ -36,7 +41,15 @@ const CREATE: [&str; 4] = [
     "CREATE TABLE IF NOT EXISTS audit (id INTEGER PRIMARY KEY, act TEXT NOT NULL, \
      at INTEGER NOT NULL, author TEXT NOT NULL, reason TEXT NOT NULL, policy TEXT NOT NULL, \
      version INTEGER NOT NULL, before TEXT, after TEXT, changed TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS overrides (target TEXT NOT NULL, kind TEXT NOT NULL, \
+     revision INTEGER NOT NULL, at INTEGER NOT NULL, author TEXT NOT NULL, reason TEXT NOT NULL, \
+     until INTEGER, effect TEXT, PRIMARY KEY (target, kind)) WITHOUT ROWID",
 ];
+const OVERRIDES: &str =
+    "SELECT target, kind, revision, at, author, reason, until, effect FROM overrides";
+const PUT_OVERRIDE: &str = "INSERT OR REPLACE INTO overrides (target, kind, revision, at, author, \
+    reason, until, effect) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+const FORGET_OVERRIDE: &str = "DELETE FROM overrides WHERE target = ? AND kind = ?";
 const NUMBERS: &str = "SELECT key, value FROM book";
 const PUT_NUMBER: &str = "INSERT OR REPLACE INTO book (key, value) VALUES (?, ?)";
 const RECORDS: &str =
@@ -99,6 +112,7 @@ impl Store {
                 ("revision", value) => state.revision = value,
                 ("floor", value) => state.floor = value,
                 ("forgotten", value) => state.forgotten = value,
+                ("adjusted", value) => state.adjusted = value,
                 _ => {}
             }
         }
@@ -108,7 +122,36 @@ impl Store {
         }
         let found = rows(&self.sql, RECORDS, Vec::new())?.into_iter();
         let records = found.map(|row| record(Columns(row.into_iter())));
-        Ok(Book::new(state, records.collect::<Result<Vec<_>>>()?))
+        let book = Book::new(state, records.collect::<Result<Vec<_>>>()?);
+        // A build from before overrides has made no such table.
+        if !has_table(&self.sql, "overrides")? {
+            return Ok(book);
+        }
+        let found = rows(&self.sql, OVERRIDES, Vec::new())?.into_iter();
+        let overrides = found.map(|row| override_record(Columns(row.into_iter())));
+        Ok(book.with_overrides(overrides.collect::<Result<Vec<_>>>()?))
+    }
+
+    fn put_override(&self, book: &Book, key: &OverrideKey) -> Result<()> {
+        let (target, kind) = (key.0.to_string(), key.1.word());
+        let Some(record) = book.override_record(key) else {
+            let bindings = vec![target.into(), kind.into()];
+            self.sql.exec(FORGET_OVERRIDE, bindings)?;
+            return Ok(());
+        };
+        let until = record.until.map(|until| number(until.as_millis()));
+        let bindings = vec![
+            target.into(),
+            kind.into(),
+            number(record.revision),
+            number(record.at.as_millis()),
+            record.author.as_str().into(),
+            record.reason.as_str().into(),
+            until.unwrap_or(SqlStorageValue::Null),
+            some(record.effect.as_ref().map(to_json).as_deref()),
+        ];
+        self.sql.exec(PUT_OVERRIDE, bindings)?;
+        Ok(())
     }
 
     /// The alarm rings: the next change sets it anew.
@@ -137,6 +180,9 @@ impl Store {
         for name in stored.forgotten {
             self.sql.exec(FORGET, vec![name.as_str().into()])?;
             self.sql.exec(FORGET_VERSIONS, vec![name.as_str().into()])?;
+        }
+        for key in stored.overrides {
+            self.put_override(book, key)?;
         }
         self.add(stored.entry)?;
         if self.rings && !self.is_due {
@@ -278,6 +324,28 @@ fn record<C: Iterator<Item = SqlStorageValue>>(mut row: Columns<C>) -> Result<(S
         content,
     };
     Ok((name, record))
+}
+
+fn override_record<C: Iterator<Item = SqlStorageValue>>(
+    mut row: Columns<C>,
+) -> Result<(OverrideKey, OverrideRecord)> {
+    let unreadable = || Error::from("an override cannot be read");
+    let target = Target::parse(&row.text()?).map_err(|_| unreadable())?;
+    let kind = Kind::from_word(&row.text()?).ok_or_else(unreadable)?;
+    let revision = row.number()?;
+    let signed = row.signed()?;
+    let until = row.number_or_null()?.map(Timestamp::from_millis);
+    let effect = row.text_or_null();
+    let effect = effect.map(|text| parse_effect(kind, &text)).transpose();
+    let record = OverrideRecord {
+        revision,
+        at: signed.at,
+        author: signed.author,
+        reason: signed.reason,
+        until,
+        effect: effect.map_err(|_| unreadable())?,
+    };
+    Ok(((target, kind), record))
 }
 
 fn entry<C: Iterator<Item = SqlStorageValue>>(mut row: Columns<C>) -> Result<AuditEntry> {

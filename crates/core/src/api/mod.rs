@@ -16,6 +16,7 @@ pub mod block;
 mod element;
 pub mod fields;
 pub mod multi;
+pub mod overrides;
 pub mod permit;
 pub mod policy;
 pub mod query;

@@ -114,6 +114,7 @@ pub fn check(query: &str) -> Result<LimitRequest, BadRequest> {
             peek: flag("peek", peek.as_deref())?,
             max_delay: duration("maxDelay", max_delay.as_deref(), Duration::ZERO)?,
             hold: duration("hold", hold.as_deref(), Duration::from_millis(1))?,
+            bypass: false,
         },
     })
 }

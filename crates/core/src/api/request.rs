@@ -117,6 +117,7 @@ pub(super) fn take(mut fields: Fields<'_>) -> Result<LimitRequest, BadRequest> {
         peek: fields.boolean("peek")?.unwrap_or(false),
         max_delay: fields.duration("maxDelay", Duration::ZERO, MAX_WINDOW)?,
         hold: fields.duration("hold", Duration::from_millis(1), MAX_WINDOW)?,
+        bypass: false,
     };
     if let Rule::Inline(policy) = &rule {
         if let Some((field, problem)) = clash(&check, policy) {

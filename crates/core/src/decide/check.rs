@@ -15,6 +15,9 @@ pub struct Check {
     pub max_delay: Option<Duration>,
     /// How long a slot is held; its limit's `ttl` when absent, and never longer.
     pub hold: Option<Duration>,
+    /// Admit also what the limits refuse, and count it as far as they have room: an override lets
+    /// the subject through.
+    pub bypass: bool,
 }
 
 impl Check {
@@ -28,6 +31,7 @@ impl Check {
             peek: false,
             max_delay: None,
             hold: None,
+            bypass: false,
         }
     }
 

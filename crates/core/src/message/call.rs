@@ -211,7 +211,8 @@ fn put_item(line: LineWriter, item: &Item, is_kept: bool) -> LineWriter {
         .put("cost", check.cost)
         .flag("peek", check.peek)
         .put_some("maxDelay", check.max_delay.map(Duration::as_millis))
-        .put_some("hold", check.hold.map(Duration::as_millis));
+        .put_some("hold", check.hold.map(Duration::as_millis))
+        .flag("bypass", check.bypass);
     if is_kept {
         line
     } else {
@@ -240,6 +241,7 @@ fn get_item(line: &Line, limits: Vec<Limit>) -> Result<Item, Unreadable> {
         peek: line.flag("peek"),
         max_delay: duration(line, "maxDelay")?,
         hold: duration(line, "hold")?,
+        bypass: line.flag("bypass"),
     };
     let policy = match limits.is_empty() {
         true => get_reference(line)?,

@@ -119,6 +119,37 @@ impl Policy {
         }
     }
 
+    /// The same policy with other limits. An error where they could not be decided so.
+    pub fn with_limits(&self, limits: Vec<Limit>) -> Result<Policy, InvalidLimit> {
+        let bare = Policy::new(limits)?;
+        self.consistency.suits(&bare.limits)?;
+        if self.fail_mode == FailMode::Eventual {
+            Consistency::Eventual.suits(&bare.limits)?;
+        }
+        if self.replaces_inline {
+            bare.clone().replacing_inline()?;
+        }
+        let write_ahead = self.write_ahead.map(|it| it.min(bare.max_write_ahead()));
+        Ok(Policy {
+            limits: bare.limits,
+            gives_permits: bare.gives_permits,
+            shapes: bare.shapes,
+            write_ahead,
+            name: self.name.clone(),
+            ..*self
+        })
+    }
+
+    /// The same policy under overrides of this instant: see [`Version::adjusted`]. Nothing where it
+    /// has no version.
+    #[must_use]
+    pub fn adjusted_at(mut self, at: u64) -> Policy {
+        if self.version.is_given() {
+            self.version.adjusted = at;
+        }
+        self
+    }
+
     /// Of this version, the limits that count what limits of another one count: the same state, or
     /// of the same name. `None` where there are none.
     pub fn part(&self, other: &Policy) -> Option<Policy> {

@@ -10,6 +10,10 @@ pub struct Version {
     pub generation: u64,
     /// Rises with each change of the policy, from 1 on; 0 where no version is given.
     pub number: u64,
+    /// The newest instant, in Unix ms, at which an override that changes limits was set, lifted or
+    /// over; 0 where there never was one. Of one number the higher is the newer: overrides change
+    /// what the policy says for a subject.
+    pub adjusted: u64,
 }
 
 impl Version {
@@ -17,6 +21,7 @@ impl Version {
     pub const NONE: Version = Version {
         generation: 0,
         number: 0,
+        adjusted: 0,
     };
 
     /// Whether there is one.

@@ -9,16 +9,18 @@ use super::put_limit;
 
 /// Adds a version to a line, where there is one.
 pub fn put_version(line: LineWriter, version: Version) -> LineWriter {
-    let Version { generation, number } = version;
-    line.put_some("version", (number > 0).then_some(number))
-        .put_some("generation", (generation > 0).then_some(generation))
+    let put = |line: LineWriter, key, value: u64| line.put_some(key, (value > 0).then_some(value));
+    let line = put(line, "version", version.number);
+    let line = put(line, "generation", version.generation);
+    put(line, "adjusted", version.adjusted)
 }
 
-/// Reads a version. Builds before knew no generation.
+/// Reads a version. Builds before knew no generation, and others no overrides.
 pub fn get_version(line: &Line) -> Result<Version, Unreadable> {
     Ok(Version {
         generation: line.number("generation")?.unwrap_or(0),
         number: line.number("version")?.unwrap_or(0),
+        adjusted: line.number("adjusted")?.unwrap_or(0),
     })
 }
 

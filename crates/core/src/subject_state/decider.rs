@@ -2,7 +2,8 @@
 
 use crate::algorithm::state::Moment;
 use crate::algorithm::Holder;
-use crate::decision::Decision;
+use crate::decide::Check;
+use crate::decision::{Decision, Reason};
 use crate::Duration;
 
 use super::blocks::Blocks;
@@ -75,7 +76,13 @@ impl Decider<'_> {
             return Ok((self.look(item, moment)?, Changed::default()));
         }
         let picked = Picked::pick(item, self.limits, moment, effects)?;
-        let decision = picked.decide(self.limits, holder, moment)?;
+        let mut decision = picked.decide(self.limits, holder, moment)?;
+        if item.check.bypass {
+            if !decision.success {
+                return self.let_through(&picked, moment, effects);
+            }
+            decision.reason = Some(Reason::Override);
+        }
         let changed = if decision.success {
             let at = moment.now.plus(decision.delay.unwrap_or(Duration::ZERO));
             Changed::by(&picked, holder, at, self.limits, moment, effects)?
@@ -88,10 +95,47 @@ impl Decider<'_> {
         Ok((decision, changed))
     }
 
+    /// Admits what an override lets through although its limits refuse it: it is counted as far as
+    /// each of them has room, and takes no slot. That is not taken back.
+    fn let_through(
+        &mut self,
+        picked: &Picked,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(Decision, Changed), Refusal> {
+        let item = picked.item;
+        for &place in &picked.places {
+            let entry = &mut self.limits.entries[place];
+            let units = entry.usage.take_left(item.units(), moment)?;
+            picked.set_policy(entry);
+            entry.write_ahead(units, moment, effects)?;
+        }
+        let changed = Changed {
+            charges: Some(Vec::new()),
+            final_for: Vec::new(),
+        };
+        Ok((self.standing(item, moment)?, changed))
+    }
+
+    /// How the limits of an item stand that an override lets through.
+    fn standing(&self, item: &Item, moment: Moment) -> Result<Decision, Refusal> {
+        let nothing = Item {
+            policy: item.policy.clone(),
+            check: Check {
+                peek: true,
+                ..Check::of(0)
+            },
+        };
+        let mut decision = Look::new(&nothing, self.limits).answer(moment)?;
+        decision.reason = Some(Reason::Override);
+        Ok(decision)
+    }
+
     /// What the item would be answered, changing nothing.
     fn look(&self, item: &Item, moment: Moment) -> Result<Decision, Refusal> {
         match self.blocks.refusal(item, moment.now) {
             Some(denied) => Ok(denied),
+            None if item.check.bypass => self.standing(item, moment),
             None => Look::new(item, self.limits).answer(moment),
         }
     }

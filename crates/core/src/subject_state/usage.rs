@@ -175,6 +175,21 @@ impl Usage {
         Ok(self.state.charge(algorithm, &take, at))
     }
 
+    /// Charges units as far as there is room for them now; how many. Slots are not taken.
+    pub(super) fn take_left(&mut self, units: u64, moment: Moment) -> Result<u64, UnknownTimeZone> {
+        let algorithm = self.limit.algorithm();
+        self.state.project(algorithm, moment)?;
+        if matches!(self.state, LimitState::Slots(_)) {
+            return Ok(0);
+        }
+        let units = units.min(self.state.view(algorithm, moment.now).remaining);
+        if units > 0 {
+            let take = Take::of(units);
+            self.state.take(algorithm, take, moment.now, moment)?;
+        }
+        Ok(units)
+    }
+
     /// Counts what was given out elsewhere, past the limit: at most the whole limit.
     pub(super) fn charge_whole(
         &mut self,

@@ -5,6 +5,7 @@
 //! the whole book.
 
 mod extending;
+pub mod overriding;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use tollgate_core::limit::Name;
 use tollgate_core::policy::Version;
 use tollgate_core::Timestamp;
 
+use self::overriding::{OverrideKey, OverrideRecord};
 use crate::bounds::{MAX_POLICIES, MAX_POLICY};
 use crate::precondition::Precondition;
 use crate::refused::Refused;
@@ -25,6 +27,7 @@ pub struct Book {
     /// Its numbers.
     pub state: BookState,
     records: BTreeMap<String, Record>,
+    overrides: BTreeMap<OverrideKey, OverrideRecord>,
 }
 
 /// The numbers of a book, which are stored beside its records.
@@ -37,8 +40,11 @@ pub struct BookState {
     pub revision: u64,
     /// Versions of new names begin above this one.
     pub floor: u64,
-    /// The newest revision of a deleted name that is no longer kept.
+    /// The newest revision of a deleted name, or of a lifted override, that is no longer kept.
     pub forgotten: u64,
+    /// The newest instant, in Unix ms, at which an override that changes limits was set or lifted,
+    /// or was over when it was forgotten. It rises with each.
+    pub adjusted: u64,
 }
 
 /// What is kept of one name.
@@ -101,7 +107,18 @@ impl Book {
         Book {
             state,
             records: records.into_iter().collect(),
+            overrides: BTreeMap::new(),
         }
+    }
+
+    /// The same with these overrides.
+    #[must_use]
+    pub fn with_overrides(
+        mut self,
+        overrides: impl IntoIterator<Item = (OverrideKey, OverrideRecord)>,
+    ) -> Book {
+        self.overrides = overrides.into_iter().collect();
+        self
     }
 
     /// The record of a name, also of a deleted one.
@@ -222,6 +239,7 @@ impl Book {
         let newest = Version {
             generation: self.state.generation,
             number: last.unwrap_or(self.state.floor),
+            adjusted: u64::MAX,
         };
         version <= newest
     }
@@ -236,12 +254,7 @@ impl Book {
 
     fn check(&self, name: &str, precondition: Precondition) -> Result<(), Refused> {
         let version = self.policy(name).ok().map(|(record, _)| record.version);
-        let holds = match precondition {
-            Precondition::None => true,
-            Precondition::Absent => version.is_none(),
-            Precondition::Present => version.is_some(),
-            Precondition::Version(wanted) => version == Some(wanted),
-        };
+        let holds = precondition.holds(version);
         holds.then_some(()).ok_or(Refused::Moved(version))
     }
 

@@ -158,14 +158,14 @@ fn rate(rate: Rate) -> RateBody {
 }
 
 /// A decimal as a JSON number, digit for digit.
-mod exact {
+pub(in crate::api) mod exact {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use serde_json::value::RawValue;
 
     use crate::number::Decimal;
 
-    pub(super) fn serialize<S: Serializer>(
+    pub(in crate::api) fn serialize<S: Serializer>(
         decimal: &Decimal,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {

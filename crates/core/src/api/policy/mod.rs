@@ -65,6 +65,13 @@ pub(super) fn take(fields: &mut Fields<'_>) -> Result<Policy, BadRequest> {
     settings::take(fields, policy)
 }
 
+/// Takes the limits of a policy out of `fields`: no two share a state.
+pub(super) fn checked_limits(fields: &mut Fields<'_>) -> Result<Vec<Limit>, BadRequest> {
+    let limits = limits(fields)?;
+    let policy = Policy::new(limits).map_err(|error| at(fields, error))?;
+    Ok(policy.limits().to_vec())
+}
+
 fn limits(fields: &mut Fields<'_>) -> Result<Vec<Limit>, BadRequest> {
     if !fields.has("limits") {
         return Ok(vec![limit::limit(fields)?]);

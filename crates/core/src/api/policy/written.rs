@@ -86,6 +86,13 @@ impl From<LocalLimit> for ShedForm {
     }
 }
 
+impl Serialize for Limit {
+    /// As an element of `limits`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        LimitForm::from(self).serialize(serializer)
+    }
+}
+
 impl Serialize for Policy {
     /// The canonical form ([`crate::api::policy`]), without name and version.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -10,7 +10,8 @@ use crate::api::policy::definition::DefinitionBody;
 use crate::block::Block;
 use crate::decision::Reason;
 use crate::isolate::counts::CountStatus;
-use crate::limit::Kind;
+use crate::limit::Kind as AlgorithmKind;
+use crate::overrides::{Kind, Override};
 use crate::policy::consistency::Consistency;
 use crate::policy::Version;
 use crate::subject::Subject;
@@ -80,7 +81,7 @@ pub struct UsageBody<'a> {
     /// The limit's name, else such as `100/15m`.
     pub name: String,
     /// Its algorithm.
-    pub algorithm: Kind,
+    pub algorithm: AlgorithmKind,
     /// Limit or capacity.
     pub limit: u64,
     /// `limit` − `remaining`.
@@ -118,11 +119,18 @@ pub struct OverAdmissionBody {
 pub struct OverrideBody<'a> {
     /// What it does.
     pub kind: OverrideKind,
-    /// The policy it is for; absent for all.
+    /// Whom it is for; absent for a block, which is for this subject.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The policy that is blocked; absent for all, and where it is no block.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<Cow<'a, str>>,
-    /// When it is over, in Unix ms.
-    pub until: u64,
+    /// When it is over, in Unix ms; absent where it has no end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
+    /// The name of the token that set it.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub author: Cow<'a, str>,
     /// What was said when it was set.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub reason: Cow<'a, str>,
@@ -132,8 +140,43 @@ pub struct OverrideBody<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum OverrideKind {
-    /// It refuses everything.
+    /// It refuses everything, as `POST /limit/block` said.
     Block,
+    /// It refuses everything.
+    Deny,
+    /// It refuses everything for a while.
+    Pause,
+    /// It lets everything through.
+    Bypass,
+    /// It multiplies the limits.
+    Scale,
+    /// It puts other limits in place of the policy's.
+    Replace,
+}
+
+impl From<Kind> for OverrideKind {
+    fn from(kind: Kind) -> OverrideKind {
+        match kind {
+            Kind::Deny => OverrideKind::Deny,
+            Kind::Pause => OverrideKind::Pause,
+            Kind::Bypass => OverrideKind::Bypass,
+            Kind::Scale => OverrideKind::Scale,
+            Kind::Replace => OverrideKind::Replace,
+        }
+    }
+}
+
+impl<'a> From<&'a Override> for OverrideBody<'a> {
+    fn from(it: &'a Override) -> OverrideBody<'a> {
+        OverrideBody {
+            kind: it.effect.kind().into(),
+            target: Some(it.target.to_string()),
+            policy: None,
+            until: it.until.map(Timestamp::as_millis),
+            author: it.author.as_str().into(),
+            reason: it.reason.as_str().into(),
+        }
+    }
 }
 
 /// A refusal in `GET /limit`.
@@ -161,6 +204,7 @@ impl<'a> StatusBody<'a> {
         subject: &'a Subject,
         status: &'a Status,
         counted: Option<&'a [CountStatus]>,
+        overrides: &'a [Override],
     ) -> StatusBody<'a> {
         let kv = counted.is_none().then_some(Kv::Unavailable);
         let counted = counted.unwrap_or_default();
@@ -174,7 +218,9 @@ impl<'a> StatusBody<'a> {
             limits: of_object
                 .chain(counted.iter().map(LimitBody::counted))
                 .collect(),
-            overrides: (status.blocks.iter()).map(OverrideBody::new).collect(),
+            overrides: (status.blocks.iter().map(OverrideBody::new))
+                .chain(overrides.iter().map(OverrideBody::from))
+                .collect(),
             recent_denials: (status.denials.iter()).map(DenialBody::new).collect(),
             kv,
         }
@@ -262,7 +308,9 @@ impl<'a> OverrideBody<'a> {
         OverrideBody {
             kind: OverrideKind::Block,
             policy: block.policy.as_deref().map(Cow::Borrowed),
-            until: block.until.as_millis(),
+            target: None,
+            until: Some(block.until.as_millis()),
+            author: Cow::Borrowed(""),
             reason: Cow::Borrowed(&block.reason),
         }
     }

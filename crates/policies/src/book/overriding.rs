@@ -1,0 +1,278 @@
+//! The overrides of a namespace, and each change of them.
+
+use tollgate_core::algorithm::state::{LimitState, Moment};
+use tollgate_core::api::overrides::{NewOverride, Until};
+use tollgate_core::api::policy::named::parse;
+use tollgate_core::api::{BadRequest, Problem};
+use tollgate_core::limit::Name;
+use tollgate_core::overrides::{Effect, Kind, Override, Target};
+use tollgate_core::{Algorithm, Timestamp};
+
+use super::{Book, By};
+use crate::bounds::{MAX_SUBJECT_OVERRIDES, MAX_WIDE_OVERRIDES};
+use crate::precondition::Precondition;
+use crate::refused::Refused;
+
+/// The most lifted overrides that are kept one by one.
+const MAX_LIFTED: usize = 1_000;
+
+/// What an override is known by.
+pub type OverrideKey = (Target, Kind);
+
+/// What is kept of an override.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverrideRecord {
+    /// The revision that set or lifted it.
+    pub revision: u64,
+    /// When that was.
+    pub at: Timestamp,
+    /// The name of the token that did it; empty where the token has none.
+    pub author: String,
+    /// Why, in the author's words.
+    pub reason: String,
+    /// When it is over; `None`: it has no end.
+    pub until: Option<Timestamp>,
+    /// What it does; `None` when it was lifted.
+    pub effect: Option<Effect>,
+}
+
+/// What a change of an override has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverrideChange {
+    /// The override before, unless there was none in force.
+    pub before: Option<OverrideRecord>,
+    /// All that is to be stored anew, or deleted where the book does not have it.
+    pub changed: Vec<OverrideKey>,
+}
+
+impl OverrideRecord {
+    /// Whether it is in force.
+    pub fn is_in_force(&self, now: Timestamp) -> bool {
+        self.effect.is_some() && self.until.is_none_or(|until| until > now)
+    }
+}
+
+impl Book {
+    /// All overrides that were not lifted, those that are over among them, each with the revision
+    /// that set it.
+    pub fn overrides(&self) -> impl Iterator<Item = (Override, u64)> + '_ {
+        self.overrides.iter().filter_map(|((target, _), record)| {
+            let it = Override {
+                target: target.clone(),
+                effect: record.effect.clone()?,
+                until: record.until,
+                author: record.author.clone(),
+                reason: record.reason.clone(),
+            };
+            Some((it, record.revision))
+        })
+    }
+
+    /// The lifted overrides that are kept, each with the revision that lifted it.
+    pub fn lifted(&self) -> impl Iterator<Item = (&Target, Kind, u64)> {
+        let lifted = self.overrides.iter().filter(|(_, it)| it.effect.is_none());
+        lifted.map(|((target, kind), record)| (target, *kind, record.revision))
+    }
+
+    /// What is kept of an override, also of a lifted one.
+    pub fn override_record(&self, key: &OverrideKey) -> Option<&OverrideRecord> {
+        self.overrides.get(key)
+    }
+
+    /// The overrides in force behind `after`, in their order.
+    pub fn overrides_after<'a>(
+        &'a self,
+        after: Option<&'a OverrideKey>,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&'a OverrideKey, &'a OverrideRecord)> {
+        let is_behind = move |key: &OverrideKey| after.is_none_or(|after| key > after);
+        let behind = self.overrides.iter().filter(move |(key, _)| is_behind(key));
+        behind.filter(move |(_, record)| record.is_in_force(now))
+    }
+
+    /// Sets an override, in place of the one of this target and kind.
+    pub fn set_override(
+        &mut self,
+        key: &OverrideKey,
+        new: NewOverride,
+        precondition: Precondition,
+        by: By<'_>,
+        moment: Moment,
+    ) -> Result<OverrideChange, Refused> {
+        let until = self.until(&key.0, &new.until, moment)?;
+        if until.is_some_and(|until| until <= by.now) {
+            let expected = "an instant that is to come";
+            return Err(wrong("until", Problem::Malformed { expected }));
+        }
+        if let Target::Policy(name) = &key.0 {
+            let (_, content) = self.policy(name.as_str())?;
+            if let Effect::Replace(limits) = &new.effect {
+                let policy = parse(&content.canonical)?.policy;
+                let suits = policy.with_limits(limits.clone());
+                suits.map_err(|_| {
+                    let with = "the policy, which could not be decided with these limits";
+                    wrong("limits", Problem::Conflict { with })
+                })?;
+            }
+        }
+        let before = self.in_force(key, precondition, by.now)?;
+        let is_subject = key.0.is_subject();
+        let others = self.overrides.iter().filter(|(other, record)| {
+            *other != key && other.0.is_subject() == is_subject && record.is_in_force(by.now)
+        });
+        let most = if is_subject {
+            MAX_SUBJECT_OVERRIDES
+        } else {
+            MAX_WIDE_OVERRIDES
+        };
+        if others.count() >= most {
+            return Err(Refused::TooManyOverrides(most));
+        }
+        let record = OverrideRecord {
+            revision: 0,
+            at: by.now,
+            author: by.author.to_owned(),
+            reason: new.reason.unwrap_or_default(),
+            until,
+            effect: Some(new.effect),
+        };
+        Ok(self.put_override(key, record, before, by.now))
+    }
+
+    /// Lifts an override that is in force.
+    pub fn lift_override(
+        &mut self,
+        key: &OverrideKey,
+        precondition: Precondition,
+        by: By<'_>,
+    ) -> Result<OverrideChange, Refused> {
+        let before = self.in_force(key, precondition, by.now)?;
+        if before.is_none() {
+            return Err(Refused::UnknownOverride);
+        }
+        let record = OverrideRecord {
+            revision: 0,
+            at: by.now,
+            author: by.author.to_owned(),
+            reason: by.reason.to_owned(),
+            until: None,
+            effect: None,
+        };
+        Ok(self.put_override(key, record, before, by.now))
+    }
+
+    fn in_force(
+        &self,
+        key: &OverrideKey,
+        precondition: Precondition,
+        now: Timestamp,
+    ) -> Result<Option<OverrideRecord>, Refused> {
+        let record = self.overrides.get(key).filter(|it| it.is_in_force(now));
+        let revision = record.map(|record| record.revision);
+        if precondition.holds(revision) {
+            Ok(record.cloned())
+        } else {
+            Err(Refused::OverrideMoved(revision))
+        }
+    }
+
+    fn put_override(
+        &mut self,
+        key: &OverrideKey,
+        record: OverrideRecord,
+        before: Option<OverrideRecord>,
+        now: Timestamp,
+    ) -> OverrideChange {
+        self.begin_revision(now);
+        let mut changed = self.forget_over(now);
+        if key.1.changes_limits() {
+            self.state.adjusted = now.as_millis().max(self.state.adjusted + 1);
+        }
+        let revision = self.state.revision;
+        let record = OverrideRecord { revision, ..record };
+        self.overrides.insert(key.clone(), record);
+        changed.extend(self.forget_lifted());
+        changed.retain(|other| other != key);
+        changed.push(key.clone());
+        OverrideChange { before, changed }
+    }
+
+    /// Forgets those that are over. Whoever has them knows by himself that they are.
+    fn forget_over(&mut self, now: Timestamp) -> Vec<OverrideKey> {
+        let is_over = |it: &OverrideRecord| it.effect.is_some() && !it.is_in_force(now);
+        let over = self.overrides.iter().filter(|(_, record)| is_over(record));
+        let over: Vec<(OverrideKey, Option<Timestamp>)> = over
+            .map(|(key, record)| (key.clone(), record.until))
+            .collect();
+        for (key, until) in &over {
+            self.overrides.remove(key);
+            if key.1.changes_limits() {
+                let until = until.map_or(0, Timestamp::as_millis);
+                self.state.adjusted = self.state.adjusted.max(until);
+            }
+        }
+        over.into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// Forgets the longest lifted ones beyond the most that are kept.
+    fn forget_lifted(&mut self) -> Vec<OverrideKey> {
+        let lifted = self.lifted();
+        let mut lifted: Vec<(u64, OverrideKey)> = lifted
+            .map(|(target, kind, revision)| (revision, (target.clone(), kind)))
+            .collect();
+        lifted.sort_unstable();
+        lifted.truncate(lifted.len().saturating_sub(MAX_LIFTED));
+        for (revision, key) in &lifted {
+            self.overrides.remove(key);
+            self.state.forgotten = self.state.forgotten.max(*revision);
+        }
+        lifted.into_iter().map(|(_, key)| key).collect()
+    }
+
+    /// The instant at which an override ends that is set now.
+    fn until(
+        &self,
+        target: &Target,
+        until: &Until,
+        moment: Moment,
+    ) -> Result<Option<Timestamp>, Refused> {
+        match until {
+            Until::Lifted => Ok(None),
+            Until::At(at) => Ok(Some(*at)),
+            Until::After(time) => Ok(Some(moment.now.plus(*time))),
+            Until::Reset(of) => {
+                let name = match (target, of) {
+                    (_, Some(name)) | (Target::Policy(name), None) => name,
+                    _ => return Err(wrong("resetOf", Problem::Missing)),
+                };
+                self.reset_of(name, moment).map(Some)
+            }
+        }
+    }
+
+    /// When all windows of a policy have turned.
+    fn reset_of(&self, name: &Name, moment: Moment) -> Result<Timestamp, Refused> {
+        let (_, content) = self.policy(name.as_str())?;
+        let policy = parse(&content.canonical)?.policy;
+        let mut last = None;
+        for limit in policy.limits() {
+            let algorithm = limit.algorithm();
+            if matches!(algorithm, Algorithm::FixedWindow(_) | Algorithm::Quota(_)) {
+                let fresh = LimitState::fresh(algorithm, moment);
+                let fresh = fresh.map_err(|_| wrong("until", Problem::UnknownTimeZone))?;
+                last = last.max(Some(fresh.view(algorithm, moment.now).reset));
+            }
+        }
+        last.ok_or_else(|| {
+            let with = "a policy without fixedWindow and quota: nothing of it turns";
+            wrong("until", Problem::Conflict { with })
+        })
+    }
+}
+
+fn wrong(field: &str, problem: Problem) -> Refused {
+    Refused::Bad(BadRequest {
+        field: field.to_owned(),
+        problem,
+    })
+}

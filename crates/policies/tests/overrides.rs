@@ -1,0 +1,365 @@
+//! Overrides as the object keeps them and as isolates have them.
+
+#![allow(clippy::unwrap_used)] // a test may panic, also in its helpers
+
+use tollgate_core::algorithm::state::Moment;
+use tollgate_core::calendar::UtcOnly;
+use tollgate_core::limit::Name;
+use tollgate_core::overrides::{Kind, Target};
+use tollgate_core::subject::{Namespace, Subject, SubjectParts};
+use tollgate_core::Timestamp;
+use tollgate_policies::book::Book;
+use tollgate_policies::bounds::{MAX_SUBJECT_OVERRIDES, MAX_WIDE_OVERRIDES};
+use tollgate_policies::copy::Copy;
+use tollgate_policies::history::{AuditEntry, PastVersion, Storage, Stored};
+use tollgate_policies::message::{
+    Action, Answer, Call, Requested, RequestedOverride, POLICY_MESSAGES,
+};
+use tollgate_policies::precondition::Precondition;
+use tollgate_policies::service::answer;
+use tollgate_policies::snapshot::{Changes, Known};
+
+/// What was stored last, and whether storing works.
+#[derive(Default)]
+struct Memory {
+    audit: Vec<AuditEntry>,
+    overrides: Vec<(Target, Kind)>,
+    is_full: bool,
+}
+
+impl Storage for Memory {
+    type Error = &'static str;
+
+    fn store(&mut self, _: &Book, stored: &Stored<'_>) -> Result<(), Self::Error> {
+        if self.is_full {
+            return Err("full");
+        }
+        self.audit.push(stored.entry.clone());
+        self.overrides = stored.overrides.to_vec();
+        Ok(())
+    }
+
+    fn version(&self, _: &str, _: u64) -> Result<Option<PastVersion>, Self::Error> {
+        Ok(None)
+    }
+
+    fn versions(&self, _: &str, _: u64) -> Result<Vec<PastVersion>, Self::Error> {
+        Ok(Vec::new())
+    }
+
+    fn audit(&self, _: u64, _: Timestamp) -> Result<Vec<AuditEntry>, Self::Error> {
+        Ok(self.audit.clone())
+    }
+}
+
+#[derive(Default)]
+struct Object {
+    book: Book,
+    storage: Memory,
+    now: u64,
+}
+
+fn requested(target: &str, kind: Kind, body: Option<&str>) -> RequestedOverride {
+    RequestedOverride {
+        target: Target::parse(target).unwrap(),
+        kind,
+        body: body.map(str::to_owned),
+        precondition: Precondition::None,
+        author: "ann".to_owned(),
+        reason: String::new(),
+    }
+}
+
+impl Object {
+    fn text(&mut self, call: &Call) -> String {
+        let moment = Moment {
+            now: Timestamp::from_millis(self.now),
+            zones: &UtcOnly,
+        };
+        // As a Worker of this build says it.
+        let written = POLICY_MESSAGES.written();
+        let (_, call) = Call::decode(&call.encode_in(written)).unwrap();
+        answer(&mut self.book, &mut self.storage, (written, &call), moment).unwrap()
+    }
+
+    fn ask(&mut self, call: &Call) -> Result<String, String> {
+        match Answer::decode(&self.text(call)).unwrap() {
+            Answer::Body { json, .. } => Ok(json),
+            Answer::Refused { code, field, .. } => {
+                Err(format!("{code} {}", field.unwrap_or_default()))
+            }
+        }
+    }
+
+    fn set(&mut self, target: &str, kind: Kind, body: &str) -> Result<String, String> {
+        self.ask(&Call::Override(requested(target, kind, Some(body))))
+    }
+
+    fn lift(&mut self, target: &str, kind: Kind) -> Result<String, String> {
+        self.ask(&Call::Override(requested(target, kind, None)))
+    }
+
+    fn put(&mut self, name: &str, written: &str) {
+        let change = Call::Change(Requested {
+            name: Name::new("name", name).unwrap(),
+            action: Action::Put {
+                written: written.to_owned(),
+            },
+            precondition: Precondition::None,
+            author: String::new(),
+            reason: String::new(),
+            is_dry_run: false,
+        });
+        self.ask(&change).unwrap();
+    }
+
+    fn bring(&mut self, copy: &mut Copy) {
+        let call = copy.ask(Timestamp::from_millis(self.now));
+        let changes = Changes::decode(&self.text(&call)).unwrap();
+        assert!(copy.learn(changes, Timestamp::from_millis(self.now)));
+    }
+}
+
+fn subject(provider: &str, identifier: &str) -> Subject {
+    let parts = SubjectParts::new(identifier).unwrap();
+    let parts = parts.with_provider(provider).unwrap();
+    parts.in_namespace(Namespace::default())
+}
+
+fn is_stopped(copy: &Copy, who: &Subject, now: u64) -> bool {
+    let now = Timestamp::from_millis(now);
+    copy.overrides(who, None, now).stopped().is_some()
+}
+
+#[test]
+fn an_override_is_set_told_lifted_and_over() {
+    let mut object = Object {
+        now: 1_000,
+        ..Object::default()
+    };
+    let (mut copy, mut late) = (Copy::default(), Copy::default());
+    object.bring(&mut copy);
+    let body = object.set(
+        "provider:p",
+        Kind::Pause,
+        r#"{"until": "10s", "reason": "ban"}"#,
+    );
+    assert_eq!(
+        body.unwrap(),
+        r#"{"target":"provider:p","kind":"pause","version":1,"until":11000,"at":1000,"author":"ann","reason":"ban"}"#
+    );
+    object.bring(&mut copy);
+    let who = subject("p", "u");
+    assert!(is_stopped(&copy, &who, 10_999) && !is_stopped(&copy, &who, 11_000));
+    assert!(!is_stopped(&copy, &subject("q", "u"), 2_000));
+    object.lift("provider:p", Kind::Pause).unwrap();
+    object.bring(&mut copy);
+    object.bring(&mut late);
+    assert!(!is_stopped(&copy, &who, 2_000) && !is_stopped(&late, &who, 2_000));
+    assert_eq!(
+        object.lift("provider:p", Kind::Pause),
+        Err("unknownOverride ".to_owned())
+    );
+    let acts: Vec<&str> = object
+        .storage
+        .audit
+        .iter()
+        .map(|it| it.act.word())
+        .collect();
+    assert_eq!(acts, ["override", "lift"]);
+    let last = object.ask(&Call::Audit { before: None }).unwrap();
+    assert!(
+        last.contains(r#""action":"lift","target":"provider:p","kind":"pause""#),
+        "{last}"
+    );
+}
+
+#[test]
+fn what_is_over_is_forgotten_and_does_not_count() {
+    let mut object = Object {
+        now: 1_000,
+        ..Object::default()
+    };
+    for i in 0..MAX_WIDE_OVERRIDES {
+        let target = format!("provider:{i}");
+        object
+            .set(&target, Kind::Pause, r#"{"until": "1s"}"#)
+            .unwrap();
+    }
+    assert_eq!(
+        object.set("all", Kind::Deny, "{}"),
+        Err("tooManyOverrides ".to_owned())
+    );
+    // One that is there may be set anew, and those of subjects are counted apart.
+    object
+        .set("provider:7", Kind::Pause, r#"{"until": "1s"}"#)
+        .unwrap();
+    object.set("subject:p//u", Kind::Deny, "{}").unwrap();
+    object.now = 2_000;
+    object.set("all", Kind::Deny, "{}").unwrap();
+    assert_eq!(object.book.overrides().count(), 2);
+    assert_eq!(object.storage.overrides.len(), MAX_WIDE_OVERRIDES + 1);
+}
+
+#[test]
+fn subjects_have_a_bound_of_their_own() {
+    let mut object = Object::default();
+    object.now = 1_000;
+    for i in 0..MAX_SUBJECT_OVERRIDES {
+        let target = format!("subject:p//{i}");
+        object.set(&target, Kind::Deny, "{}").unwrap();
+    }
+    let refused = Err("tooManyOverrides ".to_owned());
+    assert_eq!(object.set("subject:p//more", Kind::Deny, "{}"), refused);
+    object.lift("subject:p//7", Kind::Deny).unwrap();
+    object.set("subject:p//more", Kind::Deny, "{}").unwrap();
+    object.set("prefix:p//*", Kind::Deny, "{}").unwrap();
+}
+
+/// What a bucket's or an unused window's reset is, is now: the pause would be over at once (e5).
+#[test]
+fn e5_reset_is_an_instant_when_it_is_stored() {
+    let mut object = Object {
+        now: 5_000,
+        ..Object::default()
+    };
+    object.put("mail", r#"{"limits": [{"name": "hour", "algorithm": "fixedWindow", "limit": 1, "window": "1h"}, {"name": "day", "algorithm": "quota", "limit": 9, "period": "day"}]}"#);
+    object.put(
+        "burst",
+        r#"{"algorithm": "tokenBucket", "capacity": 5, "refill": {"amount": 1, "interval": "1s"}}"#,
+    );
+    let reset = r#"{"until": "reset"}"#;
+    let set = object.set("policy:mail", Kind::Pause, reset).unwrap();
+    assert!(set.contains(r#""until":86400000"#), "{set}");
+    let of = r#"{"until": "reset", "resetOf": "mail"}"#;
+    let set = object.set("provider:smtp", Kind::Pause, of).unwrap();
+    assert!(set.contains(r#""until":86400000"#), "{set}");
+    for (target, body, error) in [
+        ("provider:smtp", reset, "invalidField resetOf"),
+        ("policy:burst", reset, "invalidField until"),
+        ("policy:none", reset, "unknownPolicy "),
+        (
+            "all",
+            r#"{"until": "reset", "resetOf": "none"}"#,
+            "unknownPolicy ",
+        ),
+        ("all", r#"{"until": 5000}"#, "invalidField until"),
+        ("all", r#"{"colour": 1}"#, "invalidField colour"),
+    ] {
+        let before = object.book.clone();
+        assert_eq!(object.set(target, Kind::Pause, body), Err(error.to_owned()));
+        assert_eq!(object.book, before);
+    }
+}
+
+#[test]
+fn a_replacement_has_to_suit_its_policy() {
+    let mut object = Object::default();
+    object.now = 1_000;
+    object.put(
+        "day",
+        r#"{"algorithm": "fixedWindow", "limit": 5, "window": "1h", "consistency": "eventual"}"#,
+    );
+    let bucket = r#"{"limits": [{"algorithm": "tokenBucket", "capacity": 5, "refill": {"amount": 1, "interval": "1s"}}]}"#;
+    assert_eq!(
+        object.set("policy:day", Kind::Replace, bucket),
+        Err("invalidField limits".to_owned())
+    );
+    let window = r#"{"limits": [{"algorithm": "fixedWindow", "limit": 9, "window": "1h"}]}"#;
+    object.set("policy:day", Kind::Replace, window).unwrap();
+}
+
+#[test]
+fn each_change_of_limits_is_newer_than_the_one_before_also_when_it_ends_by_itself() {
+    let mut object = Object {
+        now: 1_000,
+        ..Object::default()
+    };
+    let mut copy = Copy::default();
+    let adjusted = |object: &mut Object, copy: &mut Copy, now| {
+        object.bring(copy);
+        copy.adjusted(Timestamp::from_millis(now))
+    };
+    object.set("all", Kind::Pause, "{}").unwrap();
+    assert_eq!(adjusted(&mut object, &mut copy, 1_000), 0);
+    object
+        .set("all", Kind::Scale, r#"{"factor": 2, "until": "5s"}"#)
+        .unwrap();
+    assert_eq!(adjusted(&mut object, &mut copy, 1_000), 1_000);
+    object
+        .set("provider:p", Kind::Scale, r#"{"factor": 3}"#)
+        .unwrap();
+    assert_eq!(adjusted(&mut object, &mut copy, 1_000), 1_001);
+    assert_eq!(adjusted(&mut object, &mut copy, 5_999), 1_001);
+    assert_eq!(adjusted(&mut object, &mut copy, 6_000), 6_000);
+    object.now = 7_000;
+    object.lift("all", Kind::Pause).unwrap(); // forgets what is over
+    assert_eq!(adjusted(&mut object, &mut copy, 7_000), 6_000);
+    object.lift("provider:p", Kind::Scale).unwrap();
+    assert_eq!(adjusted(&mut object, &mut copy, 7_000), 7_000);
+}
+
+#[test]
+fn a_build_that_knows_no_overrides_is_told_none() {
+    let mut object = Object::default();
+    object.now = 1_000;
+    object.set("all", Kind::Scale, r#"{"factor": 2}"#).unwrap();
+    let since = Call::Since {
+        known: Known::default(),
+        seen: None,
+        overrides: false,
+    };
+    let told = object.text(&since);
+    assert!(
+        !told.contains("override") && !told.contains("adjusted"),
+        "{told}"
+    );
+}
+
+#[test]
+fn pages_follow_each_other() {
+    let mut object = Object::default();
+    object.now = 1_000;
+    for i in 0..250 {
+        let target = format!("provider:{i:03}");
+        object.set(&target, Kind::Pause, "{}").unwrap();
+    }
+    let mut after = None;
+    let mut seen = 0;
+    for page in 0..3 {
+        let target = None;
+        let body = object.ask(&Call::Overrides { target, after }).unwrap();
+        seen += body.matches("\"target\"").count();
+        let next = body
+            .split("\"next\":\"")
+            .nth(1)
+            .map(|it| it.trim_end_matches("\"}").to_owned());
+        assert_eq!(next.is_some(), page < 2, "{page}");
+        after = next.map(|next| {
+            let (target, kind) = next.rsplit_once('/').unwrap();
+            (
+                Target::parse(target).unwrap(),
+                Kind::from_word(kind).unwrap(),
+            )
+        });
+    }
+    assert_eq!(seen, 250);
+}
+
+#[test]
+fn only_what_is_expected_is_changed() {
+    let mut object = Object::default();
+    object.now = 1_000;
+    let call = |precondition| {
+        Call::Override(RequestedOverride {
+            precondition,
+            ..requested("all", Kind::Pause, Some("{}"))
+        })
+    };
+    let moved = Err("versionMoved ".to_owned());
+    assert_eq!(object.ask(&call(Precondition::Version(1))), moved);
+    assert_eq!(object.ask(&call(Precondition::Present)), moved);
+    object.ask(&call(Precondition::Absent)).unwrap();
+    assert_eq!(object.ask(&call(Precondition::Absent)), moved);
+    object.ask(&call(Precondition::Version(1))).unwrap();
+}
