@@ -37,7 +37,7 @@ const LAYERS = {
     ["isolate"],
     ["message"],
     ["subject_state"],
-    ["block"],
+    ["block", "overrides"],
     ["decide", "row"],
     ["algorithm", "permit"],
     ["multi"],

@@ -1,4 +1,5 @@
-// Overrides: set and lifted over HTTP, and in force for named and inline limits wherever they are decided.
+// Overrides: set and lifted over HTTP, and in force for named and inline limits, wherever they are
+// decided.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { server } from "./lib/server.mjs";
@@ -52,7 +53,12 @@ describe("a pause", () => {
       expect(refused.json.retryAfter).toBeLessThanOrEqual(3_000);
       expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
     }
-    const acquired = await main.call("POST", "/acquire", { identifier: "a", maxTokens: 5, refillRate: 5 }, as("checker"));
+    const acquired = await main.call(
+      "POST",
+      "/acquire",
+      { identifier: "a", maxTokens: 5, refillRate: 5 },
+      as("checker"),
+    );
     expect(acquired.json.allowed).toBe(true); // another provider
     const query = await main.call("POST", "/limit?policy=crm&identifier=a", undefined, as("checker"));
     expect(query.json.reason).toBe("paused");
@@ -178,7 +184,9 @@ describe("they are kept", () => {
       expect([target, kind, refused.status, refused.json.field]).toEqual([target, kind, status, field]);
     }
     expect((await set("all", "deny", {}, as("checker"))).status).toBe(403);
-    expect((await main.call("GET", "/overrides/all/deny", undefined, as("ann"))).headers.get("allow")).toBe("PUT, DELETE");
+    expect((await main.call("GET", "/overrides/all/deny", undefined, as("ann"))).headers.get("allow")).toBe(
+      "PUT, DELETE",
+    );
     expect(await list()).toEqual(before);
   });
 });

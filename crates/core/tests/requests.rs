@@ -332,7 +332,7 @@ fn options_are_read_and_have_defaults() {
             cost: -(1 << 53),
             peek: true,
             max_delay: Some(secs(30)),
-            hold: Some(Duration::from_millis(500))
+            hold: Some(Duration::from_millis(500)),
             bypass: false,
         }
     );

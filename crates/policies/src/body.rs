@@ -2,9 +2,9 @@
 
 use tollgate_core::api::to_json;
 
-use crate::book::overriding::{OverrideKey, OverrideRecord};
 use crate::book::{Book, Content, Record};
 use crate::history::{Act, AuditEntry, PastVersion, Signed, MAX_PAGE};
+use crate::overrides::{OverrideKey, OverrideRecord};
 
 /// About how many bytes a page may have; an entry that is longer stands on a page alone.
 pub const PAGE_BYTES: usize = 262_144;

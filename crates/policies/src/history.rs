@@ -3,8 +3,8 @@
 
 use tollgate_core::Timestamp;
 
-use crate::book::overriding::OverrideKey;
 use crate::book::{Book, BookState, Record};
+use crate::overrides::OverrideKey;
 
 /// The most versions that are kept of a name.
 pub const MAX_VERSIONS: usize = 100;

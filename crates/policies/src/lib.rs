@@ -11,6 +11,7 @@
 //! | [`snapshot`] | all of them as an isolate has them, and what it is sent |
 //! | [`history`] | what is kept of changes, and the storage as the service sees it |
 //! | [`book`] | all of them as their object has them, and each change |
+//! | [`overrides`] | what is kept of an override |
 //! | [`precondition`] | what has to hold for a change to be made |
 //! | [`refused`] | why a change is refused |
 //! | [`bounds`] | how much a namespace may keep |
@@ -24,6 +25,7 @@ pub mod copy;
 pub mod history;
 mod levels;
 pub mod message;
+pub mod overrides;
 pub mod precondition;
 pub mod refused;
 pub mod service;

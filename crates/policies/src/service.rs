@@ -11,10 +11,10 @@ use tollgate_core::Timestamp;
 use tollgate_versions::Version as MessageVersion;
 
 use crate::body;
-use crate::book::overriding::OverrideRecord;
 use crate::book::{Book, By, Change};
 use crate::history::{audit_from, Act, AuditEntry, Signed, Storage, Stored, MAX_PAGE};
 use crate::message::{Action, Answer, Call, Requested, RequestedOverride};
+use crate::overrides::OverrideRecord;
 use crate::refused::Refused;
 use crate::snapshot::{Changes, Known};
 

@@ -59,6 +59,14 @@ struct Object {
     now: u64,
 }
 
+/// One second after the beginning of time.
+fn begun() -> Object {
+    Object {
+        now: 1_000,
+        ..Object::default()
+    }
+}
+
 fn requested(target: &str, kind: Kind, body: Option<&str>) -> RequestedOverride {
     RequestedOverride {
         target: Target::parse(target).unwrap(),
@@ -133,10 +141,7 @@ fn is_stopped(copy: &Copy, who: &Subject, now: u64) -> bool {
 
 #[test]
 fn an_override_is_set_told_lifted_and_over() {
-    let mut object = Object {
-        now: 1_000,
-        ..Object::default()
-    };
+    let mut object = begun();
     let (mut copy, mut late) = (Copy::default(), Copy::default());
     object.bring(&mut copy);
     let body = object.set(
@@ -176,10 +181,7 @@ fn an_override_is_set_told_lifted_and_over() {
 
 #[test]
 fn what_is_over_is_forgotten_and_does_not_count() {
-    let mut object = Object {
-        now: 1_000,
-        ..Object::default()
-    };
+    let mut object = begun();
     for i in 0..MAX_WIDE_OVERRIDES {
         let target = format!("provider:{i}");
         object
@@ -203,8 +205,7 @@ fn what_is_over_is_forgotten_and_does_not_count() {
 
 #[test]
 fn subjects_have_a_bound_of_their_own() {
-    let mut object = Object::default();
-    object.now = 1_000;
+    let mut object = begun();
     for i in 0..MAX_SUBJECT_OVERRIDES {
         let target = format!("subject:p//{i}");
         object.set(&target, Kind::Deny, "{}").unwrap();
@@ -254,8 +255,7 @@ fn e5_reset_is_an_instant_when_it_is_stored() {
 
 #[test]
 fn a_replacement_has_to_suit_its_policy() {
-    let mut object = Object::default();
-    object.now = 1_000;
+    let mut object = begun();
     object.put(
         "day",
         r#"{"algorithm": "fixedWindow", "limit": 5, "window": "1h", "consistency": "eventual"}"#,
@@ -271,10 +271,7 @@ fn a_replacement_has_to_suit_its_policy() {
 
 #[test]
 fn each_change_of_limits_is_newer_than_the_one_before_also_when_it_ends_by_itself() {
-    let mut object = Object {
-        now: 1_000,
-        ..Object::default()
-    };
+    let mut object = begun();
     let mut copy = Copy::default();
     let adjusted = |object: &mut Object, copy: &mut Copy, now| {
         object.bring(copy);
@@ -301,8 +298,7 @@ fn each_change_of_limits_is_newer_than_the_one_before_also_when_it_ends_by_itsel
 
 #[test]
 fn a_build_that_knows_no_overrides_is_told_none() {
-    let mut object = Object::default();
-    object.now = 1_000;
+    let mut object = begun();
     object.set("all", Kind::Scale, r#"{"factor": 2}"#).unwrap();
     let since = Call::Since {
         known: Known::default(),
@@ -318,8 +314,7 @@ fn a_build_that_knows_no_overrides_is_told_none() {
 
 #[test]
 fn pages_follow_each_other() {
-    let mut object = Object::default();
-    object.now = 1_000;
+    let mut object = begun();
     for i in 0..250 {
         let target = format!("provider:{i:03}");
         object.set(&target, Kind::Pause, "{}").unwrap();
@@ -348,8 +343,7 @@ fn pages_follow_each_other() {
 
 #[test]
 fn only_what_is_expected_is_changed() {
-    let mut object = Object::default();
-    object.now = 1_000;
+    let mut object = begun();
     let call = |precondition| {
         Call::Override(RequestedOverride {
             precondition,

@@ -12,12 +12,12 @@ use tollgate_core::api::overrides::parse_effect;
 use tollgate_core::api::to_json;
 use tollgate_core::overrides::{Kind, Target};
 use tollgate_core::Timestamp;
-use tollgate_policies::book::overriding::{OverrideKey, OverrideRecord};
 use tollgate_policies::book::{Book, BookState, Content, Record};
 use tollgate_policies::history::{
     audit_from, numbers, Act, AuditEntry, PastVersion, Signed, Storage, Stored, MAX_AUDIT,
     MAX_PAGE, MAX_VERSIONS,
 };
+use tollgate_policies::overrides::{OverrideKey, OverrideRecord};
 use worker::{Error, Result, SqlStorage, SqlStorageValue, State, Storage as RawStorage};
 
 use super::columns::{number, some, Columns};

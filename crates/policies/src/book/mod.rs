@@ -5,7 +5,7 @@
 //! the whole book.
 
 mod extending;
-pub mod overriding;
+mod overriding;
 
 use std::collections::BTreeMap;
 
@@ -13,8 +13,8 @@ use tollgate_core::limit::Name;
 use tollgate_core::policy::Version;
 use tollgate_core::Timestamp;
 
-use self::overriding::{OverrideKey, OverrideRecord};
 use crate::bounds::{MAX_POLICIES, MAX_POLICY};
+use crate::overrides::{OverrideKey, OverrideRecord};
 use crate::precondition::Precondition;
 use crate::refused::Refused;
 

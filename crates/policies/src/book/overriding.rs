@@ -10,47 +10,12 @@ use tollgate_core::{Algorithm, Timestamp};
 
 use super::{Book, By};
 use crate::bounds::{MAX_SUBJECT_OVERRIDES, MAX_WIDE_OVERRIDES};
+use crate::overrides::{OverrideChange, OverrideKey, OverrideRecord};
 use crate::precondition::Precondition;
 use crate::refused::Refused;
 
 /// The most lifted overrides that are kept one by one.
 const MAX_LIFTED: usize = 1_000;
-
-/// What an override is known by.
-pub type OverrideKey = (Target, Kind);
-
-/// What is kept of an override.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OverrideRecord {
-    /// The revision that set or lifted it.
-    pub revision: u64,
-    /// When that was.
-    pub at: Timestamp,
-    /// The name of the token that did it; empty where the token has none.
-    pub author: String,
-    /// Why, in the author's words.
-    pub reason: String,
-    /// When it is over; `None`: it has no end.
-    pub until: Option<Timestamp>,
-    /// What it does; `None` when it was lifted.
-    pub effect: Option<Effect>,
-}
-
-/// What a change of an override has done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OverrideChange {
-    /// The override before, unless there was none in force.
-    pub before: Option<OverrideRecord>,
-    /// All that is to be stored anew, or deleted where the book does not have it.
-    pub changed: Vec<OverrideKey>,
-}
-
-impl OverrideRecord {
-    /// Whether it is in force.
-    pub fn is_in_force(&self, now: Timestamp) -> bool {
-        self.effect.is_some() && self.until.is_none_or(|until| until > now)
-    }
-}
 
 impl Book {
     /// All overrides that were not lifted, those that are over among them, each with the revision
