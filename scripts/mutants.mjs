@@ -15,6 +15,27 @@ const POLICIES = "crates/policies/src";
 // ("lib": the tests beside the code; of another crate than the core with its name in front).
 const MUTANTS = [
   [
+    "prune deletes what the set of files owns alone",
+    "crates/cli/src/plan.rs",
+    "if is_of(set, stored) {",
+    "if true {",
+    "cli/lib",
+  ],
+  [
+    "what somebody changed since the last apply is held",
+    "crates/cli/src/plan.rs",
+    "let is_drifted = stored.source != source_of(set, &stored.policy);",
+    "let is_drifted = false;",
+    "cli/lib",
+  ],
+  [
+    "a step is done only to the version that it was planned for",
+    "crates/cli/src/plan.rs",
+    'Some(version) => ("if-match", format!("\\"{version}\\"")),',
+    'Some(_) => ("if-match", "*".to_owned()),',
+    "cli/lib",
+  ],
+  [
     "of requests that contend one is admitted",
     `${CORE}/multi/plan.rs`,
     "if is_final || refused ||",

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use crate::files::Filed;
 use crate::order::ordered;
 use crate::tree::Tree;
 
@@ -67,6 +66,16 @@ pub struct Step {
     pub text: String,
 }
 
+impl Step {
+    /// The header, with its value, that lets the server refuse where somebody was faster.
+    pub fn condition(&self) -> (&'static str, String) {
+        match self.version {
+            Some(version) => ("if-match", format!("\"{version}\"")),
+            None => ("if-none-match", "*".to_owned()),
+        }
+    }
+}
+
 /// The `source` that a set gives a policy.
 pub fn source_of(set: &str, policy: &Tree) -> String {
     let digest = Sha256::digest(policy.sorted().to_string().as_bytes());
@@ -82,15 +91,14 @@ pub fn source_of(set: &str, policy: &Tree) -> String {
 /// others is deleted before them.
 pub fn plan(
     set: &str,
-    files: &BTreeMap<String, Filed>,
+    files: &BTreeMap<String, &Tree>,
     server: &BTreeMap<String, Stored>,
 ) -> Vec<Step> {
-    let ours = files.iter().map(|(name, it)| (name.clone(), &it.policy));
     // Checked before: nothing goes in a circle.
-    let names = ordered(&ours.collect()).unwrap_or_default();
+    let names = ordered(files).unwrap_or_default();
     let puts = names
         .iter()
-        .filter_map(|name| put(set, name, &files[name].policy, server.get(name)));
+        .filter_map(|name| put(set, name, files[name], server.get(name)));
     let mut steps: Vec<Step> = puts.collect();
     let theirs = server.iter().map(|(name, it)| (name.clone(), &it.policy));
     let kept = ordered(&theirs.collect()).unwrap_or_default();
@@ -195,5 +203,128 @@ fn flatten(tree: &Tree, path: &str, leaves: &mut BTreeMap<String, String>) {
             }
         }
         other => drop(leaves.insert(path.to_owned(), other.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(json: &str) -> Tree {
+        Tree::from_json(json).unwrap()
+    }
+
+    fn stored(source: &str, json: &str) -> Stored {
+        Stored {
+            version: 7,
+            by: "version 7 is by bob".to_owned(),
+            source: source.to_owned(),
+            policy: tree(json),
+        }
+    }
+
+    fn steps(files: &[(&str, &str)], server: &[(&str, Stored)]) -> Vec<Step> {
+        let trees = files
+            .iter()
+            .map(|(name, json)| ((*name).to_owned(), tree(json)));
+        let trees: Vec<(String, Tree)> = trees.collect();
+        let files = trees
+            .iter()
+            .map(|(name, tree)| (name.clone(), tree))
+            .collect();
+        let server = server
+            .iter()
+            .map(|(name, it)| ((*name).to_owned(), it.clone()));
+        plan("s", &files, &server.collect())
+    }
+
+    fn words(steps: &[Step]) -> Vec<(&str, &str, bool)> {
+        let words = steps
+            .iter()
+            .map(|it| (it.action.word(), it.name.as_str(), it.held.is_some()));
+        words.collect()
+    }
+
+    /// As the set wrote it.
+    fn of_set(json: &str) -> Stored {
+        stored(&source_of("s", &tree(json)), json)
+    }
+
+    #[test]
+    fn bases_and_parents_come_first_and_deletions_last_from_below() {
+        let new = [
+            ("a", r#"{"extends":"b"}"#),
+            ("b", r#"{"limit":1,"parent":{"policy":"c"}}"#),
+            ("c", r#"{"limit":1}"#),
+        ];
+        let add = |name| ("add", name, false);
+        assert_eq!(words(&steps(&new, &[])), [add("c"), add("b"), add("a")]);
+        let old = new.map(|(name, json)| (name, of_set(json)));
+        let remove = |name| ("remove", name, false);
+        assert_eq!(
+            words(&steps(&[], &old)),
+            [remove("a"), remove("b"), remove("c")]
+        );
+    }
+
+    #[test]
+    fn nothing_is_deleted_that_the_set_does_not_own() {
+        let others = [
+            "",
+            "s",
+            "files:s",
+            "files:other#0",
+            "files:s2#0",
+            "terraform",
+        ];
+        for source in others {
+            let server = [("a", stored(source, "{}"))];
+            assert!(steps(&[], &server).is_empty(), "{source}");
+        }
+    }
+
+    #[test]
+    fn what_others_wrote_is_held() {
+        let is = |stored: Stored, expected: &[(&str, &str, bool)]| {
+            assert_eq!(
+                words(&steps(
+                    &[("a", r#"{"limit":1,"window":2}"#)],
+                    &[("a", stored)]
+                )),
+                expected
+            );
+        };
+        is(of_set(r#"{"window":2,"limit":1}"#), &[]);
+        is(of_set(r#"{"limit":5}"#), &[("change", "a", false)]);
+        is(stored("", r#"{"limit":5}"#), &[("change", "a", true)]);
+        is(
+            stored("files:other#0", r#"{"limit":5}"#),
+            &[("change", "a", true)],
+        );
+        is(
+            stored("files:s#0", r#"{"limit":5}"#),
+            &[("change", "a", true)],
+        );
+        // The same is nobody's loss, but stays another's unless it is taken over.
+        is(
+            stored("", r#"{"limit":1,"window":2}"#),
+            &[("own", "a", true)],
+        );
+        is(
+            stored("files:s#0", r#"{"limit":1,"window":2}"#),
+            &[("own", "a", false)],
+        );
+        let drifted = [("b", stored("files:s#0", "{}"))];
+        assert_eq!(words(&steps(&[], &drifted)), [("remove", "b", true)]);
+    }
+
+    #[test]
+    fn every_step_names_the_version_that_it_was_planned_for() {
+        let change = steps(&[("a", r#"{"limit":1}"#)], &[("a", of_set("{}"))]);
+        assert_eq!(change[0].condition(), ("if-match", "\"7\"".to_owned()));
+        let remove = steps(&[], &[("a", of_set("{}"))]);
+        assert_eq!(remove[0].condition(), ("if-match", "\"7\"".to_owned()));
+        let add = steps(&[("a", "{}")], &[]);
+        assert_eq!(add[0].condition(), ("if-none-match", "*".to_owned()));
     }
 }

@@ -71,11 +71,7 @@ impl Server {
     pub fn apply(&self, step: &Step, reason: Option<&str>) -> Result<(), Failure> {
         let path = format!("{}/policies/{}", self.url, step.name);
         let reason = reason.map(|reason| ("reason", reason));
-        let matching = step.version.map(|version| format!("\"{version}\""));
-        let (header, value) = match &matching {
-            Some(version) => ("if-match", version.as_str()),
-            None => ("if-none-match", "*"),
-        };
+        let (header, value) = step.condition();
         let answer = if step.action == Action::Remove {
             let call = self.agent.delete(&path).query_pairs(reason);
             call.header("authorization", &self.bearer)

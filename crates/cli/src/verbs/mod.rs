@@ -98,7 +98,8 @@ fn planned(
     let files = files::read(paths)?;
     let server = server_of(args)?;
     let stored = server.policies()?;
-    let mut steps = plan(&set.set, &files, &stored);
+    let policies = files.iter().map(|(name, it)| (name.clone(), &it.policy));
+    let mut steps = plan(&set.set, &policies.collect(), &stored);
     steps.retain(|step| prunes || step.action != Action::Remove);
     check(&files, &others(&files, &stored, &steps))?;
     Ok((server, steps))
