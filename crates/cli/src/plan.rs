@@ -1,8 +1,8 @@
 //! What has to change on the server for it to have what the files say.
 //!
 //! What a set of files owns is known on the server: it is written there with a `source` of
-//! `files:<set>#<digest>`. The digest is of the policy as the set wrote it; where it no longer fits,
-//! somebody else has changed the policy since.
+//! `files:<set>#<digest>`. The digest is of the policy as the set wrote it; where it no longer
+//! fits, somebody else has changed the policy since.
 
 use std::collections::{BTreeMap, BTreeSet};
 
