@@ -52,6 +52,21 @@ impl Reason {
         }
     }
 
+    /// Whether another policy may admit what one has refused for this reason: whatever it is but
+    /// for an override that denies. Each is listed, so that a new one is thought about.
+    pub const fn is_of_policy(self) -> bool {
+        match self {
+            Reason::Limit
+            | Reason::CostExceedsCapacity
+            | Reason::Blocked
+            | Reason::Degraded
+            | Reason::Parent
+            | Reason::Busy
+            | Reason::Paused => true,
+            Reason::Override => false,
+        }
+    }
+
     /// The reason that a word names.
     pub fn from_word(word: &str) -> Option<Reason> {
         Reason::ALL.into_iter().find(|reason| reason.word() == word)
@@ -198,6 +213,18 @@ impl FromIterator<Standing> for Standings {
 }
 
 impl Decision {
+    /// Whether another policy may be asked in place of the one that has decided this.
+    pub fn falls_back(&self) -> bool {
+        !self.success && self.reason.is_none_or(Reason::is_of_policy)
+    }
+
+    /// The refusal of several policies of which each admits what it can: of the first, with the
+    /// shortest wait of all. The others were asked later, so their waits suffice as well.
+    pub fn admits_none(&mut self, other: &Decision) {
+        let waits = [self.retry_after, other.retry_after];
+        self.retry_after = waits.into_iter().flatten().min();
+    }
+
     /// A decision of which nothing else is known: neither how limits stand nor when to come back.
     pub fn bare(at: Timestamp, success: bool, reason: Option<Reason>) -> Decision {
         Decision {

@@ -15,7 +15,7 @@ use tollgate_core::calendar::{period_at, TimeZone};
 use tollgate_core::decide::{decide, Check};
 use tollgate_core::decision::Decision;
 use tollgate_core::explain::{
-    admits_out_of_reach, explain, Admits, Curve, HoldsFor, Point, WorstCase,
+    admits_out_of_reach, explain, most_in, Admits, Curve, HoldsFor, Point, WorstCase,
 };
 use tollgate_core::isolate::bounded::Secret;
 use tollgate_core::isolate::counts::bounds::{Conditions, KV_DELAY};
@@ -472,6 +472,35 @@ proptest! {
         if let Some(sustained) = worst.sustained {
             prop_assert!(sustained.per_hour <= sustained.per_day && sustained.per_day <= MAX_SAFE);
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_window_of_any_length_has_more_than_is_said_of_it(
+        algorithm in algorithms(), steps in steps(), window in 1u64..3_000,
+    ) {
+        let limit = Limit::new(None, algorithm.clone());
+        if let Some(most) = most_in(&limit, ms(window)) {
+            let admitted = history(&algorithm, &steps);
+            let found = most_within(&admitted, window);
+            prop_assert!(found <= most, "{found} of {most} in {window} ms: {admitted:?}");
+            let worst = worst_of(&algorithm);
+            let own = worst.window.and_then(|window| most_in(&limit, window));
+            prop_assert!(own >= Some(worst.units), "{own:?} is less than {worst:?}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_admits_in_a_window_of_its_own_and_in_an_hour_what_its_worst_case_says(
+        bucket in token_buckets(1u64..40),
+    ) {
+        let algorithm = Algorithm::TokenBucket(bucket);
+        let worst = worst_of(&algorithm);
+        let limit = Limit::new(None, algorithm);
+        prop_assert_eq!(most_in(&limit, worst.window.unwrap()), Some(worst.units));
+        let per_hour = worst.sustained.map(|it| it.per_hour);
+        prop_assert_eq!(most_in(&limit, ms(3_600_000)), per_hour);
     }
 }
 

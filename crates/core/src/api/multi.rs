@@ -99,6 +99,12 @@ pub fn refund_alone(i: usize) -> BadRequest {
     BadRequest::new(format!("limits[{i}].cost"), Problem::Conflict { with })
 }
 
+/// The policy of entry `i` falls back to others, which is done for one check after the other.
+pub fn fallback_alone(i: usize) -> BadRequest {
+    let with = "POST /limit/multi, where its `fallbackTo` would be asked too: ask for it alone";
+    BadRequest::new(format!("limits[{i}].policy"), Problem::Conflict { with })
+}
+
 fn alone(field: String) -> BadRequest {
     let with =
         "POST /limit/multi, whose entries are decided together by their objects: ask for it alone";

@@ -109,7 +109,7 @@ pub(super) fn only_known(fields: &Fields<'_>) -> Result<(), BadRequest> {
 
 /// Takes a whole request out of `fields`.
 pub(super) fn take(mut fields: Fields<'_>) -> Result<LimitRequest, BadRequest> {
-    let subject = subject::take(&mut fields)?;
+    let mut subject = subject::take(&mut fields)?;
     // Before the options: an inline shaper takes `maxDelay` for itself.
     let rule = rule::take(&mut fields)?;
     let check = Check {
@@ -120,6 +120,7 @@ pub(super) fn take(mut fields: Fields<'_>) -> Result<LimitRequest, BadRequest> {
         bypass: false,
     };
     if let Rule::Inline(policy) = &rule {
+        subject = subject.in_network(policy.ipv6_prefix());
         if let Some((field, problem)) = clash(&check, policy) {
             return Err(fields.error(field, problem));
         }

@@ -12,7 +12,7 @@ mod worst_case;
 
 pub use curve::{Curve, Point};
 pub use modes::{Admits, HoldsFor, OutOfReach, OverAdmission};
-pub use worst_case::{Sustained, WorstCase};
+pub use worst_case::{most_in, Sustained, WorstCase};
 
 use crate::algorithm::state::Moment;
 use crate::calendar::UnknownTimeZone;

@@ -99,6 +99,24 @@ impl WorstCase {
     }
 }
 
+/// The most units that a limit admits in any window of this length, as far as one number says it:
+/// `None` of a quota, whose periods are those of a calendar, and of `concurrency`, which counts
+/// what is held. Exact for a bucket; for other limits as many of their own worst windows as are
+/// needed.
+pub fn most_in(limit: &Limit, window: Duration) -> Option<u64> {
+    let window = Duration::from_millis(window.as_millis().max(1));
+    let spans = |of: &Window| u128::from(window.as_millis().div_ceil(of.window().as_millis()));
+    match limit.algorithm() {
+        Algorithm::TokenBucket(bucket) => Some(refilled(bucket, window)),
+        Algorithm::LeakyBucket(bucket) => Some(leaked(bucket, window)),
+        // So long as n of them, a window may touch n + 1.
+        Algorithm::FixedWindow(of) => Some(safe(u128::from(of.limit()) * (spans(of) + 1))),
+        Algorithm::SlidingWindow(of) => Some(safe(u128::from(sliding(of)) * spans(of))),
+        Algorithm::SlidingLog(of) => Some(safe(u128::from(of.limit()) * spans(of))),
+        Algorithm::Quota(_) | Algorithm::Concurrency(_) => None,
+    }
+}
+
 /// A window that touches two aligned ones: the whole limit at the end of one, and at the start of
 /// the next.
 fn across(limit: u64, window: Duration) -> u64 {

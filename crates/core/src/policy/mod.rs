@@ -15,6 +15,7 @@ use consistency::{Consistency, LocalLimit};
 use crate::error::InvalidLimit;
 use crate::limit::{in_range, Limit, Name};
 use crate::number::MAX_SAFE;
+use crate::subject::Ipv6Prefix;
 
 /// The most limits in one policy.
 pub const MAX_LIMITS: usize = 8;
@@ -40,6 +41,7 @@ pub struct Policy {
     refunds: bool,
     write_ahead: Option<u64>,
     replaces_inline: bool,
+    ipv6_prefix: Option<Ipv6Prefix>,
     gives_permits: bool,
     shapes: bool,
 }
@@ -80,6 +82,7 @@ impl Policy {
             refunds: true,
             write_ahead: None,
             replaces_inline: false,
+            ipv6_prefix: None,
         }
     }
 
@@ -230,6 +233,16 @@ impl Policy {
         self.checked()
     }
 
+    /// Counts IPv6 addresses by their network. Whoever names a subject of the policy asks
+    /// [`SubjectParts::in_network`]; the object never learns of it.
+    ///
+    /// [`SubjectParts::in_network`]: crate::subject::SubjectParts::in_network
+    #[must_use]
+    pub const fn with_ipv6_prefix(mut self, prefix: Ipv6Prefix) -> Policy {
+        self.ipv6_prefix = Some(prefix);
+        self
+    }
+
     /// How many units a stored row may run ahead of the real use, plus one (R of the write-ahead
     /// rule): 1 to 2^53. A crash refuses at most R − 1 units too many and never admits one too
     /// many; a larger R writes less often. More than [`Policy::max_write_ahead`] means no more than
@@ -289,6 +302,11 @@ impl Policy {
     /// Whether its limits are charged together with inline ones.
     pub const fn replaces_inline(&self) -> bool {
         self.replaces_inline
+    }
+
+    /// By which network IPv6 addresses are counted; `None`: each for itself, as it is written.
+    pub const fn ipv6_prefix(&self) -> Option<Ipv6Prefix> {
+        self.ipv6_prefix
     }
 
     /// The R that the policy sets, if any.

@@ -8,8 +8,10 @@
 //! under them.
 
 mod namespace;
+mod network;
 
 pub use namespace::Namespace;
+pub use network::Ipv6Prefix;
 
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::Engine;
@@ -88,6 +90,16 @@ impl SubjectParts {
     /// The identifier.
     pub fn identifier(&self) -> &str {
         &self.identifier
+    }
+
+    /// The subject in whose name this one is counted, where IPv6 addresses are counted by their
+    /// network.
+    #[must_use]
+    pub fn in_network(mut self, prefix: Option<Ipv6Prefix>) -> SubjectParts {
+        if let Some(network) = prefix.and_then(|it| it.network_of(&self.identifier)) {
+            self.identifier = network;
+        }
+        self
     }
 
     /// The subject in the namespace of the caller's token. What was not named is the default:

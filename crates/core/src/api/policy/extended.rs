@@ -2,13 +2,12 @@
 
 use serde_json::value::RawValue;
 
-use super::limit::ALIASES;
-use super::named::is_of_limit;
+use super::limit::{ALIASES, FIELDS};
 use crate::api::raw::{Pairs, Text, Values};
 use crate::api::{BadRequest, Problem};
 
 /// Fields of a policy that speak of itself alone.
-const OWN: [&str; 3] = ["description", "extends", "source"];
+const OWN: [&str; 2] = ["description", "extends"];
 
 /// The fields of an object, in their order.
 type Object<'a> = Vec<(String, &'a RawValue)>;
@@ -51,6 +50,10 @@ pub fn extended(base: &str, written: &str) -> Result<String, BadRequest> {
     }
     text.push('}');
     Ok(text)
+}
+
+fn is_of_limit(name: &str) -> bool {
+    FIELDS.contains(&name) || name == "maxDelay"
 }
 
 fn merged<'a>(base: Vec<Object<'a>>, written: Vec<Object<'a>>) -> Vec<Object<'a>> {
@@ -136,7 +139,7 @@ mod tests {
         {"name":"hour","algorithm":"fixedWindow","limit":100,"window":"1h"},
         {"name":"burst","algorithm":"tokenBucket","capacity":10,"refill":{"amount":1,"interval":"1s"}},
         {"algorithm":"concurrency","limit":3,"ttl":"1m"}],
-        "provider":"stripe","failMode":"closed","askedBy":["app"],"description":"of the base","source":"base"}"#;
+        "provider":"stripe","failMode":"closed","askedBy":["app"],"description":"of the base"}"#;
 
     fn canonical(base: &str, written: &str) -> Result<String, BadRequest> {
         let base = to_json(&parse(base).unwrap());
@@ -154,19 +157,18 @@ mod tests {
     fn what_is_not_written_is_the_bases() {
         is(
             r#"{"extends":"base"}"#,
-            &BASE.replace(r#","description":"of the base","source":"base""#, ""),
+            &BASE.replace(r#","description":"of the base""#, ""),
         );
     }
 
     #[test]
     fn limits_merge_by_name_and_settings_one_by_one() {
         is(
-            r#"{"extends":"base","limits":[{"name":"hour","requests":7}],"failMode":"open","description":"own","source":"own"}"#,
+            r#"{"extends":"base","limits":[{"name":"hour","requests":7}],"failMode":"open","description":"own"}"#,
             &BASE
                 .replace("\"limit\":100", "\"limit\":7")
                 .replace("closed", "open")
-                .replace("of the base", "own")
-                .replace("\"source\":\"base\"", "\"source\":\"own\""),
+                .replace("of the base", "own"),
         );
         // Another algorithm is another limit; lists are taken whole.
         is(

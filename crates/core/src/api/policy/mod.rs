@@ -10,6 +10,8 @@
 
 pub mod definition;
 pub mod extended;
+pub mod fall_back;
+mod ipv6_prefix;
 pub(super) mod limit;
 pub mod named;
 pub(super) mod numbers;
@@ -28,7 +30,7 @@ use crate::policy::{Policy, MAX_LIMITS};
 const RENAMED: [(&str, &str); 1] = [("reserve", "writeAhead")];
 
 /// Reads a policy: 1 to 8 limits in `limits` or one beside the settings, and `consistency`,
-/// `failMode`, `shed`, `writeAhead` and `refunds` where they are not as by default.
+/// `failMode`, `shed`, `writeAhead`, `refunds` and `ipv6Prefix` where they are not as by default.
 ///
 /// ```
 /// use tollgate_core::api::{policy::parse, to_json};

@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use super::fall_back;
 use super::limit::FIELDS;
 use super::numbers::at;
 use super::parent::{self, Parent};
@@ -20,19 +21,17 @@ pub const MAX_ASKED_BY: usize = 64;
 pub const MAX_TOKEN_NAME: usize = 64;
 /// The longest description, in bytes.
 pub const MAX_DESCRIPTION: usize = 1_024;
-/// The longest `source`, in bytes.
-pub const MAX_SOURCE: usize = 128;
 
 /// The fields beside the limits and the settings.
 const OTHERS: [&str; 8] = [
     "provider",
     "scope",
     "parent",
+    fall_back::FIELD,
     "replacesInline",
     "askedBy",
     "description",
     "extends",
-    "source",
 ];
 
 /// A policy that is kept under a name.
@@ -51,20 +50,21 @@ pub struct NamedPolicy {
     /// What stands above it and is asked together with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<Parent>,
+    /// The policies that are asked in its place where it refuses, in this order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fallback_to: Vec<Name>,
     /// The names of the tokens that may ask it; none: every token may.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub asked_by: Vec<String>,
     /// For people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// What keeps this policy, in the words of the tool that wrote it; decides nothing.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
 }
 
 impl NamedPolicy {
-    /// The subject that a request means: with the policy's provider and scope, where it has them;
-    /// the request may then only name the same.
+    /// The subject that a request means: with the policy's provider and scope, where it has them,
+    /// of which the request may then only name the same, and by its network where it counts by
+    /// that.
     pub fn limited(&self, mut subject: SubjectParts) -> Result<SubjectParts, BadRequest> {
         let conflict = |field: &str| {
             let with = "that of the policy: leave it out";
@@ -84,13 +84,28 @@ impl NamedPolicy {
                 Some(_) => return conflict("scope"),
             }
         }
-        Ok(subject)
+        Ok(subject.in_network(self.policy.ipv6_prefix()))
+    }
+
+    /// The subject of the same identifier that is asked for where a policy refuses that falls back
+    /// to this one: `subject` is the one that the request named. Its provider and scope are handed
+    /// on where this policy has none.
+    pub fn limited_instead(&self, subject: &SubjectParts) -> Result<SubjectParts, BadRequest> {
+        let mut parts = SubjectParts::new(subject.identifier())?;
+        if let Some(provider) = subject.provider().filter(|_| self.provider.is_none()) {
+            parts = parts.with_provider(provider)?;
+        }
+        if let Some(scope) = subject.scope().filter(|_| self.scope.is_none()) {
+            parts = parts.with_scope(scope)?;
+        }
+        self.limited(parts)
     }
 }
 
 /// Reads a policy that extends no other: see [`super::parse`], and 1 to 128 bytes of `provider`, 0
-/// to 128 of `scope`, a `parent` ([`super::parent`]), `replacesInline`, 1 to 64 names of tokens in
-/// `askedBy`, 1 to 1,024 bytes of `description`, and 1 to 128 of `source`.
+/// to 128 of `scope`, a `parent` ([`super::parent`]), `fallbackTo` ([`super::fall_back`]),
+/// `replacesInline`, 1 to 64 names of tokens in
+/// `askedBy`, and 1 to 1,024 bytes of `description`.
 pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
     let mut fields = known(body)?;
     let is_written = fields.has("limits") || fields.has_any(&FIELDS);
@@ -110,6 +125,7 @@ pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
         parts = parts.with_scope(scope)?;
     }
     let parent = parent::take(&mut fields)?;
+    let fallback_to = fall_back::take(&mut fields)?;
     let asked_by = match fields.array("askedBy", MAX_ASKED_BY)? {
         Some(names) => names
             .into_iter()
@@ -118,7 +134,6 @@ pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
         None => Vec::new(),
     };
     let description = fields.text("description", 1, MAX_DESCRIPTION)?;
-    let source = fields.text("source", 1, MAX_SOURCE)?;
     let replaces_inline = fields.boolean("replacesInline")?.unwrap_or(false);
     let mut policy = super::take(&mut fields)?;
     if replaces_inline {
@@ -131,9 +146,9 @@ pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
         provider: parts.provider().map(str::to_owned),
         scope: parts.scope().map(str::to_owned),
         parent,
+        fallback_to,
         asked_by,
         description: description.map(Into::into),
-        source: source.map(Into::into),
     })
 }
 
@@ -141,11 +156,6 @@ pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
 /// has.
 pub fn base_of(written: &str) -> Result<Option<Name>, BadRequest> {
     super::limit::name(&mut known(written)?, "extends")
-}
-
-/// Whether a field is one of a limit, which may stand beside the settings where there is one limit.
-pub fn is_of_limit(name: &str) -> bool {
-    FIELDS.contains(&name) || name == "maxDelay"
 }
 
 fn known(body: &str) -> Result<Fields<'_>, BadRequest> {

@@ -1,5 +1,6 @@
 //! How a policy behaves, read beside its limits.
 
+use super::ipv6_prefix;
 use super::numbers::{at, span};
 use crate::api::fields::Fields;
 use crate::api::{BadRequest, Problem};
@@ -9,8 +10,14 @@ use crate::policy::{FailMode, Policy};
 use crate::InvalidLimit;
 
 /// The fields of the settings.
-pub(in crate::api) const SETTINGS: [&str; 5] =
-    ["failMode", "consistency", "shed", "refunds", "writeAhead"];
+pub(in crate::api) const SETTINGS: [&str; 6] = [
+    "failMode",
+    "consistency",
+    "shed",
+    "refunds",
+    "writeAhead",
+    ipv6_prefix::FIELD,
+];
 
 const UNCOUNTABLE: &str = "these limits when it is `eventual`, which adds up fixedWindow, slidingWindow and quota of 10m and longer through KV: take open, closed or share";
 
@@ -57,6 +64,9 @@ pub(super) fn take(fields: &mut Fields<'_>, mut policy: Policy) -> Result<Policy
         policy = policy
             .with_write_ahead(units)
             .map_err(|error| at(fields, error))?;
+    }
+    if let Some(prefix) = ipv6_prefix::take(fields)? {
+        policy = policy.with_ipv6_prefix(prefix);
     }
     Ok(policy)
 }

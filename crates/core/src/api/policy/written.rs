@@ -6,6 +6,7 @@ use super::definition::DefinitionBody;
 use crate::limit::{Kind, Limit, Name};
 use crate::policy::consistency::{Consistency, LocalLimit};
 use crate::policy::{FailMode, Policy};
+use crate::subject::Ipv6Prefix;
 use crate::Duration;
 
 /// A policy without its name and version.
@@ -25,6 +26,8 @@ struct PolicyForm<'a> {
     refunds: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     replaces_inline: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ipv6_prefix: Option<u8>,
 }
 
 /// One limit, as an element of `limits`.
@@ -60,6 +63,7 @@ impl<'a> From<&'a Policy> for PolicyForm<'a> {
             write_ahead: policy.write_ahead(),
             refunds: (!policy.refunds()).then_some(false),
             replaces_inline: policy.replaces_inline().then_some(true),
+            ipv6_prefix: policy.ipv6_prefix().map(Ipv6Prefix::bits),
         }
     }
 }

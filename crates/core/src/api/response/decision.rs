@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::decision::{Decision, Reason, Source, Standing};
-use crate::limit::Kind;
+use crate::limit::{Kind, Name};
 use crate::permit::Permit;
 use crate::policy::consistency::LocalLimit;
 use crate::policy::Policy;
@@ -49,6 +49,9 @@ pub struct DecisionBody<'a> {
     /// `limit` to `limitedBy` and `limits` are its.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decided_by: Option<Cow<'a, str>>,
+    /// The policies that refused before this one admitted in their place, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fell_back_from: Vec<Cow<'a, str>>,
     /// Where it was decided.
     pub source: Source,
     /// The permit of a slot taken.
@@ -99,6 +102,13 @@ impl<'a> DecisionBody<'a> {
         self
     }
 
+    /// The decision after these policies had refused.
+    pub fn after(mut self, refused: &'a [Name]) -> DecisionBody<'a> {
+        let names = refused.iter().map(|name| Cow::Borrowed(name.as_str()));
+        self.fell_back_from = names.collect();
+        self
+    }
+
     /// The body for `decision` under `policy`, for a subject, decided at `source`.
     pub fn new(
         decision: &Decision,
@@ -127,6 +137,7 @@ impl<'a> DecisionBody<'a> {
             policy: policy.name().map(|name| Cow::Borrowed(name.as_str())),
             version: policy.name().map(|_| policy.version().number),
             decided_by: None,
+            fell_back_from: Vec::new(),
             source,
             permit: decision.grant.as_ref().map(|grant| {
                 Permit {
