@@ -11,15 +11,16 @@ pub const PAGE_BYTES: usize = 262_144;
 
 /// A JSON object in the making.
 #[derive(Debug)]
-struct Object(String);
+pub(crate) struct Object(String);
 
 impl Object {
-    fn new() -> Object {
+    /// One without fields.
+    pub(crate) fn new() -> Object {
         Object(String::from("{"))
     }
 
     /// Adds a field whose value is JSON.
-    fn raw(mut self, key: &str, json: &str) -> Object {
+    pub(crate) fn raw(mut self, key: &str, json: &str) -> Object {
         if self.0.len() > 1 {
             self.0.push(',');
         }
@@ -30,11 +31,13 @@ impl Object {
         self
     }
 
-    fn text(self, key: &str, value: &str) -> Object {
+    /// Adds a text.
+    pub(crate) fn text(self, key: &str, value: &str) -> Object {
         self.raw(key, &to_json(&value))
     }
 
-    fn number(self, key: &str, value: u64) -> Object {
+    /// Adds a number.
+    pub(crate) fn number(self, key: &str, value: u64) -> Object {
         self.raw(key, &value.to_string())
     }
 
@@ -52,7 +55,7 @@ impl Object {
     }
 
     /// Adds a text unless it is empty.
-    fn words(self, key: &str, value: &str) -> Object {
+    pub(crate) fn words(self, key: &str, value: &str) -> Object {
         if value.is_empty() {
             self
         } else {
@@ -60,7 +63,8 @@ impl Object {
         }
     }
 
-    fn raw_some(self, key: &str, json: Option<&str>) -> Object {
+    /// Adds a field whose value is JSON, where there is one.
+    pub(crate) fn raw_some(self, key: &str, json: Option<&str>) -> Object {
         match json {
             Some(json) => self.raw(key, json),
             None => self,
@@ -73,13 +77,15 @@ impl Object {
             .words("reason", &signed.reason)
     }
 
-    fn finish(mut self) -> String {
+    /// Its text.
+    pub(crate) fn finish(mut self) -> String {
         self.0.push('}');
         self.0
     }
 }
 
-fn list(elements: impl Iterator<Item = String>) -> String {
+/// A JSON array of these elements.
+pub(crate) fn list(elements: impl Iterator<Item = String>) -> String {
     let mut text = String::from("[");
     for element in elements {
         if text.len() > 1 {
@@ -127,6 +133,18 @@ pub fn of_one(
         .raw("resolved", &content.canonical)
         .raw("extendedBy", &names(book.extended_by(name)));
     with_changed(body, book, changed).finish()
+}
+
+/// What an installation answers: each policy that was made, as [`of_one`] has it.
+pub fn of_installed(book: &Book, names: &[&str], is_dry_run: bool) -> String {
+    let of = |name: &&str| {
+        let (record, content) = book.policy(name).ok()?;
+        Some(of_one(book, (name, record, content), None))
+    };
+    Object::new()
+        .raw("policies", &list(names.iter().filter_map(of)))
+        .raw_some("dryRun", is_dry_run.then_some("true"))
+        .finish()
 }
 
 /// What a deletion answers.

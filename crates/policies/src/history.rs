@@ -32,11 +32,13 @@ pub enum Act {
     Override,
     /// An override was lifted.
     Lift,
+    /// It was made from a preset.
+    Preset,
 }
 
 impl Act {
     /// All of them.
-    pub const ALL: [Act; 7] = [
+    pub const ALL: [Act; 8] = [
         Act::Put,
         Act::Delete,
         Act::Rollback,
@@ -44,6 +46,7 @@ impl Act {
         Act::Restored,
         Act::Override,
         Act::Lift,
+        Act::Preset,
     ];
 
     /// The word for it, in rows and in JSON.
@@ -56,6 +59,7 @@ impl Act {
             Act::Restored => "restored",
             Act::Override => "override",
             Act::Lift => "lift",
+            Act::Preset => "preset",
         }
     }
 
@@ -129,9 +133,9 @@ pub trait Storage {
     /// Why it failed.
     type Error;
 
-    /// Stores what a change has made of `book`: all of it or, with an error, nothing. Of versions
+    /// Stores what changes have made of `book`: all of them or, with an error, nothing. Of versions
     /// and audit only the newest are kept ([`MAX_VERSIONS`], [`MAX_AUDIT`], [`AUDIT_AGE_DAYS`]).
-    fn store(&mut self, book: &Book, stored: &Stored<'_>) -> Result<(), Self::Error>;
+    fn store(&mut self, book: &Book, stored: &[Stored<'_>]) -> Result<(), Self::Error>;
 
     /// One version of a name, if it is kept.
     fn version(&self, name: &str, version: u64) -> Result<Option<PastVersion>, Self::Error>;

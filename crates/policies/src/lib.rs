@@ -13,6 +13,7 @@
 //! | [`book`] | all of them as their object has them, and each change |
 //! | [`overrides`] | what is kept of an override |
 //! | [`precondition`] | what has to hold for a change to be made |
+//! | [`presets`] | what providers bear, as policies to begin with |
 //! | [`refused`] | why a change is refused |
 //! | [`bounds`] | how much a namespace may keep |
 #![forbid(unsafe_code)]
@@ -22,11 +23,13 @@ pub mod book;
 pub mod bounds;
 pub mod copies;
 pub mod copy;
+mod fallbacks;
 pub mod history;
 mod levels;
 pub mod message;
 pub mod overrides;
 pub mod precondition;
+pub mod presets;
 pub mod refused;
 pub mod service;
 pub mod snapshot;

@@ -54,6 +54,9 @@ pub enum Call {
     },
     /// Set or lift an override.
     Override(RequestedOverride),
+    /// Make policies from presets, all or none. An object of a build from before this call takes
+    /// its word for damage and does nothing, so the word raises no version.
+    Install(Installation),
 }
 
 /// An override that somebody wants set or lifted.
@@ -71,6 +74,19 @@ pub struct RequestedOverride {
     pub author: String,
     /// Why it is lifted, in the author's words; what sets one says that in its body.
     pub reason: String,
+}
+
+/// Policies that somebody wants made from presets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installation {
+    /// Each with its text; see [`Book::install`](crate::book::Book::install).
+    pub policies: Vec<(Name, String)>,
+    /// As in [`Requested`].
+    pub author: String,
+    /// As in [`Requested`].
+    pub reason: String,
+    /// As in [`Requested`].
+    pub is_dry_run: bool,
 }
 
 /// A change that somebody wants made.
@@ -198,6 +214,22 @@ impl Call {
                     .text("reason", reason)
                     .flag("dryRun", *is_dry_run)
             }
+            Call::Install(Installation {
+                policies,
+                author,
+                reason,
+                is_dry_run,
+            }) => {
+                let line = new("install")
+                    .text("author", author)
+                    .text("reason", reason)
+                    .flag("dryRun", *is_dry_run);
+                let policy = |line: LineWriter, (name, written): &(Name, String)| {
+                    let line = line.and("policy").put("name", name.as_str());
+                    line.text("written", written)
+                };
+                policies.iter().fold(line, policy)
+            }
         }
         .finish()
     }
@@ -205,7 +237,8 @@ impl Call {
     /// Reads a call, and the version in which to answer it.
     pub fn decode(text: &str) -> Result<(Version, Call), Unreadable> {
         let (version, text) = Line::versioned(text, POLICY_MESSAGES)?;
-        let line = Line::parse(text);
+        let mut lines = text.split('\n').map(Line::parse);
+        let line = lines.next().ok_or(Unreadable::Damaged("empty"))?;
         let call = match line.word() {
             "since" => Call::Since {
                 known: Known {
@@ -246,6 +279,12 @@ impl Call {
                     version: line.needed("to")?,
                 },
             )?,
+            "install" => Call::Install(Installation {
+                policies: lines.map(|line| policy(&line)).collect::<Result<_, _>>()?,
+                author: line.text("author")?,
+                reason: line.text("reason")?,
+                is_dry_run: line.flag("dryRun"),
+            }),
             _ => return Err(Unreadable::Damaged("word")),
         };
         Ok((version, call))
@@ -315,6 +354,13 @@ fn seen(line: &Line<'_>) -> Result<Option<(Name, PolicyVersion)>, Unreadable> {
 
 fn name(line: &Line<'_>) -> Result<Name, Unreadable> {
     Ok(Name::new("name", line.get("name").unwrap_or(""))?)
+}
+
+fn policy(line: &Line<'_>) -> Result<(Name, String), Unreadable> {
+    match line.word() {
+        "policy" => Ok((name(line)?, line.text("written")?)),
+        _ => Err(Unreadable::Damaged("word")),
+    }
 }
 
 fn change(line: &Line<'_>, action: Action) -> Result<Call, Unreadable> {
@@ -452,6 +498,20 @@ mod tests {
                 change(Action::Delete, Precondition::Absent),
                 format!("1 delete name=a.b if=absent {by} dryRun=1"),
             ),
+            (
+                Call::Install(Installation {
+                    policies: vec![
+                        (name(), "{\n}".to_owned()),
+                        (Name::new("name", "c").unwrap(), "7".to_owned()),
+                    ],
+                    author: "ann@x.org".to_owned(),
+                    reason: "more\nof it".to_owned(),
+                    is_dry_run: true,
+                }),
+                format!(
+                    "1 install {by} dryRun=1\npolicy name=a.b written=%7B%0A%7D\npolicy name=c written=7"
+                ),
+            ),
         ];
         for (call, text) in calls {
             assert_eq!(call.encode_in(POLICY_MESSAGES.written()), text);
@@ -508,6 +568,8 @@ mod tests {
             "1 delete name=a if=monday",
             "1 delete name=a if=absent ifVersion=7",
             "1 delete name=a ifVersion=x",
+            "1 install\nlimit name=a",
+            "1 install\npolicy written=7",
         ] {
             assert!(Call::decode(text).is_err(), "{text}");
         }

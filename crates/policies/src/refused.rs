@@ -15,6 +15,8 @@ pub enum Refused {
     UnknownVersion(u64),
     /// The precondition does not hold: the policy has this version, or there is none.
     Moved(Option<u64>),
+    /// There are policies of these names already.
+    Taken(Vec<String>),
     /// The policy cannot be read.
     Bad(BadRequest),
     /// A policy that extends this one would no longer be one.
@@ -41,7 +43,11 @@ pub enum Refused {
     NotTogether(String),
     /// Several of these, which would be asked together, have a limit of slots.
     SeveralPermits(Vec<String>),
-    /// These policies extend it, or have it as their parent.
+    /// It falls back to a policy that there is not.
+    UnknownFallback(String),
+    /// It would fall back to itself: the names in their order, the first once more at the end.
+    FallbackCycle(Vec<String>),
+    /// These policies extend it, have it as their parent, or fall back to it.
     InUse(Vec<String>),
     /// The policy, with what it extends, would be larger than [`MAX_POLICY`] bytes.
     PolicyTooLarge,
@@ -66,6 +72,7 @@ impl Refused {
             Refused::Moved(_) | Refused::OverrideMoved(_) => "versionMoved",
             Refused::UnknownOverride => "unknownOverride",
             Refused::TooManyOverrides(_) => "tooManyOverrides",
+            Refused::Taken(_) => "nameTaken",
             Refused::InUse(_) => "policyInUse",
             Refused::TooManyPolicies | Refused::SnapshotTooLarge => "tooManyPolicies",
             Refused::PolicyTooLarge => "policyTooLarge",
@@ -78,7 +85,9 @@ impl Refused {
             | Refused::ParentCycle(_)
             | Refused::TooManyLevels(_)
             | Refused::NotTogether(_)
-            | Refused::SeveralPermits(_) => "invalidField",
+            | Refused::SeveralPermits(_)
+            | Refused::UnknownFallback(_)
+            | Refused::FallbackCycle(_) => "invalidField",
         }
     }
 
@@ -92,6 +101,7 @@ impl Refused {
             | Refused::TooManyLevels(_)
             | Refused::NotTogether(_)
             | Refused::SeveralPermits(_) => Some("parent"),
+            Refused::UnknownFallback(_) | Refused::FallbackCycle(_) => Some("fallbackTo"),
             Refused::UnknownVersion(_) => Some("version"),
             _ => None,
         }
@@ -116,6 +126,11 @@ impl fmt::Display for Refused {
             Refused::Moved(None) => {
                 f.write_str("There is no such policy now: send the change without `If-Match` to make it.")
             }
+            Refused::Taken(names) => write!(
+                f,
+                "There is already a policy {}: delete it first, or install the others one by one.",
+                names.join(", ")
+            ),
             Refused::Bad(error) => error.fmt(f),
             Refused::BadBelow { name, error } => write!(
                 f,
@@ -158,9 +173,18 @@ impl fmt::Display for Refused {
                 "Of {} only one may have a `concurrency` limit: an admission carries one permit.",
                 names.join(" below ")
             ),
+            Refused::UnknownFallback(name) => write!(
+                f,
+                "`fallbackTo` names `{name}`, and there is no such policy: make it first."
+            ),
+            Refused::FallbackCycle(names) => write!(
+                f,
+                "`fallbackTo` would go in a circle: {}. Take one of them out.",
+                names.join(" falls back to ")
+            ),
             Refused::InUse(names) => write!(
                 f,
-                "It is the base or the parent of {}: change or delete those first.",
+                "It is the base, the parent or a fallback of {}: change or delete those first.",
                 names.join(", ")
             ),
             Refused::PolicyTooLarge => write!(

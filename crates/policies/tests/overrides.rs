@@ -30,12 +30,14 @@ struct Memory {
 impl Storage for Memory {
     type Error = &'static str;
 
-    fn store(&mut self, _: &Book, stored: &Stored<'_>) -> Result<(), Self::Error> {
+    fn store(&mut self, _: &Book, stored: &[Stored<'_>]) -> Result<(), Self::Error> {
         if self.is_full {
             return Err("full");
         }
-        self.audit.push(stored.entry.clone());
-        self.overrides = stored.overrides.to_vec();
+        for stored in stored {
+            self.audit.push(stored.entry.clone());
+            self.overrides = stored.overrides.to_vec();
+        }
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use tollgate_core::Timestamp;
 use tollgate_policies::body::{of_versions, PAGE_BYTES};
 use tollgate_policies::book::Book;
 use tollgate_policies::history::{Act, AuditEntry, PastVersion, Signed, Storage, Stored, MAX_PAGE};
-use tollgate_policies::message::{Action, Answer, Call, Requested, POLICY_MESSAGES};
+use tollgate_policies::message::{Action, Answer, Call, Installation, Requested, POLICY_MESSAGES};
 use tollgate_policies::precondition::Precondition;
 use tollgate_policies::service::answer;
 use tollgate_policies::snapshot::{Changes, Known, Snapshot};
@@ -28,28 +28,12 @@ struct Memory {
 impl Storage for Memory {
     type Error = &'static str;
 
-    fn store(&mut self, book: &Book, stored: &Stored<'_>) -> Result<(), Self::Error> {
+    fn store(&mut self, book: &Book, stored: &[Stored<'_>]) -> Result<(), Self::Error> {
         if self.is_full {
             return Err("full");
         }
         self.book = book.clone();
-        for name in &stored.entry.changed {
-            let (act, record) = stored.made(book, name).unwrap();
-            let past = PastVersion {
-                version: record.version,
-                act,
-                signed: Signed {
-                    at: record.at,
-                    author: record.author.clone(),
-                    reason: record.reason.clone(),
-                },
-                written: record.content.as_ref().map(|it| it.written.clone()),
-            };
-            self.versions.insert((name.clone(), record.version), past);
-        }
-        let id = self.audit.len() as u64 + 1;
-        let entry = stored.entry.clone();
-        self.audit.push(AuditEntry { id, ..entry });
+        stored.iter().for_each(|it| self.keep(book, it));
         Ok(())
     }
 
@@ -67,6 +51,28 @@ impl Storage for Memory {
         let entries = self.audit.iter().rev();
         let entries = entries.filter(|it| it.id < before && it.signed.at >= from);
         Ok(entries.take(MAX_PAGE).cloned().collect())
+    }
+}
+
+impl Memory {
+    fn keep(&mut self, book: &Book, stored: &Stored<'_>) {
+        for name in &stored.entry.changed {
+            let (act, record) = stored.made(book, name).unwrap();
+            let past = PastVersion {
+                version: record.version,
+                act,
+                signed: Signed {
+                    at: record.at,
+                    author: record.author.clone(),
+                    reason: record.reason.clone(),
+                },
+                written: record.content.as_ref().map(|it| it.written.clone()),
+            };
+            self.versions.insert((name.clone(), record.version), past);
+        }
+        let id = self.audit.len() as u64 + 1;
+        let entry = stored.entry.clone();
+        self.audit.push(AuditEntry { id, ..entry });
     }
 }
 
@@ -395,4 +401,67 @@ fn a_restored_storage_comes_to_light_by_a_version_that_an_object_has_decided_by(
         isolate.apply(changes);
         assert_eq!(isolate.policy("a").unwrap().version.generation, after);
     }
+}
+
+fn installation(policies: &[(&str, &str)], is_dry_run: bool) -> Call {
+    let policy = |(policy, written): &(&str, &str)| (name(policy), (*written).to_owned());
+    Call::Install(Installation {
+        policies: policies.iter().map(policy).collect(),
+        author: "ann".to_owned(),
+        reason: "to begin with".to_owned(),
+        is_dry_run,
+    })
+}
+
+#[test]
+fn an_installation_makes_all_policies_at_once_or_none() {
+    let mut object = Object::default();
+    let plain = r#"{"limit":1,"window":"1s"}"#;
+    let below = r#"{"parent":{"policy":"p.a"},"limit":1,"window":"1s"}"#;
+    let both = [("p.a", plain), ("p.b", below)];
+
+    let dry = object.body(&installation(&both, true));
+    assert!(dry.contains(r#""name":"p.b","version":1"#) && dry.ends_with(r#""dryRun":true}"#));
+    assert_eq!(object.book, Book::default());
+    assert!(object.storage.audit.is_empty());
+
+    let Answer::Body { is_new, json, .. } = object.ask(&installation(&both, false)) else {
+        panic!("refused");
+    };
+    assert!(
+        is_new && json.starts_with(r#"{"policies":[{"name":"p.a""#),
+        "{json}"
+    );
+    assert_eq!(object.book, object.storage.book);
+    let audit: Vec<_> = object.storage.audit.iter().collect();
+    assert_eq!(audit.len(), 2);
+    for (entry, policy) in audit.into_iter().zip(["p.a", "p.b"]) {
+        assert_eq!((entry.act, entry.policy.as_str()), (Act::Preset, policy));
+        assert_eq!(entry.signed.author, "ann");
+        assert_eq!(entry.signed.reason, "to begin with");
+    }
+    // Isolates are told of both.
+    let mut snapshot = Snapshot::default();
+    snapshot.apply(object.changes(Known::default(), None));
+    assert!(snapshot.policy("p.a").is_some() && snapshot.policy("p.b").is_some());
+
+    // One name that is taken, or one policy that cannot be made, and nothing is.
+    let before = object.book.clone();
+    let refused = object.ask(&installation(
+        &[("c", plain), ("p.b", plain), ("p.a", plain)],
+        false,
+    ));
+    let Answer::Refused { code, detail, .. } = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(
+        code == "nameTaken" && detail.contains("p.b, p.a"),
+        "{detail}"
+    );
+    let bad = [("c", plain), ("d", r#"{"limit":1}"#)];
+    assert_eq!(object.code(&installation(&bad, false)), "invalidField");
+    // Nor where it cannot be stored.
+    object.storage.is_full = true;
+    assert!(object.text(&installation(&[("c", plain)], false)).is_err());
+    assert_eq!((&object.book, object.storage.audit.len()), (&before, 2));
 }

@@ -1,12 +1,14 @@
 //! What a change of one policy makes of all that extend it, and whether that can be.
 
 use tollgate_core::api::policy::extended::extended;
+use tollgate_core::api::policy::fall_back;
 use tollgate_core::api::policy::named::{base_of, parse};
 use tollgate_core::api::to_json;
 use tollgate_core::limit::Name;
 
 use super::{Book, Content};
 use crate::bounds::{MAX_LEVELS, MAX_POLICY, MAX_SNAPSHOT};
+use crate::fallbacks;
 use crate::levels::{self, Level};
 use crate::refused::Refused;
 
@@ -97,14 +99,30 @@ impl Book {
         Ok(())
     }
 
+    /// Whether each of these policies could fall back as it says.
+    pub(super) fn check_fallbacks(&self, contents: &[(String, Content)]) -> Result<(), Refused> {
+        let of = |name: &str| Some(self.content_with(contents, name)?.fallbacks());
+        let mut changed = contents.iter();
+        changed.try_for_each(|(name, _)| fallbacks::check(name, &of))
+    }
+
+    /// What is under a name once these contents are.
+    fn content_with<'a>(
+        &'a self,
+        contents: &'a [(String, Content)],
+        name: &str,
+    ) -> Option<&'a Content> {
+        let new = contents.iter().find(|(changed, _)| changed == name);
+        match new {
+            Some((_, content)) => Some(content),
+            None => Some(self.policy(name).ok()?.1),
+        }
+    }
+
     /// Whether all policies could be asked together with what stands above them.
     pub(super) fn check_parents(&self, contents: &[(String, Content)]) -> Result<(), Refused> {
         let of = |name: &str| {
-            let new = contents.iter().find(|(changed, _)| changed == name);
-            let content = match new {
-                Some((_, content)) => content,
-                None => self.policy(name).ok()?.1,
-            };
+            let content = self.content_with(contents, name)?;
             Some(Level {
                 canonical: &content.canonical,
                 parent: content.parent.as_deref(),
@@ -115,6 +133,13 @@ impl Book {
         let new = contents.iter().map(|(name, _)| name.as_str());
         kept.chain(new)
             .try_for_each(|name| levels::check(name, &of, &is_changed))
+    }
+}
+
+impl Content {
+    /// The names of the policies that it falls back to.
+    pub(crate) fn fallbacks(&self) -> Vec<Name> {
+        fall_back::named_in(&self.canonical)
     }
 }
 

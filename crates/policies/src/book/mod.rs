@@ -162,6 +162,16 @@ impl Book {
             .filter_map(move |(other, _, content)| is_below(content).then_some(other))
     }
 
+    /// The names of the policies that fall back to this one.
+    pub fn falling_back_to<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let does = move |content: &Content| {
+            let fallbacks = content.fallbacks();
+            fallbacks.iter().any(|it| it.as_str() == name)
+        };
+        self.policies()
+            .filter_map(move |(other, _, content)| does(content).then_some(other))
+    }
+
     /// Makes or changes a policy. The same text again changes nothing.
     pub fn put(
         &mut self,
@@ -193,6 +203,7 @@ impl Book {
         let contents = self.contents(name, written)?;
         self.check_size(&contents)?;
         self.check_parents(&contents)?;
+        self.check_fallbacks(&contents)?;
         let changed = contents.iter().map(|(name, _)| name.clone()).collect();
         self.begin_revision(by.now);
         for (name, content) in contents {
@@ -206,7 +217,28 @@ impl Book {
         })
     }
 
-    /// Deletes a policy that no other extends, and that is no other's parent.
+    /// Makes all of these policies or, where one cannot be made, none. Each name has to be free;
+    /// one that extends another, or has it as its parent, comes behind that.
+    pub fn install(
+        &mut self,
+        policies: &[(Name, String)],
+        by: By<'_>,
+    ) -> Result<Vec<Change>, Refused> {
+        let names = policies.iter().map(|(name, _)| name.as_str());
+        let is_taken = |name: &&str| self.policy(name).is_ok();
+        let taken: Vec<String> = names.filter(is_taken).map(str::to_owned).collect();
+        if !taken.is_empty() {
+            return Err(Refused::Taken(taken));
+        }
+        let mut book = self.clone();
+        let put =
+            |(name, written): &(Name, String)| book.put(name, written, Precondition::Absent, by);
+        let changes = policies.iter().map(put).collect::<Result<_, _>>()?;
+        *self = book;
+        Ok(changes)
+    }
+
+    /// Deletes a policy that no other extends or falls back to, and that is no other's parent.
     pub fn delete(
         &mut self,
         name: &Name,
@@ -217,6 +249,7 @@ impl Book {
         let before = self.policy(name)?.1.written.clone();
         self.check(name, precondition)?;
         let users = self.extended_by(name).chain(self.below(name));
+        let users = users.chain(self.falling_back_to(name));
         let mut users: Vec<String> = users.map(str::to_owned).collect();
         if !users.is_empty() {
             users.sort_unstable();

@@ -3,6 +3,9 @@
 //! A change is made in memory first and then stored as one. Where storing fails the book is ahead
 //! of the storage and has to be read anew.
 
+mod entry;
+mod install;
+
 use tollgate_core::algorithm::state::Moment;
 use tollgate_core::api::overrides;
 use tollgate_core::limit::Name;
@@ -10,6 +13,7 @@ use tollgate_core::policy::Version;
 use tollgate_core::Timestamp;
 use tollgate_versions::Version as MessageVersion;
 
+use self::entry::entry;
 use crate::body;
 use crate::book::{Book, By, Change};
 use crate::history::{audit_from, Act, AuditEntry, Signed, Storage, Stored, MAX_PAGE};
@@ -67,6 +71,7 @@ pub fn answer<S: Storage>(
             Ok(body(None, body::of_overrides(wanted)))
         }
         Call::Override(requested) => change_override(book, storage, requested, moment)?,
+        Call::Install(installation) => install::install(book, storage, installation, now)?,
     };
     let answer = answer.unwrap_or_else(|refused| Answer::Refused {
         code: refused.code().to_owned(),
@@ -116,7 +121,7 @@ fn discover_restored<S: Storage>(
         forgotten: &[],
         overrides: &[],
     };
-    storage.store(book, &stored)
+    storage.store(book, &[stored])
 }
 
 /// Sets or lifts an override, or says why not; then nothing is changed.
@@ -167,11 +172,11 @@ fn change_override<S: Storage>(
     };
     storage.store(
         book,
-        &Stored {
+        &[Stored {
             entry: &entry,
             forgotten: &[],
             overrides: &change.changed,
-        },
+        }],
     )?;
     let is_new = change.before.is_none() && requested.body.is_some();
     Ok(Ok(Answer::Body {
@@ -243,30 +248,20 @@ fn store<S: Storage>(
     change: &Change,
     now: Timestamp,
 ) -> Result<(), S::Error> {
-    let name = requested.name.as_str();
-    let Some(record) = book.record(name).filter(|_| !change.changed.is_empty()) else {
-        return Ok(());
+    let signed = Signed {
+        at: now,
+        author: requested.author.clone(),
+        reason: requested.reason.clone(),
     };
-    let entry = AuditEntry {
-        id: 0,
-        act,
-        signed: Signed {
-            at: now,
-            author: requested.author.clone(),
-            reason: requested.reason.clone(),
-        },
-        policy: name.to_owned(),
-        version: record.version,
-        before: change.before.clone(),
-        after: change.after.clone(),
-        changed: change.changed.clone(),
+    let Some(entry) = entry(book, &requested.name, (act, signed), change) else {
+        return Ok(());
     };
     let stored = Stored {
         entry: &entry,
         forgotten: &change.forgotten,
         overrides: &[],
     };
-    storage.store(book, &stored)
+    storage.store(book, &[stored])
 }
 
 /// What the author is told of a change.
