@@ -22,6 +22,8 @@ pub(crate) struct Context<'a> {
     pub(crate) env: &'a Env,
     pub(crate) headers: &'a Headers,
     pub(crate) execution: &'a ExecutionContext,
+    /// The deadline for objects, KV and bindings: what is left of it for this check.
+    pub(crate) deadline: Duration,
 }
 
 impl Context<'_> {
@@ -36,8 +38,13 @@ impl Context<'_> {
     }
 
     /// The deadline for objects, KV and bindings.
-    pub(crate) fn deadline(&self) -> Duration {
-        self.config.deadline()
+    pub(crate) const fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// The same request, with less time left.
+    pub(crate) const fn within(&self, deadline: Duration) -> Context<'_> {
+        Context { deadline, ..*self }
     }
 
     /// Whether a KV namespace is bound.

@@ -29,7 +29,7 @@ pub(super) fn repay(context: &Context, question: &Question, answered: &Answered)
     }
     match isolate::with(|isolate| isolate.debts.take(&question.object, moment())) {
         Ok(items) if !items.is_empty() => {
-            let (env, deadline) = (context.env.clone(), context.deadline());
+            let (env, deadline) = (context.env.clone(), context.config.deadline());
             context.in_background(charge(env, deadline, question.object.clone(), items));
         }
         _ => {}

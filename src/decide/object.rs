@@ -128,7 +128,7 @@ fn left(context: &Context, answered: &Answered) -> Duration {
 }
 
 fn limiter(context: &Context<'_>, patience: Duration) -> Limiter {
-    Limiter::new(context.env, patience, context.deadline())
+    Limiter::new(context.env, patience, context.config.deadline())
 }
 
 /// Asks one object; what it is owed is repaid once it has answered.

@@ -2,6 +2,7 @@
 
 use tollgate_core::api::response::DecisionBody;
 use tollgate_core::decision::{Decision, Reason, Source};
+use tollgate_core::limit::Name;
 use tollgate_core::multi::whole;
 use tollgate_core::policy::FailMode;
 use tollgate_core::subject::Subject;
@@ -22,6 +23,8 @@ pub(crate) struct Outcome {
     source: Source,
     /// What was asked, where that was several levels.
     asked: Option<Box<AskedLevel>>,
+    /// The policies that refused before, in whose place this one was asked.
+    fell_back_from: Vec<Name>,
 }
 
 /// The lowest of several levels.
@@ -43,6 +46,7 @@ impl Outcome {
             decision,
             source,
             asked: None,
+            fell_back_from: Vec::new(),
         }
     }
 
@@ -70,18 +74,34 @@ impl Outcome {
         Some(outcome)
     }
 
+    /// The same after these policies had refused.
+    pub(super) fn after(mut self, refused: Vec<Name>) -> Outcome {
+        self.fell_back_from = refused;
+        self
+    }
+
+    /// The name of the policy that was asked.
+    pub(super) fn name(&self) -> Option<Name> {
+        self.asked().item.policy.name().cloned()
+    }
+
+    fn asked(&self) -> &Pending {
+        self.asked.as_ref().map_or(&self.pending, |it| &it.pending)
+    }
+
     /// The decision as JSON shows it.
     pub(crate) fn body(&self) -> DecisionBody<'_> {
         let Pending { subject, item, .. } = &self.pending;
         let (decision, policy) = (&self.decision, &item.policy);
-        match &self.asked {
+        let body = match &self.asked {
             None => DecisionBody::new(decision, policy, subject, self.source),
             Some(asked) => {
                 let holder = asked.holder.as_ref().unwrap_or(subject);
                 DecisionBody::new(decision, policy, holder, self.source)
                     .of_levels(&asked.pending.item.policy)
             }
-        }
+        };
+        body.after(&self.fell_back_from)
     }
 
     /// The decision as headers show it.
@@ -97,8 +117,7 @@ impl Outcome {
 
     /// Counts and logs the decision.
     pub(super) fn tell(&self, context: &Context) {
-        let asked = self.asked.as_ref().map_or(&self.pending, |it| &it.pending);
-        let Pending { subject, item, .. } = asked;
+        let Pending { subject, item, .. } = self.asked();
         flush::checked(
             context,
             &Checked {

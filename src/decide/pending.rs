@@ -5,6 +5,7 @@ use tollgate_core::api::policy::parent::Parent;
 use tollgate_core::api::request::{suits, LimitRequest, Rule};
 use tollgate_core::decide::Check;
 use tollgate_core::decision::Decision;
+use tollgate_core::limit::Name;
 use tollgate_core::overrides::Stopped;
 use tollgate_core::policy::{FailMode, Policy};
 use tollgate_core::subject::{Subject, SubjectParts};
@@ -53,6 +54,8 @@ pub(super) struct Levels {
     pub(super) own: Pending,
     /// The same of what stands above its policy, from the lowest.
     pub(super) above: Vec<Pending>,
+    /// What is asked, one after the other, where they refuse.
+    pub(super) instead: Vec<Levels>,
 }
 
 impl Levels {
@@ -72,24 +75,43 @@ impl Levels {
             Rule::Inline(policy) => {
                 let policy = inline(context, policy)?;
                 let own = Pending::new(context, subject, Item { policy, check }, is_degraded)?;
-                let above = Vec::new();
-                Ok(Levels { own, above })
+                Ok(Levels::alone(own))
             }
             Rule::Named(name) => {
                 let named = policies::policy(context, &name, is_degraded)?;
+                let instead = instead(context, &named, &subject, check, is_degraded)?;
                 let subject = named.limited(subject)?;
-                match &named.parent {
-                    Some(parent) => several(context, (&named, parent), subject, check, is_degraded),
-                    None => {
-                        let policy = named.policy.clone();
-                        suits(&check, &policy)?;
-                        let own =
-                            Pending::new(context, subject, Item { policy, check }, is_degraded)?;
-                        let above = Vec::new();
-                        Ok(Levels { own, above })
-                    }
-                }
+                let levels = Levels::named(context, &named, subject, check, is_degraded)?;
+                Ok(Levels { instead, ..levels })
             }
+        }
+    }
+
+    /// Those of a policy and of what stands above it.
+    fn named(
+        context: &Context,
+        named: &NamedPolicy,
+        subject: SubjectParts,
+        check: Check,
+        is_degraded: bool,
+    ) -> Result<Levels, ApiError> {
+        match &named.parent {
+            Some(parent) => several(context, (named, parent), subject, check, is_degraded),
+            None => {
+                let policy = named.policy.clone();
+                suits(&check, &policy)?;
+                let item = Item { policy, check };
+                let own = Pending::new(context, subject, item, is_degraded)?;
+                Ok(Levels::alone(own))
+            }
+        }
+    }
+
+    const fn alone(own: Pending) -> Levels {
+        Levels {
+            own,
+            above: Vec::new(),
+            instead: Vec::new(),
         }
     }
 
@@ -131,7 +153,30 @@ fn several(
     let mut levels = levels.into_iter().map(level);
     let own = levels.next().ok_or_else(ApiError::policy_unavailable)??; // there is one
     let above = levels.collect::<Result<_, _>>()?;
-    Ok(Levels { own, above })
+    Ok(Levels {
+        above,
+        ..Levels::alone(own)
+    })
+}
+
+/// The policies that a policy falls back to, each with what stands above it. What does not suit
+/// the check is missed now, and not first when the others refuse. Refunds are never refused.
+#[inline(never)]
+fn instead(
+    context: &Context,
+    named: &NamedPolicy,
+    subject: &SubjectParts,
+    check: Check,
+    is_degraded: bool,
+) -> Result<Vec<Levels>, ApiError> {
+    let names = named.fallback_to.iter().filter(|_| check.cost >= 0);
+    let levels = |name: &Name| {
+        let named = policies::find(context, name, is_degraded)?;
+        let subject = named.limited_instead(subject)?;
+        let levels = Levels::named(context, &named, subject, check, is_degraded);
+        levels.map_err(|error| error.of_fallback(name.as_str()))
+    };
+    names.map(levels).collect()
 }
 
 impl Pending {

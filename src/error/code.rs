@@ -20,6 +20,8 @@ pub enum Code {
     NotFound,
     /// There is no policy of this name.
     UnknownPolicy,
+    /// There is no preset of this name.
+    UnknownPreset,
     /// The policy has no such version, or it is no longer kept.
     UnknownVersion,
     /// There is no such override in force.
@@ -30,6 +32,8 @@ pub enum Code {
     MethodNotAllowed,
     /// The policy has another version than `If-Match` says, or is there, or is not.
     VersionMoved,
+    /// There are policies already of the names that presets would have.
+    NameTaken,
     /// Other policies need the policy.
     PolicyInUse,
     /// The namespace has as many policies as it can have.
@@ -59,7 +63,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the documentation and its test.
-    pub const ALL: [Code; 25] = [
+    pub const ALL: [Code; 27] = [
         Code::InvalidJson,
         Code::InvalidField,
         Code::UnknownTimeZone,
@@ -68,11 +72,13 @@ impl Code {
         Code::InlineForbidden,
         Code::NotFound,
         Code::UnknownPolicy,
+        Code::UnknownPreset,
         Code::UnknownVersion,
         Code::UnknownOverride,
         Code::UnknownPermit,
         Code::MethodNotAllowed,
         Code::VersionMoved,
+        Code::NameTaken,
         Code::PolicyInUse,
         Code::TooManyPolicies,
         Code::TooManyOverrides,
@@ -102,11 +108,13 @@ impl Code {
             ),
             Code::NotFound => (404, "notFound", "There is nothing at this path"),
             Code::UnknownPolicy => (404, "unknownPolicy", "There is no such policy"),
+            Code::UnknownPreset => (404, "unknownPreset", "There is no such preset"),
             Code::UnknownVersion => (404, "unknownVersion", "There is no such version"),
             Code::UnknownOverride => (404, "unknownOverride", "There is no such override"),
             Code::UnknownPermit => (404, "unknownPermit", "The permit is not known"),
             Code::MethodNotAllowed => (405, "methodNotAllowed", "Another method is needed"),
             Code::VersionMoved => (409, "versionMoved", "The policy has another version"),
+            Code::NameTaken => (409, "nameTaken", "There is already such a policy"),
             Code::PolicyInUse => (409, "policyInUse", "Other policies need the policy"),
             Code::TooManyPolicies => (409, "tooManyPolicies", "There are too many policies"),
             Code::TooManyOverrides => (409, "tooManyOverrides", "There are too many overrides"),

@@ -70,6 +70,14 @@ impl ApiError {
         ApiError::new(Code::UnknownPolicy, detail).with_field("policy")
     }
 
+    /// What is wrong with the check is so by a policy to which the one that was asked falls back.
+    #[must_use]
+    pub fn of_fallback(mut self, name: &str) -> ApiError {
+        let detail = &self.0.detail;
+        self.0.detail = format!("By `{name}`, to which the policy falls back: {detail}");
+        self
+    }
+
     /// The policy does not let this token ask it.
     pub fn not_asked_by(name: &str) -> ApiError {
         let detail = format!(

@@ -59,6 +59,10 @@ pub enum Api {
     PutOverride,
     /// `DELETE /overrides/{target}/{kind}`.
     LiftOverride,
+    /// `GET /presets`.
+    Presets,
+    /// `POST /presets/{name}`.
+    Install,
 }
 
 /// The methods of one path.
@@ -90,7 +94,7 @@ enum Place {
 const UPSTASH: &str = "/upstash";
 
 /// The first line that fits is the path's.
-static PATHS: [Path; 23] = [
+static PATHS: [Path; 25] = [
     Path {
         place: Place::At("/limit"),
         allow: "GET, POST, DELETE",
@@ -143,6 +147,15 @@ static PATHS: [Path; 23] = [
             ("PUT", Route::Api(Api::PutOverride, "")),
             ("DELETE", Route::Api(Api::LiftOverride, "")),
         ],
+    },
+    get(
+        Place::At("/presets"),
+        &[("GET", Route::Api(Api::Presets, ""))],
+    ),
+    Path {
+        place: Place::Item("/presets/", ""),
+        allow: "POST",
+        routes: &[("POST", Route::Api(Api::Install, ""))],
     },
     Path {
         place: Place::At("/healthz"),
@@ -279,7 +292,8 @@ impl Api {
             | Api::Policy
             | Api::PolicyVersions
             | Api::Explain
-            | Api::Overrides => Role::Read,
+            | Api::Overrides
+            | Api::Presets => Role::Read,
             Api::Limit | Api::Multi | Api::Renew | Api::Release | Api::Acquire => Role::Check,
             Api::Reset
             | Api::Block
@@ -288,7 +302,8 @@ impl Api {
             | Api::Rollback
             | Api::Audit
             | Api::PutOverride
-            | Api::LiftOverride => Role::Admin,
+            | Api::LiftOverride
+            | Api::Install => Role::Admin,
         }
     }
 
@@ -313,7 +328,9 @@ impl Api {
             | Api::Explain
             | Api::Audit
             | Api::Overrides
-            | Api::LiftOverride => false,
+            | Api::LiftOverride
+            | Api::Presets
+            | Api::Install => false,
         }
     }
 }
@@ -357,6 +374,7 @@ mod tests {
             ("GET", "/policies", Api::Policies, Role::Read),
             ("GET", "/audit", Api::Audit, Role::Admin),
             ("GET", "/overrides", Api::Overrides, Role::Read),
+            ("GET", "/presets", Api::Presets, Role::Read),
         ];
         for (method, path, route, role) in table {
             let found = Route::find(method, path);
@@ -388,7 +406,12 @@ mod tests {
             assert_eq!(Route::find(method, &path), Ok(Route::Api(route, name)));
             assert_eq!(route.role(), role, "{method} {path}");
         }
+        let install = Route::Api(Api::Install, "a.b");
+        assert_eq!(Route::find("POST", "/presets/a.b"), Ok(install));
+        assert_eq!(Api::Install.role(), Role::Admin);
         for path in [
+            "/presets/",
+            "/presets/a/b",
             "/policies/",
             "/policies/a/",
             "/policies//versions",

@@ -15,7 +15,9 @@ use crate::context::{self, Context};
 use crate::error::{ApiError, Code};
 use crate::hot::{self, ExecutionContext, Headers, Request};
 use crate::reply::Reply;
-use crate::routes::{block, health, limit, multi, overrides, permits, policies, subject, upstash};
+use crate::routes::{
+    block, health, limit, multi, overrides, permits, policies, presets, subject, upstash,
+};
 use crate::settings;
 use crate::task::settled;
 
@@ -113,6 +115,7 @@ impl Incoming<'_> {
             env: self.env,
             headers: self.headers,
             execution: self.execution,
+            deadline: config.deadline(),
         };
         let query = self.query;
         match route {
@@ -137,6 +140,8 @@ impl Incoming<'_> {
             Api::Overrides => Box::pin(overrides::list(&context, query)).await,
             Api::PutOverride => Box::pin(overrides::put(&context, name, query, body)).await,
             Api::LiftOverride => Box::pin(overrides::lift(&context, name, query)).await,
+            Api::Presets => presets::list(query),
+            Api::Install => Box::pin(presets::install(&context, name, query)).await,
         }
     }
 

@@ -11,5 +11,6 @@ pub(crate) mod multi;
 pub(crate) mod overrides;
 pub(crate) mod permits;
 pub(crate) mod policies;
+pub(crate) mod presets;
 pub(crate) mod subject;
 pub(crate) mod upstash;

@@ -115,10 +115,15 @@ async fn change(
     query: &str,
     action: Action,
 ) -> Result<Reply, ApiError> {
+    let (reason, is_dry_run) = why(query)?;
+    send(context, name, action, reason, is_dry_run).await
+}
+
+/// `reason` and `dryRun` of a change.
+pub(super) fn why(query: &str) -> Result<(String, bool), ApiError> {
     let [reason, is_dry_run] = parameters(query, ["reason", "dryRun"])?;
     let reason = text("reason", reason, MAX_REASON)?;
-    let is_dry_run = flag("dryRun", is_dry_run.as_deref())?;
-    send(context, name, action, reason, is_dry_run).await
+    Ok((reason, flag("dryRun", is_dry_run.as_deref())?))
 }
 
 async fn send(
@@ -141,6 +146,7 @@ async fn send(
     ask(context, &Call::Change(requested)).await
 }
 
+/// The reply to a call of the object that keeps the policies.
 pub(super) async fn ask(context: &Context<'_>, call: &Call) -> Result<Reply, ApiError> {
     let (version, is_new, body) = policies::call(context, call).await?;
     let status = if is_new { 201 } else { 200 };

@@ -86,7 +86,7 @@ impl Request<'_> {
         let call = Call::Cancel { operation };
         let question = |&object: &usize| Question::new(self.object_of(object), &call);
         let questions: Vec<Question> = objects.iter().map(question).collect();
-        let (env, deadline) = (self.context.env.clone(), self.context.deadline());
+        let (env, deadline) = (self.context.env.clone(), self.context.config.deadline());
         self.context.in_background(async move {
             Limiter::new(&env, deadline, deadline)
                 .ask_all(&questions)

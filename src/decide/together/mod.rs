@@ -54,6 +54,9 @@ pub(crate) async fn check_all(
     let all = all.map(|it| Levels::of(context, it, is_degraded));
     let all = all.collect::<Result<Vec<Levels>, ApiError>>()?;
     for (i, levels) in all.iter().enumerate() {
+        if !levels.instead.is_empty() {
+            return Err(multi::fallback_alone(i).into());
+        }
         multi::suits(i, &levels.own.item.policy)?;
         if !levels.above.is_empty() && levels.own.item.check.cost < 0 {
             return Err(multi::refund_alone(i).into());

@@ -17,7 +17,7 @@ use crate::error::ApiError;
 
 /// Gives units back to all levels.
 pub(super) async fn give_back(context: &Context<'_>, levels: Levels) -> Result<Outcome, ApiError> {
-    let Levels { own, mut above } = levels;
+    let Levels { own, mut above, .. } = levels;
     let (decision, source, given) = to_own(context, &own).await?;
     let mut decisions = vec![Some((decision, source))];
     if given > 0 {

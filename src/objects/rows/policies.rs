@@ -164,7 +164,7 @@ impl Store {
         set_alarm(&self.storage, at.as_millis() as f64)
     }
 
-    fn put(&self, book: &Book, stored: &Stored<'_>) -> Result<()> {
+    fn put(&self, book: &Book, stored: &[Stored<'_>]) -> Result<()> {
         for create in CREATE {
             self.sql.exec(create, None)?;
         }
@@ -172,6 +172,18 @@ impl Store {
         for (key, value) in numbers(&book.state).into_iter().chain(schema) {
             self.sql.exec(PUT_NUMBER, vec![key.into(), number(value)])?;
         }
+        for stored in stored {
+            self.put_one(book, stored)?;
+        }
+        let last = stored.last().filter(|_| self.rings && !self.is_due);
+        if let Some(stored) = last {
+            let at = stored.entry.signed.at.as_millis();
+            set_alarm(&self.storage, (at + PUBLISH_AFTER) as f64)?;
+        }
+        Ok(())
+    }
+
+    fn put_one(&self, book: &Book, stored: &Stored<'_>) -> Result<()> {
         for name in &stored.entry.changed {
             if let Some((act, record)) = stored.made(book, name) {
                 self.put_record(name, act, record)?;
@@ -184,12 +196,7 @@ impl Store {
         for key in stored.overrides {
             self.put_override(book, key)?;
         }
-        self.add(stored.entry)?;
-        if self.rings && !self.is_due {
-            let at = stored.entry.signed.at.as_millis();
-            set_alarm(&self.storage, (at + PUBLISH_AFTER) as f64)?;
-        }
-        Ok(())
+        self.add(stored.entry)
     }
 
     fn put_record(&self, name: &str, act: Act, record: &Record) -> Result<()> {
@@ -272,7 +279,7 @@ impl Store {
 impl Storage for Store {
     type Error = Error;
 
-    fn store(&mut self, book: &Book, stored: &Stored<'_>) -> Result<()> {
+    fn store(&mut self, book: &Book, stored: &[Stored<'_>]) -> Result<()> {
         all_or_none(&self.storage, &mut || self.put(book, stored))?;
         (self.has_tables, self.is_due) = (true, true);
         Ok(())

@@ -1,0 +1,39 @@
+//! One policy, with what stands above it, where it wants to be decided.
+
+use tollgate_core::decision::Source;
+use tollgate_core::policy::consistency::Consistency;
+use tollgate_core::store::RateLimitStore;
+
+use super::binding::BindingStore;
+use super::counts::CountsStore;
+use super::object::ObjectStore;
+use super::outcome::Outcome;
+use super::pending::{Levels, Pending};
+use super::together;
+use crate::context::Context;
+use crate::error::ApiError;
+
+/// Decides a check, but for what is asked where it refuses.
+pub(super) async fn decide(context: &Context<'_>, levels: Levels) -> Result<Outcome, ApiError> {
+    if !levels.above.is_empty() {
+        return Box::pin(together::check_levels(context, levels)).await;
+    }
+    let pending = levels.own;
+    if let Some(refusal) = pending.refusal() {
+        let outcome = Outcome::new(pending, refusal, Source::Cache);
+        outcome.record(context);
+        return Ok(outcome);
+    }
+    let Pending { object, item, .. } = &pending;
+    let decided = match item.policy.consistency() {
+        Consistency::Strong => ObjectStore { context }.decide(object, item).await,
+        // Boxed: the first request waits until all functions that it calls are compiled, with
+        // whatever is inlined into them.
+        Consistency::Local => Box::pin(BindingStore { context }.decide(object, item)).await,
+        Consistency::Eventual => CountsStore { context }.decide(object, item).await,
+    };
+    let (decision, source) = decided?;
+    let outcome = Outcome::new(pending, decision, source);
+    outcome.record(context);
+    Ok(outcome)
+}

@@ -1,0 +1,42 @@
+//! `/presets`: what providers are known to bear, and the policies that are made of it.
+
+use tollgate_core::api::query::parameters;
+use tollgate_policies::message::{Call, Installation};
+use tollgate_policies::presets::{all, body_of, chosen, Preset};
+
+use super::policies::{ask, why};
+use crate::context::Context;
+use crate::error::{ApiError, Code};
+use crate::reply::Reply;
+
+/// `GET /presets`: all of them.
+pub(crate) fn list(query: &str) -> Result<Reply, ApiError> {
+    let [] = parameters(query, [])?;
+    Ok(Reply::json(body_of(&presets()?)))
+}
+
+/// `POST /presets/{name}?reason=&dryRun=`: makes the policies of a provider, or one of them.
+pub(crate) async fn install(
+    context: &Context<'_>,
+    name: &str,
+    query: &str,
+) -> Result<Reply, ApiError> {
+    let (reason, is_dry_run) = why(query)?;
+    let chosen = chosen(presets()?, name);
+    if chosen.is_empty() {
+        let detail = "There is no preset of this name: GET /presets lists those that there are.";
+        return Err(ApiError::new(Code::UnknownPreset, detail));
+    }
+    let installation = Installation {
+        policies: chosen.iter().filter_map(Preset::policy).collect(),
+        author: context.caller.name.clone().unwrap_or_default(),
+        reason,
+        is_dry_run,
+    };
+    ask(context, &Call::Install(installation)).await
+}
+
+/// A file that cannot be read is a fault of this program.
+fn presets() -> Result<Vec<Preset>, ApiError> {
+    all().map_err(|why| ApiError::new(Code::Internal, why.to_string()))
+}
