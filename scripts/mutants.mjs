@@ -15,25 +15,137 @@ const POLICIES = "crates/policies/src";
 // ("lib": the tests beside the code; of another crate than the core with its name in front).
 const MUTANTS = [
   [
-    "prune deletes what the set of files owns alone",
-    "crates/cli/src/plan.rs",
-    "if is_of(set, stored) {",
-    "if true {",
-    "cli/lib",
+    "IPv6 addresses of one network are one subject",
+    `${CORE}/subject/network.rs`,
+    "u128::from(address) & kept",
+    "u128::from(address) & (kept | 1)",
+    "networks",
   ],
   [
-    "what somebody changed since the last apply is held",
-    "crates/cli/src/plan.rs",
-    "let is_drifted = stored.source != source_of(set, &stored.policy);",
-    "let is_drifted = false;",
-    "cli/lib",
+    "an address with a zone is that address",
+    `${CORE}/subject/network.rs`,
+    "bare.split_once('%').map_or(bare, |(address, _)| address)",
+    "bare",
+    "networks",
   ],
   [
-    "a step is done only to the version that it was planned for",
-    "crates/cli/src/plan.rs",
-    'Some(version) => ("if-match", format!("\\"{version}\\"")),',
-    'Some(_) => ("if-match", "*".to_owned()),',
-    "cli/lib",
+    "an IPv6 address that stands for an IPv4 address is that",
+    `${CORE}/subject/network.rs`,
+    "match address.to_ipv4_mapped() {",
+    "match address.to_ipv4_mapped().filter(|_| false) {",
+    "networks",
+  ],
+  [
+    "a narrower network counts as the policy's, a wider one as itself",
+    `${CORE}/subject/network.rs`,
+    "(bits >= self.0).then",
+    "(bits > 0).then",
+    "networks",
+  ],
+  [
+    "a named policy counts by networks",
+    `${CORE}/api/policy/named.rs`,
+    "Ok(subject.in_network(self.policy.ipv6_prefix()))",
+    "Ok(subject)",
+    "networks",
+  ],
+  [
+    "two addresses of a network are one entry of a multi",
+    `${CORE}/api/request.rs`,
+    "subject = subject.in_network(policy.ipv6_prefix());",
+    "",
+    "networks",
+  ],
+  [
+    "a bucket's worst case has what it holds and what comes back",
+    `${CORE}/explain/worst_case.rs`,
+    "Algorithm::TokenBucket(bucket) => Some(refilled(bucket, window)),",
+    "Algorithm::TokenBucket(bucket) => Some(bucket.capacity().min(refilled(bucket, window))),",
+    "explain",
+  ],
+  [
+    "a long window has as many short ones as fit",
+    `${CORE}/explain/worst_case.rs`,
+    "Some(safe(u128::from(of.limit()) * (spans(of) + 1)))",
+    "Some(safe(u128::from(of.limit()) * spans(of)))",
+    "explain",
+  ],
+  [
+    "the worst case of a preset is that of its tightest limit",
+    `${POLICIES}/presets/mod.rs`,
+    "worst.min()",
+    "worst.max()",
+    "policies/presets",
+  ],
+  [
+    "presets are installed where no name is taken",
+    `${POLICIES}/book/mod.rs`,
+    "if !taken.is_empty() {",
+    "if taken.len() == policies.len() {",
+    "policies/service",
+  ],
+  [
+    "presets are installed all or none",
+    `${POLICIES}/book/mod.rs`,
+    ".map(put).collect::<Result<_, _>>()?",
+    ".map(put).filter(Result::is_ok).collect::<Result<_, _>>()?",
+    "policies/service",
+  ],
+  [
+    "an installation is in memory when it is stored",
+    `${POLICIES}/service/install.rs`,
+    "        storage.store(&tried, &stored)?;\n        *book = tried;",
+    "        *book = tried;\n        storage.store(book, &stored)?;",
+    "policies/service",
+  ],
+  [
+    "an installation that is tried makes nothing",
+    `${POLICIES}/service/install.rs`,
+    "    if !is_dry_run {",
+    "    if true {",
+    "policies/service",
+  ],
+  [
+    "a refusal of several policies has the shortest wait",
+    `${CORE}/decision.rs`,
+    "waits.into_iter().flatten().min()",
+    "waits.into_iter().flatten().max()",
+    "fall_back",
+  ],
+  [
+    "an admission does not fall back",
+    `${CORE}/decision.rs`,
+    "!self.success && self.reason.is_none_or",
+    "self.reason.is_none_or",
+    "fall_back",
+  ],
+  [
+    "a fallback counts for its own provider",
+    `${CORE}/api/policy/named.rs`,
+    "subject.provider().filter(|_| self.provider.is_none())",
+    "subject.provider()",
+    "fall_back",
+  ],
+  [
+    "no policy falls back to itself by way of others",
+    `${POLICIES}/fallbacks.rs`,
+    "if comes_back(name, further.as_str(), of, (chain, seen)) {",
+    "if further.as_str() == name {",
+    "policies/fallbacks",
+  ],
+  [
+    "what is fallen back to exists",
+    `${POLICIES}/fallbacks.rs`,
+    "if of(next).is_none() {",
+    "if next.is_empty() {",
+    "policies/fallbacks",
+  ],
+  [
+    "what is fallen back to is not deleted",
+    `${POLICIES}/book/mod.rs`,
+    "        let users = users.chain(self.falling_back_to(name));\n",
+    "",
+    "policies/fallbacks",
   ],
   [
     "of requests that contend one is admitted",
@@ -2229,7 +2341,7 @@ const tree = join(root, "target/mutants-tree");
 function copyTree() {
   rmSync(tree, { recursive: true, force: true });
   mkdirSync(tree, { recursive: true });
-  for (const path of ["Cargo.lock", "crates", "clippy.toml", "schemas", "tests/fixtures"]) {
+  for (const path of ["Cargo.lock", "crates", "clippy.toml", "schemas", "presets", "tests/fixtures"]) {
     cpSync(join(root, path), join(tree, path), { recursive: true, filter: (from) => !from.includes("node_modules") });
   }
   const workspace = readFileSync(join(root, "Cargo.toml"), "utf8");

@@ -199,6 +199,9 @@ test("every policy that docs/policies.md shows is one", async () => {
     "cluster",
     "tenant",
     "queue",
+    "model.small",
+    "model.large",
+    "visitors",
     "github.rest",
   ]);
   for (const [name, text] of all) {
