@@ -37,7 +37,7 @@ const LAYERS = {
     ["isolate"],
     ["message"],
     ["subject_state"],
-    ["block", "overrides"],
+    ["block", "overrides", "summary"],
     ["decide", "row"],
     ["algorithm", "permit"],
     ["multi"],

@@ -1,8 +1,10 @@
 //! The messages of a namespace's directory, as text in the form of [`tollgate_core::codec`].
-//! Objects report in the background when they store their first row and when their storage is empty
-//! again. No check calls the directory, and its list may be a few seconds behind.
+//! Objects report in the background when they store their first row, when what is told of them
+//! changes, and when their storage is empty again. No check calls the directory, and its list may
+//! be a few seconds behind.
 
 use tollgate_core::codec::{Line, LineWriter, Unreadable};
+use tollgate_core::summary::{Filter, Summary};
 use tollgate_core::Timestamp;
 use tollgate_versions::{Version, Versions};
 
@@ -14,13 +16,15 @@ pub const MAX_PAGE: u32 = 1_000;
 /// A call to the directory. Names are those of objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DirectoryCall {
-    /// A subject has stored its first row.
+    /// A subject has stored its first row, or what is told of it has changed.
     Alive {
         /// Its object's name.
         name: String,
         /// When it said so, by its clock: of two calls the older changes nothing. `None`: when the
         /// call arrives.
         at: Option<Timestamp>,
+        /// The subject in short; none of keys, and of builds from before.
+        summary: Option<Summary>,
     },
     /// A subject's storage is empty again.
     Gone {
@@ -38,6 +42,40 @@ pub enum DirectoryCall {
         /// How many: 1 to [`MAX_PAGE`].
         limit: u32,
     },
+    /// Lists subjects with what was told of them, in the order of their names. A directory of a
+    /// build from before takes the word for damage: while a deployment spreads, nobody is listed.
+    Find {
+        /// What the names begin with.
+        prefix: String,
+        /// Only names after this one; empty for the first page.
+        after: String,
+        /// How many: 1 to [`MAX_PAGE`].
+        limit: u32,
+        /// What they have to be.
+        filter: Filter,
+    },
+}
+
+/// A subject in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its object's name.
+    pub name: String,
+    /// When its object told of it.
+    pub told: Timestamp,
+    /// What it told.
+    pub summary: Summary,
+}
+
+/// A page of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The subjects, in the order of their names.
+    pub subjects: Vec<Listed>,
+    /// After which name the next page begins; `None` on the last.
+    pub next: Option<String>,
+    /// When the directory was read, by its clock.
+    pub at: Timestamp,
 }
 
 /// Encodes a call's text anew in another version; `None` when it cannot be read.
@@ -53,6 +91,8 @@ pub enum DirectoryAnswer {
     Done,
     /// Names in order; fewer than asked for means that these are the last.
     Names(Vec<String>),
+    /// To [`DirectoryCall::Find`].
+    Subjects(Page),
     /// Not done, and why.
     Refused(String),
 }
@@ -62,7 +102,13 @@ impl DirectoryCall {
     pub fn encode_in(&self, version: Version) -> String {
         let new = |word| LineWriter::new(version, word);
         match self {
-            DirectoryCall::Alive { name, at } => told(new("alive"), name, *at),
+            DirectoryCall::Alive { name, at, summary } => {
+                let line = told(new("alive"), name, *at);
+                match summary {
+                    Some(summary) => summary.put(line),
+                    None => line,
+                }
+            }
             DirectoryCall::Gone { name, at } => told(new("gone"), name, *at),
             DirectoryCall::List {
                 prefix,
@@ -72,6 +118,17 @@ impl DirectoryCall {
                 .text("prefix", prefix)
                 .text("after", after)
                 .put("limit", limit),
+            DirectoryCall::Find {
+                prefix,
+                after,
+                limit,
+                filter,
+            } => filter.put(
+                new("find")
+                    .text("prefix", prefix)
+                    .text("after", after)
+                    .put("limit", limit),
+            ),
         }
         .finish()
     }
@@ -87,10 +144,14 @@ impl DirectoryCall {
         let at = || -> Result<Option<Timestamp>, Unreadable> {
             Ok(line.number("at")?.map(Timestamp::from_millis))
         };
+        let limit = || -> Result<u32, Unreadable> {
+            Ok(line.number("limit")?.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE))
+        };
         let notice = match line.word() {
             "alive" => DirectoryCall::Alive {
                 name: name()?,
                 at: at()?,
+                summary: Summary::get(&line)?,
             },
             "gone" => DirectoryCall::Gone {
                 name: name()?,
@@ -99,7 +160,13 @@ impl DirectoryCall {
             "list" => DirectoryCall::List {
                 prefix: line.text("prefix")?,
                 after: line.text("after")?,
-                limit: line.number("limit")?.unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE),
+                limit: limit()?,
+            },
+            "find" => DirectoryCall::Find {
+                prefix: line.text("prefix")?,
+                after: line.text("after")?,
+                limit: limit()?,
+                filter: Filter::get(&line)?,
             },
             _ => return Err(Unreadable::Damaged("word")),
         };
@@ -124,6 +191,7 @@ impl DirectoryAnswer {
             DirectoryAnswer::Names(names) => names.iter().fold(new("names"), |line, name| {
                 line.and("subject").text("name", name)
             }),
+            DirectoryAnswer::Subjects(page) => put_page(new("subjects"), page),
             DirectoryAnswer::Refused(why) => new("refused").text("detail", why),
         }
         .finish()
@@ -143,10 +211,37 @@ impl DirectoryAnswer {
                     .map(|line| line.text("name"))
                     .collect::<Result<_, _>>()?,
             ),
+            "subjects" => DirectoryAnswer::Subjects(Page {
+                at: Timestamp::from_millis(first.needed("at")?),
+                next: first.get("next").map(|_| first.text("next")).transpose()?,
+                subjects: lines
+                    .map(|line| get_listed(&line))
+                    .collect::<Result<_, _>>()?,
+            }),
             "refused" => DirectoryAnswer::Refused(first.text("detail")?),
             _ => return Err(Unreadable::Damaged("word")),
         })
     }
+}
+
+fn put_page(line: LineWriter, page: &Page) -> LineWriter {
+    let line = line.put("at", page.at.as_millis());
+    let line = match &page.next {
+        Some(next) => line.text("next", next),
+        None => line,
+    };
+    page.subjects.iter().fold(line, |line, listed| {
+        let line = told(line.and("subject"), &listed.name, Some(listed.told));
+        listed.summary.put(line)
+    })
+}
+
+fn get_listed(line: &Line) -> Result<Listed, Unreadable> {
+    Ok(Listed {
+        name: line.text("name")?,
+        told: Timestamp::from_millis(line.needed("at")?),
+        summary: Summary::get(line)?.ok_or(Unreadable::Damaged("policies"))?,
+    })
 }
 
 /// The first text after all texts that begin with `prefix`; `None` for the empty prefix. Names are
@@ -160,7 +255,16 @@ pub fn end_of(prefix: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use tollgate_core::limit::Name;
+    use tollgate_core::summary::State;
+
     use super::*;
+
+    fn summary() -> Summary {
+        let mut summary = Summary::of(["c", "a.b", "c"].map(str::to_owned));
+        summary.set(State::Blocked, Some(Timestamp::from_millis(90)));
+        summary
+    }
 
     #[test]
     fn notices_and_answers_have_these_forms_on_the_wire() {
@@ -170,8 +274,41 @@ mod tests {
                 DirectoryCall::Alive {
                     name: name(),
                     at: Some(Timestamp::from_millis(70)),
+                    summary: None,
                 },
                 "1 alive name=shop%2Frate-limit%3Aa%2520b%3Au1 at=70",
+            ),
+            (
+                DirectoryCall::Alive {
+                    name: name(),
+                    at: Some(Timestamp::from_millis(70)),
+                    summary: Some(summary()),
+                },
+                "1 alive name=shop%2Frate-limit%3Aa%2520b%3Au1 at=70 policies=a.b,c blocked=90",
+            ),
+            (
+                DirectoryCall::Find {
+                    prefix: "rate-limit:".to_owned(),
+                    after: "rate-limit:a:b".to_owned(),
+                    limit: 7,
+                    filter: Filter {
+                        provider: Some("a b".to_owned()),
+                        scope: Some(String::new()),
+                        prefix: "u 1".to_owned(),
+                        policy: Some(Name::new("policy", "a.b").unwrap()),
+                        state: Some(State::Blocked),
+                    },
+                },
+                "1 find prefix=rate-limit%3A after=rate-limit%3Aa%3Ab limit=7 provider=a%20b scope= identifier=u%201 policy=a.b state=blocked",
+            ),
+            (
+                DirectoryCall::Find {
+                    prefix: String::new(),
+                    after: String::new(),
+                    limit: 1,
+                    filter: Filter::default(),
+                },
+                "1 find prefix= after= limit=1 identifier=",
             ),
             (
                 DirectoryCall::Gone {
@@ -202,6 +339,26 @@ mod tests {
             (
                 DirectoryAnswer::Names(vec!["a".to_owned(), "b c".to_owned()]),
                 "1 names\nsubject name=a\nsubject name=b%20c",
+            ),
+            (
+                DirectoryAnswer::Subjects(Page {
+                    subjects: vec![Listed {
+                        name: "rate-limit:a:b".to_owned(),
+                        told: Timestamp::from_millis(70),
+                        summary: summary(),
+                    }],
+                    next: Some("rate-limit:a:b".to_owned()),
+                    at: Timestamp::from_millis(80),
+                }),
+                "1 subjects at=80 next=rate-limit%3Aa%3Ab\nsubject name=rate-limit%3Aa%3Ab at=70 policies=a.b,c blocked=90",
+            ),
+            (
+                DirectoryAnswer::Subjects(Page {
+                    subjects: Vec::new(),
+                    next: None,
+                    at: Timestamp::from_millis(80),
+                }),
+                "1 subjects at=80",
             ),
             (
                 DirectoryAnswer::Refused("no".to_owned()),

@@ -15,6 +15,7 @@ mod outcome;
 mod pending;
 pub(crate) mod policies;
 pub(crate) mod session;
+pub(crate) mod subjects;
 pub(crate) mod together;
 
 use core::slice;

@@ -193,6 +193,18 @@ pub(crate) async fn call(
     })
 }
 
+/// Has each of these objects answer one call, all at once; `None` for one that did not.
+pub(crate) async fn call_each(
+    context: &Context<'_>,
+    objects: impl Iterator<Item = &str>,
+    call: &Call,
+) -> Vec<Option<Answer>> {
+    let questions: Vec<Question> = objects.map(|object| Question::new(object, call)).collect();
+    let answered = send_all(context, &questions, context.deadline()).await;
+    let answers = answered.into_iter().map(|answered| answered.answer.ok());
+    answers.collect()
+}
+
 /// Done, or why not.
 pub(crate) fn done(answer: Answer) -> Result<(), ApiError> {
     match answer {

@@ -5,7 +5,7 @@ use worker::Env;
 
 use super::object::{addressed, Asker, Door};
 use super::Failure;
-use crate::directory::{in_version, DirectoryAnswer, DirectoryCall, DIRECTORY_MESSAGES};
+use crate::directory::{in_version, DirectoryAnswer, DirectoryCall, Page, DIRECTORY_MESSAGES};
 use crate::hot::Bindings;
 
 /// Sends a call from an object to the directory of this name, within `patience`. Every such call
@@ -31,6 +31,19 @@ pub(crate) async fn list(
 ) -> Result<Vec<String>, Failure> {
     match ask(env, directory, query, Asker::Worker, patience).await? {
         DirectoryAnswer::Names(names) => Ok(names),
+        _ => Err(Failure::Unavailable),
+    }
+}
+
+/// The subjects that a query finds.
+pub(crate) async fn find(
+    env: &Env,
+    directory: &str,
+    query: &DirectoryCall,
+    patience: Duration,
+) -> Result<Page, Failure> {
+    match ask(env, directory, query, Asker::Worker, patience).await? {
+        DirectoryAnswer::Subjects(page) => Ok(page),
         _ => Err(Failure::Unavailable),
     }
 }

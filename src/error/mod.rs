@@ -98,6 +98,12 @@ impl ApiError {
         ApiError::new(Code::PolicyUnavailable, detail)
     }
 
+    /// The object that lists the subjects did not answer.
+    pub fn directory_silent() -> ApiError {
+        let detail = "The list of subjects did not answer in time. Ask again.";
+        ApiError::new(Code::ObjectUnavailable, detail)
+    }
+
     /// The token may ask named policies only.
     pub fn inline_forbidden() -> ApiError {
         let detail = "This token may not bring limits of its own: name a policy in `policy`.";

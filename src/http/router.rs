@@ -63,6 +63,8 @@ pub enum Api {
     Presets,
     /// `POST /presets/{name}`.
     Install,
+    /// `GET /subjects`.
+    Subjects,
 }
 
 /// The methods of one path.
@@ -94,7 +96,7 @@ enum Place {
 const UPSTASH: &str = "/upstash";
 
 /// The first line that fits is the path's.
-static PATHS: [Path; 25] = [
+static PATHS: [Path; 26] = [
     Path {
         place: Place::At("/limit"),
         allow: "GET, POST, DELETE",
@@ -157,6 +159,10 @@ static PATHS: [Path; 25] = [
         allow: "POST",
         routes: &[("POST", Route::Api(Api::Install, ""))],
     },
+    get(
+        Place::At("/subjects"),
+        &[("GET", Route::Api(Api::Subjects, ""))],
+    ),
     Path {
         place: Place::At("/healthz"),
         allow: "GET",
@@ -293,7 +299,8 @@ impl Api {
             | Api::PolicyVersions
             | Api::Explain
             | Api::Overrides
-            | Api::Presets => Role::Read,
+            | Api::Presets
+            | Api::Subjects => Role::Read,
             Api::Limit | Api::Multi | Api::Renew | Api::Release | Api::Acquire => Role::Check,
             Api::Reset
             | Api::Block
@@ -331,6 +338,7 @@ impl Api {
             | Api::LiftOverride
             | Api::Presets
             | Api::Install => false,
+            | Api::Subjects => false,
         }
     }
 }
@@ -375,6 +383,7 @@ mod tests {
             ("GET", "/audit", Api::Audit, Role::Admin),
             ("GET", "/overrides", Api::Overrides, Role::Read),
             ("GET", "/presets", Api::Presets, Role::Read),
+            ("GET", "/subjects", Api::Subjects, Role::Read),
         ];
         for (method, path, route, role) in table {
             let found = Route::find(method, path);

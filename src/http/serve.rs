@@ -16,7 +16,7 @@ use crate::error::{ApiError, Code};
 use crate::hot::{self, ExecutionContext, Headers, Request};
 use crate::reply::Reply;
 use crate::routes::{
-    block, health, limit, multi, overrides, permits, policies, presets, subject, upstash,
+    block, health, limit, multi, overrides, permits, policies, presets, subject, subjects, upstash,
 };
 use crate::settings;
 use crate::task::settled;
@@ -142,6 +142,7 @@ impl Incoming<'_> {
             Api::LiftOverride => Box::pin(overrides::lift(&context, name, query)).await,
             Api::Presets => presets::list(query),
             Api::Install => Box::pin(presets::install(&context, name, query)).await,
+            Api::Subjects => Box::pin(subjects::list(&context, query)).await,
         }
     }
 

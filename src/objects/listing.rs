@@ -1,12 +1,14 @@
 //! An object that its namespace's directory lists while it has rows: what it has loaded, its alarm,
 //! and its calls to the directory. All classes but the directory's are made of it.
 //!
-//! The object reports itself when it stores its first row, and again when its storage is empty. A
-//! call that fails is repeated at the next event, which an alarm brings at the latest.
+//! The object reports itself when it stores its first row, when what is told of it changes, and
+//! when its storage is empty. A call that fails is repeated at the next event, which an alarm
+//! brings at the latest.
 
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use tollgate_core::summary::{Summary, Told};
 use tollgate_core::{Duration, Timestamp};
 use wasm_bindgen::JsValue;
 use worker::{Env, Result, State};
@@ -36,8 +38,22 @@ pub(super) trait Loaded: Sized + 'static {
     /// Sees to it that the alarm rings by `at`.
     fn ring_by(&mut self, at: Timestamp) -> Result<()>;
 
-    /// Stores the name under which the directory lists the object.
-    fn set_listed(&mut self, name: &str) -> Result<()>;
+    /// What the directory is to be told beside the name.
+    fn summary(&self) -> Option<Summary> {
+        None
+    }
+
+    /// Looks whether that has changed since it was told, if it is time; cheap while it is not.
+    fn look_for_news(&mut self) {}
+
+    /// Whether it has.
+    fn has_news(&self) -> bool {
+        false
+    }
+
+    /// Stores the name under which the directory lists the object, and what it was told at an
+    /// instant.
+    fn set_listed(&mut self, name: &str, told: Option<Told>) -> Result<()>;
 
     /// Deletes the stored name, if there is one.
     fn set_unlisted(&mut self) -> Result<()>;
@@ -78,7 +94,7 @@ impl<L: Loaded> Awake<L> {
     fn pending_call(&self, name: impl FnOnce() -> Option<String>) -> Option<DirectoryCall> {
         let at = Some(clock::now());
         match &self.listed {
-            None if self.has_rows() => name().map(|name| DirectoryCall::Alive { name, at }),
+            None if self.has_rows() => name().map(|name| self.alive(name)),
             None if self.unsure && self.is_gone() => {
                 name().map(|name| DirectoryCall::Gone { name, at })
             }
@@ -86,7 +102,16 @@ impl<L: Loaded> Awake<L> {
                 name: name.clone(),
                 at,
             }),
+            Some(name) if self.loaded.has_news() => Some(self.alive(name.clone())),
             _ => None,
+        }
+    }
+
+    fn alive(&self, name: String) -> DirectoryCall {
+        DirectoryCall::Alive {
+            name,
+            at: Some(clock::now()),
+            summary: self.loaded.summary(),
         }
     }
 
@@ -105,8 +130,10 @@ impl<L: Loaded> Awake<L> {
     /// Records that the directory has acknowledged a call.
     fn acknowledged(&mut self, call: &DirectoryCall) -> Result<()> {
         self.unsure = false;
-        if let DirectoryCall::Alive { name, .. } = call {
-            self.loaded.set_listed(name)?;
+        if let DirectoryCall::Alive { name, at, summary } = call {
+            let told = summary.clone().zip(*at);
+            let told = told.map(|(summary, at)| Told { summary, at });
+            self.loaded.set_listed(name, told)?;
             self.listed = Some(name.clone());
             return Ok(());
         }
@@ -199,6 +226,7 @@ impl<L: Loaded> ListedObject<L> {
     /// order. Returns the promise of the last, or undefined if none is pending.
     pub(super) fn notify(self: &Rc<Self>) -> JsValue {
         self.doubt();
+        self.resident.change(|awake| awake.loaded.look_for_news());
         if let Some(under_way) = &*self.calling.borrow() {
             return under_way.clone();
         }
@@ -251,7 +279,10 @@ impl<L: Loaded> ListedObject<L> {
         let Some(directory) = placement::directory_for_object(name) else {
             return false;
         };
-        self.resident.change(|awake| awake.unsure = true);
+        // An object that is listed stays so whatever becomes of news.
+        let is_news = matches!(call, DirectoryCall::Alive { .. });
+        self.resident
+            .change(|awake| awake.unsure |= !(is_news && awake.is_listed()));
         self.removing
             .set(matches!(call, DirectoryCall::Gone { .. }));
         let sent = directory::notify(&self.env, &directory, call, L::PATIENCE).await;

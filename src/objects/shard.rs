@@ -5,6 +5,7 @@
 
 use core::mem;
 
+use tollgate_core::summary::Told;
 use tollgate_core::{Duration, Timestamp};
 use tollgate_upstash::answer::{answer as answer_on, Reaction};
 use tollgate_upstash::keyspace::{Keyspace, SWEEP_LAG};
@@ -203,7 +204,7 @@ impl Loaded for LoadedShard {
         self.ring(Some(unix_ms(at)))
     }
 
-    fn set_listed(&mut self, name: &str) -> Result<()> {
+    fn set_listed(&mut self, name: &str, _told: Option<Told>) -> Result<()> {
         self.store.set_listed(name)
     }
 

@@ -11,8 +11,9 @@ use core::cell::RefCell;
 use std::rc::Rc;
 
 use tollgate_core::codec::Unreadable;
-use tollgate_core::message::{Answer, Call, RefusalCode, MESSAGES};
+use tollgate_core::message::{may_be_news, Answer, Call, RefusalCode, MESSAGES};
 use tollgate_core::subject_state::{Effects, SubjectState, ALARM_SPACING, STEADY};
+use tollgate_core::summary::{Summary, Telling, Told};
 use tollgate_core::{Duration, Timestamp};
 use tollgate_versions::Version;
 use worker::{Env, Result, State};
@@ -85,6 +86,10 @@ pub(super) struct LoadedSubject {
     store: Store,
     /// The time of the last event.
     at: Timestamp,
+    /// What the directory was told.
+    telling: Telling,
+    /// Whether that stands in a row that has to be left as it is.
+    is_foreign: bool,
 }
 
 impl LoadedSubject {
@@ -102,7 +107,35 @@ impl LoadedSubject {
             effects.alarm = Some(at);
         }
         self.apply(&effects)?;
+        if woken {
+            self.expect_change()?; // that alarm may have been for news
+        }
+        self.expect_news(call, &answer)?;
         Ok(answer)
+    }
+
+    /// Sets the alarm for what is not as the directory was told, where it may not be told yet.
+    fn expect_change(&mut self) -> Result<()> {
+        if self.is_foreign || !self.state.is_readable() || !self.state.has_rows() {
+            return Ok(());
+        }
+        let current = self.state.summary(clock::moment());
+        match self.telling.expect_if_changed(self.at, &current) {
+            Some(at) => self.ring_by(at),
+            None => Ok(()),
+        }
+    }
+
+    /// Sets the alarm for what may not be told the directory yet.
+    fn expect_news(&mut self, call: &Call, answer: &Answer) -> Result<()> {
+        let may_be_news = |told: &Told| may_be_news(told, call, answer, self.at);
+        if !self.telling.told().is_some_and(may_be_news) {
+            return Ok(());
+        }
+        match self.telling.expect(self.at) {
+            Some(at) => self.ring_by(at),
+            None => Ok(()),
+        }
     }
 
     /// How long after the last event the rows have to be closed, at most [`STEADY`]; `None` while
@@ -145,6 +178,8 @@ impl Loaded for LoadedSubject {
             state: SubjectState::from_rows(rows).keeping_operations(kept),
             store,
             at: clock::now(),
+            telling: Telling::found(found.told),
+            is_foreign: found.is_foreign,
         };
         Ok((loaded, found.listed))
     }
@@ -166,6 +201,7 @@ impl Loaded for LoadedSubject {
             self.state.alarm_is(effects.alarm);
         }
         self.apply(&effects)?;
+        self.expect_change()?;
         Ok(self.is_empty() && effects.alarm.is_none())
     }
 
@@ -174,8 +210,28 @@ impl Loaded for LoadedSubject {
         self.store.set_alarm(at)
     }
 
-    fn set_listed(&mut self, name: &str) -> Result<()> {
-        self.store.set_listed(name)
+    fn summary(&self) -> Option<Summary> {
+        Some(self.state.summary(clock::moment()))
+    }
+
+    fn look_for_news(&mut self) {
+        if !self.is_foreign && self.state.is_readable() {
+            let moment = clock::moment();
+            let state = &self.state;
+            self.telling.look(moment.now, || state.summary(moment));
+        }
+    }
+
+    fn has_news(&self) -> bool {
+        self.telling.has_news()
+    }
+
+    fn set_listed(&mut self, name: &str, told: Option<Told>) -> Result<()> {
+        if let Some(told) = &told {
+            self.store.set_listed(name, told)?;
+        }
+        self.telling.acknowledge(told);
+        Ok(())
     }
 
     fn set_unlisted(&mut self) -> Result<()> {

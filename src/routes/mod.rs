@@ -13,4 +13,5 @@ pub(crate) mod permits;
 pub(crate) mod policies;
 pub(crate) mod presets;
 pub(crate) mod subject;
+pub(crate) mod subjects;
 pub(crate) mod upstash;

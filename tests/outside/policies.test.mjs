@@ -202,6 +202,7 @@ test("every policy that docs/policies.md shows is one", async () => {
     "model.small",
     "model.large",
     "visitors",
+    "login",
     "github.rest",
   ]);
   for (const [name, text] of all) {

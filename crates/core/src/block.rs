@@ -1,5 +1,6 @@
 //! A block: a subject, or one policy of it, shut out until an instant.
 
+use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decide::MAX_CACHE_FOR;
 use crate::decision::{Decision, Reason, Standings};
 use crate::Timestamp;
@@ -13,9 +14,29 @@ pub struct Block {
     pub until: Timestamp,
     /// What whoever set it said.
     pub reason: String,
+    /// Of a penalty the step that it has come to, from 1; `None` where somebody set the block.
+    pub step: Option<u32>,
 }
 
 impl Block {
+    /// Adds it to a line of a row or a message.
+    pub(crate) fn put(&self, line: LineWriter) -> LineWriter {
+        line.put_some("policy", self.policy.as_ref())
+            .put("until", self.until.as_millis())
+            .text("reason", &self.reason)
+            .put_some("step", self.step)
+    }
+
+    /// Reads it from such a line.
+    pub(crate) fn get(line: &Line) -> Result<Block, Unreadable> {
+        Ok(Block {
+            policy: line.get("policy").map(str::to_owned),
+            until: Timestamp::from_millis(line.needed("until")?),
+            reason: line.text("reason")?,
+            step: line.number("step")?,
+        })
+    }
+
     /// The refusal of whatever is asked while it is in force.
     pub(crate) fn refusal(&self, now: Timestamp) -> Decision {
         Decision {

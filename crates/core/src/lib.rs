@@ -46,6 +46,7 @@
 //! | [`isolate`], [`message`] | what an isolate remembers; what it says to objects |
 //! | [`subject_state`] | everything that one object keeps for its subject |
 //! | [`block`], [`overrides`] | a subject that is shut out; exceptions from limits |
+//! | [`summary`] | a subject in short |
 //! | [`decide`], [`row`] | one decision over all limits of a policy; the form of rows |
 //! | [`algorithm`], [`permit`] | the arithmetic of each algorithm; a permit as its holder has it |
 //! | [`calendar`], [`policy`] | when periods start and end; limits that are decided together |
@@ -79,6 +80,7 @@ pub mod row;
 pub mod store;
 pub mod subject;
 pub mod subject_state;
+pub mod summary;
 pub mod time;
 
 pub use duration::Duration;

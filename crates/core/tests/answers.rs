@@ -118,11 +118,13 @@ fn status() -> impl Strategy<Value = Status> {
         remaining,
         reset,
     });
-    let block = (option::of(policy_name()), instant(), text(0, 100));
-    let block = block.prop_map(|(policy, until, reason)| Block {
+    let step = option::of(1u32..9);
+    let block = (option::of(policy_name()), instant(), text(0, 100), step);
+    let block = block.prop_map(|(policy, until, reason, step)| Block {
         policy,
         until,
         reason,
+        step,
     });
     let costs = -(1i64 << 53)..=1 << 53;
     let denial = (

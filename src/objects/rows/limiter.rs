@@ -8,6 +8,7 @@
 use tollgate_core::codec::{Line, LineWriter, Unreadable};
 use tollgate_core::row::ROWS;
 use tollgate_core::subject_state::Write;
+use tollgate_core::summary::{Summary, Told};
 use tollgate_core::Timestamp;
 use worker::{Error, Result, SqlStorage, State, Storage};
 
@@ -36,6 +37,10 @@ pub(in crate::objects) struct Found {
     pub(in crate::objects) rows: Vec<(String, String)>,
     /// The name under which the directory lists the subject, if it does.
     pub(in crate::objects) listed: Option<String>,
+    /// What the directory was told of it, where the row says so.
+    pub(in crate::objects) told: Option<Told>,
+    /// Whether the row that would say so has a version that is not known.
+    pub(in crate::objects) is_foreign: bool,
 }
 
 impl Store {
@@ -53,6 +58,9 @@ impl Store {
                 };
                 if key == LISTED {
                     found.listed = listed_name(&row, state);
+                    found.told = told(&row);
+                    let version = Line::versioned(&row, ROWS);
+                    found.is_foreign = matches!(version, Err(Unreadable::Version { .. }));
                 } else {
                     found.rows.push((key, row));
                 }
@@ -90,9 +98,10 @@ impl Store {
         Ok(())
     }
 
-    /// Notes that the directory lists the subject under this name.
-    pub(in crate::objects) fn set_listed(&mut self, name: &str) -> Result<()> {
+    /// Notes that the directory lists the subject under this name, and what it was told of it.
+    pub(in crate::objects) fn set_listed(&mut self, name: &str, told: &Told) -> Result<()> {
         let row = LineWriter::new(ROWS.written(), "listed").text("name", name);
+        let row = told.summary.put(row).put("at", told.at.as_millis());
         self.put(LISTED, &row.finish())
     }
 
@@ -114,6 +123,17 @@ impl Store {
     pub(in crate::objects) fn set_alarm(&self, at: Timestamp) -> Result<()> {
         set_alarm(&self.storage, at.as_millis() as f64)
     }
+}
+
+/// What the row `listed` says that the directory was told; `None` where it does not say, as in rows
+/// of earlier builds: then it is told anew.
+fn told(row: &str) -> Option<Told> {
+    let (_, line) = Line::versioned(row, ROWS).ok()?;
+    let line = Line::parse(line);
+    Some(Told {
+        summary: Summary::get(&line).ok()??,
+        at: Timestamp::from_millis(line.needed("at").ok()?),
+    })
 }
 
 /// The name in the row `listed`. A damaged row is written anew at the next call to the directory. A

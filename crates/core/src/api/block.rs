@@ -5,13 +5,18 @@ use serde::Serialize;
 
 use super::fields::Fields;
 use super::policy::limit;
-use super::{subject, BadRequest};
+use super::{subject, BadRequest, Problem};
 use crate::limit::{Name, MAX_WINDOW};
 use crate::subject::SubjectParts;
 use crate::Duration;
 
 /// The longest reason, in bytes of UTF-8.
 pub const MAX_REASON: usize = 256;
+
+/// What looks like all subjects of a provider, and would be one subject of this name. It can be
+/// unblocked, in case that somebody has blocked it so.
+const EVERYBODY: &str = "*";
+const ONE: &str = "one subject's: to stop all of a provider, PUT /overrides/provider:<name>/pause";
 
 /// A subject to block or unblock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -52,6 +57,9 @@ pub fn parse(body: &str) -> Result<Block, BadRequest> {
         duration: fields.required("duration", duration)?,
         reason: fields.text("reason", 1, MAX_REASON)?.map(String::from),
     };
+    if block.subject.identifier() == EVERYBODY && block.duration > Duration::ZERO {
+        return Err(fields.error("identifier", Problem::Malformed { expected: ONE }));
+    }
     fields.finish()?;
     Ok(block)
 }

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::fields::Fields;
 use super::raw::{Values, MAX_FIELDS};
 use super::{values, BadRequest, Problem, Unit};
+use crate::Duration;
 
 /// One element of a JSON array, with its path.
 #[derive(Debug)]
@@ -49,6 +50,12 @@ impl<'a> Element<'a> {
         let text = values::text(self.value.get(), (min, max));
         text.map(Cow::into_owned)
             .map_err(|problem| BadRequest::new(self.path, problem))
+    }
+
+    /// The element as a duration from `min` to `max`: a text such as `15m`, or whole milliseconds.
+    pub fn duration(self, min: Duration, max: Duration) -> Result<Duration, BadRequest> {
+        let duration = values::duration(self.value.get(), (min, max));
+        duration.map_err(|problem| BadRequest::new(self.path, problem))
     }
 
     /// The element as an object.

@@ -26,6 +26,7 @@ pub mod response;
 mod rule;
 mod scalars;
 mod subject;
+pub mod subjects;
 mod suits;
 mod values;
 

@@ -224,12 +224,8 @@ fn put_status(line: LineWriter, status: &Status) -> LineWriter {
             .put("remaining", limit.remaining)
             .put("reset", limit.reset.as_millis())
     });
-    let line = status.blocks.iter().fold(line, |line, block| {
-        line.and("block")
-            .put_some("policy", block.policy.as_ref())
-            .put("until", block.until.as_millis())
-            .text("reason", &block.reason)
-    });
+    let blocks = status.blocks.iter();
+    let line = blocks.fold(line, |line, block| block.put(line.and("block")));
     status.denials.iter().fold(line, |line, denial| {
         line.and("denial")
             .put("at", denial.at.as_millis())
@@ -255,11 +251,7 @@ fn get_status<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<Status, Unrea
                 remaining: line.needed("remaining")?,
                 reset: instant(&line, "reset")?,
             }),
-            "block" => status.blocks.push(Block {
-                policy,
-                until: instant(&line, "until")?,
-                reason: line.text("reason")?,
-            }),
+            "block" => status.blocks.push(Block::get(&line)?),
             "denial" => status.denials.push(Denial {
                 at: instant(&line, "at")?,
                 policy: policy.unwrap_or_default(),

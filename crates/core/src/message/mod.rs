@@ -7,11 +7,13 @@
 
 mod answer;
 mod call;
+mod news;
 mod object;
 mod refusal_code;
 
 pub use answer::Answer;
 pub use call::{encode_charge, encode_limit, in_version, Call};
+pub use news::may_be_news;
 pub use refusal_code::RefusalCode;
 
 use tollgate_versions::Versions;

@@ -4,6 +4,7 @@
 pub mod consistency;
 mod counting;
 mod fail_mode;
+pub mod penalty;
 mod version;
 
 pub use counting::MIN_COUNTED_WINDOW;
@@ -11,6 +12,7 @@ pub use fail_mode::FailMode;
 pub use version::Version;
 
 use consistency::{Consistency, LocalLimit};
+use penalty::Penalty;
 
 use crate::error::InvalidLimit;
 use crate::limit::{in_range, Limit, Name};
@@ -42,6 +44,7 @@ pub struct Policy {
     write_ahead: Option<u64>,
     replaces_inline: bool,
     ipv6_prefix: Option<Ipv6Prefix>,
+    penalty: Option<Box<Penalty>>,
     gives_permits: bool,
     shapes: bool,
 }
@@ -83,6 +86,7 @@ impl Policy {
             write_ahead: None,
             replaces_inline: false,
             ipv6_prefix: None,
+            penalty: None,
         }
     }
 
@@ -107,7 +111,7 @@ impl Policy {
     }
 
     /// The policy with what an object decides by taken from another of its versions: the limits,
-    /// `writeAhead` and `replacesInline`.
+    /// `writeAhead`, `replacesInline` and `penalty`.
     #[must_use]
     pub fn under(&self, other: &Policy) -> Policy {
         Policy {
@@ -115,6 +119,7 @@ impl Policy {
             limits: other.limits.clone(),
             write_ahead: other.write_ahead,
             replaces_inline: other.replaces_inline,
+            penalty: other.penalty.clone(),
             gives_permits: other.gives_permits,
             shapes: other.shapes,
             name: self.name.clone(),
@@ -139,6 +144,7 @@ impl Policy {
             shapes: bare.shapes,
             write_ahead,
             name: self.name.clone(),
+            penalty: self.penalty.clone(),
             ..*self
         })
     }
@@ -168,6 +174,7 @@ impl Policy {
             version: self.version,
             write_ahead: self.write_ahead,
             replaces_inline: self.replaces_inline,
+            penalty: self.penalty.clone(),
             ..part
         })
     }
@@ -197,6 +204,12 @@ impl Policy {
             return Err(InvalidLimit::Conflict {
                 field: "replacesInline",
                 with: "`consistency`: only the subject's object charges both",
+            });
+        }
+        if self.penalty.is_some() && self.consistency != Consistency::Strong {
+            return Err(InvalidLimit::Conflict {
+                field: "penalty",
+                with: "`consistency`: the subject's object has to see the refusals; take `strong`",
             });
         }
         Ok(self)
@@ -241,6 +254,13 @@ impl Policy {
     pub const fn with_ipv6_prefix(mut self, prefix: Ipv6Prefix) -> Policy {
         self.ipv6_prefix = Some(prefix);
         self
+    }
+
+    /// Shuts subjects out that go on being refused; only where the object decides, which alone sees
+    /// their refusals.
+    pub fn with_penalty(mut self, penalty: Penalty) -> Result<Policy, InvalidLimit> {
+        self.penalty = Some(Box::new(penalty));
+        self.checked()
     }
 
     /// How many units a stored row may run ahead of the real use, plus one (R of the write-ahead
@@ -307,6 +327,11 @@ impl Policy {
     /// By which network IPv6 addresses are counted; `None`: each for itself, as it is written.
     pub const fn ipv6_prefix(&self) -> Option<Ipv6Prefix> {
         self.ipv6_prefix
+    }
+
+    /// What becomes of subjects that go on being refused, if anything does.
+    pub fn penalty(&self) -> Option<&Penalty> {
+        self.penalty.as_deref()
     }
 
     /// The R that the policy sets, if any.

@@ -5,6 +5,7 @@
 
 mod limit;
 mod lost;
+mod penalty;
 mod places;
 mod policy;
 mod slots;

@@ -5,6 +5,7 @@ use crate::limit::Name;
 use crate::policy::{Policy, Version};
 use crate::Limit;
 
+use super::penalty::{get_penalty, put_penalty};
 use super::put_limit;
 
 /// Adds a version to a line, where there is one.
@@ -26,9 +27,10 @@ pub fn get_version(line: &Line) -> Result<Version, Unreadable> {
 
 /// Adds a policy without its limits to a line.
 pub fn put_policy(line: LineWriter, policy: &Policy) -> LineWriter {
-    put_reference(line, policy)
+    let line = put_reference(line, policy)
         .put_some("writeAhead", policy.write_ahead())
-        .flag("replacesInline", policy.replaces_inline())
+        .flag("replacesInline", policy.replaces_inline());
+    put_penalty(line, policy)
 }
 
 /// Adds the name and the version of a policy alone.
@@ -68,6 +70,9 @@ pub fn get_policy(line: &Line, limits: Vec<Limit>) -> Result<Policy, Unreadable>
     };
     if line.flag("replacesInline") {
         policy = policy.replacing_inline()?;
+    }
+    if let Some(penalty) = get_penalty(line)? {
+        policy = policy.with_penalty(penalty)?;
     }
     match units {
         Some(units) => Ok(policy.with_write_ahead(units)?),

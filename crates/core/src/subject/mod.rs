@@ -188,6 +188,36 @@ impl Subject {
         name
     }
 
+    /// What the object names of all subjects of a namespace begin with.
+    pub fn all_names(namespace: &Namespace) -> String {
+        let subject = Subject {
+            namespace: namespace.clone(),
+            provider: String::new(),
+            scope: String::new(),
+            identifier: String::new(),
+        };
+        let mut name = subject.object_name();
+        name.pop(); // the colon in front of the identifier
+        name
+    }
+
+    /// What the object names of a provider and scope begin with whose identifiers begin with
+    /// `identifier`. Names of other scopes may begin so, too.
+    pub fn prefix_of_names(
+        namespace: &Namespace,
+        provider: &str,
+        scope: &str,
+        identifier: &str,
+    ) -> String {
+        let subject = Subject {
+            namespace: namespace.clone(),
+            provider: provider.to_owned(),
+            scope: scope.to_owned(),
+            identifier: identifier.to_owned(),
+        };
+        subject.object_name()
+    }
+
     /// The subject whose [`Subject::object_name`] is `name`; `None` when no subject has that name.
     pub fn from_object_name(name: &str) -> Option<Subject> {
         let (namespace, rest) = match name.split_once('/') {

@@ -1,5 +1,5 @@
-//! The blocks of one subject: of all its policies, or of one by name. They are decided before any
-//! limit is asked.
+//! The blocks of one subject: of all its policies, or of one by name; set by somebody, or begun by
+//! a penalty. They are decided before any limit is asked.
 
 use crate::block::Block;
 use crate::codec::{Line, LineWriter, Unreadable};
@@ -7,44 +7,71 @@ use crate::decision::Decision;
 use crate::row::ROWS;
 use crate::Timestamp;
 
-use super::{Item, Write};
+use super::penalties::Penalties;
+use super::{Effects, Item, Write};
 
 /// The blocks, those that are over among them until they are dropped.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Blocks(Vec<Block>);
+pub(super) struct Blocks {
+    /// Those that somebody set.
+    set: Vec<Block>,
+    penalties: Penalties,
+}
 
 impl Blocks {
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.set.is_empty() && self.penalties.is_empty()
     }
 
     /// Adds what a row tells.
     pub(super) fn add_found(&mut self, line: &Line) -> Result<(), Unreadable> {
-        self.0.push(Block {
-            policy: line.get("policy").map(str::to_owned),
-            until: Timestamp::from_millis(line.needed("until")?),
-            reason: line.text("reason")?,
-        });
+        let block = Block::get(line)?;
+        if !self.penalties.add_found(&block, line)? {
+            self.set.push(block);
+        }
         Ok(())
+    }
+
+    /// Counts the refusals among the answers to these items. Where a penalty begins, all of its
+    /// policy's items are answered by it: a wait that ends before would not be true. Nothing was
+    /// charged, as one of them was refused.
+    pub(super) fn penalize(
+        &mut self,
+        items: &[Item],
+        answers: &mut [Decision],
+        now: Timestamp,
+        effects: &mut Effects,
+    ) {
+        if !self.penalties.count(items, answers, now, effects) {
+            return;
+        }
+        for (item, answer) in items.iter().zip(answers) {
+            if let Some(refusal) = self.refusal(item, now) {
+                *answer = refusal;
+            }
+        }
     }
 
     /// Sets a block in place of the one of the same policy; the row to write.
     pub(super) fn set(&mut self, block: Block) -> Write {
         self.remove(block.policy.as_deref());
         let write = put(&block);
-        self.0.push(block);
+        self.set.push(block);
         write
     }
 
-    /// Lets the subject in again; the row to delete.
-    pub(super) fn lift(&mut self, policy: Option<&str>) -> Write {
+    /// Lets the subject in again, and forgets the penalties of the policy, or of all; the rows to
+    /// delete.
+    pub(super) fn lift(&mut self, policy: Option<&str>) -> Vec<Write> {
         self.remove(policy);
-        delete(policy)
+        let mut deleted = self.penalties.lift(policy);
+        deleted.push(delete(policy));
+        deleted
     }
 
     fn remove(&mut self, policy: Option<&str>) {
-        self.0.retain(|block| block.policy.as_deref() != policy);
+        self.set.retain(|block| block.policy.as_deref() != policy);
     }
 
     /// The refusal of an item by the block that lasts longest; `None` where none is in force. What
@@ -69,27 +96,30 @@ impl Blocks {
         wanted: impl Fn(&str) -> bool + 'a,
         now: Timestamp,
     ) -> impl Iterator<Item = &'a Block> {
-        let in_force = self.0.iter().filter(move |block| block.until > now);
+        let all = self.set.iter().chain(self.penalties.blocks());
+        let in_force = all.filter(move |block| block.until > now);
         in_force.filter(move |block| block.policy.as_deref().is_none_or(&wanted))
     }
 
     /// Forgets those that are over; the rows to delete.
     pub(super) fn drop_over(&mut self, now: Timestamp) -> Vec<Write> {
         let is_over = |block: &Block| block.until <= now;
-        let over = self.0.iter().filter(|block| is_over(block));
-        let deleted = over.map(|block| delete(block.policy.as_deref())).collect();
-        self.0.retain(|block| !is_over(block));
+        let over = self.set.iter().filter(|block| is_over(block));
+        let mut deleted: Vec<Write> = over.map(|it| delete(it.policy.as_deref())).collect();
+        self.set.retain(|block| !is_over(block));
+        deleted.extend(self.penalties.drop_over(now));
         deleted
     }
 
     /// The rows of all.
     pub(super) fn rows(&self) -> impl Iterator<Item = Write> + '_ {
-        self.0.iter().map(put)
+        self.set.iter().map(put).chain(self.penalties.rows())
     }
 
-    /// When the last of them is over.
+    /// When the last of them is over, and no penalty is remembered.
     pub(super) fn last_end(&self) -> Option<Timestamp> {
-        self.0.iter().map(|block| block.until).max()
+        let last = self.set.iter().map(|block| block.until).max();
+        last.max(self.penalties.last_end())
     }
 }
 
@@ -99,14 +129,10 @@ fn key_of(policy: Option<&str>) -> String {
 }
 
 fn put(block: &Block) -> Write {
-    let row = LineWriter::new(ROWS.written(), "block")
-        .put_some("policy", block.policy.as_ref())
-        .put("until", block.until.as_millis())
-        .text("reason", &block.reason)
-        .finish();
+    let line = LineWriter::new(ROWS.written(), "block");
     Write::Put {
         key: key_of(block.policy.as_deref()),
-        row,
+        row: block.put(line).finish(),
     }
 }
 

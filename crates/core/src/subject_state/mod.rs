@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `Limits` | one `Entry` a limit: its `Usage`, and how its row is `Written` |
 //! | `Policies` | the newest definition of each policy that has versions |
-//! | `Blocks` | who is shut out, until when |
+//! | `Blocks`, `Penalties` | who is shut out, until when; who is about to be |
 //! | `Permits` | the newest fence, and which permits were released lately |
 //! | `Operations` | what recent operations charged, so that it can be taken back |
 //! | `Denials` | the newest refusals |
@@ -40,6 +40,7 @@ mod look;
 mod lookup;
 mod next;
 mod operations;
+mod penalties;
 mod permits;
 mod picked;
 mod policies;
@@ -47,6 +48,7 @@ mod recent;
 mod refusal;
 mod renamed;
 mod status;
+mod summary;
 mod usage;
 mod written;
 
@@ -169,12 +171,14 @@ impl SubjectState {
         let (mut answers, Changed { charges, final_for }) = decided?;
         self.operations.drop_charges_of(&final_for);
         self.take_up(items, moment, effects);
+        self.contended().mark(items, &mut answers, moment);
+        self.blocks
+            .penalize(items, &mut answers, moment.now, effects);
         self.policies.tell(asked, items, &mut answers);
         if let (Some(id), Some(charges)) = (operation, charges) {
             let operation = Operation::new(id, charges, answers.clone(), moment.now);
             self.operations.remember(operation);
         }
-        self.contended().mark(items, &mut answers, moment);
         self.denials.remember(items, &answers, moment.now);
         self.permits.granted(&answers);
         self.ensure_alarm(moment, effects);
@@ -300,13 +304,14 @@ impl SubjectState {
     ) -> Result<(), Refusal> {
         self.loaded.readable()?;
         if duration == Duration::ZERO {
-            effects.writes.push(self.blocks.lift(policy));
+            effects.writes.extend(self.blocks.lift(policy));
             return Ok(());
         }
         effects.writes.push(self.blocks.set(Block {
             policy: policy.map(str::to_owned),
             until: moment.now.plus(duration),
             reason: reason.to_owned(),
+            step: None,
         }));
         self.ensure_alarm(moment, effects);
         Ok(())
@@ -400,6 +405,11 @@ impl SubjectState {
         if self.loaded.readable().is_ok() {
             self.limits.close(moment, effects);
         }
+    }
+
+    /// Whether all rows could be read, so that anything is known of the subject.
+    pub fn is_readable(&self) -> bool {
+        self.loaded.readable().is_ok()
     }
 
     /// Whether anything is stored, so that there has to be a cleaning alarm.

@@ -3,9 +3,9 @@
 //! admission or a refusal, stays until a newer one is.
 //!
 //! **Rows.** A limit that is all of its policy says so in its own row, beside the version, and the
-//! policy needs no row. Otherwise, and where the limit's row is of an older version, the policy has
-//! a row of its own with all its limits: `policy/<name>`. So a change of version writes at most one
-//! row more, and nothing else writes any.
+//! policy needs no row. Otherwise, and where the limit's row is of an older version or the policy
+//! has a penalty, it has a row of its own with all its limits: `policy/<name>`. So a change of
+//! version writes at most one row more, and nothing else writes any.
 //!
 //! **Lifetime.** A policy is known as long as any of its limits has a state. After that nothing
 //! tells the subject from a new one, and the version that is asked next is taken as it comes.
@@ -36,6 +36,10 @@ struct Known {
 impl Known {
     fn key(&self) -> String {
         format!("policy/{}", self.policy.name_or_empty())
+    }
+
+    fn lacks_penalty_of(&self, policy: &Policy) -> bool {
+        policy.penalty().is_some() && self.policy.penalty().is_none()
     }
 
     fn put(&mut self, effects: &mut Effects) {
@@ -96,13 +100,14 @@ impl Policies {
         self.add(Known { policy, row: None });
     }
 
-    /// The rows come in any order, and the newest tells.
+    /// The rows come in any order, and the newest tells; of one version, the policy's own.
     fn add(&mut self, found: Known) {
         match self.find_mut(&found.policy) {
             None => self.0.push(found),
             Some(known) => {
                 known.row = known.row.or(found.row);
-                if found.policy.version() > known.policy.version() {
+                let is_newer = found.policy.version() > known.policy.version();
+                if is_newer || (found.row.is_some() && is_same(&found.policy, &known.policy)) {
                     known.policy = found.policy;
                 }
             }
@@ -193,6 +198,11 @@ impl Policies {
             Some(known) if policy.version() > known.policy.version() => {
                 known.policy = policy.clone();
             }
+            // A build that knew no penalties has kept the rest of it.
+            Some(known) if is_same(policy, &known.policy) && known.lacks_penalty_of(policy) => {
+                known.policy = policy.clone();
+                known.row = None;
+            }
             Some(_) => {}
         }
     }
@@ -204,8 +214,9 @@ impl Policies {
             let name = known.policy.name_or_empty();
             let mut entries = limits.entries.iter().filter(|entry| entry.policy == name);
             let version = known.policy.version();
-            let is_told =
-                known.row == Some(version) || entries.clone().any(|entry| entry.is_all_of(version));
+            let is_told = known.row == Some(version)
+                || (known.policy.penalty().is_none()
+                    && entries.clone().any(|entry| entry.is_all_of(version)));
             if entries.next().is_some() {
                 if !is_told {
                     known.put(effects);

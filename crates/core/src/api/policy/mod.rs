@@ -16,6 +16,7 @@ pub(super) mod limit;
 pub mod named;
 pub(super) mod numbers;
 pub mod parent;
+mod penalty;
 pub mod rollback;
 pub(super) mod settings;
 mod written;
@@ -30,7 +31,8 @@ use crate::policy::{Policy, MAX_LIMITS};
 const RENAMED: [(&str, &str); 1] = [("reserve", "writeAhead")];
 
 /// Reads a policy: 1 to 8 limits in `limits` or one beside the settings, and `consistency`,
-/// `failMode`, `shed`, `writeAhead`, `refunds` and `ipv6Prefix` where they are not as by default.
+/// `failMode`, `shed`, `writeAhead`, `refunds`, `ipv6Prefix` and `penalty` where they are not as by
+/// default.
 ///
 /// ```
 /// use tollgate_core::api::{policy::parse, to_json};

@@ -2,6 +2,7 @@
 
 use super::ipv6_prefix;
 use super::numbers::{at, span};
+use super::penalty;
 use crate::api::fields::Fields;
 use crate::api::{BadRequest, Problem};
 use crate::number::MAX_SAFE;
@@ -10,13 +11,14 @@ use crate::policy::{FailMode, Policy};
 use crate::InvalidLimit;
 
 /// The fields of the settings.
-pub(in crate::api) const SETTINGS: [&str; 6] = [
+pub(in crate::api) const SETTINGS: [&str; 7] = [
     "failMode",
     "consistency",
     "shed",
     "refunds",
     "writeAhead",
     ipv6_prefix::FIELD,
+    "penalty",
 ];
 
 const UNCOUNTABLE: &str = "these limits when it is `eventual`, which adds up fixedWindow, slidingWindow and quota of 10m and longer through KV: take open, closed or share";
@@ -68,7 +70,7 @@ pub(super) fn take(fields: &mut Fields<'_>, mut policy: Policy) -> Result<Policy
     if let Some(prefix) = ipv6_prefix::take(fields)? {
         policy = policy.with_ipv6_prefix(prefix);
     }
-    Ok(policy)
+    penalty::take(fields, policy)
 }
 
 /// Limits that cannot be decided as wanted are an error of the setting, whichever of their fields

@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 use super::definition::DefinitionBody;
 use crate::limit::{Kind, Limit, Name};
 use crate::policy::consistency::{Consistency, LocalLimit};
+use crate::policy::penalty::Penalty;
 use crate::policy::{FailMode, Policy};
 use crate::subject::Ipv6Prefix;
 use crate::Duration;
@@ -28,6 +29,7 @@ struct PolicyForm<'a> {
     replaces_inline: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ipv6_prefix: Option<u8>,
+    penalty: Option<&'a Penalty>,
 }
 
 /// One limit, as an element of `limits`.
@@ -64,6 +66,7 @@ impl<'a> From<&'a Policy> for PolicyForm<'a> {
             refunds: (!policy.refunds()).then_some(false),
             replaces_inline: policy.replaces_inline().then_some(true),
             ipv6_prefix: policy.ipv6_prefix().map(Ipv6Prefix::bits),
+            penalty: policy.penalty(),
         }
     }
 }

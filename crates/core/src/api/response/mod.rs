@@ -29,7 +29,7 @@ pub use explain::{
 };
 pub use permit::RenewedBody;
 pub use status::{
-    CountedBody, DenialBody, Kv, LimitBody, OverAdmissionBody, OverrideBody, OverrideKind,
+    CountedBody, DenialBody, Kv, LimitBody, OverAdmissionBody, OverrideBody, OverrideKind, SetBy,
     StatusBody, SubjectBody, UsageBody,
 };
 

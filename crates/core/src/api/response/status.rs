@@ -122,9 +122,16 @@ pub struct OverrideBody<'a> {
     /// Whom it is for; absent for a block, which is for this subject.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// The policy that is blocked; absent for all, and where it is no block.
+    /// The policy that is blocked; absent for all, where it is no block, and where a penalty is for
+    /// inline limits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<Cow<'a, str>>,
+    /// What set it; absent where somebody did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<SetBy>,
+    /// Of a penalty, which of its blocks it is, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<u32>,
     /// When it is over, in Unix ms; absent where it has no end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<u64>,
@@ -172,11 +179,21 @@ impl<'a> From<&'a Override> for OverrideBody<'a> {
             kind: it.effect.kind().into(),
             target: Some(it.target.to_string()),
             policy: None,
+            by: None,
+            step: None,
             until: it.until.map(Timestamp::as_millis),
             author: it.author.as_str().into(),
             reason: it.reason.as_str().into(),
         }
     }
+}
+
+/// What sets an exception by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SetBy {
+    /// The `penalty` of a policy.
+    Penalty,
 }
 
 /// A refusal in `GET /limit`.
@@ -210,11 +227,7 @@ impl<'a> StatusBody<'a> {
         let counted = counted.unwrap_or_default();
         let of_object = status.limits.iter().map(LimitBody::new);
         StatusBody {
-            subject: SubjectBody {
-                provider: subject.provider().into(),
-                scope: subject.scope().into(),
-                identifier: subject.identifier().into(),
-            },
+            subject: SubjectBody::new(subject),
             limits: of_object
                 .chain(counted.iter().map(LimitBody::counted))
                 .collect(),
@@ -223,6 +236,17 @@ impl<'a> StatusBody<'a> {
                 .collect(),
             recent_denials: (status.denials.iter()).map(DenialBody::new).collect(),
             kv,
+        }
+    }
+}
+
+impl<'a> SubjectBody<'a> {
+    /// The subject without its namespace, which is the caller's own.
+    pub fn new(subject: &'a Subject) -> SubjectBody<'a> {
+        SubjectBody {
+            provider: subject.provider().into(),
+            scope: subject.scope().into(),
+            identifier: subject.identifier().into(),
         }
     }
 }
@@ -307,7 +331,9 @@ impl<'a> OverrideBody<'a> {
     fn new(block: &'a Block) -> OverrideBody<'a> {
         OverrideBody {
             kind: OverrideKind::Block,
-            policy: block.policy.as_deref().map(Cow::Borrowed),
+            policy: block.policy.as_deref().and_then(some),
+            by: block.step.map(|_| SetBy::Penalty),
+            step: block.step,
             target: None,
             until: Some(block.until.as_millis()),
             author: Cow::Borrowed(""),

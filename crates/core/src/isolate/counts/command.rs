@@ -98,6 +98,7 @@ impl Instruction {
                 policy: self.policy.clone(),
                 until: *until,
                 reason: reason.clone(),
+                step: None,
             }),
             _ => None,
         }

@@ -1,0 +1,47 @@
+//! A subject in short, for its namespace's directory.
+
+use crate::algorithm::state::Moment;
+use crate::calendar::UnknownTimeZone;
+use crate::decide::{decide, Check};
+use crate::policy::Policy;
+use crate::summary::{State, Summary};
+use crate::Timestamp;
+
+use super::entry::Entry;
+use super::SubjectState;
+
+impl SubjectState {
+    /// The policies that limit the subject, and until when it is in which state. Of a state that
+    /// cannot be read nothing is known.
+    pub fn summary(&self, moment: Moment) -> Summary {
+        if self.loaded.readable().is_err() {
+            return Summary::default();
+        }
+        let names = self.limits.entries.iter().map(|entry| &entry.policy);
+        let named = names.filter(|name| !name.is_empty());
+        let mut summary = Summary::of(named.cloned());
+        let entries = self.limits.entries.iter();
+        let exhausted = entries.filter_map(|entry| exhausted_until(entry, moment).ok().flatten());
+        summary.set(State::Exhausted, exhausted.max());
+        let blocks = self.blocks.in_force(|_| true, moment.now);
+        summary.set(State::Blocked, blocks.map(|block| block.until).max());
+        summary
+    }
+}
+
+/// When a limit that has no unit left has one again; `None` for one that has.
+fn exhausted_until(entry: &Entry, moment: Moment) -> Result<Option<Timestamp>, UnknownTimeZone> {
+    let view = entry.usage.view(moment)?;
+    if view.remaining > 0 {
+        return Ok(None);
+    }
+    let policy = Policy::of(entry.usage.limit.clone());
+    let look = Check {
+        peek: true,
+        ..Check::ONE
+    };
+    let state = &mut entry.usage.state.clone();
+    let decision = decide(&policy, &mut [state], &look, None, moment)?;
+    let wait = decision.retry_after.or(decision.delay);
+    Ok(Some(wait.map_or(view.reset, |wait| moment.now.plus(wait))))
+}
