@@ -5,7 +5,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { fail, isMain, root } from "./lib/process.mjs";
 
-const CRATES = ["src", "crates/core/src", "crates/policies/src", "crates/upstash/src", "crates/versions/src"];
+const CRATES = [
+  "src",
+  "crates/core/src",
+  "crates/policies/src",
+  "crates/records/src",
+  "crates/upstash/src",
+  "crates/versions/src",
+];
 
 /**
  * The files and folders of a crate, from the top. Each may use those below it, and none of its own
@@ -17,6 +24,7 @@ const LAYERS = {
     ["http"],
     ["routes"],
     ["decide", "objects"],
+    ["recording"],
     ["telemetry"],
     ["context"],
     ["settings"],
@@ -32,6 +40,7 @@ const LAYERS = {
   ],
   "crates/core/src": [
     ["lib"],
+    ["replay"],
     ["api", "store"],
     ["explain"],
     ["isolate"],

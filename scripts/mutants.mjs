@@ -10,6 +10,7 @@ import { fail, root } from "./lib/process.mjs";
 
 const CORE = "crates/core/src";
 const POLICIES = "crates/policies/src";
+const RECORDS = "crates/records/src";
 
 // guarantee, file, what stands there, what is put in its place, the test binary that has to fail
 // ("lib": the tests beside the code; of another crate than the core with its name in front).
@@ -2473,6 +2474,140 @@ const MUTANTS = [
     "            let _ = key;",
     "lib",
   ],
+  [
+    "a replay decides under the candidate",
+    `${CORE}/replay/subject.rs`,
+    "            item.policy = policy.clone().named(name, NEWEST);\n",
+    "            let _ = (policy, name);\n",
+    "replay",
+  ],
+  [
+    "a replay notices a call that is missing",
+    `${CORE}/subject_state/place.rs`,
+    "let is_next = self.since == before.since && self.number == before.number + 1;",
+    "let is_next = self.since == before.since;",
+    "replay",
+  ],
+  [
+    "a call that was not done is not replayed",
+    `${CORE}/replay/subject.rs`,
+    "if event.told.is_undone {",
+    "if false {",
+    "replay",
+  ],
+  [
+    "a recorded state tells the real use before the call",
+    `${CORE}/message/object.rs`,
+    "true => self.exact_rows(moment),",
+    "true => Vec::new(),",
+    "records/whole",
+  ],
+  [
+    "what an isolate answered is replayed where it came",
+    `${CORE}/replay/trace.rs`,
+    "event.place.or(event.after)",
+    "event.place",
+    "replay",
+  ],
+  [
+    "what only looks has no place",
+    `${CORE}/message/call.rs`,
+    "Call::Limit { items, .. } => items.iter().any(Item::changes),",
+    "Call::Limit { .. } => true,",
+    "replay",
+  ],
+  [
+    "a sampled subject stands for as many as are not sampled",
+    `${CORE}/replay/estimate.rs`,
+    "let scaled = part.value / part.share;",
+    "let scaled = part.value;",
+    "sampling",
+  ],
+  [
+    "the interval is as wide as the sample bears out",
+    `${CORE}/replay/estimate.rs`,
+    "let half = quantile(freedom) * variance.sqrt();",
+    "let half = variance.sqrt();",
+    "sampling",
+  ],
+  [
+    "a sample in which nobody changes does not say that nobody does",
+    `${CORE}/replay/estimate.rs`,
+    "high: value + missed,",
+    "high: value,",
+    "lib",
+  ],
+  [
+    "a parcel that comes twice counts once",
+    `${RECORDS}/channel.rs`,
+    "newest.is_none_or(|newest| sequence > newest)",
+    "newest.is_none_or(|_| true)",
+    "records/records",
+  ],
+  [
+    "a parcel is frozen until it is acknowledged",
+    `${RECORDS}/channel.rs`,
+    "                return Some(under_way.parcel.clone());\n",
+    "                let content = content(0)?;\n                return Some(Parcel { content, ..under_way.parcel.clone() });\n",
+    "records/channel",
+  ],
+  [
+    "a parcel is given up after a minute",
+    `${RECORDS}/channel.rs`,
+    "if is_old(under_way.since, GIVEN_UP) {",
+    "if false {",
+    "records/channel",
+  ],
+  [
+    "all isolates record the same subjects",
+    `${RECORDS}/recorder.rs`,
+    "is_sampled(hash, share).then_some(share)",
+    "is_sampled(hash ^ now.as_millis(), share).then_some(share)",
+    "records/records",
+  ],
+  [
+    "the busiest are recorded whatever the sample",
+    `${RECORDS}/recorder.rs`,
+    "            return Some(ALWAYS);\n",
+    "            return None;\n",
+    "records/records",
+  ],
+  [
+    "who joins the busiest joins in all isolates at once",
+    `${RECORDS}/busiest.rs`,
+    "list.push((hash, now.plus(JOINS_AFTER)))",
+    "list.push((hash, now))",
+    "records/records",
+  ],
+  [
+    "after a loss states are told anew",
+    `${RECORDS}/recorder.rs`,
+    "self.known.clear(); // calls",
+    "let _ = (); // calls",
+    "records/records",
+  ],
+  ["what is kept names nobody", `${RECORDS}/keeper.rs`, "if !self.names {", "if false {", "records/records"],
+  [
+    "an operator's words are not kept",
+    `${RECORDS}/recorder.rs`,
+    "            reason.clear();\n",
+    "            let _ = reason;\n",
+    "records/records",
+  ],
+  [
+    "a damaged parcel is not taken for received",
+    `${RECORDS}/keeper.rs`,
+    "            Err(damaged) => return Ok(Err(damaged)),",
+    "            Err(damaged) => {\n                storage.keep(parcel, None, now)?;\n                return Ok(Err(damaged));\n            }",
+    "records/records",
+  ],
+  [
+    "what is recorded takes bounded memory",
+    `${RECORDS}/recorder.rs`,
+    "if self.bytes >= MAX_BYTES {",
+    "if false {",
+    "records/records",
+  ],
 ];
 
 const tree = join(root, "target/mutants-tree");
@@ -2489,7 +2624,7 @@ function copyTree() {
   const profiles = workspace.slice(workspace.indexOf("[profile.dev"), workspace.indexOf("[profile.release]"));
   writeFileSync(
     join(tree, "Cargo.toml"),
-    `[workspace]\nmembers = ["crates/core", "crates/policies"]\nresolver = "2"\n\n${shared}\n${profiles}`,
+    `[workspace]\nmembers = ["crates/core", "crates/policies", "crates/records"]\nresolver = "2"\n\n${shared}\n${profiles}`,
   );
 }
 

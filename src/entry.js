@@ -85,3 +85,4 @@ export const RateLimitDO = objectClass(rust.RateLimitDO);
 export const KeyspaceDO = objectClass(rust.KeyspaceDO);
 export const DirectoryDO = objectClass(rust.DirectoryDO);
 export const PolicyDO = objectClass(rust.PolicyDO);
+export const RecordDO = objectClass(rust.RecordDO);

@@ -41,6 +41,9 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = POLICIES)]
     pub(crate) fn policies(this: &Bound) -> Namespace;
 
+    #[wasm_bindgen(method, getter, js_name = RECORDS)]
+    pub(crate) fn records(this: &Bound) -> Namespace;
+
     #[wasm_bindgen(method, getter, js_name = CF_VERSION_METADATA)]
     pub(crate) fn version_metadata(this: &Bound) -> Option<VersionMetadata>;
 

@@ -1,5 +1,5 @@
 //! The state of one isolate between requests: refusals, circuits, debts, shares, copies of
-//! policies, and the counts that it publishes through KV.
+//! policies, the counts that it publishes through KV, and what it records.
 //!
 //! Plain data only: one request must never see a promise or a waker of another. Every part is
 //! bounded and may be lost with the isolate: objects are then called more often, and debts are not
@@ -16,6 +16,7 @@ use tollgate_core::isolate::refusals::Refusals;
 use tollgate_core::isolate::refused_last::RefusedLast;
 use tollgate_core::isolate::shares::{self, Shares};
 use tollgate_policies::copies::Copies;
+use tollgate_records::recorder::Recorder;
 
 use crate::hot;
 
@@ -32,6 +33,7 @@ pub(crate) struct Isolate {
     pub(crate) counts: IsolateCounts,
     pub(crate) shares: Shares,
     pub(crate) policies: Copies,
+    pub(crate) recorder: Recorder,
 }
 
 impl Isolate {
@@ -45,6 +47,7 @@ impl Isolate {
             counts: IsolateCounts::new(COUNTS, isolate, secret),
             shares: Shares::new(secret, shares::MAX_SUBJECTS),
             policies: Copies::default(),
+            recorder: Recorder::new(isolate),
         }
     }
 }

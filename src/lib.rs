@@ -52,6 +52,8 @@ mod isolate;
 #[cfg(target_arch = "wasm32")]
 pub mod objects;
 #[cfg(target_arch = "wasm32")]
+mod recording;
+#[cfg(target_arch = "wasm32")]
 mod routes;
 #[cfg(target_arch = "wasm32")]
 mod settings;

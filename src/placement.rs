@@ -13,6 +13,10 @@ const DIRECTORY: &str = "directory";
 /// The last part of the name of the object that keeps a namespace's policies.
 const POLICIES: &str = "policies";
 
+/// The last part of the names of the objects that keep recorded use, without the number of the
+/// shard.
+const RECORDS: &str = "records:";
+
 /// The start of the name of an object for Redis keys, in the default namespace.
 const KEYSPACES: &str = "keyspace:";
 
@@ -32,6 +36,21 @@ pub fn policies_of(namespace: &Namespace) -> String {
         POLICIES.to_owned()
     } else {
         format!("{}/{POLICIES}", namespace.as_str())
+    }
+}
+
+/// The name of the object that keeps the recorded use of a namespace; `space` is what the names of
+/// the namespace's objects begin with: `records:0`, or `shop/records:0`. There is one shard so far.
+pub fn records_of(space: &str) -> String {
+    format!("{space}{RECORDS}0")
+}
+
+/// What the names of a namespace's objects begin with: nothing, or `shop/`.
+pub fn space_of(namespace: &Namespace) -> String {
+    if namespace.is_default() {
+        String::new()
+    } else {
+        format!("{}/", namespace.as_str())
     }
 }
 

@@ -50,6 +50,11 @@ pub(crate) fn deadline(env: &Env) -> Duration {
     }
 }
 
+/// Whether subjects may be named outside of their own objects; no, if the settings are wrong.
+pub(crate) fn logs_identifiers(env: &Env) -> bool {
+    matches!(&*of(env), Ok(config) if config.log_identifiers())
+}
+
 fn parse(env: &Env) -> Result<Config, InvalidSetting> {
     let text = |name: &str| text(env, name);
     let more_tokens: [_; SECRETS - 1] = array::from_fn(|i| text(&secret(i + 1)));

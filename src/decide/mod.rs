@@ -14,6 +14,7 @@ pub(crate) mod object;
 mod outcome;
 mod pending;
 pub(crate) mod policies;
+pub(crate) mod preview;
 pub(crate) mod session;
 pub(crate) mod subjects;
 pub(crate) mod together;

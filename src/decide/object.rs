@@ -20,6 +20,7 @@ use crate::context::Context;
 use crate::doors::limiter::{Answered, Limiter, Question};
 use crate::error::ApiError;
 use crate::isolate;
+use crate::recording;
 use crate::telemetry::flush;
 
 /// The subjects' objects, and what the isolate knows of them, for the time of one request.
@@ -35,7 +36,7 @@ impl RateLimitStore for ObjectStore<'_> {
     async fn decide(&self, object: &str, item: &Item) -> Result<(Decision, Source), ApiError> {
         let context = self.context;
         let key = key_of(object, &item.policy);
-        if let Some(decision) = remembered(key, item) {
+        if let Some(decision) = remembered(object, key, item) {
             return Ok((decision, Source::Cache));
         }
         if let Some(shed) = item.policy.shed() {
@@ -89,10 +90,13 @@ pub(super) fn key_of(object: &str, policy: &Policy) -> Key {
 }
 
 /// What the object refused a moment ago and would refuse still.
-pub(super) fn remembered(key: Key, item: &Item) -> Option<Decision> {
+pub(super) fn remembered(object: &str, key: Key, item: &Item) -> Option<Decision> {
+    let now = clock::now();
     isolate::with(|isolate| {
         let refusals = &mut isolate.refusals;
-        refusals.find(key, &item.policy, &item.check, clock::now())
+        let refusal = refusals.find(key, &item.policy, &item.check, now)?;
+        isolate.recorder.remembered(object, item, now);
+        Some(refusal)
     })
 }
 
@@ -187,6 +191,7 @@ pub(crate) async fn call(
 ) -> Result<Answer, ApiError> {
     let question = Question::new(object, call);
     let answered = ask(context, &question, context.deadline()).await;
+    recording::send_later(context);
     answered.answer.map_err(|failure| {
         flush::failed(failure);
         ApiError::object_unavailable()

@@ -3,7 +3,7 @@
 use tollgate_core::api::response::DecisionBody;
 use tollgate_core::decision::{Decision, Reason, Source};
 use tollgate_core::limit::Name;
-use tollgate_core::multi::whole;
+use tollgate_core::multi::{deciding, whole};
 use tollgate_core::policy::FailMode;
 use tollgate_core::subject::Subject;
 
@@ -13,6 +13,7 @@ use super::policies;
 use crate::context::Context;
 use crate::headers::RateLimitHeaders;
 use crate::isolate;
+use crate::recording;
 use crate::telemetry::{flush, Checked};
 
 /// A decision, what it is about, and where it was made.
@@ -21,17 +22,21 @@ pub(crate) struct Outcome {
     pending: Pending,
     pub(crate) decision: Decision,
     source: Source,
-    /// What was asked, where that was several levels.
-    asked: Option<Box<AskedLevel>>,
+    /// The lowest level, where several were asked.
+    asked: Option<Box<Pending>>,
+    /// Whose permit the decision carries, where that is another level's.
+    holder: Option<Subject>,
+    /// What a policy has decided that is not enforced; of several the one that refuses longest.
+    shadow: Option<Box<Shadow>>,
     /// The policies that refused before, in whose place this one was asked.
     fell_back_from: Vec<Name>,
 }
 
-/// The lowest of several levels.
-struct AskedLevel {
+/// What a policy has decided that is not enforced.
+struct Shadow {
     pending: Pending,
-    /// Whose permit the decision carries, where that is another level's.
-    holder: Option<Subject>,
+    decision: Decision,
+    source: Source,
 }
 
 impl Outcome {
@@ -41,13 +46,48 @@ impl Outcome {
             decision.reason = Some(Reason::Degraded);
         }
         pending.follow(&decision);
+        let shadow = pending.is_shadow.then(|| {
+            Box::new(Shadow {
+                pending: pending.clone(),
+                decision: decision.clone(),
+                source,
+            })
+        });
+        if shadow.is_some() {
+            decision = decision.unenforced();
+        }
         Outcome {
             pending,
             decision,
             source,
             asked: None,
+            holder: None,
+            shadow,
             fell_back_from: Vec::new(),
         }
+    }
+
+    /// The same, where this level was the lowest.
+    pub(super) fn about(mut self, lowest: Pending) -> Outcome {
+        self.asked = Some(Box::new(lowest));
+        self
+    }
+
+    /// The outcome of enforced levels with that of one which is not enforced, which may be the
+    /// lowest of all.
+    pub(super) fn beside(mut self, other: Outcome, is_lowest: bool) -> Outcome {
+        if is_lowest {
+            self = self.about(other.pending.clone());
+        }
+        if self.decision.grant.is_none() && other.decision.grant.is_some() {
+            self.decision.grant = other.decision.grant;
+            self.holder = Some(other.pending.subject);
+        }
+        let shadows = [&self.shadow, &other.shadow].map(|it| it.as_deref().map(|it| &it.decision));
+        if self.shadow.is_none() || deciding(false, shadows.into_iter()) == Some(1) {
+            self.shadow = other.shadow;
+        }
+        self
     }
 
     /// What was decided about one check by several levels, from the lowest; `None` where that is
@@ -65,11 +105,11 @@ impl Outcome {
         }
         let whole = whole(decisions)?;
         let holder = whole.holder.map(|at| levels[at].subject.clone());
-        let deciding = levels[whole.level].clone();
-        let mut outcome = Outcome::new(deciding, whole.decision, whole.source);
+        let level = levels[whole.level].clone();
+        let mut outcome = Outcome::new(level, whole.decision, whole.source);
         if levels.len() > 1 {
-            let pending = levels.swap_remove(0);
-            outcome.asked = Some(Box::new(AskedLevel { pending, holder }));
+            outcome.asked = Some(Box::new(levels.swap_remove(0)));
+            outcome.holder = holder;
         }
         Some(outcome)
     }
@@ -82,23 +122,28 @@ impl Outcome {
 
     /// The name of the policy that was asked.
     pub(super) fn name(&self) -> Option<Name> {
-        self.asked().item.policy.name().cloned()
+        self.lowest().item.policy.name().cloned()
     }
 
-    fn asked(&self) -> &Pending {
-        self.asked.as_ref().map_or(&self.pending, |it| &it.pending)
+    fn lowest(&self) -> &Pending {
+        self.asked.as_deref().unwrap_or(&self.pending)
     }
 
     /// The decision as JSON shows it.
     pub(crate) fn body(&self) -> DecisionBody<'_> {
         let Pending { subject, item, .. } = &self.pending;
         let (decision, policy) = (&self.decision, &item.policy);
+        let holder = self.holder.as_ref().unwrap_or(subject);
+        let body = DecisionBody::new(decision, policy, holder, self.source);
         let body = match &self.asked {
-            None => DecisionBody::new(decision, policy, subject, self.source),
-            Some(asked) => {
-                let holder = asked.holder.as_ref().unwrap_or(subject);
-                DecisionBody::new(decision, policy, holder, self.source)
-                    .of_levels(&asked.pending.item.policy)
+            None => body,
+            Some(asked) => body.of_levels(&asked.item.policy),
+        };
+        let body = match &self.shadow {
+            None => body,
+            Some(shadow) => {
+                let policy = &shadow.pending.item.policy;
+                body.beside(&shadow.decision, policy, shadow.source)
             }
         };
         body.after(&self.fell_back_from)
@@ -111,23 +156,33 @@ impl Outcome {
 
     /// Has everybody know what one place has decided, who wants to.
     pub(super) fn record(&self, context: &Context) {
-        self.pending.learn(context, &self.decision, self.source);
+        let (decision, _) = self.decided();
+        self.pending.learn(context, decision, self.source);
         self.tell(context);
+    }
+
+    /// What was decided, whether it is enforced or, as the second tells, not.
+    fn decided(&self) -> (&Decision, bool) {
+        let own = self.shadow.as_ref().filter(|_| self.pending.is_shadow);
+        own.map_or((&self.decision, false), |it| (&it.decision, true))
     }
 
     /// Counts and logs the decision.
     pub(super) fn tell(&self, context: &Context) {
-        let Pending { subject, item, .. } = self.asked();
+        let Pending { subject, item, .. } = self.lowest();
+        let (decision, is_shadow) = self.decided();
         flush::checked(
             context,
             &Checked {
                 subject,
                 policy: &item.policy,
                 cost: item.check.cost,
-                decision: &self.decision,
+                decision,
+                is_shadow,
                 source: self.source,
             },
         );
+        recording::send_later(context);
     }
 }
 

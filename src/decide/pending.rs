@@ -2,7 +2,9 @@
 
 use tollgate_core::api::policy::named::NamedPolicy;
 use tollgate_core::api::policy::parent::Parent;
+use tollgate_core::api::policy::record::Record;
 use tollgate_core::api::request::{suits, LimitRequest, Rule};
+use tollgate_core::api::BadRequest;
 use tollgate_core::decide::Check;
 use tollgate_core::decision::Decision;
 use tollgate_core::limit::Name;
@@ -16,6 +18,7 @@ use super::policies;
 use crate::clock;
 use crate::context::Context;
 use crate::error::ApiError;
+use crate::isolate;
 
 /// One check of one subject, before it is decided.
 #[derive(Clone)]
@@ -28,6 +31,8 @@ pub(super) struct Pending {
     pub(super) is_degraded: bool,
     /// Why everything is refused for the subject, if it is.
     pub(super) stopped: Option<Stopped>,
+    /// Whether the policy is decided and not enforced.
+    pub(super) is_shadow: bool,
 }
 
 /// Sees to it that the policies and overrides can be used that these requests need; whether they
@@ -102,9 +107,15 @@ impl Levels {
                 suits(&check, &policy)?;
                 let item = Item { policy, check };
                 let own = Pending::new(context, subject, item, is_degraded)?;
-                Ok(Levels::alone(own))
+                own.asked(named.record.as_ref());
+                Ok(Levels::alone(own.in_shadow(named.shadow)?))
             }
         }
+    }
+
+    /// Whether any of them is not enforced.
+    pub(super) fn have_shadow(&self) -> bool {
+        self.own.is_shadow || self.above.iter().any(|it| it.is_shadow)
     }
 
     const fn alone(own: Pending) -> Levels {
@@ -130,25 +141,29 @@ fn several(
     check: Check,
     is_degraded: bool,
 ) -> Result<Levels, ApiError> {
-    let mut levels = vec![(subject, named.policy.clone())];
+    let mut levels = vec![(subject, named.policy.clone(), (named.shadow, named.record))];
     let mut next = Some(parent.clone());
     while let Some(parent) = next.filter(|_| levels.len() < MAX_LEVELS) {
         let named = policies::find(context, &parent.policy, is_degraded)?;
-        let subject = levels.last().map(|(below, _)| parent.subject(below));
+        let subject = levels.last().map(|(below, ..)| parent.subject(below));
         let subject = subject.ok_or_else(ApiError::policy_unavailable)??; // there is one
-        levels.push((named.limited(subject)?, named.policy.clone()));
+        let said = (named.shadow, named.record);
+        levels.push((named.limited(subject)?, named.policy.clone(), said));
         next = named.parent.clone();
     }
     // A level without slots is not held, unless none has any: that is the caller's error.
-    let is_held = levels.iter().any(|(_, policy)| policy.gives_permits());
-    let level = |(subject, policy): (SubjectParts, Policy)| {
+    let is_held = levels.iter().any(|(_, policy, _)| policy.gives_permits());
+    type Said = (bool, Option<Record>);
+    let level = |(subject, policy, (is_shadow, record)): (SubjectParts, Policy, Said)| {
         let holds = policy.gives_permits() || !is_held;
         let check = Check {
             hold: check.hold.filter(|_| holds),
             ..check
         };
         suits(&check, &policy)?;
-        Pending::new(context, subject, Item { policy, check }, is_degraded)
+        let pending = Pending::new(context, subject, Item { policy, check }, is_degraded)?;
+        pending.asked(record.as_ref());
+        pending.in_shadow(is_shadow)
     };
     let mut levels = levels.into_iter().map(level);
     let own = levels.next().ok_or_else(ApiError::policy_unavailable)??; // there is one
@@ -205,7 +220,29 @@ impl Pending {
             is_degraded,
             // What was used may be given back.
             stopped: overridden.stopped.filter(|_| check.cost >= 0),
+            is_shadow: false,
         })
+    }
+
+    /// Has the isolate know whether this policy's use is recorded.
+    fn asked(&self, record: Option<&Record>) {
+        let policy = self.item.policy.name_or_empty();
+        isolate::with(|isolate| {
+            let recorder = &mut isolate.recorder;
+            recorder.asked(&self.object, policy, record, clock::now());
+        });
+    }
+
+    /// The same of a policy that is not enforced, if it is not. It refuses nobody either while its
+    /// object is out of reach.
+    fn in_shadow(mut self, is_shadow: bool) -> Result<Pending, ApiError> {
+        if is_shadow {
+            let open = self.item.policy.with_fail_mode(FailMode::Open);
+            self.item.policy = open.map_err(BadRequest::from)?; // it suits every policy
+        }
+        // An operator's stop holds all the same.
+        self.is_shadow = is_shadow && self.stopped.is_none();
+        Ok(self)
     }
 }
 

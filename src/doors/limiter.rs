@@ -8,7 +8,7 @@
 use tollgate_core::isolate::circuit::{CallKind, CallOutcome};
 use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::message::{
-    encode_charge, encode_limit, in_version, Answer, Call, RefusalCode, MESSAGES,
+    encode_charge, encode_limit, in_version, recorded, Answer, Call, RefusalCode, MESSAGES,
 };
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::Item;
@@ -29,16 +29,15 @@ pub(crate) struct Question {
     text: String,
     /// Whether it only takes back what was charged.
     is_cancel: bool,
+    /// The call, where it is recorded, and whether with the state before it.
+    recorded: Option<(Box<Call>, bool)>,
 }
 
 impl Question {
     /// Any call.
     pub(crate) fn new(object: &str, call: &Call) -> Question {
-        Question {
-            object: object.to_owned(),
-            text: addressed(object, &call.encode()),
-            is_cancel: matches!(call, Call::Cancel { .. }),
-        }
+        let is_cancel = matches!(call, Call::Cancel { .. });
+        Question::of(object, call.encode(), is_cancel, &|| call.clone())
     }
 
     /// A [`Call::Limit`]. Of policies that the object keeps, as `is_kept` says, only name and
@@ -49,19 +48,39 @@ impl Question {
         items: &[Item],
         is_kept: &dyn Fn(&Policy) -> bool,
     ) -> Question {
-        Question {
-            object: object.to_owned(),
-            text: addressed(object, &encode_limit(operation, items, is_kept)),
-            is_cancel: false,
-        }
+        let call = || Call::Limit {
+            operation,
+            items: items.to_vec(),
+        };
+        Question::of(
+            object,
+            encode_limit(operation, items, is_kept),
+            false,
+            &call,
+        )
     }
 
     /// A [`Call::Charge`].
     pub(crate) fn charge(object: &str, operation: u128, items: &[Item]) -> Question {
+        let call = || Call::Charge {
+            operation,
+            items: items.to_vec(),
+        };
+        Question::of(object, encode_charge(operation, items), false, &call)
+    }
+
+    /// Asks for what is recorded of it, where its object is.
+    fn of(object: &str, text: String, is_cancel: bool, call: &dyn Fn() -> Call) -> Question {
+        let wish = isolate::with(|isolate| isolate.recorder.wish(object, clock::now()));
+        let text = match wish {
+            None => addressed(object, &text),
+            Some(with_state) => addressed(object, &recorded(&text, with_state)),
+        };
         Question {
             object: object.to_owned(),
-            text: addressed(object, &encode_charge(operation, items)),
-            is_cancel: false,
+            text,
+            is_cancel,
+            recorded: wish.map(|with_state| (Box::new(call()), with_state)),
         }
     }
 }
@@ -132,7 +151,7 @@ impl Limiter {
         kind: CallKind,
         reply: Reply,
     ) -> Result<Answer, Failure> {
-        let answer = read(reply);
+        let answer = read(reply).map(|answer| noted(question, answer));
         let outcome = match &answer {
             Ok(_) | Err(Failure::Unreadable | Failure::Unavailable) => CallOutcome::Answered,
             Err(Failure::Overloaded) => CallOutcome::Overloaded,
@@ -171,13 +190,35 @@ fn permission(question: &Question) -> Option<CallKind> {
     isolate::with(|isolate| isolate.circuits.request_call(object, clock::now()))
 }
 
+/// The answer as who asked wants it; what is recorded of it is noted.
+fn noted(question: &Question, answer: Answer) -> Answer {
+    if let Some((call, with_state)) = &question.recorded {
+        isolate::with(|isolate| {
+            let recorder = &mut isolate.recorder;
+            recorder.note(&question.object, call, *with_state, &answer);
+        });
+    }
+    match answer {
+        Answer::Recorded { answer, .. } => *answer,
+        answer => answer,
+    }
+}
+
 fn read(reply: Reply) -> Result<Answer, Failure> {
     match Answer::decode(&reply?) {
-        Ok(Answer::Refused(RefusalCode::Unavailable, why)) => {
-            hot::log_error(&format!("tollgate: an object cannot answer: {why}"));
-            Err(Failure::Unavailable)
-        }
-        Ok(answer) => Ok(answer),
+        Ok(answer) => available(answer),
         Err(_) => Err(Failure::Unreadable),
     }
+}
+
+fn available(answer: Answer) -> Result<Answer, Failure> {
+    let plain = match &answer {
+        Answer::Recorded { answer, .. } => answer,
+        answer => answer,
+    };
+    if let Answer::Refused(RefusalCode::Unavailable, why) = plain {
+        hot::log_error(&format!("tollgate: an object cannot answer: {why}"));
+        return Err(Failure::Unavailable);
+    }
+    Ok(answer)
 }

@@ -21,6 +21,8 @@ mod object;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod policies;
 #[cfg(target_arch = "wasm32")]
+pub(crate) mod records;
+#[cfg(target_arch = "wasm32")]
 pub(crate) mod version;
 
 pub use failure::Failure;

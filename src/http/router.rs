@@ -338,7 +338,7 @@ impl Api {
             | Api::LiftOverride
             | Api::Presets
             | Api::Install => false,
-            | Api::Subjects => false,
+            Api::Subjects => false,
         }
     }
 }

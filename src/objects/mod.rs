@@ -1,5 +1,5 @@
-//! The four classes of Durable Objects, each a shell: [`rate_limit`], [`keyspace`], [`directory`]
-//! and [`policy`].
+//! The five classes of Durable Objects, each a shell: [`rate_limit`], [`keyspace`], [`directory`],
+//! [`policy`] and [`record`].
 //!
 //! The clock is read once per event. [`listing`] is an object that the directory lists, over state
 //! in memory ([`resident`]); what differs by class is what it has loaded, [`subject`] or [`shard`].
@@ -15,6 +15,8 @@ mod memory;
 pub mod policy;
 #[allow(missing_docs)] // of what the crate's macro exports
 pub mod rate_limit;
+#[allow(missing_docs)] // of what the crate's macro exports
+pub mod record;
 mod resident;
 mod rows;
 mod shard;

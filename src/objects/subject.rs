@@ -52,7 +52,8 @@ impl LastCall {
     ) -> core::result::Result<Asked, Unreadable> {
         let mut last = self.0.borrow_mut();
         if let Some((_, asked)) = last.as_mut().filter(|(known, _)| *known == text) {
-            if let Some((_, Call::Limit { items, .. })) = Rc::get_mut(asked) {
+            if let Some((_, call)) = Rc::get_mut(asked) {
+                let items = call.items_mut();
                 if items.iter().any(|item| item.policy.is_reference()) {
                     subject.look(|loaded| loaded.state.complete(items));
                 }

@@ -10,10 +10,11 @@ use tollgate_core::limit::Name;
 use tollgate_core::number::MAX_SAFE;
 use tollgate_policies::message::{Action, Call, Requested};
 use tollgate_policies::precondition::Precondition;
+use tollgate_records::preview::beside;
 
 use crate::clock;
 use crate::context::Context;
-use crate::decide::policies;
+use crate::decide::{policies, preview};
 use crate::error::ApiError;
 use crate::reply::Reply;
 use crate::schema;
@@ -143,7 +144,18 @@ async fn send(
         reason,
         is_dry_run,
     };
+    if requested.is_dry_run && requested.action != Action::Delete {
+        return Box::pin(tried(context, requested)).await;
+    }
     ask(context, &Call::Change(requested)).await
+}
+
+/// What a change would do, and what it would have decided of what is recorded.
+async fn tried(context: &Context<'_>, requested: Requested) -> Result<Reply, ApiError> {
+    let name = requested.name.clone();
+    let (_, _, body) = policies::call(context, &Call::Change(requested)).await?;
+    let preview = preview::of(context, name, &body).await;
+    Ok(Reply::json(beside(&body, &preview)))
 }
 
 /// The reply to a call of the object that keeps the policies.

@@ -17,6 +17,8 @@ pub(super) struct Event<'a> {
     pub(super) policy: &'a str,
     pub(super) allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) shadow: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) remaining: Option<u64>,
     pub(super) cost: i64,
     pub(super) source: &'static str,

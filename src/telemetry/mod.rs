@@ -38,6 +38,8 @@ pub struct Checked<'a> {
     pub cost: i64,
     /// The decision.
     pub decision: &'a Decision,
+    /// Whether it is not enforced.
+    pub is_shadow: bool,
     /// Where it was decided.
     pub source: Source,
 }
@@ -78,7 +80,10 @@ impl Recorder {
             namespace,
             policy: checked.policy.name_or_empty(),
             source: checked.source.word(),
-            outcome: outcome(checked.decision),
+            outcome: match (checked.is_shadow, checked.decision.success) {
+                (true, false) => "wouldDeny",
+                _ => outcome(checked.decision),
+            },
         });
         match (checked.decision.success, checked.source) {
             // Repeats a denial that was logged within the last second.
@@ -105,6 +110,7 @@ impl Recorder {
             namespace: subject.namespace().as_str(),
             policy: checked.policy.name_or_empty(),
             allowed: decision.success,
+            shadow: checked.is_shadow.then_some(true),
             remaining: decision.deciding().map(|standing| standing.remaining),
             cost: checked.cost,
             source: checked.source.word(),
@@ -249,6 +255,7 @@ mod tests {
             policy,
             cost: 2,
             decision: &decision,
+            is_shadow: false,
             source,
         };
         recorder.count(&checked, every)
@@ -288,6 +295,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_enforced_is_counted_apart() {
+        let mut recorder = recorder();
+        let (subject, policy, decision) = (subject(), policy(), decision(false));
+        let checked = Checked {
+            subject: &subject,
+            policy: &policy,
+            cost: 1,
+            decision: &decision,
+            is_shadow: true,
+            source: Source::Object,
+        };
+        assert!(recorder.count(&checked, 0));
+        assert_eq!(recorder.counters()[0].outcome, "wouldDeny");
+    }
+
+    #[test]
     fn where_floods_are_answered_denials_are_logged_as_seldom_as_admissions() {
         let mut recorder = recorder();
         for source in [Source::Kv, Source::Binding] {
@@ -315,6 +338,7 @@ mod tests {
             policy: &policy,
             cost: 2,
             decision: &decision,
+            is_shadow: false,
             source: Source::Object,
         };
         let mut recorder = recorder();
@@ -348,6 +372,7 @@ mod tests {
             policy: &policy,
             cost: 1,
             decision: &decision,
+            is_shadow: false,
             source: Source::Object,
         };
         let origin = Origin {

@@ -267,6 +267,27 @@ impl Decision {
         self.limits = self.limits.iter().copied().map(sooner).collect();
     }
 
+    /// The admission in place of this decision where its policy is not enforced. The limits stand
+    /// as they do; nothing is to be waited for.
+    #[must_use]
+    pub fn unenforced(&self) -> Decision {
+        let room = |standing: &Standing| Standing {
+            refused: None,
+            retry_at: None,
+            ..*standing
+        };
+        Decision {
+            success: true,
+            reason: self.reason.filter(|_| self.success),
+            retry_after: None,
+            delay: None,
+            limits: self.limits.iter().map(room).collect(),
+            contended: false,
+            cache_for: Duration::ZERO,
+            ..self.clone()
+        }
+    }
+
     /// The standing that the top-level fields speak of.
     pub fn deciding(&self) -> Option<&Standing> {
         self.deciding.and_then(|i| self.limits.get(usize::from(i)))

@@ -41,6 +41,7 @@
 //!
 //! | modules | what they are |
 //! |---|---|
+//! | [`replay`] | recorded calls, decided once more |
 //! | [`api`], [`store`] | requests and answers in JSON; the trait of all places that decide |
 //! | [`explain`] | what a policy admits at worst, and how it comes back |
 //! | [`isolate`], [`message`] | what an isolate remembers; what it says to objects |
@@ -76,6 +77,7 @@ pub mod overrides;
 pub mod percent;
 pub mod permit;
 pub mod policy;
+pub mod replay;
 pub mod row;
 pub mod store;
 pub mod subject;

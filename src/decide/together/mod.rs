@@ -3,6 +3,7 @@
 
 mod messages;
 mod refund;
+mod shadow;
 
 use tollgate_core::api::multi;
 use tollgate_core::api::request::LimitRequest;
@@ -72,8 +73,43 @@ async fn decide(
     checks: Vec<Levels>,
     answers_all: bool,
 ) -> Result<Together, ApiError> {
-    let counts = checks.iter().map(|it| 1 + it.above.len()).collect();
-    let pending: Vec<Pending> = checks.into_iter().flat_map(Levels::into_all).collect();
+    if checks.iter().any(Levels::have_shadow) {
+        return Box::pin(partly_enforced(context, checks, answers_all)).await;
+    }
+    let checks = checks.into_iter().map(|it| it.into_all().collect());
+    enforced(context, checks.collect(), answers_all).await
+}
+
+/// Decides checks with levels that are not enforced.
+async fn partly_enforced(
+    context: &Context<'_>,
+    checks: Vec<Levels>,
+    answers_all: bool,
+) -> Result<Together, ApiError> {
+    let (parts, levels) = shadow::taken_apart(checks);
+    let Together { success, outcomes } = match levels.is_empty() {
+        true => Together {
+            success: true,
+            outcomes: Vec::new(),
+        },
+        false => enforced(context, levels, answers_all).await?,
+    };
+    if !success && !answers_all {
+        let outcomes = shadow::named(parts, outcomes);
+        return Ok(Together { success, outcomes });
+    }
+    let outcomes = shadow::put_together(context, parts, outcomes, success).await;
+    Ok(Together { success, outcomes })
+}
+
+/// Decides checks of which all levels are enforced: of each check its levels, from the lowest.
+async fn enforced(
+    context: &Context<'_>,
+    checks: Vec<Vec<Pending>>,
+    answers_all: bool,
+) -> Result<Together, ApiError> {
+    let counts = checks.iter().map(Vec::len).collect();
+    let pending: Vec<Pending> = checks.into_iter().flatten().collect();
     let asked = pending.iter().map(asked).collect();
     let now = clock::now();
     let (multi, mut effects) = Multi::begin(
@@ -117,7 +153,7 @@ fn asked(pending: &Pending) -> Asked<'_> {
     Asked {
         object,
         is_peek: item.check.peek,
-        remembered: (pending.refusal()).or_else(|| object::remembered(key, item)),
+        remembered: (pending.refusal()).or_else(|| object::remembered(object, key, item)),
         refused_last: isolate::with(|isolate| isolate.refused_last.contains(object, &item.policy)),
         gives_back: item.check.cost < 0,
     }

@@ -8,6 +8,7 @@ pub(super) mod directory;
 pub(super) mod keyspace;
 pub(super) mod limiter;
 pub(super) mod policies;
+pub(super) mod records;
 
 use wasm_bindgen::prelude::*;
 use worker::{Result, SqlStorage, SqlStorageValue, Storage};

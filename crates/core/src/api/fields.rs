@@ -245,6 +245,11 @@ impl<'a> Fields<'a> {
         Some(field.value)
     }
 
+    /// The text of a field that nobody has taken, as it stands there. It is taken now.
+    pub fn raw(&mut self, name: &str) -> Option<&'a str> {
+        self.value(name).map(RawValue::get)
+    }
+
     fn position(&self, name: &str) -> Option<usize> {
         self.all.iter().position(|field| field.name == name)
     }

@@ -10,7 +10,7 @@ use crate::decision::{Decision, Grant, Reason, Standing};
 use crate::row::{
     get_limit, get_policy, get_version, put_limit, put_limits_of, put_policy, put_version,
 };
-use crate::subject_state::{Denial, LimitStatus, Refusal, Status};
+use crate::subject_state::{Denial, LimitStatus, Place, Refusal, Status};
 use crate::{Duration, Limit, Timestamp};
 
 /// An answer of the object.
@@ -25,6 +25,17 @@ pub enum Answer {
     Next(Vec<Duration>),
     /// To [`Call::Renew`](super::Call::Renew).
     Renewed(Grant),
+    /// To [`Call::Recorded`](super::Call::Recorded).
+    Recorded {
+        /// The answer to the call.
+        answer: Box<Answer>,
+        /// When it was answered, by the object's clock.
+        at: Timestamp,
+        /// Where it stands among all calls of the subject.
+        place: Place,
+        /// The rows of the state before it, key and text, where they were asked for.
+        state: Vec<(String, String)>,
+    },
     /// To the rest.
     Done,
     /// Not done, and why.
@@ -68,6 +79,22 @@ impl Answer {
                 line.and("admission").put("after", after.as_millis())
             }),
             Answer::Renewed(grant) => put_grant(new("renewed"), Some(grant)),
+            Answer::Recorded {
+                answer,
+                at,
+                place,
+                state,
+            } => {
+                let line = new("recorded")
+                    .put("at", at.as_millis())
+                    .put("since", place.since.as_millis())
+                    .put("number", place.number);
+                let put = |line: LineWriter, (key, text): &(String, String)| {
+                    line.and("row").text("key", key).text("text", text)
+                };
+                let line = state.iter().fold(line, put).finish();
+                return format!("{line}\n{}", answer.encode_in(version));
+            }
             Answer::Done => new("done"),
             Answer::Refused(code, detail) => new("refused")
                 .put("code", code.word())
@@ -88,6 +115,7 @@ impl Answer {
             "status" => Answer::Status(get_status(lines)?),
             "next" => Answer::Next(get_next(lines)?),
             "renewed" => Answer::Renewed(get_grant(&line)?.ok_or(Unreadable::Damaged("permit"))?),
+            "recorded" => get_recorded(text, &line)?,
             "done" => Answer::Done,
             "refused" => {
                 let code = RefusalCode::ALL
@@ -101,6 +129,33 @@ impl Answer {
             _ => return Err(Unreadable::Damaged("word")),
         })
     }
+}
+
+/// An answer behind the rows of the state before it.
+fn get_recorded(text: &str, line: &Line) -> Result<Answer, Unreadable> {
+    let mut state = Vec::new();
+    let (_, mut rest) = text.split_once('\n').ok_or(Unreadable::Damaged("answer"))?;
+    while let Some((row, behind)) = rest.split_once('\n') {
+        let row = Line::parse(row);
+        if row.word() != "row" {
+            break;
+        }
+        state.push((row.text("key")?, row.text("text")?));
+        rest = behind;
+    }
+    let answer = Answer::decode(rest)?;
+    if matches!(answer, Answer::Recorded { .. }) {
+        return Err(Unreadable::Damaged("answer")); // no call is recorded twice
+    }
+    Ok(Answer::Recorded {
+        answer: Box::new(answer),
+        at: instant(line, "at")?,
+        place: Place {
+            since: instant(line, "since")?,
+            number: line.needed("number")?,
+        },
+        state,
+    })
 }
 
 fn get_next<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<Vec<Duration>, Unreadable> {

@@ -78,9 +78,39 @@ pub enum Call {
         /// The permit's bits.
         permit: u128,
     },
+    /// Another call, whose answer is to tell its [`Place`] too, so that it can be replayed. The
+    /// wish is a field of that call: an object of a build from before passes over it, and the
+    /// answer tells no place.
+    ///
+    /// [`Place`]: crate::subject_state::Place
+    Recorded {
+        /// The call.
+        call: Box<Call>,
+        /// Whether the answer tells the state before it, too.
+        with_state: bool,
+    },
 }
 
 impl Call {
+    /// Whether it may change anything.
+    pub fn may_change(&self) -> bool {
+        match self {
+            Call::Limit { items, .. } => items.iter().any(Item::changes),
+            Call::Status { .. } | Call::Next { .. } => false,
+            Call::Recorded { call, .. } => call.may_change(),
+            _ => true,
+        }
+    }
+
+    /// The items of a [`Call::Limit`], recorded or not; none of another call.
+    pub fn items_mut(&mut self) -> &mut [Item] {
+        match self {
+            Call::Limit { items, .. } => items,
+            Call::Recorded { call, .. } => call.items_mut(),
+            _ => &mut [],
+        }
+    }
+
     /// The call as text, in the version that is written.
     pub fn encode(&self) -> String {
         self.encode_in(MESSAGES.written())
@@ -108,6 +138,9 @@ impl Call {
                 .put("permit", hex(*permit))
                 .put_some("hold", hold.map(Duration::as_millis)),
             Call::Release { permit } => new("release").put("permit", hex(*permit)),
+            Call::Recorded { call, with_state } => {
+                return recorded(&call.encode_in(version), *with_state)
+            }
         }
         .finish()
     }
@@ -156,8 +189,26 @@ impl Call {
             },
             _ => return Err(Unreadable::Damaged("word")),
         };
+        let call = match line.get("record") {
+            Some(wish) => Call::Recorded {
+                call: Box::new(call),
+                with_state: wish == WITH_STATE,
+            },
+            None => call,
+        };
         Ok((version, call))
     }
+}
+
+/// The wishes to have a call recorded.
+const WITH_PLACE: &str = "place";
+const WITH_STATE: &str = "state";
+
+/// The text of a [`Call::Recorded`], of the text of its call.
+pub fn recorded(call: &str, with_state: bool) -> String {
+    let wish = if with_state { WITH_STATE } else { WITH_PLACE };
+    let (first, rest) = call.split_at(call.find('\n').unwrap_or(call.len()));
+    format!("{first} record={wish}{rest}")
 }
 
 /// The text of a [`Call::Limit`], in the version that is written, without making the call. Of the

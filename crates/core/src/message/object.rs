@@ -2,7 +2,7 @@
 
 use super::{Answer, Call};
 use crate::algorithm::state::Moment;
-use crate::subject_state::{Effects, SubjectState};
+use crate::subject_state::{Effects, Place, SubjectState};
 
 impl SubjectState {
     /// Answers one call; `effects` are to be applied before the answer is sent.
@@ -14,7 +14,49 @@ impl SubjectState {
         effects: &mut Effects,
     ) -> Answer {
         self.rewrite_older(moment, effects);
+        if let Call::Recorded { call, with_state } = call {
+            if !call.may_change() {
+                return self.answer(call, random, moment, effects);
+            }
+            let state = match with_state {
+                true => self.exact_rows(moment),
+                false => Vec::new(),
+            };
+            let (answer, place) = self.placed(call, random, moment, effects);
+            return Answer::Recorded {
+                answer: Box::new(answer),
+                at: moment.now,
+                place,
+                state,
+            };
+        }
+        if call.may_change() {
+            return self.placed(call, random, moment, effects).0;
+        }
+        self.answered(call, random, moment, effects)
+    }
+
+    /// Answers a call that may change something, and counts it.
+    fn placed(
+        &mut self,
+        call: &Call,
+        random: &mut dyn FnMut() -> u128,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> (Answer, Place) {
+        let place = self.count_call(moment.now);
+        (self.answered(call, random, moment, effects), place)
+    }
+
+    fn answered(
+        &mut self,
+        call: &Call,
+        random: &mut dyn FnMut() -> u128,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Answer {
         let answer = match call {
+            Call::Recorded { call, .. } => return self.answered(call, random, moment, effects),
             Call::Limit { operation, items } => self
                 .limit(items, *operation, random, moment, effects)
                 .map(Answer::Decided),

@@ -111,6 +111,13 @@ impl Blocks {
         deleted
     }
 
+    /// The same blocks, without what an operator has said of them.
+    pub(super) fn without_reasons(&self) -> Blocks {
+        let mut blocks = self.clone();
+        blocks.set.iter_mut().for_each(|block| block.reason.clear());
+        blocks
+    }
+
     /// The rows of all.
     pub(super) fn rows(&self) -> impl Iterator<Item = Write> + '_ {
         self.set.iter().map(put).chain(self.penalties.rows())

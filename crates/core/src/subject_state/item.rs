@@ -15,7 +15,7 @@ pub struct Item {
 impl Item {
     /// Whether an answer to this may change anything. What changes nothing does not put its
     /// definition in force either.
-    pub(super) const fn changes(&self) -> bool {
+    pub(crate) const fn changes(&self) -> bool {
         self.check.cost != 0 && !self.check.peek
     }
 

@@ -13,6 +13,7 @@
 //! | `Operations` | what recent operations charged, so that it can be taken back |
 //! | `Denials` | the newest refusals |
 //! | `Alarm`, `Loaded` | the cleaning alarm; rows that cannot be read, or are of an older version |
+//! | `Calls` | how many calls have come since waking |
 //!
 //! A call to decide goes through `Decider`: it picks the states that an item names (`Lookup`,
 //! `Picked`), decides, and tells what has `Changed`. `Look` answers what changes nothing,
@@ -32,6 +33,7 @@ mod decider;
 mod denials;
 mod effects;
 mod entry;
+mod exported;
 mod held;
 mod item;
 mod limits;
@@ -43,6 +45,7 @@ mod operations;
 mod penalties;
 mod permits;
 mod picked;
+mod place;
 mod policies;
 mod recent;
 mod refusal;
@@ -58,6 +61,7 @@ pub use denials::{Denial, RECENT_DENIALS};
 pub use effects::{Effects, Write};
 pub use item::Item;
 pub use next::MAX_NEXT;
+pub use place::Place;
 pub use refusal::Refusal;
 pub use status::{LimitStatus, Status};
 pub use written::STEADY;
@@ -73,6 +77,7 @@ use limits::Limits;
 use loaded::Loaded;
 use operations::{Operation, Operations};
 use permits::Permits;
+use place::Calls;
 use policies::Policies;
 
 use std::borrow::Cow;
@@ -95,6 +100,7 @@ pub struct SubjectState {
     denials: Denials,
     alarm: Alarm,
     loaded: Loaded,
+    calls: Calls,
 }
 
 impl SubjectState {
@@ -183,6 +189,11 @@ impl SubjectState {
         self.permits.granted(&answers);
         self.ensure_alarm(moment, effects);
         Ok(answers)
+    }
+
+    /// Counts a call that may change something; its place.
+    pub(crate) fn count_call(&mut self, now: Timestamp) -> Place {
+        self.calls.count(now)
     }
 
     /// Fills in what is kept of policies that items ask by name and version alone, in the version
@@ -342,6 +353,7 @@ impl SubjectState {
             *self = SubjectState {
                 permits: core::mem::take(&mut self.permits),
                 alarm: self.alarm,
+                calls: core::mem::take(&mut self.calls),
                 operations: Operations::kept_for(self.operations.kept()),
                 ..SubjectState::default()
             };

@@ -43,10 +43,13 @@ impl Known {
     }
 
     fn put(&mut self, effects: &mut Effects) {
-        let line = put_policy(LineWriter::new(ROWS.written(), "policy"), &self.policy);
-        let row = put_limits_of(line, &self.policy).finish();
-        effects.put(self.key(), row);
+        effects.put(self.key(), self.text());
         self.row = Some(self.policy.version());
+    }
+
+    fn text(&self) -> String {
+        let line = put_policy(LineWriter::new(ROWS.written(), "policy"), &self.policy);
+        put_limits_of(line, &self.policy).finish()
     }
 }
 
@@ -228,6 +231,13 @@ impl Policies {
             }
             false
         });
+    }
+
+    /// A row of each, also of one that a limit's row tells.
+    pub(super) fn rows(&self, effects: &mut Effects) {
+        for known in &self.0 {
+            effects.put(known.key(), known.text());
+        }
     }
 
     /// Writes the rows of all that have one.

@@ -17,6 +17,7 @@ pub mod named;
 pub(super) mod numbers;
 pub mod parent;
 mod penalty;
+pub mod record;
 pub mod rollback;
 pub(super) mod settings;
 mod written;

@@ -8,6 +8,7 @@ use super::fall_back;
 use super::limit::FIELDS;
 use super::numbers::at;
 use super::parent::{self, Parent};
+use super::record::{self, Record};
 use super::settings::SETTINGS;
 use crate::api::fields::Fields;
 use crate::api::{BadRequest, Problem};
@@ -23,12 +24,14 @@ pub const MAX_TOKEN_NAME: usize = 64;
 pub const MAX_DESCRIPTION: usize = 1_024;
 
 /// The fields beside the limits and the settings.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 10] = [
     "provider",
     "scope",
     "parent",
     fall_back::FIELD,
     "replacesInline",
+    "record",
+    "shadow",
     "askedBy",
     "description",
     "extends",
@@ -53,12 +56,23 @@ pub struct NamedPolicy {
     /// The policies that are asked in its place where it refuses, in this order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fallback_to: Vec<Name>,
+    /// What is recorded of its use; `None`: nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<Record>,
+    /// Whether it is decided, recorded and counted, and refuses nobody.
+    #[serde(skip_serializing_if = "is_enforced")]
+    pub shadow: bool,
     /// The names of the tokens that may ask it; none: every token may.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub asked_by: Vec<String>,
     /// For people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_enforced(shadow: &bool) -> bool {
+    !*shadow
 }
 
 impl NamedPolicy {
@@ -104,8 +118,8 @@ impl NamedPolicy {
 
 /// Reads a policy that extends no other: see [`super::parse`], and 1 to 128 bytes of `provider`, 0
 /// to 128 of `scope`, a `parent` ([`super::parent`]), `fallbackTo` ([`super::fall_back`]),
-/// `replacesInline`, 1 to 64 names of tokens in
-/// `askedBy`, and 1 to 1,024 bytes of `description`.
+/// `replacesInline`, `record` ([`super::record`]), `shadow`, 1 to 64 names of tokens in `askedBy`,
+/// and 1 to 1,024 bytes of `description`.
 pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
     let mut fields = known(body)?;
     let is_written = fields.has("limits") || fields.has_any(&FIELDS);
@@ -134,11 +148,16 @@ pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
         None => Vec::new(),
     };
     let description = fields.text("description", 1, MAX_DESCRIPTION)?;
+    let record = record::take(&mut fields)?;
+    let shadow = fields.boolean("shadow")?.unwrap_or(false);
     let replaces_inline = fields.boolean("replacesInline")?.unwrap_or(false);
     let mut policy = super::take(&mut fields)?;
     if replaces_inline {
         let replacing = policy.replacing_inline();
         policy = replacing.map_err(|error| at(&fields, error))?;
+    }
+    if record.is_some() {
+        record::suits(&policy)?;
     }
     fields.finish()?;
     Ok(NamedPolicy {
@@ -147,6 +166,8 @@ pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
         scope: parts.scope().map(str::to_owned),
         parent,
         fallback_to,
+        record,
+        shadow,
         asked_by,
         description: description.map(Into::into),
     })

@@ -66,6 +66,33 @@ pub struct DecisionBody<'a> {
     /// Each limit, where there are several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<StandingBody>,
+    /// Whether a policy was asked that is not enforced: this one, or one above it.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub shadow: bool,
+    /// What that one would have refused, and for how long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would_deny: Option<WouldDenyBody<'a>>,
+    /// How long it would have had its caller wait before going on, in ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would_delay: Option<u64>,
+}
+
+/// The refusal of a policy that is not enforced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WouldDenyBody<'a> {
+    /// The policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Cow<'a, str>>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// How long until the same request, alone, would succeed, in ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+    /// The limit that would have refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limited_by: Option<String>,
 }
 
 /// One of several limits in a decision.
@@ -91,6 +118,24 @@ pub struct StandingBody {
 }
 
 impl<'a> DecisionBody<'a> {
+    /// Says what a policy that is not enforced has decided at `source`.
+    pub fn beside(
+        mut self,
+        decision: &Decision,
+        policy: &'a Policy,
+        source: Source,
+    ) -> DecisionBody<'a> {
+        self.shadow = true;
+        self.would_delay = decision.delay.map(Duration::as_millis);
+        self.would_deny = (!decision.success).then(|| WouldDenyBody {
+            policy: policy.name().map(|name| Cow::Borrowed(name.as_str())),
+            reason: shown(decision),
+            retry_after: decision.retry_after.map(Duration::as_millis),
+            limited_by: limited_by(decision, policy, source),
+        });
+        self
+    }
+
     /// The decision about `asked`, made by a policy that stands above it or by itself.
     pub fn of_levels(mut self, asked: &'a Policy) -> DecisionBody<'a> {
         let name = |policy: &'a Policy| policy.name().map(|name| Cow::Borrowed(name.as_str()));
@@ -117,10 +162,6 @@ impl<'a> DecisionBody<'a> {
         source: Source,
     ) -> DecisionBody<'a> {
         let deciding = decision.deciding();
-        let label = |i: u8| match policy.shed() {
-            Some(shed) if source == Source::Binding => Some(LocalLimit::label(&shed)),
-            _ => policy.limits().get(usize::from(i)).map(Limit::label),
-        };
         DecisionBody {
             success: decision.success,
             limit: deciding.map(|standing| standing.limit),
@@ -129,11 +170,7 @@ impl<'a> DecisionBody<'a> {
             retry_after: decision.retry_after.map(Duration::as_millis),
             delay: decision.delay.map(Duration::as_millis),
             reason: shown(decision),
-            limited_by: if decision.success {
-                None
-            } else {
-                decision.deciding.and_then(label)
-            },
+            limited_by: limited_by(decision, policy, source),
             policy: policy.name().map(|name| Cow::Borrowed(name.as_str())),
             version: policy.name().map(|_| policy.version().number),
             decided_by: None,
@@ -152,7 +189,19 @@ impl<'a> DecisionBody<'a> {
                 .as_ref()
                 .map(|grant| grant.expires.as_millis()),
             limits: standings(decision, policy),
+            shadow: false,
+            would_deny: None,
+            would_delay: None,
         }
+    }
+}
+
+/// The limit that refused, if one did.
+fn limited_by(decision: &Decision, policy: &Policy, source: Source) -> Option<String> {
+    let deciding = decision.deciding.filter(|_| !decision.success)?;
+    match policy.shed() {
+        Some(shed) if source == Source::Binding => Some(LocalLimit::label(&shed)),
+        _ => policy.limits().get(usize::from(deciding)).map(Limit::label),
     }
 }
 

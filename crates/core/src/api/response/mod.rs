@@ -22,7 +22,7 @@ mod permit;
 mod status;
 
 pub use super::to_json;
-pub use decision::{AcquireBody, DecisionBody, MultiBody, StandingBody};
+pub use decision::{AcquireBody, DecisionBody, MultiBody, StandingBody, WouldDenyBody};
 pub use explain::{
     ExplainBody, FailModeBody, LimitExplainBody, ModeBody, OutOfReachBody,
     OverAdmissionPerIsolateBody, PointBody, WorstCaseBody,

@@ -1,0 +1,191 @@
+//! One subject's calls, decided once more.
+
+use crate::algorithm::state::Moment;
+use crate::api::request::suits;
+use crate::calendar::TimeZone;
+use crate::message::{Answer, Call};
+use crate::number::MAX_SAFE;
+use crate::policy::{Policy, Version};
+use crate::subject_state::{Effects, Item, Place, SubjectState};
+use crate::Timestamp;
+
+use super::tally::Tally;
+use super::trace::{Event, SubjectTrace, ALWAYS};
+
+/// The version of a policy that takes the place of all that were recorded: newer than any of them.
+const NEWEST: Version = Version {
+    generation: MAX_SAFE,
+    number: MAX_SAFE,
+    adjusted: 0,
+};
+
+/// The policies under which calls are decided once more.
+#[derive(Clone, Copy)]
+pub(super) struct Under<'a> {
+    /// Each takes the place of all versions of its name; others stay as they were recorded.
+    pub(super) policies: &'a [Policy],
+    /// The policy whose requests are counted.
+    pub(super) counted: &'a str,
+    pub(super) zones: &'a dyn TimeZone,
+}
+
+/// A subject while its calls are replayed.
+struct Replayed<'a> {
+    under: Under<'a>,
+    trace: &'a SubjectTrace,
+    /// `None` while it is not known.
+    state: Option<SubjectState>,
+    /// The place of the last call to the object.
+    last: Option<Place>,
+    /// Permits that nobody has recorded, because their requests were denied.
+    permits: u128,
+    tally: Tally,
+}
+
+/// Decides a subject's calls once more.
+pub(super) fn replayed(trace: &SubjectTrace, under: Under) -> Tally {
+    let mut replayed = Replayed {
+        under,
+        trace,
+        state: None,
+        last: None,
+        permits: 0,
+        tally: Tally::default(),
+    };
+    for event in trace.in_order() {
+        replayed.take(event);
+    }
+    replayed.tally
+}
+
+impl Replayed<'_> {
+    fn take(&mut self, event: &Event) {
+        if let Some(place) = event.place {
+            self.arrive(place, event.at);
+        }
+        if self.state.is_none() {
+            self.tally.skipped += 1;
+            return;
+        }
+        self.tally.replayed += 1;
+        if event.told.is_undone {
+            return;
+        }
+        let call = self.under.call(event);
+        let answer = call.as_ref().map(|call| self.answer(call, event));
+        self.count(event, answer.as_ref());
+    }
+
+    fn moment(&self, now: Timestamp) -> Moment<'_> {
+        Moment {
+            now,
+            zones: self.under.zones,
+        }
+    }
+
+    /// Sees to it that the state is the one before the call of this place, if that can be known.
+    fn arrive(&mut self, place: Place, now: Timestamp) {
+        let last = self.last.replace(place);
+        let follows = last.is_some_and(|last| place.follows(last));
+        if self.state.is_none() || !follows {
+            let found = self.trace.state_before(place);
+            self.tally.gaps += u64::from(last.is_some() && !follows);
+            self.state = found.map(|it| from_rows(&it.rows));
+        } else if last.is_some_and(|last| last.since != place.since) {
+            // The object has slept, and remembers what its rows tell.
+            let moment = self.moment(now);
+            let rows = self.state.as_ref().map(|state| state.exact_rows(moment));
+            self.state = rows.map(|rows| from_rows(&rows));
+        }
+    }
+
+    fn answer(&mut self, call: &Call, event: &Event) -> Answer {
+        let moment = Moment {
+            now: event.at,
+            zones: self.under.zones,
+        };
+        self.permits += 1;
+        let permit = event.told.permit.unwrap_or(self.permits);
+        let state = self.state.get_or_insert_with(SubjectState::default); // it is known
+        state.answer(call, &mut || permit, moment, &mut Effects::default())
+    }
+
+    /// Counts what the call asked of the policy that is looked at. What cannot be asked of it any
+    /// more is denied.
+    fn count(&mut self, event: &Event, answer: Option<&Answer>) {
+        let Call::Limit { items, .. } = &*event.call else {
+            return;
+        };
+        if event.told.is_contended {
+            return;
+        }
+        let decisions = match answer {
+            Some(Answer::Decided(decisions)) => decisions.as_slice(),
+            _ => &[],
+        };
+        for (i, item) in items.iter().enumerate() {
+            if !self.under.counts(item) {
+                continue;
+            }
+            let before = event.told.admitted.get(i).is_some_and(|told| *told);
+            let after = decisions.get(i).is_some_and(|it| it.success);
+            let tally = &mut self.tally;
+            if event.share >= ALWAYS {
+                tally.always.add(before, after);
+            } else {
+                tally.sampled.add(before, after);
+                let share = event.share.max(1);
+                tally.share = if tally.share == 0 {
+                    share
+                } else {
+                    tally.share.min(share)
+                };
+            }
+            if before != after && tally.first.is_none() {
+                tally.first = Some(event.at);
+            }
+        }
+    }
+}
+
+impl Under<'_> {
+    /// Whether an item is a request that is counted.
+    fn counts(&self, item: &Item) -> bool {
+        let is_asked = item.check.cost > 0 && !item.check.peek;
+        is_asked && item.policy.name_or_empty() == self.counted
+    }
+
+    /// The call under these policies; `None` where it cannot be asked of them.
+    fn call(&self, event: &Event) -> Option<Call> {
+        let mut call = Call::clone(&event.call);
+        let items = match &mut call {
+            Call::Limit { operation, items } => {
+                *operation = event.operation;
+                items.as_mut_slice()
+            }
+            Call::Charge { operation, items } => {
+                *operation = event.operation?;
+                items.as_mut_slice()
+            }
+            Call::Cancel { operation } => {
+                *operation = event.operation?;
+                &mut []
+            }
+            _ => &mut [],
+        };
+        for item in items {
+            let is_named = |policy: &&Policy| policy.name() == item.policy.name();
+            let Some(policy) = self.policies.iter().find(is_named) else {
+                continue;
+            };
+            let name = policy.name()?.clone();
+            item.policy = policy.clone().named(name, NEWEST);
+            suits(&item.check, &item.policy).ok()?;
+        }
+        Some(call)
+    }
+}
+
+fn from_rows(rows: &[(String, String)]) -> SubjectState {
+    SubjectState::from_rows(rows.iter().map(|(key, row)| (key.as_str(), row.as_str())))
+}

@@ -1,0 +1,140 @@
+//! Takes in what isolates send, and keeps it within its bounds: days, chunks, and no names.
+
+use tollgate_core::calendar::TimeZone;
+use tollgate_core::codec::Unreadable;
+use tollgate_core::{Duration, Timestamp};
+use tollgate_versions::Version;
+
+use crate::busiest::Busiest;
+use crate::channel::{is_new, Parcel};
+use crate::chunk::Chunk;
+use crate::message::{Answer, Call, Sent};
+use crate::preview;
+use crate::pseudonym::{pseudonym, Secret};
+
+/// How many chunks are kept; the oldest are dropped first. Of 64 KB at most, so about 512 MB.
+pub const MAX_CHUNKS: u64 = 8_192;
+/// How many events a preview replays at most; older ones are left out. A second of processor time.
+pub const MAX_EVENTS: u64 = 100_000;
+const DAY: u64 = 86_400;
+
+/// A chunk to keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// When it is dropped.
+    pub until: Timestamp,
+    /// How many events it has.
+    pub events: u64,
+    /// Its text.
+    pub text: String,
+}
+
+/// Where it is kept.
+pub trait Storage {
+    /// Why it cannot be read or written.
+    type Error;
+
+    /// The newest sequence of an isolate, if any is remembered.
+    fn newest(&self, isolate: u64) -> Result<Option<u64>, Self::Error>;
+
+    /// Keeps a row and, in the same transaction, the sequence of its parcel. Drops the oldest rows
+    /// beyond [`MAX_CHUNKS`].
+    fn keep(
+        &mut self,
+        parcel: &Parcel,
+        row: Option<&Row>,
+        now: Timestamp,
+    ) -> Result<(), Self::Error>;
+
+    /// The newest chunks that are not over and have at most so many events together, the newest
+    /// first, and whether there are older ones.
+    fn chunks(&self, max_events: u64, now: Timestamp) -> Result<(Vec<String>, bool), Self::Error>;
+}
+
+/// What one object knows beside its storage.
+#[derive(Debug)]
+pub struct Keeper {
+    secret: Secret,
+    /// Whether names are kept as they are.
+    names: bool,
+    busiest: Busiest,
+}
+
+impl Keeper {
+    /// `names`: whether subjects are kept by their names, and not by their pseudonyms.
+    pub fn new(secret: Secret, names: bool) -> Keeper {
+        Keeper {
+            secret,
+            names,
+            busiest: Busiest::default(),
+        }
+    }
+
+    /// The answer to a call, as text in `version`.
+    pub fn answer<S: Storage>(
+        &mut self,
+        storage: &mut S,
+        (version, call): (Version, &Call),
+        now: Timestamp,
+        zones: &dyn TimeZone,
+    ) -> Result<String, S::Error> {
+        let answer = match call {
+            Call::Keep(parcel) => match self.keep(storage, parcel, now)? {
+                Ok(()) => Answer::Kept(self.busiest.list(now).clone()),
+                Err(damaged) => Answer::Refused(damaged.to_string()),
+            },
+            Call::Preview { name, candidate } => {
+                let (chunks, is_cut) = storage.chunks(MAX_EVENTS, now)?;
+                match preview::of(&chunks, is_cut, (name, candidate), zones) {
+                    Ok(json) => Answer::Preview(json),
+                    Err(why) => Answer::Refused(why),
+                }
+            }
+        };
+        Ok(answer.encode_in(version))
+    }
+
+    /// Keeps a parcel; one that has come before changes nothing.
+    fn keep<S: Storage>(
+        &mut self,
+        storage: &mut S,
+        parcel: &Parcel,
+        now: Timestamp,
+    ) -> Result<Result<(), Unreadable>, S::Error> {
+        if !is_new(storage.newest(parcel.isolate)?, parcel.sequence) {
+            return Ok(Ok(()));
+        }
+        let read = Sent::decode(&parcel.content).and_then(|sent| {
+            let row = self.row(&sent.chunk, now)?;
+            Ok((sent, row))
+        });
+        let (sent, row) = match read {
+            Ok(read) => read,
+            Err(damaged) => return Ok(Err(damaged)),
+        };
+        storage.keep(parcel, row.as_ref(), now)?;
+        self.busiest.adopt(&sent.list);
+        for (policy, seen) in &sent.seen {
+            self.busiest.add(policy, seen);
+        }
+        Ok(Ok(()))
+    }
+
+    /// The row of a chunk, with pseudonyms for its names; none of one that is empty.
+    fn row(&self, text: &str, now: Timestamp) -> Result<Option<Row>, Unreadable> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let mut chunk = Chunk::decode(text)?;
+        if !self.names {
+            for name in &mut chunk.subjects {
+                *name = pseudonym(&self.secret, name);
+            }
+        }
+        Ok(Some(Row {
+            until: now.plus(Duration::from_secs(chunk.days * DAY)),
+            events: chunk.events.len() as u64,
+            text: chunk.encode(),
+        }))
+    }
+}

@@ -1,0 +1,59 @@
+//! Sends what this isolate has recorded, in the background of whatever request comes when it is
+//! due. No answer waits for it.
+
+use std::cell::Cell;
+
+use tollgate_core::{Duration, Timestamp};
+use tollgate_records::channel::{OVERDUE, SPACING};
+use tollgate_records::message::{Answer, Call};
+use tollgate_records::recorder::Sending;
+use worker::Env;
+
+use crate::clock;
+use crate::context::Context;
+use crate::doors::records;
+use crate::isolate;
+use crate::placement;
+use crate::task;
+use crate::telemetry::flush;
+
+thread_local! {
+    /// Until when the pending sending is under way, if it was not cancelled with its request.
+    static SENDING: Cell<Option<Timestamp>> = const { Cell::new(None) };
+}
+
+/// Has what is recorded sent when it is due.
+pub(crate) fn send_later(context: &Context) {
+    let now = clock::now();
+    let Some(wait) = isolate::with(|isolate| isolate.recorder.wait(now)) else {
+        return;
+    };
+    let longest = Duration::from_millis(SPACING.as_millis() + OVERDUE.as_millis());
+    let is_under_way = |until: Timestamp| until > now && until.since(now) <= longest;
+    // What is full does not wait for one that waits.
+    if wait > Duration::ZERO && SENDING.get().is_some_and(is_under_way) {
+        return;
+    }
+    SENDING.set(Some(now.plus(longest)));
+    let env = context.env.clone();
+    context.in_background(async move {
+        task::wait(wait).await;
+        let all = isolate::with(|isolate| isolate.recorder.send(clock::now()));
+        for sending in all {
+            send(&env, sending).await;
+        }
+        SENDING.set(None);
+    });
+}
+
+async fn send(env: &Env, sending: Sending) {
+    let Sending { space, parcel } = sending;
+    let (object, sequence) = (placement::records_of(&space), parcel.sequence);
+    match records::ask(env, &object, &Call::Keep(parcel), OVERDUE).await {
+        Ok(Answer::Kept(list)) => {
+            isolate::with(|isolate| isolate.recorder.kept(&space, sequence, list));
+        }
+        Ok(_) => {} // it cannot be kept now: it is sent again until it is given up
+        Err(failure) => flush::failed(failure),
+    }
+}
