@@ -47,7 +47,7 @@ const LAYERS = {
     ["message"],
     ["subject_state"],
     ["block", "overrides", "summary"],
-    ["decide", "row"],
+    ["decide", "in_force", "row"],
     ["algorithm", "permit"],
     ["multi"],
     ["decision"],

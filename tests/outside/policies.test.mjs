@@ -199,6 +199,7 @@ test("every policy that docs/policies.md shows is one", async () => {
     "cluster",
     "tenant",
     "queue",
+    "inbox",
     "model.small",
     "model.large",
     "visitors",

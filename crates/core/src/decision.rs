@@ -288,6 +288,36 @@ impl Decision {
         }
     }
 
+    /// Makes it a refusal of which it is known when the same check succeeds; `None`: never.
+    pub(crate) fn comes_at(&mut self, at: Option<Timestamp>) {
+        let reason = match at {
+            Some(_) => Reason::Limit,
+            None => Reason::CostExceedsCapacity,
+        };
+        self.retry_after = at.map(|at| at.since(self.at));
+        self.reason = Some(reason);
+        let deciding = self.deciding.map(usize::from);
+        self.change(deciding, |standing| {
+            standing.refused = Some(reason);
+            standing.retry_at = at;
+        });
+    }
+
+    /// Says when one of its limits has all of its room again.
+    pub(crate) fn set_reset(&mut self, limit: usize, reset: Timestamp) {
+        self.change(Some(limit), |standing| standing.reset = reset);
+    }
+
+    fn change(&mut self, limit: Option<usize>, change: impl FnOnce(&mut Standing)) {
+        let standings = match &mut self.limits {
+            Standings::One(one) => &mut one[..],
+            Standings::Many(many) => &mut many[..],
+        };
+        if let Some(standing) = limit.and_then(|limit| standings.get_mut(limit)) {
+            change(standing);
+        }
+    }
+
     /// The standing that the top-level fields speak of.
     pub fn deciding(&self) -> Option<&Standing> {
         self.deciding.and_then(|i| self.limits.get(usize::from(i)))

@@ -48,6 +48,12 @@ impl Duration {
         self.0
     }
 
+    /// Both one after the other.
+    #[must_use]
+    pub const fn plus(self, other: Duration) -> Duration {
+        Duration(self.0.saturating_add(other.0))
+    }
+
     /// The length in seconds, rounded up: a wait of 1 ms is a wait of 1 s.
     pub const fn as_secs_ceil(self) -> u64 {
         self.0.div_ceil(1000)

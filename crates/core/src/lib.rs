@@ -68,6 +68,7 @@ pub mod decision;
 pub mod duration;
 pub mod error;
 pub mod explain;
+mod in_force;
 pub mod isolate;
 pub mod limit;
 pub mod message;

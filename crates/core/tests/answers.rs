@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::generated::{limit, name, policy, subject, text, whole};
+use common::generated::{limit, name, policy, scheduled, span, subject, text, whole};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -18,11 +18,12 @@ use tollgate_core::block::Block;
 use tollgate_core::decision::{Decision, Grant, Reason, Source, Standing};
 use tollgate_core::explain::explain;
 use tollgate_core::isolate::counts::{bounds::Bounds, CountStatus, Definition};
+use tollgate_core::limit::schedule::{Pause, StageClock};
 use tollgate_core::limit::Name;
 use tollgate_core::message::Answer;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject::{Namespace, Subject};
-use tollgate_core::subject_state::{Denial, LimitStatus, Status};
+use tollgate_core::subject_state::{Denial, LimitStatus, StageStatus, Status};
 use tollgate_core::{Duration, Timestamp};
 
 /// Reads `body` back, and says whether it is the same, in value and in bytes.
@@ -108,16 +109,31 @@ fn policy_name() -> impl Strategy<Value = String> {
     prop_oneof![Just(String::new()), name]
 }
 
+fn clock() -> impl Strategy<Value = StageClock> {
+    let pause = option::of((instant(), option::of(instant())));
+    (instant(), span(), pause).prop_map(|(start, paused, pause)| StageClock {
+        start,
+        paused,
+        pause: pause.map(|(from, until)| Pause { from, until }),
+    })
+}
+
 fn status() -> impl Strategy<Value = Status> {
     let numbers = (any::<u64>(), whole(0, 1 << 53), instant());
-    let of_limit = (policy_name(), limit(), numbers);
-    let of_limit = of_limit.prop_map(|(policy, limit, (version, remaining, reset))| LimitStatus {
-        policy,
-        version: common::version(version),
-        limit,
-        remaining,
-        reset,
-    });
+    let stage = option::of((0usize..64, option::of(instant())));
+    let stage = stage.prop_map(|stage| stage.map(|(step, next)| StageStatus { step, next }));
+    let of_limit = (policy_name(), scheduled(), numbers, stage);
+    let of_limit =
+        of_limit.prop_map(
+            |(policy, limit, (version, remaining, reset), stage)| LimitStatus {
+                policy,
+                version: common::version(version),
+                limit,
+                stage,
+                remaining,
+                reset,
+            },
+        );
     let step = option::of(1u32..9);
     let block = (option::of(policy_name()), instant(), text(0, 100), step);
     let block = block.prop_map(|(policy, until, reason, step)| Block {
@@ -145,9 +161,11 @@ fn status() -> impl Strategy<Value = Status> {
         prop::collection::vec(of_limit, 0..4),
         prop::collection::vec(block, 0..3),
         prop::collection::vec(denial, 0..3),
+        option::of(clock()),
     );
-    parts.prop_map(|(limits, blocks, denials)| Status {
+    parts.prop_map(|(limits, blocks, denials, stage)| Status {
         limits,
+        stage,
         blocks,
         denials,
     })

@@ -684,14 +684,7 @@ fn options_that_a_limit_cannot_keep_are_refused() {
         r#"{slots}, "cost": 0, "hold": "5s", "peek": true"#
     )))
     .is_ok());
-    for later in [
-        "idempotencyKey",
-        "weights",
-        "parent",
-        "regions",
-        "schedule",
-        "shadow",
-    ] {
+    for later in ["idempotencyKey", "weights", "parent", "regions", "shadow"] {
         let error = request::parse(&body(&format!(r#"{window}, "{later}": null"#))).unwrap_err();
         assert!(
             matches!(error.problem, Problem::Unsupported { .. }),

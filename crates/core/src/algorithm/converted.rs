@@ -4,7 +4,7 @@
 use super::bucket::{Bucket, Queue};
 use super::level::Level;
 use super::places::Place;
-use super::shape::{convert, convert_down, is_slower, Slow};
+use super::shape::{convert, convert_down, Slow};
 use crate::arithmetic::div_ceil;
 use crate::limit::{Rate, Shape};
 
@@ -61,7 +61,7 @@ impl Queue {
     /// The same places after a change of the rate. While they lie ahead, the bucket gives back at
     /// the slower of the two.
     fn converted(&self, old: Rate, new: Rate) -> Queue {
-        let same = !is_slower(&old, &new) && !is_slower(&new, &old);
+        let same = !old.is_slower_than(&new) && !new.is_slower_than(&old);
         let slow = match (self.slow, self.places.last()) {
             (slow, _) if same => slow,
             (_, None) => None,
@@ -69,7 +69,9 @@ impl Queue {
             (Some(slow), Some(last)) if last <= slow.until => Some(slow),
             (slow, Some(until)) => {
                 let older = slow.map(|slow| slow.rate);
-                let rate = older.filter(|older| is_slower(older, &old)).unwrap_or(old);
+                let rate = older
+                    .filter(|older| older.is_slower_than(&old))
+                    .unwrap_or(old);
                 Some(Slow { rate, until })
             }
         };

@@ -40,6 +40,8 @@ pub struct Ask {
     pub now: Timestamp,
     /// Admit also what can go ahead within this time.
     pub max_delay: Option<Duration>,
+    /// Promise no place at this instant or later: the numbers are others then. `None`: they stay.
+    pub before: Option<Timestamp>,
 }
 
 /// What an admission takes of a limit.

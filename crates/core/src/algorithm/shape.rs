@@ -160,12 +160,6 @@ impl Pace<'_> {
     }
 }
 
-/// Whether `a` gives back less than `b`.
-pub(super) fn is_slower(a: &Rate, b: &Rate) -> bool {
-    // Each factor is below 2^53 and 2^65.
-    u128::from(a.parts()) * b.unit() < u128::from(b.parts()) * a.unit()
-}
-
 /// `parts` of `from` to the unit, in parts of `to` to the unit, rounded up.
 pub(super) fn convert(parts: u128, from: u128, to: u128) -> u128 {
     rescaled(parts, from, to, div_ceil, |to| to)

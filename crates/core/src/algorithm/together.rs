@@ -20,10 +20,20 @@ pub fn room(limits: &[Asked], ask: &Ask) -> Room {
     loop {
         match ask_all(limits, ask, now) {
             None => return Room::Never,
-            Some(Ok(at)) if now == ask.now => return Room::At(at),
-            Some(Ok(_)) => return Room::Wait(now),
+            // A place that lies behind a change of the numbers is no place: it is looked for then.
+            Some(Ok(at)) => return promised(ask, now, at),
             Some(Err(later)) => now = later,
         }
+    }
+}
+
+/// The answer to a caller who goes at `at` if it asks at `now`. A place that lies behind a change
+/// of the numbers is none: it is looked for again when they have changed.
+fn promised(ask: &Ask, now: Timestamp, at: Timestamp) -> Room {
+    match ask.before {
+        Some(before) if at > now && at >= before => Room::Wait(before.max(now)),
+        _ if now == ask.now => Room::At(at),
+        _ => Room::Wait(now),
     }
 }
 

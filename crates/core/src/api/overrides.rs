@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 
 use super::fields::Fields;
 use super::policy;
-use super::policy::definition::exact;
+use super::policy::rate::exact;
 use super::values;
 use super::{BadRequest, Problem};
 use crate::limit::Name;

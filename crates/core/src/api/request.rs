@@ -50,7 +50,7 @@ const FIELDS: [&str; 9] = [
 ];
 
 /// Fields that the design knows and this version does not, with what to do meanwhile.
-const LATER: [(&str, &str); 8] = [
+const LATER: [(&str, &str); 7] = [
     (
         "wait",
         "send `maxDelay`, and wait for the answer's `delay` before going on",
@@ -72,7 +72,6 @@ const LATER: [(&str, &str); 8] = [
         "name a policy that has it, or ask for both levels at once with POST /limit/multi",
     ),
     ("regions", "leave it out; a limit is decided in one place"),
-    ("schedule", "send the limit that holds now"),
     ("shadow", "send `peek`, which decides and changes nothing"),
 ];
 

@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::fields::Fields;
+use super::policy::schedule::INLINE_STAGES;
 use super::policy::{self, limit, settings::SETTINGS};
 use super::{BadRequest, Problem};
-use crate::limit::Name;
+use crate::limit::{Limit, Name};
 use crate::policy::Policy;
 
 /// The limits of a request.
@@ -28,12 +29,25 @@ pub(super) fn take(fields: &mut Fields<'_>) -> Result<Rule, BadRequest> {
             let with = "a limit in the request: give one or the other";
             Err(fields.error("policy", Problem::Conflict { with }))
         }
-        (false, true) => policy::take(fields).map(Rule::Inline),
+        (false, true) => inline(fields),
         (false, false) => {
             let expected =
                 "given, or else a limit: such as `limit` and `window`, or several in `limits`";
             Err(fields.error("policy", Problem::Malformed { expected }))
         }
+    }
+}
+
+fn inline(fields: &mut Fields<'_>) -> Result<Rule, BadRequest> {
+    let is_list = fields.has("limits");
+    let policy = policy::take(fields)?;
+    match policy.limits().iter().position(Limit::has_stages) {
+        None => Ok(Rule::Inline(policy)),
+        Some(i) if is_list => {
+            let field = format!("limits[{i}].stages");
+            Err(fields.error(&field, INLINE_STAGES))
+        }
+        Some(_) => Err(fields.error("stages", INLINE_STAGES)),
     }
 }
 

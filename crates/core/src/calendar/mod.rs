@@ -13,6 +13,9 @@
 //! since 1970. Before 1970, the offset of 1970 is taken.
 
 mod marks;
+mod shown;
+
+pub use shown::{next_shown, shown_at, Shown};
 
 use thiserror::Error;
 

@@ -15,8 +15,14 @@ pub const MAX_CACHE_FOR: Duration = Duration::from_secs(1);
 
 /// Asks one limit. Nothing and less than nothing always have room.
 #[inline]
-pub(super) fn room(limit: &Limit, state: &LimitState, check: &Check, moment: Moment) -> Room {
-    match check.ask(moment.now) {
+pub(super) fn room(
+    policy: &Policy,
+    limit: &Limit,
+    state: &LimitState,
+    check: &Check,
+    moment: Moment,
+) -> Room {
+    match check.ask(policy, moment.now) {
         Some(ask) => state.room(limit.algorithm(), &ask),
         None => Room::At(moment.now),
     }
@@ -84,7 +90,9 @@ pub(super) fn decision(
         cache_for: if success || timeless {
             Duration::ZERO
         } else {
-            retry_after.unwrap_or(MAX_CACHE_FOR).min(MAX_CACHE_FOR)
+            let longest = retry_after.unwrap_or(MAX_CACHE_FOR).min(MAX_CACHE_FOR);
+            let until = policy.in_force_until();
+            until.map_or(longest, |until| longest.min(until.since(moment.now)))
         },
         limits,
         contended: false,

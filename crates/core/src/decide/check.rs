@@ -2,6 +2,7 @@
 
 use crate::algorithm::{Ask, Hold, Holder};
 use crate::limit::{Algorithm, Limit};
+use crate::policy::Policy;
 use crate::{Duration, Timestamp};
 
 /// What is asked of a policy, beside the subject.
@@ -40,15 +41,16 @@ impl Check {
         self.cost != 0 && !self.peek
     }
 
-    /// The question to a limit at `now`; `None` where nothing or less than nothing is wanted, which
-    /// always has room.
+    /// The question to a limit of `policy` at `now`; `None` where nothing or less than nothing is
+    /// wanted, which always has room.
     #[inline]
-    pub(super) fn ask(&self, now: Timestamp) -> Option<Ask> {
+    pub(super) fn ask(&self, policy: &Policy, now: Timestamp) -> Option<Ask> {
         let cost = u64::try_from(self.cost).ok().filter(|cost| *cost > 0)?;
         Some(Ask {
             cost,
             now,
             max_delay: self.max_delay,
+            before: policy.in_force_until(),
         })
     }
 }

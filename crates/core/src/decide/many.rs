@@ -28,7 +28,7 @@ pub(super) fn decide_many(
         .map(|((limit, state), seen)| (limit.algorithm(), seen.as_ref().unwrap_or(state)))
         .collect();
     let mut rooms: Vec<Room> = (policy.limits().iter().zip(&asked))
-        .map(|(limit, (_, state))| room(limit, state, check, moment))
+        .map(|(limit, (_, state))| room(policy, limit, state, check, moment))
         .collect();
     let goes_at = if let Some(ask) = waits_together(policy, &asked, check, moment) {
         agree(&asked, &ask, &mut rooms)
@@ -76,7 +76,7 @@ fn waits_together(policy: &Policy, asked: &[Asked], check: &Check, moment: Momen
     let waits = check.max_delay.is_some()
         || policy.shapes()
         || asked.iter().any(|(_, state)| state.may_lose_room());
-    check.ask(moment.now).filter(|_| waits)
+    check.ask(policy, moment.now).filter(|_| waits)
 }
 
 /// The instant that suits all limits. Where there is none, the limit that answers tells the wait

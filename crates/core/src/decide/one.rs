@@ -22,7 +22,7 @@ pub(super) fn decide_one(
     moment: Moment,
 ) -> Result<Decision, UnknownTimeZone> {
     let algorithm = limit.algorithm();
-    let (standing, goes_at) = match check.ask(moment.now) {
+    let (standing, goes_at) = match check.ask(policy, moment.now) {
         Some(ask) if !check.peek => {
             let hold = hold_for(limit, check, holder, moment.now);
             let (room, view) = state.admit_and_view(algorithm, &ask, hold, moment)?;
@@ -38,7 +38,13 @@ pub(super) fn decide_one(
         }
         _ => {
             let projected = state.projected(algorithm, moment)?;
-            let room = room(limit, projected.as_ref().unwrap_or(state), check, moment);
+            let room = room(
+                policy,
+                limit,
+                projected.as_ref().unwrap_or(state),
+                check,
+                moment,
+            );
             (standing_seen(limit, state, room, moment)?, goes_at(room))
         }
     };

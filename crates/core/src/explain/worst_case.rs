@@ -42,8 +42,9 @@ pub struct Sustained {
 }
 
 impl WorstCase {
-    /// The worst case of `limit`, decided in one place. The moment tells which period of a quota is
-    /// under way, and nothing else.
+    /// The worst case of `limit`, decided in one place; of one whose numbers change that with the
+    /// largest of them, beyond which no step and no window over several of them goes. The moment
+    /// tells which period of a quota is under way, and nothing else.
     ///
     /// | algorithm | units |
     /// |---|---|
@@ -64,7 +65,7 @@ impl WorstCase {
             aligned,
             sustained: None,
         };
-        Ok(match limit.algorithm() {
+        Ok(match limit.largest().algorithm() {
             Algorithm::FixedWindow(w) => {
                 of_window(w, across(w.limit(), w.window()), Some(w.limit()))
             }

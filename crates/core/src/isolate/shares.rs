@@ -34,8 +34,10 @@ pub struct ShareOfLimit {
     pub window: Duration,
 }
 
-/// The share of a limit of which nothing is known.
+/// The share of a limit of which nothing is known: with the smallest of its numbers, where they
+/// change.
 pub fn share_of(limit: &Limit) -> ShareOfLimit {
+    let limit = &limit.smallest();
     ShareOfLimit {
         units: limit.algorithm().limit().div_ceil(FRACTION),
         window: window_of(limit),

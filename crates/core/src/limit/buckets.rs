@@ -96,6 +96,19 @@ impl TokenBucket {
         self.checked()
     }
 
+    /// The same bucket with other numbers. A new subject starts with at most the capacity.
+    #[must_use]
+    pub(super) fn with_numbers(&self, capacity: u64, refill: Rate) -> TokenBucket {
+        let mut bucket = TokenBucket {
+            capacity,
+            refill,
+            initial: self.initial.map(|initial| initial.min(capacity)),
+            ..*self
+        };
+        bucket.shape = bucket.prepared();
+        bucket
+    }
+
     /// The numbers, made ready for the arithmetic.
     pub(crate) const fn shape(&self) -> &Shape {
         &self.shape
@@ -159,6 +172,17 @@ impl LeakyBucket {
         self.max_delay = Some(max_delay);
         self.shape = Shape::of_leaky_bucket(self.capacity, self.leak, self.max_delay);
         Ok(self)
+    }
+
+    /// The same bucket with other numbers.
+    #[must_use]
+    pub(super) fn with_numbers(&self, capacity: u64, leak: Rate) -> LeakyBucket {
+        LeakyBucket {
+            capacity,
+            leak,
+            max_delay: self.max_delay,
+            shape: Shape::of_leaky_bucket(capacity, leak, self.max_delay),
+        }
     }
 
     /// The numbers, made ready for the arithmetic.

@@ -1,5 +1,6 @@
 //! What a limit is called, and which limits are kept in one state.
 
+use super::schedule::Schedule;
 use super::{Algorithm, Limit, Name};
 use crate::Duration;
 
@@ -9,12 +10,14 @@ impl Limit {
         self.name().map_or(self.algorithm().word(), Name::as_str)
     }
 
-    /// What people call it: its name, else such as `100/15m`.
+    /// What people call it: its name, else such as `100/15m`, with its own numbers
+    /// whatever are in force.
     pub fn label(&self) -> String {
         if let Some(name) = self.name() {
             return name.as_str().to_owned();
         }
-        match self.algorithm() {
+        let own = self.schedule().map_or(self.algorithm(), Schedule::own);
+        match own {
             Algorithm::FixedWindow(w) | Algorithm::SlidingWindow(w) | Algorithm::SlidingLog(w) => {
                 format!("{}/{}", w.limit(), w.window())
             }

@@ -1,6 +1,7 @@
 //! One limit: an algorithm with its numbers. Fields are private and constructors validate, so a bad
 //! limit cannot exist.
 
+mod algorithm;
 mod bounds;
 mod buckets;
 mod credits;
@@ -8,8 +9,11 @@ mod kind;
 mod label;
 pub mod quota;
 mod rate;
+pub mod schedule;
+mod scheduled;
 mod shape;
 
+pub use algorithm::{Algorithm, Concurrency, Window, MAX_LOG};
 pub(crate) use bounds::in_range;
 pub use bounds::MAX_WINDOW;
 pub use buckets::{LeakyBucket, TokenBucket, FORGET_AFTER};
@@ -18,15 +22,12 @@ pub use kind::Kind;
 pub use rate::Rate;
 pub use shape::Shape;
 
-use bounds::span;
-use quota::Quota;
+use schedule::Schedule;
+
+use std::sync::Arc;
 
 use crate::error::InvalidLimit;
-use crate::number::MAX_SAFE;
-use crate::Duration;
 
-/// The largest `limit` of a sliding log: it stores every admission.
-pub const MAX_LOG: u64 = 1_000;
 /// The longest name of a policy or limit.
 pub const MAX_NAME: usize = 64;
 
@@ -58,13 +59,20 @@ impl Name {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Limit {
     name: Option<Name>,
+    /// With the numbers in force.
     algorithm: Algorithm,
+    /// Where the numbers change by themselves.
+    schedule: Option<Arc<Schedule>>,
 }
 
 impl Limit {
     /// A limit; the algorithm has validated itself.
     pub const fn new(name: Option<Name>, algorithm: Algorithm) -> Limit {
-        Limit { name, algorithm }
+        Limit {
+            name,
+            algorithm,
+            schedule: None,
+        }
     }
 
     /// The limit's own name in its policy, if it has one.
@@ -72,105 +80,8 @@ impl Limit {
         self.name.as_ref()
     }
 
-    /// What it does, with its numbers.
+    /// What it does, with the numbers that are in force.
     pub const fn algorithm(&self) -> &Algorithm {
         &self.algorithm
-    }
-}
-
-/// The seven algorithms.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Algorithm {
-    /// Counts in windows aligned to the Unix epoch.
-    FixedWindow(Window),
-    /// Two counts, the older weighted by what of it still overlaps.
-    SlidingWindow(Window),
-    /// Exact times: never more than the limit in any window.
-    SlidingLog(Window),
-    /// Tokens that refill; a burst up to capacity.
-    TokenBucket(TokenBucket),
-    /// A level that leaks: a meter, or with `maxDelay` a shaper.
-    LeakyBucket(LeakyBucket),
-    /// Counts in calendar periods of a time zone.
-    Quota(Quota),
-    /// Slots with a deadline.
-    Concurrency(Concurrency),
-}
-
-impl Algorithm {
-    /// The most units ever admitted at once: `limit` or `capacity`.
-    pub const fn limit(&self) -> u64 {
-        match self {
-            Algorithm::FixedWindow(w) | Algorithm::SlidingWindow(w) | Algorithm::SlidingLog(w) => {
-                w.limit
-            }
-            Algorithm::TokenBucket(b) => b.capacity(),
-            Algorithm::LeakyBucket(b) => b.capacity(),
-            Algorithm::Quota(q) => q.limit(),
-            Algorithm::Concurrency(c) => c.limit,
-        }
-    }
-}
-
-/// `limit` units per `window`: the numbers of the three window algorithms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Window {
-    limit: u64,
-    window: Duration,
-}
-
-impl Window {
-    /// `limit` 0 (deny all) to 2^53, `window` 1 ms to 366 d.
-    pub fn new(limit: u64, window: Duration) -> Result<Window, InvalidLimit> {
-        Ok(Window {
-            limit: in_range("limit", limit, 0, MAX_SAFE)?,
-            window: span("window", window)?,
-        })
-    }
-
-    /// As [`Window::new`], with `limit` at most [`MAX_LOG`]: for `slidingLog`.
-    pub fn new_log(limit: u64, window: Duration) -> Result<Window, InvalidLimit> {
-        in_range("limit", limit, 0, MAX_LOG)?;
-        Window::new(limit, window)
-    }
-
-    /// The most units per window.
-    pub const fn limit(&self) -> u64 {
-        self.limit
-    }
-
-    /// The window's length.
-    pub const fn window(&self) -> Duration {
-        self.window
-    }
-}
-
-/// At most `limit` slots held at once, each at most `ttl` unless renewed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Concurrency {
-    limit: u64,
-    ttl: Duration,
-}
-
-impl Concurrency {
-    /// The most slots: each is stored, and all of them are rewritten when one changes.
-    pub const MAX_SLOTS: u64 = 1_000;
-
-    /// `limit` 0 (deny all) to [`Concurrency::MAX_SLOTS`], `ttl` 1 ms to 366 d.
-    pub fn new(limit: u64, ttl: Duration) -> Result<Concurrency, InvalidLimit> {
-        Ok(Concurrency {
-            limit: in_range("limit", limit, 0, Concurrency::MAX_SLOTS)?,
-            ttl: span("ttl", ttl)?,
-        })
-    }
-
-    /// The most slots held at once.
-    pub const fn limit(&self) -> u64 {
-        self.limit
-    }
-
-    /// How long a slot is held unless it is renewed or released.
-    pub const fn ttl(&self) -> Duration {
-        self.ttl
     }
 }

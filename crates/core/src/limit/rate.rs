@@ -48,6 +48,12 @@ impl Rate {
         self.interval
     }
 
+    /// Whether less comes back than by another.
+    pub(crate) fn is_slower_than(&self, other: &Rate) -> bool {
+        // Each factor is below 2^53 and 2^65.
+        u128::from(self.parts) * other.unit < u128::from(other.parts) * self.unit
+    }
+
     /// How many parts come back in a millisecond. One unit has [`Rate::unit`] parts.
     pub const fn parts(&self) -> u64 {
         self.parts

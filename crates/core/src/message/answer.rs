@@ -10,7 +10,8 @@ use crate::decision::{Decision, Grant, Reason, Standing};
 use crate::row::{
     get_limit, get_policy, get_version, put_limit, put_limits_of, put_policy, put_version,
 };
-use crate::subject_state::{Denial, LimitStatus, Place, Refusal, Status};
+use crate::subject_state::{get_clock, put_clock, Denial, LimitStatus, Place, Refusal, Status};
+use crate::subject_state::{StageChange, StageStatus, StepChange};
 use crate::{Duration, Limit, Timestamp};
 
 /// An answer of the object.
@@ -23,6 +24,8 @@ pub enum Answer {
     /// To [`Call::Next`](super::Call::Next): the time from the object's present until each of the
     /// next admissions, rising. Fewer than were asked for where the next one never comes.
     Next(Vec<Duration>),
+    /// To [`Call::Stage`](super::Call::Stage).
+    Staged(StageChange),
     /// To [`Call::Renew`](super::Call::Renew).
     Renewed(Grant),
     /// To [`Call::Recorded`](super::Call::Recorded).
@@ -78,6 +81,7 @@ impl Answer {
             Answer::Next(next) => (next.iter()).fold(new("next"), |line, after| {
                 line.and("admission").put("after", after.as_millis())
             }),
+            Answer::Staged(change) => put_staged(new("staged"), change),
             Answer::Renewed(grant) => put_grant(new("renewed"), Some(grant)),
             Answer::Recorded {
                 answer,
@@ -114,6 +118,7 @@ impl Answer {
             "decided" => Answer::Decided(get_decisions(lines)?),
             "status" => Answer::Status(get_status(lines)?),
             "next" => Answer::Next(get_next(lines)?),
+            "staged" => Answer::Staged(get_staged(lines)?),
             "renewed" => Answer::Renewed(get_grant(&line)?.ok_or(Unreadable::Damaged("permit"))?),
             "recorded" => get_recorded(text, &line)?,
             "done" => Answer::Done,
@@ -275,10 +280,20 @@ fn put_status(line: LineWriter, status: &Status) -> LineWriter {
             "policy",
             (!limit.policy.is_empty()).then_some(&limit.policy),
         );
+        let stage = limit.stage;
         put_limit(put_version(line, limit.version), &limit.limit)
+            .put_some("stage", stage.map(|stage| stage.step))
+            .put_some(
+                "nextStage",
+                stage.and_then(|stage| stage.next).map(Timestamp::as_millis),
+            )
             .put("remaining", limit.remaining)
             .put("reset", limit.reset.as_millis())
     });
+    let line = match &status.stage {
+        Some(clock) => put_clock(line.and("stage"), clock),
+        None => line,
+    };
     let blocks = status.blocks.iter();
     let line = blocks.fold(line, |line, block| block.put(line.and("block")));
     status.denials.iter().fold(line, |line, denial| {
@@ -294,6 +309,51 @@ fn put_status(line: LineWriter, status: &Status) -> LineWriter {
     })
 }
 
+fn get_stage(line: &Line) -> Result<Option<StageStatus>, Unreadable> {
+    let next = line.number("nextStage")?.map(Timestamp::from_millis);
+    let step = line.number("stage")?;
+    Ok(step.map(|step| StageStatus { step, next }))
+}
+
+fn put_staged(line: LineWriter, change: &StageChange) -> LineWriter {
+    let line = match &change.before {
+        Some(before) => put_clock(line.and("before"), before),
+        None => line,
+    };
+    let line = put_clock(line.and("after"), &change.after);
+    change.steps.iter().fold(line, |line, step| {
+        let policy = (!step.policy.is_empty()).then_some(&step.policy);
+        line.and("step")
+            .put_some("policy", policy)
+            .text("limit", &step.limit)
+            .put("from", step.from)
+            .put("to", step.to)
+    })
+}
+
+fn get_staged<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<StageChange, Unreadable> {
+    let (mut before, mut after, mut steps) = (None, None, Vec::new());
+    for line in lines {
+        match line.word() {
+            "before" => before = Some(get_clock(&line)?),
+            "after" => after = Some(get_clock(&line)?),
+            "step" => steps.push(StepChange {
+                policy: policy_name(&line).unwrap_or_default(),
+                limit: line.text("limit")?,
+                from: line.needed("from")?,
+                to: line.needed("to")?,
+            }),
+            _ => return Err(Unreadable::Damaged("word")),
+        }
+    }
+    let after = after.ok_or(Unreadable::Damaged("after"))?;
+    Ok(StageChange {
+        before,
+        after,
+        steps,
+    })
+}
+
 fn get_status<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<Status, Unreadable> {
     let mut status = Status::default();
     for line in lines {
@@ -303,9 +363,11 @@ fn get_status<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<Status, Unrea
                 policy: policy.unwrap_or_default(),
                 version: get_version(&line)?,
                 limit: get_limit(&line)?,
+                stage: get_stage(&line)?,
                 remaining: line.needed("remaining")?,
                 reset: instant(&line, "reset")?,
             }),
+            "stage" => status.stage = Some(get_clock(&line)?),
             "block" => status.blocks.push(Block::get(&line)?),
             "denial" => status.denials.push(Denial {
                 at: instant(&line, "at")?,

@@ -8,8 +8,8 @@ use crate::decide::Check;
 use crate::policy::Policy;
 use crate::row::{get_limit, get_policy, get_reference};
 use crate::row::{put_limits_of, put_policy, put_reference};
-use crate::subject_state::Item;
-use crate::{Duration, Limit};
+use crate::subject_state::{Item, StageOverride};
+use crate::{Duration, Limit, Timestamp};
 
 /// A call of a Worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +66,11 @@ pub enum Call {
         /// The operator's reason.
         reason: String,
     },
+    /// Set the clock by which the subject's stages run. An object of a build from before this call
+    /// takes its word for damage and answers [`RefusalCode::Unavailable`]: nothing is set.
+    ///
+    /// [`RefusalCode::Unavailable`]: super::RefusalCode::Unavailable
+    Stage(StageOverride),
     /// Hold a permit longer.
     Renew {
         /// The permit's bits.
@@ -134,6 +139,9 @@ impl Call {
                 .put_some("policy", policy.as_ref())
                 .put("duration", duration.as_millis())
                 .text("reason", reason),
+            Call::Stage(set) => new("stage")
+                .put_some("start", set.start.map(Timestamp::as_millis))
+                .put_some("paused", set.paused.map(u8::from)),
             Call::Renew { permit, hold } => new("renew")
                 .put("permit", hex(*permit))
                 .put_some("hold", hold.map(Duration::as_millis)),
@@ -180,6 +188,10 @@ impl Call {
                 duration: Duration::from_millis(line.needed("duration")?),
                 reason: line.text("reason")?,
             },
+            "stage" => Call::Stage(StageOverride {
+                start: line.number("start")?.map(Timestamp::from_millis),
+                paused: line.number::<u8>("paused")?.map(|paused| paused != 0),
+            }),
             "renew" => Call::Renew {
                 permit: bits(&line, "permit")?,
                 hold: duration(&line, "hold")?,

@@ -78,6 +78,7 @@ impl SubjectState {
             } => self
                 .block(policy.as_deref(), *duration, reason, moment, effects)
                 .map(|()| Answer::Done),
+            Call::Stage(set) => self.set_stage(set, moment, effects).map(Answer::Staged),
             Call::Renew { permit, hold } => self
                 .renew(*permit, *hold, moment, effects)
                 .map(Answer::Renewed),

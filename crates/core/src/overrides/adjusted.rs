@@ -22,16 +22,20 @@ pub fn adjusted(policy: &Policy, effect: &Effect) -> Option<Policy> {
     policy.with_limits(limits).ok()
 }
 
-/// A limit with its units multiplied, rounded down; at least 1 where there was any, and within the
+/// A limit with its units multiplied, in each of its steps, rounded down; at least 1 where there was any, and within the
 /// bounds of its algorithm.
 fn scaled(limit: &Limit, by: Decimal) -> Result<Limit, InvalidLimit> {
+    limit.with_each(&|algorithm| scaled_algorithm(algorithm, by))
+}
+
+fn scaled_algorithm(algorithm: &Algorithm, by: Decimal) -> Result<Algorithm, InvalidLimit> {
     let up_to = |units: u64, most: u64| match units {
         0 => 0,
         _ => times(units, by).clamp(1, u128::from(most)) as u64,
     };
     let window =
         |window: &Window, most: u64| Window::new(up_to(window.limit(), most), window.window());
-    let algorithm = match limit.algorithm() {
+    Ok(match algorithm {
         Algorithm::FixedWindow(it) => Algorithm::FixedWindow(window(it, MAX_SAFE)?),
         Algorithm::SlidingWindow(it) => Algorithm::SlidingWindow(window(it, MAX_SAFE)?),
         Algorithm::SlidingLog(it) => Algorithm::SlidingLog(window(it, MAX_LOG)?),
@@ -53,8 +57,7 @@ fn scaled(limit: &Limit, by: Decimal) -> Result<Limit, InvalidLimit> {
                 None => bucket,
             })
         }
-    };
-    Ok(Limit::new(limit.name().cloned(), algorithm))
+    })
 }
 
 fn token_bucket(

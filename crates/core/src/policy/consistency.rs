@@ -42,6 +42,13 @@ impl Consistency {
 
     /// Whether these limits can be decided so. The error names what to take instead.
     pub fn suits(self, limits: &[Limit]) -> Result<(), InvalidLimit> {
+        if self != Consistency::Strong && limits.iter().any(|limit| limit.schedule().is_some()) {
+            return Err(InvalidLimit::Conflict {
+                field: "consistency",
+                with: "`stages` and `times`: only the subject's object knows its start, and the \
+                       numbers of the hour are told by its clock: take `strong`",
+            });
+        }
         match (self, limits) {
             (Consistency::Strong, _) => Ok(()),
             (Consistency::Eventual, limits) => counting::suits(limits),

@@ -18,6 +18,7 @@ use crate::error::InvalidLimit;
 use crate::limit::{in_range, Limit, Name};
 use crate::number::MAX_SAFE;
 use crate::subject::Ipv6Prefix;
+use crate::Timestamp;
 
 /// The most limits in one policy.
 pub const MAX_LIMITS: usize = 8;
@@ -47,6 +48,8 @@ pub struct Policy {
     penalty: Option<Box<Penalty>>,
     gives_permits: bool,
     shapes: bool,
+    /// Until when the numbers are in force; `None`: no end is known.
+    until: Option<Timestamp>,
 }
 
 impl Policy {
@@ -87,6 +90,7 @@ impl Policy {
             replaces_inline: false,
             ipv6_prefix: None,
             penalty: None,
+            until: None,
         }
     }
 
@@ -276,7 +280,32 @@ impl Policy {
     /// The largest R: the largest limit, or 1. More units than that are never ahead of a row.
     pub fn max_write_ahead(&self) -> u64 {
         let limits = self.limits.iter();
-        limits.fold(1, |max, limit| max.max(limit.algorithm().limit()))
+        limits.fold(1, |max, limit| max.max(limit.largest().algorithm().limit()))
+    }
+
+    /// Whether any of its limits has numbers that change by themselves.
+    pub fn is_scheduled(&self) -> bool {
+        self.limits.iter().any(|limit| limit.schedule().is_some())
+    }
+
+    /// Whether any of its limits has stages, which need the subject's start.
+    pub fn has_stages(&self) -> bool {
+        self.limits.iter().any(Limit::has_stages)
+    }
+
+    /// The same policy with other numbers of its limits, which are in force `until` then.
+    pub(crate) fn with_numbers(&self, limits: Vec<Limit>, until: Option<Timestamp>) -> Policy {
+        Policy {
+            limits,
+            until,
+            ..self.clone()
+        }
+    }
+
+    /// The first instant at which it is decided by other numbers than these; `None` where that is
+    /// not known to come. Nothing is promised for then or later.
+    pub const fn in_force_until(&self) -> Option<Timestamp> {
+        self.until
     }
 
     /// The policy's name; `None` for an inline one.

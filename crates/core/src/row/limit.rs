@@ -9,6 +9,8 @@ use crate::limit::{
 use crate::number::Decimal;
 use crate::{Duration, InvalidLimit};
 
+use super::schedule::{self, get_schedule, put_schedule};
+
 impl From<InvalidLimit> for Unreadable {
     fn from(invalid: InvalidLimit) -> Unreadable {
         Unreadable::Damaged(match invalid {
@@ -22,10 +24,21 @@ impl From<InvalidLimit> for Unreadable {
 
 /// Adds a limit's definition to a line.
 pub fn put_limit(line: LineWriter, limit: &Limit) -> LineWriter {
-    let line = line
-        .put_some("name", limit.name().map(Name::as_str))
-        .put("algorithm", limit.algorithm().word());
-    match limit.algorithm() {
+    let line = line.put_some("name", limit.name().map(Name::as_str));
+    match limit.schedule() {
+        None => put_algorithm(line, "algorithm", limit.algorithm()),
+        Some(schedule) => put_schedule(
+            put_algorithm(line, schedule::KEY, schedule.own()),
+            limit,
+            schedule,
+        ),
+    }
+}
+
+/// Adds an algorithm with its numbers; its word under `key`.
+fn put_algorithm(line: LineWriter, key: &str, algorithm: &Algorithm) -> LineWriter {
+    let line = line.put(key, algorithm.word());
+    match algorithm {
         Algorithm::FixedWindow(w) | Algorithm::SlidingWindow(w) | Algorithm::SlidingLog(w) => line
             .put("limit", w.limit())
             .put("window", w.window().as_millis()),
@@ -87,7 +100,11 @@ pub fn get_limit(line: &Line) -> Result<Limit, Unreadable> {
         .get("name")
         .map(|name| Name::new("name", name))
         .transpose()?;
-    let algorithm = match line.get("algorithm") {
+    let (word, is_scheduled) = match line.get(schedule::KEY) {
+        None => (line.get("algorithm"), false),
+        word => (word, true),
+    };
+    let algorithm = match word {
         Some("fixedWindow") => Algorithm::FixedWindow(get_window(line)?),
         Some("slidingWindow") => Algorithm::SlidingWindow(get_window(line)?),
         Some("slidingLog") => {
@@ -103,7 +120,11 @@ pub fn get_limit(line: &Line) -> Result<Limit, Unreadable> {
         )?),
         _ => return Err(Unreadable::Damaged("algorithm")),
     };
-    Ok(Limit::new(name, algorithm))
+    let limit = Limit::new(name, algorithm);
+    match is_scheduled {
+        true => get_schedule(line, limit),
+        false => Ok(limit),
+    }
 }
 
 fn duration(line: &Line, key: &'static str) -> Result<Option<Duration>, Unreadable> {

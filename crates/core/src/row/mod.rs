@@ -8,6 +8,7 @@ mod lost;
 mod penalty;
 mod places;
 mod policy;
+mod schedule;
 mod slots;
 mod state;
 

@@ -114,6 +114,7 @@ fn charge_others(
     effects: &mut Effects,
 ) -> Result<Vec<KeyedCharge>, Refusal> {
     let mut charges = Vec::new();
+    let clock = limits.clock().copied();
     let item = picked.item;
     let policy = &item.policy;
     let name = policy.name_or_empty();
@@ -129,6 +130,7 @@ fn charge_others(
         if !is_another && !is_any(&|limit| entry.is_beside(policy, limit)) {
             continue;
         }
+        entry.follow(clock.as_ref(), moment)?;
         if let Some(charge) = entry.usage.charge_past(item.units(), at, moment)? {
             charges.push((entry.key(), charge));
         }

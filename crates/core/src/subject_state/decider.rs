@@ -92,6 +92,7 @@ impl Decider<'_> {
                 final_for: picked.put_in_force(self.limits, moment, effects),
             }
         };
+        Look::new(item, self.limits).look_ahead(&mut decision, moment)?;
         Ok((decision, changed))
     }
 

@@ -3,6 +3,7 @@
 use crate::algorithm::state::{LimitState, Moment};
 use crate::calendar::UnknownTimeZone;
 use crate::codec::{Line, LineWriter, Unreadable};
+use crate::limit::schedule::StageClock;
 use crate::policy::{Policy, Version};
 use crate::row::{get_version, put_version, ROWS};
 use crate::{Algorithm, Limit, Timestamp};
@@ -10,7 +11,7 @@ use crate::{Algorithm, Limit, Timestamp};
 use super::renamed::Renamed;
 use super::usage::Usage;
 use super::written::Written;
-use super::{Effects, LimitStatus, Write};
+use super::{Effects, LimitStatus, StageStatus, Write};
 
 /// A limit, its real use, and what storage says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,6 +172,7 @@ impl Entry {
     pub(super) fn redefined(
         &self,
         limit: &Limit,
+        clock: Option<&StageClock>,
         moment: Moment,
     ) -> Result<Entry, UnknownTimeZone> {
         Ok(Entry {
@@ -178,12 +180,42 @@ impl Entry {
             version: self.version,
             is_whole: false,
             replaces_inline: self.replaces_inline,
-            usage: self.usage.redefined(limit, moment)?,
+            usage: self.usage.redefined(limit, clock, moment)?,
             turn: self.turn,
             written: None,
             told: Version::NONE,
             renamed: self.renamed.clone(),
         })
+    }
+
+    /// The same use, of which the stages run by another clock from now on.
+    pub(super) fn restaged(
+        &self,
+        old: Option<&StageClock>,
+        new: &StageClock,
+        moment: Moment,
+    ) -> Result<Entry, UnknownTimeZone> {
+        let present = self.usage.present(old, moment)?;
+        Ok(Entry {
+            usage: present.present(Some(new), moment)?,
+            ..self.clone()
+        })
+    }
+
+    /// Brings it under the numbers in force now, if others were in force since it was last used;
+    /// whether they were. Then its row has to be written, and what a bucket was charged before can
+    /// no longer be taken back: it is in parts of another rate.
+    pub(super) fn follow(
+        &mut self,
+        clock: Option<&StageClock>,
+        moment: Moment,
+    ) -> Result<bool, UnknownTimeZone> {
+        if !self.usage.has_changed(clock, moment)? {
+            return Ok(false);
+        }
+        self.usage = self.usage.present(clock, moment)?;
+        self.written = None;
+        Ok(true)
     }
 
     /// Adds the use that another row tells of the same limit, unless its period is over. The newer
@@ -313,12 +345,19 @@ impl Entry {
     }
 
     /// How it stands, for whoever looks.
-    pub(super) fn status(&self, moment: Moment) -> Result<LimitStatus, UnknownTimeZone> {
-        let view = self.usage.view(moment)?;
+    pub(super) fn status(
+        &self,
+        clock: Option<&StageClock>,
+        moment: Moment,
+    ) -> Result<LimitStatus, UnknownTimeZone> {
+        let usage = self.usage.present(clock, moment)?;
+        let view = usage.view(moment)?;
+        let stage = usage.limit.stage(clock, moment)?;
         Ok(LimitStatus {
             policy: self.policy.clone(),
             version: self.version,
-            limit: self.usage.limit.clone(),
+            limit: usage.limit.clone(),
+            stage: stage.map(|(step, next)| StageStatus { step, next }),
             remaining: view.remaining,
             reset: view.reset,
         })

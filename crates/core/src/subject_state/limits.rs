@@ -1,17 +1,24 @@
 //! All limits of one subject: found in rows, shown, given back to, and forgotten when idle.
 
+use std::borrow::Cow;
+
 use crate::algorithm::state::Moment;
+use crate::calendar::UnknownTimeZone;
 use crate::decision::Grant;
+use crate::limit::schedule::StageClock;
 use crate::{Duration, Limit, Timestamp};
 
 use super::entry::Entry;
 use super::operations::Operations;
-use super::{Effects, LimitStatus, Refusal};
+use super::stage::SubjectStage;
+use super::{Effects, Item, LimitStatus, Refusal};
 
 /// The limits, in the order of first use.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Limits {
     pub(super) entries: Vec<Entry>,
+    /// The subject's stage, where it has one.
+    pub(super) stage: Option<SubjectStage>,
 }
 
 impl Limits {
@@ -24,6 +31,44 @@ impl Limits {
             None => self.entries.push(found),
         }
         fence
+    }
+
+    /// The clock by which the stages of the limits run; `None` before the first admission.
+    pub(super) fn clock(&self) -> Option<&StageClock> {
+        self.stage.as_ref().map(|stage| &stage.clock)
+    }
+
+    /// The items with the numbers that are in force for this subject. Under a clock that steps back
+    /// those that a limit has been decided by stay in force.
+    pub(super) fn in_force<'a>(
+        &self,
+        items: &'a [Item],
+        moment: Moment,
+    ) -> Result<Cow<'a, [Item]>, UnknownTimeZone> {
+        let mut items = Cow::Borrowed(items);
+        for i in 0..items.len() {
+            if items[i].policy.is_scheduled() {
+                items.to_mut()[i] = self.item_at(&items[i], moment)?;
+            }
+        }
+        Ok(items)
+    }
+
+    /// One item with the numbers that are in force at this moment.
+    pub(super) fn item_at(&self, item: &Item, moment: Moment) -> Result<Item, UnknownTimeZone> {
+        let is_asked = |entry: &&Entry| {
+            let concerns = |limit: &Limit| entry.concerns(&item.policy, limit);
+            entry.usage.limit.schedule().is_some() && item.policy.limits().iter().any(concerns)
+        };
+        let seen = self.entries.iter().filter(is_asked);
+        let now = (seen.map(|entry| entry.usage.state.seen())).fold(moment.now, Ord::max);
+        // An admission would start the clock, and what it promises has to fit its first step.
+        let begins = StageClock::starting(now);
+        let clock = self.clock().unwrap_or(&begins);
+        Ok(Item {
+            policy: (item.policy).in_force(Some(clock), Moment { now, ..moment })?,
+            check: item.check,
+        })
     }
 
     /// Whether there is none.
@@ -68,7 +113,7 @@ impl Limits {
         moment: Moment,
     ) -> Result<Vec<LimitStatus>, Refusal> {
         let wanted = self.entries.iter().filter(|entry| wanted(&entry.policy));
-        let status = wanted.map(|entry| entry.status(moment));
+        let status = wanted.map(|entry| entry.status(self.clock(), moment));
         Ok(status.collect::<Result<_, _>>()?)
     }
 
@@ -81,9 +126,10 @@ impl Limits {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
+        let clock = self.clock().copied();
         for (key, _) in operations.charges_of(operation) {
             if let Some(entry) = self.entries.iter().find(|entry| entry.key() == *key) {
-                entry.usage.can_cancel(moment)?;
+                entry.usage.can_cancel(clock.as_ref(), moment)?;
             }
         }
         let Some((place, charges)) = operations.cancel(operation, moment.now) else {
@@ -91,6 +137,10 @@ impl Limits {
         };
         for (key, charge) in charges {
             if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key() == key) {
+                if entry.follow(clock.as_ref(), moment)? {
+                    entry.write_exact(moment, effects);
+                    continue;
+                }
                 let parts = entry.usage.cancel(&charge, moment)?;
                 operations.lower_later(place, &key, parts);
                 entry.write_exact(moment, effects);

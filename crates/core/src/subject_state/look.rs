@@ -7,6 +7,7 @@ use crate::decide::decide;
 use crate::decision::Decision;
 use crate::{Duration, Limit, Timestamp};
 
+use super::ahead::{first_admitted, first_fit, reset, Foresight};
 use super::entry::Entry;
 use super::limits::Limits;
 use super::lookup::{Found, Lookup};
@@ -26,63 +27,93 @@ impl<'a> Look<'a> {
     pub(super) fn answer(&self, moment: Moment) -> Result<Decision, Refusal> {
         self.0.has_room(moment)?;
         let (mut decision, redefines) = self.seen(moment)?;
-        if redefines && !decision.success {
+        if !redefines || decision.success {
+            self.look_ahead(&mut decision, moment)?;
+        } else {
             decision.cache_for = Duration::ZERO;
-            if decision.retry_after.is_some() {
+            if decision.retry_after.is_some() || self.next_change(moment)?.is_some() {
                 if let Some(at) = self.first_admitted(moment)? {
-                    decision.retry_after = Some(at.since(moment.now));
+                    decision.comes_at(Some(at));
                 }
             }
         }
         Ok(decision)
     }
 
-    /// The first instant at which the item, as the next that is decided, is admitted; `None` when
-    /// it is not even once all of the present use is forgotten. Use only gets less until then, so
-    /// that it is found by halving.
-    fn first_admitted(&self, moment: Moment) -> Result<Option<Timestamp>, UnknownTimeZone> {
-        let Lookup { item, limits } = self.0;
-        let is_asked = |entry: &&Entry| {
-            let concerns = |limit: &Limit| entry.concerns(&item.policy, limit);
-            item.policy.limits().iter().any(concerns)
-        };
-        let forgotten = limits.entries.iter().filter(is_asked);
-        let Some(last) = forgotten.map(|it| it.usage.idle_at(moment.now)).max() else {
-            return Ok(None);
-        };
-        let is_admitted = |now| {
-            let at = Moment { now, ..moment };
-            self.seen(at).map(|(decision, _)| decision.success)
-        };
-        let (mut refused, mut admitted) = (moment.now, last);
-        if !is_admitted(last)? {
-            return Ok(None);
+    /// Tells a decision that was made under the definitions in force what the changes of their
+    /// numbers mean for it: when it fits, and when limits have all of their room again.
+    pub(super) fn look_ahead(
+        &self,
+        decision: &mut Decision,
+        moment: Moment,
+    ) -> Result<(), UnknownTimeZone> {
+        let Lookup { item, .. } = self.0;
+        if !item.policy.is_scheduled() || decision.deciding.is_none() {
+            return Ok(());
         }
-        while admitted.since(refused) > Duration::from_millis(1) {
-            let half = Duration::from_millis(admitted.since(refused).as_millis() / 2);
-            let now = refused.plus(half);
-            if is_admitted(now)? {
-                admitted = now;
-            } else {
-                refused = now;
+        if !decision.success {
+            decision.comes_at(first_fit(self, decision, moment)?);
+        }
+        let until = item.policy.in_force_until();
+        for (i, limit) in item.policy.limits().iter().enumerate() {
+            let standing = decision.limits.get(i);
+            let is_over = |reset| until.is_some_and(|until| until < reset);
+            if limit.schedule().is_some() && standing.is_some_and(|it| is_over(it.reset)) {
+                decision.set_reset(i, self.reset_of(limit, moment)?);
             }
         }
-        Ok(Some(admitted))
+        Ok(())
+    }
+
+    /// When a limit has all of its room again.
+    fn reset_of(&self, limit: &Limit, moment: Moment) -> Result<Timestamp, UnknownTimeZone> {
+        let limits = self.0.limits;
+        match self.0.find(limit, moment)? {
+            Found::InForce(place) => reset(&limits.entries[place].usage, limits.clock(), moment),
+            Found::Changed(_, entry) | Found::Stepped(_, entry) | Found::New(entry) => {
+                reset(&entry.usage, limits.clock(), moment)
+            }
+        }
+    }
+
+    /// The first instant at which the item, as the next that is decided, is admitted; `None` when
+    /// it is not even once all of the present use is forgotten.
+    fn first_admitted(&self, moment: Moment) -> Result<Option<Timestamp>, UnknownTimeZone> {
+        let forgotten = self.concerned().map(|it| it.usage.idle_at(moment.now));
+        match forgotten.max() {
+            Some(last) => first_admitted(self, last, moment),
+            None => Ok(None),
+        }
+    }
+
+    /// The states that have a say in the item.
+    fn concerned(&self) -> impl Iterator<Item = &'a Entry> {
+        let Lookup { item, limits } = self.0;
+        limits.entries.iter().filter(move |entry| {
+            let mut asked = item.policy.limits().iter();
+            asked.any(|limit| entry.concerns(&item.policy, limit))
+        })
     }
 
     /// What the item would be answered at this moment, if nothing is decided until then; and
     /// whether a definition came into force by it.
     fn seen(&self, moment: Moment) -> Result<(Decision, bool), UnknownTimeZone> {
         let Lookup { item, limits } = self.0;
+        let present = match item.policy.is_scheduled() {
+            true => Some(limits.item_at(item, moment)?),
+            false => None,
+        };
+        let item = present.as_ref().unwrap_or(item);
         let mut states = Vec::with_capacity(item.policy.limits().len());
         let mut redefines = false;
         for limit in item.policy.limits() {
-            states.push(match self.0.find(limit, moment)? {
+            states.push(match (Lookup { item, limits }).find(limit, moment)? {
                 Found::InForce(place) => limits.entries[place].usage.state.clone(),
                 Found::Changed(_, entry) => {
                     redefines = true;
                     entry.usage.state
                 }
+                Found::Stepped(_, entry) => entry.usage.state,
                 Found::New(entry) => {
                     redefines |= limit.name().is_some();
                     entry.usage.state
@@ -93,5 +124,22 @@ impl<'a> Look<'a> {
         let check = item.peek().check;
         let decision = decide(&item.policy, &mut states, &check, None, moment)?;
         Ok((decision, redefines))
+    }
+}
+
+impl Foresight for Look<'_> {
+    fn decided_at(&self, moment: Moment) -> Result<Decision, UnknownTimeZone> {
+        Ok(self.seen(moment)?.0)
+    }
+
+    /// Of the item's own limits, and of those that it would take the place of.
+    fn next_change(&self, moment: Moment) -> Result<Option<Timestamp>, UnknownTimeZone> {
+        let Lookup { item, limits } = self.0;
+        let mut next = item.policy.next_change(limits.clock(), moment)?;
+        for entry in self.concerned() {
+            let change = entry.usage.limit.next_change(limits.clock(), moment)?;
+            next = change.into_iter().chain(next).min();
+        }
+        Ok(next)
     }
 }

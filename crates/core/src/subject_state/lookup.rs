@@ -22,6 +22,8 @@ pub(super) enum Found {
     InForce(usize),
     /// On the entry under another definition.
     Changed(usize, Box<Entry>),
+    /// On the entry under other numbers of its definition, which came by themselves.
+    Stepped(usize, Box<Entry>),
     /// On an entry that is not there yet.
     New(Box<Entry>),
 }
@@ -40,9 +42,11 @@ impl<'a> Lookup<'a> {
     }
 
     /// Whether deciding the item may fail after something was changed: where room is short, or a
-    /// limit that takes part reads the clocks of a time zone.
+    /// limit that takes part may read the clocks of a time zone.
     pub(super) fn may_fail(self) -> bool {
-        let is_quota = |limit: &Limit| matches!(limit.algorithm(), Algorithm::Quota(_));
+        let is_quota = |limit: &Limit| {
+            matches!(limit.algorithm(), Algorithm::Quota(_)) || limit.schedule().is_some()
+        };
         let mut limits = self.item.policy.limits().iter();
         let concerned = |entry: &Entry| {
             let mut limits = self.item.policy.limits().iter();
@@ -107,11 +111,16 @@ impl<'a> Lookup<'a> {
         let mut of_name = self.limits.of_name(policy, limit);
         let is_in_force = !of_name.any(|other| other.turn > entry.turn);
         let begins_to_replace = entry.begins_to_replace(&self.item.policy);
-        if is_in_force && entry.usage.limit == *limit && !begins_to_replace {
+        let is_same = is_in_force && entry.usage.limit.is_written_as(limit) && !begins_to_replace;
+        let clock = self.limits.clock();
+        if is_same && entry.usage.limit == *limit && !entry.usage.has_changed(clock, moment)? {
             return Ok(Found::InForce(place));
         }
         let moment = self.not_before(limit, moment);
-        let mut next = entry.redefined(limit, moment)?;
+        let mut next = entry.redefined(limit, clock, moment)?;
+        if is_same {
+            return Ok(Found::Stepped(place, Box::new(next)));
+        }
         if !is_in_force {
             next = self.in_force(next, moment)?;
         }
@@ -143,7 +152,9 @@ impl<'a> Lookup<'a> {
         let (policy, limit) = (&self.item.policy, entry.usage.limit.clone());
         let entries = self.limits.entries.iter();
         for other in entries.filter(|other| other.is_beside(policy, &limit)) {
-            entry.usage.take_over(&other.usage, moment)?;
+            let followed = other.usage.followed(self.limits.clock(), moment)?;
+            let usage = followed.as_ref().unwrap_or(&other.usage);
+            entry.usage.take_over(usage, moment)?;
         }
         Ok(())
     }
@@ -160,7 +171,9 @@ impl<'a> Lookup<'a> {
         let others = of_name.clone().filter(|other| !other.keeps(policy, &limit));
         for other in others {
             if other.usage.idle_at(moment.now) > moment.now {
-                entry.usage.take_over(&other.usage, moment)?;
+                let followed = other.usage.followed(self.limits.clock(), moment)?;
+                let usage = followed.as_ref().unwrap_or(&other.usage);
+                entry.usage.take_over(usage, moment)?;
             }
         }
         // One item may ask several definitions of one name: then all of them are in force.

@@ -7,6 +7,7 @@
 //! | part | what it keeps |
 //! |---|---|
 //! | `Limits` | one `Entry` a limit: its `Usage`, and how its row is `Written` |
+//! | `SubjectStage` | the clock by which its stages run, of which `Limits` decides |
 //! | `Policies` | the newest definition of each policy that has versions |
 //! | `Blocks`, `Penalties` | who is shut out, until when; who is about to be |
 //! | `Permits` | the newest fence, and which permits were released lately |
@@ -17,6 +18,7 @@
 //!
 //! A call to decide goes through `Decider`: it picks the states that an item names (`Lookup`,
 //! `Picked`), decides, and tells what has `Changed`. `Look` answers what changes nothing,
+//! `ahead` finds when a refused request fits although numbers change until then.
 //! `Contended` marks refusals that may soon be admissions, and `next` decides on a copy, ahead.
 //!
 //! **Writing ahead.** Rows run ahead of the real use. Before an admission is answered, the stored
@@ -24,6 +26,7 @@
 //! ever after, it is rewritten. So a restart from the rows never admits one unit too many.
 //! `written.rs` says how far a row runs ahead, and so how many units a restart may refuse too many.
 
+mod ahead;
 mod alarm;
 mod blocks;
 mod bounds;
@@ -50,6 +53,8 @@ mod policies;
 mod recent;
 mod refusal;
 mod renamed;
+mod restaged;
+mod stage;
 mod status;
 mod summary;
 mod usage;
@@ -63,7 +68,9 @@ pub use item::Item;
 pub use next::MAX_NEXT;
 pub use place::Place;
 pub use refusal::Refusal;
-pub use status::{LimitStatus, Status};
+pub use restaged::{StageChange, StageOverride, StepChange};
+pub(crate) use stage::{get_clock, put_clock};
+pub use status::{LimitStatus, StageStatus, Status};
 pub use written::STEADY;
 
 use alarm::Alarm;
@@ -79,6 +86,7 @@ use operations::{Operation, Operations};
 use permits::Permits;
 use place::Calls;
 use policies::Policies;
+use stage::SubjectStage;
 
 use std::borrow::Cow;
 
@@ -128,7 +136,7 @@ impl SubjectState {
             "limit" => {
                 let found = Entry::from_line(&line, key)?;
                 if line.flag("whole") {
-                    let limits = vec![found.usage.limit.clone()];
+                    let limits = vec![found.usage.limit.own()];
                     self.policies.add_whole(get_policy(&line, limits)?);
                 }
                 let fence = self.limits.add_found(found);
@@ -136,6 +144,7 @@ impl SubjectState {
             }
             "policy" => self.policies.add_found(text, key)?,
             "block" => self.blocks.add_found(&line)?,
+            "stage" => self.limits.stage = Some(SubjectStage::get(&line)?),
             "fence" => self.permits.add_found(line.needed("fence")?),
             _ => return Err(Unreadable::Damaged("word")),
         }
@@ -172,12 +181,14 @@ impl SubjectState {
         let asked = items;
         let items = &*self.newest(asked, moment);
         Policies::are_whole(items)?;
+        let in_force = &*self.limits.in_force(items, moment)?;
         let holder = self.permits.holder(items, random, moment.now);
-        let decided = self.decider().decide(items, holder, moment, effects);
+        let decided = self.decider().decide(in_force, holder, moment, effects);
         let (mut answers, Changed { charges, final_for }) = decided?;
         self.operations.drop_charges_of(&final_for);
         self.take_up(items, moment, effects);
-        self.contended().mark(items, &mut answers, moment);
+        self.note_admission(items, answers.iter().any(|it| it.success), moment, effects);
+        self.contended().mark(in_force, &mut answers, moment);
         self.blocks
             .penalize(items, &mut answers, moment.now, effects);
         self.policies.tell(asked, items, &mut answers);
@@ -185,7 +196,7 @@ impl SubjectState {
             let operation = Operation::new(id, charges, answers.clone(), moment.now);
             self.operations.remember(operation);
         }
-        self.denials.remember(items, &answers, moment.now);
+        self.denials.remember(in_force, &answers, moment.now);
         self.permits.granted(&answers);
         self.ensure_alarm(moment, effects);
         Ok(answers)
@@ -221,6 +232,40 @@ impl SubjectState {
         self.policies.settle(&self.limits, effects);
     }
 
+    /// After an admission under a limit with stages: it starts the subject's clock, unless that
+    /// goes, and is written down so that the clock is kept.
+    fn note_admission(
+        &mut self,
+        items: &[Item],
+        is_admitted: bool,
+        moment: Moment,
+        effects: &mut Effects,
+    ) {
+        let charges = |item: &Item| item.changes() && item.units() > 0 && item.policy.has_stages();
+        if is_admitted && items.iter().any(charges) {
+            let (stage, is_to_write) = SubjectStage::admitted(self.limits.stage, moment.now);
+            self.limits.stage = Some(stage);
+            if is_to_write {
+                effects.writes.push(stage.row());
+            }
+        }
+    }
+
+    /// Sets the clock by which the subject's stages run; the limits are those of the new step at
+    /// once. An error changes nothing.
+    pub fn set_stage(
+        &mut self,
+        set: &StageOverride,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<StageChange, Refusal> {
+        self.loaded.readable()?;
+        let (change, final_for) = restaged::set(&mut self.limits, set, moment, effects)?;
+        self.operations.drop_charges_of(&final_for);
+        self.ensure_alarm(moment, effects);
+        Ok(change)
+    }
+
     fn decider(&mut self) -> Decider<'_> {
         Decider {
             limits: &mut self.limits,
@@ -254,7 +299,9 @@ impl SubjectState {
         }
         self.operations.make_room(moment.now)?;
         let items = self.policies.parts(items);
+        let items = self.limits.in_force(&items, moment)?;
         let final_for = self.decider().charge(&items, moment, effects)?;
+        self.note_admission(&items, true, moment, effects);
         self.operations.drop_charges_of(&final_for);
         self.policies.settle(&self.limits, effects);
         let done = Operation::new(operation, Vec::new(), Vec::new(), moment.now);
@@ -334,6 +381,7 @@ impl SubjectState {
         let wanted = |name: &str| policy.is_none_or(|policy| policy == name);
         Ok(Status {
             limits: self.limits.status(wanted, moment)?,
+            stage: self.limits.clock().copied(),
             blocks: self.blocks.in_force(wanted, moment.now).cloned().collect(),
             denials: self.denials.of(wanted),
         })
@@ -341,7 +389,7 @@ impl SubjectState {
 
     /// Forgets what is spent, of one policy or all. Blocks stay: they are somebody's decision. So
     /// do slots, as long as somebody holds them, and with them the version of their policy. Fences
-    /// go on rising. Damaged rows are deleted, when all is to be forgotten.
+    /// go on rising, and stages run on. Damaged rows are deleted, when all is to be forgotten.
     pub fn reset(
         &mut self,
         policy: Option<&str>,
@@ -350,7 +398,13 @@ impl SubjectState {
     ) -> Result<(), Refusal> {
         if self.loaded.is_damaged() && policy.is_none() {
             effects.writes.push(Write::DeleteAll);
+            let stage = self.limits.stage;
+            effects.writes.extend(stage.map(|stage| stage.row()));
             *self = SubjectState {
+                limits: Limits {
+                    stage,
+                    ..Limits::default()
+                },
                 permits: core::mem::take(&mut self.permits),
                 alarm: self.alarm,
                 calls: core::mem::take(&mut self.calls),
@@ -371,16 +425,20 @@ impl SubjectState {
     }
 
     /// The cleaning alarm has come: forgets what is idle, in memory and in storage in one step, and
-    /// sets the next alarm if anything is left. A subject that is idle ends with no row at all.
+    /// sets the next alarm if anything is left. A subject that is idle ends with no row at all, or
+    /// with the one of its stages alone.
     pub fn clean(&mut self, moment: Moment, effects: &mut Effects) -> Result<(), Refusal> {
         self.alarm = Alarm::default();
         self.loaded.readable()?;
         self.limits.drop_idle(moment, effects);
         self.policies.settle(&self.limits, effects);
         effects.writes.extend(self.blocks.drop_over(moment.now));
-        let is_empty = self.limits.is_empty() && self.blocks.is_empty();
+        let stage = self.limits.stage;
+        let is_kept = stage.is_some_and(|stage| stage.kept_until() > moment.now);
+        let is_empty = self.limits.is_empty() && self.blocks.is_empty() && !is_kept;
         if is_empty && !self.permits.is_fence_ahead(moment.now) {
             effects.writes = vec![Write::DeleteAll];
+            self.limits.stage = None;
             return Ok(());
         }
         self.rewrite_older(moment, effects);
@@ -399,6 +457,7 @@ impl SubjectState {
             self.limits.write_all(moment, effects);
             self.policies.write_all(effects);
             effects.writes.extend(self.blocks.rows());
+            effects.writes.extend(self.limits.stage.map(|it| it.row()));
         }
         if older.fence {
             effects.writes.push(self.permits.row());
@@ -426,7 +485,8 @@ impl SubjectState {
 
     /// Whether anything is stored, so that there has to be a cleaning alarm.
     pub fn has_rows(&self) -> bool {
-        self.loaded.readable().is_err() || !self.blocks.is_empty() || self.limits.has_rows()
+        let is_in_use = !self.blocks.is_empty() || self.limits.has_rows();
+        self.loaded.readable().is_err() || is_in_use || self.limits.stage.is_some()
     }
 
     /// Tells that the cleaning alarm is set to this instant, or not set: what the object learnt
@@ -437,13 +497,16 @@ impl SubjectState {
 
     /// Sets the alarm when something is stored and none is set.
     fn ensure_alarm(&mut self, moment: Moment, effects: &mut Effects) {
-        if !self.alarm.is_set() && (!effects.writes.is_empty() || self.has_rows()) {
+        let is_far = self.alarm.is_far() && !(self.limits.is_empty() && self.blocks.is_empty());
+        let is_needed = !effects.writes.is_empty() || self.has_rows();
+        if (!self.alarm.is_set() && is_needed) || is_far {
             self.set_alarm(moment, effects);
         }
     }
 
     fn set_alarm(&mut self, moment: Moment, effects: &mut Effects) {
         let over = self.limits.idle_at(moment.now).max(self.blocks.last_end());
-        self.alarm.set(over, moment.now, effects);
+        let kept = self.limits.stage.map(|stage| stage.kept_until());
+        self.alarm.set(over, kept, moment.now, effects);
     }
 }

@@ -62,7 +62,7 @@ impl<'a> Picked<'a> {
         let item = self.item;
         match (Lookup { item, limits }).find(limit, moment)? {
             Found::InForce(place) => Ok(place),
-            Found::Changed(place, entry) => {
+            Found::Changed(place, entry) | Found::Stepped(place, entry) => {
                 let before = core::mem::replace(&mut limits.entries[place], *entry);
                 self.before.push((place, before));
                 Ok(place)

@@ -1,6 +1,7 @@
 //! What a subject shows of itself: limits, blocks, and the newest refusals.
 
 use crate::block::Block;
+use crate::limit::schedule::StageClock;
 use crate::policy::Version;
 use crate::{Limit, Timestamp};
 
@@ -13,12 +14,24 @@ pub struct LimitStatus {
     pub policy: String,
     /// The policy's version when it was last charged.
     pub version: Version,
-    /// The limit as last charged.
+    /// The limit as last charged, with the numbers in force now.
     pub limit: Limit,
+    /// Which of its stages is in force, where it has any.
+    pub stage: Option<StageStatus>,
     /// Units left.
     pub remaining: u64,
     /// As in a decision.
     pub reset: Timestamp,
+}
+
+/// The stage of a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StageStatus {
+    /// Which one, from 0.
+    pub step: usize,
+    /// When the next one begins; `None` where there is none, or the subject's clock stands or has
+    /// not begun.
+    pub next: Option<Timestamp>,
 }
 
 /// A subject's full state.
@@ -26,6 +39,8 @@ pub struct LimitStatus {
 pub struct Status {
     /// Each limit that is not idle, in the order of first use.
     pub limits: Vec<LimitStatus>,
+    /// The clock by which its stages run, where it has one.
+    pub stage: Option<StageClock>,
     /// Blocks in force.
     pub blocks: Vec<Block>,
     /// The newest refusals, oldest first; forgotten when the object sleeps.

@@ -3,6 +3,7 @@
 use crate::algorithm::state::Moment;
 use crate::calendar::UnknownTimeZone;
 use crate::decide::{decide, Check};
+use crate::limit::schedule::StageClock;
 use crate::policy::Policy;
 use crate::summary::{State, Summary};
 use crate::Timestamp;
@@ -21,7 +22,10 @@ impl SubjectState {
         let named = names.filter(|name| !name.is_empty());
         let mut summary = Summary::of(named.cloned());
         let entries = self.limits.entries.iter();
-        let exhausted = entries.filter_map(|entry| exhausted_until(entry, moment).ok().flatten());
+        let exhausted = entries.filter_map(|entry| {
+            let until = exhausted_until(entry, self.limits.clock(), moment);
+            until.ok().flatten()
+        });
         summary.set(State::Exhausted, exhausted.max());
         let blocks = self.blocks.in_force(|_| true, moment.now);
         summary.set(State::Blocked, blocks.map(|block| block.until).max());
@@ -29,19 +33,26 @@ impl SubjectState {
     }
 }
 
-/// When a limit that has no unit left has one again; `None` for one that has.
-fn exhausted_until(entry: &Entry, moment: Moment) -> Result<Option<Timestamp>, UnknownTimeZone> {
-    let view = entry.usage.view(moment)?;
+/// When a limit that has no unit left has one again, or other numbers; `None` for one that has.
+fn exhausted_until(
+    entry: &Entry,
+    clock: Option<&StageClock>,
+    moment: Moment,
+) -> Result<Option<Timestamp>, UnknownTimeZone> {
+    let usage = entry.usage.present(clock, moment)?;
+    let view = usage.view(moment)?;
     if view.remaining > 0 {
         return Ok(None);
     }
-    let policy = Policy::of(entry.usage.limit.clone());
+    let policy = Policy::of(usage.limit.clone());
     let look = Check {
         peek: true,
         ..Check::ONE
     };
-    let state = &mut entry.usage.state.clone();
+    let state = &mut usage.state.clone();
     let decision = decide(&policy, &mut [state], &look, None, moment)?;
     let wait = decision.retry_after.or(decision.delay);
-    Ok(Some(wait.map_or(view.reset, |wait| moment.now.plus(wait))))
+    let until = wait.map_or(view.reset, |wait| moment.now.plus(wait));
+    let change = usage.limit.next_change(clock, moment)?;
+    Ok(Some(change.map_or(until, |change| change.min(until))))
 }

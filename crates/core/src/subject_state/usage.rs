@@ -4,13 +4,18 @@ use crate::algorithm::allowance::{allowance_of, Lost};
 use crate::algorithm::charge::Charge;
 use crate::algorithm::state::{LimitState, Moment};
 use crate::algorithm::{Take, View};
-use crate::calendar::UnknownTimeZone;
+use crate::calendar::{UnknownTimeZone, UtcOnly};
 use crate::codec::{Line, LineWriter, Unreadable};
+use crate::limit::schedule::StageClock;
 use crate::limit::MAX_LOG;
 use crate::row::{get_limit, get_lost, get_state, put_limit, put_lost, put_state};
 use crate::{Algorithm, Limit, Timestamp};
 
 use super::held::{Held, Holding};
+
+/// So many changes of a bucket's numbers are followed one by one, for a bucket that nobody asked
+/// while they came. What came back after that came at the slowest of its rates.
+const MAX_FOLLOWED: usize = 1_000;
 
 /// A limit and its real use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,12 +96,96 @@ impl Usage {
         self.lost.add(units, allowance, &self.state, algorithm);
     }
 
-    /// The same use under another definition.
+    /// Whether its numbers have changed since it was last used in a way that is to be followed:
+    /// only of a bucket they say what came back in the meantime.
+    pub(super) fn has_changed(
+        &self,
+        clock: Option<&StageClock>,
+        moment: Moment,
+    ) -> Result<bool, UnknownTimeZone> {
+        if !self.is_bucket() || self.limit.schedule().is_none() {
+            return Ok(false);
+        }
+        let now = self.state.seen();
+        let change = self.limit.next_change(clock, Moment { now, ..moment })?;
+        Ok(change.is_some_and(|change| change <= moment.now))
+    }
+
+    const fn is_bucket(&self) -> bool {
+        matches!(self.state, LimitState::Bucket(_))
+    }
+
+    /// The same use after the last change of its numbers until now, under those that came into
+    /// force by it; `None` where there is nothing to follow.
+    pub(super) fn followed(
+        &self,
+        clock: Option<&StageClock>,
+        moment: Moment,
+    ) -> Result<Option<Usage>, UnknownTimeZone> {
+        if !self.has_changed(clock, moment)? {
+            return Ok(None);
+        }
+        let mut at = Moment {
+            now: self.state.seen(),
+            ..moment
+        };
+        let mut followed = self.clone();
+        for _ in 0..MAX_FOLLOWED {
+            match followed.limit.next_change(clock, at)? {
+                Some(change) if change <= moment.now => at.now = change,
+                _ => return Ok(Some(followed)),
+            }
+            if followed.is_full(at) {
+                at.now = moment.now; // under whatever numbers, it is full then
+            }
+            let limit = followed.limit.in_force(clock, at)?;
+            followed = followed.adopted_by(&limit, at)?;
+        }
+        let slowest = followed.adopted_by(&followed.limit.smallest(), at)?;
+        let limit = slowest.limit.in_force(clock, moment)?;
+        Ok(Some(slowest.adopted_by(&limit, moment)?))
+    }
+
+    /// Whether nothing of a bucket is missing or promised, nor anything earned beyond.
+    fn is_full(&self, moment: Moment) -> bool {
+        let (algorithm, state) = (self.algorithm(), &self.state);
+        let Ok(Some(LimitState::Bucket(bucket))) = state.projected(algorithm, moment) else {
+            return false;
+        };
+        let earns = matches!(algorithm, Algorithm::TokenBucket(it) if it.burst_credits().is_some());
+        let state = LimitState::Bucket(bucket);
+        let is_promised = !state.promised(algorithm, moment.now).is_empty();
+        !earns && !is_promised && state.used(algorithm, moment.now) == 0
+    }
+
+    /// The same use under another definition, or under other numbers of this one.
     pub(super) fn redefined(
         &self,
         limit: &Limit,
+        clock: Option<&StageClock>,
         moment: Moment,
     ) -> Result<Usage, UnknownTimeZone> {
+        match self.followed(clock, moment)? {
+            Some(followed) => followed.adopted_by(limit, moment),
+            None => self.adopted_by(limit, moment),
+        }
+    }
+
+    /// The same use as it is now, under the numbers that are in force now.
+    pub(super) fn present(
+        &self,
+        clock: Option<&StageClock>,
+        moment: Moment,
+    ) -> Result<Usage, UnknownTimeZone> {
+        if self.limit.schedule().is_none() {
+            return Ok(self.clone());
+        }
+        let limit = self.limit.in_force(clock, moment)?;
+        self.redefined(&limit, clock, moment)
+    }
+
+    /// The same use under another definition, which comes into force now.
+    fn adopted_by(&self, limit: &Limit, moment: Moment) -> Result<Usage, UnknownTimeZone> {
         let mut old = self.state.clone();
         old.project(self.algorithm(), moment)?;
         let beside = self.held_beside(moment.now);
@@ -203,7 +292,12 @@ impl Usage {
     }
 
     /// Whether a charge can be taken back now: an error where a time zone is not known any more.
-    pub(super) fn can_cancel(&self, moment: Moment) -> Result<(), UnknownTimeZone> {
+    pub(super) fn can_cancel(
+        &self,
+        clock: Option<&StageClock>,
+        moment: Moment,
+    ) -> Result<(), UnknownTimeZone> {
+        self.followed(clock, moment)?;
         self.state.projected(self.algorithm(), moment).map(drop)
     }
 
@@ -248,9 +342,25 @@ impl Usage {
         Ok(state.view(self.algorithm(), moment.now))
     }
 
+    /// When nothing is in use any more. A bucket whose rate changes is taken to be full when it is
+    /// at the slowest of its rates.
+    fn full_at(&self, now: Timestamp) -> Timestamp {
+        let full = self.state.idle_at(self.algorithm(), now);
+        if !self.is_bucket() || self.limit.schedule().is_none() {
+            return full;
+        }
+        let (now, zones) = (self.state.seen(), &UtcOnly);
+        let slowest = self.limit.smallest();
+        let adopted = (self.state).adopted(&self.limit, &slowest, vec![], Moment { now, zones });
+        // Buckets ask for no zone.
+        adopted.map_or(full, |state| {
+            full.max(state.idle_at(slowest.algorithm(), now))
+        })
+    }
+
     /// From when on it answers as a new one would, or may be forgotten.
     pub(super) fn idle_at(&self, now: Timestamp) -> Timestamp {
-        let idle = self.state.idle_at(self.algorithm(), now);
+        let idle = self.full_at(now);
         let held = self.held.as_ref();
         held.map_or(idle, |held| idle.max(held.slots.view(0, now).reset))
     }

@@ -3,7 +3,8 @@
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
-use tollgate_core::limit::quota::{Anchor, Period, Quota, TimeZoneName};
+use tollgate_core::limit::quota::{Anchor, Period, Quota, TimeZoneName, Weekday};
+use tollgate_core::limit::schedule::{Hours, Numbers, Stage, WeekDays};
 use tollgate_core::limit::{
     BurstCredits, Concurrency, LeakyBucket, Name, Rate, TokenBucket, Window, MAX_LOG, MAX_WINDOW,
 };
@@ -155,6 +156,67 @@ pub(crate) fn limit() -> impl Strategy<Value = Limit> {
         1 => concurrency(),
     ];
     (option::of(name()), algorithm).prop_map(|(name, algorithm)| Limit::new(name, algorithm))
+}
+
+/// Numbers of a step of this limit, at least `min`.
+fn numbers(limit: &Limit, min: u64) -> impl Strategy<Value = Numbers> {
+    let (max, has_rate) = match limit.algorithm() {
+        Algorithm::SlidingLog(_) => (MAX_LOG, false),
+        Algorithm::Concurrency(_) => (Concurrency::MAX_SLOTS, false),
+        Algorithm::TokenBucket(_) | Algorithm::LeakyBucket(_) => (MAX_SAFE, true),
+        _ => (MAX_SAFE, false),
+    };
+    (option::of(whole(min, max)), option::of(rate())).prop_map(move |(most, rate)| Numbers {
+        most: most.or((min > 0).then_some(min)),
+        rate: rate.filter(|_| has_rate),
+    })
+}
+
+fn hours(limit: &Limit) -> impl Strategy<Value = Hours> {
+    let between = option::of((0u64..43_200, 43_200u64..86_400, any::<bool>()));
+    let zones: Vec<TimeZoneName> = TimeZoneName::all().collect();
+    let weekdays = prop::sample::subsequence(Weekday::ALL.to_vec(), 1..=7);
+    let parts = (between, weekdays, select(zones), numbers(limit, 0));
+    let time = |second: u64| {
+        format!(
+            "{:02}:{:02}:{:02}",
+            second / 3_600,
+            second / 60 % 60,
+            second % 60
+        )
+    };
+    parts.prop_map(move |(between, days, zone, numbers)| {
+        let between = between.map(|(a, b, turned)| match turned {
+            false => (time(a), time(b)),
+            true => (time(b), time(a)),
+        });
+        let between = between
+            .as_ref()
+            .map(|(from, to)| (from.as_str(), to.as_str()));
+        Hours::new(between, WeekDays::of(days).unwrap(), zone, numbers).unwrap()
+    })
+}
+
+/// Any limit, often with stages and times.
+pub(crate) fn scheduled() -> impl Strategy<Value = Limit> {
+    limit().prop_flat_map(|limit| {
+        let steps = prop::collection::vec((span(), numbers(&limit, 0)), 0..4);
+        let stages = option::of((span(), numbers(&limit, 1), steps, numbers(&limit, 0)));
+        let times = prop::collection::vec(hours(&limit), 0..3);
+        (Just(limit), stages, times).prop_map(|(limit, stages, times)| {
+            let mut all = Vec::new();
+            if let Some((length, first, steps, last)) = stages {
+                all.push(Stage::new(Some(length), first).unwrap());
+                all.extend(
+                    steps
+                        .iter()
+                        .map(|&(length, it)| Stage::new(Some(length), it).unwrap()),
+                );
+                all.push(Stage::new(None, last).unwrap());
+            }
+            limit.scheduled(all, times).unwrap()
+        })
+    })
 }
 
 /// A limit that a native binding can decide.

@@ -4,9 +4,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::limit::quota::{Anchor, Period, Quota, Weekday};
-use crate::limit::{LeakyBucket, Rate, TokenBucket, FORGET_AFTER};
-use crate::number::Decimal;
-use crate::{Algorithm, Duration};
+use crate::limit::{LeakyBucket, TokenBucket, FORGET_AFTER};
+use crate::{Algorithm, Duration, Limit};
+
+use super::rate::RateBody;
+use super::schedule::{stages_of, times_of, StepBody};
 
 /// What a limit is, beside its algorithm, name and limit. A field is there where the algorithm has
 /// it and it is not as by default.
@@ -52,16 +54,12 @@ pub struct DefinitionBody {
     /// How long a slot is held, in ms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl: Option<u64>,
-}
-
-/// So many units per interval.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RateBody {
-    /// Units: the decimal number itself, which a floating point number might not hold.
-    #[serde(with = "exact")]
-    pub amount: Decimal,
-    /// In ms.
-    pub interval: u64,
+    /// The steps from a subject's start on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StepBody>,
+    /// Hours with other numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub times: Vec<StepBody>,
 }
 
 /// Credits of a bucket that has been full.
@@ -90,6 +88,17 @@ pub struct AnchorBody {
     pub month: Option<u8>,
 }
 
+impl From<&Limit> for DefinitionBody {
+    /// With the numbers in force.
+    fn from(limit: &Limit) -> DefinitionBody {
+        DefinitionBody {
+            stages: stages_of(limit),
+            times: times_of(limit),
+            ..DefinitionBody::from(limit.algorithm())
+        }
+    }
+}
+
 impl From<&Algorithm> for DefinitionBody {
     fn from(algorithm: &Algorithm) -> DefinitionBody {
         match algorithm {
@@ -114,7 +123,7 @@ fn token_bucket(bucket: &TokenBucket) -> DefinitionBody {
     let forget_after = bucket.forget_after();
     DefinitionBody {
         capacity: Some(bucket.capacity()),
-        refill: Some(rate(bucket.refill())),
+        refill: Some(bucket.refill().into()),
         initial: bucket.initial(),
         stepped: bucket.is_stepped().then_some(true),
         burst_credits: bucket.burst_credits().map(|credits| BurstCreditsBody {
@@ -129,7 +138,7 @@ fn token_bucket(bucket: &TokenBucket) -> DefinitionBody {
 fn leaky_bucket(bucket: &LeakyBucket) -> DefinitionBody {
     DefinitionBody {
         capacity: Some(bucket.capacity()),
-        leak: Some(rate(bucket.leak())),
+        leak: Some(bucket.leak().into()),
         max_delay: bucket.max_delay().map(Duration::as_millis),
         ..DefinitionBody::default()
     }
@@ -147,37 +156,5 @@ fn of_quota(quota: &Quota) -> DefinitionBody {
             month: anchor.month(),
         }),
         ..DefinitionBody::default()
-    }
-}
-
-fn rate(rate: Rate) -> RateBody {
-    RateBody {
-        amount: rate.amount(),
-        interval: rate.interval().as_millis(),
-    }
-}
-
-/// A decimal as a JSON number, digit for digit.
-pub(in crate::api) mod exact {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use serde_json::value::RawValue;
-
-    use crate::number::Decimal;
-
-    pub(in crate::api) fn serialize<S: Serializer>(
-        decimal: &Decimal,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        // They always are a JSON number.
-        let digits = RawValue::from_string(decimal.to_string()).ok();
-        digits.serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Decimal, D::Error> {
-        let digits = Box::<RawValue>::deserialize(deserializer)?;
-        Decimal::parse(digits.get()).map_err(D::Error::custom)
     }
 }

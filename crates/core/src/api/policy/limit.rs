@@ -3,6 +3,7 @@
 //! The same fields stand at the top of a policy with one limit and in each element of `limits`.
 
 use super::numbers::{self, at};
+use super::schedule;
 use crate::api::fields::Fields;
 use crate::api::{BadRequest, Problem};
 use crate::limit::{Algorithm, Kind, Limit, Name, MAX_LOG, MAX_NAME};
@@ -10,7 +11,7 @@ use crate::number::MAX_SAFE;
 
 /// Every field of a limit. `maxDelay` is not among them: beside these it may also belong to the
 /// request.
-pub(in crate::api) const FIELDS: [&str; 23] = [
+pub(in crate::api) const FIELDS: [&str; 25] = [
     "name",
     "algorithm",
     "strategy",
@@ -34,6 +35,8 @@ pub(in crate::api) const FIELDS: [&str; 23] = [
     "timeZone",
     "anchor",
     "ttl",
+    "stages",
+    "times",
 ];
 
 /// Another word for a field, from the vocabularies of other limiters.
@@ -74,6 +77,7 @@ const STRATEGIES: &str = "sliding-window, fixed-window, token-bucket or leaky-bu
 pub(super) fn limit(fields: &mut Fields<'_>) -> Result<Limit, BadRequest> {
     one_word_each(fields)?;
     let name = name(fields, "name")?;
+    let steps = schedule::take(fields)?;
     let kind = kind(fields)?;
     let algorithm = match kind {
         Kind::FixedWindow => Algorithm::FixedWindow(numbers::window(fields, MAX_SAFE)?),
@@ -91,7 +95,7 @@ pub(super) fn limit(fields: &mut Fields<'_>) -> Result<Limit, BadRequest> {
                 with: algorithm.word(),
             },
         )),
-        None => Ok(Limit::new(name, algorithm)),
+        None => steps.read(fields, Limit::new(name, algorithm)),
     }
 }
 

@@ -17,8 +17,10 @@ pub mod named;
 pub(super) mod numbers;
 pub mod parent;
 mod penalty;
+pub mod rate;
 pub mod record;
 pub mod rollback;
+pub mod schedule;
 pub(super) mod settings;
 mod written;
 

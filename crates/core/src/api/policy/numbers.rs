@@ -105,7 +105,7 @@ fn rate(
 }
 
 /// `{amount, interval}`.
-fn rate_object(fields: &mut Fields<'_>, name: &'static str) -> Result<Rate, BadRequest> {
+pub(super) fn rate_object(fields: &mut Fields<'_>, name: &'static str) -> Result<Rate, BadRequest> {
     let inner = fields.object(name)?;
     let mut inner = fields.required(name, inner)?;
     let amount: Option<Decimal> = inner.decimal("amount")?;

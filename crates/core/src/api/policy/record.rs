@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::definition::exact;
+use super::rate::exact;
 use crate::api::fields::Fields;
 use crate::api::{BadRequest, Problem};
 use crate::number::Decimal;

@@ -73,8 +73,9 @@ impl<'a> From<&'a Policy> for PolicyForm<'a> {
 
 impl<'a> From<&'a Limit> for LimitForm<'a> {
     fn from(limit: &'a Limit) -> LimitForm<'a> {
-        let algorithm = limit.algorithm();
-        let definition = DefinitionBody::from(algorithm);
+        let own = limit.own();
+        let algorithm = own.algorithm();
+        let definition = DefinitionBody::from(&own);
         LimitForm {
             name: limit.name(),
             algorithm: algorithm.kind(),

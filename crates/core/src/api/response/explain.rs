@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::api::policy::schedule::{stages_of, times_of, StepBody};
 use crate::explain::{admits_out_of_reach, Admits, HoldsFor, LimitExplanation, WorstCase};
 use crate::limit::{Kind, Name};
 use crate::policy::consistency::Consistency;
@@ -69,8 +70,15 @@ pub struct LimitExplainBody<'a> {
     pub label: String,
     /// Its algorithm.
     pub algorithm: Kind,
-    /// Limit or capacity, in units.
+    /// Limit or capacity, in units, without steps.
     pub limit: u64,
+    /// Its steps from a subject's start on. `worstCase` is then that of the largest numbers of any
+    /// step, and `curve` that of `limit`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StepBody>,
+    /// Its hours with other numbers; of `worstCase` and `curve` the same holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub times: Vec<StepBody>,
     /// The most that it admits.
     pub worst_case: WorstCaseBody,
     /// Only with `consistency: "eventual"`: how far isolates may exceed it together.
@@ -178,6 +186,8 @@ impl<'a> LimitExplainBody<'a> {
             label: limit.label(),
             algorithm: limit.algorithm().kind(),
             limit: limit.algorithm().limit(),
+            stages: stages_of(limit),
+            times: times_of(limit),
             worst_case: (&explained.worst_case).into(),
             over_admission: over.map(|over| OverAdmissionPerIsolateBody {
                 per_isolate: over.per_isolate,

@@ -10,6 +10,7 @@ use crate::api::policy::definition::DefinitionBody;
 use crate::block::Block;
 use crate::decision::Reason;
 use crate::isolate::counts::CountStatus;
+use crate::limit::schedule::StageClock;
 use crate::limit::Kind as AlgorithmKind;
 use crate::overrides::{Kind, Override};
 use crate::policy::consistency::Consistency;
@@ -63,6 +64,9 @@ pub struct LimitBody<'a> {
     /// What the limit is, in the words of a request.
     #[serde(flatten)]
     pub definition: DefinitionBody,
+    /// Which of its stages is in force; absent where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<StageInForceBody>,
     /// What is only there where isolates count through KV.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub counted: Option<CountedBody>,
@@ -90,6 +94,36 @@ pub struct UsageBody<'a> {
     pub remaining: u64,
     /// As in a decision, in Unix ms.
     pub reset: u64,
+}
+
+/// The stage of a limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StageInForceBody {
+    /// Which one, from 1, of those in `stages`.
+    pub step: u64,
+    /// When the subject's stages began, in Unix ms; absent before its first admission.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<u64>,
+    /// When the next one begins, in Unix ms; absent where there is none, or nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
+    /// Since when the subject's clock stands, in Unix ms; absent while it goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused_since: Option<u64>,
+}
+
+impl StageInForceBody {
+    fn new(status: &LimitStatus, clock: Option<&StageClock>) -> Option<StageInForceBody> {
+        let stage = status.stage?;
+        let paused_since = clock.and_then(StageClock::paused_since);
+        Some(StageInForceBody {
+            step: stage.step as u64 + 1, // at most 64
+            start: clock.map(|clock| clock.start.as_millis()),
+            next: stage.next.map(Timestamp::as_millis),
+            paused_since: paused_since.map(Timestamp::as_millis),
+        })
+    }
 }
 
 /// How far counts that isolates tell each other through KV may be off.
@@ -225,7 +259,8 @@ impl<'a> StatusBody<'a> {
     ) -> StatusBody<'a> {
         let kv = counted.is_none().then_some(Kv::Unavailable);
         let counted = counted.unwrap_or_default();
-        let of_object = status.limits.iter().map(LimitBody::new);
+        let of_object =
+            (status.limits.iter()).map(|limit| LimitBody::new(limit, status.stage.as_ref()));
         StatusBody {
             subject: SubjectBody::new(subject),
             limits: of_object
@@ -252,12 +287,13 @@ impl<'a> SubjectBody<'a> {
 }
 
 impl<'a> LimitBody<'a> {
-    fn new(status: &'a LimitStatus) -> LimitBody<'a> {
+    fn new(status: &'a LimitStatus, clock: Option<&StageClock>) -> LimitBody<'a> {
         let at = (status.remaining, status.reset);
         let policy = (status.policy.as_str(), status.version);
         LimitBody {
             usage: UsageBody::new(policy, &status.limit, at),
-            definition: status.limit.algorithm().into(),
+            definition: (&status.limit).into(),
+            stage: StageInForceBody::new(status, clock),
             counted: None,
         }
     }
@@ -268,7 +304,8 @@ impl<'a> LimitBody<'a> {
         let policy = (definition.policy.as_str(), definition.version);
         LimitBody {
             usage: UsageBody::new(policy, &definition.limit, at),
-            definition: definition.limit.algorithm().into(),
+            definition: (&definition.limit).into(),
+            stage: None,
             counted: Some(CountedBody {
                 consistency: Consistency::Eventual,
                 isolates: counted.isolates,
@@ -289,12 +326,17 @@ impl<'de> Deserialize<'de> for LimitBody<'_> {
         struct Mark {
             consistency: Option<IgnoredAny>,
         }
+        #[derive(Deserialize)]
+        struct Stage {
+            stage: Option<StageInForceBody>,
+        }
         let object = Box::<RawValue>::deserialize(deserializer)?;
         let text = object.get();
         let is_counted = part::<Mark, D>(text)?.consistency.is_some();
         Ok(LimitBody {
             usage: part::<UsageBody, D>(text)?,
             definition: part::<DefinitionBody, D>(text)?,
+            stage: part::<Stage, D>(text)?.stage,
             counted: is_counted
                 .then(|| part::<CountedBody, D>(text))
                 .transpose()?,

@@ -75,6 +75,9 @@ impl CachedRefusal {
 
     /// The refusal of a request with a higher cost than the cached one.
     fn dearer(&self, policy: &Policy, cost: u64, at: Timestamp) -> Option<Decision> {
+        if policy.is_scheduled() {
+            return None; // only the object knows the numbers of that instant
+        }
         let (limits, old) = (policy.limits(), &self.decision.limits);
         let standings = limits.iter().zip(old.iter()).map(|(limit, standing)| {
             let (refused, retry_at) = if cost > max_units(limit.algorithm()) {

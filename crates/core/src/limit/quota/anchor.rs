@@ -24,7 +24,8 @@ pub enum Weekday {
 }
 
 impl Weekday {
-    const ALL: [Weekday; 7] = [
+    /// All of them.
+    pub const ALL: [Weekday; 7] = [
         Weekday::Monday,
         Weekday::Tuesday,
         Weekday::Wednesday,
@@ -45,6 +46,16 @@ impl Weekday {
             Weekday::Saturday => "saturday",
             Weekday::Sunday => "sunday",
         }
+    }
+
+    /// Its first three letters.
+    pub fn short(self) -> &'static str {
+        &self.word()[..3]
+    }
+
+    /// The day that three letters name.
+    pub fn from_short(word: &str) -> Option<Weekday> {
+        Weekday::ALL.into_iter().find(|day| day.short() == word)
     }
 
     /// The day that a word names.
@@ -104,10 +115,7 @@ impl Anchor {
 
     /// The time of day as `HH:MM:SS`; `None` means midnight.
     pub fn clock_time(&self) -> Option<String> {
-        self.time.map(|seconds| {
-            let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
-            format!("{hours:02}:{minutes:02}:{:02}", seconds % 60)
-        })
+        self.time.map(clock_time)
     }
 
     /// The first day of a week; `None` means Monday.
@@ -126,8 +134,14 @@ impl Anchor {
     }
 }
 
+/// Seconds since midnight as `HH:MM:SS`.
+pub(crate) fn clock_time(seconds: u32) -> String {
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    format!("{hours:02}:{minutes:02}:{:02}", seconds % 60)
+}
+
 /// `HH:MM` or `HH:MM:SS` as seconds since midnight.
-fn seconds_of_day(text: &str) -> Option<u32> {
+pub(crate) fn seconds_of_day(text: &str) -> Option<u32> {
     let two_digits = |part: &str, below: u32| {
         let plain = part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
         part.parse::<u32>().ok().filter(|&n| plain && n < below)

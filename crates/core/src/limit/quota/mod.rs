@@ -7,6 +7,7 @@
 mod anchor;
 mod zone_name;
 
+pub(crate) use anchor::{clock_time, seconds_of_day};
 pub use anchor::{Anchor, Weekday};
 pub use zone_name::{TimeZoneName, MAX_ZONE_NAME};
 
@@ -69,6 +70,15 @@ impl Quota {
             time_zone,
             anchor,
         })
+    }
+
+    /// The same periods with another limit, at most 2^53.
+    #[must_use]
+    pub(crate) fn with_limit(&self, limit: u64) -> Quota {
+        Quota {
+            limit,
+            ..self.clone()
+        }
     }
 
     /// The most units per period.
