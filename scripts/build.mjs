@@ -24,6 +24,8 @@ import { setup } from "./setup.mjs";
 const INPUTS = ["Cargo.toml", "Cargo.lock", "build.rs", "src", "crates", "schemas", "scripts/build.mjs"].filter(
   (path) => existsSync(join(root, path)),
 );
+// The command line is no part of the Worker.
+const OUTSIDE = "crates/cli";
 
 /** Sets up and builds, each only where needed. */
 export function build() {
@@ -110,6 +112,7 @@ function fingerprint() {
 }
 
 function filesIn(path) {
+  if (path === OUTSIDE) return [];
   if (!statSync(join(root, path)).isDirectory()) return [path];
   return readdirSync(join(root, path)).flatMap((name) => filesIn(`${path}/${name}`));
 }

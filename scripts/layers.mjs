@@ -7,6 +7,7 @@ import { fail, isMain, root } from "./lib/process.mjs";
 
 const CRATES = [
   "src",
+  "crates/cli/src",
   "crates/core/src",
   "crates/policies/src",
   "crates/records/src",

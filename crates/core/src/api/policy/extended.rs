@@ -2,12 +2,13 @@
 
 use serde_json::value::RawValue;
 
-use super::limit::{ALIASES, FIELDS};
+use super::limit::ALIASES;
+use super::named::is_of_limit;
 use crate::api::raw::{Pairs, Text, Values};
 use crate::api::{BadRequest, Problem};
 
 /// Fields of a policy that speak of itself alone.
-const OWN: [&str; 2] = ["description", "extends"];
+const OWN: [&str; 3] = ["description", "extends", "source"];
 
 /// The fields of an object, in their order.
 type Object<'a> = Vec<(String, &'a RawValue)>;
@@ -50,10 +51,6 @@ pub fn extended(base: &str, written: &str) -> Result<String, BadRequest> {
     }
     text.push('}');
     Ok(text)
-}
-
-fn is_of_limit(name: &str) -> bool {
-    FIELDS.contains(&name) || name == "maxDelay"
 }
 
 fn merged<'a>(base: Vec<Object<'a>>, written: Vec<Object<'a>>) -> Vec<Object<'a>> {
@@ -139,7 +136,7 @@ mod tests {
         {"name":"hour","algorithm":"fixedWindow","limit":100,"window":"1h"},
         {"name":"burst","algorithm":"tokenBucket","capacity":10,"refill":{"amount":1,"interval":"1s"}},
         {"algorithm":"concurrency","limit":3,"ttl":"1m"}],
-        "provider":"stripe","failMode":"closed","askedBy":["app"],"description":"of the base"}"#;
+        "provider":"stripe","failMode":"closed","askedBy":["app"],"description":"of the base","source":"base"}"#;
 
     fn canonical(base: &str, written: &str) -> Result<String, BadRequest> {
         let base = to_json(&parse(base).unwrap());
@@ -157,18 +154,19 @@ mod tests {
     fn what_is_not_written_is_the_bases() {
         is(
             r#"{"extends":"base"}"#,
-            &BASE.replace(r#","description":"of the base""#, ""),
+            &BASE.replace(r#","description":"of the base","source":"base""#, ""),
         );
     }
 
     #[test]
     fn limits_merge_by_name_and_settings_one_by_one() {
         is(
-            r#"{"extends":"base","limits":[{"name":"hour","requests":7}],"failMode":"open","description":"own"}"#,
+            r#"{"extends":"base","limits":[{"name":"hour","requests":7}],"failMode":"open","description":"own","source":"own"}"#,
             &BASE
                 .replace("\"limit\":100", "\"limit\":7")
                 .replace("closed", "open")
-                .replace("of the base", "own"),
+                .replace("of the base", "own")
+                .replace("\"source\":\"base\"", "\"source\":\"own\""),
         );
         // Another algorithm is another limit; lists are taken whole.
         is(

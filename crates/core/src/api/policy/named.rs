@@ -22,9 +22,11 @@ pub const MAX_ASKED_BY: usize = 64;
 pub const MAX_TOKEN_NAME: usize = 64;
 /// The longest description, in bytes.
 pub const MAX_DESCRIPTION: usize = 1_024;
+/// The longest `source`, in bytes.
+pub const MAX_SOURCE: usize = 128;
 
 /// The fields beside the limits and the settings.
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 11] = [
     "provider",
     "scope",
     "parent",
@@ -35,6 +37,7 @@ const OTHERS: [&str; 10] = [
     "askedBy",
     "description",
     "extends",
+    "source",
 ];
 
 /// A policy that is kept under a name.
@@ -68,6 +71,9 @@ pub struct NamedPolicy {
     /// For people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// What keeps this policy, in the words of the tool that wrote it; decides nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -119,7 +125,7 @@ impl NamedPolicy {
 /// Reads a policy that extends no other: see [`super::parse`], and 1 to 128 bytes of `provider`, 0
 /// to 128 of `scope`, a `parent` ([`super::parent`]), `fallbackTo` ([`super::fall_back`]),
 /// `replacesInline`, `record` ([`super::record`]), `shadow`, 1 to 64 names of tokens in `askedBy`,
-/// and 1 to 1,024 bytes of `description`.
+/// 1 to 1,024 bytes of `description`, and 1 to 128 of `source`.
 pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
     let mut fields = known(body)?;
     let is_written = fields.has("limits") || fields.has_any(&FIELDS);
@@ -150,6 +156,7 @@ pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
     let description = fields.text("description", 1, MAX_DESCRIPTION)?;
     let record = record::take(&mut fields)?;
     let shadow = fields.boolean("shadow")?.unwrap_or(false);
+    let source = fields.text("source", 1, MAX_SOURCE)?;
     let replaces_inline = fields.boolean("replacesInline")?.unwrap_or(false);
     let mut policy = super::take(&mut fields)?;
     if replaces_inline {
@@ -170,6 +177,7 @@ pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
         shadow,
         asked_by,
         description: description.map(Into::into),
+        source: source.map(Into::into),
     })
 }
 
@@ -177,6 +185,11 @@ pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
 /// has.
 pub fn base_of(written: &str) -> Result<Option<Name>, BadRequest> {
     super::limit::name(&mut known(written)?, "extends")
+}
+
+/// Whether a field is one of a limit, which may stand beside the settings where there is one limit.
+pub fn is_of_limit(name: &str) -> bool {
+    FIELDS.contains(&name) || name == "maxDelay"
 }
 
 fn known(body: &str) -> Result<Fields<'_>, BadRequest> {

@@ -1,0 +1,155 @@
+//! HTTP: the policies of a server, and changes of them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ureq::http::Uri;
+use ureq::{Agent, Body};
+
+use crate::failure::Failure;
+use crate::plan::{Action, Step, Stored};
+use crate::tree::Tree;
+
+/// How long one call may take, a slow line included.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest answer, in bytes: all names of a namespace are far below.
+const MAX_ANSWER: u64 = 16 << 20;
+
+/// A server, and who asks it.
+pub struct Server {
+    agent: Agent,
+    url: String,
+    bearer: String,
+}
+
+impl Server {
+    /// Refuses to send a token in the clear to another machine. Follows no redirect: the token is
+    /// for this server alone.
+    pub fn new(url: &str, token: &str) -> Result<Server, Failure> {
+        let wrong = |why: &str| Failure::Wrong(format!("--url: {why}"));
+        let parsed: Uri = url.parse().map_err(|_| wrong("it is no address."))?;
+        let host = parsed.host().unwrap_or_default();
+        let is_here = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
+        match parsed.scheme_str() {
+            Some("https") => {}
+            Some("http") if is_here => {}
+            _ => return Err(wrong("take https; http is for this machine alone.")),
+        }
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(PATIENCE));
+        let config = if is_here { config.proxy(None) } else { config };
+        Ok(Server {
+            agent: config.build().new_agent(),
+            url: url.trim_end_matches('/').to_owned(),
+            bearer: format!("Bearer {token}"),
+        })
+    }
+
+    /// All policies of the token's namespace.
+    pub fn policies(&self) -> Result<BTreeMap<String, Stored>, Failure> {
+        let list = self.get("/policies")?;
+        let Some(Tree::List(lines)) = list.get("policies") else {
+            return Err(strange());
+        };
+        let names = lines
+            .iter()
+            .map(|line| line.get("name").and_then(Tree::text));
+        let mut policies = BTreeMap::new();
+        for name in names {
+            let name = name.ok_or_else(strange)?;
+            policies.insert(
+                name.to_owned(),
+                stored(self.get(&format!("/policies/{name}"))?)?,
+            );
+        }
+        Ok(policies)
+    }
+
+    /// Does one step, if the policy is still as it was when the step was planned.
+    pub fn apply(&self, step: &Step, reason: Option<&str>) -> Result<(), Failure> {
+        let path = format!("{}/policies/{}", self.url, step.name);
+        let reason = reason.map(|reason| ("reason", reason));
+        let (header, value) = step.condition();
+        let answer = if step.action == Action::Remove {
+            let call = self.agent.delete(&path).query_pairs(reason);
+            call.header("authorization", &self.bearer)
+                .header(header, value)
+                .call()
+        } else {
+            let call = self.agent.put(&path).query_pairs(reason);
+            let call = call
+                .header("authorization", &self.bearer)
+                .header(header, value);
+            call.content_type("application/json")
+                .send(step.text.as_str())
+        };
+        self.read(answer).map(drop)
+    }
+
+    fn get(&self, path: &str) -> Result<Tree, Failure> {
+        let call = self.agent.get(format!("{}{path}", self.url));
+        self.read(call.header("authorization", &self.bearer).call())
+    }
+
+    fn read(
+        &self,
+        answer: Result<ureq::http::Response<Body>, ureq::Error>,
+    ) -> Result<Tree, Failure> {
+        let unreachable =
+            |error| Failure::Server(format!("{} cannot be reached: {error}.", self.url));
+        let mut answer = answer.map_err(unreachable)?;
+        let body = answer
+            .body_mut()
+            .with_config()
+            .limit(MAX_ANSWER)
+            .read_to_string();
+        let tree = Tree::from_json(&body.map_err(unreachable)?);
+        let status = answer.status();
+        if status.is_success() {
+            return tree.map_err(|_| strange());
+        }
+        let tree = tree.unwrap_or(Tree::List(Vec::new()));
+        let field = |name| tree.get(name).and_then(Tree::text).unwrap_or_default();
+        let (code, detail) = (field("code"), field("detail"));
+        Err(Failure::Server(format!(
+            "The server answers {status} {code}: {detail}"
+        )))
+    }
+}
+
+fn strange() -> Failure {
+    Failure::Server("The answer is none of Tollgate's: look at --url.".to_owned())
+}
+
+fn stored(mut body: Tree) -> Result<Stored, Failure> {
+    let bare = |name| match body.get(name) {
+        Some(Tree::Bare(number)) => number.clone(),
+        _ => String::new(),
+    };
+    let text = |name| body.get(name).and_then(Tree::text).unwrap_or_default();
+    let version = bare("version").parse().map_err(|_| strange())?;
+    let (author, reason) = (text("author"), text("reason"));
+    let author = if author.is_empty() {
+        "a token without a name"
+    } else {
+        author
+    };
+    let mut by = format!("version {version} is by {author}, at {} ms", bare("at"));
+    if !reason.is_empty() {
+        by.push_str(&format!(", because: {reason}"));
+    }
+    let mut policy = body.take("policy").ok_or_else(strange)?;
+    let source = policy.take("source");
+    Ok(Stored {
+        version,
+        by,
+        source: source
+            .as_ref()
+            .and_then(Tree::text)
+            .unwrap_or_default()
+            .to_owned(),
+        policy: policy.with_limit_apart(),
+    })
+}
