@@ -343,17 +343,17 @@ fn the_report_tells_who_changes_by_how_much_and_since_when() {
 
 #[test]
 fn what_a_refusal_in_memory_answered_is_admitted_by_a_larger_limit() {
-    let mut object = recorded(&minute(2), &vec![(100, asked(1)); 3]);
-    // At the instant at which its subject is reset, before that.
+    let mut object = recorded(&minute(2), &vec![(0, asked(1)); 3]);
+    // All at one instant: behind the refusal that it repeats, and before its subject is reset.
     let refused = &object.trace.events[2];
     let remembered = Event {
-        at: tollgate_core::Timestamp::from_millis(START + 350),
+        at: tollgate_core::Timestamp::from_millis(START),
         place: None,
         after: refused.place,
         ..object.trace.events[2].clone()
     };
     object.trace.events.push(remembered);
-    object.call(&Call::Reset { policy: None }, START + 350, false);
+    object.call(&Call::Reset { policy: None }, START, false);
     assert_eq!(replayed(&object.trace, &[]).recorded.denied_after, 2);
     let larger = replayed(&object.trace, &[named(COUNTED, minute(4), 2)]);
     assert_eq!(larger.recorded.denied_after, 0);
