@@ -29,6 +29,7 @@ struct PolicyForm<'a> {
     replaces_inline: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ipv6_prefix: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     penalty: Option<&'a Penalty>,
 }
 
