@@ -47,9 +47,10 @@ pub(super) async fn confirmed(
     }
     let is_named = |request: &LimitRequest| matches!(request.rule, Rule::Named(_));
     // Boxed, because it is rare.
-    match Box::pin(policies::confirm(context)).await {
-        Err(_) if !requests.iter().any(is_named) => Ok(true),
-        confirmed => confirmed,
+    if requests.iter().any(is_named) {
+        Box::pin(policies::confirm(context)).await
+    } else {
+        Ok(Box::pin(policies::confirm_or_go_on(context)).await)
     }
 }
 

@@ -10,5 +10,7 @@ pub const MAX_SNAPSHOT: usize = 2_097_152;
 pub const MAX_WIDE_OVERRIDES: usize = 1_000;
 /// The most overrides of single subjects.
 pub const MAX_SUBJECT_OVERRIDES: usize = 10_000;
+/// About how many bytes all overrides take together.
+pub const MAX_OVERRIDE_BYTES: usize = 4_194_304;
 /// The most levels of policies that extend each other, and of policies that are asked together.
 pub const MAX_LEVELS: usize = 4;

@@ -118,15 +118,24 @@ impl Copy {
         }
     }
 
+    /// Whether a request that needs no policy goes on although nothing is known: the object has not
+    /// answered a moment ago. Then whether it asks in the background.
+    pub fn goes_without(&self, now: Timestamp) -> Option<bool> {
+        let within = |at: Option<Timestamp>, time: Duration| {
+            not_ahead(at, now).is_some_and(|at| now.since(at) < time)
+        };
+        let goes = self.is_empty() && within(self.failed, OUT_OF_REACH);
+        goes.then(|| !within(self.asked, ASK_AGAIN))
+    }
+
     /// The call with which somebody asks the object now.
     pub fn ask(&mut self, now: Timestamp) -> Call {
         self.asked = Some(now);
         // Else the answer would confirm nothing beside it.
         self.as_of = not_ahead(self.as_of, now);
         Call::Since {
-            known: self.snapshot.known(),
+            known: self.snapshot.asks_since(),
             seen: self.seen.clone().map(|(name, version, _)| (name, version)),
-            overrides: true,
         }
     }
 

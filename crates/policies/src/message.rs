@@ -23,8 +23,6 @@ pub enum Call {
         known: Known,
         /// A policy's version that a subject's object has decided by, newer than the isolate's.
         seen: Option<(Name, PolicyVersion)>,
-        /// Whether whoever asks knows overrides; a build from before them says nothing.
-        overrides: bool,
     },
     /// Which policies are there?
     List,
@@ -154,15 +152,10 @@ impl Call {
     pub fn encode_in(&self, version: Version) -> String {
         let new = |word| LineWriter::new(version, word);
         match self {
-            Call::Since {
-                known,
-                seen,
-                overrides,
-            } => {
+            Call::Since { known, seen } => {
                 let line = new("since")
                     .put("generation", known.generation)
                     .put("revision", known.revision);
-                let line = line.flag("overrides", *overrides);
                 match seen {
                     Some((name, version)) => line
                         .put("name", name.as_str())
@@ -246,7 +239,6 @@ impl Call {
                     revision: line.needed("revision")?,
                 },
                 seen: seen(&line)?,
-                overrides: line.flag("overrides"),
             },
             "list" => Call::List,
             "get" => Call::Get(name(&line)?),
@@ -450,12 +442,8 @@ mod tests {
         let by = "author=ann%40x.org reason=more%0Aof%20it";
         let calls = [
             (
-                Call::Since {
-                    known,
-                    seen: None,
-                    overrides: true,
-                },
-                "1 since generation=5 revision=7 overrides=1".to_owned(),
+                Call::Since { known, seen: None },
+                "1 since generation=5 revision=7".to_owned(),
             ),
             (
                 Call::Since {
@@ -468,7 +456,6 @@ mod tests {
                             adjusted: 0,
                         },
                     )),
-                    overrides: false,
                 },
                 "1 since generation=5 revision=7 name=a.b ofGeneration=4 version=9".to_owned(),
             ),

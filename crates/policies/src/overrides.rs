@@ -1,6 +1,7 @@
 //! What is kept of an override.
 
-use tollgate_core::overrides::{Effect, Kind, Target};
+use tollgate_core::api::to_json;
+use tollgate_core::overrides::{Effect, Kind, Override, Target};
 use tollgate_core::Timestamp;
 
 /// What an override is known by.
@@ -37,4 +38,10 @@ impl OverrideRecord {
     pub fn is_in_force(&self, now: Timestamp) -> bool {
         self.effect.is_some() && self.until.is_none_or(|until| until > now)
     }
+}
+
+/// How many bytes an override takes where it is told, about.
+pub fn bytes_of(it: &Override) -> usize {
+    let texts = it.target.to_string().len() + it.author.len() + it.reason.len();
+    texts + to_json(&it.effect).len() + 64
 }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use tollgate_core::api::BadRequest;
 
-use crate::bounds::{MAX_LEVELS, MAX_POLICIES, MAX_POLICY, MAX_SNAPSHOT};
+use crate::bounds::{MAX_LEVELS, MAX_OVERRIDE_BYTES, MAX_POLICIES, MAX_POLICY, MAX_SNAPSHOT};
 
 /// Why a change is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +61,8 @@ pub enum Refused {
     OverrideMoved(Option<u64>),
     /// So many overrides there are of subjects, or of others, which is the most.
     TooManyOverrides(usize),
+    /// All overrides together would be larger than [`MAX_OVERRIDE_BYTES`] bytes.
+    OverridesTooLarge,
 }
 
 impl Refused {
@@ -71,7 +73,7 @@ impl Refused {
             Refused::UnknownVersion(_) => "unknownVersion",
             Refused::Moved(_) | Refused::OverrideMoved(_) => "versionMoved",
             Refused::UnknownOverride => "unknownOverride",
-            Refused::TooManyOverrides(_) => "tooManyOverrides",
+            Refused::TooManyOverrides(_) | Refused::OverridesTooLarge => "tooManyOverrides",
             Refused::Taken(_) => "nameTaken",
             Refused::InUse(_) => "policyInUse",
             Refused::TooManyPolicies | Refused::SnapshotTooLarge => "tooManyPolicies",
@@ -208,6 +210,10 @@ impl fmt::Display for Refused {
             Refused::TooManyOverrides(most) => write!(
                 f,
                 "There are {most} of these overrides, which is the most: lift one, or set one for a prefix, a policy or a provider."
+            ),
+            Refused::OverridesTooLarge => write!(
+                f,
+                "All overrides together may be {MAX_OVERRIDE_BYTES} bytes long: lift one, or name fewer exceptions."
             ),
             Refused::SnapshotTooLarge => write!(
                 f,

@@ -12,12 +12,10 @@ use tollgate_core::Timestamp;
 use tollgate_versions::Versions;
 
 use crate::book::{Book, BookState};
+use crate::overrides::bytes_of;
 
 /// The versions of the text of [`Changes`], as it is sent and as KV keeps it.
 pub const CHANGES: Versions = Versions::new(1);
-
-/// About how many bytes an override takes in memory.
-const OVERRIDE_BYTES: usize = 512;
 
 /// All policies and overrides of a namespace at one revision.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,6 +24,10 @@ pub struct Snapshot {
     revision: u64,
     policies: BTreeMap<String, Held>,
     overrides: BTreeMap<(Target, Kind), Override>,
+    /// How many bytes they take, about.
+    override_bytes: usize,
+    /// Whether it was told of overrides: a build from before them tells nothing.
+    knows_overrides: bool,
     /// See [`BookState::adjusted`].
     adjusted: u64,
     /// When those end that change limits.
@@ -54,6 +56,8 @@ pub struct Changes {
     gone: Vec<String>,
     overrides: Vec<Override>,
     lifted: Vec<(Target, Kind)>,
+    /// Whether whoever sends this knows overrides, where it is the whole.
+    knows_overrides: bool,
     /// See [`BookState::adjusted`].
     adjusted: u64,
 }
@@ -85,6 +89,15 @@ impl Snapshot {
         Known {
             generation: self.generation,
             revision: self.revision,
+        }
+    }
+
+    /// What it asks to be told the changes since: of nothing while it was told no overrides, so that
+    /// it is sent the whole. Else it would miss them for good once the object knows them again.
+    pub fn asks_since(&self) -> Known {
+        match self.knows_overrides {
+            true => self.known(),
+            false => Known::default(),
         }
     }
 
@@ -120,14 +133,18 @@ impl Snapshot {
     pub fn apply(&mut self, changes: Changes) -> bool {
         let of = changes.known();
         let is_next = changes.is_whole || changes.generation == self.generation;
-        if of <= self.known() || !is_next {
+        let tells_more = changes.knows_overrides && !self.knows_overrides;
+        let is_newer = of > self.known() || (of == self.known() && tells_more);
+        if !is_newer || !is_next {
             return false;
         }
         (self.generation, self.revision) = (of.generation, of.revision);
         if changes.is_whole {
             self.policies.clear();
             self.overrides.clear();
+            self.knows_overrides = changes.knows_overrides;
         }
+        let has_overrides = !changes.overrides.is_empty() || !changes.lifted.is_empty();
         for key in &changes.lifted {
             self.overrides.remove(key);
         }
@@ -144,7 +161,11 @@ impl Snapshot {
         self.policies.extend(changes.policies);
         let policies = self.policies.iter();
         let bytes = policies.map(|(name, held)| name.len() + held.canonical.len());
-        self.bytes = bytes.sum::<usize>() + OVERRIDE_BYTES * self.overrides.len();
+        self.bytes = bytes.sum();
+        if changes.is_whole || has_overrides {
+            self.override_bytes = self.overrides.values().map(bytes_of).sum();
+        }
+        self.bytes += self.override_bytes;
         true
     }
 }
@@ -196,28 +217,24 @@ impl Changes {
                 .filter(|(.., at)| !is_whole && is_news(*at))
                 .map(|(target, kind, _)| (target.clone(), kind))
                 .collect(),
+            knows_overrides: is_whole,
             adjusted: book.state.adjusted,
         }
     }
 
-    /// The same for a build that knows no overrides.
-    #[must_use]
-    pub fn without_overrides(self) -> Changes {
-        Changes {
-            overrides: Vec::new(),
-            lifted: Vec::new(),
-            adjusted: 0,
-            ..self
-        }
-    }
-
-    /// The changes as text: of each policy that is new or gone a line.
+    /// The changes as text: of each policy that is new or gone a line. Overrides stand in a field of
+    /// the first line, as lines of their own: a build from before them passes over a field, and
+    /// could read nothing that has lines of another word, in KV neither.
     pub fn encode(&self) -> String {
         let line = LineWriter::new(CHANGES.written(), "changes")
             .put("generation", self.generation)
             .put("revision", self.revision)
             .flag("whole", self.is_whole)
             .put_some("adjusted", (self.adjusted > 0).then_some(self.adjusted));
+        let line = match self.encode_overrides() {
+            Some(text) => line.text("overrides", &text),
+            None => line,
+        };
         let line = self.policies.iter().fold(line, |line, (name, held)| {
             line.and("policy")
                 .put("name", name)
@@ -225,7 +242,14 @@ impl Changes {
                 .text("text", &held.canonical)
         });
         let gone = |line: LineWriter, name: &String| line.and("gone").put("name", name);
-        let line = self.gone.iter().fold(line, gone);
+        self.gone.iter().fold(line, gone).finish()
+    }
+
+    fn encode_overrides(&self) -> Option<String> {
+        if !self.is_whole && self.overrides.is_empty() && self.lifted.is_empty() {
+            return None;
+        }
+        let line = LineWriter::new(CHANGES.written(), "overrides");
         let line = self.overrides.iter().fold(line, |line, it| {
             line.and("override")
                 .put("target", &it.target)
@@ -238,7 +262,20 @@ impl Changes {
         let lifted = |line: LineWriter, (target, kind): &(Target, Kind)| {
             (line.and("lifted").put("target", target)).put("kind", kind.word())
         };
-        self.lifted.iter().fold(line, lifted).finish()
+        Some(self.lifted.iter().fold(line, lifted).finish())
+    }
+
+    fn decode_overrides(&mut self, text: &str) -> Result<(), Unreadable> {
+        let (_, text) = Line::versioned(text, CHANGES)?;
+        self.knows_overrides = self.is_whole;
+        for line in text.split('\n').skip(1).map(Line::parse) {
+            match line.word() {
+                "override" => self.overrides.push(get_override(&line)?),
+                "lifted" => self.lifted.push(get_key(&line)?),
+                _ => return Err(Unreadable::Damaged("word")),
+            }
+        }
+        Ok(())
     }
 
     /// Reads changes.
@@ -254,18 +291,10 @@ impl Changes {
             adjusted: first.number("adjusted")?.unwrap_or(0),
             ..Changes::default()
         };
+        if first.flag("overrides") {
+            changes.decode_overrides(&first.text("overrides")?)?;
+        }
         for line in lines {
-            match line.word() {
-                "override" => {
-                    changes.overrides.push(get_override(&line)?);
-                    continue;
-                }
-                "lifted" => {
-                    changes.lifted.push(get_key(&line)?);
-                    continue;
-                }
-                _ => {}
-            }
             let name = line.get("name").ok_or(Unreadable::Damaged("name"))?;
             match line.word() {
                 "policy" => {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a test may panic, also in its helpers
 
+use proptest::prelude::*;
 use tollgate_core::algorithm::state::Moment;
 use tollgate_core::calendar::UtcOnly;
 use tollgate_core::limit::Name;
@@ -299,19 +300,116 @@ fn each_change_of_limits_is_newer_than_the_one_before_also_when_it_ends_by_itsel
 }
 
 #[test]
-fn a_build_that_knows_no_overrides_is_told_none() {
+fn builds_that_know_no_overrides_and_this_one_understand_each_other() {
     let mut object = begun();
-    object.set("all", Kind::Scale, r#"{"factor": 2}"#).unwrap();
-    let since = Call::Since {
-        known: Known::default(),
-        seen: None,
-        overrides: false,
-    };
-    let told = object.text(&since);
+    object.set("all", Kind::Pause, "{}").unwrap();
+    // Such a build refuses lines of other words, in KV too, and passes over fields.
+    let told = Changes::since(&object.book, Known::default()).encode();
     assert!(
-        !told.contains("override") && !told.contains("adjusted"),
+        told.starts_with("1 changes ") && !told.contains('\n'),
         "{told}"
     );
+    // One of its objects has told this isolate everything but the overrides: it asks for all.
+    let mut copy = Copy::default();
+    let older = Changes::decode("1 changes generation=1000 revision=1 whole=1").unwrap();
+    assert!(copy.learn(older, Timestamp::from_millis(1_000)));
+    let who = subject("p", "u");
+    assert!(!is_stopped(&copy, &who, 1_000));
+    object.bring(&mut copy);
+    assert!(is_stopped(&copy, &who, 1_000));
+    let Call::Since { known, .. } = copy.ask(Timestamp::from_millis(1_000)) else {
+        panic!("another call");
+    };
+    let nothing = Changes::since(&object.book, known).encode();
+    assert_eq!(nothing, "1 changes generation=1000 revision=1");
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Set(u8, Option<u64>),
+    Lift(u8),
+    Wait(u64),
+    Ask(usize),
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (0_u8..6, prop::option::of(1_u64..40)).prop_map(|(who, time)| Step::Set(who, time)),
+        1 => (0_u8..6).prop_map(Step::Lift),
+        2 => (1_u64..30).prop_map(Step::Wait),
+        3 => (0_usize..3).prop_map(Step::Ask),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn whoever_asks_now_and_then_stops_whom_the_object_stops(
+        steps in prop::collection::vec(any_step(), 1..60),
+    ) {
+        let mut object = begun();
+        let mut copies = [Copy::default(), Copy::default(), Copy::default()];
+        for step in steps {
+            match step {
+                Step::Set(who, time) => {
+                    let until = time.map(|time| format!(r#""until":{}"#, object.now + time));
+                    let body = format!("{{{}}}", until.unwrap_or_default());
+                    object.set(&format!("subject:p//{who}"), Kind::Deny, &body).unwrap();
+                }
+                Step::Lift(who) => {
+                    let _ = object.lift(&format!("subject:p//{who}"), Kind::Deny);
+                }
+                Step::Wait(time) => object.now += time,
+                Step::Ask(copy) => object.bring(&mut copies[copy]),
+            }
+        }
+        for copy in &mut copies {
+            object.bring(copy);
+            for who in 0..6 {
+                let who = subject("p", &who.to_string());
+                let key = (Target::of_subject(&who), Kind::Deny);
+                let now = Timestamp::from_millis(object.now);
+                let record = object.book.override_record(&key);
+                let holds = record.is_some_and(|it| it.is_in_force(now));
+                prop_assert_eq!(is_stopped(copy, &who, object.now), holds);
+            }
+        }
+    }
+}
+
+#[test]
+fn long_overrides_have_a_bound_together() {
+    let mut object = begun();
+    let except = format!("subject:p//{}", "%C3%A4".repeat(512));
+    let body = format!(
+        r#"{{"except": [{}]}}"#,
+        vec![format!("{except:?}"); 16].join(",")
+    );
+    let set = (0..1_000).take_while(|i| {
+        let set = object.set(&format!("provider:{i}"), Kind::Deny, &body);
+        set.is_ok()
+    });
+    let set = set.count();
+    assert!((80..90).contains(&set), "{set}");
+    let told = Changes::since(&object.book, Known::default()).encode();
+    assert!(told.len() < 16 << 20, "{}", told.len());
+}
+
+#[test]
+fn who_needs_no_policy_goes_on_where_nothing_can_be_known() {
+    let at = Timestamp::from_millis;
+    let mut copy = Copy::default();
+    assert_eq!(copy.goes_without(at(1)), None, "it asks first");
+    copy.ask(at(1));
+    copy.fail(at(2));
+    assert_eq!(copy.goes_without(at(3)), Some(false));
+    let asks = copy.goes_without(at(1_001));
+    assert_eq!(asks, Some(true), "and has it asked in the background");
+    assert_eq!(copy.goes_without(at(10_002)), None);
+    copy.fail(at(10_003));
+    begun().bring(&mut copy);
+    assert_eq!(copy.goes_without(at(10_004)), None, "there is an answer");
 }
 
 #[test]

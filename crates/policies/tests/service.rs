@@ -122,11 +122,7 @@ impl Object {
         };
         let seen =
             seen.map(|(policy, generation, number)| (name(policy), version(generation, number)));
-        let call = Call::Since {
-            known,
-            seen,
-            overrides: true,
-        };
+        let call = Call::Since { known, seen };
         Changes::decode(&self.text(&call).unwrap()).unwrap()
     }
 }

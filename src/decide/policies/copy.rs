@@ -50,6 +50,20 @@ pub(crate) async fn confirm(context: &Context<'_>) -> Result<bool, ApiError> {
     }
 }
 
+/// The same for requests that need no policy: where nothing is known, and the object did not answer
+/// a moment ago, they go on without waiting.
+pub(crate) async fn confirm_or_go_on(context: &Context<'_>) -> bool {
+    match with_copy(context, |copy| copy.goes_without(clock::now())) {
+        Some(asks) => {
+            if asks {
+                ask_later(context);
+            }
+            true
+        }
+        None => confirm(context).await.unwrap_or(true),
+    }
+}
+
 /// Asks what has changed, and uses what there is where that fails.
 async fn ask(context: &Context<'_>) -> Result<bool, ApiError> {
     let source = Source::of(context);

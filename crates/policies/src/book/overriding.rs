@@ -9,8 +9,8 @@ use tollgate_core::overrides::{Effect, Kind, Override, Target};
 use tollgate_core::{Algorithm, Timestamp};
 
 use super::{Book, By};
-use crate::bounds::{MAX_SUBJECT_OVERRIDES, MAX_WIDE_OVERRIDES};
-use crate::overrides::{OverrideChange, OverrideKey, OverrideRecord};
+use crate::bounds::{MAX_OVERRIDE_BYTES, MAX_SUBJECT_OVERRIDES, MAX_WIDE_OVERRIDES};
+use crate::overrides::{bytes_of, OverrideChange, OverrideKey, OverrideRecord};
 use crate::precondition::Precondition;
 use crate::refused::Refused;
 
@@ -21,16 +21,8 @@ impl Book {
     /// All overrides that were not lifted, those that are over among them, each with the revision
     /// that set it.
     pub fn overrides(&self) -> impl Iterator<Item = (Override, u64)> + '_ {
-        self.overrides.iter().filter_map(|((target, _), record)| {
-            let it = Override {
-                target: target.clone(),
-                effect: record.effect.clone()?,
-                until: record.until,
-                author: record.author.clone(),
-                reason: record.reason.clone(),
-            };
-            Some((it, record.revision))
-        })
+        let all = self.overrides.iter();
+        all.filter_map(|(key, record)| Some((told(key, record)?, record.revision)))
     }
 
     /// The lifted overrides that are kept, each with the revision that lifted it.
@@ -101,7 +93,25 @@ impl Book {
             until,
             effect: Some(new.effect),
         };
+        self.check_bytes(key, &record, by.now)?;
         Ok(self.put_override(key, record, before, by.now))
+    }
+
+    /// All that are in force have to fit into one answer, and into the memory of an isolate.
+    fn check_bytes(
+        &self,
+        key: &OverrideKey,
+        record: &OverrideRecord,
+        now: Timestamp,
+    ) -> Result<(), Refused> {
+        let others = self.overrides.iter().filter(|(other, _)| *other != key);
+        let others = others.filter(|(_, other)| other.is_in_force(now));
+        let all = others.chain([(key, record)]);
+        let bytes = all.filter_map(|(key, record)| Some(bytes_of(&told(key, record)?)));
+        if bytes.sum::<usize>() > MAX_OVERRIDE_BYTES {
+            return Err(Refused::OverridesTooLarge);
+        }
+        Ok(())
     }
 
     /// Lifts an override that is in force.
@@ -162,21 +172,22 @@ impl Book {
         OverrideChange { before, changed }
     }
 
-    /// Forgets those that are over. Whoever has them knows by himself that they are.
+    /// Those that are over are as good as lifted. Their revisions stay: an isolate may know an older
+    /// form of one, which ends later or never, and has to be told that it is gone.
     fn forget_over(&mut self, now: Timestamp) -> Vec<OverrideKey> {
-        let is_over = |it: &OverrideRecord| it.effect.is_some() && !it.is_in_force(now);
-        let over = self.overrides.iter().filter(|(_, record)| is_over(record));
-        let over: Vec<(OverrideKey, Option<Timestamp>)> = over
-            .map(|(key, record)| (key.clone(), record.until))
-            .collect();
-        for (key, until) in &over {
-            self.overrides.remove(key);
+        let mut over = Vec::new();
+        for (key, record) in &mut self.overrides {
+            if record.effect.is_none() || record.is_in_force(now) {
+                continue;
+            }
             if key.1.changes_limits() {
-                let until = until.map_or(0, Timestamp::as_millis);
+                let until = record.until.map_or(0, Timestamp::as_millis);
                 self.state.adjusted = self.state.adjusted.max(until);
             }
+            record.effect = None;
+            over.push(key.clone());
         }
-        over.into_iter().map(|(key, _)| key).collect()
+        over
     }
 
     /// Forgets the longest lifted ones beyond the most that are kept.
@@ -233,6 +244,17 @@ impl Book {
             wrong("until", Problem::Conflict { with })
         })
     }
+}
+
+/// An override as isolates are told of it; `None` where it was lifted.
+fn told((target, _): &OverrideKey, record: &OverrideRecord) -> Option<Override> {
+    Some(Override {
+        target: target.clone(),
+        effect: record.effect.clone()?,
+        until: record.until,
+        author: record.author.clone(),
+        reason: record.reason.clone(),
+    })
 }
 
 fn wrong(field: &str, problem: Problem) -> Refused {

@@ -31,18 +31,9 @@ pub fn answer<S: Storage>(
 ) -> Result<String, S::Error> {
     let now = moment.now;
     let answer = match call {
-        Call::Since {
-            known,
-            seen,
-            overrides,
-        } => {
+        Call::Since { known, seen } => {
             discover_restored(book, storage, (*known, seen.as_ref()), now)?;
-            let changes = Changes::since(book, *known);
-            let told = match overrides {
-                true => changes,
-                false => changes.without_overrides(),
-            };
-            return Ok(told.encode());
+            return Ok(Changes::since(book, *known).encode());
         }
         Call::List => Ok(body(None, body::of_all(book))),
         Call::Get(name) => book.policy(name.as_str()).map(|(record, content)| {
