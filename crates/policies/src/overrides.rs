@@ -1,7 +1,6 @@
 //! What is kept of an override.
 
-use tollgate_core::api::to_json;
-use tollgate_core::overrides::{Effect, Kind, Override, Target};
+use tollgate_core::overrides::{Effect, Kind, Target};
 use tollgate_core::Timestamp;
 
 /// What an override is known by.
@@ -40,8 +39,29 @@ impl OverrideRecord {
     }
 }
 
-/// How many bytes an override takes where it is told, about.
-pub fn bytes_of(it: &Override) -> usize {
-    let texts = it.target.to_string().len() + it.author.len() + it.reason.len();
-    texts + to_json(&it.effect).len() + 64
+/// The bytes of the limits that take the place of a policy's, each; generous.
+const LIMIT_BYTES: usize = 1_024;
+
+/// How many bytes an override takes where it is told, at most about. Nothing is written for it: it
+/// is asked of all of them at each change.
+pub fn bytes_of(target: &Target, effect: &Effect, (author, reason): (&str, &str)) -> usize {
+    let own = match effect {
+        Effect::Deny(stop) | Effect::Pause(stop) => stop.except.iter().map(text_of).sum(),
+        Effect::Replace(limits) => limits.len() * LIMIT_BYTES,
+        Effect::Bypass | Effect::Scale(_) => 0,
+    };
+    text_of(target) + own + author.len() + reason.len() + 64
+}
+
+/// The bytes of a target's text where each sign of it is encoded.
+fn text_of(target: &Target) -> usize {
+    let parts = match target {
+        Target::Subject(group, last) | Target::Prefix(group, last) => {
+            group.provider.len() + group.scope.len() + last.len()
+        }
+        Target::Policy(name) => name.as_str().len(),
+        Target::Provider(name) => name.len(),
+        Target::All => 0,
+    };
+    16 + 3 * parts
 }

@@ -163,7 +163,8 @@ impl Snapshot {
         let bytes = policies.map(|(name, held)| name.len() + held.canonical.len());
         self.bytes = bytes.sum();
         if changes.is_whole || has_overrides {
-            self.override_bytes = self.overrides.values().map(bytes_of).sum();
+            let bytes = |it: &Override| bytes_of(&it.target, &it.effect, (&it.author, &it.reason));
+            self.override_bytes = self.overrides.values().map(bytes).sum();
         }
         self.bytes += self.override_bytes;
         true

@@ -107,7 +107,10 @@ impl Book {
         let others = self.overrides.iter().filter(|(other, _)| *other != key);
         let others = others.filter(|(_, other)| other.is_in_force(now));
         let all = others.chain([(key, record)]);
-        let bytes = all.filter_map(|(key, record)| Some(bytes_of(&told(key, record)?)));
+        let bytes = all.filter_map(|((target, _), it)| {
+            let effect = it.effect.as_ref()?;
+            Some(bytes_of(target, effect, (&it.author, &it.reason)))
+        });
         if bytes.sum::<usize>() > MAX_OVERRIDE_BYTES {
             return Err(Refused::OverridesTooLarge);
         }
