@@ -1,6 +1,7 @@
 // Overrides: set and lifted over HTTP, and in force for named and inline limits, wherever they are
 // decided.
 
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { server } from "./lib/server.mjs";
 
@@ -9,6 +10,7 @@ const TOKENS = JSON.stringify([
   { token: "checker", role: "check" },
   { token: "reader", role: "read" },
   { token: "shop", role: "admin", namespace: "shop" },
+  { token: "docs", role: "admin", namespace: "docs" },
 ]);
 
 let main;
@@ -188,5 +190,54 @@ describe("they are kept", () => {
       "PUT, DELETE",
     );
     expect(await list()).toEqual(before);
+  });
+});
+
+test("every call that docs/overrides.md shows does what it says", async () => {
+  await main.call("PUT", "/policies/mail", { limits: [hour(10)] }, as("docs"));
+  const page = readFileSync("docs/overrides.md", "utf8");
+  const shown = [...page.matchAll(/^(PUT|DELETE|GET) (\/\S+)(?: +(\{.*\}))?$/gm)];
+  for (const kind of ["pause", "deny", "scale", "bypass", "replace"]) {
+    expect(shown.some(([, method, path]) => method === "PUT" && path.endsWith(`/${kind}`)), kind).toBe(true);
+  }
+  for (const [line, method, path, body] of shown) {
+    const { status } = await main.call(method, path, body && JSON.parse(body), as("docs"));
+    expect([200, 201], line).toContain(status);
+  }
+});
+
+describe("a copy that cannot be had", () => {
+  let alone;
+  beforeAll(async () => {
+    // The object of policies is of a class that never answers.
+    const silent = { id: "silent", modules: ["tests/outside/lib/switched-policies.js"] };
+    const objects = [
+      { binding: "SELF", className: "PolicyDO" },
+      { binding: "REAL", className: "PolicyDO" },
+    ];
+    const through = (object) => (object.className === "PolicyDO" ? { ...object, of: "silent" } : object);
+    alone = await server({
+      tokens: TOKENS,
+      texts: { TOLLGATE_DEADLINE_MS: "500" },
+      variants: [{ ...silent, objects }],
+      change: (front) => ({ ...front, objects: front.objects.map(through) }),
+    });
+    await alone.start();
+    await fetch(`${alone.urlOf("silent")}/?how=silent`, { method: "PUT" });
+  });
+  afterAll(() => alone?.remove());
+
+  test("shuts nobody out who brings his limits along, and one request waits for it", async () => {
+    const asked = async () => {
+      const began = Date.now();
+      const answer = await alone.call("POST", "/limit", { identifier: "u", ...hour(100) }, as("checker"));
+      expect(answer).toMatchObject({ status: 200, json: { reason: "degraded", source: "object" } });
+      return Date.now() - began;
+    };
+    expect(await asked()).toBeGreaterThan(400);
+    for (let i = 0; i < 20; i++) {
+      expect(await asked()).toBeLessThan(250);
+      await sleep(100);
+    }
   });
 });
