@@ -111,14 +111,14 @@ impl<'a> Lookup<'a> {
         let mut of_name = self.limits.of_name(policy, limit);
         let is_in_force = !of_name.any(|other| other.turn > entry.turn);
         let begins_to_replace = entry.begins_to_replace(&self.item.policy);
-        let is_same = is_in_force && entry.usage.limit.is_written_as(limit) && !begins_to_replace;
+        let goes_on = is_in_force && !begins_to_replace;
         let clock = self.limits.clock();
-        if is_same && entry.usage.limit == *limit && !entry.usage.has_changed(clock, moment)? {
+        if goes_on && entry.usage.limit == *limit && !entry.usage.has_changed(clock, moment)? {
             return Ok(Found::InForce(place));
         }
         let moment = self.not_before(limit, moment);
         let mut next = entry.redefined(limit, clock, moment)?;
-        if is_same {
+        if goes_on && entry.usage.limit.is_written_as(limit) {
             return Ok(Found::Stepped(place, Box::new(next)));
         }
         if !is_in_force {

@@ -77,7 +77,7 @@ pub(super) fn set(
         };
         steps.push(StepChange {
             policy: entry.policy.clone(),
-            limit: limit.own().label(),
+            limit: limit.label(),
             from,
             to,
         });
