@@ -199,11 +199,11 @@ test("every policy that docs/policies.md shows is one", async () => {
     "cluster",
     "tenant",
     "queue",
-    "inbox",
     "model.small",
     "model.large",
     "visitors",
     "login",
+    "inbox",
     "github.rest",
   ]);
   for (const [name, text] of all) {
