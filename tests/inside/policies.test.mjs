@@ -73,7 +73,9 @@ describe("a change", () => {
     expect(kept).toContain("policy name=a version=1");
     await call("DELETE", "/policies/a");
     await runDurableObjectAlarm(object());
-    expect(await env.TOLLGATE_KV.get("policies")).toBe(`1 changes generation=${START} revision=2 whole=1 overrides=1%20overrides`);
+    expect(await env.TOLLGATE_KV.get("policies")).toBe(
+      `1 changes generation=${START} revision=2 whole=1 overrides=1%20overrides`,
+    );
   });
 });
 

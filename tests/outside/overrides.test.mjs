@@ -198,7 +198,10 @@ test("every call that docs/overrides.md shows does what it says", async () => {
   const page = readFileSync("docs/overrides.md", "utf8");
   const shown = [...page.matchAll(/^(PUT|DELETE|GET) (\/\S+)(?: +(\{.*\}))?$/gm)];
   for (const kind of ["pause", "deny", "scale", "bypass", "replace"]) {
-    expect(shown.some(([, method, path]) => method === "PUT" && path.endsWith(`/${kind}`)), kind).toBe(true);
+    expect(
+      shown.some(([, method, path]) => method === "PUT" && path.endsWith(`/${kind}`)),
+      kind,
+    ).toBe(true);
   }
   for (const [line, method, path, body] of shown) {
     const { status } = await main.call(method, path, body && JSON.parse(body), as("docs"));

@@ -92,8 +92,9 @@ impl Snapshot {
         }
     }
 
-    /// What it asks to be told the changes since: of nothing while it was told no overrides, so that
-    /// it is sent the whole. Else it would miss them for good once the object knows them again.
+    /// What it asks to be told the changes since: of nothing while it was told no overrides, so
+    /// that it is sent the whole. Else it would miss them for good once the object knows them
+    /// again.
     pub fn asks_since(&self) -> Known {
         match self.knows_overrides {
             true => self.known(),
@@ -223,8 +224,8 @@ impl Changes {
         }
     }
 
-    /// The changes as text: of each policy that is new or gone a line. Overrides stand in a field of
-    /// the first line, as lines of their own: a build from before them passes over a field, and
+    /// The changes as text: of each policy that is new or gone a line. Overrides stand in a field
+    /// of the first line, as lines of their own: a build from before them passes over a field, and
     /// could read nothing that has lines of another word, in KV neither.
     pub fn encode(&self) -> String {
         let line = LineWriter::new(CHANGES.written(), "changes")

@@ -22,8 +22,8 @@ pub fn adjusted(policy: &Policy, effect: &Effect) -> Option<Policy> {
     policy.with_limits(limits).ok()
 }
 
-/// A limit with its units multiplied, in each of its steps, rounded down; at least 1 where there was any, and within the
-/// bounds of its algorithm.
+/// A limit with its units multiplied, in each of its steps, rounded down; at least 1 where there
+/// was any, and within the bounds of its algorithm.
 fn scaled(limit: &Limit, by: Decimal) -> Result<Limit, InvalidLimit> {
     limit.with_each(&|algorithm| scaled_algorithm(algorithm, by))
 }

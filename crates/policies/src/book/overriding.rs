@@ -175,8 +175,8 @@ impl Book {
         OverrideChange { before, changed }
     }
 
-    /// Those that are over are as good as lifted. Their revisions stay: an isolate may know an older
-    /// form of one, which ends later or never, and has to be told that it is gone.
+    /// Those that are over are as good as lifted. Their revisions stay: an isolate may know an
+    /// older form of one, which ends later or never, and has to be told that it is gone.
     fn forget_over(&mut self, now: Timestamp) -> Vec<OverrideKey> {
         let mut over = Vec::new();
         for (key, record) in &mut self.overrides {
