@@ -2538,8 +2538,8 @@ const MUTANTS = [
   [
     "a subject is told to be exhausted when it is",
     `${CORE}/message/news.rs`,
-    "decisions.iter().any(|it| exhausts(it, exhausted.plus(SPACING)))",
-    "false",
+    "exhausts(it, exhausted.plus(SPACING))",
+    "exhausts(it, exhausted.plus(SPACING)) && false",
     "summary",
   ],
   [

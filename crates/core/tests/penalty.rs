@@ -18,7 +18,7 @@ use tollgate_core::message::{Answer, Call};
 use tollgate_core::policy::penalty::Penalty;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::{Effects, Item};
-use tollgate_core::Duration;
+use tollgate_core::{Duration, Timestamp};
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
@@ -192,6 +192,17 @@ fn an_alarm_before_its_time_forgets_no_step() {
     let mut object = object.restarted();
     refused_at(&mut object, &policy, &[at, at + 1_000]);
     is_blocked(&object.ask(&policy, 1, START + at + 2_000), 10 * MINUTE);
+}
+
+#[test]
+fn one_alarm_waits_for_all_of_it() {
+    let policy = penalized(1, 10 * SECOND, penalty(1, SECOND, &[60 * MINUTE]));
+    let mut object = Object::default();
+    object.ask(&policy, 1, START);
+    is_blocked(&object.ask(&policy, 1, START + 1_000), 60 * MINUTE);
+    object.clean(START + 2 * MINUTE);
+    let kept = Timestamp::from_millis(START + 1_000 + 60 * MINUTE + SECOND);
+    assert_eq!(object.alarm, Some(kept));
 }
 
 #[test]
