@@ -23,7 +23,7 @@ const INBOX = {
   ],
 };
 const object = () => env.RATE_LIMIT.getByName("rate-limit:default:box");
-const ask = async () => (await call("POST", "/limit", { policy: "inbox", identifier: "box" })).json;
+const ask = async (policy = "inbox") => (await call("POST", "/limit", { policy, identifier: "box" })).json;
 const shown = async () => (await call("GET", "/limit?identifier=box")).json.limits;
 const keys = () =>
   runInDurableObject(object(), (_object, { storage }) =>
@@ -31,8 +31,8 @@ const keys = () =>
   );
 
 /** How many are admitted one after the other. */
-async function admitted() {
-  for (let count = 0; ; count++) if (!(await ask()).success) return count;
+async function admitted(policy) {
+  for (let count = 0; ; count++) if (!(await ask(policy)).success) return count;
 }
 
 /** The object falls asleep, and its alarm comes when it is idle. */
@@ -57,6 +57,7 @@ test("an inbox is warmed up although it sleeps, is idle, and is reset", async ()
   expect(await admitted()).toBe(4);
   expect((await shown())[0].stage.step).toBe(2);
   expect((await call("DELETE", "/limit?identifier=box")).status).toBe(200);
+  vi.setSystemTime(START + 8 * DAY + 1_000); // a refusal that is remembered is over
   expect(await admitted()).toBe(4);
   await idleUntil(START + 200 * DAY);
   expect(await keys()).toEqual(["stage"]);
@@ -65,17 +66,18 @@ test("an inbox is warmed up although it sleeps, is idle, and is reset", async ()
 
 test("a refusal knows the step that comes, and explain tells the largest", async () => {
   const limit = { ...INBOX.limits[0], algorithm: "slidingLog", window: "1d", period: undefined };
-  await call("PUT", "/policies/inbox", { limits: [limit] });
-  await ask();
+  await call("PUT", "/policies/log", { limits: [limit] });
+  await ask("log");
   vi.setSystemTime(START + 7 * DAY - 60_000);
-  expect(await admitted()).toBe(2);
-  expect(await ask()).toMatchObject({ success: false, limit: 2, retryAfter: 60_000, reason: "limit" });
-  const explained = (await call("GET", "/policies/inbox/explain?identifier=box")).json;
+  expect(await admitted("log")).toBe(2);
+  expect(await ask("log")).toMatchObject({ success: false, limit: 2, retryAfter: 60_000, reason: "limit" });
+  const explained = (await call("GET", "/policies/log/explain?identifier=box")).json;
   expect(explained.limits[0].worstCase).toMatchObject({ units: 8 });
   expect(explained.limits[0].stages).toHaveLength(3);
   expect(explained.next.slice(0, 2)).toEqual([60_000, 60_000]);
+  // What the refusal told.
   vi.setSystemTime(START + 7 * DAY);
-  expect(await admitted()).toBe(2);
+  expect(await admitted("log")).toBe(2);
 });
 
 test("a request brings hours along, and no stages", async () => {
