@@ -1,5 +1,5 @@
-// A job queue: tenants below a ceiling for all, one of them with ten times as much until Friday, and
-// a change that is tried before it is made.
+// A job queue: tenants below a ceiling for all, one of them with ten times as much until Friday,
+// and a change that is tried before it is made.
 
 import { main } from "./client.mjs";
 

@@ -1,5 +1,5 @@
-// Webhooks go to destinations of very different size: 100 a second with a burst of 10 for each, other
-// numbers for some, and instants for deliveries that have to wait.
+// Webhooks go to destinations of very different size: 100 a second with a burst of 10 for each,
+// other numbers for some, and instants for deliveries that have to wait.
 
 import { main } from "./client.mjs";
 
