@@ -26,7 +26,7 @@ export async function run(call) {
   // The provider rejects mail: everything stops, until somebody lifts it.
   await call("PUT", "/overrides/provider:smtp/pause", { reason: "rejected mail" });
   const paused = await send("ben@example.com");
-  const affected = await call("GET", "/subjects?provider=smtp");
+  const affected = await call("GET", "/subjects?provider=smtp&state=paused");
   await call("DELETE", "/overrides/provider:smtp/pause?reason=talked%20to%20them");
   const resumed = await send("ben@example.com");
 

@@ -14,6 +14,7 @@ use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject::{Subject, SubjectParts};
 use tollgate_core::subject_state::{Item, MAX_NEXT};
+use tollgate_core::summary::{State, Summary};
 use tollgate_core::Duration;
 use tollgate_policies::copy::Missing;
 use tollgate_policies::message::{Answer as PolicyAnswer, Call};
@@ -143,6 +144,29 @@ pub(crate) async fn overrides_of(
         let matched = copy.overrides(subject, policy, now);
         matched.iter().cloned().collect()
     })
+}
+
+/// Puts a subject's summary into the states in which overrides have it: as far as they match it by
+/// its name, or by one of its policies.
+pub(crate) async fn put_states(context: &Context<'_>, subjects: &mut [(Subject, Summary)]) {
+    let _ = confirm(context).await; // else by the last that is known
+    let now = clock::now();
+    with_copy(context, |copy| {
+        for (subject, summary) in subjects {
+            let names = summary.policies().iter();
+            let names: Vec<Name> = names
+                .filter_map(|it| Name::new("policy", it).ok())
+                .collect();
+            let policies = names.iter().map(Some).chain([None]);
+            let matched: Vec<_> = policies
+                .map(|policy| copy.overrides(subject, policy, now))
+                .collect();
+            for (state, are_pauses) in [(State::Paused, true), (State::Overridden, false)] {
+                let ends = matched.iter().filter_map(|it| it.last_end(are_pauses));
+                summary.set(state, ends.max());
+            }
+        }
+    });
 }
 
 /// The policy of this name, for whoever wants to see it.

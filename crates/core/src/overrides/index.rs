@@ -104,6 +104,14 @@ impl<'a> Matched<'a> {
         changing.next().copied()
     }
 
+    /// When the last of those ends that are pauses, or that are none; [`Timestamp::MAX`] where one
+    /// has no end, and `None` where there is none.
+    pub fn last_end(&self, are_pauses: bool) -> Option<Timestamp> {
+        let is_pause = |it: &Override| matches!(it.effect, Effect::Pause(_));
+        let wanted = self.0.iter().filter(|it| is_pause(it) == are_pauses);
+        wanted.map(|it| it.until.unwrap_or(Timestamp::MAX)).max()
+    }
+
     /// All that hold, the nearest first.
     pub fn iter(&self) -> impl Iterator<Item = &'a Override> + '_ {
         self.0.iter().copied()
