@@ -147,7 +147,9 @@ async fn send(
     if requested.is_dry_run && requested.action != Action::Delete {
         return Box::pin(tried(context, requested)).await;
     }
-    ask(context, &Call::Change(requested)).await
+    let reply = ask(context, &Call::Change(requested)).await?;
+    policies::outdate(context);
+    Ok(reply)
 }
 
 /// What a change would do, and what it would have decided of what is recorded.

@@ -6,6 +6,7 @@ use tollgate_policies::presets::{all, body_of, chosen, Preset};
 
 use super::policies::{ask, why};
 use crate::context::Context;
+use crate::decide::policies;
 use crate::error::{ApiError, Code};
 use crate::reply::Reply;
 
@@ -33,7 +34,9 @@ pub(crate) async fn install(
         reason,
         is_dry_run,
     };
-    ask(context, &Call::Install(installation)).await
+    let reply = ask(context, &Call::Install(installation)).await?;
+    policies::outdate(context);
+    Ok(reply)
 }
 
 /// A file that cannot be read is a fault of this program.

@@ -9,7 +9,7 @@ import { describe, expect, test } from "vitest";
 import { tollgate } from "../../scripts/lib/workerd.mjs";
 import { algorithms, call, server } from "./lib/server.mjs";
 
-const CLASSES = ["DirectoryDO", "KeyspaceDO", "RateLimitDO"];
+const CLASSES = ["DirectoryDO", "KeyspaceDO", "PolicyDO", "RateLimitDO"];
 // Longer than anything here takes, shorter than an object without an answer stays in memory.
 const PATIENCE_MS = 45_000;
 

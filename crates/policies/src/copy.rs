@@ -153,6 +153,12 @@ impl Copy {
         follows
     }
 
+    /// Something was changed from this isolate: whoever asks next waits until the copy is confirmed.
+    pub fn outdate(&mut self) {
+        self.as_of = None;
+        self.asked = None;
+    }
+
     /// The object has not answered.
     pub fn fail(&mut self, now: Timestamp) {
         self.failed = Some(now);

@@ -148,6 +148,11 @@ impl Source {
     }
 }
 
+/// Has the next request wait for what was changed from here.
+pub(crate) fn outdate(context: &Context<'_>) {
+    with_copy(context, |copy| copy.outdate());
+}
+
 /// Brings the copy up to date at once, because something was changed from here.
 pub(crate) async fn refresh(context: &Context<'_>) {
     Source::of(context).refresh().await;

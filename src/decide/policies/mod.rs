@@ -28,9 +28,9 @@ use crate::hot;
 use crate::placement;
 use crate::telemetry::flush;
 
-pub(crate) use copy::refresh;
 use copy::with_copy;
 pub(super) use copy::{confirm, confirm_or_go_on, confirmed, notice};
+pub(crate) use copy::{outdate, refresh};
 
 /// Makes a call to the object that keeps the policies: its body for the caller, with the version
 /// that it is about and whether that is the first.

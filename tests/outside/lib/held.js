@@ -16,6 +16,8 @@ const holding = (Class) =>
 export const RateLimitDO = holding(tollgate.RateLimitDO);
 export const KeyspaceDO = holding(tollgate.KeyspaceDO);
 export const DirectoryDO = holding(tollgate.DirectoryDO);
+export const PolicyDO = holding(tollgate.PolicyDO);
+export const RecordDO = tollgate.RecordDO;
 
 export default tollgate.default;
 
