@@ -96,6 +96,7 @@ fn admission(algorithm: Algorithm) -> Result<Subject, Box<dyn Error>> {
             cost: 1,
             now: moment.now,
             max_delay: None,
+            before: None,
         };
         let deadline = Timestamp::from_millis(moment.now.as_millis() + 100);
         let holder = Holder {

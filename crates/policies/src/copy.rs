@@ -153,7 +153,8 @@ impl Copy {
         follows
     }
 
-    /// Something was changed from this isolate: whoever asks next waits until the copy is confirmed.
+    /// Something was changed from this isolate: whoever asks next waits until the copy is
+    /// confirmed.
     pub fn outdate(&mut self) {
         self.as_of = None;
         self.asked = None;
