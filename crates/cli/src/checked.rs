@@ -28,7 +28,9 @@ pub fn check(
     );
     let names = ordered(&all).map_err(|circle| {
         let circle = circle.join(", ");
-        Failure::Wrong(format!("`extends` and `parent` go in a circle: {circle}."))
+        Failure::Wrong(format!(
+            "`extends`, `parent` and `fallbackTo` go in a circle: {circle}."
+        ))
     })?;
     let mut book = Book::default();
     let mut wrong = Vec::new();

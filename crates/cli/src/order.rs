@@ -1,14 +1,19 @@
-//! Bases and parents before what stands on them.
+//! Bases, parents and fallbacks before what stands on them.
 
 use std::collections::BTreeMap;
 
 use crate::tree::Tree;
 
-/// The names on which a policy stands: what it extends, and its parent.
+/// The names on which a policy stands: what it extends, its parent, its fallbacks.
 pub fn stands_on(policy: &Tree) -> impl Iterator<Item = &str> {
     let base = policy.get("extends").and_then(Tree::text);
     let parent = policy.get("parent").and_then(|it| it.get("policy"));
-    base.into_iter().chain(parent.and_then(Tree::text))
+    let fallbacks = match policy.get("fallbackTo") {
+        Some(Tree::List(names)) => names.as_slice(),
+        _ => &[],
+    };
+    let above = base.into_iter().chain(parent.and_then(Tree::text));
+    above.chain(fallbacks.iter().filter_map(Tree::text))
 }
 
 /// All names, each behind those that it stands on; where these go in a circle, its names.

@@ -265,6 +265,8 @@ mod tests {
             words(&steps(&[], &old)),
             [remove("a"), remove("b"), remove("c")]
         );
+        let falling = [("a", r#"{"limit":1,"fallbackTo":["b"]}"#), ("b", "{}")];
+        assert_eq!(words(&steps(&falling, &[])), [add("b"), add("a")]);
     }
 
     #[test]
