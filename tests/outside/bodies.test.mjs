@@ -168,7 +168,7 @@ describe.each([
     const atOnce = 8;
     const request = { path: "/limit", bytes: MAX_DRAINED, chunked };
     const all = () => Promise.all(Array.from({ length: atOnce }, () => sendFirst(tollgate.url, request)));
-    await all(); // what buffers and code take once
+    for (let i = 0; i < 3; i++) await all(); // what buffers and code take once
     const before = tollgate.peak();
     for (let i = 0; i < 3; i++) await all();
     expect(tollgate.peak() - before).toBeLessThan((atOnce * MAX_DRAINED) / 2);
