@@ -71,7 +71,7 @@ fn key(field: &str, path: &str) -> Result<(Target, Kind), ApiError> {
     let (target, kind) = path.rsplit_once('/').unwrap_or(("", path));
     let target = of_text(field, target)?;
     let kind = Kind::from_word(kind).ok_or_else(|| {
-        let expected = "deny, pause, bypass, scale or replace, at the end of the path";
+        let expected = "deny, pause, bypass, scale, replace or grant, at the end of the path";
         wrong("kind", Problem::Malformed { expected })
     })?;
     Ok((target, kind))

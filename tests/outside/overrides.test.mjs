@@ -138,6 +138,39 @@ describe("limits are changed", () => {
     expect((await ask(of("acme:1"))).json).toMatchObject({ success: true, limit: 10, remaining: 2 });
   });
 
+  test("by a grant, which is used after the limit's own and once", async () => {
+    const of = { identifier: "g", policy: "mail" };
+    const granted = await set("subject:smtp/inbox/g", "grant", { units: 5, until: "1h", reason: "sorry" });
+    expect(granted).toMatchObject({ status: 201, json: { kind: "grant", units: 5 } });
+    expect((await ask({ ...of, cost: 8 })).json).toMatchObject({ success: true, remaining: 2 });
+    expect((await ask({ ...of, cost: 8 })).json).toMatchObject({ success: false, reason: "limit" });
+    expect((await ask({ ...of, cost: 4 })).json).toMatchObject({ success: true, reason: "override", remaining: 0 });
+    const shown = async () =>
+      (await main.call("GET", "/limit?identifier=g&policy=mail", undefined, as("reader"))).json.overrides[0];
+    expect(await shown()).toMatchObject({ kind: "grant", units: 5, taken: 2, reason: "sorry" });
+    // No reset brings it back, nor that it is set once more.
+    await main.call("DELETE", "/limit?identifier=g&policy=mail", undefined, as("ann"));
+    await set("subject:smtp/inbox/g", "grant", { units: 6, until: "2h" });
+    expect(await shown()).toMatchObject({ units: 6, taken: 2 });
+    expect((await ask({ ...of, cost: 15 })).status).toBe(429);
+    expect((await ask({ ...of, cost: 14 })).json).toMatchObject({ success: true, reason: "override" });
+    expect((await ask({ ...of, cost: -5 })).json).toMatchObject({ success: true, remaining: 0 });
+    expect(await shown()).toMatchObject({ taken: 1 });
+    // A caller's own limits have it too, and what a parent has not stays so.
+    await set("provider:gift", "grant", { units: 2, until: "1h" });
+    const own = { provider: "gift", identifier: "x", ...hour(1) };
+    const answers = [];
+    for (let i = 0; i < 4; i++) answers.push((await ask(own)).status);
+    expect(answers).toEqual([200, 200, 200, 429]);
+    await put("herd", { limits: [hour(3)], provider: "herd" });
+    await put("sheep", { limits: [hour(1)], provider: "sheep", parent: { policy: "herd" } });
+    await set("policy:sheep", "grant", { units: 50, until: "1h" });
+    const below = [];
+    for (let i = 0; i < 5; i++) below.push((await ask({ identifier: "g", policy: "sheep" })).status);
+    expect(below).toEqual([200, 200, 200, 429, 429]);
+    for (const target of ["policy:sheep", "provider:gift"]) await lift(target, "grant");
+  });
+
   test("what a bypass lets through is below a parent's limit all the same", async () => {
     await set("policy:tenant", "bypass");
     const answers = [];
@@ -180,6 +213,9 @@ describe("they are kept", () => {
       ["all", "scale", { factor: 0 }, 400, "factor"],
       ["all", "scale", { factor: "2" }, 400, "factor"],
       ["all", "replace", { limits: [{ limit: 1 }] }, 400, "limits[0].window"],
+      ["all", "grant", { units: 5 }, 400, "until"],
+      ["all", "grant", { units: 0, until: "1h" }, 400, "units"],
+      ["policy:nobody", "grant", { units: 5, until: "1h" }, 404, undefined],
       ["policy:nobody", "replace", { limits: [hour(1)] }, 404, undefined],
     ]) {
       const refused = await set(target, kind, body);
@@ -197,7 +233,7 @@ test("every call that docs/overrides.md shows does what it says", async () => {
   await main.call("PUT", "/policies/mail", { limits: [hour(10)] }, as("docs"));
   const page = readFileSync("docs/overrides.md", "utf8");
   const shown = [...page.matchAll(/^(PUT|DELETE|GET) (\/\S+)(?: +(\{.*\}))?$/gm)];
-  for (const kind of ["pause", "deny", "scale", "bypass", "replace"]) {
+  for (const kind of ["pause", "deny", "scale", "bypass", "replace", "grant"]) {
     expect(
       shown.some(([, method, path]) => method === "PUT" && path.endsWith(`/${kind}`)),
       kind,

@@ -13,7 +13,7 @@ use tollgate_core::decide::Check;
 use tollgate_core::decision::Reason;
 use tollgate_core::limit::{Concurrency, Name, Window};
 use tollgate_core::number::Decimal;
-use tollgate_core::overrides::{adjusted, Effect, Group, Index, Kind, Override, Stop, Target};
+use tollgate_core::overrides::{adjusted, Effect, Grant, Group, Index, Kind, Override, Stop, Target};
 use tollgate_core::policy::Policy;
 use tollgate_core::subject::{Namespace, Subject, SubjectParts};
 use tollgate_core::{Algorithm, Duration, Limit, Timestamp};
@@ -130,7 +130,7 @@ fn naive(
     };
     let mut changing: Vec<&&Override> = holds
         .iter()
-        .filter(|it| it.effect.stop().is_none())
+        .filter(|it| it.effect.stop().is_none() && it.effect.grant().is_none())
         .collect();
     let order = |it: &Override| match &it.target {
         Target::Subject(..) => 10_000,
@@ -168,6 +168,11 @@ fn effect() -> impl Strategy<Value = Effect> {
         Just(Effect::Bypass),
         (1u64..100, 0u8..3).prop_map(|(m, s)| Effect::Scale(Decimal::new(m, s).unwrap())),
         (1u64..9).prop_map(|limit| Effect::Replace(vec![named("r", fixed(limit, 1_000))])),
+        (1u64..9, 0u64..9, 0u64..9).prop_map(|(units, id, kept)| Effect::Grant(Grant {
+            units,
+            id,
+            kept: at(kept),
+        })),
     ]
 }
 
@@ -249,6 +254,12 @@ fn bodies_are_read_strictly() {
             "limits[0].window",
         ),
         (Kind::Bypass, r#"{"limits": []}"#, "limits"),
+        (Kind::Grant, r#"{"until": "1d"}"#, "units"),
+        (Kind::Grant, r#"{"units": 5}"#, "until"),
+        (Kind::Grant, r#"{"units": 0, "until": "1d"}"#, "units"),
+        (Kind::Grant, r#"{"units": 1.5, "until": "1d"}"#, "units"),
+        (Kind::Grant, r#"{"units": 1, "until": "1d", "id": 4}"#, "id"),
+        (Kind::Grant, r#"{"units": 1, "until": "1d", "kept": 4}"#, "kept"),
     ] {
         let error = parse(kind, body).unwrap_err();
         assert_eq!(error.field, field, "{body}");

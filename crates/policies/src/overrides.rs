@@ -48,7 +48,7 @@ pub fn bytes_of(target: &Target, effect: &Effect, (author, reason): (&str, &str)
     let own = match effect {
         Effect::Deny(stop) | Effect::Pause(stop) => stop.except.iter().map(text_of).sum(),
         Effect::Replace(limits) => limits.len() * LIMIT_BYTES,
-        Effect::Bypass | Effect::Scale(_) => 0,
+        Effect::Bypass | Effect::Scale(_) | Effect::Grant(_) => 0,
     };
     text_of(target) + own + author.len() + reason.len() + 64
 }

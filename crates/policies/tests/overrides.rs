@@ -272,6 +272,66 @@ fn a_replacement_has_to_suit_its_policy() {
     object.set("policy:day", Kind::Replace, window).unwrap();
 }
 
+/// The number in a field of a body.
+fn number(body: &str, field: &str) -> u64 {
+    let (_, rest) = body.split_once(&format!(r#""{field}":"#)).unwrap();
+    let digits = rest.find(|sign: char| !sign.is_ascii_digit()).unwrap();
+    rest[..digits].parse().unwrap()
+}
+
+#[test]
+fn a_grant_that_is_set_again_goes_on_and_one_that_was_lifted_begins_anew() {
+    const DAY: u64 = 86_400_000;
+    let mut object = begun();
+    let target = "subject:crm//acme";
+    let set = |object: &mut Object, body: &str| object.set(target, Kind::Grant, body);
+    let first = set(&mut object, r#"{"units": 100, "until": "2d"}"#).unwrap();
+    let (id, until) = (number(&first, "id"), number(&first, "until"));
+    assert_eq!(until, 1_000 + 2 * DAY);
+    // The same call once more, as who has got no answer sends it; and more units, for longer.
+    object.now = 5_000;
+    let again = set(&mut object, r#"{"units": 100, "until": "2d"}"#).unwrap();
+    assert_eq!(number(&again, "id"), id);
+    let longer = set(&mut object, r#"{"units": 150, "until": "32d"}"#).unwrap();
+    assert_eq!((number(&longer, "id"), number(&longer, "units")), (id, 150));
+    // What was taken is known until 31 days after the first end, and so long it may last.
+    let longest = until + 31 * DAY;
+    let body = |until: u64| format!(r#"{{"units": 1, "until": {until}}}"#);
+    set(&mut object, &body(longest)).unwrap();
+    let before = object.book.clone();
+    let refused = Err("invalidField until".to_owned());
+    assert_eq!(set(&mut object, &body(longest + 1)), refused);
+    assert_eq!(object.book, before);
+    // Also where it is set again within the millisecond in which it was lifted.
+    object.lift(target, Kind::Grant).unwrap();
+    let anew = set(&mut object, r#"{"units": 100, "until": "2d"}"#).unwrap();
+    assert!(number(&anew, "id") > id);
+    // And where it was over.
+    object.now += 3 * DAY;
+    let last = set(&mut object, r#"{"units": 100, "until": "2d"}"#).unwrap();
+    assert!(number(&last, "id") > number(&anew, "id"));
+}
+
+#[test]
+fn a_grant_needs_a_policy_that_can_take_units() {
+    let mut object = begun();
+    object.put("slots", r#"{"algorithm": "concurrency", "limit": 5, "ttl": "1m"}"#);
+    object.put(
+        "day",
+        r#"{"algorithm": "fixedWindow", "limit": 5, "window": "1h", "consistency": "eventual"}"#,
+    );
+    let body = r#"{"units": 1, "until": "1d"}"#;
+    for (target, error) in [
+        ("policy:slots", "invalidField kind"),
+        ("policy:day", "invalidField kind"),
+        ("policy:none", "unknownPolicy "),
+    ] {
+        let before = object.book.clone();
+        assert_eq!(object.set(target, Kind::Grant, body), Err(error.to_owned()));
+        assert_eq!(object.book, before);
+    }
+}
+
 #[test]
 fn each_change_of_limits_is_newer_than_the_one_before_also_when_it_ends_by_itself() {
     let mut object = begun();

@@ -118,10 +118,14 @@ pub(super) fn overridden(context: &Context, subject: &Subject, policy: &Policy) 
         let nearest = matched.nearest();
         let bypasses = nearest.is_some_and(|it| it.effect == Effect::Bypass);
         let changed = nearest.and_then(|it| adjusted(policy, &it.effect));
+        let granted = matched.granted();
         let at = copy.adjusted(now);
-        let policy = match changed {
-            None if at == 0 => None,
-            changed => Some(changed.unwrap_or_else(|| policy.clone()).adjusted_at(at)),
+        let is_same = changed.is_none() && granted.is_empty();
+        let policy = if is_same && (at == 0 || !policy.version().is_given()) {
+            None
+        } else {
+            let policy = changed.unwrap_or_else(|| policy.clone());
+            Some(policy.with_granted(granted).adjusted_at(at))
         };
         Overridden {
             stopped: matched.stopped(),

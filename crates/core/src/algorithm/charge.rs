@@ -25,6 +25,13 @@ pub enum Charge {
         /// Units charged.
         units: u64,
     },
+    /// Units that an override grants.
+    Granted {
+        /// Which grant.
+        id: u64,
+        /// Units taken.
+        units: u64,
+    },
     /// The slots of a permit.
     Slots {
         /// The permit.

@@ -10,7 +10,7 @@ use super::values;
 use super::{BadRequest, Problem};
 use crate::limit::Name;
 use crate::number::{Decimal, MAX_SAFE};
-use crate::overrides::{Effect, Kind, Stop, Target, MAX_EXCEPT, MAX_FACTOR};
+use crate::overrides::{Effect, Grant, Kind, Stop, Target, MAX_EXCEPT, MAX_FACTOR};
 use crate::{Duration, Timestamp};
 
 /// The longest reason, in bytes of UTF-8.
@@ -50,6 +50,7 @@ pub enum Until {
 /// | `bypass` | |
 /// | `scale` | `factor`: above 0, at most 1,000,000 |
 /// | `replace` | `limits`, as in a policy |
+/// | `grant` | `units`: 1 to 2^53; `until` is required |
 ///
 /// `until`: an instant in Unix ms, a duration as text, or `"reset"`.
 ///
@@ -73,6 +74,9 @@ pub fn parse(kind: Kind, body: &str) -> Result<NewOverride, BadRequest> {
             return Err(fields.error("resetOf", Problem::Conflict { with }));
         }
     };
+    if kind == Kind::Grant && until == Until::Lifted {
+        return Err(fields.error("until", Problem::Missing));
+    }
     let reason = fields.text("reason", 1, MAX_REASON)?.map(String::from);
     fields.finish()?;
     Ok(NewOverride {
@@ -96,6 +100,7 @@ const fn own_fields(kind: Kind) -> &'static [&'static str] {
         Kind::Bypass => &[],
         Kind::Scale => &["factor"],
         Kind::Replace => &["limits"],
+        Kind::Grant => &["units"],
     }
 }
 
@@ -119,6 +124,16 @@ fn effect(kind: Kind, fields: &mut Fields<'_>) -> Result<Effect, BadRequest> {
                 return Err(fields.error("limits", Problem::Missing));
             }
             Effect::Replace(policy::checked_limits(fields)?)
+        }
+        Kind::Grant => {
+            let units = fields.count("units", 1, MAX_SAFE)?;
+            let id = fields.count("id", 0, MAX_SAFE)?;
+            let kept = fields.count("kept", 0, MAX_SAFE)?;
+            Effect::Grant(Grant {
+                units: fields.required("units", units)?,
+                id: id.unwrap_or(0),
+                kept: Timestamp::from_millis(kept.unwrap_or(0)),
+            })
         }
     })
 }
@@ -180,6 +195,11 @@ impl Serialize for Effect {
             Effect::Bypass => {}
             Effect::Scale(factor) => map.serialize_entry("factor", &Factor(*factor))?,
             Effect::Replace(limits) => map.serialize_entry("limits", limits)?,
+            Effect::Grant(grant) => {
+                map.serialize_entry("units", &grant.units)?;
+                map.serialize_entry("id", &grant.id)?;
+                map.serialize_entry("kept", &grant.kept.as_millis())?;
+            }
         }
         map.end()
     }

@@ -36,6 +36,16 @@ impl Check {
         }
     }
 
+    /// What is asked of limits where `granted` units come from elsewhere: the rest.
+    #[must_use]
+    pub(crate) fn beside(&self, granted: u64) -> Check {
+        let granted = i64::try_from(granted).unwrap_or(i64::MAX);
+        Check {
+            cost: self.cost.saturating_sub(granted).max(0),
+            ..*self
+        }
+    }
+
     /// Whether an admission of this check changes anything.
     pub(super) const fn changes(&self) -> bool {
         self.cost != 0 && !self.peek

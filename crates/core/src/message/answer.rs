@@ -116,7 +116,7 @@ impl Answer {
         let line = lines.next().ok_or(Unreadable::Damaged("empty"))?;
         Ok(match line.word() {
             "decided" => Answer::Decided(get_decisions(lines)?),
-            "status" => Answer::Status(get_status(lines)?),
+            "status" => Answer::Status(get_status(&line, lines)?),
             "next" => Answer::Next(get_next(lines)?),
             "staged" => Answer::Staged(get_staged(lines)?),
             "renewed" => Answer::Renewed(get_grant(&line)?.ok_or(Unreadable::Damaged("permit"))?),
@@ -274,7 +274,11 @@ fn get_decision(
     })
 }
 
+/// A Worker of a build from before grants passes over a field of the first line.
 fn put_status(line: LineWriter, status: &Status) -> LineWriter {
+    let taken = status.taken.iter().map(|(id, units)| format!("{id}:{units}"));
+    let taken: Vec<String> = taken.collect();
+    let line = line.put_some("taken", (!taken.is_empty()).then(|| taken.join(",")));
     let line = status.limits.iter().fold(line, |line, limit| {
         let line = line.and("limit").put_some(
             "policy",
@@ -354,8 +358,24 @@ fn get_staged<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<StageChange, 
     })
 }
 
-fn get_status<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<Status, Unreadable> {
-    let mut status = Status::default();
+fn get_taken(line: &Line) -> Result<Vec<(u64, u64)>, Unreadable> {
+    let items = line.get("taken").unwrap_or("").split(',');
+    let taken = items.filter(|item| !item.is_empty()).map(|item| {
+        let (id, units) = item.split_once(':')?;
+        Some((id.parse().ok()?, units.parse().ok()?))
+    });
+    let taken: Option<Vec<(u64, u64)>> = taken.collect();
+    taken.ok_or(Unreadable::Damaged("taken"))
+}
+
+fn get_status<'a>(
+    first: &Line,
+    lines: impl Iterator<Item = Line<'a>>,
+) -> Result<Status, Unreadable> {
+    let mut status = Status {
+        taken: get_taken(first)?,
+        ..Status::default()
+    };
     for line in lines {
         let policy = policy_name(&line);
         match line.word() {

@@ -17,7 +17,7 @@ pub fn adjusted(policy: &Policy, effect: &Effect) -> Option<Policy> {
             scaled.collect::<Result<Vec<Limit>, InvalidLimit>>().ok()?
         }
         Effect::Replace(limits) => limits.clone(),
-        Effect::Deny(_) | Effect::Pause(_) | Effect::Bypass => return None,
+        Effect::Deny(_) | Effect::Pause(_) | Effect::Bypass | Effect::Grant(_) => return None,
     };
     policy.with_limits(limits).ok()
 }

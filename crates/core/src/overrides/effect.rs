@@ -3,6 +3,7 @@
 use super::Target;
 use crate::limit::Limit;
 use crate::number::Decimal;
+use crate::Timestamp;
 
 /// What an override does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,19 @@ pub enum Effect {
     Scale(Decimal),
     /// Puts these limits in place of the policy's.
     Replace(Vec<Limit>),
+    /// Gives each subject units once, beyond its limits.
+    Grant(Grant),
+}
+
+/// What a `Grant` gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant {
+    /// How many units: 1 to 2^53.
+    pub units: u64,
+    /// What tells it from every other one of its namespace, for ever; 0 until it is set.
+    pub id: u64,
+    /// Until when it may be made to last at most.
+    pub kept: Timestamp,
 }
 
 /// What a `Deny` or `Pause` says beside that.
@@ -44,21 +58,24 @@ pub enum Kind {
     Scale,
     /// [`Effect::Replace`].
     Replace,
+    /// [`Effect::Grant`].
+    Grant,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 5] = [
+    pub const ALL: [Kind; 6] = [
         Kind::Deny,
         Kind::Pause,
         Kind::Bypass,
         Kind::Scale,
         Kind::Replace,
+        Kind::Grant,
     ];
 
     /// Whether policies say something else under it.
     pub const fn changes_limits(self) -> bool {
-        matches!(self, Kind::Scale | Kind::Replace)
+        matches!(self, Kind::Scale | Kind::Replace | Kind::Grant)
     }
 
     /// The word for it.
@@ -69,6 +86,7 @@ impl Kind {
             Kind::Bypass => "bypass",
             Kind::Scale => "scale",
             Kind::Replace => "replace",
+            Kind::Grant => "grant",
         }
     }
 
@@ -87,6 +105,15 @@ impl Effect {
             Effect::Bypass => Kind::Bypass,
             Effect::Scale(_) => Kind::Scale,
             Effect::Replace(_) => Kind::Replace,
+            Effect::Grant(_) => Kind::Grant,
+        }
+    }
+
+    /// What it grants, if anything.
+    pub const fn grant(&self) -> Option<Grant> {
+        match self {
+            Effect::Grant(grant) => Some(*grant),
+            _ => None,
         }
     }
 

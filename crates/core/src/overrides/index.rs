@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Effect, Group, Override, Stopped, Target};
+use super::{Effect, Grant, Group, Override, Stopped, Target};
 use crate::decision::Reason;
 use crate::limit::Name;
+use crate::policy::Granted;
 use crate::subject::Subject;
 use crate::Timestamp;
 
@@ -100,8 +101,24 @@ impl<'a> Matched<'a> {
 
     /// The one that changes how the subject is limited.
     pub fn nearest(&self) -> Option<&'a Override> {
-        let mut changing = self.0.iter().filter(|it| it.effect.stop().is_none());
-        changing.next().copied()
+        let is_changing =
+            |it: &&&Override| it.effect.stop().is_none() && it.effect.grant().is_none();
+        self.0.iter().find(is_changing).copied()
+    }
+
+    /// The units that are granted to the subject.
+    pub fn granted(&self) -> Vec<Granted> {
+        let granted = |it: &&Override| {
+            let Grant { units, id, kept } = it.effect.grant()?;
+            let until = it.until?;
+            Some(Granted {
+                id,
+                units,
+                until,
+                kept,
+            })
+        };
+        self.0.iter().filter_map(granted).collect()
     }
 
     /// When the last of those ends that are pauses, or that are none; [`Timestamp::MAX`] where one

@@ -3,7 +3,7 @@
 //!
 //! Stops add up: a `deny` or `pause` holds for whom it matches, however near another override is.
 //! Of those that change limits (`bypass`, `scale`, `replace`) the nearest holds: subject, longest
-//! prefix, policy, provider, all. So no exception for a customer opens what was stopped for all.
+//! prefix, policy, provider, all; of those that grant units each does. So no exception for a customer opens what was stopped for all.
 
 mod adjusted;
 mod effect;
@@ -11,7 +11,7 @@ mod index;
 mod target;
 
 pub use adjusted::adjusted;
-pub use effect::{Effect, Kind, Stop, MAX_EXCEPT, MAX_FACTOR};
+pub use effect::{Effect, Grant, Kind, Stop, MAX_EXCEPT, MAX_FACTOR};
 pub use index::{Index, Matched};
 pub use target::{Group, InvalidTarget, Target};
 

@@ -4,11 +4,13 @@
 pub mod consistency;
 mod counting;
 mod fail_mode;
+mod granted;
 pub mod penalty;
 mod version;
 
 pub use counting::MIN_COUNTED_WINDOW;
 pub use fail_mode::FailMode;
+pub use granted::Granted;
 pub use version::Version;
 
 use consistency::{Consistency, LocalLimit};
@@ -46,6 +48,8 @@ pub struct Policy {
     replaces_inline: bool,
     ipv6_prefix: Option<Ipv6Prefix>,
     penalty: Option<Box<Penalty>>,
+    /// What overrides grant beyond the limits.
+    granted: Vec<Granted>,
     gives_permits: bool,
     shapes: bool,
     /// Until when the numbers are in force; `None`: no end is known.
@@ -90,6 +94,7 @@ impl Policy {
             replaces_inline: false,
             ipv6_prefix: None,
             penalty: None,
+            granted: Vec::new(),
             until: None,
         }
     }
@@ -115,7 +120,7 @@ impl Policy {
     }
 
     /// The policy with what an object decides by taken from another of its versions: the limits,
-    /// `writeAhead`, `replacesInline` and `penalty`.
+    /// `writeAhead`, `replacesInline`, `penalty` and what is granted.
     #[must_use]
     pub fn under(&self, other: &Policy) -> Policy {
         Policy {
@@ -124,6 +129,7 @@ impl Policy {
             write_ahead: other.write_ahead,
             replaces_inline: other.replaces_inline,
             penalty: other.penalty.clone(),
+            granted: other.granted.clone(),
             gives_permits: other.gives_permits,
             shapes: other.shapes,
             name: self.name.clone(),
@@ -149,6 +155,7 @@ impl Policy {
             write_ahead,
             name: self.name.clone(),
             penalty: self.penalty.clone(),
+            granted: self.granted.clone(),
             ..*self
         })
     }
@@ -161,6 +168,22 @@ impl Policy {
             self.version.adjusted = at;
         }
         self
+    }
+
+    /// The same policy with units that overrides grant beyond its limits. They are taken where the
+    /// subject's object decides, which alone knows what was taken; slots are given back by their
+    /// permits. Where either is not so, nothing is granted.
+    #[must_use]
+    pub fn with_granted(mut self, granted: Vec<Granted>) -> Policy {
+        if self.takes_grants() {
+            self.granted = granted;
+        }
+        self
+    }
+
+    /// Whether units may be granted beyond its limits.
+    pub fn takes_grants(&self) -> bool {
+        !self.gives_permits && self.consistency == Consistency::Strong
     }
 
     /// Of this version, the limits that count what limits of another one count: the same state, or
@@ -361,6 +384,11 @@ impl Policy {
     /// What becomes of subjects that go on being refused, if anything does.
     pub fn penalty(&self) -> Option<&Penalty> {
         self.penalty.as_deref()
+    }
+
+    /// The units that overrides grant beyond its limits.
+    pub fn granted(&self) -> &[Granted] {
+        &self.granted
     }
 
     /// The R that the policy sets, if any.

@@ -3,6 +3,7 @@
 //! A stored row holds the definition beside the state, so a build can show and continue it without
 //! the request or the policy that created it.
 
+mod granted;
 mod limit;
 mod lost;
 mod penalty;

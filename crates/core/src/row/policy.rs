@@ -5,6 +5,7 @@ use crate::limit::Name;
 use crate::policy::{Policy, Version};
 use crate::Limit;
 
+use super::granted::{get_granted, put_granted};
 use super::penalty::{get_penalty, put_penalty};
 use super::put_limit;
 
@@ -30,7 +31,7 @@ pub fn put_policy(line: LineWriter, policy: &Policy) -> LineWriter {
     let line = put_reference(line, policy)
         .put_some("writeAhead", policy.write_ahead())
         .flag("replacesInline", policy.replaces_inline());
-    put_penalty(line, policy)
+    put_granted(put_penalty(line, policy), policy)
 }
 
 /// Adds the name and the version of a policy alone.
@@ -74,6 +75,7 @@ pub fn get_policy(line: &Line, limits: Vec<Limit>) -> Result<Policy, Unreadable>
     if let Some(penalty) = get_penalty(line)? {
         policy = policy.with_penalty(penalty)?;
     }
+    policy = policy.with_granted(get_granted(line)?);
     match units {
         Some(units) => Ok(policy.with_write_ahead(units)?),
         None => Ok(policy),

@@ -7,6 +7,7 @@ use crate::decision::Decision;
 use super::blocks::Blocks;
 use super::decider::Decider;
 use super::entry::Entry;
+use super::granted::Share;
 use super::limits::Limits;
 use super::operations::Operations;
 use super::{Effects, Item, Refusal};
@@ -57,7 +58,9 @@ impl Contended<'_> {
             })
         };
         let concerned = self.limits.entries.iter().filter(is_asked);
-        concerned.map(Entry::key).collect()
+        let granted = items.iter().flat_map(|item| item.policy.granted());
+        let granted = granted.map(|it| Share::key_of(it.id));
+        concerned.map(Entry::key).chain(granted).collect()
     }
 
     /// The limits as they would be if the young operations on these states were taken back; `None`

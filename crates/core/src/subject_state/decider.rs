@@ -65,7 +65,7 @@ impl Decider<'_> {
     }
 
     /// Decides one item. After an error the limits may have changed: the caller restores them.
-    fn one(
+    pub(super) fn one(
         &mut self,
         item: &Item,
         holder: Option<Holder>,
@@ -75,6 +75,11 @@ impl Decider<'_> {
         if !self.blocks.may_change(item, moment.now) {
             return Ok((self.look(item, moment)?, Changed::default()));
         }
+        if item.check.cost < 0 && !self.limits.taken.is_empty() {
+            if let Some(refunded) = self.refund(item, moment, effects)? {
+                return Ok(refunded);
+            }
+        }
         let picked = Picked::pick(item, self.limits, moment, effects)?;
         let mut decision = picked.decide(self.limits, holder, moment)?;
         if item.check.bypass {
@@ -82,6 +87,9 @@ impl Decider<'_> {
                 return self.let_through(&picked, moment, effects);
             }
             decision.reason = Some(Reason::Override);
+        }
+        if !decision.success && self.limits.taken.left(&item.policy, moment.now) > 0 {
+            return self.grant(picked, &decision, moment, effects);
         }
         let changed = if decision.success {
             let at = moment.now.plus(decision.delay.unwrap_or(Duration::ZERO));

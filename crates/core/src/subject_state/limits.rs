@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::algorithm::charge::Charge;
 use crate::algorithm::state::Moment;
 use crate::calendar::UnknownTimeZone;
 use crate::decision::Grant;
@@ -9,9 +10,10 @@ use crate::limit::schedule::StageClock;
 use crate::{Duration, Limit, Timestamp};
 
 use super::entry::Entry;
+use super::granted::{Share, Taken};
 use super::operations::Operations;
 use super::stage::SubjectStage;
-use super::{Effects, Item, LimitStatus, Refusal};
+use super::{Effects, Item, LimitStatus, Refusal, Write};
 
 /// The limits, in the order of first use.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +21,8 @@ pub(super) struct Limits {
     pub(super) entries: Vec<Entry>,
     /// The subject's stage, where it has one.
     pub(super) stage: Option<SubjectStage>,
+    /// What was taken of grants.
+    pub(super) taken: Taken,
 }
 
 impl Limits {
@@ -69,6 +73,19 @@ impl Limits {
             policy: (item.policy).in_force(Some(clock), Moment { now, ..moment })?,
             check: item.check,
         })
+    }
+
+    /// Until when something is to be known of the subject although it is idle; `None` where nothing
+    /// is.
+    pub(super) fn kept_until(&self) -> Option<Timestamp> {
+        let stage = self.stage.map(|stage| stage.kept_until());
+        stage.max(self.taken.kept_until())
+    }
+
+    /// The rows that an idle subject keeps.
+    pub(super) fn kept_rows(&self) -> impl Iterator<Item = Write> {
+        let taken = (!self.taken.is_empty()).then(|| self.taken.write());
+        self.stage.map(|stage| stage.row()).into_iter().chain(taken)
     }
 
     /// Whether there is none.
@@ -136,6 +153,11 @@ impl Limits {
             return Ok(());
         };
         for (key, charge) in charges {
+            if let Charge::Granted { id, units } = charge {
+                self.taken.give_back(Share { id, units });
+                effects.writes.push(self.taken.write());
+                continue;
+            }
             if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key() == key) {
                 if entry.follow(clock.as_ref(), moment)? {
                     entry.write_exact(moment, effects);

@@ -3,8 +3,8 @@
 
 use crate::algorithm::state::{LimitState, Moment};
 use crate::calendar::UnknownTimeZone;
-use crate::decide::decide;
-use crate::decision::Decision;
+use crate::decide::{decide, Check};
+use crate::decision::{Decision, Reason};
 use crate::{Duration, Limit, Timestamp};
 
 use super::ahead::{first_admitted, first_fit, reset, Foresight};
@@ -48,7 +48,8 @@ impl<'a> Look<'a> {
         moment: Moment,
     ) -> Result<(), UnknownTimeZone> {
         let Lookup { item, .. } = self.0;
-        if !item.policy.is_scheduled() || decision.deciding.is_none() {
+        let changes = item.policy.is_scheduled() || !item.policy.granted().is_empty();
+        if !changes || decision.deciding.is_none() {
             return Ok(());
         }
         if !decision.success {
@@ -122,7 +123,16 @@ impl<'a> Look<'a> {
         }
         let mut states: Vec<&mut LimitState> = states.iter_mut().collect();
         let check = item.peek().check;
-        let decision = decide(&item.policy, &mut states, &check, None, moment)?;
+        let mut look = |check: &Check| decide(&item.policy, &mut states, check, None, moment);
+        let decision = look(&check)?;
+        let left = limits.taken.left(&item.policy, moment.now);
+        if decision.success || left == 0 {
+            return Ok((decision, redefines));
+        }
+        let mut decision = look(&check.beside(left))?;
+        if decision.success {
+            decision.reason = Some(Reason::Override);
+        }
         Ok((decision, redefines))
     }
 }
@@ -132,10 +142,13 @@ impl Foresight for Look<'_> {
         Ok(self.seen(moment)?.0)
     }
 
-    /// Of the item's own limits, and of those that it would take the place of.
+    /// Of the item's own limits, and of those that it would take the place of; and the ends of
+    /// what is left of grants.
     fn next_change(&self, moment: Moment) -> Result<Option<Timestamp>, UnknownTimeZone> {
         let Lookup { item, limits } = self.0;
         let mut next = item.policy.next_change(limits.clock(), moment)?;
+        let end = limits.taken.next_end(&item.policy, moment.now);
+        next = next.into_iter().chain(end).min();
         for entry in self.concerned() {
             let change = entry.usage.limit.next_change(limits.clock(), moment)?;
             next = change.into_iter().chain(next).min();

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `Limits` | one `Entry` a limit: its `Usage`, and how its row is `Written` |
 //! | `SubjectStage` | the clock by which its stages run, of which `Limits` decides |
+//! | `Taken` | what it has taken of the units that overrides grant once, in `Limits` too |
 //! | `Policies` | the newest definition of each policy that has versions |
 //! | `Blocks`, `Penalties` | who is shut out, until when; who is about to be |
 //! | `Permits` | the newest fence, and which permits were released lately |
@@ -37,6 +38,8 @@ mod denials;
 mod effects;
 mod entry;
 mod exported;
+mod granted;
+mod granting;
 mod held;
 mod item;
 mod limits;
@@ -145,6 +148,7 @@ impl SubjectState {
             "policy" => self.policies.add_found(text, key)?,
             "block" => self.blocks.add_found(&line)?,
             "stage" => self.limits.stage = Some(SubjectStage::get(&line)?),
+            "granted" => self.limits.taken.add_found(&line)?,
             "fence" => self.permits.add_found(line.needed("fence")?),
             _ => return Err(Unreadable::Damaged("word")),
         }
@@ -382,6 +386,7 @@ impl SubjectState {
         Ok(Status {
             limits: self.limits.status(wanted, moment)?,
             stage: self.limits.clock().copied(),
+            taken: self.limits.taken.all().map(|it| (it.id, it.units)).collect(),
             blocks: self.blocks.in_force(wanted, moment.now).cloned().collect(),
             denials: self.denials.of(wanted),
         })
@@ -389,7 +394,7 @@ impl SubjectState {
 
     /// Forgets what is spent, of one policy or all. Blocks stay: they are somebody's decision. So
     /// do slots, as long as somebody holds them, and with them the version of their policy. Fences
-    /// go on rising, and stages run on. Damaged rows are deleted, when all is to be forgotten.
+    /// go on rising, stages run on, and grants do not come back. Damaged rows are deleted, when all is to be forgotten.
     pub fn reset(
         &mut self,
         policy: Option<&str>,
@@ -398,11 +403,11 @@ impl SubjectState {
     ) -> Result<(), Refusal> {
         if self.loaded.is_damaged() && policy.is_none() {
             effects.writes.push(Write::DeleteAll);
-            let stage = self.limits.stage;
-            effects.writes.extend(stage.map(|stage| stage.row()));
+            effects.writes.extend(self.limits.kept_rows());
             *self = SubjectState {
                 limits: Limits {
-                    stage,
+                    stage: self.limits.stage,
+                    taken: core::mem::take(&mut self.limits.taken),
                     ..Limits::default()
                 },
                 permits: core::mem::take(&mut self.permits),
@@ -426,15 +431,17 @@ impl SubjectState {
 
     /// The cleaning alarm has come: forgets what is idle, in memory and in storage in one step, and
     /// sets the next alarm if anything is left. A subject that is idle ends with no row at all, or
-    /// with the one of its stages alone.
+    /// with those of its stages and of what it took of grants alone.
     pub fn clean(&mut self, moment: Moment, effects: &mut Effects) -> Result<(), Refusal> {
         self.alarm = Alarm::default();
         self.loaded.readable()?;
         self.limits.drop_idle(moment, effects);
         self.policies.settle(&self.limits, effects);
         effects.writes.extend(self.blocks.drop_over(moment.now));
-        let stage = self.limits.stage;
-        let is_kept = stage.is_some_and(|stage| stage.kept_until() > moment.now);
+        if self.limits.taken.drop_over(moment.now) {
+            effects.writes.push(self.limits.taken.write());
+        }
+        let is_kept = self.limits.kept_until() > Some(moment.now);
         let is_empty = self.limits.is_empty() && self.blocks.is_empty() && !is_kept;
         if is_empty && !self.permits.is_fence_ahead(moment.now) {
             effects.writes = vec![Write::DeleteAll];
@@ -457,7 +464,7 @@ impl SubjectState {
             self.limits.write_all(moment, effects);
             self.policies.write_all(effects);
             effects.writes.extend(self.blocks.rows());
-            effects.writes.extend(self.limits.stage.map(|it| it.row()));
+            effects.writes.extend(self.limits.kept_rows());
         }
         if older.fence {
             effects.writes.push(self.permits.row());
@@ -486,7 +493,8 @@ impl SubjectState {
     /// Whether anything is stored, so that there has to be a cleaning alarm.
     pub fn has_rows(&self) -> bool {
         let is_in_use = !self.blocks.is_empty() || self.limits.has_rows();
-        self.loaded.readable().is_err() || is_in_use || self.limits.stage.is_some()
+        let is_kept = self.limits.kept_until().is_some();
+        self.loaded.readable().is_err() || is_in_use || is_kept
     }
 
     /// Tells that the cleaning alarm is set to this instant, or not set: what the object learnt
@@ -506,7 +514,7 @@ impl SubjectState {
 
     fn set_alarm(&mut self, moment: Moment, effects: &mut Effects) {
         let over = self.limits.idle_at(moment.now).max(self.blocks.last_end());
-        let kept = self.limits.stage.map(|stage| stage.kept_until());
+        let kept = self.limits.kept_until();
         self.alarm.set(over, kept, moment.now, effects);
     }
 }

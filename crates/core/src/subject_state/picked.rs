@@ -74,6 +74,14 @@ impl<'a> Picked<'a> {
         }
     }
 
+    /// The same states, of which something else is asked under the same policy.
+    pub(super) fn asking<'b>(self, item: &'b Item) -> Picked<'b>
+    where
+        'a: 'b,
+    {
+        Picked { item, ..self }
+    }
+
     /// Decides the item; an admission charges the states.
     pub(super) fn decide(
         &self,

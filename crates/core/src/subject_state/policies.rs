@@ -4,7 +4,7 @@
 //!
 //! **Rows.** A limit that is all of its policy says so in its own row, beside the version, and the
 //! policy needs no row. Otherwise, and where the limit's row is of an older version or the policy
-//! has a penalty, it has a row of its own with all its limits: `policy/<name>`. So a change of
+//! has a penalty or grants, it has a row of its own with all its limits: `policy/<name>`. So a change of
 //! version writes at most one row more, and nothing else writes any.
 //!
 //! **Lifetime.** A policy is known as long as any of its limits has a state. After that nothing
@@ -38,8 +38,15 @@ impl Known {
         format!("policy/{}", self.policy.name_or_empty())
     }
 
-    fn lacks_penalty_of(&self, policy: &Policy) -> bool {
-        policy.penalty().is_some() && self.policy.penalty().is_none()
+    /// Whether a build that knew less of policies has kept this one.
+    fn lacks(&self, policy: &Policy) -> bool {
+        let lacks_penalty = policy.penalty().is_some() && self.policy.penalty().is_none();
+        lacks_penalty || (self.policy.granted().is_empty() && !policy.granted().is_empty())
+    }
+
+    /// Whether a limit's row can tell all of it.
+    fn fits_a_limits_row(&self) -> bool {
+        self.policy.penalty().is_none() && self.policy.granted().is_empty()
     }
 
     fn put(&mut self, effects: &mut Effects) {
@@ -201,8 +208,7 @@ impl Policies {
             Some(known) if policy.version() > known.policy.version() => {
                 known.policy = policy.clone();
             }
-            // A build that knew no penalties has kept the rest of it.
-            Some(known) if is_same(policy, &known.policy) && known.lacks_penalty_of(policy) => {
+            Some(known) if is_same(policy, &known.policy) && known.lacks(policy) => {
                 known.policy = policy.clone();
                 known.row = None;
             }
@@ -218,7 +224,7 @@ impl Policies {
             let mut entries = limits.entries.iter().filter(|entry| entry.policy == name);
             let version = known.policy.version();
             let is_told = known.row == Some(version)
-                || (known.policy.penalty().is_none()
+                || (known.fits_a_limits_row()
                     && entries.clone().any(|entry| entry.is_all_of(version)));
             if entries.next().is_some() {
                 if !is_told {

@@ -41,6 +41,8 @@ pub struct Status {
     pub limits: Vec<LimitStatus>,
     /// The clock by which its stages run, where it has one.
     pub stage: Option<StageClock>,
+    /// The grants of which it has taken units, by their ids, and how many.
+    pub taken: Vec<(u64, u64)>,
     /// Blocks in force.
     pub blocks: Vec<Block>,
     /// The newest refusals, oldest first; forgotten when the object sleeps.

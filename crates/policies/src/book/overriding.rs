@@ -5,8 +5,8 @@ use tollgate_core::api::overrides::{NewOverride, Until};
 use tollgate_core::api::policy::named::parse;
 use tollgate_core::api::{BadRequest, Problem};
 use tollgate_core::limit::Name;
-use tollgate_core::overrides::{Effect, Kind, Override, Target};
-use tollgate_core::{Algorithm, Timestamp};
+use tollgate_core::overrides::{Effect, Grant, Kind, Override, Target};
+use tollgate_core::{Algorithm, Duration, Timestamp};
 
 use super::{Book, By};
 use crate::bounds::{MAX_OVERRIDE_BYTES, MAX_SUBJECT_OVERRIDES, MAX_WIDE_OVERRIDES};
@@ -14,6 +14,8 @@ use crate::overrides::{bytes_of, OverrideChange, OverrideKey, OverrideRecord};
 use crate::precondition::Precondition;
 use crate::refused::Refused;
 
+/// How much longer than at first a grant may be made to last.
+const KEPT: Duration = Duration::from_secs(31 * 86_400);
 /// The most lifted overrides that are kept one by one.
 const MAX_LIFTED: usize = 1_000;
 
@@ -63,8 +65,14 @@ impl Book {
         }
         if let Target::Policy(name) = &key.0 {
             let (_, content) = self.policy(name.as_str())?;
+            let policy = || parse(&content.canonical).map(|named| named.policy);
+            if new.effect.grant().is_some() && !policy()?.takes_grants() {
+                let with = "the target: units are granted where the subject's object decides, and \
+                            slots are given back by their permits";
+                return Err(wrong("kind", Problem::Conflict { with }));
+            }
             if let Effect::Replace(limits) = &new.effect {
-                let policy = parse(&content.canonical)?.policy;
+                let policy = policy()?;
                 let suits = policy.with_limits(limits.clone());
                 suits.map_err(|_| {
                     let with = "the policy, which could not be decided with these limits";
@@ -73,6 +81,10 @@ impl Book {
             }
         }
         let before = self.in_force(key, precondition, by.now)?;
+        let mut effect = new.effect;
+        if let (Effect::Grant(grant), Some(until)) = (&mut effect, until) {
+            self.begin_or_go_on(grant, until, before.as_ref(), by.now)?;
+        }
         let is_subject = key.0.is_subject();
         let others = self.overrides.iter().filter(|(other, record)| {
             *other != key && other.0.is_subject() == is_subject && record.is_in_force(by.now)
@@ -91,10 +103,34 @@ impl Book {
             author: by.author.to_owned(),
             reason: new.reason.unwrap_or_default(),
             until,
-            effect: Some(new.effect),
+            effect: Some(effect),
         };
         self.check_bytes(key, &record, by.now)?;
         Ok(self.put_override(key, record, before, by.now))
+    }
+
+    /// Gives a grant its id: a new one, or that of the grant in force whose place it takes, of which
+    /// subjects may have taken units. Those stay known for [`KEPT`] after the end that it was first
+    /// given, so it may be made to last until then.
+    fn begin_or_go_on(
+        &self,
+        grant: &mut Grant,
+        until: Timestamp,
+        before: Option<&OverrideRecord>,
+        now: Timestamp,
+    ) -> Result<(), Refused> {
+        let before = before.and_then(|it| it.effect.as_ref()?.grant());
+        (grant.id, grant.kept) = match before {
+            Some(before) => (before.id, before.kept),
+            // A restored storage gives revisions once more, but no instant.
+            None => (self.next_adjusted(now), until.plus(KEPT)),
+        };
+        if until > grant.kept {
+            let with = "the end that it was granted with: it may last 31 days longer at most; \
+                        lift it first, and it is granted anew";
+            return Err(wrong("until", Problem::Conflict { with }));
+        }
+        Ok(())
     }
 
     /// All that are in force have to fit into one answer, and into the memory of an isolate.
@@ -164,7 +200,7 @@ impl Book {
         self.begin_revision(now);
         let mut changed = self.forget_over(now);
         if key.1.changes_limits() {
-            self.state.adjusted = now.as_millis().max(self.state.adjusted + 1);
+            self.state.adjusted = self.next_adjusted(now);
         }
         let revision = self.state.revision;
         let record = OverrideRecord { revision, ..record };
@@ -173,6 +209,11 @@ impl Book {
         changed.retain(|other| other != key);
         changed.push(key.clone());
         OverrideChange { before, changed }
+    }
+
+    /// The next of the numbers by which versions under overrides are told apart.
+    fn next_adjusted(&self, now: Timestamp) -> u64 {
+        now.as_millis().max(self.state.adjusted + 1)
     }
 
     /// Those that are over are as good as lifted. Their revisions stay: an isolate may know an

@@ -12,7 +12,7 @@ use crate::decision::Reason;
 use crate::isolate::counts::CountStatus;
 use crate::limit::schedule::StageClock;
 use crate::limit::Kind as AlgorithmKind;
-use crate::overrides::{Kind, Override};
+use crate::overrides::{Grant, Kind, Override};
 use crate::policy::consistency::Consistency;
 use crate::policy::Version;
 use crate::subject::Subject;
@@ -166,6 +166,12 @@ pub struct OverrideBody<'a> {
     /// Of a penalty, which of its blocks it is, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<u32>,
+    /// Of a grant, how many units there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub units: Option<u64>,
+    /// Of a grant, how many of them the subject has taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken: Option<u64>,
     /// When it is over, in Unix ms; absent where it has no end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<u64>,
@@ -193,6 +199,8 @@ pub enum OverrideKind {
     Scale,
     /// It puts other limits in place of the policy's.
     Replace,
+    /// It grants units once, beyond the limits.
+    Grant,
 }
 
 impl From<Kind> for OverrideKind {
@@ -203,13 +211,22 @@ impl From<Kind> for OverrideKind {
             Kind::Bypass => OverrideKind::Bypass,
             Kind::Scale => OverrideKind::Scale,
             Kind::Replace => OverrideKind::Replace,
+            Kind::Grant => OverrideKind::Grant,
         }
     }
 }
 
-impl<'a> From<&'a Override> for OverrideBody<'a> {
-    fn from(it: &'a Override) -> OverrideBody<'a> {
+impl<'a> OverrideBody<'a> {
+    /// An override, for a subject that has `taken` so many units of each grant.
+    fn of(it: &'a Override, taken: &[(u64, u64)]) -> OverrideBody<'a> {
+        let grant = it.effect.grant();
+        let taken_of = |grant: &Grant| {
+            let of = taken.iter().find(|(id, _)| *id == grant.id);
+            of.map_or(0, |(_, units)| *units)
+        };
         OverrideBody {
+            units: grant.map(|grant| grant.units),
+            taken: grant.as_ref().map(taken_of),
             kind: it.effect.kind().into(),
             target: Some(it.target.to_string()),
             policy: None,
@@ -267,7 +284,7 @@ impl<'a> StatusBody<'a> {
                 .chain(counted.iter().map(LimitBody::counted))
                 .collect(),
             overrides: (status.blocks.iter().map(OverrideBody::new))
-                .chain(overrides.iter().map(OverrideBody::from))
+                .chain(overrides.iter().map(|it| OverrideBody::of(it, &status.taken)))
                 .collect(),
             recent_denials: (status.denials.iter()).map(DenialBody::new).collect(),
             kv,
@@ -376,6 +393,8 @@ impl<'a> OverrideBody<'a> {
             policy: block.policy.as_deref().and_then(some),
             by: block.step.map(|_| SetBy::Penalty),
             step: block.step,
+            units: None,
+            taken: None,
             target: None,
             until: Some(block.until.as_millis()),
             author: Cow::Borrowed(""),

@@ -75,8 +75,8 @@ impl CachedRefusal {
 
     /// The refusal of a request with a higher cost than the cached one.
     fn dearer(&self, policy: &Policy, cost: u64, at: Timestamp) -> Option<Decision> {
-        if policy.is_scheduled() {
-            return None; // only the object knows the numbers of that instant
+        if policy.is_scheduled() || !policy.granted().is_empty() {
+            return None; // only the object knows the numbers of that instant, and what was taken
         }
         let (limits, old) = (policy.limits(), &self.decision.limits);
         let standings = limits.iter().zip(old.iter()).map(|(limit, standing)| {
