@@ -27,13 +27,15 @@ impl Told {
     }
 
     /// Whether the directory has to be told `current`. That a subject is exhausted for up to ten
-    /// seconds longer is not told, nor that it is for less long.
+    /// seconds longer or shorter is not told.
     pub fn is_changed(&self, current: &Summary, now: Timestamp) -> bool {
         let differs = |state: State| {
             let (told, current) = (self.summary.until(state, now), current.until(state, now));
             match state {
                 State::Exhausted => match (told, current) {
-                    (Some(told), Some(current)) => current > told.plus(SPACING),
+                    (Some(told), Some(current)) => {
+                        current.since(told).max(told.since(current)) > SPACING
+                    }
                     _ => told.is_some() != current.is_some(),
                 },
                 _ => told != current,
