@@ -164,7 +164,9 @@ fn status() -> impl Strategy<Value = Status> {
         option::of(clock()),
     );
     parts.prop_map(|(limits, blocks, denials, stage)| Status {
-        taken: (denials.iter()).map(|it| (it.at.as_millis(), it.cost.unsigned_abs())).collect(),
+        taken: (denials.iter())
+            .map(|it| (it.at.as_millis(), it.cost.unsigned_abs()))
+            .collect(),
         limits,
         stage,
         blocks,

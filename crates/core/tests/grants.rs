@@ -87,12 +87,20 @@ fn a_grant_is_used_once_in_a_week_of_idle_nights() {
         assert_eq!(used_up(&mut object, &policy, noon(day)), 100, "day {day}");
         object.reset(noon(day) + 1);
         object = object.restarted();
-        assert_eq!(used_up(&mut object, &policy, noon(day) + 2), 100, "a reset gives the limit");
+        assert_eq!(
+            used_up(&mut object, &policy, noon(day) + 2),
+            100,
+            "a reset gives the limit"
+        );
     }
     object.clean(sunday + 30 * DAY);
     assert!(!object.rows.is_empty(), "it may be made to last longer yet");
     object.clean(sunday + 31 * DAY);
-    assert!(object.rows.is_empty(), "what nobody asks for is forgotten: {:?}", object.rows);
+    assert!(
+        object.rows.is_empty(),
+        "what nobody asks for is forgotten: {:?}",
+        object.rows
+    );
 }
 
 #[test]
@@ -113,12 +121,18 @@ fn what_the_limit_has_is_used_first_and_all_or_nothing() {
     assert!(object.ask(&policy, 8, START).success);
     // 2 of the limit, 1 of the grant.
     let answer = object.ask(&policy, 3, START);
-    assert_eq!((answer.success, answer.reason), (true, Some(Reason::Override)));
+    assert_eq!(
+        (answer.success, answer.reason),
+        (true, Some(Reason::Override))
+    );
     assert_eq!(answer.limits[0].remaining, 0);
     assert_eq!(taken(&mut object, START), [(7, 1)].into());
     // 4 are left in all, and 5 are refused whole.
     let refused = object.ask(&policy, 5, START);
-    assert_eq!((refused.success, refused.reason), (false, Some(Reason::Limit)));
+    assert_eq!(
+        (refused.success, refused.reason),
+        (false, Some(Reason::Limit))
+    );
     assert_eq!(taken(&mut object, START), [(7, 1)].into());
     assert!(object.ask(&policy, 4, START).success);
     assert_eq!(taken(&mut object, START), [(7, 5)].into());
@@ -221,8 +235,11 @@ fn where_slots_are_given_or_the_object_does_not_decide_nothing_is_granted() {
     let slots = named(vec![algorithm(&spec)], vec![grant(7, 3, START + DAY)]);
     assert!(slots.granted().is_empty());
     let counted = named(vec![common::fixed(1, HOUR)], Vec::new());
-    let counted = counted.with_consistency(tollgate_core::policy::consistency::Consistency::Eventual);
-    let counted = counted.unwrap().with_granted(vec![grant(7, 3, START + DAY)]);
+    let counted =
+        counted.with_consistency(tollgate_core::policy::consistency::Consistency::Eventual);
+    let counted = counted
+        .unwrap()
+        .with_granted(vec![grant(7, 3, START + DAY)]);
     assert!(counted.granted().is_empty());
 }
 
@@ -239,9 +256,14 @@ fn damaged_rows_do_not_bring_a_grant_back() {
     let policy = named(vec![a_day(1)], vec![grant(7, 5, START + DAY)]);
     let mut object = Object::default();
     assert_eq!(used_up(&mut object, &policy, START), 6);
-    object.rows.insert("limit/x".to_owned(), "1 nonsense".to_owned());
+    object
+        .rows
+        .insert("limit/x".to_owned(), "1 nonsense".to_owned());
     let mut object = object.restarted();
-    assert_eq!(call(&mut object, &Call::Reset { policy: None }, START), Answer::Done);
+    assert_eq!(
+        call(&mut object, &Call::Reset { policy: None }, START),
+        Answer::Done
+    );
     assert_eq!(object.rows.keys().collect::<Vec<_>>(), ["granted"]);
     assert_eq!(used_up(&mut object.restarted(), &policy, START), 1);
 }

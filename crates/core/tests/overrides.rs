@@ -13,7 +13,9 @@ use tollgate_core::decide::Check;
 use tollgate_core::decision::Reason;
 use tollgate_core::limit::{Concurrency, Name, Window};
 use tollgate_core::number::Decimal;
-use tollgate_core::overrides::{adjusted, Effect, Grant, Group, Index, Kind, Override, Stop, Target};
+use tollgate_core::overrides::{
+    adjusted, Effect, Grant, Group, Index, Kind, Override, Stop, Target,
+};
 use tollgate_core::policy::Policy;
 use tollgate_core::subject::{Namespace, Subject, SubjectParts};
 use tollgate_core::{Algorithm, Duration, Limit, Timestamp};
@@ -259,7 +261,11 @@ fn bodies_are_read_strictly() {
         (Kind::Grant, r#"{"units": 0, "until": "1d"}"#, "units"),
         (Kind::Grant, r#"{"units": 1.5, "until": "1d"}"#, "units"),
         (Kind::Grant, r#"{"units": 1, "until": "1d", "id": 4}"#, "id"),
-        (Kind::Grant, r#"{"units": 1, "until": "1d", "kept": 4}"#, "kept"),
+        (
+            Kind::Grant,
+            r#"{"units": 1, "until": "1d", "kept": 4}"#,
+            "kept",
+        ),
     ] {
         let error = parse(kind, body).unwrap_err();
         assert_eq!(error.field, field, "{body}");

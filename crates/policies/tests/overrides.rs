@@ -315,7 +315,10 @@ fn a_grant_that_is_set_again_goes_on_and_one_that_was_lifted_begins_anew() {
 #[test]
 fn a_grant_needs_a_policy_that_can_take_units() {
     let mut object = begun();
-    object.put("slots", r#"{"algorithm": "concurrency", "limit": 5, "ttl": "1m"}"#);
+    object.put(
+        "slots",
+        r#"{"algorithm": "concurrency", "limit": 5, "ttl": "1m"}"#,
+    );
     object.put(
         "day",
         r#"{"algorithm": "fixedWindow", "limit": 5, "window": "1h", "consistency": "eventual"}"#,

@@ -276,7 +276,10 @@ fn get_decision(
 
 /// A Worker of a build from before grants passes over a field of the first line.
 fn put_status(line: LineWriter, status: &Status) -> LineWriter {
-    let taken = status.taken.iter().map(|(id, units)| format!("{id}:{units}"));
+    let taken = status
+        .taken
+        .iter()
+        .map(|(id, units)| format!("{id}:{units}"));
     let taken: Vec<String> = taken.collect();
     let line = line.put_some("taken", (!taken.is_empty()).then(|| taken.join(",")));
     let line = status.limits.iter().fold(line, |line, limit| {

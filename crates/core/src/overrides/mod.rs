@@ -3,7 +3,8 @@
 //!
 //! Stops add up: a `deny` or `pause` holds for whom it matches, however near another override is.
 //! Of those that change limits (`bypass`, `scale`, `replace`) the nearest holds: subject, longest
-//! prefix, policy, provider, all; of those that grant units each does. So no exception for a customer opens what was stopped for all.
+//! prefix, policy, provider, all; of those that grant units each does. So no exception for a
+//! customer opens what was stopped for all.
 
 mod adjusted;
 mod effect;

@@ -386,7 +386,12 @@ impl SubjectState {
         Ok(Status {
             limits: self.limits.status(wanted, moment)?,
             stage: self.limits.clock().copied(),
-            taken: self.limits.taken.all().map(|it| (it.id, it.units)).collect(),
+            taken: self
+                .limits
+                .taken
+                .all()
+                .map(|it| (it.id, it.units))
+                .collect(),
             blocks: self.blocks.in_force(wanted, moment.now).cloned().collect(),
             denials: self.denials.of(wanted),
         })
@@ -394,7 +399,8 @@ impl SubjectState {
 
     /// Forgets what is spent, of one policy or all. Blocks stay: they are somebody's decision. So
     /// do slots, as long as somebody holds them, and with them the version of their policy. Fences
-    /// go on rising, stages run on, and grants do not come back. Damaged rows are deleted, when all is to be forgotten.
+    /// go on rising, stages run on, and grants do not come back. Damaged rows are deleted, when all
+    /// is to be forgotten.
     pub fn reset(
         &mut self,
         policy: Option<&str>,

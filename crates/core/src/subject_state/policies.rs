@@ -4,8 +4,8 @@
 //!
 //! **Rows.** A limit that is all of its policy says so in its own row, beside the version, and the
 //! policy needs no row. Otherwise, and where the limit's row is of an older version or the policy
-//! has a penalty or grants, it has a row of its own with all its limits: `policy/<name>`. So a change of
-//! version writes at most one row more, and nothing else writes any.
+//! has a penalty or grants, it has a row of its own with all its limits: `policy/<name>`. So a
+//! change of version writes at most one row more, and nothing else writes any.
 //!
 //! **Lifetime.** A policy is known as long as any of its limits has a state. After that nothing
 //! tells the subject from a new one, and the version that is asked next is taken as it comes.

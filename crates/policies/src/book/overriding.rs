@@ -109,8 +109,8 @@ impl Book {
         Ok(self.put_override(key, record, before, by.now))
     }
 
-    /// Gives a grant its id: a new one, or that of the grant in force whose place it takes, of which
-    /// subjects may have taken units. Those stay known for [`KEPT`] after the end that it was first
+    /// Gives a grant its id: a new one, or that of the grant in force whose place it takes, of
+    /// which subjects may have taken units. Those stay known for [`KEPT`] after the end that it was first
     /// given, so it may be made to last until then.
     fn begin_or_go_on(
         &self,

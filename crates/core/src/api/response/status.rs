@@ -284,7 +284,11 @@ impl<'a> StatusBody<'a> {
                 .chain(counted.iter().map(LimitBody::counted))
                 .collect(),
             overrides: (status.blocks.iter().map(OverrideBody::new))
-                .chain(overrides.iter().map(|it| OverrideBody::of(it, &status.taken)))
+                .chain(
+                    overrides
+                        .iter()
+                        .map(|it| OverrideBody::of(it, &status.taken)),
+                )
                 .collect(),
             recent_denials: (status.denials.iter()).map(DenialBody::new).collect(),
             kv,
