@@ -9,7 +9,7 @@ use tollgate_core::api::policy::named::NamedPolicy;
 use tollgate_core::decide::Check;
 use tollgate_core::limit::Name;
 use tollgate_core::message::{Answer, Call as ObjectCall};
-use tollgate_core::overrides::{adjusted, Effect, Override, Stopped};
+use tollgate_core::overrides::{Effect, Override, Stopped};
 use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject::{Subject, SubjectParts};
@@ -117,16 +117,12 @@ pub(super) fn overridden(context: &Context, subject: &Subject, policy: &Policy) 
         let matched = copy.overrides(subject, policy.name(), now);
         let nearest = matched.nearest();
         let bypasses = nearest.is_some_and(|it| it.effect == Effect::Bypass);
-        let changed = nearest.and_then(|it| adjusted(policy, &it.effect));
-        let granted = matched.granted();
+        let changed = matched.policy(policy);
         let at = copy.adjusted(now);
-        let is_same = changed.is_none() && granted.is_empty();
-        let policy = if is_same && (at == 0 || !policy.version().is_given()) {
-            None
-        } else {
-            let policy = changed.unwrap_or_else(|| policy.clone());
-            Some(policy.with_granted(granted).adjusted_at(at))
-        };
+        // A version is also newer where an override has ended.
+        let is_newer = at > 0 && policy.version().is_given();
+        let changed = changed.or_else(|| is_newer.then(|| policy.clone()));
+        let policy = changed.map(|changed| changed.adjusted_at(at));
         Overridden {
             stopped: matched.stopped(),
             bypasses,

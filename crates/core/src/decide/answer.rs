@@ -91,7 +91,7 @@ pub(super) fn decision(
             Duration::ZERO
         } else {
             let longest = retry_after.unwrap_or(MAX_CACHE_FOR).min(MAX_CACHE_FOR);
-            let until = policy.in_force_until();
+            let until = policy.in_force_until(moment.now);
             until.map_or(longest, |until| longest.min(until.since(moment.now)))
         },
         limits,

@@ -60,7 +60,7 @@ impl Check {
             cost,
             now,
             max_delay: self.max_delay,
-            before: policy.in_force_until(),
+            before: policy.in_force_until(now),
         })
     }
 }

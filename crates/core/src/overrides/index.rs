@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Effect, Grant, Group, Override, Stopped, Target};
-use crate::decision::Reason;
+use super::{Group, Matched, Override, Target};
 use crate::limit::Name;
-use crate::policy::Granted;
 use crate::subject::Subject;
 use crate::Timestamp;
 
@@ -16,10 +14,6 @@ pub struct Index {
     /// The starts of prefixes in each group.
     prefixes: BTreeMap<Group, Vec<String>>,
 }
-
-/// The overrides that hold for a subject.
-#[derive(Debug, Default)]
-pub struct Matched<'a>(Vec<&'a Override>);
 
 impl Index {
     /// An index of these.
@@ -74,63 +68,6 @@ impl Index {
                 .any(|target| target.matches(subject, policy))
         });
         found.sort_by_key(|it| core::cmp::Reverse(it.target.nearness()));
-        Matched(found)
-    }
-}
-
-impl<'a> Matched<'a> {
-    /// Whether everything is refused, and until when.
-    pub fn stopped(&self) -> Option<Stopped> {
-        let mut stopped: Option<Stopped> = None;
-        for it in self.0.iter().filter(|it| it.effect.stop().is_some()) {
-            let is_denied = matches!(it.effect, Effect::Deny(_));
-            let before = stopped.get_or_insert(Stopped {
-                reason: Reason::Paused,
-                until: Some(Timestamp::ZERO),
-            });
-            if is_denied {
-                before.reason = Reason::Override;
-            }
-            before.until = before
-                .until
-                .zip(it.until)
-                .map(|(one, other)| one.max(other));
-        }
-        stopped
-    }
-
-    /// The one that changes how the subject is limited.
-    pub fn nearest(&self) -> Option<&'a Override> {
-        let is_changing =
-            |it: &&&Override| it.effect.stop().is_none() && it.effect.grant().is_none();
-        self.0.iter().find(is_changing).copied()
-    }
-
-    /// The units that are granted to the subject.
-    pub fn granted(&self) -> Vec<Granted> {
-        let granted = |it: &&Override| {
-            let Grant { units, id, kept } = it.effect.grant()?;
-            let until = it.until?;
-            Some(Granted {
-                id,
-                units,
-                until,
-                kept,
-            })
-        };
-        self.0.iter().filter_map(granted).collect()
-    }
-
-    /// When the last of those ends that are pauses, or that are none; [`Timestamp::MAX`] where one
-    /// has no end, and `None` where there is none.
-    pub fn last_end(&self, are_pauses: bool) -> Option<Timestamp> {
-        let is_pause = |it: &Override| matches!(it.effect, Effect::Pause(_));
-        let wanted = self.0.iter().filter(|it| is_pause(it) == are_pauses);
-        wanted.map(|it| it.until.unwrap_or(Timestamp::MAX)).max()
-    }
-
-    /// All that hold, the nearest first.
-    pub fn iter(&self) -> impl Iterator<Item = &'a Override> + '_ {
-        self.0.iter().copied()
+        Matched::of(found)
     }
 }

@@ -9,11 +9,13 @@
 mod adjusted;
 mod effect;
 mod index;
+mod matched;
 mod target;
 
 pub use adjusted::adjusted;
 pub use effect::{Effect, Grant, Kind, Stop, MAX_EXCEPT, MAX_FACTOR};
-pub use index::{Index, Matched};
+pub use index::Index;
+pub use matched::Matched;
 pub use target::{Group, InvalidTarget, Target};
 
 use crate::decide::MAX_CACHE_FOR;

@@ -5,12 +5,14 @@ pub mod consistency;
 mod counting;
 mod fail_mode;
 mod granted;
+mod later;
 pub mod penalty;
 mod version;
 
 pub use counting::MIN_COUNTED_WINDOW;
 pub use fail_mode::FailMode;
 pub use granted::Granted;
+pub use later::{Later, MAX_LATER};
 pub use version::Version;
 
 use consistency::{Consistency, LocalLimit};
@@ -50,6 +52,8 @@ pub struct Policy {
     penalty: Option<Box<Penalty>>,
     /// What overrides grant beyond the limits.
     granted: Vec<Granted>,
+    /// What its limits will be when overrides have ended.
+    later: Vec<Later>,
     gives_permits: bool,
     shapes: bool,
     /// Until when the numbers are in force; `None`: no end is known.
@@ -95,6 +99,7 @@ impl Policy {
             ipv6_prefix: None,
             penalty: None,
             granted: Vec::new(),
+            later: Vec::new(),
             until: None,
         }
     }
@@ -120,7 +125,7 @@ impl Policy {
     }
 
     /// The policy with what an object decides by taken from another of its versions: the limits,
-    /// `writeAhead`, `replacesInline`, `penalty` and what is granted.
+    /// `writeAhead`, `replacesInline`, `penalty`, and what overrides say.
     #[must_use]
     pub fn under(&self, other: &Policy) -> Policy {
         Policy {
@@ -130,6 +135,7 @@ impl Policy {
             replaces_inline: other.replaces_inline,
             penalty: other.penalty.clone(),
             granted: other.granted.clone(),
+            later: other.later.clone(),
             gives_permits: other.gives_permits,
             shapes: other.shapes,
             name: self.name.clone(),
@@ -156,6 +162,7 @@ impl Policy {
             name: self.name.clone(),
             penalty: self.penalty.clone(),
             granted: self.granted.clone(),
+            later: self.later.clone(),
             ..*self
         })
     }
@@ -179,6 +186,48 @@ impl Policy {
             self.granted = granted;
         }
         self
+    }
+
+    /// The same policy with what its limits will be, in the order of the instants; it is of use
+    /// where the subject's object decides.
+    #[must_use]
+    pub fn with_later(mut self, later: Vec<Later>) -> Policy {
+        if self.consistency == Consistency::Strong {
+            self.later = later;
+        }
+        self
+    }
+
+    /// The policy as it is at this instant, if its limits are others then: `None` where they are
+    /// these.
+    pub fn changed_by(&self, now: Timestamp) -> Option<Policy> {
+        let over = self.later.iter().take_while(|later| later.at <= now);
+        let later = &self.later[over.count().checked_sub(1)?..];
+        let mut changed = self.with_limits(later[0].limits.clone()).ok()?;
+        changed.later = later[1..].to_vec();
+        Some(changed)
+    }
+
+    /// Whether everything is let through at this instant, by an override that holds then.
+    pub fn is_open_by(&self, now: Timestamp) -> bool {
+        let over = self.later.iter().take_while(|later| later.at <= now);
+        over.last().is_some_and(|later| later.limits.is_empty())
+    }
+
+    /// What its limits will be.
+    pub fn later(&self) -> &[Later] {
+        &self.later
+    }
+
+    /// The next instant after this one at which an override ends and its limits are others.
+    pub fn next_later(&self, now: Timestamp) -> Option<Timestamp> {
+        let mut instants = self.later.iter().map(|later| later.at);
+        instants.find(|at| *at > now)
+    }
+
+    /// Whether overrides say anything that only the object can use.
+    pub fn is_overridden(&self) -> bool {
+        !self.granted.is_empty() || !self.later.is_empty()
     }
 
     /// Whether units may be granted beyond its limits.
@@ -325,10 +374,11 @@ impl Policy {
         }
     }
 
-    /// The first instant at which it is decided by other numbers than these; `None` where that is
-    /// not known to come. Nothing is promised for then or later.
-    pub const fn in_force_until(&self) -> Option<Timestamp> {
-        self.until
+    /// The first instant after `now` at which it is decided by other numbers than these; `None`
+    /// where that is not known to come. Nothing is promised for then or later.
+    pub fn in_force_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let later = self.next_later(now);
+        self.until.into_iter().chain(later).min()
     }
 
     /// The policy's name; `None` for an inline one.

@@ -4,6 +4,7 @@
 //! the request or the policy that created it.
 
 mod granted;
+mod later;
 mod limit;
 mod lost;
 mod penalty;

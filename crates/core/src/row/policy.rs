@@ -6,6 +6,7 @@ use crate::policy::{Policy, Version};
 use crate::Limit;
 
 use super::granted::{get_granted, put_granted};
+use super::later::{get_later, put_later};
 use super::penalty::{get_penalty, put_penalty};
 use super::put_limit;
 
@@ -31,7 +32,7 @@ pub fn put_policy(line: LineWriter, policy: &Policy) -> LineWriter {
     let line = put_reference(line, policy)
         .put_some("writeAhead", policy.write_ahead())
         .flag("replacesInline", policy.replaces_inline());
-    put_granted(put_penalty(line, policy), policy)
+    put_later(put_granted(put_penalty(line, policy), policy), policy)
 }
 
 /// Adds the name and the version of a policy alone.
@@ -76,6 +77,7 @@ pub fn get_policy(line: &Line, limits: Vec<Limit>) -> Result<Policy, Unreadable>
         policy = policy.with_penalty(penalty)?;
     }
     policy = policy.with_granted(get_granted(line)?);
+    policy = policy.with_later(get_later(line)?);
     match units {
         Some(units) => Ok(policy.with_write_ahead(units)?),
         None => Ok(policy),

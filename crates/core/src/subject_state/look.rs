@@ -48,14 +48,21 @@ impl<'a> Look<'a> {
         moment: Moment,
     ) -> Result<(), UnknownTimeZone> {
         let Lookup { item, .. } = self.0;
-        let changes = item.policy.is_scheduled() || !item.policy.granted().is_empty();
+        let changes = item.policy.is_scheduled() || item.policy.is_overridden();
         if !changes || decision.deciding.is_none() {
             return Ok(());
         }
         if !decision.success {
-            decision.comes_at(first_fit(self, decision, moment)?);
+            let fits = first_fit(self, decision, moment)?;
+            // Behind the end of an override the definition is another one, which comes into force
+            // by being decided.
+            let ends = item.policy.next_later(moment.now);
+            decision.comes_at(match ends {
+                Some(end) if fits.is_none_or(|fits| fits >= end) => self.first_admitted(moment)?,
+                _ => fits,
+            });
         }
-        let until = item.policy.in_force_until();
+        let until = item.policy.in_force_until(moment.now);
         for (i, limit) in item.policy.limits().iter().enumerate() {
             let standing = decision.limits.get(i);
             let is_over = |reset| until.is_some_and(|until| until < reset);
@@ -81,7 +88,8 @@ impl<'a> Look<'a> {
     /// it is not even once all of the present use is forgotten.
     fn first_admitted(&self, moment: Moment) -> Result<Option<Timestamp>, UnknownTimeZone> {
         let forgotten = self.concerned().map(|it| it.usage.idle_at(moment.now));
-        match forgotten.max() {
+        let later = self.0.item.policy.later().iter().map(|it| it.at);
+        match forgotten.chain(later).max() {
             Some(last) => first_admitted(self, last, moment),
             None => Ok(None),
         }
@@ -91,7 +99,8 @@ impl<'a> Look<'a> {
     fn concerned(&self) -> impl Iterator<Item = &'a Entry> {
         let Lookup { item, limits } = self.0;
         limits.entries.iter().filter(move |entry| {
-            let mut asked = item.policy.limits().iter();
+            let later = item.policy.later().iter().flat_map(|it| &it.limits);
+            let mut asked = item.policy.limits().iter().chain(later);
             asked.any(|limit| entry.concerns(&item.policy, limit))
         })
     }
@@ -100,6 +109,15 @@ impl<'a> Look<'a> {
     /// whether a definition came into force by it.
     fn seen(&self, moment: Moment) -> Result<(Decision, bool), UnknownTimeZone> {
         let Lookup { item, limits } = self.0;
+        if item.policy.is_open_by(moment.now) {
+            return Ok((Decision::bare(moment.now, true, None), false));
+        }
+        let changed = item.policy.changed_by(moment.now);
+        let changed = changed.map(|policy| Item {
+            policy,
+            check: item.check,
+        });
+        let item = changed.as_ref().unwrap_or(item);
         let present = match item.policy.is_scheduled() {
             true => Some(limits.item_at(item, moment)?),
             false => None,
@@ -143,12 +161,13 @@ impl Foresight for Look<'_> {
     }
 
     /// Of the item's own limits, and of those that it would take the place of; and the ends of
-    /// what is left of grants.
+    /// overrides.
     fn next_change(&self, moment: Moment) -> Result<Option<Timestamp>, UnknownTimeZone> {
         let Lookup { item, limits } = self.0;
         let mut next = item.policy.next_change(limits.clock(), moment)?;
         let end = limits.taken.next_end(&item.policy, moment.now);
-        next = next.into_iter().chain(end).min();
+        let later = item.policy.next_later(moment.now);
+        next = next.into_iter().chain(end).chain(later).min();
         for entry in self.concerned() {
             let change = entry.usage.limit.next_change(limits.clock(), moment)?;
             next = change.into_iter().chain(next).min();

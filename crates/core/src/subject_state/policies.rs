@@ -4,7 +4,7 @@
 //!
 //! **Rows.** A limit that is all of its policy says so in its own row, beside the version, and the
 //! policy needs no row. Otherwise, and where the limit's row is of an older version or the policy
-//! has a penalty or grants, it has a row of its own with all its limits: `policy/<name>`. So a
+//! has a penalty or overrides, it has a row of its own with all its limits: `policy/<name>`. So a
 //! change of version writes at most one row more, and nothing else writes any.
 //!
 //! **Lifetime.** A policy is known as long as any of its limits has a state. After that nothing
@@ -41,12 +41,12 @@ impl Known {
     /// Whether a build that knew less of policies has kept this one.
     fn lacks(&self, policy: &Policy) -> bool {
         let lacks_penalty = policy.penalty().is_some() && self.policy.penalty().is_none();
-        lacks_penalty || (self.policy.granted().is_empty() && !policy.granted().is_empty())
+        lacks_penalty || (policy.is_overridden() && !self.policy.is_overridden())
     }
 
     /// Whether a limit's row can tell all of it.
     fn fits_a_limits_row(&self) -> bool {
-        self.policy.penalty().is_none() && self.policy.granted().is_empty()
+        self.policy.penalty().is_none() && !self.policy.is_overridden()
     }
 
     fn put(&mut self, effects: &mut Effects) {

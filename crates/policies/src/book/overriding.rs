@@ -110,8 +110,8 @@ impl Book {
     }
 
     /// Gives a grant its id: a new one, or that of the grant in force whose place it takes, of
-    /// which subjects may have taken units. Those stay known for [`KEPT`] after the end that it was first
-    /// given, so it may be made to last until then.
+    /// which subjects may have taken units. Those stay known for [`KEPT`] after the end that it
+    /// was first given, so it may be made to last until then.
     fn begin_or_go_on(
         &self,
         grant: &mut Grant,
