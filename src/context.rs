@@ -24,6 +24,9 @@ pub(crate) struct Context<'a> {
     pub(crate) execution: &'a ExecutionContext,
     /// The deadline for objects, KV and bindings: what is left of it for this check.
     pub(crate) deadline: Duration,
+    /// Whether objects are told how far the isolate knows the overrides, so that they may refuse to
+    /// decide by old ones.
+    pub(crate) tells_overrides: bool,
 }
 
 impl Context<'_> {
@@ -45,6 +48,14 @@ impl Context<'_> {
     /// The same request, with less time left.
     pub(crate) const fn within(&self, deadline: Duration) -> Context<'_> {
         Context { deadline, ..*self }
+    }
+
+    /// The same request, decided by what the isolate knows, whatever the objects know.
+    pub(crate) const fn as_known(&self) -> Context<'_> {
+        Context {
+            tells_overrides: false,
+            ..*self
+        }
     }
 
     /// Whether a KV namespace is bound.

@@ -4,6 +4,7 @@ use tollgate_core::decision::Decision;
 use tollgate_core::isolate::bounded::Key;
 use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::message::{Answer, Call, RefusalCode};
+use tollgate_core::overrides::Revision;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::Item;
 
@@ -17,6 +18,8 @@ use crate::isolate;
 pub(super) struct Asking {
     pub(super) question: Question,
     operation: Option<u128>,
+    /// How far the overrides are known by which the items were made, where the object is told.
+    known: Option<Revision>,
     /// Whether any policy is told so.
     is_brief: bool,
 }
@@ -27,6 +30,7 @@ impl Asking {
         object: &str,
         operation: Option<u128>,
         items: &[Item],
+        known: Option<Revision>,
         key: &dyn Fn(&Policy) -> Key,
     ) -> Asking {
         let now = clock::now();
@@ -39,8 +43,9 @@ impl Asking {
         };
         let is_brief = items.iter().any(|item| is_kept(&item.policy));
         Asking {
-            question: Question::limit(object, operation, items, &is_kept),
+            question: Question::limit(object, operation, items, (known, &is_kept)),
             operation,
+            known,
             is_brief,
         }
     }
@@ -50,6 +55,7 @@ impl Asking {
         Asking {
             question: Question::new(object, call),
             operation: None,
+            known: None,
             is_brief: false,
         }
     }
@@ -66,7 +72,8 @@ impl Asking {
 
     /// The same question, with all definitions.
     pub(super) fn whole(&self, items: &[Item]) -> Question {
-        Question::limit(&self.question.object, self.operation, items, &|_| false)
+        let object = &self.question.object;
+        Question::limit(object, self.operation, items, (self.known, &|_| false))
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) async fn check(context: &Context<'_>, mut levels: Levels) -> Result<O
             Ok(outcome) if outcome.decision.success => return Ok(outcome.after(refused)),
             Ok(outcome) => first.decision.admits_none(&outcome.decision),
             // Out of reach and closed: it admits nothing, and the refusals of the others stand.
-            Err(error) if error.code() == Code::ObjectUnavailable => {}
+            Err(error) if error.code() == Code::ObjectUnavailable && !error.is_stale() => {}
             Err(error) => return Err(error),
         }
         refused.extend(name);

@@ -22,6 +22,7 @@ pub(crate) mod together;
 use core::slice;
 
 use tollgate_core::api::request::LimitRequest;
+use tollgate_core::api::BadRequest;
 
 use crate::context::Context;
 use crate::error::ApiError;
@@ -29,11 +30,25 @@ use crate::error::ApiError;
 pub(crate) use outcome::Outcome;
 use pending::Levels;
 
-/// Decides a request where its policy wants it decided.
+/// How a request is read, perhaps once more.
+pub(crate) type Reads<'a, T> = &'a dyn Fn() -> Result<T, BadRequest>;
+
+/// Decides a request where its policy wants it decided; once more where an object knows newer
+/// overrides than the isolate.
 pub(crate) async fn check(
     context: &Context<'_>,
-    request: LimitRequest,
+    read: Reads<'_, LimitRequest>,
 ) -> Result<Outcome, ApiError> {
+    match checked(context, read()?).await {
+        Err(error) if error.is_stale() => {
+            Box::pin(policies::refresh(context)).await;
+            Box::pin(checked(&context.as_known(), read()?)).await
+        }
+        outcome => outcome,
+    }
+}
+
+async fn checked(context: &Context<'_>, request: LimitRequest) -> Result<Outcome, ApiError> {
     let is_degraded = pending::confirmed(context, slice::from_ref(&request)).await?;
     let levels = Levels::of(context, request, is_degraded)?;
     if !levels.instead.is_empty() {

@@ -14,7 +14,7 @@ use tollgate_core::subject_state::Item;
 use tollgate_core::Duration;
 
 use super::asking::{record_kept, Asking};
-use super::{binding, debts, fallback};
+use super::{binding, debts, fallback, policies};
 use crate::clock;
 use crate::context::Context;
 use crate::doors::limiter::{Answered, Limiter, Question};
@@ -48,7 +48,7 @@ impl RateLimitStore for ObjectStore<'_> {
             }
         }
         let items = slice::from_ref(item);
-        let asking = Asking::new(object, None, items, &|_| key);
+        let asking = Asking::new(object, None, items, policies::known(context), &|_| key);
         let mut answered = ask(context, &asking.question, context.deadline()).await;
         if asking.lacks_definition(&answered) {
             let left = left(context, &answered);
@@ -230,6 +230,7 @@ pub(super) fn decisions(answer: Answer) -> Result<Vec<Decision>, ApiError> {
 pub(crate) fn refused(answer: &Answer) -> ApiError {
     match answer {
         Answer::Refused(RefusalCode::UnknownTimeZone, zone) => ApiError::unknown_time_zone(zone),
+        Answer::Refused(RefusalCode::StaleOverrides, _) => ApiError::stale_overrides(),
         Answer::Refused(RefusalCode::UnknownPermit, _) => ApiError::unknown_permit(),
         Answer::Refused(RefusalCode::TooManyLimits, of) => match of.strip_prefix("name/") {
             Some(name) => ApiError::too_many_definitions(name),

@@ -8,8 +8,9 @@
 use tollgate_core::isolate::circuit::{CallKind, CallOutcome};
 use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::message::{
-    encode_charge, encode_limit, in_version, recorded, Answer, Call, RefusalCode, MESSAGES,
+    encode_charge, encode_limit, in_version, knowing, recorded, Answer, Call, RefusalCode, MESSAGES,
 };
+use tollgate_core::overrides::Revision;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::Item;
 use tollgate_core::{Duration, Timestamp};
@@ -41,23 +42,20 @@ impl Question {
     }
 
     /// A [`Call::Limit`]. Of policies that the object keeps, as `is_kept` says, only name and
-    /// version are sent.
+    /// version are sent; and how far the overrides are known, where that is said.
     pub(crate) fn limit(
         object: &str,
         operation: Option<u128>,
         items: &[Item],
-        is_kept: &dyn Fn(&Policy) -> bool,
+        (known, is_kept): (Option<Revision>, &dyn Fn(&Policy) -> bool),
     ) -> Question {
         let call = || Call::Limit {
             operation,
             items: items.to_vec(),
         };
-        Question::of(
-            object,
-            encode_limit(operation, items, is_kept),
-            false,
-            &call,
-        )
+        let text = encode_limit(operation, items, is_kept);
+        let text = known.map_or(text.clone(), |known| knowing(&text, known));
+        Question::of(object, text, false, &call)
     }
 
     /// A [`Call::Charge`].

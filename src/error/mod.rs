@@ -27,6 +27,7 @@ struct Parts {
     detail: String,
     field: Option<String>,
     allow: Option<&'static str>,
+    is_stale: bool,
 }
 
 #[derive(Serialize)]
@@ -50,6 +51,7 @@ impl ApiError {
             detail: detail.into(),
             field: None,
             allow: None,
+            is_stale: false,
         }))
     }
 
@@ -121,6 +123,20 @@ impl ApiError {
     pub fn object_unavailable() -> ApiError {
         let detail = "The subject's state did not answer in time. Nothing says whether this request was counted; try again shortly.";
         ApiError::new(Code::ObjectUnavailable, detail)
+    }
+
+    /// The subject's object knows newer overrides, and has decided nothing: see
+    /// [`ApiError::is_stale`].
+    pub fn stale_overrides() -> ApiError {
+        let mut error = ApiError::object_unavailable();
+        error.0.is_stale = true;
+        error
+    }
+
+    /// Whether it is to be decided once more, under the newest overrides. No caller sees such an
+    /// error.
+    pub const fn is_stale(&self) -> bool {
+        self.0.is_stale
     }
 
     /// A quota names a time zone that the runtime does not know.

@@ -116,6 +116,7 @@ impl Incoming<'_> {
             headers: self.headers,
             execution: self.execution,
             deadline: config.deadline(),
+            tells_overrides: true,
         };
         let query = self.query;
         match route {

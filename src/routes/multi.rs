@@ -14,7 +14,7 @@ use crate::reply::Reply;
 
 /// Decides; 200 or 429. The headers are those of the entry that decided.
 pub(crate) async fn multi(context: &Context<'_>, body: &str) -> Result<Reply, ApiError> {
-    let together = check_all(context, form::parse(body)?).await?;
+    let together = check_all(context, &|| form::parse(body)).await?;
     let decisions = together.outcomes.iter().map(|it| Some(&it.decision));
     let deciding = deciding(together.success, decisions);
     let deciding = deciding.map(|i| &together.outcomes[i]);

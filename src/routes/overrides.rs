@@ -54,7 +54,7 @@ async fn change(
     let headers = context.headers;
     let (matching, other) = (headers.get("if-match"), headers.get("if-none-match"));
     let requested = RequestedOverride {
-        target,
+        target: target.clone(),
         kind,
         body,
         precondition: Precondition::of_headers(matching.as_deref(), other.as_deref())?,
@@ -63,6 +63,7 @@ async fn change(
     };
     let reply = ask(context, &Call::Override(requested)).await?;
     policies::refresh(context).await;
+    policies::announce(context, &target).await;
     Ok(reply)
 }
 

@@ -9,6 +9,7 @@ use common::{moment, START};
 use proptest::prelude::*;
 use tollgate_core::api::request::{parse, Rule};
 use tollgate_core::message::{Answer, Call, RefusalCode, MESSAGES};
+use tollgate_core::overrides::Revision;
 use tollgate_core::policy::Version;
 use tollgate_core::row::ROWS;
 use tollgate_core::subject_state::{Effects, Item, Refusal, SubjectState, Write};
@@ -181,6 +182,11 @@ fn messages_have_these_forms() {
         ),
         (Call::Reset { policy: Some("p".to_owned()) }, "1 reset policy=p"),
         (Call::Block { policy: None, duration: Duration::from_secs(1), reason: "a b".to_owned() }, "1 block duration=1000 reason=a%20b"),
+        (Call::Overridden(Revision { generation: 5, number: 7 }), "1 overridden revision=5:7"),
+        (
+            Call::Recorded { with_state: false, call: Box::new(Call::Knowing { overrides: Revision { generation: 5, number: 7 }, call: Box::new(Call::Reset { policy: None }) }) },
+            "1 reset overrides=5:7 record=place",
+        ),
         (Call::Renew { permit: 0xabc, hold: None }, "1 renew permit=abc"),
         (Call::Release { permit: 0xabc }, "1 release permit=abc"),
     ];

@@ -5,19 +5,21 @@
 mod common;
 
 use common::object::Object;
-use common::{bucket, fixed, named, START};
+use common::{bucket, fixed, moment, named, START};
 use proptest::prelude::*;
 use tollgate_core::api::overrides::{parse, parse_effect, Until};
 use tollgate_core::api::to_json;
 use tollgate_core::decide::Check;
 use tollgate_core::decision::Reason;
 use tollgate_core::limit::{Concurrency, Name, Window};
+use tollgate_core::message::{Answer, Call, RefusalCode};
 use tollgate_core::number::Decimal;
 use tollgate_core::overrides::{
-    adjusted, Effect, Grant, Group, Index, Kind, Override, Stop, Target,
+    adjusted, Effect, Grant, Group, Index, Kind, Override, Revision, Stop, Target,
 };
 use tollgate_core::policy::Policy;
 use tollgate_core::subject::{Namespace, Subject, SubjectParts};
+use tollgate_core::subject_state::{Effects, Item};
 use tollgate_core::{Algorithm, Duration, Limit, Timestamp};
 
 fn subject(provider: &str, scope: &str, identifier: &str) -> Subject {
@@ -270,6 +272,50 @@ fn bodies_are_read_strictly() {
         let error = parse(kind, body).unwrap_err();
         assert_eq!(error.field, field, "{body}");
     }
+}
+
+/// What a Worker asks that knows the overrides of a revision.
+fn ask_knowing(object: &mut Object, number: u64) -> Answer {
+    let ask = Call::Limit {
+        operation: None,
+        items: vec![Item {
+            policy: Policy::new(vec![named("l", fixed(10, 1_000))]).unwrap(),
+            check: Check::ONE,
+        }],
+    };
+    let generation = START;
+    let overrides = Revision { generation, number };
+    let call = Box::new(ask);
+    answer(object, &Call::Knowing { overrides, call })
+}
+
+fn answer(object: &mut Object, call: &Call) -> Answer {
+    let mut effects = Effects::default();
+    let answer = object
+        .state
+        .answer(call, &mut || 1, moment(START), &mut effects);
+    object.apply(effects);
+    answer
+}
+
+#[test]
+fn nobody_is_decided_by_older_overrides_than_the_object_was_told_of() {
+    let mut object = Object::default();
+    let is_decided = |answer: &Answer| matches!(answer, Answer::Decided(_));
+    assert!(is_decided(&ask_knowing(&mut object, 7)));
+    for (number, generation) in [(9, START), (8, START), (500, START - 1)] {
+        let told = Call::Overridden(Revision { generation, number });
+        assert_eq!(answer(&mut object, &told), Answer::Done);
+    }
+    let rows = object.rows.clone();
+    let stale = Answer::Refused(RefusalCode::StaleOverrides, String::new());
+    assert_eq!(ask_knowing(&mut object, 8), stale);
+    assert_eq!(object.rows, rows);
+    assert!(is_decided(&ask_knowing(&mut object, 9)));
+    // A reset does not change that; who sleeps has forgotten it.
+    answer(&mut object, &Call::Reset { policy: None });
+    assert_eq!(ask_knowing(&mut object, 8), stale);
+    assert!(is_decided(&ask_knowing(&mut object.restarted(), 8)));
 }
 
 fn bypassing(check: Check) -> Check {

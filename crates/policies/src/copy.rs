@@ -12,7 +12,7 @@ use std::rc::Rc;
 use tollgate_core::api::policy::named::{parse, NamedPolicy};
 use tollgate_core::api::BadRequest;
 use tollgate_core::limit::Name;
-use tollgate_core::overrides::{Index, Matched};
+use tollgate_core::overrides::{Index, Matched, Revision};
 use tollgate_core::policy::Version;
 use tollgate_core::subject::Subject;
 use tollgate_core::{Duration, Timestamp};
@@ -214,6 +214,15 @@ impl Copy {
         now: Timestamp,
     ) -> Matched<'_> {
         self.overrides.matched(subject, policy, now)
+    }
+
+    /// How far the overrides are known.
+    pub fn revision(&self) -> Revision {
+        let Known {
+            generation,
+            revision: number,
+        } = self.snapshot.known();
+        Revision { generation, number }
     }
 
     /// See [`Version::adjusted`].

@@ -9,7 +9,7 @@ use tollgate_core::api::policy::named::NamedPolicy;
 use tollgate_core::decide::Check;
 use tollgate_core::limit::Name;
 use tollgate_core::message::{Answer, Call as ObjectCall};
-use tollgate_core::overrides::{Effect, Override, Stopped};
+use tollgate_core::overrides::{Effect, Override, Revision, Stopped, Target};
 use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject::{Subject, SubjectParts};
@@ -129,6 +129,24 @@ pub(super) fn overridden(context: &Context, subject: &Subject, policy: &Policy) 
             policy,
         }
     })
+}
+
+/// How far the isolate knows the overrides, where objects are told.
+pub(super) fn known(context: &Context) -> Option<Revision> {
+    let known = with_copy(context, |copy| copy.revision());
+    context.tells_overrides.then_some(known)
+}
+
+/// Tells a subject's object that overrides of the subject have changed, as this isolate knows them
+/// now: isolates that do not know it yet are asked to look. Without that they learn it by
+/// themselves, so a failure is nobody's.
+pub(crate) async fn announce(context: &Context<'_>, target: &Target) {
+    let Some(parts) = target.subject() else {
+        return;
+    };
+    let call = ObjectCall::Overridden(with_copy(context, |copy| copy.revision()));
+    let object = context.subject(parts).object_name();
+    let _ = object::call(context, &object, &call).await;
 }
 
 /// The overrides that hold for a subject, decided by a policy or by an inline limit, as far as the

@@ -8,7 +8,7 @@ use tollgate_core::Duration;
 
 use super::Request;
 use crate::decide::asking::Asking;
-use crate::decide::object;
+use crate::decide::{object, policies};
 use crate::doors::limiter::{Answered, Limiter, Question};
 use crate::error::ApiError;
 
@@ -38,7 +38,8 @@ impl Request<'_> {
             }
         };
         let key = |policy: &Policy| object::key_of(object, policy);
-        Asking::new(object, operation, &self.items_of(message), &key)
+        let known = policies::known(self.context);
+        Asking::new(object, operation, &self.items_of(message), known, &key)
     }
 
     /// What a message asks of its object.

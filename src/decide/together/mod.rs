@@ -14,7 +14,7 @@ use tollgate_core::multi::{Asked, Decided, Effect, Event, Multi};
 use super::asking::record_kept;
 use super::outcome::Outcome;
 use super::pending::{self, Levels, Pending};
-use super::{debts, fallback, object};
+use super::{debts, fallback, object, policies, Reads};
 use crate::clock;
 use crate::context::Context;
 use crate::doors::Failure;
@@ -45,11 +45,21 @@ pub(super) async fn check_levels(
     outcome.ok_or_else(ApiError::object_unavailable) // one was asked
 }
 
-/// Decides all of `requests`.
+/// Decides all requests; once more where an object knows newer overrides than the isolate.
 pub(crate) async fn check_all(
     context: &Context<'_>,
-    requests: Vec<LimitRequest>,
+    read: Reads<'_, Vec<LimitRequest>>,
 ) -> Result<Together, ApiError> {
+    match checked(context, read()?).await {
+        Err(error) if error.is_stale() => {
+            Box::pin(policies::refresh(context)).await;
+            Box::pin(checked(&context.as_known(), read()?)).await
+        }
+        together => together,
+    }
+}
+
+async fn checked(context: &Context<'_>, requests: Vec<LimitRequest>) -> Result<Together, ApiError> {
     let is_degraded = pending::confirmed(context, &requests).await?;
     let all = requests.into_iter();
     let all = all.map(|it| Levels::of(context, it, is_degraded));

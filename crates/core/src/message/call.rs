@@ -5,6 +5,7 @@ use tollgate_versions::Version;
 use super::{bits, duration, hex, optional_bits, policy_name, MESSAGES};
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decide::Check;
+use crate::overrides::Revision;
 use crate::policy::Policy;
 use crate::row::{get_limit, get_policy, get_reference};
 use crate::row::{put_limits_of, put_policy, put_reference};
@@ -83,6 +84,24 @@ pub enum Call {
         /// The permit's bits.
         permit: u128,
     },
+    /// Another call, by a Worker that knows the overrides of this revision. An object that was told
+    /// of a newer one ([`Call::Overridden`]) answers [`RefusalCode::StaleOverrides`]. It is a field
+    /// of that call: an object of a build from before passes over it.
+    ///
+    /// [`RefusalCode::StaleOverrides`]: super::RefusalCode::StaleOverrides
+    Knowing {
+        /// What the Worker knows.
+        overrides: Revision,
+        /// The call.
+        call: Box<Call>,
+    },
+    /// The subject's overrides have changed, with this revision: nobody is to be decided by an
+    /// older one. It is known in memory alone, because every Worker asks anew within the time that
+    /// the object stays in memory. An object of a build from before this call takes its word for
+    /// damage and answers [`RefusalCode::Unavailable`].
+    ///
+    /// [`RefusalCode::Unavailable`]: super::RefusalCode::Unavailable
+    Overridden(Revision),
     /// Another call, whose answer is to tell its [`Place`] too, so that it can be replayed. The
     /// wish is a field of that call: an object of a build from before passes over it, and the
     /// answer tells no place.
@@ -101,8 +120,8 @@ impl Call {
     pub fn may_change(&self) -> bool {
         match self {
             Call::Limit { items, .. } => items.iter().any(Item::changes),
-            Call::Status { .. } | Call::Next { .. } => false,
-            Call::Recorded { call, .. } => call.may_change(),
+            Call::Status { .. } | Call::Next { .. } | Call::Overridden(_) => false,
+            Call::Recorded { call, .. } | Call::Knowing { call, .. } => call.may_change(),
             _ => true,
         }
     }
@@ -111,7 +130,7 @@ impl Call {
     pub fn items_mut(&mut self) -> &mut [Item] {
         match self {
             Call::Limit { items, .. } => items,
-            Call::Recorded { call, .. } => call.items_mut(),
+            Call::Recorded { call, .. } | Call::Knowing { call, .. } => call.items_mut(),
             _ => &mut [],
         }
     }
@@ -146,6 +165,10 @@ impl Call {
                 .put("permit", hex(*permit))
                 .put_some("hold", hold.map(Duration::as_millis)),
             Call::Release { permit } => new("release").put("permit", hex(*permit)),
+            Call::Overridden(at) => new("overridden").put("revision", text_of(*at)),
+            Call::Knowing { overrides, call } => {
+                return knowing(&call.encode_in(version), *overrides)
+            }
             Call::Recorded { call, with_state } => {
                 return recorded(&call.encode_in(version), *with_state)
             }
@@ -199,7 +222,15 @@ impl Call {
             "release" => Call::Release {
                 permit: bits(&line, "permit")?,
             },
+            "overridden" => Call::Overridden(get_revision(&line, "revision")?),
             _ => return Err(Unreadable::Damaged("word")),
+        };
+        let call = match line.get(KNOWN) {
+            Some(_) => Call::Knowing {
+                overrides: get_revision(&line, KNOWN)?,
+                call: Box::new(call),
+            },
+            None => call,
         };
         let call = match line.get("record") {
             Some(wish) => Call::Recorded {
@@ -219,8 +250,36 @@ const WITH_STATE: &str = "state";
 /// The text of a [`Call::Recorded`], of the text of its call.
 pub fn recorded(call: &str, with_state: bool) -> String {
     let wish = if with_state { WITH_STATE } else { WITH_PLACE };
+    with_field(call, format_args!("record={wish}"))
+}
+
+/// The text of a [`Call::Knowing`], of the text of its call.
+pub fn knowing(call: &str, overrides: Revision) -> String {
+    with_field(call, format_args!("{KNOWN}={}", text_of(overrides)))
+}
+
+/// The text of a call with one field more in its first line.
+fn with_field(call: &str, field: core::fmt::Arguments<'_>) -> String {
     let (first, rest) = call.split_at(call.find('\n').unwrap_or(call.len()));
-    format!("{first} record={wish}{rest}")
+    format!("{first} {field}{rest}")
+}
+
+/// The field of the revision that a Worker knows.
+const KNOWN: &str = "overrides";
+
+fn text_of(Revision { generation, number }: Revision) -> String {
+    format!("{generation}:{number}")
+}
+
+fn get_revision(line: &Line, key: &'static str) -> Result<Revision, Unreadable> {
+    let revision = || {
+        let (generation, number) = line.get(key)?.split_once(':')?;
+        Some(Revision {
+            generation: generation.parse().ok()?,
+            number: number.parse().ok()?,
+        })
+    };
+    revision().ok_or(Unreadable::Damaged(key))
 }
 
 /// The text of a [`Call::Limit`], in the version that is written, without making the call. Of the

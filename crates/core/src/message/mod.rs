@@ -12,7 +12,7 @@ mod object;
 mod refusal_code;
 
 pub use answer::Answer;
-pub use call::{encode_charge, encode_limit, in_version, recorded, Call};
+pub use call::{encode_charge, encode_limit, in_version, knowing, recorded, Call};
 pub use news::may_be_news;
 pub use refusal_code::RefusalCode;
 

@@ -10,6 +10,10 @@ use crate::Timestamp;
 /// looked for.
 pub fn may_be_news(told: &Told, call: &Call, answer: &Answer, now: Timestamp) -> bool {
     match (call, answer) {
+        (Call::Knowing { call, .. }, _) => may_be_news(told, call, answer, now),
+        (Call::Recorded { call, .. }, Answer::Recorded { answer, .. }) => {
+            may_be_news(told, call, answer, now)
+        }
         (Call::Limit { items, .. }, Answer::Decided(decisions)) => {
             let is_new = |name: &str| !name.is_empty() && told.lacks_policy(name);
             let names = items.iter().map(|item| item.policy.name_or_empty());

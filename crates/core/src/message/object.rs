@@ -1,6 +1,6 @@
 //! Applies each call to a subject's state.
 
-use super::{Answer, Call};
+use super::{Answer, Call, RefusalCode};
 use crate::algorithm::state::Moment;
 use crate::subject_state::{Effects, Place, SubjectState};
 
@@ -57,6 +57,14 @@ impl SubjectState {
     ) -> Answer {
         let answer = match call {
             Call::Recorded { call, .. } => return self.answered(call, random, moment, effects),
+            Call::Knowing { overrides, call } => match self.is_ahead_of(*overrides) {
+                true => return Answer::Refused(RefusalCode::StaleOverrides, String::new()),
+                false => return self.answered(call, random, moment, effects),
+            },
+            Call::Overridden(at) => {
+                self.overridden(*at);
+                Ok(Answer::Done)
+            }
             Call::Limit { operation, items } => self
                 .limit(items, *operation, random, moment, effects)
                 .map(Answer::Decided),

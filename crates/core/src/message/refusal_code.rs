@@ -16,6 +16,9 @@ pub enum RefusalCode {
     TooManyLimits,
     /// [`Refusal::UnknownDefinition`]; the text is the policy's name.
     UnknownDefinition,
+    /// The subject's overrides have changed since what the Worker knows. Only who says what it knows
+    /// is refused so.
+    StaleOverrides,
     /// [`Refusal::Cancelled`].
     Cancelled,
     /// [`Refusal::Unavailable`], or the object cannot read the call or write its storage.
@@ -23,11 +26,12 @@ pub enum RefusalCode {
 }
 
 impl RefusalCode {
-    pub(super) const ALL: [RefusalCode; 6] = [
+    pub(super) const ALL: [RefusalCode; 7] = [
         RefusalCode::UnknownTimeZone,
         RefusalCode::UnknownPermit,
         RefusalCode::TooManyLimits,
         RefusalCode::UnknownDefinition,
+        RefusalCode::StaleOverrides,
         RefusalCode::Cancelled,
         RefusalCode::Unavailable,
     ];
@@ -39,6 +43,7 @@ impl RefusalCode {
             RefusalCode::UnknownPermit => "unknownPermit",
             RefusalCode::TooManyLimits => "tooManyLimits",
             RefusalCode::UnknownDefinition => "unknownDefinition",
+            RefusalCode::StaleOverrides => "staleOverrides",
             RefusalCode::Cancelled => "cancelled",
             RefusalCode::Unavailable => "unavailable",
         }

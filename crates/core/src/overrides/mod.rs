@@ -10,12 +10,14 @@ mod adjusted;
 mod effect;
 mod index;
 mod matched;
+mod revision;
 mod target;
 
 pub use adjusted::adjusted;
 pub use effect::{Effect, Grant, Kind, Stop, MAX_EXCEPT, MAX_FACTOR};
 pub use index::Index;
 pub use matched::Matched;
+pub use revision::Revision;
 pub use target::{Group, InvalidTarget, Target};
 
 use crate::decide::MAX_CACHE_FOR;

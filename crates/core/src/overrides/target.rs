@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::limit::Name;
 use crate::percent::{decode_query, encode_component};
-use crate::subject::{Subject, MAX_IDENTIFIER, MAX_PART};
+use crate::subject::{Subject, SubjectParts, MAX_IDENTIFIER, MAX_PART};
 
 /// Whom an override is for.
 ///
@@ -92,6 +92,16 @@ impl Target {
     /// Whether it is one subject.
     pub const fn is_subject(&self) -> bool {
         matches!(self, Target::Subject(..))
+    }
+
+    /// The subject that is meant, if it is one.
+    pub fn subject(&self) -> Option<SubjectParts> {
+        let Target::Subject(group, identifier) = self else {
+            return None;
+        };
+        let parts = SubjectParts::new(identifier.as_str()).ok()?;
+        let parts = parts.with_provider(group.provider.as_str()).ok()?;
+        parts.with_scope(group.scope.as_str()).ok()
     }
 
     /// The target that is this subject alone.

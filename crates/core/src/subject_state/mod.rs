@@ -16,6 +16,7 @@
 //! | `Denials` | the newest refusals |
 //! | `Alarm`, `Loaded` | the cleaning alarm; rows that cannot be read, or are of an older version |
 //! | `Calls` | how many calls have come since waking |
+//! | `Revision` | that its overrides have changed lately, for who does not know it yet |
 //!
 //! A call to decide goes through `Decider`: it picks the states that an item names (`Lookup`,
 //! `Picked`), decides, and tells what has `Changed`. `Look` answers what changes nothing,
@@ -97,6 +98,7 @@ use crate::algorithm::state::Moment;
 use crate::block::Block;
 use crate::codec::{Line, Unreadable};
 use crate::decision::{Decision, Grant};
+use crate::overrides::Revision;
 use crate::row::{get_policy, ROWS};
 use crate::{Duration, Timestamp};
 
@@ -112,6 +114,8 @@ pub struct SubjectState {
     alarm: Alarm,
     loaded: Loaded,
     calls: Calls,
+    /// The newest revision of its overrides that the subject was told of.
+    overrides: Revision,
 }
 
 impl SubjectState {
@@ -204,6 +208,16 @@ impl SubjectState {
         self.permits.granted(&answers);
         self.ensure_alarm(moment, effects);
         Ok(answers)
+    }
+
+    /// The subject's overrides have changed, with this revision.
+    pub fn overridden(&mut self, at: Revision) {
+        self.overrides = self.overrides.max(at);
+    }
+
+    /// Whether the subject was told of newer overrides than these.
+    pub fn is_ahead_of(&self, known: Revision) -> bool {
+        self.overrides > known
     }
 
     /// Counts a call that may change something; its place.
@@ -419,6 +433,7 @@ impl SubjectState {
                 permits: core::mem::take(&mut self.permits),
                 alarm: self.alarm,
                 calls: core::mem::take(&mut self.calls),
+                overrides: self.overrides,
                 operations: Operations::kept_for(self.operations.kept()),
                 ..SubjectState::default()
             };
