@@ -43,7 +43,7 @@ impl Asking {
         };
         let is_brief = items.iter().any(|item| is_kept(&item.policy));
         Asking {
-            question: Question::limit(object, operation, items, (known, &is_kept)),
+            question: Question::limit(object, operation, items, known, &is_kept),
             operation,
             known,
             is_brief,
@@ -73,7 +73,7 @@ impl Asking {
     /// The same question, with all definitions.
     pub(super) fn whole(&self, items: &[Item]) -> Question {
         let object = &self.question.object;
-        Question::limit(object, self.operation, items, (self.known, &|_| false))
+        Question::limit(object, self.operation, items, self.known, &|_| false)
     }
 }
 

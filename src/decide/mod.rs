@@ -22,16 +22,13 @@ pub(crate) mod together;
 use core::slice;
 
 use tollgate_core::api::request::LimitRequest;
-use tollgate_core::api::BadRequest;
 
 use crate::context::Context;
 use crate::error::ApiError;
 
 pub(crate) use outcome::Outcome;
 use pending::Levels;
-
-/// How a request is read, perhaps once more.
-pub(crate) type Reads<'a, T> = &'a dyn Fn() -> Result<T, BadRequest>;
+pub(crate) use pending::Reads;
 
 /// Decides a request where its policy wants it decided; once more where an object knows newer
 /// overrides than the isolate.

@@ -20,6 +20,9 @@ use crate::context::Context;
 use crate::error::ApiError;
 use crate::isolate;
 
+/// How what is asked is read: once more where it is decided once more.
+pub(crate) type Reads<'a, T> = &'a dyn Fn() -> Result<T, BadRequest>;
+
 /// One check of one subject, before it is decided.
 #[derive(Clone)]
 pub(super) struct Pending {

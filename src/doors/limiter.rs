@@ -47,14 +47,18 @@ impl Question {
         object: &str,
         operation: Option<u128>,
         items: &[Item],
-        (known, is_kept): (Option<Revision>, &dyn Fn(&Policy) -> bool),
+        known: Option<Revision>,
+        is_kept: &dyn Fn(&Policy) -> bool,
     ) -> Question {
         let call = || Call::Limit {
             operation,
             items: items.to_vec(),
         };
         let text = encode_limit(operation, items, is_kept);
-        let text = known.map_or(text.clone(), |known| knowing(&text, known));
+        let text = match known {
+            Some(known) => knowing(&text, known),
+            None => text,
+        };
         Question::of(object, text, false, &call)
     }
 

@@ -1,5 +1,5 @@
-// How soon an override is in force in an isolate that did not set it: two Workers of one build, with
-// the same objects.
+// How soon an override is in force in an isolate that did not set it: two Workers of one build,
+// with the same objects.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { tollgate as describeTollgate } from "../../scripts/lib/workerd.mjs";

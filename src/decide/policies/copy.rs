@@ -2,6 +2,7 @@
 //! when it has to be confirmed, and by whom. Each request that waits asks for itself: no promise is
 //! shared.
 
+use tollgate_core::overrides::Revision;
 use tollgate_core::policy::Policy;
 use tollgate_core::Duration;
 use tollgate_policies::copy::{Copy, Next};
@@ -146,6 +147,12 @@ impl Source {
             }
         }
     }
+}
+
+/// How far the isolate knows the overrides, where objects are told.
+pub(in crate::decide) fn known(context: &Context) -> Option<Revision> {
+    let known = with_copy(context, |copy| copy.revision());
+    context.tells_overrides.then_some(known)
 }
 
 /// Has the next request wait for what was changed from here.

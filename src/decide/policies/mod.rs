@@ -1,7 +1,7 @@
 //! The policies of the caller's namespace: asked of the object that keeps them, and looked up in
 //! the copy of them that this isolate has ([`copy`]).
 
-mod copy;
+pub(super) mod copy;
 
 use std::rc::Rc;
 
@@ -9,7 +9,7 @@ use tollgate_core::api::policy::named::NamedPolicy;
 use tollgate_core::decide::Check;
 use tollgate_core::limit::Name;
 use tollgate_core::message::{Answer, Call as ObjectCall};
-use tollgate_core::overrides::{Effect, Override, Revision, Stopped, Target};
+use tollgate_core::overrides::{Effect, Override, Stopped, Target};
 use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject::{Subject, SubjectParts};
@@ -129,12 +129,6 @@ pub(super) fn overridden(context: &Context, subject: &Subject, policy: &Policy) 
             policy,
         }
     })
-}
-
-/// How far the isolate knows the overrides, where objects are told.
-pub(super) fn known(context: &Context) -> Option<Revision> {
-    let known = with_copy(context, |copy| copy.revision());
-    context.tells_overrides.then_some(known)
 }
 
 /// Tells a subject's object that overrides of the subject have changed, as this isolate knows them

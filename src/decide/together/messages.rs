@@ -8,7 +8,8 @@ use tollgate_core::Duration;
 
 use super::Request;
 use crate::decide::asking::Asking;
-use crate::decide::{object, policies};
+use crate::decide::object;
+use crate::decide::policies::copy;
 use crate::doors::limiter::{Answered, Limiter, Question};
 use crate::error::ApiError;
 
@@ -38,7 +39,7 @@ impl Request<'_> {
             }
         };
         let key = |policy: &Policy| object::key_of(object, policy);
-        let known = policies::known(self.context);
+        let known = copy::known(self.context);
         Asking::new(object, operation, &self.items_of(message), known, &key)
     }
 

@@ -13,8 +13,8 @@ use tollgate_core::multi::{Asked, Decided, Effect, Event, Multi};
 
 use super::asking::record_kept;
 use super::outcome::Outcome;
-use super::pending::{self, Levels, Pending};
-use super::{debts, fallback, object, policies, Reads};
+use super::pending::{self, Levels, Pending, Reads};
+use super::{debts, fallback, object, policies};
 use crate::clock;
 use crate::context::Context;
 use crate::doors::Failure;

@@ -16,8 +16,8 @@ pub enum RefusalCode {
     TooManyLimits,
     /// [`Refusal::UnknownDefinition`]; the text is the policy's name.
     UnknownDefinition,
-    /// The subject's overrides have changed since what the Worker knows. Only who says what it knows
-    /// is refused so.
+    /// The subject's overrides have changed since what the Worker knows. Only who says what it
+    /// knows is refused so.
     StaleOverrides,
     /// [`Refusal::Cancelled`].
     Cancelled,
