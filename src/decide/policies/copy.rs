@@ -150,7 +150,7 @@ impl Source {
 }
 
 /// How far the isolate knows the overrides, where objects are told.
-pub(in crate::decide) fn known(context: &Context) -> Option<Revision> {
+pub(crate) fn known(context: &Context) -> Option<Revision> {
     let known = with_copy(context, |copy| copy.revision());
     context.tells_overrides.then_some(known)
 }
