@@ -266,6 +266,7 @@ fn damaged_rows_do_not_bring_a_grant_back() {
     );
     assert_eq!(object.rows.keys().collect::<Vec<_>>(), ["granted"]);
     assert_eq!(used_up(&mut object.restarted(), &policy, START), 1);
+    assert_eq!(used_up(&mut object, &policy, START), 1);
 }
 
 /// A step of a history.
