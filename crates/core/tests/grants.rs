@@ -7,10 +7,10 @@ mod common;
 
 use std::collections::BTreeMap;
 
+use common::generated::spec;
 use common::object::Object;
 use common::{algorithm, moment, version, Kind, Spec, START};
 use proptest::prelude::*;
-use proptest::sample::select;
 use tollgate_core::decide::Check;
 use tollgate_core::decision::Reason;
 use tollgate_core::limit::quota::{Anchor, Period, Quota, TimeZoneName};
@@ -293,24 +293,6 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Restart),
         4 => prop_oneof![1u64..2_000, 1_000u64..90_000].prop_map(Step::Wait),
     ]
-}
-
-fn spec() -> impl Strategy<Value = Spec> {
-    let kinds = [
-        Kind::FixedWindow,
-        Kind::SlidingWindow,
-        Kind::SlidingLog,
-        Kind::TokenBucket,
-        Kind::LeakyBucket,
-        Kind::Quota,
-    ];
-    let numbers = (1u64..12, select(vec![1_000u64, 7_000, 60_000]), 1u64..6);
-    (select(kinds.to_vec()), numbers).prop_map(|(kind, (limit, window, amount))| Spec {
-        kind,
-        limit,
-        window,
-        amount,
-    })
 }
 
 fn grants() -> impl Strategy<Value = Vec<Granted>> {

@@ -5,11 +5,11 @@
 
 mod common;
 
+use common::generated::spec;
 use common::object::Object;
 use common::{algorithm, fixed, version, Kind, Spec, START};
 use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::select;
 use tollgate_core::decide::Check;
 use tollgate_core::decision::Decision;
 use tollgate_core::limit::Name;
@@ -133,24 +133,6 @@ fn who_is_asked_by_the_version_alone_knows_what_comes() {
         .limit(&reference, Check::ONE, None, START + 1_000)
         .unwrap();
     assert_eq!(refused.retry_after, Some(Duration::from_millis(2_000)));
-}
-
-fn spec() -> impl Strategy<Value = Spec> {
-    let kinds = [
-        Kind::FixedWindow,
-        Kind::SlidingWindow,
-        Kind::SlidingLog,
-        Kind::TokenBucket,
-        Kind::LeakyBucket,
-        Kind::Quota,
-    ];
-    let numbers = (1u64..12, select(vec![1_000u64, 7_000, 60_000]), 1u64..6);
-    (select(kinds.to_vec()), numbers).prop_map(|(kind, (limit, window, amount))| Spec {
-        kind,
-        limit,
-        window,
-        amount,
-    })
 }
 
 fn limit(spec: &Spec) -> Limit {

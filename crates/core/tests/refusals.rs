@@ -331,16 +331,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn plain_limit() -> impl Strategy<Value = Algorithm> {
-    let kinds = [
-        Kind::FixedWindow,
-        Kind::SlidingWindow,
-        Kind::SlidingLog,
-        Kind::TokenBucket,
-        Kind::LeakyBucket,
-        Kind::Quota,
-    ];
     let numbers = (
-        prop::sample::select(kinds.to_vec()),
+        prop::sample::select(common::COUNTED.to_vec()),
         0..12u64,
         1..5_000u64,
         1..9u64,

@@ -82,30 +82,29 @@ impl Written {
 }
 
 fn written() -> impl Strategy<Value = Written> {
-    let kinds = [
-        Kind::FixedWindow,
-        Kind::SlidingWindow,
-        Kind::SlidingLog,
-        Kind::TokenBucket,
-        Kind::LeakyBucket,
-        Kind::Quota,
-    ];
     let step = || (option::of(0u64..30), option::of(1u64..90));
     let stages = prop::collection::vec((MINUTE..9 * HOUR, step()), 0..4);
     let times = prop::collection::vec((0u64..1_440, 1u64..1_440, step()), 0..4);
     let numbers = (1u64..20, 1u64..60, select(vec![MINUTE, HOUR, 5 * HOUR]));
     let shaper = option::of(0u64..3 * HOUR);
-    (select(kinds.to_vec()), numbers, shaper, stages, times).prop_map(
-        |(kind, (limit, amount, window), shaper, stages, times)| Written {
-            kind,
-            limit,
-            amount,
-            window,
-            shaper,
-            stages,
-            times,
-        },
+    (
+        select(common::COUNTED.to_vec()),
+        numbers,
+        shaper,
+        stages,
+        times,
     )
+        .prop_map(
+            |(kind, (limit, amount, window), shaper, stages, times)| Written {
+                kind,
+                limit,
+                amount,
+                window,
+                shaper,
+                stages,
+                times,
+            },
+        )
 }
 
 #[derive(Debug, Clone)]

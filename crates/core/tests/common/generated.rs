@@ -14,6 +14,19 @@ use tollgate_core::policy::{FailMode, Policy, MAX_LIMITS};
 use tollgate_core::subject::{SubjectParts, MAX_IDENTIFIER, MAX_PART};
 use tollgate_core::{Algorithm, Duration, Limit};
 
+use super::{Spec, COUNTED};
+
+/// A small limit, of any algorithm but that of slots.
+pub(crate) fn spec() -> impl Strategy<Value = Spec> {
+    let numbers = (1u64..12, select(vec![1_000u64, 7_000, 60_000]), 1u64..6);
+    (select(COUNTED.to_vec()), numbers).prop_map(|(kind, (limit, window, amount))| Spec {
+        kind,
+        limit,
+        window,
+        amount,
+    })
+}
+
 /// From `min` to `max`, the bounds and small values more often.
 pub(crate) fn whole(min: u64, max: u64) -> impl Strategy<Value = u64> {
     prop_oneof![Just(min), Just(max), min..=max.min(min + 100), min..=max]
