@@ -7,7 +7,7 @@ mod common;
 
 use common::generated::spec;
 use common::object::Object;
-use common::{algorithm, fixed, version, Kind, Spec, START};
+use common::{algorithm, fixed, version, Spec, START};
 use proptest::option;
 use proptest::prelude::*;
 use tollgate_core::decide::Check;
