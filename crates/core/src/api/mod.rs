@@ -25,6 +25,7 @@ pub mod request;
 pub mod response;
 mod rule;
 mod scalars;
+pub mod stage;
 mod subject;
 pub mod subjects;
 mod suits;

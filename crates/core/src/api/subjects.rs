@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::query::{flag, number, parameters};
-use super::response::{LimitBody, OverrideBody, StatusBody, SubjectBody};
+use super::response::{LimitBody, OverrideBody, StageClockBody, StatusBody, SubjectBody};
 use super::{bytes_between, BadRequest, Problem};
 use crate::limit::Name;
 use crate::policy::consistency::Consistency;
@@ -150,6 +150,9 @@ pub struct LiveBody<'a> {
     /// As in `GET /limit`.
     pub limits: Vec<LimitBody<'a>>,
     /// As in `GET /limit`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<StageClockBody>,
+    /// As in `GET /limit`.
     pub overrides: Vec<OverrideBody<'a>>,
 }
 
@@ -182,6 +185,7 @@ impl<'a> From<StatusBody<'a>> for LiveBody<'a> {
     fn from(status: StatusBody<'a>) -> LiveBody<'a> {
         LiveBody {
             limits: status.limits,
+            stage: status.stage,
             overrides: status.overrides,
         }
     }

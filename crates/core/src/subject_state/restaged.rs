@@ -1,8 +1,10 @@
 //! Setting a subject's stage.
 
 use crate::algorithm::state::{LimitState, Moment};
+use crate::calendar::UnknownTimeZone;
 use crate::limit::schedule::StageClock;
-use crate::Timestamp;
+use crate::policy::Policy;
+use crate::{Limit, Timestamp};
 
 use super::limits::Limits;
 use super::stage::SubjectStage;
@@ -25,7 +27,7 @@ pub struct StageChange {
     pub before: Option<StageClock>,
     /// The clock from now on.
     pub after: StageClock,
-    /// The limits of which something is kept, with their steps before and after.
+    /// The limits with stages of which something is kept, with their steps before and after.
     pub steps: Vec<StepChange>,
 }
 
@@ -40,6 +42,47 @@ pub struct StepChange {
     pub from: usize,
     /// The step that is.
     pub to: usize,
+}
+
+impl StageChange {
+    /// The same, with those limits of a policy of which nothing is kept: an idle subject keeps its
+    /// clock alone.
+    pub fn with_policy(
+        mut self,
+        policy: &Policy,
+        moment: Moment,
+    ) -> Result<StageChange, UnknownTimeZone> {
+        let name = policy.name_or_empty();
+        for limit in policy.limits() {
+            let label = limit.label();
+            let mut known = self.steps.iter();
+            if known.any(|step| step.policy == name && step.limit == label) {
+                continue;
+            }
+            let (from, to) = (self.before.as_ref(), Some(&self.after));
+            self.steps
+                .extend(StepChange::of(name, limit, (from, to), moment)?);
+        }
+        Ok(self)
+    }
+}
+
+impl StepChange {
+    /// That of a limit under one clock and then another; `None` where it has no stages.
+    fn of(
+        policy: &str,
+        limit: &Limit,
+        (old, new): (Option<&StageClock>, Option<&StageClock>),
+        moment: Moment,
+    ) -> Result<Option<StepChange>, UnknownTimeZone> {
+        let (from, to) = (limit.stage(old, moment)?, limit.stage(new, moment)?);
+        Ok(from.zip(to).map(|((from, _), (to, _))| StepChange {
+            policy: policy.to_owned(),
+            limit: limit.label(),
+            from,
+            to,
+        }))
+    }
 }
 
 impl StageOverride {
@@ -71,17 +114,10 @@ pub(super) fn set(
     let (mut steps, mut changed) = (Vec::new(), Vec::new());
     for (place, entry) in limits.entries.iter().enumerate() {
         let limit = &entry.usage.limit;
-        let (from, to) = (limit.stage(old, moment)?, limit.stage(Some(new), moment)?);
-        let (Some((from, _)), Some((to, _))) = (from, to) else {
-            continue;
-        };
-        steps.push(StepChange {
-            policy: entry.policy.clone(),
-            limit: limit.label(),
-            from,
-            to,
-        });
-        changed.push((place, entry.restaged(old, new, moment)?));
+        if let Some(step) = StepChange::of(&entry.policy, limit, (old, Some(new)), moment)? {
+            steps.push(step);
+            changed.push((place, entry.restaged(old, new, moment)?));
+        }
     }
     let mut final_for = Vec::new();
     for (place, entry) in changed {

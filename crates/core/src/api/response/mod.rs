@@ -19,6 +19,7 @@
 mod decision;
 mod explain;
 mod permit;
+mod stage;
 mod status;
 
 pub use super::to_json;
@@ -28,6 +29,7 @@ pub use explain::{
     OverAdmissionPerIsolateBody, PointBody, WorstCaseBody,
 };
 pub use permit::RenewedBody;
+pub use stage::{StageBody, StageClockBody, StagedBody, StepChangeBody};
 pub use status::{
     CountedBody, DenialBody, Kv, LimitBody, OverAdmissionBody, OverrideBody, OverrideKind, SetBy,
     StatusBody, SubjectBody, UsageBody,

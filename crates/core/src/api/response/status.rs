@@ -6,6 +6,7 @@ use serde::de::{DeserializeOwned, Error, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use super::StageClockBody;
 use crate::api::policy::definition::DefinitionBody;
 use crate::block::Block;
 use crate::decision::Reason;
@@ -27,6 +28,9 @@ pub struct StatusBody<'a> {
     pub subject: SubjectBody<'a>,
     /// Each limit that is not idle.
     pub limits: Vec<LimitBody<'a>>,
+    /// The clock by which its stages run, also while no limit is in use; absent where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<StageClockBody>,
     /// Exceptions in force.
     pub overrides: Vec<OverrideBody<'a>>,
     /// The newest refusals, oldest first; forgotten when the object sleeps.
@@ -283,6 +287,7 @@ impl<'a> StatusBody<'a> {
             limits: of_object
                 .chain(counted.iter().map(LimitBody::counted))
                 .collect(),
+            stage: status.stage.as_ref().map(StageClockBody::from),
             overrides: (status.blocks.iter().map(OverrideBody::new))
                 .chain(
                     overrides

@@ -42,6 +42,18 @@ impl StageClock {
         self.pause.filter(|_| self.is_paused()).map(|it| it.from)
     }
 
+    /// How long it stood in pauses that are over.
+    pub fn stood(&self) -> Duration {
+        let last = match self.pause {
+            Some(Pause {
+                from,
+                until: Some(until),
+            }) => until.since(from.max(self.start)),
+            _ => Duration::ZERO,
+        };
+        self.paused.plus(last)
+    }
+
     /// What it shows at an instant; zero before the start. Of pauses before the newest one the
     /// whole is taken off, at any instant.
     pub fn elapsed(&self, at: Timestamp) -> Duration {
