@@ -242,7 +242,7 @@ pub fn of_versions(name: &str, versions: &[PastVersion], is_full: bool) -> Strin
 /// What was changed: a policy, or an override by its target and kind.
 fn of_what(entry: &AuditEntry) -> String {
     let (key, kind) = match (entry.act, entry.policy.rsplit_once(' ')) {
-        (Act::Override | Act::Lift, Some((_, kind))) => ("target", kind),
+        (Act::Override | Act::Lift | Act::Stage | Act::Staged, Some((_, kind))) => ("target", kind),
         _ => ("policy", ""),
     };
     let of = entry.policy.split(' ').next().unwrap_or_default();

@@ -34,11 +34,15 @@ pub enum Act {
     Lift,
     /// It was made from a preset.
     Preset,
+    /// A subject's stage was about to be set.
+    Stage,
+    /// A subject's stage was set.
+    Staged,
 }
 
 impl Act {
     /// All of them.
-    pub const ALL: [Act; 8] = [
+    pub const ALL: [Act; 10] = [
         Act::Put,
         Act::Delete,
         Act::Rollback,
@@ -47,6 +51,8 @@ impl Act {
         Act::Override,
         Act::Lift,
         Act::Preset,
+        Act::Stage,
+        Act::Staged,
     ];
 
     /// The word for it, in rows and in JSON.
@@ -60,6 +66,8 @@ impl Act {
             Act::Override => "override",
             Act::Lift => "lift",
             Act::Preset => "preset",
+            Act::Stage => "stage",
+            Act::Staged => "staged",
         }
     }
 

@@ -12,6 +12,7 @@
 //! | [`history`] | what is kept of changes, and the storage as the service sees it |
 //! | [`book`] | all of them as their object has them, and each change |
 //! | [`overrides`] | what is kept of an override |
+//! | [`stage`] | what the audit says of subjects' stages |
 //! | [`precondition`] | what has to hold for a change to be made |
 //! | [`presets`] | what providers bear, as policies to begin with |
 //! | [`refused`] | why a change is refused |
@@ -33,3 +34,4 @@ pub mod presets;
 pub mod refused;
 pub mod service;
 pub mod snapshot;
+pub mod stage;

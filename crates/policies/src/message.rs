@@ -10,6 +10,7 @@ use tollgate_versions::{Version, Versions};
 
 use crate::precondition::Precondition;
 use crate::snapshot::Known;
+use crate::stage::StageNote;
 
 /// The versions of calls and answers.
 pub const POLICY_MESSAGES: Versions = Versions::new(1);
@@ -55,6 +56,10 @@ pub enum Call {
     /// Make policies from presets, all or none. An object of a build from before this call takes
     /// its word for damage and does nothing, so the word raises no version.
     Install(Installation),
+    /// Enter into the audit that a subject's stage is set, which the subject's object does. An
+    /// object of a build from before this call takes its word for damage and does nothing, so the
+    /// word raises no version.
+    Stage(StageNote),
 }
 
 /// An override that somebody wants set or lifted.
@@ -223,6 +228,7 @@ impl Call {
                 };
                 policies.iter().fold(line, policy)
             }
+            Call::Stage(note) => note.put(new("stage")),
         }
         .finish()
     }
@@ -277,6 +283,7 @@ impl Call {
                 reason: line.text("reason")?,
                 is_dry_run: line.flag("dryRun"),
             }),
+            "stage" => Call::Stage(StageNote::get(&line)?),
             _ => return Err(Unreadable::Damaged("word")),
         };
         Ok((version, call))
@@ -310,7 +317,7 @@ fn get_precondition(line: &Line<'_>) -> Result<Precondition, Unreadable> {
     }
 }
 
-fn target(line: &Line<'_>, key: &str) -> Result<Option<Target>, Unreadable> {
+pub(crate) fn target(line: &Line<'_>, key: &str) -> Result<Option<Target>, Unreadable> {
     let text = line.get(key);
     let target = text.map(Target::parse).transpose();
     target.map_err(|_| Unreadable::Damaged("target"))
@@ -419,6 +426,7 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stage::StageNews;
 
     fn change(action: Action, precondition: Precondition) -> Call {
         Call::Change(Requested {
@@ -428,6 +436,15 @@ mod tests {
             author: "ann@x.org".to_owned(),
             reason: "more\nof it".to_owned(),
             is_dry_run: precondition == Precondition::Absent,
+        })
+    }
+
+    fn stage(news: StageNews) -> Call {
+        Call::Stage(StageNote {
+            target: Target::parse("subject:a//b").unwrap(),
+            news,
+            author: "ann@x.org".to_owned(),
+            reason: "more\nof it".to_owned(),
         })
     }
 
@@ -499,6 +516,28 @@ mod tests {
                     "1 install {by} dryRun=1\npolicy name=a.b written=%7B%0A%7D\npolicy name=c written=7"
                 ),
             ),
+            (
+                stage(StageNews::Asked {
+                    asked: "{}".to_owned(),
+                }),
+                format!("1 stage asked=%7B%7D target=subject:a//b {by}"),
+            ),
+            (
+                stage(StageNews::Set {
+                    version: 7,
+                    before: None,
+                    after: "{ }".to_owned(),
+                }),
+                format!("1 stage of=7 after=%7B%20%7D target=subject:a//b {by}"),
+            ),
+            (
+                stage(StageNews::Set {
+                    version: 7,
+                    before: Some("[]".to_owned()),
+                    after: "1".to_owned(),
+                }),
+                format!("1 stage of=7 after=1 before=%5B%5D target=subject:a//b {by}"),
+            ),
         ];
         for (call, text) in calls {
             assert_eq!(call.encode_in(POLICY_MESSAGES.written()), text);
@@ -557,6 +596,9 @@ mod tests {
             "1 delete name=a ifVersion=x",
             "1 install\nlimit name=a",
             "1 install\npolicy written=7",
+            "1 stage target=subject:a//b author= reason=",
+            "1 stage of=7 target=subject:a//b author= reason=",
+            "1 stage asked=1 author= reason=",
         ] {
             assert!(Call::decode(text).is_err(), "{text}");
         }

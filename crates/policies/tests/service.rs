@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use tollgate_core::algorithm::state::Moment;
 use tollgate_core::calendar::UtcOnly;
 use tollgate_core::limit::Name;
+use tollgate_core::overrides::Target;
 use tollgate_core::policy::Version;
 use tollgate_core::Timestamp;
 use tollgate_policies::body::{of_versions, PAGE_BYTES};
@@ -16,6 +17,7 @@ use tollgate_policies::message::{Action, Answer, Call, Installation, Requested, 
 use tollgate_policies::precondition::Precondition;
 use tollgate_policies::service::answer;
 use tollgate_policies::snapshot::{Changes, Known, Snapshot};
+use tollgate_policies::stage::{StageNews, StageNote};
 
 #[derive(Default)]
 struct Memory {
@@ -397,6 +399,68 @@ fn a_restored_storage_comes_to_light_by_a_version_that_an_object_has_decided_by(
         isolate.apply(changes);
         assert_eq!(isolate.policy("a").unwrap().version.generation, after);
     }
+}
+
+#[test]
+fn a_stage_has_an_entry_before_it_is_set_and_one_afterwards_of_the_same_version() {
+    let mut object = Object::default();
+    object.body(&put("a", 1));
+    let mut isolate = Snapshot::default();
+    isolate.apply(object.changes(Known::default(), None));
+    let note = |news| {
+        Call::Stage(StageNote {
+            target: Target::parse("subject:a/b/c%20d").unwrap(),
+            news,
+            author: "ann".to_owned(),
+            reason: "warm".to_owned(),
+        })
+    };
+    let asked = note(StageNews::Asked {
+        asked: r#"{"paused":true}"#.to_owned(),
+    });
+    let Answer::Body { version, .. } = object.ask(&asked) else {
+        panic!("refused");
+    };
+    let version = version.unwrap();
+    object.body(&put("b", 1));
+    let set = note(StageNews::Set {
+        version,
+        before: None,
+        after: r#"{"start":5}"#.to_owned(),
+    });
+    assert_eq!(object.body(&set), "");
+    let json: serde_json::Value =
+        serde_json::from_str(&object.body(&Call::Audit { before: None })).unwrap();
+    let entries = json["entries"].as_array().unwrap();
+    let said: Vec<_> = entries
+        .iter()
+        .map(|it| (it["action"].as_str().unwrap(), &it["version"]))
+        .collect();
+    let version = serde_json::Value::from(version);
+    let made = serde_json::Value::from(1);
+    assert_eq!(
+        said,
+        [
+            ("staged", &version),
+            ("put", &made),
+            ("stage", &version),
+            ("put", &made)
+        ]
+    );
+    for entry in [&entries[0], &entries[2]] {
+        assert_eq!(entry["target"], "subject:a/b/c%20d");
+        assert_eq!(entry["kind"], "stage");
+        assert_eq!(entry["author"], "ann");
+        assert_eq!(entry["reason"], "warm");
+    }
+    assert_eq!(entries[0]["after"]["start"], 5);
+    assert_eq!(entries[2]["after"]["paused"], true);
+    // Isolates learn nothing of it, and go on.
+    isolate.apply(object.changes(isolate.known(), None));
+    assert_eq!(isolate.known().generation, object.book.state.generation);
+    assert!(isolate.policy("a").is_some() && isolate.policy("b").is_some());
+    object.storage.is_full = true;
+    assert!(object.text(&asked).is_err());
 }
 
 fn installation(policies: &[(&str, &str)], is_dry_run: bool) -> Call {

@@ -291,6 +291,12 @@ impl Book {
         holds.then_some(()).ok_or(Refused::Moved(version))
     }
 
+    /// A revision of its own for what changes neither a policy nor an override.
+    pub(crate) fn next_revision(&mut self, now: Timestamp) -> u64 {
+        self.begin_revision(now);
+        self.state.revision
+    }
+
     fn begin_revision(&mut self, now: Timestamp) {
         if self.state.generation == 0 {
             self.restored(0, now);

@@ -21,6 +21,7 @@ use crate::message::{Action, Answer, Call, Requested, RequestedOverride};
 use crate::overrides::OverrideRecord;
 use crate::refused::Refused;
 use crate::snapshot::{Changes, Known};
+use crate::stage;
 
 /// The answer to a call, as text in `version`.
 pub fn answer<S: Storage>(
@@ -63,6 +64,7 @@ pub fn answer<S: Storage>(
         }
         Call::Override(requested) => change_override(book, storage, requested, moment)?,
         Call::Install(installation) => install::install(book, storage, installation, now)?,
+        Call::Stage(note) => Ok(stage::note(book, storage, note, now)?),
     };
     let answer = answer.unwrap_or_else(|refused| Answer::Refused {
         code: refused.code().to_owned(),
