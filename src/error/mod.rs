@@ -63,6 +63,13 @@ impl ApiError {
         error
     }
 
+    /// A stage is not lifted: that could mean to let it go on, or to begin anew.
+    pub fn stage_stays() -> ApiError {
+        let mut error = ApiError::method_not_allowed("PUT");
+        error.0.detail = "A stage is not lifted: PUT {\"paused\": false} lets it go on, {\"start\": <now>} begins it anew.".to_owned();
+        error
+    }
+
     /// The policy that was asked for does not exist.
     pub fn unknown_policy(name: &str) -> ApiError {
         // A name is at most 64 harmless characters.

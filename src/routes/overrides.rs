@@ -9,6 +9,7 @@ use tollgate_policies::message::{Call, RequestedOverride};
 use tollgate_policies::precondition::Precondition;
 
 use super::policies::ask;
+use super::stage;
 use crate::context::Context;
 use crate::decide::policies;
 use crate::error::ApiError;
@@ -29,6 +30,9 @@ pub(crate) async fn put(
     query: &str,
     body: String,
 ) -> Result<Reply, ApiError> {
+    if let Some((target, stage::KIND)) = path.rsplit_once('/') {
+        return Box::pin(stage::set(context, target, query, &body)).await;
+    }
     let [] = parameters(query, [])?;
     change(context, path, Some(body), String::new()).await
 }
@@ -39,6 +43,9 @@ pub(crate) async fn lift(
     path: &str,
     query: &str,
 ) -> Result<Reply, ApiError> {
+    if let Some((_, stage::KIND)) = path.rsplit_once('/') {
+        return Err(ApiError::stage_stays());
+    }
     let [reason] = parameters(query, ["reason"])?;
     let reason = text("reason", reason, MAX_REASON)?;
     change(context, path, None, reason).await
@@ -72,7 +79,8 @@ fn key(field: &str, path: &str) -> Result<(Target, Kind), ApiError> {
     let (target, kind) = path.rsplit_once('/').unwrap_or(("", path));
     let target = of_text(field, target)?;
     let kind = Kind::from_word(kind).ok_or_else(|| {
-        let expected = "deny, pause, bypass, scale, replace or grant, at the end of the path";
+        let expected =
+            "deny, pause, bypass, scale, replace, grant or stage, at the end of the path";
         wrong("kind", Problem::Malformed { expected })
     })?;
     Ok((target, kind))
