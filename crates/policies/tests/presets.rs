@@ -5,8 +5,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use tollgate_core::algorithm::state::Moment;
 use tollgate_core::api::policy::named::parse;
+use tollgate_core::calendar::UtcOnly;
+use tollgate_core::decide::Check;
 use tollgate_core::explain::{admits_out_of_reach, Admits};
+use tollgate_core::limit::Name;
+use tollgate_core::policy::Version;
+use tollgate_core::subject_state::{Effects, Item, SubjectState};
 use tollgate_core::Timestamp;
 use tollgate_policies::book::{Book, By};
 use tollgate_policies::presets::{all, chosen, Preset};
@@ -72,6 +78,54 @@ fn nothing_is_admitted_that_was_not_decided() {
             "{}",
             preset.name
         );
+    }
+}
+
+#[test]
+fn a_new_inbox_is_warmed_up_within_each_week_and_each_pace() {
+    const MINUTE: u64 = 60_000;
+    const DAY: u64 = 24 * 60 * MINUTE;
+    let [preset] = &chosen(presets(), "smtp.warmup")[..] else {
+        panic!("there is one");
+    };
+    let policy = parse(preset.section.policy.get()).unwrap().policy;
+    let version = Version {
+        generation: 1,
+        number: 1,
+        adjusted: 0,
+    };
+    let item = Item {
+        policy: policy.named(Name::new("policy", &preset.name).unwrap(), version),
+        check: Check::ONE,
+    };
+    let mut state = SubjectState::default();
+    // From nine in the morning on it sends whatever is let through.
+    let begin = 19_000 * DAY + 9 * 60 * MINUTE;
+    let mut sent = Vec::new();
+    for minute in 0..(35 * 24 - 9) * 60 {
+        let moment = Moment {
+            now: Timestamp::from_millis(begin + minute * MINUTE),
+            zones: &UtcOnly,
+        };
+        let items = core::slice::from_ref(&item);
+        let decided = state.limit(items, None, &mut || 1, moment, &mut Effects::default());
+        if decided.unwrap()[0].success {
+            sent.push(moment.now.as_millis());
+        }
+    }
+    let mut days = [0; 35];
+    for at in &sent {
+        days[(at / DAY - 19_000) as usize] += 1; // below 35
+    }
+    // A week ends at nine, and for whole days with the midnight after it.
+    let weeks = [vec![5; 8], vec![10; 7], vec![15; 7], vec![20; 13]];
+    assert_eq!(days[..], weeks.concat());
+    for (week, pace) in [96, 48, 32, 24].into_iter().enumerate() {
+        let begins = begin + week as u64 * 7 * DAY;
+        let is_of_week = |at: &u64| *at >= begins && (week == 3 || *at < begins + 7 * DAY);
+        let of_week: Vec<u64> = sent.iter().copied().filter(is_of_week).collect();
+        let gaps = of_week.windows(2).map(|pair| pair[1] - pair[0]);
+        assert_eq!(gaps.min(), Some(pace * MINUTE), "week {}", week + 1);
     }
 }
 

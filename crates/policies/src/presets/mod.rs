@@ -106,6 +106,7 @@ impl Quota {
         let window = self.window.as_deref().map(str::parse::<Duration>);
         let window = window.transpose().ok()?;
         let worst = policy.limits().iter().filter_map(|limit| {
+            let limit = &limit.largest(); // in whichever of its stages
             match (limit.algorithm(), &self.period, window) {
                 (_, None, Some(window)) => most_in(limit, window),
                 (Algorithm::Quota(quota), Some(period), None) => {
