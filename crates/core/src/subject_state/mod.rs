@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `Limits` | one `Entry` a limit: its `Usage`, and how its row is `Written` |
 //! | `SubjectStage` | the clock by which its stages run, of which `Limits` decides |
+//! | `Begun` | whether the start of that clock may yet be taken back |
 //! | `Taken` | what it has taken of the units that overrides grant once, in `Limits` too |
 //! | `Policies` | the newest definition of each policy that has versions |
 //! | `Blocks`, `Penalties` | who is shut out, until when; who is about to be |
@@ -30,6 +31,7 @@
 
 mod ahead;
 mod alarm;
+mod begun;
 mod blocks;
 mod bounds;
 mod changed;
@@ -78,6 +80,7 @@ pub use status::{LimitStatus, StageStatus, Status};
 pub use written::STEADY;
 
 use alarm::Alarm;
+use begun::Begun;
 use blocks::Blocks;
 use changed::Changed;
 use contended::Contended;
@@ -110,6 +113,7 @@ pub struct SubjectState {
     blocks: Blocks,
     permits: Permits,
     operations: Operations,
+    begun: Begun,
     denials: Denials,
     alarm: Alarm,
     loaded: Loaded,
@@ -195,7 +199,9 @@ impl SubjectState {
         let (mut answers, Changed { charges, final_for }) = decided?;
         self.operations.drop_charges_of(&final_for);
         self.take_up(items, moment, effects);
-        self.note_admission(items, answers.iter().any(|it| it.success), moment, effects);
+        if answers.iter().all(|it| it.success) {
+            self.note_admission(items, operation, moment, effects);
+        }
         self.contended().mark(in_force, &mut answers, moment);
         self.blocks
             .penalize(items, &mut answers, moment.now, effects);
@@ -250,17 +256,18 @@ impl SubjectState {
         self.policies.settle(&self.limits, effects);
     }
 
-    /// After an admission under a limit with stages: it starts the subject's clock, unless that
-    /// goes, and is written down so that the clock is kept.
+    /// After an admission, where it was under a limit with stages: it starts the subject's clock,
+    /// unless that goes, and is written down so that the clock is kept.
     fn note_admission(
         &mut self,
         items: &[Item],
-        is_admitted: bool,
+        operation: Option<u128>,
         moment: Moment,
         effects: &mut Effects,
     ) {
         let charges = |item: &Item| item.changes() && item.units() > 0 && item.policy.has_stages();
-        if is_admitted && items.iter().any(charges) {
+        if items.iter().any(charges) {
+            (self.begun).admitted(operation, self.limits.stage.is_none());
             let (stage, is_to_write) = SubjectStage::admitted(self.limits.stage, moment.now);
             self.limits.stage = Some(stage);
             if is_to_write {
@@ -280,6 +287,7 @@ impl SubjectState {
         self.loaded.readable()?;
         let (change, final_for) = restaged::set(&mut self.limits, set, moment, effects)?;
         self.operations.drop_charges_of(&final_for);
+        self.begun.stays();
         self.ensure_alarm(moment, effects);
         Ok(change)
     }
@@ -319,7 +327,7 @@ impl SubjectState {
         let items = self.policies.parts(items);
         let items = self.limits.in_force(&items, moment)?;
         let final_for = self.decider().charge(&items, moment, effects)?;
-        self.note_admission(&items, true, moment, effects);
+        self.note_admission(&items, None, moment, effects);
         self.operations.drop_charges_of(&final_for);
         self.policies.settle(&self.limits, effects);
         let done = Operation::new(operation, Vec::new(), Vec::new(), moment.now);
@@ -340,7 +348,12 @@ impl SubjectState {
         self.loaded.readable()?;
         let operations = &mut self.operations;
         self.limits
-            .take_back(operation, operations, moment, effects)
+            .take_back(operation, operations, moment, effects)?;
+        if self.begun.is_taken_back(operation) {
+            self.limits.stage = None;
+            effects.writes.push(SubjectStage::deletion());
+        }
+        Ok(())
     }
 
     /// Moves a permit's deadline to `hold` from now (its limit's `ttl` when absent, and never

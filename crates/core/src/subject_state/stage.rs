@@ -50,6 +50,13 @@ impl SubjectStage {
         }
     }
 
+    /// Has the row deleted.
+    pub(super) fn deletion() -> Write {
+        Write::Delete {
+            key: KEY.to_owned(),
+        }
+    }
+
     /// Until when it is kept, if nothing is admitted.
     pub(super) const fn kept_until(&self) -> Timestamp {
         self.last.plus(KEPT).plus(NOTED)
