@@ -21,9 +21,16 @@ import { isMain, packagesBin, read, root, run, toolsBin } from "./lib/process.mj
 import { setup } from "./setup.mjs";
 
 // Whatever the Worker embeds has to lie below these, or a change of it goes unnoticed.
-const INPUTS = ["Cargo.toml", "Cargo.lock", "build.rs", "src", "crates", "schemas", "presets", "scripts/build.mjs"].filter(
-  (path) => existsSync(join(root, path)),
-);
+const INPUTS = [
+  "Cargo.toml",
+  "Cargo.lock",
+  "build.rs",
+  "src",
+  "crates",
+  "schemas",
+  "presets",
+  "scripts/build.mjs",
+].filter((path) => existsSync(join(root, path)));
 // The command line is no part of the Worker.
 const OUTSIDE = "crates/cli";
 

@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 use serde::Serialize;
 use tollgate_core::api::request::Rule;
 use tollgate_core::api::response::{
-    to_json, AcquireBody, DecisionBody, ExplainBody, Kv, MultiBody, RenewedBody, StatusBody,
+    to_json, AcquireBody, DecisionBody, ExplainBody, Kv, MultiBody, RenewedBody, StageBody,
+    StatusBody,
 };
 use tollgate_core::block::Block;
 use tollgate_core::decision::{Decision, Grant, Reason, Source, Standing};
@@ -20,10 +21,12 @@ use tollgate_core::explain::explain;
 use tollgate_core::isolate::counts::{bounds::Bounds, CountStatus, Definition};
 use tollgate_core::limit::schedule::{Pause, StageClock};
 use tollgate_core::limit::Name;
-use tollgate_core::message::Answer;
+use tollgate_core::message::{Answer, MESSAGES};
 use tollgate_core::policy::Policy;
 use tollgate_core::subject::{Namespace, Subject};
-use tollgate_core::subject_state::{Denial, LimitStatus, StageStatus, Status};
+use tollgate_core::subject_state::{
+    Denial, LimitStatus, StageChange, StageStatus, Status, StepChange,
+};
 use tollgate_core::{Duration, Timestamp};
 
 /// Reads `body` back, and says whether it is the same, in value and in bytes.
@@ -174,6 +177,22 @@ fn status() -> impl Strategy<Value = Status> {
     })
 }
 
+fn stage_change() -> impl Strategy<Value = StageChange> {
+    let step = (policy_name(), text(1, 64), 0usize..64, 0usize..64);
+    let step = step.prop_map(|(policy, limit, from, to)| StepChange {
+        policy,
+        limit,
+        from,
+        to,
+    });
+    let steps = prop::collection::vec(step, 0..4);
+    (option::of(clock()), clock(), steps).prop_map(|(before, after, steps)| StageChange {
+        before,
+        after,
+        steps,
+    })
+}
+
 fn counted() -> impl Strategy<Value = CountStatus> {
     let numbers = (any::<u64>(), whole(0, 1 << 53), instant(), any::<u64>());
     let over = (whole(0, 1 << 53), whole(0, 1 << 53));
@@ -228,6 +247,20 @@ proptest! {
             let body = ExplainBody::new(&policy, &explained, next.as_deref());
             prop_assert!(comes_back(&body));
         }
+    }
+
+    #[test]
+    fn a_stage_that_was_set_comes_back(
+        version: u64,
+        change in stage_change(),
+        author in text(0, 100),
+        reason in text(0, 100),
+    ) {
+        let body = StageBody::new("subject:a//b", version, &change, (&author, &reason));
+        prop_assert!(comes_back(&body));
+        let answer = Answer::Staged(change);
+        let text = answer.encode_in(MESSAGES.written());
+        prop_assert_eq!(Answer::decode(&text), Ok(answer));
     }
 
     #[test]

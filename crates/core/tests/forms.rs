@@ -8,11 +8,14 @@ mod common;
 use common::{moment, START};
 use proptest::prelude::*;
 use tollgate_core::api::request::{parse, Rule};
+use tollgate_core::limit::schedule::{Pause, StageClock};
 use tollgate_core::message::{Answer, Call, RefusalCode, MESSAGES};
 use tollgate_core::overrides::Revision;
 use tollgate_core::policy::Version;
 use tollgate_core::row::ROWS;
-use tollgate_core::subject_state::{Effects, Item, Refusal, SubjectState, Write};
+use tollgate_core::subject_state::{
+    Effects, Item, Refusal, StageChange, StageOverride, StepChange, SubjectState, Write,
+};
 use tollgate_core::{Duration, Timestamp};
 
 /// What is asked, in JSON, beside the identifier.
@@ -187,6 +190,12 @@ fn messages_have_these_forms() {
             Call::Recorded { with_state: false, call: Box::new(Call::Knowing { overrides: Revision { generation: 5, number: 7 }, call: Box::new(Call::Reset { policy: None }) }) },
             "1 reset overrides=5:7 record=place",
         ),
+        (
+            Call::Stage(StageOverride { start: Some(Timestamp::from_millis(7)), paused: None }),
+            "1 stage start=7",
+        ),
+        (Call::Stage(StageOverride { start: None, paused: Some(true) }), "1 stage paused=1"),
+        (Call::Stage(StageOverride { start: None, paused: Some(false) }), "1 stage paused=0"),
         (Call::Renew { permit: 0xabc, hold: None }, "1 renew permit=abc"),
         (Call::Release { permit: 0xabc }, "1 release permit=abc"),
     ];
@@ -229,6 +238,23 @@ fn messages_have_these_forms() {
         ),
         (Answer::Next(Vec::new()), "1 next"),
         (Answer::Done, "1 done"),
+        (
+            Answer::Staged(StageChange {
+                before: Some(StageClock::starting(Timestamp::from_millis(5))),
+                after: StageClock {
+                    start: Timestamp::from_millis(7),
+                    paused: Duration::from_millis(3),
+                    pause: Some(Pause { from: Timestamp::from_millis(9), until: None }),
+                },
+                steps: vec![StepChange {
+                    policy: "p".to_owned(),
+                    limit: "20/day".to_owned(),
+                    from: 0,
+                    to: 2,
+                }],
+            }),
+            "1 staged\nbefore start=5\nafter start=7 paused=3 pauseFrom=9\nstep policy=p limit=20%2Fday from=0 to=2",
+        ),
         (Answer::from(&Refusal::TooManyLimits(63)), "1 refused code=tooManyLimits detail=63"),
         (
             Answer::from(&Refusal::TooManyDefinitions("hourly".to_owned())),

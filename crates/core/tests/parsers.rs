@@ -8,7 +8,7 @@
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 use tollgate_core::api::request::{LimitRequest, Rule};
-use tollgate_core::api::{acquire, block, multi, permit, query, request, BadRequest};
+use tollgate_core::api::{acquire, block, multi, permit, query, request, stage, BadRequest};
 use tollgate_core::number::{integer, Decimal, MAX_SAFE};
 use tollgate_core::permit::Permit;
 use tollgate_core::subject::{Namespace, Subject};
@@ -226,6 +226,19 @@ fn block_bodies_never_panic() {
     survive(3, &valid, |text| {
         short(block::parse(text), |block| {
             block.duration.as_millis() <= MAX_SAFE
+        })
+    });
+}
+
+#[test]
+fn stage_bodies_never_panic() {
+    let valid = [
+        r#"{"start":1798848000000,"paused":true,"reason":"abuse"}"#,
+        r#"{"paused":false,"policy":"x"}"#,
+    ];
+    survive(13, &valid, |text| {
+        short(stage::parse(text), |stage| {
+            stage.set.start.is_some() || stage.set.paused.is_some()
         })
     });
 }

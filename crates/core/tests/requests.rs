@@ -5,7 +5,7 @@ use serde_json::Value;
 use tollgate_core::api::policy::named;
 use tollgate_core::api::request::{LimitRequest, Rule};
 use tollgate_core::api::{
-    acquire, block, multi, permit, query, request, BadRequest, Problem, Unit,
+    acquire, block, multi, permit, query, request, stage, BadRequest, Problem, Unit,
 };
 use tollgate_core::decide::Check;
 use tollgate_core::limit::quota::{Anchor, Period, Quota, TimeZoneName};
@@ -16,7 +16,7 @@ use tollgate_core::number::Decimal;
 use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::policy::{FailMode, Policy};
 use tollgate_core::subject::Namespace;
-use tollgate_core::{Algorithm, Duration, InvalidLimit, Limit};
+use tollgate_core::{Algorithm, Duration, InvalidLimit, Limit, Timestamp};
 
 fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -973,6 +973,63 @@ fn a_block_has_a_duration_and_perhaps_a_policy_and_a_reason() {
     for (fields, expected) in table {
         assert_eq!(sentence(block::parse(&body(&fields))), expected);
     }
+}
+
+#[test]
+fn a_stage_has_a_start_or_a_pause_and_a_subject_of_its_own() {
+    let new = stage::parse(
+        r#"{"start": 1798848000000, "paused": false, "policy": "inbox", "reason": "warm"}"#,
+    )
+    .unwrap();
+    let start = new.set.start.map(Timestamp::as_millis);
+    assert_eq!(
+        (start, new.set.paused),
+        (Some(1_798_848_000_000), Some(false))
+    );
+    assert_eq!(new.policy.as_ref().map(Name::as_str), Some("inbox"));
+    assert_eq!(new.reason.as_deref(), Some("warm"));
+    let table = [
+        (
+            r#"{"reason": "x", "policy": "p"}"#,
+            "`body` must be an object with `start`, `paused` or both.",
+        ),
+        (
+            r#"{"start": 1798848000}"#, // seconds
+            "`start` must be between 1000000000000 and 9999999999999.",
+        ),
+        (
+            r#"{"start": 1798848000000000}"#, // microseconds
+            "`start` must be between 1000000000000 and 9999999999999.",
+        ),
+        (r#"{"start": "now"}"#, "`start` must be a whole number."),
+        (r#"{"paused": 1}"#, "`paused` must be true or false."),
+        (
+            r#"{"paused": true, "limit": "day"}"#,
+            "`limit` is not known here: remove it, or check its spelling.",
+        ),
+        (
+            r#"{"paused": true, "policy": "a b"}"#,
+            "`policy` must be 1 to 64 of A-Z a-z 0-9 . _ -.",
+        ),
+        (
+            r#"{"paused": true, "reason": ""}"#,
+            "`reason` must be between 1 and 256 bytes long.",
+        ),
+    ];
+    for (body, expected) in table {
+        assert_eq!(sentence(stage::parse(body)), expected);
+    }
+    let parts = stage::subject("subject:net/a%2Fb/2001%3Adb8%3A%3A1").unwrap();
+    assert_eq!(
+        (parts.provider(), parts.scope(), parts.identifier()),
+        (Some("net"), Some("a/b"), "2001:db8::1")
+    );
+    for wide in ["all", "policy:p", "provider:p", "prefix:p//*"] {
+        let error = sentence(stage::subject(wide));
+        assert!(error.starts_with("`target` must be subject:<provider>/"));
+        assert!(error.contains("a stage of its own"), "{error}");
+    }
+    assert!(sentence(stage::subject("nobody")).contains("or all, each part"));
 }
 
 #[test]

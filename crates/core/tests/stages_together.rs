@@ -11,7 +11,7 @@ use proptest::option;
 use proptest::prelude::*;
 use tollgate_core::api::policy::extended::extended;
 use tollgate_core::api::policy::named;
-use tollgate_core::api::response::StagedBody;
+use tollgate_core::api::response::{to_json, StagedBody};
 use tollgate_core::decide::Check;
 use tollgate_core::limit::Name;
 use tollgate_core::policy::Policy;
@@ -50,8 +50,10 @@ fn steps(limit: &Limit) -> Vec<u64> {
 
 #[test]
 fn a_variant_has_the_stages_of_its_base_unless_it_has_its_own() {
+    // As it is kept: in its canonical form.
+    let base = to_json(&named::parse(WARMING).unwrap());
     let variant = |written: &str| {
-        let text = extended(WARMING, written).unwrap();
+        let text = extended(&base, written).unwrap();
         policy("variant", &text)
     };
     let day = |policy: &Policy| policy.limits()[0].clone();

@@ -13,13 +13,15 @@ use tollgate_core::api::multi::{self, MultiRequest, MAX_ENTRIES};
 use tollgate_core::api::permit::{self, Release, Renew};
 use tollgate_core::api::query::{self, SubjectQuery};
 use tollgate_core::api::request::{self, suits, LimitRequest, Rule};
+use tollgate_core::api::stage::{self, NewStage};
 use tollgate_core::api::{policy as form, to_json};
 use tollgate_core::decide::Check;
 use tollgate_core::limit::{Name, MAX_WINDOW};
 use tollgate_core::number::MAX_SAFE;
 use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::subject::SubjectParts;
-use tollgate_core::Duration;
+use tollgate_core::subject_state::StageOverride;
+use tollgate_core::{Duration, Timestamp};
 
 fn rule() -> impl Strategy<Value = Rule> {
     prop_oneof![
@@ -90,6 +92,16 @@ fn is_decided_there(request: &LimitRequest) -> bool {
     }
 }
 
+/// A start, a pause, or both.
+fn stage_override() -> impl Strategy<Value = (Option<u64>, Option<bool>)> {
+    let start = 1_000_000_000_000u64..10_000_000_000_000;
+    prop_oneof![
+        (start.clone(), option::of(any::<bool>()))
+            .prop_map(|(start, paused)| (Some(start), paused)),
+        (option::of(start), any::<bool>()).prop_map(|(start, paused)| (start, Some(paused))),
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
@@ -119,6 +131,17 @@ proptest! {
         let block = Block { subject, policy, duration, reason };
         prop_assume!(block.subject.identifier() != "*"); // nobody's
         prop_assert_eq!(block::parse(&to_json(&block)), Ok(block));
+    }
+
+    #[test]
+    fn a_stage_comes_back(
+        (start, paused) in stage_override(),
+        policy in option::of(name()),
+        reason in option::of(text(1, MAX_REASON)),
+    ) {
+        let set = StageOverride { start: start.map(Timestamp::from_millis), paused };
+        let stage = NewStage { set, policy, reason };
+        prop_assert_eq!(stage::parse(&to_json(&stage)), Ok(stage));
     }
 
     #[test]

@@ -82,6 +82,18 @@ fn nothing_is_admitted_that_was_not_decided() {
 }
 
 #[test]
+fn a_worst_case_is_that_of_the_largest_stage() {
+    let text = r#"{"policy": {"name": "day", "algorithm": "quota", "period": "day",
+            "stages": [{"for": "1d", "limit": 30}, {"limit": 20}]},
+        "quota": [{"units": 30, "period": "day"}], "consequence": "", "source": "", "date": ""}"#;
+    let preset = Preset {
+        name: "a.b".to_owned(),
+        section: serde_json::from_str(text).unwrap(),
+    };
+    assert_eq!(preset.worst_cases(), [Some(30)]);
+}
+
+#[test]
 fn a_new_inbox_is_warmed_up_within_each_week_and_each_pace() {
     const MINUTE: u64 = 60_000;
     const DAY: u64 = 24 * 60 * MINUTE;

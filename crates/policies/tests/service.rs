@@ -422,6 +422,7 @@ fn a_stage_has_an_entry_before_it_is_set_and_one_afterwards_of_the_same_version(
         panic!("refused");
     };
     let version = version.unwrap();
+    assert!(version > isolate.known().revision); // no other change has it
     object.body(&put("b", 1));
     let set = note(StageNews::Set {
         version,
