@@ -231,9 +231,12 @@ describe("they are kept", () => {
 
 test("every call that docs/overrides.md shows does what it says", async () => {
   await main.call("PUT", "/policies/mail", { limits: [hour(10)] }, as("docs"));
+  const stages = [{ for: "7d", limit: 1 }, { limit: 2 }];
+  const inbox = { provider: "mail", scope: "inbox", limits: [hour(undefined, { stages })] };
+  await main.call("PUT", "/policies/inbox", inbox, as("docs"));
   const page = readFileSync("docs/overrides.md", "utf8");
   const shown = [...page.matchAll(/^(PUT|DELETE|GET) (\/\S+)(?: +(\{.*\}))?$/gm)];
-  for (const kind of ["pause", "deny", "scale", "bypass", "replace", "grant"]) {
+  for (const kind of ["pause", "deny", "scale", "bypass", "replace", "grant", "stage"]) {
     expect(
       shown.some(([, method, path]) => method === "PUT" && path.endsWith(`/${kind}`)),
       kind,
