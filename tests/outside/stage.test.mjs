@@ -2,7 +2,9 @@
 // a kill forgets nothing of it.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { tollgate as describeTollgate } from "../../scripts/lib/workerd.mjs";
 import { server } from "./lib/server.mjs";
+import { switchedServer } from "./lib/switched.mjs";
 
 const TOKENS = JSON.stringify([
   { token: "ann", name: "ann@x.org", role: "admin" },
@@ -162,4 +164,70 @@ test("a kill between the first admission, a change of the stage and the next req
   await restart();
   expect(await ask("killed")).toMatchObject({ success: false, limit: 4 });
   expect((await audit()).slice(0, 2).map(({ action }) => action)).toEqual(["staged", "stage"]);
+});
+
+describe("no change goes unseen", () => {
+  const path = "/overrides/subject:mail/inbox/box/stage";
+  const body = { paused: true, policy: "inbox" };
+  const actions = async (of) => (await of.call("GET", "/audit")).json.entries.map(({ action }) => action);
+  const stage = async (of) => (await of.call("GET", "/limit?policy=inbox&identifier=box")).json.stage;
+
+  test("while the subject's object is out of reach", async () => {
+    const switched = await switchedServer({ TOLLGATE_DEADLINE_MS: "300" });
+    try {
+      await switched.call("PUT", "/policies/inbox", INBOX);
+      await switched.become("silent");
+      expect(await switched.call("PUT", path, body)).toMatchObject({
+        status: 503,
+        json: { code: "objectUnavailable" },
+      });
+      expect(await actions(switched)).toEqual(["stage", "put"]);
+      await switched.become("well");
+      await expect.poll(() => switched.call("PUT", path, body), { timeout: 10_000 }).toMatchObject({ status: 201 });
+      expect((await actions(switched)).slice(0, 2)).toEqual(["staged", "stage"]);
+      expect((await stage(switched)).pausedSince).toBeGreaterThan(0);
+    } finally {
+      await switched.remove();
+    }
+  });
+
+  test("nor is one made, while the audit is out of reach", async () => {
+    const real = { ...describeTollgate(), id: "real" };
+    const between = {
+      id: "between",
+      modules: ["tests/outside/lib/switched-policies.js"],
+      objects: [
+        { binding: "SELF", className: "PolicyDO" },
+        { binding: "REAL", className: "PolicyDO", of: "real" },
+      ],
+    };
+    const through = (object) => (object.className === "PolicyDO" ? { ...object, of: "between" } : object);
+    const switched = await server({
+      texts: { TOLLGATE_DEADLINE_MS: "300" },
+      variants: [real, between],
+      change: (front) => ({ ...front, objects: front.objects.map(through) }),
+    });
+    const become = (how) => fetch(`${switched.urlOf("between")}/?how=${how}`, { method: "PUT" });
+    try {
+      await switched.start();
+      await switched.call("PUT", "/policies/inbox", INBOX);
+      await switched.call("POST", "/limit", { policy: "inbox", identifier: "other" }); // it is known here
+      await become("silent");
+      expect(await switched.call("PUT", path, body)).toMatchObject({
+        status: 503,
+        json: { code: "policyUnavailable" },
+      });
+      await become("well");
+      expect(await stage(switched)).toBeUndefined();
+      // It ends between the two entries: the change is made, and the first one stands.
+      await become("silent&after=1");
+      const made = await switched.call("PUT", path, body);
+      expect(made.status).toBe(201);
+      await become("well");
+      expect(await actions(switched)).toEqual(["stage", "put"]);
+      expect(await stage(switched)).toEqual({ start: made.json.start, pausedSince: made.json.pausedSince });
+    } finally {
+      await switched.remove();
+    }
+  });
 });
