@@ -241,7 +241,7 @@ const MUTANTS = [
   ],
   [
     "an entry of a stage has a version of its own",
-    `${POLICIES}/stage.rs`,
+    `${POLICIES}/service/stage.rs`,
     "(Act::Stage, book.next_revision(now), None, asked)",
     "(Act::Stage, book.state.revision, None, asked)",
     "policies/service",

@@ -25,7 +25,7 @@ const set = (body, target = TARGET) => call("PUT", `/overrides/${target}/stage`,
 const shown = async (query = "provider=mail&scope=inbox&identifier=box") => (await call("GET", `/limit?${query}`)).json;
 const audit = async () => (await call("GET", "/audit")).json.entries;
 
-/** Another instant for each test: the isolate takes the policies of the same one for those it has. */
+/** Another instant for each test: of the same one the isolate would take its policies for known. */
 async function begin(offset) {
   vi.setSystemTime(START + offset);
   const policy = { provider: "mail", scope: "inbox", limits: [day([2, 4, 8])] };

@@ -317,7 +317,7 @@ fn get_precondition(line: &Line<'_>) -> Result<Precondition, Unreadable> {
     }
 }
 
-pub(crate) fn target(line: &Line<'_>, key: &str) -> Result<Option<Target>, Unreadable> {
+fn target(line: &Line<'_>, key: &str) -> Result<Option<Target>, Unreadable> {
     let text = line.get(key);
     let target = text.map(Target::parse).transpose();
     target.map_err(|_| Unreadable::Damaged("target"))

@@ -2,14 +2,8 @@
 //! The first is stored before the object is asked, so that no change goes unseen, and the second
 //! when it has answered. Where the second is missing nobody knows whether the stage was set.
 
-use tollgate_core::api::stage::KIND;
 use tollgate_core::codec::{Line, LineWriter, Unreadable};
 use tollgate_core::overrides::Target;
-use tollgate_core::Timestamp;
-
-use crate::book::Book;
-use crate::history::{Act, AuditEntry, Signed, Storage, Stored};
-use crate::message::{target, Answer};
 
 /// An entry for the audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +14,8 @@ pub struct StageNote {
     pub news: StageNews,
     /// The name of the token; empty where it has none.
     pub author: String,
-    /// In the author's words, up to [`MAX_REASON`](tollgate_core::api::overrides::MAX_REASON) bytes;
-    /// empty where nothing was said.
+    /// In the author's words, of at most
+    /// [`MAX_REASON`](tollgate_core::api::overrides::MAX_REASON) bytes; empty where nothing was said.
     pub reason: String,
 }
 
@@ -79,8 +73,11 @@ impl StageNote {
                 after: json(line, "after")?,
             },
         };
+        let target = line.get("target").map(Target::parse);
         Ok(StageNote {
-            target: target(line, "target")?.ok_or(Unreadable::Damaged("target"))?,
+            target: target
+                .and_then(Result::ok)
+                .ok_or(Unreadable::Damaged("target"))?,
             news,
             author: line.text("author")?,
             reason: line.text("reason")?,
@@ -94,46 +91,4 @@ fn json(line: &Line<'_>, key: &'static str) -> Result<String, Unreadable> {
         text if text.is_empty() => Err(Unreadable::Damaged(key)),
         text => Ok(text),
     }
-}
-
-/// Stores the entry; answers its version, without a body.
-pub(crate) fn note<S: Storage>(
-    book: &mut Book,
-    storage: &mut S,
-    note: &StageNote,
-    now: Timestamp,
-) -> Result<Answer, S::Error> {
-    let (act, version, before, after) = match &note.news {
-        StageNews::Asked { asked } => (Act::Stage, book.next_revision(now), None, asked),
-        StageNews::Set {
-            version,
-            before,
-            after,
-        } => (Act::Staged, *version, before.clone(), after),
-    };
-    let entry = AuditEntry {
-        id: 0,
-        act,
-        signed: Signed {
-            at: now,
-            author: note.author.clone(),
-            reason: note.reason.clone(),
-        },
-        policy: format!("{} {KIND}", note.target),
-        version,
-        before,
-        after: Some(after.clone()),
-        changed: Vec::new(),
-    };
-    let stored = Stored {
-        entry: &entry,
-        forgotten: &[],
-        overrides: &[],
-    };
-    storage.store(book, &[stored])?;
-    Ok(Answer::Body {
-        version: Some(version),
-        is_new: false,
-        json: String::new(),
-    })
 }

@@ -15,8 +15,8 @@ use crate::Timestamp;
 
 /// What stands in place of a kind of override in the path.
 pub const KIND: &str = "stage";
-/// The bounds of `start`, September 2001 to November 2286: numbers of 13 digits. Unix seconds, which
-/// would be read as an instant of 1970 and make every subject warm at once, lie below.
+/// The bounds of `start`, September 2001 to November 2286: numbers of 13 digits. Unix seconds lie
+/// below, which would be read as an instant of 1970 and make every subject warm at once.
 const START: (u64, u64) = (1_000_000_000_000, 9_999_999_999_999);
 
 /// A stage to set.

@@ -5,6 +5,7 @@
 
 mod entry;
 mod install;
+mod stage;
 
 use tollgate_core::algorithm::state::Moment;
 use tollgate_core::api::overrides;
@@ -21,7 +22,6 @@ use crate::message::{Action, Answer, Call, Requested, RequestedOverride};
 use crate::overrides::OverrideRecord;
 use crate::refused::Refused;
 use crate::snapshot::{Changes, Known};
-use crate::stage;
 
 /// The answer to a call, as text in `version`.
 pub fn answer<S: Storage>(
