@@ -14,8 +14,9 @@ pub struct StageNote {
     pub news: StageNews,
     /// The name of the token; empty where it has none.
     pub author: String,
-    /// In the author's words, of at most
-    /// [`MAX_REASON`](tollgate_core::api::overrides::MAX_REASON) bytes; empty where nothing was said.
+    /// In the author's words, up to
+    /// [`MAX_REASON`](tollgate_core::api::overrides::MAX_REASON) bytes; empty where nothing was
+    /// said.
     pub reason: String,
 }
 
