@@ -48,7 +48,9 @@ pub(crate) async fn set(
             ..asked.clone()
         }),
     };
+    // 1
     let version = enter(context, note(news)).await?;
+    // 2
     let change = change(context, &subject, asked.set, policy.as_ref()).await?;
     let before = change.before.as_ref().map(StageClockBody::from);
     let news = StageNews::Set {
@@ -56,7 +58,8 @@ pub(crate) async fn set(
         before: before.as_ref().map(to_json),
         after: to_json(&StagedBody::from(&change)),
     };
-    let _ = enter(context, note(news)).await; // it is set all the same, and the first entry says so
+    // 3; it is set all the same where that fails, and has its first entry.
+    let _ = enter(context, note(news)).await;
     let said = [&context.caller.name, &asked.reason];
     let [author, reason] = said.map(|text| text.as_deref().unwrap_or_default());
     let target = target.to_string();
