@@ -254,6 +254,27 @@ const MUTANTS = [
     "policies/presets",
   ],
   [
+    "an isolate's waits know of the hours that come",
+    `${CORE}/isolate/counts/hours.rs`,
+    "if self.policy.is_scheduled() && refusal.deciding.is_some() {",
+    "if self.check.peek && self.policy.is_scheduled() && refusal.deciding.is_some() {",
+    "eventual",
+  ],
+  [
+    "an isolate counts by the numbers of the hour",
+    `${CORE}/isolate/counts/hours.rs`,
+    "true => Cow::Owned(policy.in_force(None, moment)?),",
+    "true => Cow::Borrowed(policy),",
+    "eventual",
+  ],
+  [
+    "what isolates may admit too much is told by the largest number of all hours",
+    `${CORE}/isolate/counts/status.rs`,
+    "limit: definition.limit.largest().algorithm().limit(),",
+    "limit,",
+    "eventual",
+  ],
+  [
     "IPv6 addresses of one network are one subject",
     `${CORE}/subject/network.rs`,
     "u128::from(address) & kept",

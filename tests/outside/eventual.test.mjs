@@ -78,6 +78,20 @@ describe("two isolates", () => {
     expect(overAdmission.expected).toBeLessThanOrEqual(100);
   });
 
+  test("count by the numbers of the hour", async () => {
+    const days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    const times = [{ days, limit: 3 }]; // whenever this runs
+    const [identifier, limit] = [fresh(), counted(100, { times })];
+    expect(await many(first, identifier, limit, 5)).toBe(3);
+    expect(await ask(first, identifier, limit)).toMatchObject({ success: false, limit: 3, source: "kv" });
+    await until(
+      () => ask(second, identifier, limit, { peek: true }),
+      ({ success }) => !success,
+    );
+    const { limits } = await second("GET", `/limit?identifier=${identifier}`);
+    expect(limits).toMatchObject([{ limit: 3, remaining: 0, times, overAdmission: { hard: 0 } }]);
+  });
+
   test("write and read KV once an interval, however often they are asked", async () => {
     const [identifier, limit] = [fresh(), counted(1_000_000_000)];
     await sleep(1_500); // the tests before have been told

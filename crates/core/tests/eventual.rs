@@ -7,9 +7,11 @@ mod common;
 
 use common::{moment, named, version, START};
 use proptest::prelude::*;
+use tollgate_core::api::policy::named;
 use tollgate_core::api::request::{parse, Rule};
 use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Reason};
+use tollgate_core::explain::explain;
 use tollgate_core::isolate::bounded::Secret;
 use tollgate_core::isolate::counts::{
     read_counts, read_definitions, Command, CountStatus, Instruction, IsolateCounts, Purpose, Sync,
@@ -790,12 +792,36 @@ fn what_cannot_be_counted_so_is_refused_with_what_to_take_instead() {
             .to_string();
         assert!(error.contains(what) && error.contains("strong"), "{error}");
     }
+    let staged =
+        r#"{"limit": 1, "window": "1h", "stages": [{"limit": 1}], "consistency": "eventual"}"#;
+    let error = named::parse(staged).unwrap_err().to_string();
+    assert!(error.contains("only the subject's object"), "{error}");
+    let local = policy(r#""limit": 1, "window": "1m", "times": [{"days": ["mon"], "limit": 2}]"#);
+    let error = Consistency::Local.suits(local.limits()).unwrap_err();
+    assert!(error
+        .to_string()
+        .contains("a native binding has one number"));
     for rest in [
         r#""limit": 1, "window": "10m""#,
+        r#""limit": 1, "window": "10m", "times": [{"days": ["mon"], "limit": 2}]"#,
         r#""algorithm": "quota", "limit": 1, "period": "hour""#,
     ] {
         assert_eq!(Consistency::Eventual.suits(policy(rest).limits()), Ok(()));
     }
+}
+
+/// `times` of these minutes of the day, their lengths and their limits; nothing where there is none.
+fn written_hours(hours: &[(u64, u64, u64)]) -> String {
+    if hours.is_empty() {
+        return String::new();
+    }
+    let time = |minute: u64| format!("{:02}:{:02}", minute / 60 % 24, minute % 60);
+    let entry = |&(from, length, limit): &(u64, u64, u64)| {
+        let between = [time(from), time(from + length)];
+        format!(r#"{{"between": {between:?}, "limit": {limit}}}"#)
+    };
+    let entries: Vec<String> = hours.iter().map(entry).collect();
+    format!(r#", "times": [{}]"#, entries.join(","))
 }
 
 proptest! {
@@ -806,13 +832,15 @@ proptest! {
     fn one_isolate_alone_is_exact(
         kind in 0..3usize,
         limit in 0..20u64,
+        hours in prop::collection::vec((0..1_440u64, 1..1_440u64, 0..20u64), 0..4),
         steps in prop::collection::vec((0..20 * MINUTE, -3..6i64, any::<bool>()), 1..60),
     ) {
-        let policy = policy(&[
+        let of = [
             format!(r#""algorithm": "fixedWindow", "limit": {limit}, "window": "17m""#),
             format!(r#""algorithm": "slidingWindow", "limit": {limit}, "window": "17m""#),
             format!(r#""algorithm": "quota", "limit": {limit}, "period": "hour""#),
-        ][kind]);
+        ];
+        let policy = policy(&format!("{}{}", of[kind], written_hours(&hours)));
         let mut world = World::new(1);
         let mut object = SubjectState::default();
         let mut now = 0;
@@ -825,6 +853,36 @@ proptest! {
             let exact = Decision { cache_for: Duration::ZERO, ..exact.unwrap()[0].clone() };
             let counted = world.isolates[0].check(Purpose::Mode, "u1", &policy, &check, moment(START + now)).unwrap();
             prop_assert_eq!(counted, exact);
+        }
+    }
+
+    /// However little they know of each other, n isolates admit at most n times the largest number
+    /// that is in force in an aligned window.
+    #[test]
+    fn isolates_together_pass_no_more_than_the_largest_number_each(
+        isolates in 1..4usize,
+        limit in 0..20u64,
+        hours in prop::collection::vec((0..1_440u64, 1..1_440u64, 0..20u64), 1..4),
+        steps in prop::collection::vec((0..20 * MINUTE, 0..4usize, 1..9i64, any::<bool>()), 1..60),
+    ) {
+        let hourly = r#""algorithm": "fixedWindow", "window": "1h""#;
+        let policy = policy(&format!(r#"{hourly}, "limit": {limit}{}"#, written_hours(&hours)));
+        let mut world = World::new(isolates as u64);
+        let mut now = 0;
+        let mut windows = std::collections::BTreeMap::<u64, (i64, u64)>::new();
+        for (pause, isolate, cost, syncs) in steps {
+            now += pause;
+            let isolate = isolate % isolates;
+            if syncs {
+                world.sync(isolate, now);
+            }
+            let admitted = world.ask(isolate, &policy, cost, now).success;
+            let in_force = policy.in_force(None, moment(START + now)).unwrap();
+            let in_force = in_force.limits()[0].algorithm().limit();
+            let (units, largest) = windows.entry(now / HOUR).or_default();
+            *units += if admitted { cost } else { 0 };
+            *largest = in_force.max(*largest);
+            prop_assert!(*units as u64 <= isolates as u64 * *largest);
         }
     }
 
@@ -885,6 +943,44 @@ fn what_all_isolates_told_is_shown_with_what_may_be_too_much() {
     let (values, own) = shown(1);
     assert_eq!(values, 0, "it knows its own limits");
     assert_eq!(of(&own, "quota").remaining, 10, "to the last unit");
+}
+
+#[test]
+fn hours_are_shown_with_the_number_in_force_and_the_bounds_of_the_largest() {
+    // Forty in the day; ten at night, which begins within the window.
+    let day = r#""algorithm": "fixedWindow", "limit": 40, "window": "12h""#;
+    let policy = policy(&format!(
+        r#"{day}, "times": [{{"between": ["22:00", "06:00"], "limit": 10}}]"#
+    ));
+    let mut world = World::new(2);
+    let evening = 21 * HOUR;
+    assert!(world.ask(0, &policy, 15, evening).success);
+    assert!(world.ask(1, &policy, 20, evening).success);
+    world.sync_all(evening + 1_000);
+    let night = 22 * HOUR;
+    assert!(!world.ask(0, &policy, 1, night).success);
+    let statuses = |world: &mut World| {
+        let read = world.listed("eventual/u1/");
+        let known = world.isolates[0].statuses("u1", &read, &[], moment(START + night));
+        known.unwrap().remove(0)
+    };
+    let status = statuses(&mut world);
+    assert_eq!(status.definition.limit.algorithm().limit(), 10);
+    assert_eq!((status.remaining, status.over.hard), (0, 40));
+    let named = policy.with_consistency(Consistency::Eventual).unwrap();
+    let explained = explain(&named, moment(START)).unwrap();
+    assert_eq!(explained[0].over_admission.unwrap().per_isolate, 40);
+    // What was published is read by others as it was written.
+    let told: Vec<_> = world
+        .kv
+        .iter()
+        .map(|(_, _, value)| read_definitions(value))
+        .collect();
+    assert!(told
+        .iter()
+        .flatten()
+        .flatten()
+        .any(|it| it.limit.is_written_as(&named.limits()[0])));
 }
 
 #[test]

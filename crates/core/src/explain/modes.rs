@@ -106,7 +106,7 @@ impl OutOfReach {
                 window: share.window,
             }),
             FailMode::Eventual => Some(OutOfReach {
-                units: limit.algorithm().limit(),
+                units: limit.largest().algorithm().limit(),
                 window: share.window,
             }),
         }
@@ -131,7 +131,7 @@ impl OverAdmission {
             return None;
         }
         let two = Conditions {
-            limit: limit.algorithm().limit(),
+            limit: limit.largest().algorithm().limit(),
             isolates: 2,
             rate: 0,
             delay: KV_DELAY,

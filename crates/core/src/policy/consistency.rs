@@ -42,21 +42,25 @@ impl Consistency {
 
     /// Whether these limits can be decided so. The error names what to take instead.
     pub fn suits(self, limits: &[Limit]) -> Result<(), InvalidLimit> {
-        if self != Consistency::Strong && limits.iter().any(|limit| limit.schedule().is_some()) {
-            return Err(InvalidLimit::Conflict {
-                field: "consistency",
-                with: "`stages` and `times`: only the subject's object knows its start, and the \
-                       numbers of the hour are told by its clock: take `strong`",
-            });
-        }
+        let conflict = |with| {
+            let field = "consistency";
+            Err(InvalidLimit::Conflict { field, with })
+        };
         match (self, limits) {
             (Consistency::Strong, _) => Ok(()),
+            (_, limits) if limits.iter().any(Limit::has_stages) => {
+                conflict("`stages`: only the subject's object knows its start: take `strong`")
+            }
+            (Consistency::Local, limits) if limits.iter().any(|it| it.schedule().is_some()) => {
+                conflict(
+                    "`times`: a native binding has one number: take `strong` or `eventual`",
+                )
+            }
             (Consistency::Eventual, limits) => counting::suits(limits),
             (Consistency::Local, [limit]) if LocalLimit::of(limit).is_some() => Ok(()),
-            (Consistency::Local, _) => Err(InvalidLimit::Conflict {
-                field: "consistency",
-                with: "these limits when it is `local`: give one fixedWindow or slidingWindow with a window of 10s or 1m and a limit of 1 or more, or take `strong`",
-            }),
+            (Consistency::Local, _) => conflict(
+                "these limits when it is `local`: give one fixedWindow or slidingWindow with a window of 10s or 1m and a limit of 1 or more, or take `strong`",
+            ),
         }
     }
 }

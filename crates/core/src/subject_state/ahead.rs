@@ -19,7 +19,7 @@ use super::usage::Usage;
 pub(super) const MAX_CHANGES: usize = 64;
 
 /// What would be decided later, if nothing is decided until then.
-pub(super) trait Foresight {
+pub(crate) trait Foresight {
     /// The answer at this instant, under the definition that is in force then. Its wait holds until
     /// the next change.
     fn decided_at(&self, moment: Moment) -> Result<Decision, UnknownTimeZone>;
@@ -31,7 +31,7 @@ pub(super) trait Foresight {
 
 /// The first instant at which a request fits that was refused now by `decision`; `None` where it
 /// never does, as far as is known.
-pub(super) fn first_fit(
+pub(crate) fn first_fit(
     foresight: &dyn Foresight,
     decision: &Decision,
     moment: Moment,

@@ -66,6 +66,7 @@ mod summary;
 mod usage;
 mod written;
 
+pub(crate) use ahead::{first_fit, Foresight};
 pub use alarm::ALARM_SPACING;
 pub use bounds::{MAX_DEFINITIONS, MAX_ENTRIES};
 pub use denials::{Denial, RECENT_DENIALS};

@@ -6,6 +6,8 @@ use crate::algorithm::counts::Counts;
 use crate::algorithm::sliding::Sliding;
 use crate::algorithm::state::{LimitState, Moment};
 use crate::calendar::{Span, UnknownTimeZone};
+use crate::decide::{decide, Check};
+use crate::decision::Decision;
 use crate::policy::Policy;
 use crate::{Algorithm, Limit, Timestamp};
 
@@ -17,7 +19,7 @@ use super::published::Published;
 use super::record::{Purpose, Record};
 
 /// The use of one limit as one isolate knows it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Count {
     pub(super) limit: CountedLimit,
     span: Span,
@@ -271,6 +273,18 @@ impl Count {
     pub(super) fn matters_until(&self) -> Timestamp {
         self.limit.matters_until(self.span)
     }
+}
+
+/// What a check is answered where so much is used; nothing is counted.
+pub(super) fn decided<'a>(
+    policy: &Policy,
+    counts: impl Iterator<Item = &'a Count>,
+    check: &Check,
+    moment: Moment,
+) -> Result<Decision, UnknownTimeZone> {
+    let mut states: Vec<LimitState> = counts.map(|count| count.estimate(moment.now)).collect();
+    let mut borrowed: Vec<&mut LimitState> = states.iter_mut().collect();
+    decide(policy, &mut borrowed, check, None, moment)
 }
 
 fn sum<const N: usize>(units: [u64; N]) -> u64 {

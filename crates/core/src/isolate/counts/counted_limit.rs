@@ -9,7 +9,7 @@ use crate::{Algorithm, Limit, Timestamp};
 use super::record::{id_of, Definition, Purpose};
 
 /// The limit of a count.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct CountedLimit {
     purpose: Purpose,
     policy: String,

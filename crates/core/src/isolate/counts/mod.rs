@@ -19,6 +19,7 @@ mod command;
 mod count;
 mod counted_limit;
 mod evicted;
+mod hours;
 mod keys;
 mod others;
 mod pair;
@@ -116,6 +117,7 @@ impl IsolateCounts {
         if decision.limits.len() != policy.limits().len() {
             return Ok(());
         }
+        let policy = &*hours::present(policy, moment)?;
         let counted = self.counted(name, moment.now);
         let places = counted.places(Purpose::Fallback, policy, moment)?;
         for (&place, standing) in places.iter().zip(decision.limits.iter()) {
@@ -136,6 +138,7 @@ impl IsolateCounts {
     ) -> Result<(), UnknownTimeZone> {
         let is_counted = |item: &&Item| item.policy.fail_mode() == FailMode::Eventual;
         for Item { policy, check } in items.iter().filter(is_counted) {
+            let policy = &*hours::present(policy, moment)?;
             let counted = self.counted(name, moment.now);
             for place in counted.places(Purpose::Fallback, policy, moment)? {
                 counted.counts[place].move_to_object(check.cost.unsigned_abs());

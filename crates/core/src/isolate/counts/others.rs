@@ -12,7 +12,7 @@ use super::record::Record;
 const MAX_EXTRAPOLATION: Duration = Duration::from_secs(75);
 
 /// The use of one limit by the other isolates together.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Others {
     pub(super) units: Pair,
     /// Their total rate when they were read, in units per million seconds.

@@ -6,7 +6,7 @@ use crate::{Duration, Timestamp};
 const RATE_OVER: Duration = Duration::from_secs(5);
 
 /// Tracks which part of one count has been published.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Published {
     /// Units admitted since the last publication.
     since: u64,

@@ -120,7 +120,11 @@ impl IsolateCounts {
 
 impl Reading<'_> {
     /// `None` for a limit of which nothing is used.
-    fn status_of(&self, definition: Definition) -> Result<Option<CountStatus>, UnknownTimeZone> {
+    fn status_of(&self, told: Definition) -> Result<Option<CountStatus>, UnknownTimeZone> {
+        let definition = Definition {
+            limit: told.limit.in_force(None, self.moment)?,
+            ..told
+        };
         let Some(policy) = definition.policy() else {
             return Ok(None);
         };
@@ -145,7 +149,7 @@ impl Reading<'_> {
             return Ok(None);
         }
         let conditions = Conditions {
-            limit,
+            limit: definition.limit.largest().algorithm().limit(),
             isolates: isolates as u64,
             rate: count.total_rate(now),
             delay: KV_DELAY,

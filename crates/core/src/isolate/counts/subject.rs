@@ -1,17 +1,18 @@
 //! The counts of one subject in one isolate.
 
-use crate::algorithm::state::{LimitState, Moment};
+use crate::algorithm::state::Moment;
 use crate::block::Block;
 use crate::calendar::UnknownTimeZone;
-use crate::decide::{decide, Check};
+use crate::decide::Check;
 use crate::decision::{Decision, Reason};
 use crate::isolate::bounded::Worth;
 use crate::policy::Policy;
 use crate::{Duration, Timestamp};
 
 use super::command::Instruction;
-use super::count::Count;
+use super::count::{decided, Count};
 use super::evicted::{Evicted, EvictedCount};
+use super::hours::{present, Later};
 use super::keys::Writer;
 use super::record::{Definition, Purpose, Record};
 use super::timing::Timing;
@@ -66,11 +67,18 @@ impl SubjectCounts {
                 ..block.refusal(moment.now)
             });
         }
-        let places = self.places(purpose, policy, moment)?;
-        let estimate = |&place: &usize| self.counts[place].estimate(moment.now);
-        let mut states: Vec<LimitState> = places.iter().map(estimate).collect();
-        let mut borrowed: Vec<&mut LimitState> = states.iter_mut().collect();
-        let mut decision = decide(policy, &mut borrowed, check, None, moment)?;
+        let present = present(policy, moment)?;
+        let places = self.places(purpose, &present, moment)?;
+        let counts: Vec<&Count> = places.iter().map(|&place| &self.counts[place]).collect();
+        let mut decision = decided(&present, counts.iter().copied(), check, moment)?;
+        if !decision.success {
+            let later = Later {
+                policy,
+                check,
+                counts,
+            };
+            later.look_ahead(&mut decision, moment)?;
+        }
         decision.cache_for = Duration::ZERO;
         if decision.success && !check.peek {
             for &place in &places {
