@@ -810,7 +810,7 @@ fn what_cannot_be_counted_so_is_refused_with_what_to_take_instead() {
     }
 }
 
-/// `times` of these minutes of the day, their lengths and their limits; nothing where there is none.
+/// `times` of these minutes of the day, their lengths and limits; nothing where there are none.
 fn written_hours(hours: &[(u64, u64, u64)]) -> String {
     if hours.is_empty() {
         return String::new();

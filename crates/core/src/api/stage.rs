@@ -86,13 +86,9 @@ impl Serialize for NewStage {
 /// The subject that a target is, as far as it is one.
 pub fn subject(target: &str) -> Result<SubjectParts, BadRequest> {
     let wrong = |expected| BadRequest::new("target", Problem::Malformed { expected });
-    match Target::parse(target) {
-        Ok(Target::Subject(group, identifier)) => Ok(SubjectParts::new(identifier)?
-            .with_provider(group.provider)?
-            .with_scope(group.scope)?),
-        Ok(_) => Err(wrong(
-            "subject:<provider>/<scope>/<identifier>: each subject has a stage of its own",
-        )),
-        Err(_) => Err(wrong(Target::GRAMMAR)),
-    }
+    let target = Target::parse(target).map_err(|_| wrong(Target::GRAMMAR))?;
+    let subject = target.subject();
+    subject.ok_or_else(|| {
+        wrong("subject:<provider>/<scope>/<identifier>: each subject has a stage of its own")
+    })
 }
