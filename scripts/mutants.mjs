@@ -136,7 +136,7 @@ const MUTANTS = [
   ],
   [
     "an idle subject keeps its stage",
-    `${CORE}/subject_state/mod.rs`,
+    `${CORE}/subject_state/upkeep.rs`,
     "self.blocks.is_empty() && !is_kept;",
     "self.blocks.is_empty();",
     "stages",
@@ -164,7 +164,7 @@ const MUTANTS = [
   ],
   [
     "a subject that is in use again is cleaned again",
-    `${CORE}/subject_state/mod.rs`,
+    `${CORE}/subject_state/upkeep.rs`,
     "|| is_far {",
     "|| false {",
     "stages",
@@ -1209,7 +1209,7 @@ const MUTANTS = [
   ],
   [
     "the row of a fence has an alarm",
-    `${CORE}/subject_state/mod.rs`,
+    `${CORE}/subject_state/upkeep.rs`,
     "self.set_alarm(moment, effects); // for",
     "self.ensure_alarm(moment, effects); // for",
     "durability",
@@ -1279,7 +1279,7 @@ const MUTANTS = [
   ],
   [
     "idle storage returns to zero",
-    `${CORE}/subject_state/mod.rs`,
+    `${CORE}/subject_state/upkeep.rs`,
     "effects.writes = vec![Write::DeleteAll];",
     "effects.writes.clear();",
     "durability",
@@ -1356,7 +1356,7 @@ const MUTANTS = [
   ],
   [
     "a row of an older version is written anew",
-    `${CORE}/subject_state/mod.rs`,
+    `${CORE}/subject_state/upkeep.rs`,
     "if older.rows {",
     "if false {",
     "versions",
@@ -1686,7 +1686,7 @@ const MUTANTS = [
   ],
   [
     "a version outlives the cleaning of the limit that told it",
-    `${CORE}/subject_state/mod.rs`,
+    `${CORE}/subject_state/upkeep.rs`,
     "        self.limits.drop_idle(moment, effects);\n        self.policies.settle(&self.limits, effects);",
     "        self.limits.drop_idle(moment, effects);",
     "policy_versions",
@@ -1763,7 +1763,7 @@ const MUTANTS = [
   ],
   [
     "the row of a policy is written anew in the version of the build that meets it",
-    `${CORE}/subject_state/mod.rs`,
+    `${CORE}/subject_state/upkeep.rs`,
     "            self.policies.write_all(effects);",
     "",
     "versions",

@@ -63,6 +63,7 @@ mod restaged;
 mod stage;
 mod status;
 mod summary;
+mod upkeep;
 mod usage;
 mod written;
 
@@ -462,94 +463,5 @@ impl SubjectState {
         }
         self.ensure_alarm(moment, effects);
         Ok(())
-    }
-
-    /// The cleaning alarm has come: forgets what is idle, in memory and in storage in one step, and
-    /// sets the next alarm if anything is left. A subject that is idle ends with no row at all, or
-    /// with those of its stages and of what it took of grants alone.
-    pub fn clean(&mut self, moment: Moment, effects: &mut Effects) -> Result<(), Refusal> {
-        self.alarm = Alarm::default();
-        self.loaded.readable()?;
-        self.limits.drop_idle(moment, effects);
-        self.policies.settle(&self.limits, effects);
-        effects.writes.extend(self.blocks.drop_over(moment.now));
-        if self.limits.taken.drop_over(moment.now) {
-            effects.writes.push(self.limits.taken.write());
-        }
-        let is_kept = self.limits.kept_until() > Some(moment.now);
-        let is_empty = self.limits.is_empty() && self.blocks.is_empty() && !is_kept;
-        if is_empty && !self.permits.is_fence_ahead(moment.now) {
-            effects.writes = vec![Write::DeleteAll];
-            self.limits.stage = None;
-            return Ok(());
-        }
-        self.rewrite_older(moment, effects);
-        self.set_alarm(moment, effects); // for the row of the fence alone, too
-        Ok(())
-    }
-
-    /// Writes rows of an older version in the version of this build: in the first step after
-    /// waking, as later there are none.
-    pub(crate) fn rewrite_older(&mut self, moment: Moment, effects: &mut Effects) {
-        let older = self.loaded.take_older();
-        if self.loaded.readable().is_err() {
-            return; // nothing of this subject may be touched
-        }
-        if older.rows {
-            self.limits.write_all(moment, effects);
-            self.policies.write_all(effects);
-            effects.writes.extend(self.blocks.rows());
-            effects.writes.extend(self.limits.kept_rows());
-        }
-        if older.fence {
-            effects.writes.push(self.permits.row());
-        }
-    }
-
-    /// When [`SubjectState::close`] has something to write, if nothing is admitted until then.
-    pub fn closes_at(&self) -> Option<Timestamp> {
-        self.limits.closes_at()
-    }
-
-    /// Writes exact every row that ran ahead and has not been used for [`STEADY`]. A subject that
-    /// falls asleep after it loses nothing; a lost object may lose what its rows were ahead, within
-    /// their allowances.
-    pub fn close(&mut self, moment: Moment, effects: &mut Effects) {
-        if self.loaded.readable().is_ok() {
-            self.limits.close(moment, effects);
-        }
-    }
-
-    /// Whether all rows could be read, so that anything is known of the subject.
-    pub fn is_readable(&self) -> bool {
-        self.loaded.readable().is_ok()
-    }
-
-    /// Whether anything is stored, so that there has to be a cleaning alarm.
-    pub fn has_rows(&self) -> bool {
-        let is_in_use = !self.blocks.is_empty() || self.limits.has_rows();
-        let is_kept = self.limits.kept_until().is_some();
-        self.loaded.readable().is_err() || is_in_use || is_kept
-    }
-
-    /// Tells that the cleaning alarm is set to this instant, or not set: what the object learnt
-    /// from its storage.
-    pub fn alarm_is(&mut self, alarm: Option<Timestamp>) {
-        self.alarm = Alarm::known(alarm);
-    }
-
-    /// Sets the alarm when something is stored and none is set.
-    fn ensure_alarm(&mut self, moment: Moment, effects: &mut Effects) {
-        let is_far = self.alarm.is_far() && !(self.limits.is_empty() && self.blocks.is_empty());
-        let is_needed = !effects.writes.is_empty() || self.has_rows();
-        if (!self.alarm.is_set() && is_needed) || is_far {
-            self.set_alarm(moment, effects);
-        }
-    }
-
-    fn set_alarm(&mut self, moment: Moment, effects: &mut Effects) {
-        let over = self.limits.idle_at(moment.now).max(self.blocks.last_end());
-        let kept = self.limits.kept_until();
-        self.alarm.set(over, kept, moment.now, effects);
     }
 }
