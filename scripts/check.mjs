@@ -29,6 +29,7 @@ const GATES = [
   { name: "biome", command: ["biome", "ci", "--colors=off", "."] },
   { name: "layers", command: ["node", "scripts/layers.mjs"] },
   { name: "comments", command: ["node", "scripts/comments.mjs"] },
+  { name: "mutants-fit", command: ["node", "scripts/mutants.mjs", "--fit"] },
   { name: "deny", command: ["cargo-deny", "--log-level=error", "check", "bans", "licenses", "sources"] },
   { name: "clippy-host", command: ["cargo", ...CLIPPY, "--workspace", "--all-targets", ...STRICT] },
   {

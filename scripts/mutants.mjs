@@ -4,7 +4,7 @@
 // follow the code.
 
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fail, root } from "./lib/process.mjs";
 
@@ -94,9 +94,9 @@ const MUTANTS = [
   ],
   [
     "an object that slept knows what overrides will be",
-    `${CORE}/subject_state/policies.rs`,
-    "self.policy.penalty().is_none() && !self.policy.is_overridden()",
-    "self.policy.penalty().is_none()",
+    `${CORE}/policy/mod.rs`,
+    "self.penalty.is_none() && !self.is_overridden()",
+    "self.penalty.is_none()",
     "overrides_waits",
   ],
   [
@@ -894,8 +894,8 @@ const MUTANTS = [
   [
     "and the slowest of all",
     `${CORE}/algorithm/converted.rs`,
-    "older.filter(|older| is_slower(older, &old)).unwrap_or(old)",
-    "older.filter(|_| false).unwrap_or(old)",
+    ".filter(|older| older.is_slower_than(&old))",
+    ".filter(|_| false)",
     "promises",
   ],
   [
@@ -1105,8 +1105,8 @@ const MUTANTS = [
   [
     "a peek's wait is at the rate in force",
     `${CORE}/subject_state/look.rs`,
-    "            if decision.retry_after.is_some() {",
-    "            if decision.retry_after.is_none() {",
+    "if decision.retry_after.is_some() || self.next_change(moment)?.is_some()",
+    "if decision.retry_after.is_none() && self.next_change(moment)?.is_some()",
     "definitions",
   ],
   [
@@ -1119,8 +1119,8 @@ const MUTANTS = [
   [
     "a new definition starts with the most that any has counted",
     `${CORE}/subject_state/lookup.rs`,
-    "                entry.usage.take_over(&other.usage, moment)?;",
-    "                if other.turn == newest { entry.usage.take_over(&other.usage, moment)?; }",
+    "                entry.usage.take_over(usage, moment)?;\n            }\n        }\n        // One item",
+    "                if other.turn == newest { entry.usage.take_over(usage, moment)?; }\n            }\n        }\n        // One item",
     "definitions",
   ],
   [
@@ -1469,8 +1469,8 @@ const MUTANTS = [
   [
     "a cancellation that is refused can be sent again",
     `${CORE}/subject_state/limits.rs`,
-    "entry.usage.can_cancel(moment)?;",
-    "let _ = entry.usage.can_cancel(moment);",
+    "entry.usage.can_cancel(clock.as_ref(), moment)?;",
+    "let _ = entry.usage.can_cancel(clock.as_ref(), moment);",
     "unchanged",
   ],
   [
@@ -1652,7 +1652,7 @@ const MUTANTS = [
   [
     "a version of a newer generation is the newer",
     `${CORE}/row/policy.rs`,
-    '        .put_some("generation", (generation > 0).then_some(generation))',
+    '    let line = put(line, "generation", version.generation);\n',
     "",
     "policy_versions",
   ],
@@ -1750,8 +1750,8 @@ const MUTANTS = [
   [
     "a limit of several does not tell its policy",
     `${CORE}/subject_state/entry.rs`,
-    "policy.version().is_given() && policy.limits().len() == 1",
-    "policy.version().is_given()",
+    "            && policy.limits().len() == 1\n",
+    "",
     "policy_versions",
   ],
   [
@@ -1813,7 +1813,7 @@ const MUTANTS = [
   ],
   [
     "a change is made only of what its author has read",
-    `${POLICIES}/book/mod.rs`,
+    `${POLICIES}/precondition.rs`,
     "Precondition::Version(wanted) => version == Some(wanted),",
     "Precondition::Version(wanted) => version <= Some(wanted),",
     "policies/book",
@@ -2228,58 +2228,58 @@ const MUTANTS = [
   ],
   [
     "what is only tried changes nothing",
-    `${POLICIES}/service.rs`,
+    `${POLICIES}/service/mod.rs`,
     "if !requested.is_dry_run {",
     "if true {",
     "policies/service",
   ],
   [
     "what changes nothing stores nothing",
-    `${POLICIES}/service.rs`,
+    `${POLICIES}/service/entry.rs`,
     ".filter(|_| !change.changed.is_empty())",
     "",
     "policies/service",
   ],
   [
     "a rollback goes back to the version that is named",
-    `${POLICIES}/service.rs`,
+    `${POLICIES}/service/mod.rs`,
     "storage.version(requested.name.as_str(), *version)?",
     "storage.version(requested.name.as_str(), *version + 1)?",
     "policies/service",
   ],
   [
     "a deletion is nothing to go back to",
-    `${POLICIES}/service.rs`,
+    `${POLICIES}/service/mod.rs`,
     "None => return Ok(Err(Refused::UnknownVersion(*version))),",
     "None => (Act::Delete, None),",
     "policies/service",
   ],
   [
     "a restored storage comes to light by a revision",
-    `${POLICIES}/service.rs`,
+    `${POLICIES}/service/mod.rs`,
     "if ahead.is_none() && !known.is_ahead_of(book) {",
     "if ahead.is_none() {",
     "policies/service",
   ],
   [
     "a restored storage comes to light by a version that was seen",
-    `${POLICIES}/service.rs`,
+    `${POLICIES}/service/mod.rs`,
     "if ahead.is_none() && !known.is_ahead_of(book) {",
     "if !known.is_ahead_of(book) {",
     "policies/service",
   ],
   [
     "a restored storage begins a generation above the one that was seen",
-    `${POLICIES}/service.rs`,
+    `${POLICIES}/service/mod.rs`,
     "book.restored(known.generation.max(generation), now);",
     "book.restored(known.generation, now);",
     "policies/service",
   ],
   [
     "the generation of a restored storage is stored",
-    `${POLICIES}/service.rs`,
-    "    storage.store(book, &stored)\n}\n\n/// Makes a change",
-    "    let _ = stored;\n    Ok(())\n}\n\n/// Makes a change",
+    `${POLICIES}/service/mod.rs`,
+    "    storage.store(book, &[stored])\n}\n\n/// Sets or lifts",
+    "    let _ = stored;\n    Ok(())\n}\n\n/// Sets or lifts",
     "policies/service",
   ],
   [
@@ -2291,21 +2291,21 @@ const MUTANTS = [
   ],
   [
     "the audit tells what was before",
-    `${POLICIES}/service.rs`,
+    `${POLICIES}/service/entry.rs`,
     "before: change.before.clone(),",
     "before: None,",
     "policies/service",
   ],
   [
     "the audit shows nothing beyond its age",
-    `${POLICIES}/service.rs`,
+    `${POLICIES}/service/mod.rs`,
     "audit_from(now))?;",
     "audit_from(Timestamp::from_millis(0)))?;",
     "policies/service",
   ],
   [
     "a full page of the audit leads to the next",
-    `${POLICIES}/service.rs`,
+    `${POLICIES}/service/mod.rs`,
     "let is_full = entries.len() >= MAX_PAGE;",
     "let is_full = false;",
     "policies/service",
@@ -2398,8 +2398,8 @@ const MUTANTS = [
   [
     "a precondition that is not known is not taken for none",
     `${POLICIES}/message.rs`,
-    '_ => return Err(Unreadable::Damaged("if")),',
-    "_ => Precondition::None,",
+    '_ => Err(Unreadable::Damaged("if")),',
+    "_ => Ok(Precondition::None),",
     "policies/lib",
   ],
   [
@@ -2601,7 +2601,7 @@ const MUTANTS = [
   [
     "a call tells whether its policy replaces inline limits",
     `${CORE}/row/policy.rs`,
-    '        .flag("replacesInline", policy.replaces_inline())\n',
+    '.flag("replacesInline", policy.replaces_inline())',
     "",
     "replaces_inline",
   ],
@@ -2692,14 +2692,14 @@ const MUTANTS = [
   [
     "a call tells the penalty of its policy",
     `${CORE}/row/policy.rs`,
-    "    put_penalty(line, policy)\n",
-    "    line\n",
+    "put_granted(put_penalty(line, policy), policy)",
+    "put_granted(line, policy)",
     "penalty",
   ],
   [
     "a policy with a penalty has a row of its own",
     `${CORE}/subject_state/policies.rs`,
-    "(known.policy.penalty().is_none()\n                    && entries",
+    "(known.policy.is_plain()\n                    && entries",
     "(true\n                    && entries",
     "penalty",
   ],
@@ -2975,6 +2975,15 @@ function testsPass(binary) {
     RUST_BACKTRACE: "0",
   };
   return spawnSync("cargo", args, { cwd: tree, env, encoding: "utf8" });
+}
+
+/** With `--fit` alone: only whether each of them fits the source, which takes no time. */
+if (process.argv[2] === "--fit") {
+  const sourceOf = (path) => (existsSync(join(root, path)) ? readFileSync(join(root, path), "utf8") : "");
+  const timesIn = ([, path, from]) => sourceOf(path).split(from).length - 1;
+  const unfit = MUTANTS.filter((mutant) => timesIn(mutant) !== 1);
+  for (const mutant of unfit) console.log(`stands there ${timesIn(mutant)} times: ${mutant[0]} (${mutant[1]})`);
+  process.exit(unfit.length > 0 ? 1 : 0);
 }
 
 /** With words on the command line: those whose guarantee, file or test contains one of them. */

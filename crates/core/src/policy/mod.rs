@@ -230,6 +230,11 @@ impl Policy {
         !self.granted.is_empty() || !self.later.is_empty()
     }
 
+    /// Whether an object decides by its limits alone.
+    pub fn is_plain(&self) -> bool {
+        self.penalty.is_none() && !self.is_overridden()
+    }
+
     /// Whether units may be granted beyond its limits.
     pub fn takes_grants(&self) -> bool {
         !self.gives_permits && self.consistency == Consistency::Strong

@@ -234,11 +234,11 @@ impl Entry {
     /// has.
     pub(super) fn set_policy(&mut self, policy: &Policy, is_whole: bool) {
         let is_known = self.is_whole && self.version == policy.version();
-        // Its penalty stands in the row of the policy.
+        // What else it decides by stands in the row of the policy.
         let is_alone = is_whole
             && policy.version().is_given()
             && policy.limits().len() == 1
-            && policy.penalty().is_none();
+            && policy.is_plain();
         self.version = policy.version();
         self.replaces_inline = policy.replaces_inline();
         self.is_whole = is_alone || (!is_whole && is_known);

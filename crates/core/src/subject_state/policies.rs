@@ -44,11 +44,6 @@ impl Known {
         lacks_penalty || (policy.is_overridden() && !self.policy.is_overridden())
     }
 
-    /// Whether a limit's row can tell all of it.
-    fn fits_a_limits_row(&self) -> bool {
-        self.policy.penalty().is_none() && !self.policy.is_overridden()
-    }
-
     fn put(&mut self, effects: &mut Effects) {
         effects.put(self.key(), self.text());
         self.row = Some(self.policy.version());
@@ -224,7 +219,7 @@ impl Policies {
             let mut entries = limits.entries.iter().filter(|entry| entry.policy == name);
             let version = known.policy.version();
             let is_told = known.row == Some(version)
-                || (known.fits_a_limits_row()
+                || (known.policy.is_plain()
                     && entries.clone().any(|entry| entry.is_all_of(version)));
             if entries.next().is_some() {
                 if !is_told {
