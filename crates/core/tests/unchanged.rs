@@ -191,3 +191,32 @@ fn a_charge_of_several_is_charged_whole_or_not_at_all_and_can_be_sent_again() {
     assert_eq!(Charge::of_answer(&answer), Charge::Done);
     assert_eq!(used(&object), before + 8);
 }
+
+#[test]
+fn a_cancellation_that_is_refused_can_be_sent_again() {
+    let moment = |now, zones| Moment {
+        now: Timestamp::from_millis(START + now),
+        zones,
+    };
+    let (known, lost) = (Zones { is_known: true }, Zones { is_known: false });
+    let mut effects = Effects::default();
+    let mut object = SubjectState::default();
+    let asked = [item(0, 2)];
+    let decided = object.limit(
+        &asked,
+        Some(1),
+        &mut || 7,
+        moment(59_500, &known),
+        &mut effects,
+    );
+    assert!(decided.unwrap()[0].success);
+    // The minute has turned, and where the next one begins nobody can tell.
+    let before = format!("{object:?}");
+    let refused = object.cancel(1, moment(60_500, &lost), &mut effects);
+    assert!(matches!(refused, Err(Refusal::UnknownTimeZone(_))));
+    assert_eq!(before, format!("{object:?}"));
+    assert_eq!(
+        object.cancel(1, moment(60_500, &known), &mut effects),
+        Ok(())
+    );
+}
