@@ -15,6 +15,7 @@
 //! | [`stage`] | what the audit says of subjects' stages |
 //! | [`precondition`] | what has to hold for a change to be made |
 //! | [`presets`] | what providers bear, as policies to begin with |
+//! | [`circles`] | what a policy stands on never leads back to it |
 //! | [`refused`] | why a change is refused |
 //! | [`bounds`] | how much a namespace may keep |
 #![forbid(unsafe_code)]
@@ -22,9 +23,9 @@
 pub mod body;
 pub mod book;
 pub mod bounds;
+pub mod circles;
 pub mod copies;
 pub mod copy;
-mod fallbacks;
 pub mod history;
 mod levels;
 pub mod message;

@@ -5,6 +5,7 @@ use core::fmt;
 use tollgate_core::api::BadRequest;
 
 use crate::bounds::{MAX_LEVELS, MAX_OVERRIDE_BYTES, MAX_POLICIES, MAX_POLICY, MAX_SNAPSHOT};
+use crate::circles::Link;
 
 /// Why a change is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +48,9 @@ pub enum Refused {
     UnknownFallback(String),
     /// It would fall back to itself: the names in their order, the first once more at the end.
     FallbackCycle(Vec<String>),
+    /// By way of several relations it would stand on itself: each policy of the circle, and how it
+    /// stands on the next one.
+    MixedCycle(Vec<Link>),
     /// These policies extend it, have it as their parent, or fall back to it.
     InUse(Vec<String>),
     /// The policy, with what it extends, would be larger than [`MAX_POLICY`] bytes.
@@ -89,7 +93,8 @@ impl Refused {
             | Refused::NotTogether(_)
             | Refused::SeveralPermits(_)
             | Refused::UnknownFallback(_)
-            | Refused::FallbackCycle(_) => "invalidField",
+            | Refused::FallbackCycle(_)
+            | Refused::MixedCycle(_) => "invalidField",
         }
     }
 
@@ -104,6 +109,7 @@ impl Refused {
             | Refused::NotTogether(_)
             | Refused::SeveralPermits(_) => Some("parent"),
             Refused::UnknownFallback(_) | Refused::FallbackCycle(_) => Some("fallbackTo"),
+            Refused::MixedCycle(circle) => circle.first().map(|(_, relation)| relation.field()),
             Refused::UnknownVersion(_) => Some("version"),
             _ => None,
         }
@@ -184,6 +190,14 @@ impl fmt::Display for Refused {
                 "`fallbackTo` would go in a circle: {}. Take one of them out.",
                 names.join(" falls back to ")
             ),
+            Refused::MixedCycle(circle) => {
+                f.write_str("`extends`, `parent` and `fallbackTo` would go in a circle: ")?;
+                for (name, relation) in circle {
+                    write!(f, "{name} {} ", relation.words())?;
+                }
+                let first = circle.first().map_or("", |(name, _)| name);
+                write!(f, "{first}. Take one of them out.")
+            }
             Refused::InUse(names) => write!(
                 f,
                 "It is the base, the parent or a fallback of {}: change or delete those first.",

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tollgate_core::algorithm::state::Moment;
 use tollgate_core::calendar::UtcOnly;
 use tollgate_core::limit::Name;
-use tollgate_core::overrides::{Kind, Target};
+use tollgate_core::overrides::{Effect, Kind, Stop, Target};
 use tollgate_core::subject::{Namespace, Subject, SubjectParts};
 use tollgate_core::Timestamp;
 use tollgate_policies::book::Book;
@@ -16,6 +16,7 @@ use tollgate_policies::history::{AuditEntry, PastVersion, Storage, Stored};
 use tollgate_policies::message::{
     Action, Answer, Call, Requested, RequestedOverride, POLICY_MESSAGES,
 };
+use tollgate_policies::overrides::OverrideRecord;
 use tollgate_policies::precondition::Precondition;
 use tollgate_policies::service::answer;
 use tollgate_policies::snapshot::{Changes, Known};
@@ -209,10 +210,23 @@ fn what_is_over_is_forgotten_and_does_not_count() {
 #[test]
 fn subjects_have_a_bound_of_their_own() {
     let mut object = begun();
-    for i in 0..MAX_SUBJECT_OVERRIDES {
-        let target = format!("subject:p//{i}");
-        object.set(&target, Kind::Deny, "{}").unwrap();
-    }
+    // As its rows tell it: set one by one they would be counted ten thousand times.
+    let record = OverrideRecord {
+        revision: 1,
+        at: Timestamp::from_millis(object.now),
+        author: String::new(),
+        reason: String::new(),
+        until: None,
+        effect: Some(Effect::Deny(Stop::default())),
+    };
+    let of = |i| {
+        let target = Target::parse(&format!("subject:p//{i}")).unwrap();
+        ((target, Kind::Deny), record.clone())
+    };
+    let all_but_one = (1..MAX_SUBJECT_OVERRIDES).map(of);
+    object.book = Book::default().with_overrides(all_but_one);
+    object.set("subject:p//0", Kind::Deny, "{}").unwrap();
+    assert_eq!(object.book.overrides().count(), MAX_SUBJECT_OVERRIDES);
     let refused = Err("tooManyOverrides ".to_owned());
     assert_eq!(object.set("subject:p//more", Kind::Deny, "{}"), refused);
     object.lift("subject:p//7", Kind::Deny).unwrap();

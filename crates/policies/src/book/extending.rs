@@ -8,7 +8,7 @@ use tollgate_core::limit::Name;
 
 use super::{Book, Content};
 use crate::bounds::{MAX_LEVELS, MAX_POLICY, MAX_SNAPSHOT};
-use crate::fallbacks;
+use crate::circles;
 use crate::levels::{self, Level};
 use crate::refused::Refused;
 
@@ -99,11 +99,10 @@ impl Book {
         Ok(())
     }
 
-    /// Whether each of these policies could fall back as it says.
-    pub(super) fn check_fallbacks(&self, contents: &[(String, Content)]) -> Result<(), Refused> {
-        let of = |name: &str| Some(self.content_with(contents, name)?.fallbacks());
-        let mut changed = contents.iter();
-        changed.try_for_each(|(name, _)| fallbacks::check(name, &of))
+    /// Whether none of these policies would stand on itself, and each could fall back as it says.
+    pub(super) fn check_circles(&self, contents: &[(String, Content)]) -> Result<(), Refused> {
+        let changed: Vec<&str> = contents.iter().map(|(name, _)| name.as_str()).collect();
+        circles::check(&changed, &|name| self.content_with(contents, name))
     }
 
     /// What is under a name once these contents are.

@@ -203,7 +203,7 @@ impl Book {
         let contents = self.contents(name, written)?;
         self.check_size(&contents)?;
         self.check_parents(&contents)?;
-        self.check_fallbacks(&contents)?;
+        self.check_circles(&contents)?;
         let changed = contents.iter().map(|(name, _)| name.clone()).collect();
         self.begin_revision(by.now);
         for (name, content) in contents {

@@ -1,0 +1,118 @@
+//! What a policy stands on (its base, its parent, its fallbacks) never leads back to it.
+//!
+//! No circle would make a check endless: what is asked is at most the policy and its fallbacks,
+//! each with what stands above it, for nobody follows the fallbacks of a fallback or of a parent.
+//! But of the policies in a circle none can be made first or deleted first, so that nobody could
+//! keep them as files, or take them away, without taking them apart.
+
+use std::collections::BTreeSet;
+
+use crate::book::Content;
+use crate::refused::Refused;
+
+/// How one policy stands on another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    /// It extends it.
+    Extends,
+    /// It has it as its parent.
+    Below,
+    /// It falls back to it.
+    FallsBack,
+}
+
+impl Relation {
+    /// The words between the two names.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Relation::Extends => "extends",
+            Relation::Below => "is below",
+            Relation::FallsBack => "falls back to",
+        }
+    }
+
+    /// The field that says so.
+    pub(crate) const fn field(self) -> &'static str {
+        match self {
+            Relation::Extends => "extends",
+            Relation::Below => "parent",
+            Relation::FallsBack => "fallbackTo",
+        }
+    }
+}
+
+/// A policy on the way round a circle, and how it stands on the next one.
+pub type Link = (String, Relation);
+
+/// Whether nothing that these policies stand on leads back to it, and all that they fall back to is
+/// there. `of` tells what is under a name.
+pub(crate) fn check<'a>(
+    changed: &[&str],
+    of: &dyn Fn(&str) -> Option<&'a Content>,
+) -> Result<(), Refused> {
+    for name in changed {
+        let fallbacks = of(name).map(Content::fallbacks).unwrap_or_default();
+        let missing = fallbacks.iter().find(|name| of(name.as_str()).is_none());
+        if let Some(missing) = missing {
+            return Err(Refused::UnknownFallback(missing.as_str().to_owned()));
+        }
+    }
+    // First of all those that are told in a word of their own.
+    if let Some(circle) = find(changed, &|name| fallbacks(of, name)) {
+        let mut names: Vec<String> = circle.into_iter().map(|(name, _)| name).collect();
+        names.extend(names.first().cloned());
+        return Err(Refused::FallbackCycle(names));
+    }
+    match find(changed, &|name| all(of, name)) {
+        Some(circle) => Err(Refused::MixedCycle(circle)),
+        None => Ok(()),
+    }
+}
+
+fn fallbacks<'a>(of: &dyn Fn(&str) -> Option<&'a Content>, name: &str) -> Vec<Link> {
+    let names = of(name).map(Content::fallbacks).unwrap_or_default();
+    let link = |name: tollgate_core::limit::Name| (name.as_str().to_owned(), Relation::FallsBack);
+    names.into_iter().map(link).collect()
+}
+
+fn all<'a>(of: &dyn Fn(&str) -> Option<&'a Content>, name: &str) -> Vec<Link> {
+    let content = of(name);
+    let base = content.and_then(|it| it.base.clone());
+    let parent = content.and_then(|it| it.parent.clone());
+    let base = base.map(|name| (name, Relation::Extends));
+    let parent = parent.map(|name| (name, Relation::Below));
+    let above = base.into_iter().chain(parent);
+    above.chain(fallbacks(of, name)).collect()
+}
+
+/// A circle that can be come to from one of these; `None` where there is none. Each name is looked
+/// at once.
+fn find(from: &[&str], next: &dyn Fn(&str) -> Vec<Link>) -> Option<Vec<Link>> {
+    let mut done = BTreeSet::new();
+    from.iter()
+        .find_map(|name| walk(name, next, (&mut Vec::new(), &mut done)))
+}
+
+/// `way`: from where the search began to `name`, which is not on it.
+fn walk(
+    name: &str,
+    next: &dyn Fn(&str) -> Vec<Link>,
+    (way, done): (&mut Vec<Link>, &mut BTreeSet<String>),
+) -> Option<Vec<Link>> {
+    if done.contains(name) {
+        return None;
+    }
+    for (other, relation) in next(name) {
+        way.push((name.to_owned(), relation));
+        if let Some(at) = way.iter().position(|(before, _)| *before == other) {
+            return Some(way.split_off(at));
+        }
+        let circle = walk(&other, next, (way, done));
+        if circle.is_some() {
+            return circle;
+        }
+        way.pop();
+    }
+    done.insert(name.to_owned());
+    None
+}
