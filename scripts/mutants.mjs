@@ -413,6 +413,8 @@ const MUTANTS = [
     "        let users = users.chain(self.falling_back_to(name));\n",
     "",
     "policies/fallbacks",
+  ],
+  [
     "prune deletes what the set of files owns alone",
     "crates/cli/src/plan.rs",
     "if is_of(set, stored) {",
@@ -2965,7 +2967,7 @@ function copyTree() {
   const profiles = workspace.slice(workspace.indexOf("[profile.dev"), workspace.indexOf("[profile.release]"));
   writeFileSync(
     join(tree, "Cargo.toml"),
-    `[workspace]\nmembers = ["crates/core", "crates/policies", "crates/records"]\nresolver = "2"\n\n${shared}\n${profiles}`,
+    `[workspace]\nmembers = ["crates/cli", "crates/core", "crates/policies", "crates/records"]\nresolver = "2"\n\n${shared}\n${profiles}`,
   );
 }
 
