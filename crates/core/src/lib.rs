@@ -54,7 +54,8 @@
 //! | [`subject`], [`limit`] | who is limited, and by what: neither can be built wrong |
 //! | [`decision`], [`multi`] | the form of an answer; a request over several subjects |
 //! | [`number`], [`duration`], [`time`] | the units in which everything counts |
-//! | [`codec`], [`percent`], [`error`] | texts, and why a limit cannot be built |
+//! | [`codec`], [`percent`], [`hash`] | texts, and numbers for them |
+//! | [`error`] | why a limit cannot be built |
 #![forbid(unsafe_code)]
 
 pub mod algorithm;
@@ -68,6 +69,7 @@ pub mod decision;
 pub mod duration;
 pub mod error;
 pub mod explain;
+pub mod hash;
 mod in_force;
 pub mod isolate;
 pub mod limit;

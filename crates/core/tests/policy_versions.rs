@@ -152,7 +152,7 @@ fn c4_a_restored_store_gives_the_same_numbers_to_others_and_its_generation_is_th
         let version = Version {
             generation,
             number,
-            adjusted: 0,
+            ..Version::NONE
         };
         policy_of("p", version, &[fixed(limit, HOUR)])
     };
@@ -683,7 +683,7 @@ fn versions(name: &'static str) -> impl Strategy<Value = Vec<Policy>> {
             let version = Version {
                 generation: START + u64::from(is_restored),
                 number: 1 + (if is_restored { i - restored } else { i }) as u64,
-                adjusted: 0,
+                ..Version::NONE
             };
             let policy = Policy::new(last.0.clone()).unwrap();
             let policy = policy.named(Name::new("policy", name).unwrap(), version);

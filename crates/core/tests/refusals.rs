@@ -218,7 +218,7 @@ fn another_namespace_subject_policy_or_number_is_another_entry() {
     let generation = |generation| Version {
         generation,
         number: 1,
-        adjusted: 0,
+        ..Version::NONE
     };
     let versions = [generation(1), generation(2), common::version(2)];
     let versions = versions.map(|version| policy.clone().named(name.clone(), version));

@@ -346,7 +346,7 @@ fn seen(line: &Line<'_>) -> Result<Option<(Name, PolicyVersion)>, Unreadable> {
     let version = PolicyVersion {
         generation: line.needed("ofGeneration")?,
         number: line.needed("version")?,
-        adjusted: 0,
+        ..PolicyVersion::NONE
     };
     Ok(Some((name(line)?, version)))
 }
@@ -470,7 +470,7 @@ mod tests {
                         PolicyVersion {
                             generation: 4,
                             number: 9,
-                            adjusted: 0,
+                            ..PolicyVersion::NONE
                         },
                     )),
                 },

@@ -197,7 +197,7 @@ impl Changes {
             let version = Version {
                 generation,
                 number: record.version,
-                adjusted: 0,
+                ..Version::NONE
             };
             let canonical = content.canonical.clone();
             (name.to_owned(), Held { version, canonical })
@@ -303,7 +303,7 @@ impl Changes {
                     let version = Version {
                         generation: changes.generation,
                         number: line.needed("version")?,
-                        adjusted: 0,
+                        ..Version::NONE
                     };
                     let canonical = line.text("text")?;
                     let held = Held { version, canonical };

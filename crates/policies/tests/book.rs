@@ -96,7 +96,7 @@ fn versions_rise_also_for_names_that_were_forgotten() {
     let version_of = |number| Version {
         generation: book.state.generation,
         number,
-        adjusted: 0,
+        ..Version::NONE
     };
     assert!(book.has_given("old", version_of(last)));
     assert!(!book.has_given("old", version_of(last + 1)));

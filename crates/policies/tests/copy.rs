@@ -268,7 +268,7 @@ fn a_newer_version_at_an_object_is_asked_for_at_once_and_once() {
     let version = |number| Version {
         generation: book.state.generation,
         number,
-        adjusted: 0,
+        ..Version::NONE
     };
     copy.notice(&name("a"), version(1), at(100));
     assert_eq!(copy.next(at(100)), USE, "it is known");

@@ -120,7 +120,7 @@ impl Object {
         let version = |generation, number| Version {
             generation,
             number,
-            adjusted: 0,
+            ..Version::NONE
         };
         let seen =
             seen.map(|(policy, generation, number)| (name(policy), version(generation, number)));
@@ -353,7 +353,7 @@ fn a_restored_storage_comes_to_light_by_a_revision() {
         Version {
             generation,
             number: 1,
-            adjusted: 0
+            ..Version::NONE
         }
     );
     assert_eq!(object.storage.book.state.generation, generation);

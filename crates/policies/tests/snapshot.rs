@@ -39,7 +39,7 @@ fn assert_same(isolate: &Snapshot, book: &Book) {
         let version = Version {
             generation,
             number,
-            adjusted: 0,
+            ..Version::NONE
         };
         let canonical = canonical.to_owned();
         (name.to_owned(), Held { version, canonical })

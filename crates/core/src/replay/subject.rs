@@ -17,6 +17,7 @@ const NEWEST: Version = Version {
     generation: MAX_SAFE,
     number: MAX_SAFE,
     adjusted: 0,
+    edition: 0,
 };
 
 /// The policies under which calls are decided once more.

@@ -15,15 +15,17 @@ pub fn put_version(line: LineWriter, version: Version) -> LineWriter {
     let put = |line: LineWriter, key, value: u64| line.put_some(key, (value > 0).then_some(value));
     let line = put(line, "version", version.number);
     let line = put(line, "generation", version.generation);
-    put(line, "adjusted", version.adjusted)
+    let line = put(line, "adjusted", version.adjusted);
+    put(line, "edition", version.edition)
 }
 
-/// Reads a version. Builds before knew no generation, and others no overrides.
+/// Reads a version. Builds before knew no generation, others no overrides or no editions.
 pub fn get_version(line: &Line) -> Result<Version, Unreadable> {
     Ok(Version {
         generation: line.number("generation")?.unwrap_or(0),
         number: line.number("version")?.unwrap_or(0),
         adjusted: line.number("adjusted")?.unwrap_or(0),
+        edition: line.number("edition")?.unwrap_or(0),
     })
 }
 

@@ -10,6 +10,7 @@
 //! **Lifetime.** A policy is known as long as any of its limits has a state. After that nothing
 //! tells the subject from a new one, and the version that is asked next is taken as it comes.
 
+use core::cmp::Ordering;
 use std::borrow::Cow;
 
 use crate::codec::{Line, LineWriter, Unreadable};
@@ -42,6 +43,13 @@ impl Known {
     fn lacks(&self, policy: &Policy) -> bool {
         let lacks_penalty = policy.penalty().is_some() && self.policy.penalty().is_none();
         lacks_penalty || (policy.is_overridden() && !self.policy.is_overridden())
+    }
+
+    /// Whether it gives way to this version that was decided: a newer one, or another edition,
+    /// which nobody can tell from a newer one.
+    fn is_replaced_by(&self, version: Version) -> bool {
+        let order = self.policy.version().partial_cmp(&version);
+        order.is_none_or(Ordering::is_lt)
     }
 
     fn put(&mut self, effects: &mut Effects) {
@@ -200,7 +208,7 @@ impl Policies {
         }
         match self.find_mut(policy) {
             None => self.add_whole(policy.clone()),
-            Some(known) if policy.version() > known.policy.version() => {
+            Some(known) if known.is_replaced_by(policy.version()) => {
                 known.policy = policy.clone();
             }
             Some(known) if is_same(policy, &known.policy) && known.lacks(policy) => {

@@ -98,8 +98,8 @@ pub(crate) fn named(name: &str, algorithm: Algorithm) -> Limit {
 pub(crate) fn version(number: u64) -> Version {
     Version {
         generation: START,
-        adjusted: 0,
         number,
+        ..Version::NONE
     }
 }
 

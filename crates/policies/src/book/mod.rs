@@ -273,6 +273,7 @@ impl Book {
             generation: self.state.generation,
             number: last.unwrap_or(self.state.floor),
             adjusted: u64::MAX,
+            ..Version::NONE
         };
         version <= newest
     }
