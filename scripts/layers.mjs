@@ -58,7 +58,7 @@ const LAYERS = {
     ["arithmetic"],
     ["time", "codec"],
     ["duration"],
-    ["number", "percent", "error"],
+    ["number", "percent", "hash", "error"],
   ],
 };
 

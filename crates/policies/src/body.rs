@@ -1,8 +1,11 @@
 //! The bodies of answers about policies, in JSON. The policies in them stand as they were written.
 
+use std::collections::BTreeMap;
+
 use tollgate_core::api::to_json;
 
-use crate::book::{Book, Content, Record};
+use crate::book::{Book, Record};
+use crate::content::Content;
 use crate::history::{Act, AuditEntry, PastVersion, Signed, MAX_PAGE};
 use crate::overrides::{OverrideKey, OverrideRecord};
 
@@ -101,20 +104,46 @@ fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
     list(names.map(|name| to_json(&name)))
 }
 
+/// The word for a policy that is kept.
+const STORED: &str = "stored";
+/// The word for a policy that the deployment brings.
+const STATIC: &str = "static";
+
 /// `GET /policies`: every policy with its version, without its limits.
 pub fn of_all(book: &Book) -> String {
-    let line = |(name, record, content): (&str, &Record, &Content)| {
-        Object::new()
-            .text("name", name)
-            .number("version", record.version)
+    let stored = book.policies().map(|(name, record, content)| {
+        let line = origin(name, record.version, STORED)
             .number("at", record.at.as_millis())
             .words("author", &record.author)
-            .words("extends", content.base.as_deref().unwrap_or_default())
-            .finish()
-    };
+            .words("extends", content.base.as_deref().unwrap_or_default());
+        (name, line.finish())
+    });
+    let brought = book.brought().map(|(name, number, content)| {
+        let line = origin(name, number, STATIC);
+        let line = line.words("extends", content.base.as_deref().unwrap_or_default());
+        (name, line.finish())
+    });
+    let lines: BTreeMap<&str, String> = stored.chain(brought).collect();
     Object::new()
         .number("revision", book.state.revision)
-        .raw("policies", &list(book.policies().map(line)))
+        .raw("policies", &list(lines.into_values()))
+        .finish()
+}
+
+fn origin(name: &str, version: u64, origin: &str) -> Object {
+    let line = Object::new().text("name", name);
+    line.number("version", version).text("origin", origin)
+}
+
+/// One policy that the deployment brings: as it was written, with all that it extends.
+pub fn of_static(book: &Book, name: &str, (number, content): (u64, &Content)) -> String {
+    let brought = book
+        .brought()
+        .filter(|(.., it)| it.base.as_deref() == Some(name));
+    origin(name, number, STATIC)
+        .raw("policy", &content.written)
+        .raw("resolved", &content.canonical)
+        .raw("extendedBy", &names(brought.map(|(name, ..)| name)))
         .finish()
 }
 
@@ -125,9 +154,7 @@ pub fn of_one(
     (name, record, content): (&str, &Record, &Content),
     changed: Option<(&[String], bool)>,
 ) -> String {
-    let body = Object::new()
-        .text("name", name)
-        .number("version", record.version)
+    let body = origin(name, record.version, STORED)
         .signed(&signed(record))
         .raw("policy", &content.written)
         .raw("resolved", &content.canonical)

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::book::Content;
+use crate::content::Content;
 use crate::refused::Refused;
 
 /// How one policy stands on another.

@@ -1,6 +1,9 @@
 //! The copies of all namespaces that an isolate has been asked for.
 
+use std::rc::Rc;
+
 use crate::copy::Copy;
+use crate::deployed::Deployed;
 
 /// The most namespaces of which a copy is kept.
 const MAX_COPIES: usize = 256;
@@ -12,15 +15,15 @@ const MAX_BYTES: usize = 32 << 20;
 pub struct Copies(Vec<(String, Copy)>);
 
 impl Copies {
-    /// The copy of a namespace; an empty one at first. Where all copies together are too large, the
+    /// The copy of a namespace beside what the deployment brings; an empty one at first. Where all copies together are too large, the
     /// longest unused are dropped, and asked for anew at their next use.
-    pub fn of(&mut self, namespace: &str) -> &mut Copy {
+    pub fn of(&mut self, namespace: &str, deployed: &Rc<Deployed>) -> &mut Copy {
         let is_last = self.0.last().is_some_and(|(last, _)| last == namespace);
         if !is_last {
             let known = self.0.iter().position(|(other, _)| other == namespace);
             let copy = match known {
                 Some(at) => self.0.remove(at),
-                None => (namespace.to_owned(), Copy::default()),
+                None => (namespace.to_owned(), Copy::beside(Rc::clone(deployed))),
             };
             self.make_room();
             self.0.push(copy);
@@ -55,9 +58,10 @@ mod tests {
     #[test]
     fn the_longest_unused_copies_are_dropped_when_all_are_too_large() {
         let mut copies = Copies::default();
+        let none = Rc::default();
         for i in 0..40 {
-            *copies.of(&i.to_string()) = filled(1 << 20);
-            copies.of("used");
+            *copies.of(&i.to_string(), &none) = filled(1 << 20);
+            copies.of("used", &none);
         }
         let kept: Vec<&str> = copies.0.iter().map(|(name, _)| name.as_str()).collect();
         assert!(
@@ -65,9 +69,9 @@ mod tests {
             "{kept:?}"
         );
         for i in 0..1_000 {
-            copies.of(&format!("n{i}"));
+            copies.of(&format!("n{i}"), &none);
         }
         assert_eq!(copies.0.len(), MAX_COPIES);
-        assert!(copies.of("n999").is_empty());
+        assert!(copies.of("n999", &none).is_empty());
     }
 }

@@ -17,8 +17,11 @@ use tollgate_core::policy::Version;
 use tollgate_core::subject::Subject;
 use tollgate_core::{Duration, Timestamp};
 
+use crate::deployed::Deployed;
+use crate::levels::{self, Level};
 use crate::message::Call;
-use crate::snapshot::{Changes, Held, Known, Snapshot};
+use crate::refused::Refused;
+use crate::snapshot::{Changes, Known, Snapshot};
 
 /// How old a copy may be before it is confirmed in the background.
 pub const FRESH: Duration = Duration::from_secs(2);
@@ -36,6 +39,8 @@ const OUT_OF_REACH: Duration = Duration::from_secs(10);
 /// The policies of a namespace, as an isolate has them.
 #[derive(Debug, Default)]
 pub struct Copy {
+    /// What holds where nothing is stored.
+    deployed: Rc<Deployed>,
     snapshot: Snapshot,
     /// When the call was sent that confirmed it last; `None` where it is what KV kept, or nothing.
     as_of: Option<Timestamp>,
@@ -79,6 +84,9 @@ pub enum Missing {
     Unknown,
     /// This build cannot read it.
     Unreadable(BadRequest),
+    /// The deployment brings it, and it cannot be asked together with what is stored in the place
+    /// of others that it brings.
+    Unfit(Refused),
 }
 
 /// A time that was noted; `None` where it lies so far ahead that the clock has stepped back since,
@@ -88,6 +96,14 @@ fn not_ahead(at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
 }
 
 impl Copy {
+    /// One beside what the deployment brings. Nothing else is known yet.
+    pub fn beside(deployed: Rc<Deployed>) -> Copy {
+        Copy {
+            deployed,
+            ..Copy::default()
+        }
+    }
+
     /// What a request does at `now`.
     pub fn next(&self, now: Timestamp) -> Next {
         let since = |at: Option<Timestamp>| Some(now.since(not_ahead(at, now)?));
@@ -109,7 +125,7 @@ impl Copy {
         if !is_degraded {
             return Next::Use { asks, is_degraded };
         }
-        match (within(self.failed, OUT_OF_REACH), self.is_empty()) {
+        match (within(self.failed, OUT_OF_REACH), self.has_nothing()) {
             (true, false) => Next::Use { asks, is_degraded },
             // The next one to come asks.
             (true, true) if !asks => Next::Unavailable,
@@ -134,7 +150,7 @@ impl Copy {
         // Else the answer would confirm nothing beside it.
         self.as_of = not_ahead(self.as_of, now);
         Call::Since {
-            known: self.snapshot.asks_since(),
+            known: self.snapshot.asks_since(!self.deployed.is_empty()),
             seen: self.seen.clone().map(|(name, version, _)| (name, version)),
         }
     }
@@ -178,6 +194,7 @@ impl Copy {
     /// This is what KV kept. It may be newer than what the isolate has, and confirms nothing.
     pub fn restore(&mut self, changes: Changes) {
         if self.snapshot.apply(changes) {
+            // What is brought may stand on others than before.
             let snapshot = &self.snapshot;
             let held = |name: &String| snapshot.policy(name).map(|held| held.version);
             self.read
@@ -190,16 +207,12 @@ impl Copy {
     /// keeps the policies is asked at once; and where it is newer than that one's, that one's
     /// storage was restored from an older state.
     pub fn notice(&mut self, name: &Name, version: Version, now: Timestamp) {
-        let held = self.snapshot.policy(name.as_str());
+        let held = self.version(name.as_str());
         let is_known =
             matches!(&self.seen, Some((known, seen, _)) if known == name && *seen >= version);
-        let is_newer = |held: &Held| {
+        let is_newer = |held: Version| {
             let adjusted = self.snapshot.adjusted(now);
-            version
-                > Version {
-                    adjusted,
-                    ..held.version
-                }
+            version > Version { adjusted, ..held }
         };
         if !is_known && held.is_none_or(is_newer) {
             self.seen = Some((name.clone(), version, now));
@@ -240,6 +253,11 @@ impl Copy {
         self.as_of.is_none() && self.snapshot.known() == Known::default()
     }
 
+    /// Whether there is nothing to decide a named policy by.
+    pub fn has_nothing(&self) -> bool {
+        self.is_empty() && self.deployed.is_empty()
+    }
+
     /// How many bytes the policies take, about.
     pub fn bytes(&self) -> usize {
         self.snapshot.bytes()
@@ -247,18 +265,41 @@ impl Copy {
 
     /// The policy of this name, with its name and version.
     pub fn policy(&mut self, name: &Name) -> Result<Rc<NamedPolicy>, Missing> {
-        let held = self.snapshot.policy(name.as_str());
-        let held = held.ok_or(Missing::Unknown)?;
-        if let Some((version, policy)) = self.read.get(name.as_str()) {
-            if *version == held.version {
+        let version = self.version(name.as_str()).ok_or(Missing::Unknown)?;
+        if let Some((read, policy)) = self.read.get(name.as_str()) {
+            if *read == version {
                 return Ok(Rc::clone(policy));
             }
         }
-        let mut policy = parse(&held.canonical).map_err(Missing::Unreadable)?;
-        policy.policy = policy.policy.named(name.clone(), held.version);
+        let canonical = match self.snapshot.policy(name.as_str()) {
+            Some(held) => &held.canonical,
+            None => self.brought(name.as_str())?,
+        };
+        let mut policy = parse(canonical).map_err(Missing::Unreadable)?;
+        policy.policy = policy.policy.named(name.clone(), version);
         let policy = Rc::new(policy);
-        let entry = (held.version, Rc::clone(&policy));
+        let entry = (version, Rc::clone(&policy));
         self.read.insert(name.as_str().to_owned(), entry);
         Ok(policy)
+    }
+
+    /// The version that holds under a name: of what is stored, else of what the deployment brings.
+    fn version(&self, name: &str) -> Option<Version> {
+        let held = self.snapshot.policy(name).map(|held| held.version);
+        let brought = || Some(self.deployed.get(name)?.version(self.snapshot.behind(name)));
+        held.or_else(brought)
+    }
+
+    /// The text of what the deployment brings. What is stored was looked at when it was; but this
+    /// deployment may be a later one.
+    fn brought(&self, name: &str) -> Result<&String, Missing> {
+        let brought = |name: &str| self.deployed.get(name).map(|it| &it.content);
+        let of = |name: &str| match self.snapshot.policy(name) {
+            Some(held) => Some(Level::read(&held.canonical)),
+            None => brought(name).map(Level::of),
+        };
+        levels::check(name, &of, &|_| true).map_err(Missing::Unfit)?;
+        let content = brought(name).ok_or(Missing::Unknown)?;
+        Ok(&content.canonical)
     }
 }

@@ -9,9 +9,10 @@
 //! | [`copies`] | the same of all namespaces |
 //! | [`copy`] | all of them in an isolate's memory, and how long that is good for |
 //! | [`snapshot`] | all of them as an isolate has them, and what it is sent |
+//! | [`deployed`] | policies that the deployment brings, where none is stored |
 //! | [`history`] | what is kept of changes, and the storage as the service sees it |
 //! | [`book`] | all of them as their object has them, and each change |
-//! | [`overrides`] | what is kept of an override |
+//! | [`content`], [`overrides`] | what is kept of a policy, and of an override |
 //! | [`stage`] | what the audit says of subjects' stages |
 //! | [`precondition`] | what has to hold for a change to be made |
 //! | [`presets`] | what providers bear, as policies to begin with |
@@ -24,8 +25,10 @@ pub mod body;
 pub mod book;
 pub mod bounds;
 pub mod circles;
+pub mod content;
 pub mod copies;
 pub mod copy;
+pub mod deployed;
 pub mod history;
 mod levels;
 pub mod message;

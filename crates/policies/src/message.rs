@@ -8,12 +8,16 @@ use tollgate_core::overrides::{Kind, Target};
 use tollgate_core::policy::Version as PolicyVersion;
 use tollgate_versions::{Version, Versions};
 
+use crate::deployed::Deployed;
 use crate::precondition::Precondition;
 use crate::snapshot::Known;
 use crate::stage::StageNote;
 
 /// The versions of calls and answers.
 pub const POLICY_MESSAGES: Versions = Versions::new(1);
+
+/// The field that has what the caller's deployment brings.
+const DEPLOYED: &str = "deployed";
 
 /// A call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,7 +159,16 @@ pub enum Answer {
 impl Call {
     /// The call as text, for an object that reads this version.
     pub fn encode_in(&self, version: Version) -> String {
-        let new = |word| LineWriter::new(version, word);
+        self.encode_beside("", version)
+    }
+
+    /// The same of a caller whose deployment brings policies of this text. It stands in a field of
+    /// the first line, which builds from before pass over: to them nothing is brought.
+    pub fn encode_beside(&self, deployed: &str, version: Version) -> String {
+        let new = |word| match deployed {
+            "" => LineWriter::new(version, word),
+            text => LineWriter::new(version, word).text(DEPLOYED, text),
+        };
         match self {
             Call::Since { known, seen } => {
                 let line = new("since")
@@ -293,7 +306,23 @@ impl Call {
 /// Encodes a call's text anew in another version; `None` when it cannot be read.
 pub fn in_version(text: &str, version: Version) -> Option<String> {
     let (_, call) = Call::decode(text).ok()?;
-    Some(call.encode_in(version))
+    Some(call.encode_beside(&deployed_text(text).ok()?, version))
+}
+
+/// What the deployment brings from which a call was made: nothing where this build cannot read it.
+/// Then the isolates of that deployment still look at what they ask together.
+pub fn deployed_in(text: &str) -> Deployed {
+    let text = deployed_text(text).unwrap_or_default();
+    Deployed::parse(&text).unwrap_or_default()
+}
+
+fn deployed_text(text: &str) -> Result<String, Unreadable> {
+    let (_, text) = Line::versioned(text, POLICY_MESSAGES)?;
+    let line = Line::parse(text.split('\n').next().unwrap_or_default());
+    match line.get(DEPLOYED) {
+        Some(_) => line.text(DEPLOYED),
+        None => Ok(String::new()),
+    }
 }
 
 fn put_precondition(line: LineWriter, precondition: Precondition) -> LineWriter {
@@ -542,6 +571,32 @@ mod tests {
         for (call, text) in calls {
             assert_eq!(call.encode_in(POLICY_MESSAGES.written()), text);
             assert_eq!(Call::decode(&text), Ok((POLICY_MESSAGES.written(), call)));
+        }
+    }
+
+    #[test]
+    fn what_the_deployment_brings_stands_beside_every_call() {
+        let brought = "{\"a\": {\"limit\": 1, \"window\": \"1s\"}}";
+        let install = Call::Install(Installation {
+            policies: vec![(Name::new("name", "c").unwrap(), "7".to_owned())],
+            author: String::new(),
+            reason: String::new(),
+            is_dry_run: false,
+        });
+        for call in [
+            Call::List,
+            change(Action::Delete, Precondition::None),
+            install,
+        ] {
+            let written = POLICY_MESSAGES.written();
+            let text = call.encode_beside(brought, written);
+            assert_eq!(Call::decode(&text), Ok((written, call.clone())));
+            assert_eq!(deployed_in(&text), Deployed::parse(brought).unwrap());
+            assert_eq!(in_version(&text, written).as_deref(), Some(&*text));
+            assert!(deployed_in(&call.encode_in(written)).is_empty());
+            // Of a later build, with a field that this one does not know.
+            let later = call.encode_beside("{\"a\": {\"limit\": 1, \"colour\": 1}}", written);
+            assert!(Call::decode(&later).is_ok() && deployed_in(&later).is_empty());
         }
     }
 

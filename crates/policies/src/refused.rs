@@ -51,6 +51,10 @@ pub enum Refused {
     /// By way of several relations it would stand on itself: each policy of the circle, and how it
     /// stands on the next one.
     MixedCycle(Vec<Link>),
+    /// The deployment brings it, and no stored one is there that could be deleted.
+    Static(String),
+    /// In this field it names a policy that the deployment brings, on which no stored one stands.
+    StandsOnStatic(&'static str, String),
     /// These policies extend it, have it as their parent, or fall back to it.
     InUse(Vec<String>),
     /// The policy, with what it extends, would be larger than [`MAX_POLICY`] bytes.
@@ -80,6 +84,7 @@ impl Refused {
             Refused::TooManyOverrides(_) | Refused::OverridesTooLarge => "tooManyOverrides",
             Refused::Taken(_) => "nameTaken",
             Refused::InUse(_) => "policyInUse",
+            Refused::Static(_) => "staticPolicy",
             Refused::TooManyPolicies | Refused::SnapshotTooLarge => "tooManyPolicies",
             Refused::PolicyTooLarge => "policyTooLarge",
             Refused::Bad(_)
@@ -94,7 +99,8 @@ impl Refused {
             | Refused::SeveralPermits(_)
             | Refused::UnknownFallback(_)
             | Refused::FallbackCycle(_)
-            | Refused::MixedCycle(_) => "invalidField",
+            | Refused::MixedCycle(_)
+            | Refused::StandsOnStatic(..) => "invalidField",
         }
     }
 
@@ -110,6 +116,7 @@ impl Refused {
             | Refused::SeveralPermits(_) => Some("parent"),
             Refused::UnknownFallback(_) | Refused::FallbackCycle(_) => Some("fallbackTo"),
             Refused::MixedCycle(circle) => circle.first().map(|(_, relation)| relation.field()),
+            Refused::StandsOnStatic(field, _) => Some(field),
             Refused::UnknownVersion(_) => Some("version"),
             _ => None,
         }
@@ -198,6 +205,14 @@ impl fmt::Display for Refused {
                 let first = circle.first().map_or("", |(name, _)| name);
                 write!(f, "{first}. Take one of them out.")
             }
+            Refused::Static(name) => write!(
+                f,
+                "The deployment brings `{name}`, and nothing is stored that could be deleted: take it out of TOLLGATE_POLICIES, or PUT a policy in its place."
+            ),
+            Refused::StandsOnStatic(field, name) => write!(
+                f,
+                "`{field}` names `{name}`, which the deployment brings and the next one may not: PUT `{name}` first, so that it is stored."
+            ),
             Refused::InUse(names) => write!(
                 f,
                 "It is the base, the parent or a fallback of {}: change or delete those first.",

@@ -32,6 +32,11 @@ pub struct Snapshot {
     adjusted: u64,
     /// When those end that change limits.
     ends: Vec<Timestamp>,
+    /// The deleted names that are kept, each with the version that it has since.
+    gone: BTreeMap<String, u64>,
+    /// See [`BookState::floor`]; `None` where whoever sent the last changes tells no versions of
+    /// deletions.
+    floor: Option<u64>,
     /// How many bytes the names and texts take.
     bytes: usize,
 }
@@ -53,7 +58,10 @@ pub struct Changes {
     /// Whether these are all policies, and what is not among them is gone.
     is_whole: bool,
     policies: Vec<(String, Held)>,
-    gone: Vec<String>,
+    /// Deleted names with their versions; builds from before editions told none.
+    gone: Vec<(String, Option<u64>)>,
+    /// See [`Snapshot::floor`].
+    floor: Option<u64>,
     overrides: Vec<Override>,
     lifted: Vec<(Target, Kind)>,
     /// Whether whoever sends this knows overrides, where it is the whole.
@@ -92,13 +100,24 @@ impl Snapshot {
         }
     }
 
-    /// What it asks to be told the changes since: of nothing while it was told no overrides, so
-    /// that it is sent the whole. Else it would miss them for good once the object knows them
-    /// again.
-    pub fn asks_since(&self) -> Known {
-        match self.knows_overrides {
+    /// What it asks to be told the changes since: of nothing while it was told no overrides, or no
+    /// versions of deletions that it needs, so that it is sent the whole. Else it would miss them
+    /// for good once the object knows them again.
+    pub fn asks_since(&self, needs_gone: bool) -> Known {
+        match self.knows_overrides && (self.floor.is_some() || !needs_gone) {
             true => self.known(),
             false => Known::default(),
+        }
+    }
+
+    /// The version behind which a policy holds that the deployment brings under a name: that of the
+    /// deletion, as far as it is known.
+    pub fn behind(&self, name: &str) -> Version {
+        let number = self.gone.get(name).copied().max(self.floor);
+        Version {
+            generation: self.generation,
+            number: number.unwrap_or(0),
+            ..Version::NONE
         }
     }
 
@@ -134,7 +153,8 @@ impl Snapshot {
     pub fn apply(&mut self, changes: Changes) -> bool {
         let of = changes.known();
         let is_next = changes.is_whole || changes.generation == self.generation;
-        let tells_more = changes.knows_overrides && !self.knows_overrides;
+        let tells_more = (changes.knows_overrides && !self.knows_overrides)
+            || (changes.floor.is_some() && self.floor.is_none());
         let is_newer = of > self.known() || (of == self.known() && tells_more);
         if !is_newer || !is_next {
             return false;
@@ -143,6 +163,7 @@ impl Snapshot {
         if changes.is_whole {
             self.policies.clear();
             self.overrides.clear();
+            self.gone.clear();
             self.knows_overrides = changes.knows_overrides;
         }
         let has_overrides = !changes.overrides.is_empty() || !changes.lifted.is_empty();
@@ -156,13 +177,19 @@ impl Snapshot {
         let changing = self.overrides.iter();
         let changing = changing.filter(|((_, kind), _)| kind.changes_limits());
         self.ends = changing.filter_map(|(_, it)| it.until).collect();
-        for name in &changes.gone {
-            self.policies.remove(name);
+        for (name, version) in changes.gone {
+            self.policies.remove(&name);
+            self.gone.extend(version.map(|version| (name, version)));
+        }
+        self.floor = changes.floor;
+        for (name, _) in &changes.policies {
+            self.gone.remove(name);
         }
         self.policies.extend(changes.policies);
         let policies = self.policies.iter();
         let bytes = policies.map(|(name, held)| name.len() + held.canonical.len());
-        self.bytes = bytes.sum();
+        let gone = self.gone.keys().map(String::len);
+        self.bytes = bytes.sum::<usize>() + gone.sum::<usize>();
         if changes.is_whole || has_overrides {
             let bytes = |it: &Override| bytes_of(&it.target, &it.effect, (&it.author, &it.reason));
             self.override_bytes = self.overrides.values().map(bytes).sum();
@@ -188,6 +215,7 @@ impl Changes {
             generation,
             revision,
             forgotten,
+            floor,
             ..
         } = book.state;
         let is_whole = known.generation != generation || known.revision < forgotten;
@@ -202,13 +230,15 @@ impl Changes {
             let canonical = content.canonical.clone();
             (name.to_owned(), Held { version, canonical })
         });
-        let gone = book.gone().filter(|(_, at)| !is_whole && is_news(*at));
+        let gone = book.gone().filter(|(_, it)| is_news(it.revision));
+        let gone = gone.map(|(name, it)| (name.to_owned(), Some(it.version)));
         Changes {
             generation,
             revision,
             is_whole,
             policies: policies.collect(),
-            gone: gone.map(|(name, _)| name.to_owned()).collect(),
+            gone: gone.collect(),
+            floor: Some(floor),
             overrides: book
                 .overrides()
                 .filter(|(_, revision)| is_news(*revision))
@@ -232,6 +262,7 @@ impl Changes {
             .put("generation", self.generation)
             .put("revision", self.revision)
             .flag("whole", self.is_whole)
+            .put_some("floor", self.floor)
             .put_some("adjusted", (self.adjusted > 0).then_some(self.adjusted));
         let line = match self.encode_overrides() {
             Some(text) => line.text("overrides", &text),
@@ -243,7 +274,11 @@ impl Changes {
                 .put("version", held.version.number)
                 .text("text", &held.canonical)
         });
-        let gone = |line: LineWriter, name: &String| line.and("gone").put("name", name);
+        let gone = |line: LineWriter, (name, version): &(String, Option<u64>)| {
+            line.and("gone")
+                .put("name", name)
+                .put_some("version", *version)
+        };
         self.gone.iter().fold(line, gone).finish()
     }
 
@@ -291,6 +326,7 @@ impl Changes {
             revision: first.needed("revision")?,
             is_whole: first.flag("whole"),
             adjusted: first.number("adjusted")?.unwrap_or(0),
+            floor: first.number("floor")?,
             ..Changes::default()
         };
         if first.flag("overrides") {
@@ -309,7 +345,9 @@ impl Changes {
                     let held = Held { version, canonical };
                     changes.policies.push((name.to_owned(), held));
                 }
-                "gone" => changes.gone.push(name.to_owned()),
+                "gone" => changes
+                    .gone
+                    .push((name.to_owned(), line.number("version")?)),
                 _ => return Err(Unreadable::Damaged("word")),
             }
         }

@@ -398,7 +398,7 @@ fn builds_that_know_no_overrides_and_this_one_understand_each_other() {
         panic!("another call");
     };
     let nothing = Changes::since(&object.book, known).encode();
-    assert_eq!(nothing, "1 changes generation=1000 revision=1");
+    assert_eq!(nothing, "1 changes generation=1000 revision=1 floor=0");
 }
 
 #[derive(Debug, Clone)]

@@ -12,7 +12,8 @@ use tollgate_core::api::overrides::parse_effect;
 use tollgate_core::api::to_json;
 use tollgate_core::overrides::{Kind, Target};
 use tollgate_core::Timestamp;
-use tollgate_policies::book::{Book, BookState, Content, Record};
+use tollgate_policies::book::{Book, BookState, Record};
+use tollgate_policies::content::Content;
 use tollgate_policies::history::{
     audit_from, numbers, Act, AuditEntry, PastVersion, Signed, Storage, Stored, MAX_AUDIT,
     MAX_PAGE, MAX_VERSIONS,

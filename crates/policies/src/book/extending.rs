@@ -1,14 +1,14 @@
 //! What a change of one policy makes of all that extend it, and whether that can be.
 
 use tollgate_core::api::policy::extended::extended;
-use tollgate_core::api::policy::fall_back;
 use tollgate_core::api::policy::named::{base_of, parse};
 use tollgate_core::api::to_json;
 use tollgate_core::limit::Name;
 
-use super::{Book, Content};
+use super::Book;
 use crate::bounds::{MAX_LEVELS, MAX_POLICY, MAX_SNAPSHOT};
 use crate::circles;
+use crate::content::Content;
 use crate::levels::{self, Level};
 use crate::refused::Refused;
 
@@ -120,25 +120,17 @@ impl Book {
 
     /// Whether all policies could be asked together with what stands above them.
     pub(super) fn check_parents(&self, contents: &[(String, Content)]) -> Result<(), Refused> {
-        let of = |name: &str| {
-            let content = self.content_with(contents, name)?;
-            Some(Level {
-                canonical: &content.canonical,
-                parent: content.parent.as_deref(),
-            })
-        };
+        let of = |name: &str| Some(Level::of(self.content_with(contents, name)?));
         let is_changed = |name: &str| contents.iter().any(|(changed, _)| changed == name);
         let kept = self.policies().map(|(name, ..)| name);
         let new = contents.iter().map(|(name, _)| name.as_str());
         kept.chain(new)
-            .try_for_each(|name| levels::check(name, &of, &is_changed))
-    }
-}
-
-impl Content {
-    /// The names of the policies that it falls back to.
-    pub(crate) fn fallbacks(&self) -> Vec<Name> {
-        fall_back::named_in(&self.canonical)
+            .try_for_each(|name| levels::check(name, &of, &is_changed))?;
+        let changed = contents.iter();
+        let changed: Vec<_> = changed
+            .map(|(name, it)| (name.as_str(), Some(it)))
+            .collect();
+        self.check_brought(&changed)
     }
 }
 

@@ -4,16 +4,20 @@
 //! a name rise for ever, also when it is deleted and made anew. Each change raises the revision of
 //! the whole book.
 
+mod brought;
 mod extending;
 mod overriding;
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use tollgate_core::limit::Name;
 use tollgate_core::policy::Version;
 use tollgate_core::Timestamp;
 
 use crate::bounds::{MAX_POLICIES, MAX_POLICY};
+use crate::content::Content;
+use crate::deployed::Deployed;
 use crate::overrides::{OverrideKey, OverrideRecord};
 use crate::precondition::Precondition;
 use crate::refused::Refused;
@@ -28,6 +32,7 @@ pub struct Book {
     pub state: BookState,
     records: BTreeMap<String, Record>,
     overrides: BTreeMap<OverrideKey, OverrideRecord>,
+    deployed: Rc<Deployed>,
 }
 
 /// The numbers of a book, which are stored beside its records.
@@ -64,19 +69,6 @@ pub struct Record {
     pub content: Option<Content>,
 }
 
-/// A policy in its two forms.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Content {
-    /// As it was written.
-    pub written: String,
-    /// With all that it extends, in the canonical form.
-    pub canonical: String,
-    /// What it extends.
-    pub base: Option<String>,
-    /// What stands above it.
-    pub parent: Option<String>,
-}
-
 /// Who changes something, when and why.
 #[derive(Debug, Clone, Copy)]
 pub struct By<'a> {
@@ -108,6 +100,7 @@ impl Book {
             state,
             records: records.into_iter().collect(),
             overrides: BTreeMap::new(),
+            deployed: Rc::default(),
         }
     }
 
@@ -142,10 +135,10 @@ impl Book {
         })
     }
 
-    /// The deleted names that are kept, each with the revision that deleted it.
-    pub fn gone(&self) -> impl Iterator<Item = (&str, u64)> {
+    /// The deleted names that are kept, each with its deletion.
+    pub fn gone(&self) -> impl Iterator<Item = (&str, &Record)> {
         let gone = self.records.iter().filter(|(_, it)| it.content.is_none());
-        gone.map(|(name, record)| (name.as_str(), record.revision))
+        gone.map(|(name, record)| (name.as_str(), record))
     }
 
     /// The names of the policies that extend this one, one level below.
@@ -200,10 +193,8 @@ impl Book {
         if before.is_none() && self.policies().count() >= MAX_POLICIES {
             return Err(Refused::TooManyPolicies);
         }
-        let contents = self.contents(name, written)?;
-        self.check_size(&contents)?;
-        self.check_parents(&contents)?;
-        self.check_circles(&contents)?;
+        let contents = self.checked(name, written);
+        let contents = contents.map_err(|refused| self.told(refused))?;
         let changed = contents.iter().map(|(name, _)| name.clone()).collect();
         self.begin_revision(by.now);
         for (name, content) in contents {
@@ -215,6 +206,15 @@ impl Book {
             changed,
             forgotten: Vec::new(),
         })
+    }
+
+    /// What a policy and all below it become, if they can be that.
+    fn checked(&self, name: &str, written: &str) -> Result<Vec<(String, Content)>, Refused> {
+        let contents = self.contents(name, written)?;
+        self.check_size(&contents)?;
+        self.check_parents(&contents)?;
+        self.check_circles(&contents)?;
+        Ok(contents)
     }
 
     /// Makes all of these policies or, where one cannot be made, none. Each name has to be free;
@@ -246,6 +246,9 @@ impl Book {
         by: By<'_>,
     ) -> Result<Change, Refused> {
         let name = name.as_str();
+        if self.brought_as(name).is_some() {
+            return Err(Refused::Static(name.to_owned()));
+        }
         let before = self.policy(name)?.1.written.clone();
         self.check(name, precondition)?;
         let users = self.extended_by(name).chain(self.below(name));
@@ -256,6 +259,7 @@ impl Book {
             users.dedup();
             return Err(Refused::InUse(users));
         }
+        self.check_brought(&[(name, None)])?;
         self.begin_revision(by.now);
         self.set(name.to_owned(), None, by);
         Ok(Change {
@@ -268,10 +272,9 @@ impl Book {
 
     /// Whether this book has given a policy this version, as far as its numbers tell.
     pub fn has_given(&self, name: &str, version: Version) -> bool {
-        let last = self.records.get(name).map(|record| record.version);
         let newest = Version {
             generation: self.state.generation,
-            number: last.unwrap_or(self.state.floor),
+            number: self.last_number(name),
             adjusted: u64::MAX,
             ..Version::NONE
         };
@@ -287,7 +290,7 @@ impl Book {
     }
 
     fn check(&self, name: &str, precondition: Precondition) -> Result<(), Refused> {
-        let version = self.policy(name).ok().map(|(record, _)| record.version);
+        let version = self.version_for(name, precondition);
         let holds = precondition.holds(version);
         holds.then_some(()).ok_or(Refused::Moved(version))
     }
@@ -306,9 +309,8 @@ impl Book {
     }
 
     fn set(&mut self, name: String, content: Option<Content>, by: By<'_>) {
-        let last = self.records.get(&name).map(|record| record.version);
         let record = Record {
-            version: last.unwrap_or(self.state.floor) + 1,
+            version: self.last_number(&name) + 1,
             revision: self.state.revision,
             at: by.now,
             author: by.author.to_owned(),
@@ -316,6 +318,15 @@ impl Book {
             content,
         };
         self.records.insert(name, record);
+    }
+
+    /// The last number that a name has had, or may have had: what holds where nothing is stored has
+    /// it too, and an isolate does not know which deletions are forgotten.
+    fn last_number(&self, name: &str) -> u64 {
+        match self.records.get(name) {
+            Some(record) if record.content.is_some() => record.version,
+            deleted => deleted.map_or(0, |it| it.version).max(self.state.floor),
+        }
     }
 
     /// Forgets the longest deleted names beyond the most that are kept. Versions of new names begin

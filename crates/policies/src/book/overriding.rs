@@ -64,7 +64,7 @@ impl Book {
             return Err(wrong("until", Problem::Malformed { expected }));
         }
         if let Target::Policy(name) = &key.0 {
-            let (_, content) = self.policy(name.as_str())?;
+            let content = self.holding(name.as_str())?;
             let policy = || parse(&content.canonical).map(|named| named.policy);
             if new.effect.grant().is_some() && !policy()?.takes_grants() {
                 let with = "the target: units are granted where the subject's object decides, and \
@@ -272,7 +272,7 @@ impl Book {
 
     /// When all windows of a policy have turned.
     fn reset_of(&self, name: &Name, moment: Moment) -> Result<Timestamp, Refused> {
-        let (_, content) = self.policy(name.as_str())?;
+        let content = self.holding(name.as_str())?;
         let policy = parse(&content.canonical)?.policy;
         let mut last = None;
         for limit in policy.limits() {

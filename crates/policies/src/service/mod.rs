@@ -37,14 +37,12 @@ pub fn answer<S: Storage>(
             return Ok(Changes::since(book, *known).encode());
         }
         Call::List => Ok(body(None, body::of_all(book))),
-        Call::Get(name) => book.policy(name.as_str()).map(|(record, content)| {
-            let json = body::of_one(book, (name.as_str(), record, content), None);
-            body(Some(record.version), json)
-        }),
+        Call::Get(name) => get(book, name.as_str()),
         Call::Versions { name, before } => {
             let name = name.as_str();
             let versions = storage.versions(name, before.unwrap_or(u64::MAX))?;
-            if versions.is_empty() && book.record(name).is_none() {
+            let is_known = book.record(name).is_some() || book.brought_as(name).is_some();
+            if versions.is_empty() && !is_known {
                 Err(Refused::UnknownPolicy(name.to_owned()))
             } else {
                 let is_full = versions.len() >= MAX_PAGE;
@@ -72,6 +70,17 @@ pub fn answer<S: Storage>(
         detail: refused.to_string(),
     });
     Ok(answer.encode_in(version))
+}
+
+/// One policy, stored or brought by the deployment.
+fn get(book: &Book, name: &str) -> Result<Answer, Refused> {
+    if let Some(brought) = book.brought_as(name) {
+        let json = body::of_static(book, name, brought);
+        return Ok(body(Some(brought.0), json));
+    }
+    let (record, content) = book.policy(name)?;
+    let json = body::of_one(book, (name, record, content), None);
+    Ok(body(Some(record.version), json))
 }
 
 fn body(version: Option<u64>, json: String) -> Answer {
