@@ -11,7 +11,7 @@ use wasm_bindgen::JsValue;
 use worker::Env;
 
 use crate::clock;
-use crate::config::{secret, Config, InvalidSetting, Settings, DEADLINE, SECRETS};
+use crate::config::{secret, Config, InvalidSetting, Settings, DEADLINE, POLICIES, SECRETS};
 use crate::hot;
 
 /// The configuration, or the error in it.
@@ -65,6 +65,7 @@ fn parse(env: &Env) -> Result<Config, InvalidSetting> {
         deadline_ms: text("TOLLGATE_DEADLINE_MS").as_deref(),
         log_every: text("TOLLGATE_LOG_EVERY").as_deref(),
         log_identifiers: text("TOLLGATE_LOG_IDENTIFIERS").as_deref(),
+        policies: text(POLICIES).as_deref(),
     })
 }
 

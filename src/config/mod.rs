@@ -1,4 +1,5 @@
-//! From the environment to a validated [`Config`]: tokens, CORS, the deadline, what is logged.
+//! From the environment to a validated [`Config`]: tokens, CORS, the deadline, what is logged, the
+//! policies that the deployment brings.
 //! Parsed once per isolate.
 //!
 //! A wrong setting is an error that says which one and what to do; it never falls back to a
@@ -6,16 +7,21 @@
 
 mod invalid_setting;
 mod origins;
+mod policies;
 mod tokens;
 
 pub use invalid_setting::InvalidSetting;
 
+use std::rc::Rc;
+
 use tollgate_core::Duration;
+use tollgate_policies::deployed::Deployed;
 
 use crate::auth::Caller;
 
 use invalid_setting::wrong;
 use origins::origins;
+pub use policies::POLICIES;
 use tokens::callers;
 pub use tokens::{secret, SECRETS};
 
@@ -42,6 +48,8 @@ pub struct Settings<'a> {
     pub log_every: Option<&'a str>,
     /// `TOLLGATE_LOG_IDENTIFIERS`.
     pub log_identifiers: Option<&'a str>,
+    /// `TOLLGATE_POLICIES`.
+    pub policies: Option<&'a str>,
 }
 
 /// The validated settings.
@@ -52,6 +60,7 @@ pub struct Config {
     deadline: Duration,
     log_every: u64,
     log_identifiers: bool,
+    deployed: Rc<Deployed>,
 }
 
 impl Config {
@@ -60,6 +69,7 @@ impl Config {
         let mut secrets = [settings.tokens; SECRETS];
         secrets[1..].copy_from_slice(&settings.more_tokens);
         Ok(Config {
+            deployed: policies::deployed(settings.policies)?,
             callers: callers(secrets)?,
             origins: origins(settings.cors_origins.unwrap_or(""))?,
             deadline: match settings.deadline_ms {
@@ -104,6 +114,11 @@ impl Config {
         self.origins
             .iter()
             .any(|known| known == origin || known == "*")
+    }
+
+    /// The policies that the deployment brings; none unless set.
+    pub const fn deployed(&self) -> &Rc<Deployed> {
+        &self.deployed
     }
 
     /// One admission in so many is logged, 0 none; 1,000 unless set.
@@ -342,6 +357,39 @@ mod tests {
                 ..Settings::default()
             });
             assert!(error.contains("TOLLGATE_CORS_ORIGINS"), "{text}");
+        }
+    }
+
+    #[test]
+    fn policies_of_the_deployment_are_read_and_a_wrong_one_is_named() {
+        let read = |policies| {
+            Config::parse(&Settings {
+                tokens: Some(r#"[{"token": "a", "role": "read"}]"#),
+                policies,
+                ..Settings::default()
+            })
+        };
+        for none in [None, Some(""), Some(" ")] {
+            assert!(read(none).unwrap().deployed().is_empty());
+        }
+        let inbox = r#"{"inbox": {"limit": 100, "window": "1s"}}"#;
+        let config = read(Some(inbox)).unwrap();
+        assert!(config.deployed().get("inbox").is_some());
+        let wrong = inbox.replace("1s", "0s");
+        for (text, expected) in [
+            (
+                "[]",
+                "The Worker's setting TOLLGATE_POLICIES cannot be used: it must be one JSON object",
+            ),
+            (
+                &*wrong,
+                "cannot be used: in the policy `inbox`: `window` must be between",
+            ),
+        ] {
+            let error = read(Some(text)).unwrap_err();
+            assert!(error.to_log().contains(expected), "{}", error.to_log());
+            // Callers learn nothing of it.
+            assert!(!ApiError::from(&error).detail().contains("POLICIES"));
         }
     }
 

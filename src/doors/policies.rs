@@ -16,22 +16,28 @@ pub(crate) async fn changes(
     call: &Call,
     patience: Duration,
 ) -> Result<Changes, Failure> {
-    let reply = send(env, object, call, patience).await?;
+    let reply = send(env, object, (call, ""), patience).await?;
     Changes::decode(&reply).map_err(|_| Failure::Unreadable)
 }
 
-/// Makes any other call. A change that gets no answer may have been made.
+/// Makes any other call, beside what the deployment brings. A change that gets no answer may have
+/// been made.
 pub(crate) async fn ask(
     env: &Env,
     object: &str,
-    call: &Call,
+    call: (&Call, &str),
     patience: Duration,
 ) -> Result<Answer, Failure> {
     let reply = send(env, object, call, patience).await?;
     Answer::decode(&reply).map_err(|_| Failure::Unreadable)
 }
 
-async fn send(env: &Env, object: &str, call: &Call, patience: Duration) -> Result<String, Failure> {
+async fn send(
+    env: &Env,
+    object: &str,
+    (call, deployed): (&Call, &str),
+    patience: Duration,
+) -> Result<String, Failure> {
     let door = Door {
         namespace: env.bound().policies(),
         versions: POLICY_MESSAGES,
@@ -39,6 +45,9 @@ async fn send(env: &Env, object: &str, call: &Call, patience: Duration) -> Resul
         patience,
         asker: Asker::Worker,
     };
-    let call = addressed(object, &call.encode_in(POLICY_MESSAGES.written()));
+    let call = addressed(
+        object,
+        &call.encode_beside(deployed, POLICY_MESSAGES.written()),
+    );
     door.ask(&call).await
 }

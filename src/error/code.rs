@@ -36,6 +36,8 @@ pub enum Code {
     NameTaken,
     /// Other policies need the policy.
     PolicyInUse,
+    /// The deployment brings the policy, and none is stored in its place.
+    StaticPolicy,
     /// The namespace has as many policies as it can have.
     TooManyPolicies,
     /// The namespace has as many overrides as it can have.
@@ -63,7 +65,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the documentation and its test.
-    pub const ALL: [Code; 27] = [
+    pub const ALL: [Code; 28] = [
         Code::InvalidJson,
         Code::InvalidField,
         Code::UnknownTimeZone,
@@ -80,6 +82,7 @@ impl Code {
         Code::VersionMoved,
         Code::NameTaken,
         Code::PolicyInUse,
+        Code::StaticPolicy,
         Code::TooManyPolicies,
         Code::TooManyOverrides,
         Code::BodyTooLarge,
@@ -116,6 +119,7 @@ impl Code {
             Code::VersionMoved => (409, "versionMoved", "The policy has another version"),
             Code::NameTaken => (409, "nameTaken", "There is already such a policy"),
             Code::PolicyInUse => (409, "policyInUse", "Other policies need the policy"),
+            Code::StaticPolicy => (409, "staticPolicy", "The deployment brings the policy"),
             Code::TooManyPolicies => (409, "tooManyPolicies", "There are too many policies"),
             Code::TooManyOverrides => (409, "tooManyOverrides", "There are too many overrides"),
             Code::BodyTooLarge => (413, "bodyTooLarge", "The body is too large"),

@@ -13,6 +13,7 @@ use tollgate_core::api::response::to_json;
 use tollgate_core::api::{BadRequest, Problem};
 use tollgate_core::policy::consistency::LocalLimit;
 use tollgate_core::subject_state::{MAX_DEFINITIONS, MAX_ENTRIES};
+use tollgate_policies::refused::Refused;
 
 use crate::headers;
 
@@ -98,6 +99,15 @@ impl ApiError {
     /// The policies could not be reached, and nothing is known of them.
     pub fn policy_unavailable() -> ApiError {
         let detail = "The namespace's policies could not be reached, and nothing was decided: try again shortly.";
+        ApiError::new(Code::PolicyUnavailable, detail)
+    }
+
+    /// The deployment brings the policy, and it cannot be decided with what is stored in the place
+    /// of others that it brings.
+    pub fn unfit_policy(name: &str, why: &Refused) -> ApiError {
+        let detail = format!(
+            "`{name}`, which the deployment brings, cannot be asked together with what is stored: {why}"
+        );
         ApiError::new(Code::PolicyUnavailable, detail)
     }
 

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use tollgate_core::codec::Unreadable;
 use tollgate_core::Duration;
 use tollgate_policies::book::Book;
-use tollgate_policies::message::{Answer, Call, POLICY_MESSAGES};
+use tollgate_policies::message::{deployed_in, Answer, Call, POLICY_MESSAGES};
 use tollgate_policies::service;
 use tollgate_policies::snapshot::{Changes, Known};
 use wasm_bindgen::prelude::*;
@@ -81,6 +81,7 @@ impl Policies {
         };
         let answered = self.with(|book, store| {
             let moment = clock::moment();
+            book.bring(Rc::new(deployed_in(text)));
             service::answer(book, store, (version, &call), moment)
         });
         answered.unwrap_or_else(|error| unavailable(&error))

@@ -47,15 +47,16 @@ impl Server {
         })
     }
 
-    /// All policies of the token's namespace.
+    /// All policies that are stored in the token's namespace. What the server's deployment brings
+    /// is nobody's to keep: a file of its name takes its place.
     pub fn policies(&self) -> Result<BTreeMap<String, Stored>, Failure> {
         let list = self.get("/policies")?;
         let Some(Tree::List(lines)) = list.get("policies") else {
             return Err(strange());
         };
-        let names = lines
-            .iter()
-            .map(|line| line.get("name").and_then(Tree::text));
+        let is_stored = |line: &&Tree| line.get("origin").and_then(Tree::text) != Some("static");
+        let lines = lines.iter().filter(is_stored);
+        let names = lines.map(|line| line.get("name").and_then(Tree::text));
         let mut policies = BTreeMap::new();
         for name in names {
             let name = name.ok_or_else(strange)?;

@@ -2,10 +2,13 @@
 //! when it has to be confirmed, and by whom. Each request that waits asks for itself: no promise is
 //! shared.
 
+use std::rc::Rc;
+
 use tollgate_core::overrides::Revision;
 use tollgate_core::policy::Policy;
 use tollgate_core::Duration;
 use tollgate_policies::copy::{Copy, Next};
+use tollgate_policies::deployed::Deployed;
 use tollgate_policies::snapshot::Changes;
 use worker::Env;
 
@@ -73,7 +76,7 @@ async fn ask(context: &Context<'_>) -> Result<bool, ApiError> {
     if source.refresh().await || (is_dropped() && source.refresh().await) {
         return Ok(false);
     }
-    if source.with(|copy| copy.is_empty()) {
+    if source.with(|copy| copy.has_nothing()) {
         return Err(ApiError::policy_unavailable());
     }
     Ok(true)
@@ -93,6 +96,7 @@ struct Source {
     namespace: String,
     object: String,
     patience: Duration,
+    deployed: Rc<Deployed>,
 }
 
 impl Source {
@@ -102,11 +106,12 @@ impl Source {
             namespace: context.namespace().as_str().to_owned(),
             object: placement::policies_of(context.namespace()),
             patience: context.deadline(),
+            deployed: Rc::clone(context.config.deployed()),
         }
     }
 
     fn with<T>(&self, run: impl FnOnce(&mut Copy) -> T) -> T {
-        isolate::with(|isolate| run(isolate.policies.of(&self.namespace)))
+        isolate::with(|isolate| run(isolate.policies.of(&self.namespace, &self.deployed)))
     }
 
     /// Brings the copy up to date; whether an answer of the object has confirmed it.
@@ -176,5 +181,6 @@ pub(crate) fn notice(context: &Context, newer: &Policy) {
 
 /// The copy of the caller's namespace.
 pub(super) fn with_copy<T>(context: &Context, run: impl FnOnce(&mut Copy) -> T) -> T {
-    isolate::with(|isolate| run(isolate.policies.of(context.namespace().as_str())))
+    let deployed = context.config.deployed();
+    isolate::with(|isolate| run(isolate.policies.of(context.namespace().as_str(), deployed)))
 }

@@ -39,7 +39,8 @@ pub(crate) async fn call(
     call: &Call,
 ) -> Result<(Option<u64>, bool, String), ApiError> {
     let object = placement::policies_of(context.namespace());
-    match policies::ask(context.env, &object, call, context.deadline()).await {
+    let deployed = context.config.deployed().text();
+    match policies::ask(context.env, &object, (call, deployed), context.deadline()).await {
         Ok(PolicyAnswer::Body {
             version,
             is_new,
@@ -90,6 +91,7 @@ pub(super) fn find(
         Ok(policy) => Ok(policy),
         Err(Missing::Unknown) if is_degraded => Err(ApiError::policy_unavailable()),
         Err(Missing::Unknown) => Err(ApiError::unknown_policy(name.as_str())),
+        Err(Missing::Unfit(why)) => Err(ApiError::unfit_policy(name.as_str(), &why)),
         Err(Missing::Unreadable(why)) => {
             hot::log_error(&format!(
                 "tollgate: this build cannot read the policy `{}`: {why}",

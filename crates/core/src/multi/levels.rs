@@ -19,13 +19,22 @@ pub struct Whole {
 
 /// What the decisions of all levels come to, from the lowest; `None` where none is known. Admitted
 /// by all, it is that of the level with least left, with the longest delay and the permit of
-/// whichever level has one; else that of the level that refuses longest.
+/// whichever level has one; else that of a level at which an override denies, since no other policy
+/// is asked instead, or of the one that refuses longest.
 pub fn whole(levels: Vec<Option<(Decision, Source)>>) -> Option<Whole> {
     let known = || levels.iter().flatten();
     let success = known().all(|(decision, _)| decision.success);
     let decisions = levels.iter().map(|it| it.as_ref().map(|(it, _)| it));
     let first = levels.iter().position(Option::is_some)?;
-    let level = deciding(success, decisions).unwrap_or(first);
+    let is_denied = |(it, _): &(Decision, Source)| {
+        !it.success && it.reason.is_some_and(|reason| !reason.is_of_policy())
+    };
+    let denied = levels
+        .iter()
+        .position(|it| it.as_ref().is_some_and(is_denied));
+    let level = denied
+        .or_else(|| deciding(success, decisions))
+        .unwrap_or(first);
     let delay = known().filter_map(|(decision, _)| decision.delay).max();
     let degraded = known().find(|(it, _)| it.reason == Some(Reason::Degraded));
     let degraded = degraded.map(|(_, source)| *source);
@@ -112,6 +121,22 @@ mod tests {
             assert_eq!((whole.level, whole.decision.success), (level, false));
         }
         assert_eq!(super::whole(vec![None, None]), None);
+    }
+
+    #[test]
+    fn a_level_that_an_override_denies_is_told_however_long_others_refuse() {
+        let refused = |reason, wait| Decision {
+            retry_after: Some(Duration::from_millis(wait)),
+            ..Decision::bare(Timestamp::ZERO, false, Some(reason))
+        };
+        let (full, denied) = (refused(Reason::Limit, 9), refused(Reason::Override, 5));
+        for (levels, level) in [([&full, &denied], 1), ([&denied, &full], 0)] {
+            let whole = whole(levels.map(|it| known(it.clone())).to_vec()).unwrap();
+            assert_eq!((whole.level, whole.decision.falls_back()), (level, false));
+        }
+        let paused = known(refused(Reason::Paused, 9));
+        let whole = whole(vec![known(full), paused]).unwrap();
+        assert!(whole.decision.falls_back());
     }
 
     #[test]
