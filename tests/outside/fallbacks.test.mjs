@@ -144,6 +144,103 @@ describe("a policy that falls back", () => {
   });
 });
 
+describe("a policy that falls back, under overrides", () => {
+  let main;
+  beforeAll(async () => {
+    main = await (await server()).start();
+    await made(main, {
+      first: window(1, { provider: "grok", fallbackTo: ["second", "third"] }),
+      below: window(9, { provider: "below", parent: { policy: "above" }, fallbackTo: ["third"] }),
+      second: window(9, { provider: "claude" }),
+      third: window(9, { provider: "local" }),
+      above: window(9, { provider: "above" }),
+    });
+  });
+  afterAll(() => main?.remove());
+
+  let asked = 0;
+  const ask = async (policy, identifier = `o${asked++}`) =>
+    (await main.call("POST", "/limit", { policy, identifier })).json;
+  /** Asks while these overrides are set. */
+  const under = async (overrides, run) => {
+    for (const [of, body] of Object.entries(overrides)) {
+      expect((await main.call("PUT", `/overrides/${of}`, body)).status, of).toBe(201);
+    }
+    await run();
+    for (const of of Object.keys(overrides)) expect((await main.call("DELETE", `/overrides/${of}`)).status).toBe(200);
+  };
+  const shown = ({ success, policy, reason, fellBackFrom }) => ({ success, policy, reason, fellBackFrom });
+
+  test("goes on past a pause, whatever was paused: the policy, its provider, the subject, or what stands above", async () => {
+    const second = { success: true, policy: "second", reason: undefined, fellBackFrom: ["first"] };
+    for (const target of ["policy:first", "provider:grok", "subject:grok//paused", "prefix:grok//pau*"]) {
+      await under({ [`${target}/pause`]: { until: "1h", reason: "banned" } }, async () => {
+        expect(shown(await ask("first", "paused")), target).toEqual(second);
+      });
+    }
+    await under({ "policy:above/pause": { until: "1h" } }, async () => {
+      const third = { success: true, policy: "third", reason: undefined, fellBackFrom: ["below"] };
+      expect(shown(await ask("below"))).toEqual(third);
+    });
+    // A paused one is charged nothing.
+    expect(shown(await ask("first", "paused"))).toMatchObject({ success: true, policy: "first" });
+  });
+
+  test("stops at a deny, also of what stands above, and where a pause holds as well", async () => {
+    const denied = { success: false, reason: "override", fellBackFrom: undefined };
+    for (const target of ["policy:first", "provider:grok", "subject:grok//denied"]) {
+      await under({ [`${target}/deny`]: { until: "1h" }, "policy:first/pause": { until: "2h" } }, async () => {
+        expect(shown(await ask("first", "denied")), target).toEqual({ ...denied, policy: "first" });
+      });
+    }
+    await under({ "policy:above/deny": {} }, async () => {
+      expect(shown(await ask("below"))).toEqual({ ...denied, policy: "below" });
+    });
+  });
+
+  test("asks past another policy that is paused, or denied: that is said of this one alone", async () => {
+    for (const kind of ["pause", "deny"]) {
+      const identifier = `past-${kind}`;
+      expect((await ask("first", identifier)).policy).toBe("first");
+      await under({ [`policy:second/${kind}`]: { until: "1h" } }, async () => {
+        const third = { success: true, policy: "third", reason: undefined, fellBackFrom: ["first", "second"] };
+        expect(shown(await ask("first", identifier))).toEqual(third);
+      });
+    }
+  });
+
+  test("is stopped by a stop for all, and told the shortest wait where all are paused", async () => {
+    await under({ "all/pause": { until: "1h" } }, async () => {
+      expect(shown(await ask("first"))).toEqual({ success: false, policy: "first", reason: "paused" });
+    });
+    const pauses = { "policy:first/pause": {}, "policy:second/pause": { until: "2h" }, "policy:third/pause": { until: "1h" } };
+    await under(pauses, async () => {
+      const answer = await ask("first");
+      expect(shown(answer)).toEqual({ success: false, policy: "first", reason: "paused" });
+      expect(answer.retryAfter).toBeGreaterThan(3_590_000);
+      expect(answer.retryAfter).toBeLessThanOrEqual(3_600_000);
+    });
+  });
+
+  test("does not need to where a bypass lets it through, and has the numbers that overrides give", async () => {
+    await under({ "policy:first/bypass": { until: "1h" } }, async () => {
+      for (let i = 0; i < 3; i++) expect(await ask("first", "vip")).toMatchObject({ success: true, policy: "first" });
+    });
+    await under({ "policy:first/scale": { factor: 3 }, "policy:second/scale": { factor: 0.1 } }, async () => {
+      const policies = [];
+      for (let i = 0; i < 5; i++) policies.push((await ask("first", "scaled")).policy);
+      expect(policies).toEqual(["first", "first", "first", "second", "third"]);
+    });
+  });
+
+  test("that leads back to itself by way of a parent is refused, and so no question goes round", async () => {
+    const closing = window(9, { provider: "above", fallbackTo: ["below"] });
+    const refused = await main.call("PUT", "/policies/above", closing);
+    expect(refused).toMatchObject({ status: 400, json: { code: "invalidField", field: "fallbackTo" } });
+    expect(refused.json.detail).toContain("above falls back to below, below is below above");
+  });
+});
+
 test("all of it takes one deadline, and what is out of reach admits nothing", async () => {
   const switched = await switchedServer({ TOLLGATE_DEADLINE_MS: String(DEADLINE_MS) });
   try {

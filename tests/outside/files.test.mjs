@@ -9,7 +9,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { server } from "./lib/server.mjs";
 
 const TOKENS = JSON.stringify([
-  ...["main", "dumped", "drift", "foreign", "prune", "moved", "broken"].map((namespace) => ({
+  ...["main", "dumped", "drift", "foreign", "prune", "moved", "broken", "static"].map((namespace) => ({
     token: namespace,
     name: "ci",
     role: "admin",
@@ -181,6 +181,41 @@ test("what stops in the middle says what was done, and goes on when it is run ag
   expect((await get("broken", "/policies/c")).json.policy.limit).toBe(77);
   expect(await tollgate("broken", "apply", "--take-over")).toMatchObject({ code: 0 });
   expect(await tollgate("broken", "diff")).toMatchObject({ code: 0 });
+});
+
+test("what the deployment brings is neither dumped, deleted nor in the way of a file", async () => {
+  const text = JSON.stringify({
+    brought: { limit: 5, window: "1h" },
+    other: { limit: 6, window: "1h", parent: { policy: "brought" } },
+  });
+  const deployed = await (await server({ tokens: TOKENS, texts: { TOLLGATE_POLICIES: text } })).start();
+  try {
+    const verb = (name, ...args) =>
+      run({ TOLLGATE_URL: deployed.url, TOLLGATE_TOKEN: "static" }, ["policies", name, folder, ...args]);
+    const origins = async () => {
+      const { json } = await deployed.call("GET", "/policies", undefined, { token: "static" });
+      return json.policies.map(({ name, origin, version }) => [name, origin, version]);
+    };
+    expect(await verb("dump")).toMatchObject({ code: 0, stdout: "0 policies dumped\n" });
+    file("own.yaml", hour(1));
+    expect(await verb("apply", "--prune")).toMatchObject({ code: 0, stderr: "" });
+    const before = [
+      ["brought", "static", 0],
+      ["other", "static", 0],
+      ["own", "stored", 1],
+    ];
+    expect(await origins()).toEqual(before);
+    file("brought.yaml", hour(2));
+    expect(await verb("diff")).toMatchObject({ code: 1 });
+    expect(await verb("apply")).toMatchObject({ code: 0, stderr: "" });
+    expect((await origins())[0]).toEqual(["brought", "stored", 1]);
+    expect(await verb("diff")).toMatchObject({ code: 0 });
+    rmSync(join(folder, "brought.yaml"));
+    expect(await verb("apply", "--prune")).toMatchObject({ code: 0, stderr: "" });
+    expect((await origins())[0]).toEqual(["brought", "static", 2]);
+  } finally {
+    await deployed.remove();
+  }
 });
 
 describe("what cannot be done is told, and changes nothing", () => {

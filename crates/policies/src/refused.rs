@@ -199,11 +199,11 @@ impl fmt::Display for Refused {
             ),
             Refused::MixedCycle(circle) => {
                 f.write_str("`extends`, `parent` and `fallbackTo` would go in a circle: ")?;
-                for (name, relation) in circle {
-                    write!(f, "{name} {} ", relation.words())?;
+                let next = circle.iter().cycle().skip(1);
+                for ((name, relation), (next, _)) in circle.iter().zip(next) {
+                    write!(f, "{name} {} {next}, ", relation.words())?;
                 }
-                let first = circle.first().map_or("", |(name, _)| name);
-                write!(f, "{first}. Take one of them out.")
+                f.write_str("so take one of these out.")
             }
             Refused::Static(name) => write!(
                 f,
