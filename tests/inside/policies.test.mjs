@@ -69,7 +69,9 @@ describe("a change", () => {
     expect(await env.TOLLGATE_KV.get("policies")).toBe(null);
     expect(await runDurableObjectAlarm(object())).toBe(true);
     const kept = await env.TOLLGATE_KV.get("policies");
-    expect(kept.split("\n")[0]).toBe(`1 changes generation=${START} revision=1 whole=1 floor=0 overrides=1%20overrides`);
+    expect(kept.split("\n")[0]).toBe(
+      `1 changes generation=${START} revision=1 whole=1 floor=0 overrides=1%20overrides`,
+    );
     expect(kept).toContain("policy name=a version=1");
     await call("DELETE", "/policies/a");
     await runDurableObjectAlarm(object());

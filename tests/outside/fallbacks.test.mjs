@@ -213,7 +213,11 @@ describe("a policy that falls back, under overrides", () => {
     await under({ "all/pause": { until: "1h" } }, async () => {
       expect(shown(await ask("first"))).toEqual({ success: false, policy: "first", reason: "paused" });
     });
-    const pauses = { "policy:first/pause": {}, "policy:second/pause": { until: "2h" }, "policy:third/pause": { until: "1h" } };
+    const pauses = {
+      "policy:first/pause": {},
+      "policy:second/pause": { until: "2h" },
+      "policy:third/pause": { until: "1h" },
+    };
     await under(pauses, async () => {
       const answer = await ask("first");
       expect(shown(answer)).toEqual({ success: false, policy: "first", reason: "paused" });

@@ -15,7 +15,10 @@ const TOKENS = JSON.stringify([
   { token: "shop", role: "admin", namespace: "shop" },
   { token: "cold", role: "admin", namespace: "cold" },
 ]);
-const window = (limit, rest) => ({ limits: [{ name: "year", algorithm: "fixedWindow", limit, window: "52w" }], ...rest });
+const window = (limit, rest) => ({
+  limits: [{ name: "year", algorithm: "fixedWindow", limit, window: "52w" }],
+  ...rest,
+});
 const FIRST = {
   inbox: { algorithm: "tokenBucket", capacity: 10, refill: { amount: 1, interval: "1d" }, provider: "mail" },
   tenant: window(5, { parent: { policy: "cluster" }, fallbackTo: ["spare"] }),
@@ -37,7 +40,10 @@ function deploy(main, policies) {
   const setting = /\(name = "TOLLGATE_POLICIES", text = "(?:[^"\\]|\\.)*"\)/;
   expect(text).toMatch(setting);
   const value = JSON.stringify(JSON.stringify(policies));
-  writeFileSync(file, text.replace(setting, () => `(name = "TOLLGATE_POLICIES", text = ${value})`));
+  writeFileSync(
+    file,
+    text.replace(setting, () => `(name = "TOLLGATE_POLICIES", text = ${value})`),
+  );
 }
 
 describe("a deployment that brings policies", () => {
@@ -46,8 +52,7 @@ describe("a deployment that brings policies", () => {
     main = await (await serving(JSON.stringify(FIRST))).start();
   });
   afterAll(() => main?.remove());
-  const call = (method, path, body, token = "ann", headers = {}) =>
-    main.call(method, path, body, { token, headers });
+  const call = (method, path, body, token = "ann", headers = {}) => main.call(method, path, body, { token, headers });
   const ask = (policy, identifier, rest = {}, token = "check") =>
     call("POST", "/limit", { policy, identifier, ...rest }, token);
 
@@ -75,7 +80,11 @@ describe("a deployment that brings policies", () => {
       [true, "spare", ["tenant"]],
     ]);
     await sleep(2_000); // until no charge is left that may be taken back
-    expect((await ask("tenant.large", "t2", { cost: 2 })).json).toMatchObject({ success: true, limit: 7, remaining: 0 });
+    expect((await ask("tenant.large", "t2", { cost: 2 })).json).toMatchObject({
+      success: true,
+      limit: 7,
+      remaining: 0,
+    });
     expect((await ask("tenant.large", "t2", { cost: 0 })).json).toMatchObject({ policy: "tenant.large", version: 0 });
   });
 
@@ -241,8 +250,7 @@ test("out of reach of what is stored they hold, and are called degraded; what KV
   try {
     await main.start();
     const become = (how) => fetch(`${main.urlOf("between")}/?how=${how}`, { method: "PUT" });
-    const ask = (policy, token, identifier = "u") =>
-      main.call("POST", "/limit", { policy, identifier }, as(token));
+    const ask = (policy, token, identifier = "u") => main.call("POST", "/limit", { policy, identifier }, as(token));
     expect((await main.call("PUT", "/policies/spare", window(9), as("shop"))).status).toBe(201);
     await sleep(2_500); // KV keeps it a second after the change
     await become("silent");

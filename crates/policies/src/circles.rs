@@ -7,8 +7,9 @@
 
 use std::collections::BTreeSet;
 
+use tollgate_core::limit::Name;
+
 use crate::content::Content;
-use crate::refused::Refused;
 
 /// How one policy stands on another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,38 +45,26 @@ impl Relation {
 /// A policy on the way round a circle, and how it stands on the next one.
 pub type Link = (String, Relation);
 
-/// Whether nothing that these policies stand on leads back to it, and all that they fall back to is
-/// there. `of` tells what is under a name.
-pub(crate) fn check<'a>(
-    changed: &[&str],
-    of: &dyn Fn(&str) -> Option<&'a Content>,
-) -> Result<(), Refused> {
-    for name in changed {
-        let fallbacks = of(name).map(Content::fallbacks).unwrap_or_default();
-        let missing = fallbacks.iter().find(|name| of(name.as_str()).is_none());
-        if let Some(missing) = missing {
-            return Err(Refused::UnknownFallback(missing.as_str().to_owned()));
-        }
-    }
-    // First of all those that are told in a word of their own.
-    if let Some(circle) = find(changed, &|name| fallbacks(of, name)) {
-        let mut names: Vec<String> = circle.into_iter().map(|(name, _)| name).collect();
-        names.extend(names.first().cloned());
-        return Err(Refused::FallbackCycle(names));
-    }
-    match find(changed, &|name| all(of, name)) {
-        Some(circle) => Err(Refused::MixedCycle(circle)),
-        None => Ok(()),
-    }
+/// What is under a name.
+type Of<'o, 'c> = &'o dyn Fn(&str) -> Option<&'c Content>;
+
+/// A circle of fallbacks alone to which one of these policies leads.
+pub(crate) fn of_fallbacks(from: &[&str], of: Of<'_, '_>) -> Option<Vec<Link>> {
+    find(from, &|name| fallbacks(of, name))
 }
 
-fn fallbacks<'a>(of: &dyn Fn(&str) -> Option<&'a Content>, name: &str) -> Vec<Link> {
+/// A circle of whatever relations to which one of these policies leads.
+pub(crate) fn of_any(from: &[&str], of: Of<'_, '_>) -> Option<Vec<Link>> {
+    find(from, &|name| all(of, name))
+}
+
+fn fallbacks(of: Of<'_, '_>, name: &str) -> Vec<Link> {
     let names = of(name).map(Content::fallbacks).unwrap_or_default();
-    let link = |name: tollgate_core::limit::Name| (name.as_str().to_owned(), Relation::FallsBack);
+    let link = |name: Name| (name.as_str().to_owned(), Relation::FallsBack);
     names.into_iter().map(link).collect()
 }
 
-fn all<'a>(of: &dyn Fn(&str) -> Option<&'a Content>, name: &str) -> Vec<Link> {
+fn all(of: Of<'_, '_>, name: &str) -> Vec<Link> {
     let content = of(name);
     let base = content.and_then(|it| it.base.clone());
     let parent = content.and_then(|it| it.parent.clone());

@@ -15,8 +15,9 @@ const MAX_BYTES: usize = 32 << 20;
 pub struct Copies(Vec<(String, Copy)>);
 
 impl Copies {
-    /// The copy of a namespace beside what the deployment brings; an empty one at first. Where all copies together are too large, the
-    /// longest unused are dropped, and asked for anew at their next use.
+    /// The copy of a namespace beside what the deployment brings; an empty one at first. Where all
+    /// copies together are too large, the longest unused are dropped, and asked for anew at their
+    /// next use.
     pub fn of(&mut self, namespace: &str, deployed: &Rc<Deployed>) -> &mut Copy {
         let is_last = self.0.last().is_some_and(|(last, _)| last == namespace);
         if !is_last {

@@ -668,8 +668,8 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// Of two isolates the one that asked later has the newer version of each name, or the same one;
-    /// those of two deployments may have two editions.
+    /// Of two isolates the one that asked later has no older version of any name; those of two
+    /// deployments may have two editions.
     #[test]
     fn who_asked_later_has_no_older_version(steps in prop::collection::vec(step(), 1..60)) {
         const NAMES: [&str; 3] = ["a", "b", "c"];

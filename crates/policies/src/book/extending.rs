@@ -99,10 +99,25 @@ impl Book {
         Ok(())
     }
 
-    /// Whether none of these policies would stand on itself, and each could fall back as it says.
+    /// Whether each of these policies could fall back as it says, and none would stand on itself.
     pub(super) fn check_circles(&self, contents: &[(String, Content)]) -> Result<(), Refused> {
+        let of = |name: &str| self.content_with(contents, name);
+        let fallbacks = contents.iter().flat_map(|(_, it)| it.fallbacks());
+        let mut missing = fallbacks.filter(|name| of(name.as_str()).is_none());
+        if let Some(missing) = missing.next() {
+            return Err(Refused::UnknownFallback(missing.as_str().to_owned()));
+        }
         let changed: Vec<&str> = contents.iter().map(|(name, _)| name.as_str()).collect();
-        circles::check(&changed, &|name| self.content_with(contents, name))
+        // First those that have a word of their own.
+        if let Some(circle) = circles::of_fallbacks(&changed, &of) {
+            let mut names: Vec<String> = circle.into_iter().map(|(name, _)| name).collect();
+            names.extend(names.first().cloned());
+            return Err(Refused::FallbackCycle(names));
+        }
+        match circles::of_any(&changed, &of) {
+            Some(circle) => Err(Refused::MixedCycle(circle)),
+            None => Ok(()),
+        }
     }
 
     /// What is under a name once these contents are.
