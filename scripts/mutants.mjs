@@ -186,8 +186,8 @@ const MUTANTS = [
   [
     "nobody is asked past a level that is denied",
     `${CORE}/multi/levels.rs`,
-    "let level = denied.or_else(|| deciding(success, decisions)).unwrap_or(first);",
-    "let level = deciding(success, decisions).or(denied).unwrap_or(first);",
+    "        .position(|it| it.as_ref().is_some_and(is_denied));",
+    "        .position(|it| it.as_ref().is_some_and(is_denied) && success);",
     "lib",
   ],
   [

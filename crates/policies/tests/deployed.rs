@@ -221,8 +221,8 @@ fn what_is_put_takes_its_place_and_a_deletion_gives_it_back() {
 
 #[test]
 fn versions_rise_also_behind_deletions_that_are_forgotten() {
-    let deployed =
-        deployed(r#"{"a": {"limit": 1, "window": "1s"}, "b": {"limit": 1, "window": "1s"}}"#);
+    let one = |name: &str| format!(r#""{name}": {{"limit": 1, "window": "1s"}}"#);
+    let deployed = deployed(&format!("{{{}}}", ["a", "b", "c"].map(one).join(",")));
     let plain = r#"{"limit":20,"window":"1s"}"#;
     let mut book = beside(&deployed);
     let mut early = Copy::beside(Rc::clone(&deployed));
@@ -230,6 +230,7 @@ fn versions_rise_also_behind_deletions_that_are_forgotten() {
         put(&mut book, "a", plain).unwrap();
         delete(&mut book, "a").unwrap();
     }
+    put(&mut book, "c", plain).unwrap();
     confirm(&mut early, &book, Timestamp::from_millis(1));
     assert_eq!(version_in(&mut early, "a").number, 6);
     for i in 0..=1_000 {
@@ -238,8 +239,10 @@ fn versions_rise_also_behind_deletions_that_are_forgotten() {
         delete(&mut book, &other).unwrap();
     }
     assert!(book.record("a").is_none());
-    // What is forgotten may have had any number until then, `b` too.
-    for policy in ["a", "b"] {
+    delete(&mut book, "c").unwrap();
+    assert_eq!(book.record("c").unwrap().version, 2);
+    // What is forgotten may have had any number until then, `b` too; `c` is not forgotten.
+    for policy in ["a", "b", "c"] {
         let mut late = Copy::beside(Rc::clone(&deployed));
         confirm(&mut early, &book, Timestamp::from_millis(2));
         confirm(&mut late, &book, Timestamp::from_millis(2));
