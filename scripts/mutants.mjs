@@ -1879,8 +1879,8 @@ const MUTANTS = [
   [
     "versions rise across deletion",
     `${POLICIES}/book/mod.rs`,
-    "let last = self.records.get(&name).map(|record| record.version);",
-    "let last = self.policy(&name).ok().map(|(record, _)| record.version);",
+    "deleted.map_or(0, |it| it.version)",
+    "deleted.map_or(0, |_| 0)",
     "policies/book",
   ],
   [
@@ -1964,7 +1964,7 @@ const MUTANTS = [
   [
     "deleted policies are told as gone",
     `${POLICIES}/snapshot.rs`,
-    "self.policies.remove(name);",
+    "self.policies.remove(&name);",
     "",
     "policies/snapshot",
   ],
@@ -2217,8 +2217,8 @@ const MUTANTS = [
   [
     "long after a failure requests wait for an answer again",
     `${POLICIES}/copy.rs`,
-    "(within(self.failed, OUT_OF_REACH), self.is_empty())",
-    "(self.failed.is_some(), self.is_empty())",
+    "(within(self.failed, OUT_OF_REACH), self.has_nothing())",
+    "(self.failed.is_some(), self.has_nothing())",
     "policies/copy",
   ],
   [
@@ -2371,8 +2371,8 @@ const MUTANTS = [
   [
     "a version of a name that is forgotten brings no restored storage to light",
     `${POLICIES}/book/mod.rs`,
-    "number: last.unwrap_or(self.state.floor),",
-    "number: last.unwrap_or(0),",
+    "            number: self.last_number(name),",
+    "            number: self.records.get(name).map_or(0, |it| it.version),",
     "policies/book",
   ],
   [
@@ -2428,8 +2428,8 @@ const MUTANTS = [
   [
     "a parent that there is not is refused",
     `${POLICIES}/levels.rs`,
-    "of(parent).ok_or_else(|| Refused::UnknownParent(parent.to_owned()))?;",
-    "of(parent);\n        let Some(above) = above else { break };",
+    "levels.push(above.ok_or_else(|| Refused::UnknownParent(parent.into_owned()))?);",
+    "let Some(above) = above else { break };\n        levels.push(above);",
     "policies/parents",
   ],
   [

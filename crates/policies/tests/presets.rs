@@ -104,7 +104,7 @@ fn a_new_inbox_is_warmed_up_within_each_week_and_each_pace() {
     let version = Version {
         generation: 1,
         number: 1,
-        adjusted: 0,
+        ..Version::NONE
     };
     let item = Item {
         policy: policy.named(Name::new("policy", &preset.name).unwrap(), version),
