@@ -137,8 +137,8 @@ const MUTANTS = [
   [
     "a deployment's policy holds behind the deletion of the stored one",
     `${POLICIES}/snapshot.rs`,
-    "let number = self.gone.get(name).copied().max(self.floor);",
-    "let number = self.floor;",
+    "let number = gone.max(self.floor);",
+    "let number = gone.and(self.floor).or(self.floor);",
     "policies/deployed",
   ],
   [

@@ -1,7 +1,5 @@
 //! The bodies of answers about policies, in JSON. The policies in them stand as they were written.
 
-use std::collections::BTreeMap;
-
 use tollgate_core::api::to_json;
 
 use crate::book::{Book, Record};
@@ -111,22 +109,27 @@ const STATIC: &str = "static";
 
 /// `GET /policies`: every policy with its version, without its limits.
 pub fn of_all(book: &Book) -> String {
-    let stored = book.policies().map(|(name, record, content)| {
+    let line_of = |(name, number, content): (&str, u64, &Content)| {
+        let line = origin(name, number, STATIC);
+        let line = line.words("extends", content.base.as_deref().unwrap_or_default());
+        line.finish()
+    };
+    let mut brought = book.brought().peekable();
+    let mut lines = Vec::new();
+    for (name, record, content) in book.policies() {
+        while let Some(before) = brought.next_if(|it| it.0 < name) {
+            lines.push(line_of(before));
+        }
         let line = origin(name, record.version, STORED)
             .number("at", record.at.as_millis())
             .words("author", &record.author)
             .words("extends", content.base.as_deref().unwrap_or_default());
-        (name, line.finish())
-    });
-    let brought = book.brought().map(|(name, number, content)| {
-        let line = origin(name, number, STATIC);
-        let line = line.words("extends", content.base.as_deref().unwrap_or_default());
-        (name, line.finish())
-    });
-    let lines: BTreeMap<&str, String> = stored.chain(brought).collect();
+        lines.push(line.finish());
+    }
+    lines.extend(brought.map(line_of));
     Object::new()
         .number("revision", book.state.revision)
-        .raw("policies", &list(lines.into_values()))
+        .raw("policies", &list(lines.into_iter()))
         .finish()
 }
 

@@ -5,8 +5,6 @@
 //! But of the policies in a circle none can be made first or deleted first, so that nobody could
 //! keep them as files, or take them away, without taking them apart.
 
-use std::collections::BTreeSet;
-
 use tollgate_core::limit::Name;
 
 use crate::content::Content;
@@ -77,7 +75,7 @@ fn all(of: Of<'_, '_>, name: &str) -> Vec<Link> {
 /// A circle that can be come to from one of these; `None` where there is none. Each name is looked
 /// at once.
 fn find(from: &[&str], next: &dyn Fn(&str) -> Vec<Link>) -> Option<Vec<Link>> {
-    let mut done = BTreeSet::new();
+    let mut done = Vec::new();
     from.iter()
         .find_map(|name| walk(name, next, (&mut Vec::new(), &mut done)))
 }
@@ -86,9 +84,9 @@ fn find(from: &[&str], next: &dyn Fn(&str) -> Vec<Link>) -> Option<Vec<Link>> {
 fn walk(
     name: &str,
     next: &dyn Fn(&str) -> Vec<Link>,
-    (way, done): (&mut Vec<Link>, &mut BTreeSet<String>),
+    (way, done): (&mut Vec<Link>, &mut Vec<String>),
 ) -> Option<Vec<Link>> {
-    if done.contains(name) {
+    if done.iter().any(|it| it == name) {
         return None;
     }
     for (other, relation) in next(name) {
@@ -102,6 +100,6 @@ fn walk(
         }
         way.pop();
     }
-    done.insert(name.to_owned());
+    done.push(name.to_owned());
     None
 }

@@ -32,8 +32,8 @@ pub struct Snapshot {
     adjusted: u64,
     /// When those end that change limits.
     ends: Vec<Timestamp>,
-    /// The deleted names that are kept, each with the version that it has since.
-    gone: BTreeMap<String, u64>,
+    /// The deleted names that are kept, in their order, each with the version that it has since.
+    gone: Vec<(String, u64)>,
     /// See [`BookState::floor`]; `None` where whoever sent the last changes tells no versions of
     /// deletions.
     floor: Option<u64>,
@@ -110,10 +110,16 @@ impl Snapshot {
         }
     }
 
+    /// Where a name stands among the deleted ones, or would stand.
+    fn place_of(&self, name: &str) -> Result<usize, usize> {
+        self.gone.binary_search_by(|(it, _)| it.as_str().cmp(name))
+    }
+
     /// The version behind which a policy holds that the deployment brings under a name: that of the
     /// deletion, as far as it is known.
     pub fn behind(&self, name: &str) -> Version {
-        let number = self.gone.get(name).copied().max(self.floor);
+        let gone = self.place_of(name).ok().map(|at| self.gone[at].1);
+        let number = gone.max(self.floor);
         Version {
             generation: self.generation,
             number: number.unwrap_or(0),
@@ -179,16 +185,22 @@ impl Snapshot {
         self.ends = changing.filter_map(|(_, it)| it.until).collect();
         for (name, version) in changes.gone {
             self.policies.remove(&name);
-            self.gone.extend(version.map(|version| (name, version)));
+            let Some(version) = version else { continue };
+            match self.place_of(&name) {
+                Ok(at) => self.gone[at].1 = version,
+                Err(at) => self.gone.insert(at, (name, version)),
+            }
         }
         self.floor = changes.floor;
         for (name, _) in &changes.policies {
-            self.gone.remove(name);
+            if let Ok(at) = self.place_of(name) {
+                self.gone.remove(at);
+            }
         }
         self.policies.extend(changes.policies);
         let policies = self.policies.iter();
         let bytes = policies.map(|(name, held)| name.len() + held.canonical.len());
-        let gone = self.gone.keys().map(String::len);
+        let gone = self.gone.iter().map(|(name, _)| name.len());
         self.bytes = bytes.sum::<usize>() + gone.sum::<usize>();
         if changes.is_whole || has_overrides {
             let bytes = |it: &Override| bytes_of(&it.target, &it.effect, (&it.author, &it.reason));

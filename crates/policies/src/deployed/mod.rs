@@ -6,8 +6,6 @@
 
 mod read;
 
-use std::collections::BTreeMap;
-
 use tollgate_core::policy::Version;
 
 use crate::content::Content;
@@ -18,7 +16,8 @@ pub use read::{InvalidDeployed, MAX_BYTES, MAX_DEPLOYED};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Deployed {
     text: String,
-    policies: BTreeMap<String, DeployedPolicy>,
+    /// In the order of their names. They are few, and a further kind of map is code to load.
+    policies: Vec<(String, DeployedPolicy)>,
 }
 
 /// One of them.
@@ -43,7 +42,9 @@ impl Deployed {
 
     /// The policy of this name.
     pub fn get(&self, name: &str) -> Option<&DeployedPolicy> {
-        self.policies.get(name)
+        let of_name = |(it, _): &(String, DeployedPolicy)| it.as_str().cmp(name);
+        let at = self.policies.binary_search_by(of_name).ok()?;
+        Some(&self.policies[at].1)
     }
 
     /// All of them by their names.
