@@ -483,7 +483,7 @@ fn it_is_kept_for_its_days_and_within_its_bounds() {
     kept.rows.iter_mut().for_each(|row| row.events = 1);
     assert!(!previewed(&mut keeper, &mut kept, 2, 20).contains("cut"));
     // So it does where few calls are many bytes.
-    let lines = "\ncall text=1%20reset".repeat(MAX_BYTES as usize / 22);
+    let lines = "\ncall text=1%20reset".repeat(MAX_BYTES as usize / 20);
     kept.rows[0].text += &lines;
     assert!(previewed(&mut keeper, &mut kept, 2, 20).contains(r#""cut":true"#));
 }
