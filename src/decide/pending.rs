@@ -8,7 +8,7 @@ use tollgate_core::api::BadRequest;
 use tollgate_core::decide::Check;
 use tollgate_core::decision::Decision;
 use tollgate_core::limit::Name;
-use tollgate_core::overrides::{Effect, Stopped};
+use tollgate_core::overrides::{Override, Stopped};
 use tollgate_core::policy::{FailMode, Policy};
 use tollgate_core::replay::trace::Apart;
 use tollgate_core::subject::{Subject, SubjectParts};
@@ -37,8 +37,8 @@ pub(super) struct Pending {
     pub(super) stopped: Option<Stopped>,
     /// Whether the policy is decided and not enforced.
     pub(super) is_shadow: bool,
-    /// The override that changes its limits, if one does.
-    changed_by: Option<Effect>,
+    /// The overrides that change its limits, the nearest first.
+    changed_by: Vec<Override>,
 }
 
 /// Sees to it that the policies and overrides can be used that these requests need; whether they
@@ -236,7 +236,7 @@ impl Pending {
     fn asked(&self, record: Option<&Record>) {
         let policy = &self.item.policy;
         let (name, now) = (policy.name_or_empty(), clock::now());
-        let changed_by = (policy.version().adjusted, self.changed_by.as_ref());
+        let changed_by = (policy.version().adjusted, self.changed_by.as_slice());
         isolate::with(|isolate| {
             let recorder = &mut isolate.recorder;
             recorder.asked(&self.object, name, record, now);

@@ -17,7 +17,7 @@ use tollgate_core::isolate::refusals::{CallTimes, Refusals};
 use tollgate_core::limit::Name;
 use tollgate_core::message::{in_version, Answer, Call, MESSAGES};
 use tollgate_core::number::Decimal;
-use tollgate_core::overrides::{adjusted, Effect};
+use tollgate_core::overrides::{Effect, Grant, Matched, Override, Target};
 use tollgate_core::policy::Policy;
 use tollgate_core::replay::trace::{
     without_operation, Apart, Asked, Event, State, SubjectTrace, Told, ALWAYS,
@@ -55,10 +55,49 @@ struct Recorded {
 /// What is over the head of the counted policy.
 #[derive(Debug, Clone, Default)]
 struct Over {
-    effect: Option<Effect>,
-    /// When it was set or lifted.
+    overrides: Vec<Override>,
+    /// When any was set, lifted or over.
     at: u64,
     is_paused: bool,
+}
+
+impl Over {
+    /// One more, in front of the others.
+    fn set(&mut self, effect: Effect, lasts: Option<u64>, now: u64) {
+        self.at = now.max(self.at + 1);
+        let it = Override {
+            target: Target::All,
+            effect,
+            until: lasts.map(|lasts| Timestamp::from_millis(now + lasts)),
+            author: String::new(),
+            reason: String::new(),
+        };
+        self.overrides.insert(0, it);
+    }
+
+    /// Those that are in force.
+    fn by(&self, now: u64) -> Over {
+        let mut over = self.clone();
+        let now = Timestamp::from_millis(now);
+        for end in over.overrides.iter().filter_map(|it| it.until) {
+            if end <= now {
+                over.at = over.at.max(end.as_millis());
+            }
+        }
+        over.overrides.retain(|it| it.is_in_force(now));
+        over
+    }
+
+    /// The policy under them, as an isolate has it.
+    fn policy(&self, policy: &Policy, check: &Check) -> Policy {
+        let is_counted = policy.name_or_empty() == COUNTED;
+        let overrides = self.overrides.iter().filter(|_| is_counted);
+        let changed = Matched::of(overrides.collect()).policy(policy);
+        let changed = changed.filter(|policy| suits(check, policy).is_ok());
+        changed
+            .unwrap_or_else(|| policy.clone())
+            .adjusted_at(self.at)
+    }
 }
 
 impl Recorded {
@@ -195,8 +234,15 @@ enum Happens {
     Renewed(u128),
     Reset(bool),
     Blocked(u64),
-    /// The counted policy's limits times a tenth of so many, or as they are.
-    Scaled(Option<u64>),
+    /// The counted policy's limits times a tenth of so many, for so long; in front of those that
+    /// hold.
+    Scaled(u64, Option<u64>),
+    /// Everything is let through, for so long.
+    Bypassed(u64),
+    /// So many units more, for so long.
+    Granted(u64, u64),
+    /// What holds is lifted.
+    Lifted,
     Paused(bool),
 }
 
@@ -218,7 +264,11 @@ fn happens() -> impl Strategy<Value = Happening> {
         1 => (1u128..6).prop_map(Happens::Renewed),
         1 => any::<bool>().prop_map(Happens::Reset),
         1 => (0u64..3_000).prop_map(Happens::Blocked),
-        1 => prop_oneof![Just(None), (1u64..40).prop_map(Some)].prop_map(Happens::Scaled),
+        1 => (1u64..40, prop_oneof![Just(None), (1u64..5_000).prop_map(Some)])
+            .prop_map(|(tenths, lasts)| Happens::Scaled(tenths, lasts)),
+        1 => (1u64..2_000).prop_map(Happens::Bypassed),
+        1 => (1u64..5, 1u64..9_000).prop_map(|(units, lasts)| Happens::Granted(units, lasts)),
+        1 => Just(Happens::Lifted),
         1 => any::<bool>().prop_map(Happens::Paused),
     ];
     (gap, 0usize..2, what)
@@ -274,6 +324,7 @@ fn recorded(limits: &[Limit], all: &[Happening], held: Option<&BTreeSet<u128>>) 
     let (mut now, mut operation, mut over) = (START, 0, Over::default());
     for (number, (gap, isolate, happens)) in (0u128..).zip(all) {
         now += gap;
+        over = over.by(now);
         let item = |policy: &Policy, cost, delay: Option<u64>| {
             let slots = policy.gives_permits();
             let check = Check {
@@ -281,20 +332,24 @@ fn recorded(limits: &[Limit], all: &[Happening], held: Option<&BTreeSet<u128>>) 
                 max_delay: delay.filter(|_| !slots).map(Duration::from_millis),
                 ..Check::ONE
             };
-            let effect = over
-                .effect
-                .as_ref()
-                .filter(|_| policy.name_or_empty() == COUNTED);
-            let changed = effect.and_then(|it| adjusted(policy, it));
-            let changed = changed.filter(|policy| suits(&check, policy).is_ok());
-            let policy = changed.unwrap_or_else(|| policy.clone());
-            let policy = policy.adjusted_at(over.at);
-            Item { policy, check }
+            let bypass = over.overrides.iter().find(|it| it.effect.grant().is_none());
+            let bypass = bypass.is_some_and(|it| it.effect == Effect::Bypass);
+            let check = Check {
+                bypass: bypass && policy.name_or_empty() == COUNTED,
+                ..check
+            };
+            Item {
+                policy: over.policy(policy, &check),
+                check,
+            }
         };
         let asked = |operation, items: Vec<Item>| {
             let is_counted = |item: &Item| item.policy.name_or_empty() == COUNTED;
-            let effect = |item| over.effect.clone().filter(|_| is_counted(item));
-            let under = items.iter().map(effect).collect();
+            let under = |item| match is_counted(item) {
+                true => over.overrides.clone(),
+                false => Vec::new(),
+            };
+            let under = items.iter().map(under).collect();
             let call = Call::Limit { operation, items };
             Asked { call, under }
         };
@@ -331,9 +386,27 @@ fn recorded(limits: &[Limit], all: &[Happening], held: Option<&BTreeSet<u128>>) 
                 duration: Duration::from_millis(*duration),
                 reason: "test".to_owned(),
             }),
-            Happens::Scaled(tenths) => {
-                let factor = tenths.and_then(|tenths| Decimal::new(tenths, 1));
-                (over.effect, over.at) = (factor.map(Effect::Scale), now);
+            Happens::Scaled(tenths, lasts) => {
+                let factor = Decimal::new(*tenths, 1).unwrap();
+                over.set(Effect::Scale(factor), *lasts, now);
+                continue;
+            }
+            Happens::Bypassed(lasts) => {
+                over.set(Effect::Bypass, Some(*lasts), now);
+                continue;
+            }
+            Happens::Granted(units, lasts) => {
+                let grant = Grant {
+                    units: *units,
+                    id: number as u64,
+                    kept: Timestamp::from_millis(now + 10 * lasts),
+                };
+                over.set(Effect::Grant(grant), Some(*lasts), now);
+                continue;
+            }
+            Happens::Lifted => {
+                over.overrides.clear();
+                over.at = now.max(over.at + 1);
                 continue;
             }
             Happens::Paused(is_paused) => {
@@ -645,12 +718,12 @@ fn what_an_isolate_remembers_outlives_a_reset_in_a_replay_too() {
 #[test]
 fn a_candidate_is_scaled_and_stopped_as_the_policy_was() {
     let mut all = often(4, 2_000);
-    all.push((0, 0, Happens::Scaled(Some(20))));
+    all.push((0, 0, Happens::Scaled(20, None)));
     all.extend(often(4, 2_000));
     all.push((0, 0, Happens::Paused(true)));
     all.extend(often(3, 2_000));
     all.push((0, 0, Happens::Paused(false)));
-    all.push((0, 0, Happens::Scaled(None)));
+    all.push((0, 0, Happens::Lifted));
     all.extend(often(2, 2_000));
     let object = recorded(&minute(2), &all, None);
     let report = replayed(&object.trace, &[named(COUNTED, minute(3), 2)]);

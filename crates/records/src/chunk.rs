@@ -9,9 +9,10 @@
 //! request that is no matter of the object is an event that was not done, which is what builds
 //! from before read, with one word more: `stopped` or `elsewhere`.
 //!
-//! An override is told as its kind and, behind a space, what it does, as JSON; those of a call's
-//! items in lines of their own, empty for none.
+//! An override that changes limits is told in a line of its own: `<item> <until> <kind> <JSON>`,
+//! with the place of the item, its end in Unix ms or `-`, and what it does as its route reads it.
 
+use core::fmt::Write;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -19,7 +20,7 @@ use tollgate_core::api::overrides::parse_effect;
 use tollgate_core::api::to_json;
 use tollgate_core::codec::{Line, LineWriter, Unreadable};
 use tollgate_core::message::Call;
-use tollgate_core::overrides::{Effect, Kind};
+use tollgate_core::overrides::{Kind, Override, Target};
 use tollgate_core::replay::trace::{Apart, Asked, Event, State, Told, ALWAYS};
 use tollgate_core::subject_state::Place;
 use tollgate_core::Timestamp;
@@ -27,6 +28,9 @@ use tollgate_versions::Versions;
 
 /// The versions of chunks, as they are sent and kept.
 pub const CHUNKS: Versions = Versions::new(1);
+
+/// More items has no call: of a damaged line no memory is asked.
+const MAX_ITEMS: usize = 1_024;
 
 /// What an isolate has recorded. Its text and its parts are bounded by whoever makes it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -248,31 +252,49 @@ fn apart(word: &str) -> Option<Apart> {
 /// from before pass over.
 pub(crate) fn put_asked(line: LineWriter, asked: &Asked) -> LineWriter {
     let line = line.and("call").text("text", &asked.call.encode());
-    if asked.under.iter().all(Option::is_none) {
-        return line;
+    let mut under = String::new();
+    for (item, overrides) in asked.under.iter().enumerate() {
+        for it in overrides {
+            let (kind, effect) = (it.effect.kind().word(), to_json(&it.effect));
+            let until = it.until.map(|until| until.as_millis().to_string());
+            let until = until.as_deref().unwrap_or("-");
+            let _ = writeln!(under, "{item} {until} {kind} {effect}"); // to a String
+        }
     }
-    let text = |under: &Option<Effect>| match under {
-        Some(effect) => format!("{} {}\n", effect.kind().word(), to_json(effect)),
-        None => "\n".to_owned(),
-    };
-    let under: String = asked.under.iter().map(text).collect();
-    line.text("under", &under)
+    match under.as_str() {
+        "" => line,
+        under => line.text("under", under),
+    }
 }
 
 fn asked(line: &Line<'_>) -> Result<Asked, Unreadable> {
     let (_, call) = Call::decode(&line.text("text")?)?;
-    let Some(_) = line.get("under") else {
-        return Ok(Asked::plain(call));
+    let mut asked = Asked::plain(call);
+    for text in line.text("under")?.lines() {
+        let (item, it) = under(text).ok_or(Unreadable::Damaged("under"))?;
+        if asked.under.len() <= item {
+            asked.under.resize(item + 1, Vec::new());
+        }
+        asked.under[item].push(it);
+    }
+    Ok(asked)
+}
+
+fn under(text: &str) -> Option<(usize, Override)> {
+    let mut parts = text.splitn(4, ' ');
+    let mut next = || parts.next();
+    let item = next()?.parse().ok().filter(|item| *item < MAX_ITEMS)?;
+    let until = match next()? {
+        "-" => None,
+        until => Some(Timestamp::from_millis(until.parse().ok()?)),
     };
-    let under = line.text("under")?;
-    let under = under.lines().map(|text| {
-        let Some((kind, effect)) = text.split_once(' ') else {
-            return Ok(None);
-        };
-        let kind = Kind::from_word(kind).ok_or(Unreadable::Damaged("under"))?;
-        let effect = parse_effect(kind, effect);
-        effect.map(Some).map_err(|_| Unreadable::Damaged("under"))
-    });
-    let under = under.collect::<Result<_, _>>()?;
-    Ok(Asked { call, under })
+    let kind = Kind::from_word(next()?)?;
+    let it = Override {
+        target: Target::All,
+        effect: parse_effect(kind, next()?).ok()?,
+        until,
+        author: String::new(),
+        reason: String::new(),
+    };
+    Some((item, it))
 }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use tollgate_core::api::policy::record::Record;
 use tollgate_core::codec::LineWriter;
 use tollgate_core::message::{Answer, Call, RefusalCode};
-use tollgate_core::overrides::Effect;
+use tollgate_core::overrides::Override;
 use tollgate_core::replay::trace::{without_operation, Apart, Asked, Event, State, Told, ALWAYS};
 use tollgate_core::subject_state::{Item, Place};
 use tollgate_core::{Duration, Timestamp};
@@ -144,14 +144,14 @@ impl Recorder {
         }
     }
 
-    /// A check of the policy of this name is about to be decided; `effect`: the override that
-    /// changes its limits for the subject, if one does. `adjusted`: see
+    /// A check of the policy of this name is about to be decided, under these overrides that change
+    /// its limits for the subject, the nearest first. `adjusted`: see
     /// [`Version::adjusted`](tollgate_core::policy::Version::adjusted).
     pub fn overridden(
         &mut self,
         object: &str,
         policy: &str,
-        (adjusted, effect): (u64, Option<&Effect>),
+        (adjusted, overrides): (u64, &[Override]),
         now: Timestamp,
     ) {
         let Some(space) = self.space_mut(space_of(object)) else {
@@ -159,7 +159,7 @@ impl Recorder {
         };
         let hash = hash(object);
         if space.share(hash, now).is_some() {
-            space.under.set((hash, policy), adjusted, effect);
+            space.under.set((hash, policy), adjusted, overrides);
         }
     }
 

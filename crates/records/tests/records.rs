@@ -8,7 +8,7 @@ use common::{answer, asked, at, name, policy, record, Kept, Objects, START};
 use tollgate_core::api::overrides::parse_effect;
 use tollgate_core::decide::Check;
 use tollgate_core::message::{Answer as ObjectAnswer, Call as ObjectCall};
-use tollgate_core::overrides::{adjusted, Effect, Kind};
+use tollgate_core::overrides::{Effect, Kind, Matched, Override, Target};
 use tollgate_core::policy::Policy;
 use tollgate_core::replay::trace::{Apart, ALWAYS};
 use tollgate_core::subject_state::{Item, Place};
@@ -206,15 +206,19 @@ fn chunks_of_builds_from_before_are_read() {
     assert!(first.asked.under.is_empty());
     // And with what this build adds, which those pass over.
     let text = "1 chunk isolate=77 at=1000 days=2 dropped=0 lost=0\nsubject name=alice\n\
-        call text=1%20reset under=scale%20%7B%22factor%22%3A2.5%7D%0A\n\
+        call text=1%20reset under=0%201500%20scale%20%7B%22factor%22%3A2.5%7D%0A\n\
         e 0 0 5 - x - - - stopped";
     let chunk = Chunk::decode(text).unwrap();
     let first = &chunk.events[0].1;
     assert_eq!((chunk.isolate, first.isolate), (77, 77));
     assert_eq!(first.apart, Some(Apart::Stopped));
     assert!(matches!(
-        first.asked.under.as_slice(),
-        [Some(Effect::Scale(_))]
+        first.asked.under[0].as_slice(),
+        [Override {
+            effect: Effect::Scale(_),
+            until: Some(_),
+            ..
+        }]
     ));
     assert_eq!(chunk.encode(), text);
 }
@@ -224,8 +228,16 @@ fn chunks_of_builds_from_before_are_read() {
 fn an_override_is_recorded_with_the_calls_that_it_changes() {
     let (mut recorder, mut objects) = (Recorder::new(1), Objects::default());
     let (mut keeper, mut kept) = (keeper(), Kept::default());
-    let double = parse_effect(Kind::Scale, r#"{"factor":2}"#).unwrap();
-    let doubled = adjusted(&policy("api"), &double).unwrap().adjusted_at(7);
+    let double = Override {
+        target: Target::All,
+        effect: parse_effect(Kind::Scale, r#"{"factor":2}"#).unwrap(),
+        until: None,
+        author: "ops".to_owned(),
+        reason: "she has bought more".to_owned(),
+    };
+    let double = Matched::of(vec![&double]).changes();
+    let doubled = Matched::of(double.iter().collect()).policy(&policy("api"));
+    let doubled = doubled.unwrap().adjusted_at(7);
     let ask = |recorder: &mut Recorder, objects: &mut Objects, policy: &Policy, now| {
         let item = Item {
             policy: policy.clone(),
@@ -239,13 +251,13 @@ fn an_override_is_recorded_with_the_calls_that_it_changes() {
     };
     for i in 0..8 {
         recorder.asked(ALICE, "api", Some(&record(ALWAYS)), at(i));
-        recorder.overridden(ALICE, "api", (7, Some(&double)), at(i));
+        recorder.overridden(ALICE, "api", (7, double.as_slice()), at(i));
         ask(&mut recorder, &mut objects, &doubled, i);
     }
     // It is lifted, and a request that was made ready before comes after that.
-    recorder.overridden(ALICE, "api", (9, None), at(9));
+    recorder.overridden(ALICE, "api", (9, &[]), at(9));
     ask(&mut recorder, &mut objects, &doubled, 9);
-    recorder.overridden(ALICE, "api", (9, None), at(10));
+    recorder.overridden(ALICE, "api", (9, &[]), at(10));
     ask(
         &mut recorder,
         &mut objects,
@@ -255,11 +267,11 @@ fn an_override_is_recorded_with_the_calls_that_it_changes() {
     send(&mut recorder, &mut keeper, &mut kept, 20);
     let chunk = Chunk::decode(&kept.rows[0].text).unwrap();
     assert_eq!((chunk.events.len(), chunk.dropped), (9, 1));
-    let under = |event: usize| chunk.events[event].1.asked.under.first().cloned().flatten();
-    assert_eq!(
-        (under(0), under(7), under(8)),
-        (Some(double.clone()), Some(double), None)
-    );
+    let under = |event: usize| chunk.events[event].1.asked.under.clone();
+    assert_eq!((under(0), under(7)), (vec![double.clone()], vec![double]));
+    assert_eq!(under(8).concat(), []);
+    // Who set it and why is nobody's business here.
+    assert!(!kept.rows[0].text.contains("bought") && !kept.rows[0].text.contains("ops"));
     // Twice 3 are admitted of the first 8, and twice 2 under the candidate.
     let preview = previewed(&mut keeper, &mut kept, 2, 30);
     assert!(

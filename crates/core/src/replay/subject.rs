@@ -5,7 +5,7 @@ use crate::api::request::suits;
 use crate::calendar::TimeZone;
 use crate::message::{Answer, Call};
 use crate::number::MAX_SAFE;
-use crate::overrides::{adjusted, Effect};
+use crate::overrides::{Matched, Override};
 use crate::policy::{Policy, Version};
 use crate::subject_state::{Effects, Item, Place, SubjectState};
 use crate::Timestamp;
@@ -220,8 +220,8 @@ impl Under<'_> {
                 continue;
             };
             suits(&item.check, policy).ok()?;
-            let effect = event.asked.under.get(i).and_then(Option::as_ref);
-            item.policy = candidate(policy, item, effect)?;
+            let under = event.asked.under.get(i).map_or(&[][..], Vec::as_slice);
+            item.policy = candidate(policy, item, under)?;
         }
         Some(call)
     }
@@ -229,8 +229,8 @@ impl Under<'_> {
 
 /// The policy in the place of an item's, under what was over the head of that one: as isolates
 /// have policies under overrides.
-fn candidate(policy: &Policy, item: &Item, effect: Option<&Effect>) -> Option<Policy> {
-    let changed = effect.and_then(|effect| adjusted(policy, effect));
+fn candidate(policy: &Policy, item: &Item, under: &[Override]) -> Option<Policy> {
+    let changed = Matched::of(under.iter().collect()).policy(policy);
     let changed = changed.filter(|policy| suits(&item.check, policy).is_ok());
     let version = Version {
         adjusted: item.policy.version().adjusted,

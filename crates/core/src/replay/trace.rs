@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::message::{Answer, Call};
-use crate::overrides::Effect;
+use crate::overrides::Override;
 use crate::subject_state::Place;
 use crate::Timestamp;
 
@@ -57,9 +57,9 @@ pub struct Event {
 pub struct Asked {
     /// The call, with the definitions that it was decided by, and without its operation.
     pub call: Call,
-    /// Of each item the override that changed its limits, if one did; may be shorter than the
-    /// items, and then none did of the rest.
-    pub under: Vec<Option<Effect>>,
+    /// Of each item the overrides that change limits, the nearest first; may be shorter than the
+    /// items, and then there are none for the rest.
+    pub under: Vec<Vec<Override>>,
 }
 
 impl Asked {
