@@ -371,6 +371,22 @@ describe("what is kept", { timeout: 60_000 }, () => {
     expect(await sql("SELECT id FROM chunks ORDER BY id")).toEqual([{ id: 3 }, { id: 8193 }, { id: 8194 }]);
   });
 
+  test("is read as far as there is memory for it, however few events that are", async () => {
+    await begin();
+    await limit("api", "u1");
+    await sent(1);
+    const [{ id, until, text }] = await sql("SELECT * FROM chunks");
+    const long = `${text}${"\ncall text=1%20reset".repeat(50_000)}`; // a megabyte
+    expect(await preview("api", hour)).not.toHaveProperty("cut");
+    await runInDurableObject(object(), (_object, { storage }) => {
+      storage.sql.exec("DELETE FROM chunks");
+      for (let i = 0; i < 14; i++) {
+        storage.sql.exec("INSERT INTO chunks (id, until, events, text) VALUES (?, ?, 1, ?)", id + i, until, long);
+      }
+    });
+    expect(await preview("api", hour)).toMatchObject({ cut: true, subjects: 1 });
+  });
+
   test("is of a sample of subjects, whole or not at all", async () => {
     await put("quiet", { limit: 1, window: "1h" });
     await put("api", { ...hour, record: { share: 0.3, days: 1 } });

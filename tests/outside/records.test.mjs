@@ -106,15 +106,66 @@ describe("a process that is killed", () => {
       before = after.recorded;
     }
     expect(await preview(tollgate, { ...POLICY, limit: 1 })).toMatchObject({ subjectsChanged: KILLS * CALLERS * 3 });
-    console.log(`${before} of ${total} answered requests recorded over ${KILLS} kills`);
+    await tollgate.kill();
+    const { chunks } = kept(tollgate.directory);
+    const bytes = chunks.reduce((sum, { text }) => sum + text.length, 0);
+    console.log(
+      `${before} of ${total} answered requests recorded over ${KILLS} kills: ${chunks.length} parcels, ${bytes} bytes`,
+    );
+  });
+});
+
+const unheard = (main) => ({ ...main, modules: ["tests/outside/lib/unheard.js", ...main.modules] });
+
+test("an isolate that can send nothing decides all the same, when it has no room left", { timeout: 120_000 }, async ({
+  onTestFinished,
+}) => {
+  const tollgate = await (await server({ change: unheard, texts: { UNHEARD: "1" } })).start();
+  onTestFinished(() => tollgate.remove());
+  await put(tollgate, "api", POLICY);
+  // Four times as much as there is room for, at fifty bytes each.
+  const [SUBJECTS, EACH] = [100, 200];
+  const admitted = await Promise.all(
+    Array.from({ length: SUBJECTS }, async (_, i) => {
+      let admitted = 0;
+      for (let j = 0; j < EACH; j++) {
+        const { status } = await tollgate.call("POST", "/limit", { policy: "api", identifier: `u${i}` });
+        expect([200, 429]).toContain(status);
+        admitted += status === 200;
+      }
+      return admitted;
+    }),
+  );
+  expect(admitted).toEqual(Array.from({ length: SUBJECTS }, () => LIMIT));
+  expect(await preview(tollgate)).toMatchObject({ recorded: 0, why: expect.any(String) });
+});
+
+test("requests that the object did not decide are told apart", { timeout: 60_000 }, async ({ onTestFinished }) => {
+  const failing = {
+    id: "failing",
+    modules: ["tests/outside/lib/failing.js"],
+    objects: [{ binding: "SELF", className: "RateLimitDO" }],
+    texts: [{ name: "HOW", text: "broken" }],
+  };
+  const ofFailing = (object) => (object.className === "RateLimitDO" ? { ...object, of: "failing" } : object);
+  const change = (main) => ({ ...main, objects: main.objects.map(ofFailing) });
+  const tollgate = await (await server({ variants: [failing], change })).start();
+  onTestFinished(() => tollgate.remove());
+  await put(tollgate, "api", POLICY);
+  for (let i = 0; i < 7; i++) {
+    const { json } = await tollgate.call("POST", "/limit", { policy: "api", identifier: "u1" });
+    expect(json).toMatchObject({ success: true, source: "fallback" });
+  }
+  await vi.waitFor(async () => expect(await preview(tollgate)).toMatchObject({ recorded: 0, elsewhere: 7, stopped: 0 }), {
+    timeout: 30_000,
+    interval: 500,
   });
 });
 
 describe("answers that are lost", () => {
   let tollgate;
   beforeAll(async () => {
-    const change = (main) => ({ ...main, modules: ["tests/outside/lib/unheard.js", ...main.modules] });
-    tollgate = await (await server({ change })).start();
+    tollgate = await (await server({ change: unheard })).start();
     await put(tollgate, "api", POLICY);
   });
   afterAll(() => tollgate?.remove());
