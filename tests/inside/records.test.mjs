@@ -218,43 +218,55 @@ async function allSent(counts) {
 }
 
 describe("a preview", () => {
-  test.each([43, 46, 50])("decides as the Worker did, and a candidate as the Worker would (%i)", {
-    timeout: 240_000,
-  }, async (seed) => {
-    const events = trace(seed, 600);
-    const { denied, stopped, permits, done } = await fed(POLICIES, events);
-    const asked = (name) => events.filter(({ what, policy }) => what === "ask" && policy === name).length;
-    const of = (name) => asked(name) - stopped[name];
-    await allSent(Object.fromEntries(Object.keys(POLICIES).map((name) => [name, asked(name)])));
-    // Nothing is shown by what has not happened.
-    for (const [name, count] of Object.entries(denied)) expect(count, name).toBeGreaterThan(0);
-    expect(Object.values(stopped).reduce((sum, count) => sum + count)).toBeGreaterThan(10);
-    const all = ["ask", "refund", "reset", "block", "set", "lift", "renew", "release"];
-    for (const what of all) expect(done[what], what).toBeGreaterThan(0);
-    const previews = {};
-    for (const name of Object.keys(POLICIES)) {
-      const same = await preview(name, settings(POLICIES[name]));
-      const before = { admitted: of(name) - denied[name], denied: denied[name] };
-      expect(same, name).toMatchObject({ recorded: of(name), before, after: before, newlyDenied: 0, newlyAdmitted: 0 });
-      expect(same, name).toMatchObject({ skipped: 0, gaps: 0, subjectsChanged: 0, mostChanged: [] });
-      expect(same, name).toMatchObject({ stopped: stopped[name], elsewhere: 0, dropped: 0, lost: 0 });
-      // Everybody is recorded, so nothing is a guess.
-      expect(same.all.deniedAfter, name).toEqual({ value: denied[name], low: denied[name], high: denied[name] });
-      previews[name] = await preview(name, settings(CANDIDATES[name]));
-      expect(previews[name].before, name).toEqual(before);
-    }
-    // The same, asked of the candidates in a namespace that has never seen the others. What only a
-    // candidate gives, nobody has given back.
-    const wanted = await fed(CANDIDATES, events, { token: "test-other-admin", held: permits });
-    expect(wanted.stopped).toEqual(stopped);
-    for (const name of Object.keys(CANDIDATES)) {
-      const after = { admitted: of(name) - wanted.denied[name], denied: wanted.denied[name] };
-      expect(previews[name].after, name).toEqual(after);
-      expect(previews[name].newlyDenied - previews[name].newlyAdmitted, name).toBe(wanted.denied[name] - denied[name]);
-    }
-    // Nothing was changed by trying.
-    expect((await call("GET", "/policies/fixed")).json).toMatchObject({ version: 1 });
-  });
+  test.each([43, 46, 50])(
+    "decides as the Worker did, and a candidate as the Worker would (%i)",
+    {
+      timeout: 240_000,
+    },
+    async (seed) => {
+      const events = trace(seed, 600);
+      const { denied, stopped, permits, done } = await fed(POLICIES, events);
+      const asked = (name) => events.filter(({ what, policy }) => what === "ask" && policy === name).length;
+      const of = (name) => asked(name) - stopped[name];
+      await allSent(Object.fromEntries(Object.keys(POLICIES).map((name) => [name, asked(name)])));
+      // Nothing is shown by what has not happened.
+      for (const [name, count] of Object.entries(denied)) expect(count, name).toBeGreaterThan(0);
+      expect(Object.values(stopped).reduce((sum, count) => sum + count)).toBeGreaterThan(10);
+      const all = ["ask", "refund", "reset", "block", "set", "lift", "renew", "release"];
+      for (const what of all) expect(done[what], what).toBeGreaterThan(0);
+      const previews = {};
+      for (const name of Object.keys(POLICIES)) {
+        const same = await preview(name, settings(POLICIES[name]));
+        const before = { admitted: of(name) - denied[name], denied: denied[name] };
+        expect(same, name).toMatchObject({
+          recorded: of(name),
+          before,
+          after: before,
+          newlyDenied: 0,
+          newlyAdmitted: 0,
+        });
+        expect(same, name).toMatchObject({ skipped: 0, gaps: 0, subjectsChanged: 0, mostChanged: [] });
+        expect(same, name).toMatchObject({ stopped: stopped[name], elsewhere: 0, dropped: 0, lost: 0 });
+        // Everybody is recorded, so nothing is a guess.
+        expect(same.all.deniedAfter, name).toEqual({ value: denied[name], low: denied[name], high: denied[name] });
+        previews[name] = await preview(name, settings(CANDIDATES[name]));
+        expect(previews[name].before, name).toEqual(before);
+      }
+      // The same, asked of the candidates in a namespace that has never seen the others. What only a
+      // candidate gives, nobody has given back.
+      const wanted = await fed(CANDIDATES, events, { token: "test-other-admin", held: permits });
+      expect(wanted.stopped).toEqual(stopped);
+      for (const name of Object.keys(CANDIDATES)) {
+        const after = { admitted: of(name) - wanted.denied[name], denied: wanted.denied[name] };
+        expect(previews[name].after, name).toEqual(after);
+        expect(previews[name].newlyDenied - previews[name].newlyAdmitted, name).toBe(
+          wanted.denied[name] - denied[name],
+        );
+      }
+      // Nothing was changed by trying.
+      expect((await call("GET", "/policies/fixed")).json).toMatchObject({ version: 1 });
+    },
+  );
 
   test("of what nobody has recorded says so and gives no figures", async () => {
     await put("quiet", { limit: 1, window: "1h" });

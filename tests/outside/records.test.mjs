@@ -22,7 +22,7 @@ async function preview(tollgate, policy = POLICY) {
   return json.preview;
 }
 
-/** Asks until the process is gone, each caller for subjects of its own; how often it was answered. */
+/** Asks until the process is gone, each caller for subjects of its own; counts the answers. */
 async function load(tollgate, life, seen) {
   const caller = async (of) => {
     for (let i = 0; ; i++) {
@@ -39,7 +39,7 @@ async function load(tollgate, life, seen) {
   await Promise.all(Array.from({ length: CALLERS }, (_, of) => caller(of)));
 }
 
-/** What is on the disk: the tables of the object that keeps recorded use. Only while nothing runs. */
+/** The tables of the object that keeps recorded use, on the disk. Only while nothing runs. */
 function kept(directory) {
   const files = readdirSync(directory, { recursive: true });
   for (const file of files.filter((it) => /RecordDO\/[0-9a-f]{64}\.sqlite$/.test(it))) {
@@ -156,10 +156,13 @@ test("requests that the object did not decide are told apart", { timeout: 60_000
     const { json } = await tollgate.call("POST", "/limit", { policy: "api", identifier: "u1" });
     expect(json).toMatchObject({ success: true, source: "fallback" });
   }
-  await vi.waitFor(async () => expect(await preview(tollgate)).toMatchObject({ recorded: 0, elsewhere: 7, stopped: 0 }), {
-    timeout: 30_000,
-    interval: 500,
-  });
+  await vi.waitFor(
+    async () => expect(await preview(tollgate)).toMatchObject({ recorded: 0, elsewhere: 7, stopped: 0 }),
+    {
+      timeout: 30_000,
+      interval: 500,
+    },
+  );
 });
 
 describe("answers that are lost", () => {
@@ -190,6 +193,9 @@ describe("answers that are lost", () => {
     await tollgate.start();
     expect((await preview(tollgate)).recorded).toBe(recorded);
     await ask("second");
-    await vi.waitFor(async () => expect((await preview(tollgate)).subjects).toBe(2), { timeout: 30_000, interval: 500 });
+    await vi.waitFor(async () => expect((await preview(tollgate)).subjects).toBe(2), {
+      timeout: 30_000,
+      interval: 500,
+    });
   });
 });
