@@ -252,8 +252,8 @@ describe("a preview", () => {
         previews[name] = await preview(name, settings(CANDIDATES[name]));
         expect(previews[name].before, name).toEqual(before);
       }
-      // The same, asked of the candidates in a namespace that has never seen the others. What only a
-      // candidate gives, nobody has given back.
+      // The same, asked of the candidates in a namespace that has never seen the others. What only
+      // a candidate gives, nobody has given back.
       const wanted = await fed(CANDIDATES, events, { token: "test-other-admin", held: permits });
       expect(wanted.stopped).toEqual(stopped);
       for (const name of Object.keys(CANDIDATES)) {

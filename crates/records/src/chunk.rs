@@ -16,8 +16,7 @@ use core::fmt::Write;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use tollgate_core::api::overrides::parse_effect;
-use tollgate_core::api::to_json;
+use tollgate_core::api::overrides::{effect_text, parse_effect};
 use tollgate_core::codec::{Line, LineWriter, Unreadable};
 use tollgate_core::message::Call;
 use tollgate_core::overrides::{Kind, Override, Target};
@@ -255,7 +254,7 @@ pub(crate) fn put_asked(line: LineWriter, asked: &Asked) -> LineWriter {
     let mut under = String::new();
     for (item, overrides) in asked.under.iter().enumerate() {
         for it in overrides {
-            let (kind, effect) = (it.effect.kind().word(), to_json(&it.effect));
+            let (kind, effect) = (it.effect.kind().word(), effect_text(&it.effect));
             let until = it.until.map(|until| until.as_millis().to_string());
             let until = until.as_deref().unwrap_or("-");
             let _ = writeln!(under, "{item} {until} {kind} {effect}"); // to a String
