@@ -2844,6 +2844,13 @@ const MUTANTS = [
     "replay",
   ],
   [
+    "what was given back too late is given back to the candidate",
+    `${CORE}/replay/trace.rs`,
+    "self.told.is_undone && !is_of_permit",
+    "self.told.is_undone && (is_of_permit || true)",
+    "replay",
+  ],
+  [
     "a stop stays in a replay, and is counted apart",
     `${CORE}/replay/subject.rs`,
     "            return self.count_apart(event, apart);\n",
@@ -2860,7 +2867,7 @@ const MUTANTS = [
   [
     "a call that was not done is not replayed",
     `${CORE}/replay/subject.rs`,
-    "if event.told.is_undone {",
+    "if event.is_repeated() {",
     "if false {",
     "replay",
   ],

@@ -357,7 +357,7 @@ fn recorded(limits: &[Limit], all: &[Happening], held: Option<&BTreeSet<u128>>) 
             let of = number.wrapping_sub(*back);
             let is_held = held.is_none_or(|held| held.contains(&of));
             let permit = object.permits.get(&of).filter(|_| is_held);
-            permit.copied().unwrap_or(7)
+            permit.copied().unwrap_or(u128::MAX) // nobody's
         };
         let asked = match happens {
             Happens::Asked(cost, delay) => asked(None, vec![item(&policy, *cost, *delay)]),
@@ -688,6 +688,25 @@ fn who_only_looks_is_not_recorded() {
         Answer::Decided(_)
     ));
     assert!(object.trace.events.is_empty());
+}
+
+/// Who gives a slot back too late has given it back in time where it lasts longer.
+#[test]
+fn a_permit_that_was_given_back_too_late_is_given_back_to_the_candidate() {
+    let slots = |window| {
+        one(algorithm(&Spec {
+            kind: Kind::Concurrency,
+            limit: 1,
+            window,
+            amount: 0,
+        }))
+    };
+    let ask = |gap| (gap, 0, Happens::Asked(1, None));
+    let all = [ask(0), (600, 0, Happens::Released(1)), ask(0)];
+    let object = recorded(&slots(500), &all, None);
+    assert!(object.trace.events[1].told.is_undone);
+    let report = replayed(&object.trace, &[named(COUNTED, slots(5_000), 2)]);
+    assert_eq!(report.recorded.denied_after, 0);
 }
 
 /// An isolate refuses by what it remembers for up to a second, whatever has been reset meanwhile.

@@ -400,7 +400,7 @@ impl Space {
         self.chunk.events.push((subject, event(asked, operation)));
     }
 
-    /// Has no room for an event: what comes after it cannot be replayed until the next state.
+    /// Leaves an event out: what comes after it cannot be replayed until the next state.
     fn drop_one(&mut self, hash: u64) {
         self.chunk.dropped += 1;
         self.known.remove(&hash);

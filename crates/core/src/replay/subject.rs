@@ -76,7 +76,7 @@ impl Replayed<'_> {
             return;
         }
         self.tally.replayed += 1;
-        if event.told.is_undone {
+        if event.is_repeated() {
             return;
         }
         let call = self.under.call(event);

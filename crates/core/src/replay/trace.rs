@@ -52,6 +52,15 @@ pub struct Event {
     pub apart: Option<Apart>,
 }
 
+impl Event {
+    /// Whether the call was not done, so that whoever made it has made it once more. A permit that
+    /// nobody held any more was given back only once, and the candidate may hold it yet.
+    pub(super) fn is_repeated(&self) -> bool {
+        let is_of_permit = matches!(self.asked.call, Call::Release { .. } | Call::Renew { .. });
+        self.told.is_undone && !is_of_permit
+    }
+}
+
 /// A call, and what was over the head of its policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
@@ -104,7 +113,7 @@ pub struct Told {
     /// asked once more, or told as `busy`: it is replayed, and not counted.
     pub is_contended: bool,
     /// Whether it was not done at all, such as a call that named a definition which the object did
-    /// not know. It has changed nothing, and is not replayed.
+    /// not know. It has changed nothing.
     pub is_undone: bool,
     /// The permit that was given.
     pub permit: Option<u128>,
