@@ -2,6 +2,7 @@
 
 use tollgate_core::decision::{Decision, Source};
 use tollgate_core::policy::FailMode;
+use tollgate_core::replay::trace::Apart;
 use tollgate_core::subject_state::Item;
 
 use super::counts;
@@ -20,6 +21,7 @@ pub(super) fn decide(
     item: &Item,
 ) -> Result<(Decision, Source), ApiError> {
     flush::failed(failure);
+    apart(object, item);
     let Item { policy, check } = item;
     if policy.fail_mode() == FailMode::Eventual {
         let decision = counts::decide_degraded(context, object, item)?;
@@ -28,6 +30,15 @@ pub(super) fn decide(
     isolate::with(|isolate| isolate.shares.decide(object, policy, check, clock::now()))
         .map(|decision| (decision, Source::Fallback))
         .ok_or_else(ApiError::object_unavailable) // the failure mode is closed
+}
+
+/// Has it recorded that others than the object have decided.
+pub(super) fn apart(object: &str, item: &Item) {
+    let now = clock::now();
+    isolate::with(|isolate| {
+        let recorder = &mut isolate.recorder;
+        recorder.apart(object, item, Apart::Elsewhere, now);
+    });
 }
 
 /// Gives back what [`decide`] gave out for a request that was refused by another subject's limit.

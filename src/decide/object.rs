@@ -44,6 +44,7 @@ impl RateLimitStore for ObjectStore<'_> {
             if item.check.cost > 0 && !item.check.peek {
                 // Boxed, like all that is asked less.
                 if let Some(decision) = Box::pin(binding::shed(context, shed, object)).await? {
+                    fallback::apart(object, item);
                     return Ok((decision, Source::Binding));
                 }
             }

@@ -8,8 +8,9 @@ use tollgate_core::api::BadRequest;
 use tollgate_core::decide::Check;
 use tollgate_core::decision::Decision;
 use tollgate_core::limit::Name;
-use tollgate_core::overrides::Stopped;
+use tollgate_core::overrides::{Override, Stopped};
 use tollgate_core::policy::{FailMode, Policy};
+use tollgate_core::replay::trace::Apart;
 use tollgate_core::subject::{Subject, SubjectParts};
 use tollgate_core::subject_state::Item;
 use tollgate_policies::bounds::MAX_LEVELS;
@@ -36,6 +37,8 @@ pub(super) struct Pending {
     pub(super) stopped: Option<Stopped>,
     /// Whether the policy is decided and not enforced.
     pub(super) is_shadow: bool,
+    /// The overrides that change its limits, the nearest first.
+    changed_by: Vec<Override>,
 }
 
 /// Sees to it that the policies and overrides can be used that these requests need; whether they
@@ -225,15 +228,19 @@ impl Pending {
             // What was used may be given back.
             stopped: overridden.stopped.filter(|_| check.cost >= 0),
             is_shadow: false,
+            changed_by: overridden.changed_by,
         })
     }
 
-    /// Has the isolate know whether this policy's use is recorded.
+    /// Has the isolate know whether this policy's use is recorded, and what is over its head.
     fn asked(&self, record: Option<&Record>) {
-        let policy = self.item.policy.name_or_empty();
+        let policy = &self.item.policy;
+        let (name, now) = (policy.name_or_empty(), clock::now());
+        let changed_by = (policy.version().adjusted, self.changed_by.as_slice());
         isolate::with(|isolate| {
             let recorder = &mut isolate.recorder;
-            recorder.asked(&self.object, policy, record, clock::now());
+            recorder.asked(&self.object, name, record, now);
+            recorder.overridden(&self.object, name, changed_by, now);
         });
     }
 
@@ -254,7 +261,12 @@ impl Pending {
     /// The refusal of what is stopped, if it is.
     pub(super) fn refusal(&self) -> Option<Decision> {
         let stopped = self.stopped.as_ref()?;
-        Some(stopped.refusal(clock::now()))
+        let now = clock::now();
+        isolate::with(|isolate| {
+            let recorder = &mut isolate.recorder;
+            recorder.apart(&self.object, &self.item, Apart::Stopped, now);
+        });
+        Some(stopped.refusal(now))
     }
 }
 

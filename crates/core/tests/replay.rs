@@ -5,19 +5,26 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::{algorithm, leaky, moment, version, Kind, Spec, START};
 use proptest::prelude::*;
+use tollgate_core::api::request::suits;
 use tollgate_core::calendar::UtcOnly;
 use tollgate_core::decide::Check;
+use tollgate_core::isolate::bounded::Secret;
+use tollgate_core::isolate::refusals::{CallTimes, Refusals};
 use tollgate_core::limit::Name;
 use tollgate_core::message::{in_version, Answer, Call, MESSAGES};
+use tollgate_core::number::Decimal;
+use tollgate_core::overrides::{Effect, Grant, Matched, Override, Target};
 use tollgate_core::policy::Policy;
-use tollgate_core::replay::trace::{without_operation, Event, State, SubjectTrace, Told, ALWAYS};
+use tollgate_core::replay::trace::{
+    without_operation, Apart, Asked, Event, State, SubjectTrace, Told, ALWAYS,
+};
 use tollgate_core::replay::{replay, Report};
-use tollgate_core::subject_state::{Effects, Item, SubjectState, Write};
-use tollgate_core::{Algorithm, Duration, Limit};
+use tollgate_core::subject_state::{Effects, Item, Place, SubjectState, Write};
+use tollgate_core::{Algorithm, Duration, Limit, Timestamp};
 
 const COUNTED: &str = "counted";
 const OTHER: &str = "other";
@@ -33,36 +40,127 @@ fn one(algorithm: Algorithm) -> Vec<Limit> {
     vec![Limit::new(None, algorithm)]
 }
 
-/// A subject's object with its storage, whose calls are recorded.
+/// A subject's object with its storage, and two isolates that ask it and record what they ask.
 #[derive(Default)]
 struct Recorded {
     state: SubjectState,
     rows: BTreeMap<String, String>,
     last: u64,
-    permits: u128,
+    /// By the numbers of the happenings that were given one.
+    permits: BTreeMap<u128, u128>,
     trace: SubjectTrace,
-    /// Each decision that was told.
-    decided: Vec<bool>,
+    memories: [Option<Refusals>; 2],
+}
+
+/// What is over the head of the counted policy.
+#[derive(Debug, Clone, Default)]
+struct Over {
+    overrides: Vec<Override>,
+    /// When any was set, lifted or over.
+    at: u64,
+    is_paused: bool,
+}
+
+impl Over {
+    /// One more, in front of the others.
+    fn set(&mut self, effect: Effect, lasts: Option<u64>, now: u64) {
+        self.at = now.max(self.at + 1);
+        let it = Override {
+            target: Target::All,
+            effect,
+            until: lasts.map(|lasts| Timestamp::from_millis(now + lasts)),
+            author: String::new(),
+            reason: String::new(),
+        };
+        self.overrides.insert(0, it);
+    }
+
+    /// Those that are in force.
+    fn by(&self, now: u64) -> Over {
+        let mut over = self.clone();
+        let now = Timestamp::from_millis(now);
+        for end in over.overrides.iter().filter_map(|it| it.until) {
+            if end <= now {
+                over.at = over.at.max(end.as_millis());
+            }
+        }
+        over.overrides.retain(|it| it.is_in_force(now));
+        over
+    }
+
+    /// The policy under them, as an isolate has it.
+    fn policy(&self, policy: &Policy, check: &Check) -> Policy {
+        let is_counted = policy.name_or_empty() == COUNTED;
+        let overrides = self.overrides.iter().filter(|_| is_counted);
+        let changed = Matched::of(overrides.collect()).policy(policy);
+        let changed = changed.filter(|policy| suits(check, policy).is_ok());
+        changed
+            .unwrap_or_else(|| policy.clone())
+            .adjusted_at(self.at)
+    }
 }
 
 impl Recorded {
-    fn call(&mut self, call: &Call, now: u64, with_state: bool) -> Answer {
+    fn memory(&mut self, isolate: usize) -> &mut Refusals {
+        self.memories[isolate].get_or_insert_with(|| Refusals::new(Secret::new(5)))
+    }
+
+    /// A call by an isolate, which refuses by what it remembers. `number`: of the happening.
+    fn ask(&mut self, (isolate, number): (usize, u128), asked: Asked, now: u64) -> Option<Answer> {
+        let at = Timestamp::from_millis(now);
+        let single = match &asked.call {
+            Call::Limit { items, .. } if items.len() == 1 => Some(items[0].clone()),
+            _ => None,
+        };
+        let memory = self.memory(isolate);
+        if let Some(item) = &single {
+            let key = memory.key("alice", &item.policy);
+            if memory.find(key, &item.policy, &item.check, at).is_some() {
+                let told = Told {
+                    admitted: vec![false],
+                    ..Told::default()
+                };
+                let last = self.trace.events.iter().rev().find_map(|it| it.place);
+                self.note(isolate, asked, (at, None, last), told, None);
+                return None;
+            }
+        }
+        let is_first = self.trace.states.is_empty();
+        let answer = self.call((isolate, number), asked, now, is_first);
+        if let (Some(item), Answer::Decided(decisions)) = (&single, &answer) {
+            let memory = self.memory(isolate);
+            let key = memory.key("alice", &item.policy);
+            let times = CallTimes {
+                sent: at,
+                received: at,
+            };
+            memory.record_decision(key, &item.check, times, &decisions[0]);
+        }
+        Some(answer)
+    }
+
+    fn call(
+        &mut self,
+        (isolate, number): (usize, u128),
+        asked: Asked,
+        now: u64,
+        with_state: bool,
+    ) -> Answer {
         if now - self.last >= SLEEP {
             let rows = self.rows.iter();
             self.state = SubjectState::from_rows(rows.map(|(key, row)| (&**key, &**row)));
         }
         self.last = now;
-        let asked = Call::Recorded {
-            call: Box::new(call.clone()),
+        let sent = Call::Recorded {
+            call: Box::new(asked.call.clone()),
             with_state,
         };
         // On its way it is text.
-        let (_, asked) = Call::decode(&asked.encode()).unwrap();
-        self.permits += 1;
-        let permit = self.permits << 64;
+        let (_, sent) = Call::decode(&sent.encode()).unwrap();
+        let permit = (number + 1) << 64;
         let mut effects = Effects::default();
         let state = &mut self.state;
-        let answer = state.answer(&asked, &mut || permit, moment(now), &mut effects);
+        let answer = state.answer(&sent, &mut || permit, moment(now), &mut effects);
         for write in effects.writes {
             match write {
                 Write::Put { key, row } => drop(self.rows.insert(key, row)),
@@ -89,20 +187,39 @@ impl Recorded {
             });
         }
         let told = Told::of(&answer);
-        self.decided.extend(&told.admitted);
-        let (call, operation) = without_operation(call);
+        if let Some(permit) = told.permit {
+            self.permits.insert(number, permit);
+        }
+        self.note(isolate, asked, (at, Some(place), None), told, None);
+        *answer
+    }
+
+    fn note(
+        &mut self,
+        isolate: usize,
+        asked: Asked,
+        (at, place, after): (Timestamp, Option<Place>, Option<Place>),
+        told: Told,
+        apart: Option<Apart>,
+    ) {
+        let (call, operation) = without_operation(&asked.call);
+        let under = asked.under;
         self.trace.events.push(Event {
             at,
-            place: Some(place),
-            after: None,
-            call: call.into(),
+            isolate: isolate as u64,
+            place,
+            after,
+            asked: Asked { call, under }.into(),
             operation,
             told,
             share: ALWAYS,
+            apart,
         });
-        *answer
     }
 }
+
+/// So many ms after the one before, by way of this isolate.
+type Happening = (u64, usize, Happens);
 
 /// Something that happens to a subject.
 #[derive(Debug, Clone)]
@@ -112,12 +229,24 @@ enum Happens {
     Both(i64),
     Operation(i64),
     Cancelled,
-    Released,
+    /// The permit of the happening so many before this one.
+    Released(u128),
+    Renewed(u128),
     Reset(bool),
     Blocked(u64),
+    /// The counted policy's limits times a tenth of so many, for so long; in front of those that
+    /// hold.
+    Scaled(u64, Option<u64>),
+    /// Everything is let through, for so long.
+    Bypassed(u64),
+    /// So many units more, for so long.
+    Granted(u64, u64),
+    /// What holds is lifted.
+    Lifted,
+    Paused(bool),
 }
 
-fn happens() -> impl Strategy<Value = (u64, Happens)> {
+fn happens() -> impl Strategy<Value = Happening> {
     let gap = prop_oneof![
         5 => 0u64..400,
         2 => 400u64..5_000,
@@ -131,11 +260,18 @@ fn happens() -> impl Strategy<Value = (u64, Happens)> {
         1 => (1i64..3).prop_map(Happens::Both),
         2 => (1i64..4).prop_map(Happens::Operation),
         1 => Just(Happens::Cancelled),
-        1 => Just(Happens::Released),
+        2 => (1u128..6).prop_map(Happens::Released),
+        1 => (1u128..6).prop_map(Happens::Renewed),
         1 => any::<bool>().prop_map(Happens::Reset),
         1 => (0u64..3_000).prop_map(Happens::Blocked),
+        1 => (1u64..40, prop_oneof![Just(None), (1u64..5_000).prop_map(Some)])
+            .prop_map(|(tenths, lasts)| Happens::Scaled(tenths, lasts)),
+        1 => (1u64..2_000).prop_map(Happens::Bypassed),
+        1 => (1u64..5, 1u64..9_000).prop_map(|(units, lasts)| Happens::Granted(units, lasts)),
+        1 => Just(Happens::Lifted),
+        1 => any::<bool>().prop_map(Happens::Paused),
     ];
-    (gap, what)
+    (gap, 0usize..2, what)
 }
 
 fn limits() -> impl Strategy<Value = Vec<Limit>> {
@@ -177,66 +313,115 @@ fn limits() -> impl Strategy<Value = Vec<Limit>> {
 }
 
 /// Has all of it happen to an object that decides by `limits`; the object, with what was recorded.
-fn recorded(limits: &[Limit], all: &[(u64, Happens)]) -> Recorded {
+/// `held`: whose permits may be renewed and released, if not those of all.
+fn recorded(limits: &[Limit], all: &[Happening], held: Option<&BTreeSet<u128>>) -> Recorded {
     let policy = named(COUNTED, limits.to_vec(), 1);
     let other = named(OTHER, one(common::fixed(4, 3_000)), 1);
     let mut object = Recorded {
         last: START,
         ..Recorded::default()
     };
-    let (mut now, mut permits, mut is_first) = (START, Vec::new(), true);
-    let mut operation = 0;
-    for (gap, happens) in all {
+    let (mut now, mut operation, mut over) = (START, 0, Over::default());
+    for (number, (gap, isolate, happens)) in (0u128..).zip(all) {
         now += gap;
+        over = over.by(now);
         let item = |policy: &Policy, cost, delay: Option<u64>| {
             let slots = policy.gives_permits();
+            let check = Check {
+                cost: if slots { i64::max(cost, 1) } else { cost },
+                max_delay: delay.filter(|_| !slots).map(Duration::from_millis),
+                ..Check::ONE
+            };
+            let bypass = over.overrides.iter().find(|it| it.effect.grant().is_none());
+            let bypass = bypass.is_some_and(|it| it.effect == Effect::Bypass);
+            let check = Check {
+                bypass: bypass && policy.name_or_empty() == COUNTED,
+                ..check
+            };
             Item {
-                policy: policy.clone(),
-                check: Check {
-                    cost: if slots { i64::max(cost, 1) } else { cost },
-                    max_delay: delay.filter(|_| !slots).map(Duration::from_millis),
-                    ..Check::ONE
-                },
+                policy: over.policy(policy, &check),
+                check,
             }
         };
-        let asked = |items| Call::Limit {
-            operation: None,
-            items,
+        let asked = |operation, items: Vec<Item>| {
+            let is_counted = |item: &Item| item.policy.name_or_empty() == COUNTED;
+            let under = |item| match is_counted(item) {
+                true => over.overrides.clone(),
+                false => Vec::new(),
+            };
+            let under = items.iter().map(under).collect();
+            let call = Call::Limit { operation, items };
+            Asked { call, under }
         };
-        let call = match happens {
-            Happens::Asked(cost, delay) => asked(vec![item(&policy, *cost, *delay)]),
-            Happens::AskedOther(cost) => asked(vec![item(&other, *cost, None)]),
-            Happens::Both(cost) => {
-                asked(vec![item(&policy, *cost, None), item(&other, *cost, None)])
-            }
+        let permit = |object: &Recorded, back: &u128| {
+            let of = number.wrapping_sub(*back);
+            let is_held = held.is_none_or(|held| held.contains(&of));
+            let permit = object.permits.get(&of).filter(|_| is_held);
+            permit.copied().unwrap_or(u128::MAX) // nobody's
+        };
+        let asked = match happens {
+            Happens::Asked(cost, delay) => asked(None, vec![item(&policy, *cost, *delay)]),
+            Happens::AskedOther(cost) => asked(None, vec![item(&other, *cost, None)]),
+            Happens::Both(cost) => asked(
+                None,
+                vec![item(&policy, *cost, None), item(&other, *cost, None)],
+            ),
             Happens::Operation(cost) => {
                 operation += 1;
-                Call::Limit {
-                    operation: Some(operation),
-                    items: vec![item(&policy, *cost, None)],
-                }
+                asked(Some(operation), vec![item(&policy, *cost, None)])
             }
-            Happens::Cancelled => Call::Cancel { operation },
-            Happens::Released => Call::Release {
-                permit: permits.pop().unwrap_or(7),
-            },
-            Happens::Reset(all) => Call::Reset {
+            Happens::Cancelled => Asked::plain(Call::Cancel { operation }),
+            Happens::Released(back) => Asked::plain(Call::Release {
+                permit: permit(&object, back),
+            }),
+            Happens::Renewed(back) => Asked::plain(Call::Renew {
+                permit: permit(&object, back),
+                hold: Some(Duration::from_millis(700)),
+            }),
+            Happens::Reset(all) => Asked::plain(Call::Reset {
                 policy: (!all).then(|| COUNTED.to_owned()),
-            },
-            Happens::Blocked(duration) => Call::Block {
+            }),
+            Happens::Blocked(duration) => Asked::plain(Call::Block {
                 policy: None,
                 duration: Duration::from_millis(*duration),
                 reason: "test".to_owned(),
-            },
+            }),
+            Happens::Scaled(tenths, lasts) => {
+                let factor = Decimal::new(*tenths, 1).unwrap();
+                over.set(Effect::Scale(factor), *lasts, now);
+                continue;
+            }
+            Happens::Bypassed(lasts) => {
+                over.set(Effect::Bypass, Some(*lasts), now);
+                continue;
+            }
+            Happens::Granted(units, lasts) => {
+                let grant = Grant {
+                    units: *units,
+                    id: number as u64,
+                    kept: Timestamp::from_millis(now + 10 * lasts),
+                };
+                over.set(Effect::Grant(grant), Some(*lasts), now);
+                continue;
+            }
+            Happens::Lifted => {
+                over.overrides.clear();
+                over.at = now.max(over.at + 1);
+                continue;
+            }
+            Happens::Paused(is_paused) => {
+                over.is_paused = *is_paused;
+                continue;
+            }
         };
-        let answer = object.call(&call, now, is_first);
-        is_first = false;
-        if let Answer::Decided(decisions) = &answer {
-            permits.extend(
-                decisions
-                    .iter()
-                    .filter_map(|it| Some(it.grant.as_ref()?.permit)),
-            );
+        let gives_back = |item: &Item| item.check.cost < 0;
+        match &asked.call {
+            Call::Limit { items, .. } if over.is_paused && !items.iter().any(gives_back) => {
+                let at = Timestamp::from_millis(now);
+                let apart = Some(Apart::Stopped);
+                object.note(*isolate, asked, (at, None, None), Told::default(), apart);
+            }
+            _ => drop(object.ask((*isolate, number), asked, now)),
         }
     }
     object
@@ -250,7 +435,7 @@ fn replayed(trace: &SubjectTrace, policies: &[Policy]) -> Report {
 fn denied(trace: &SubjectTrace) -> u64 {
     let mut denied = 0;
     for event in &trace.events {
-        let Call::Limit { items, .. } = &*event.call else {
+        let Call::Limit { items, .. } = &event.asked.call else {
             continue;
         };
         for (item, admitted) in items.iter().zip(&event.told.admitted) {
@@ -269,10 +454,12 @@ proptest! {
         limits in limits(),
         all in prop::collection::vec(happens(), 1..60),
     ) {
-        let object = recorded(&limits, &all);
+        let object = recorded(&limits, &all, None);
         let report = replayed(&object.trace, &[]);
+        let (stopped, events) = (of_stops(&object.trace), object.trace.events.len());
         prop_assert_eq!((report.skipped, report.gaps), (0, 0));
-        prop_assert_eq!(report.replayed, object.trace.events.len() as u64);
+        prop_assert_eq!(report.replayed, (events - stopped.0) as u64);
+        prop_assert_eq!(report.stopped, stopped.1 as u64);
         prop_assert_eq!(report.recorded.denied_before, denied(&object.trace));
         prop_assert_eq!(report.recorded.changed(), 0, "{:?}", report.most_changed);
         // The same by its definition, under another version.
@@ -280,14 +467,14 @@ proptest! {
         prop_assert_eq!(again.recorded, report.recorded);
     }
 
-    /// The other policy's object is another one, which was asked the same; what it gave and took
-    /// back is its own, so there are no operations and permits.
+    /// The other policy's object is another one, which was asked the same. What it gave it alone
+    /// has nobody released; what contends there is its own, so there are no operations.
     #[test]
     fn under_another_policy_it_is_what_an_object_would_decide(
         (before, after) in (limits(), limits()),
         all in prop::collection::vec(
-            happens().prop_filter("its own", |(_, it)| {
-                !matches!(it, Happens::Operation(_) | Happens::Cancelled | Happens::Released)
+            happens().prop_filter("its own", |(_, _, it)| {
+                !matches!(it, Happens::Operation(_) | Happens::Cancelled)
             }),
             1..60,
         ),
@@ -295,27 +482,45 @@ proptest! {
         // What cannot be asked of slots is no question of either.
         let slots = |limits: &[Limit]| limits.iter().any(Limit::gives_permits);
         prop_assume!(slots(&before) == slots(&after));
-        let old = recorded(&before, &all);
-        let new = recorded(&after, &all);
+        let old = recorded(&before, &all, None);
+        let held = old.permits.keys().copied().collect();
+        let new = recorded(&after, &all, Some(&held));
         let report = replayed(&old.trace, &[named(COUNTED, after, 9)]);
         prop_assert_eq!(report.recorded.denied_before, denied(&old.trace));
         prop_assert_eq!(report.recorded.denied_after, denied(&new.trace));
     }
 }
 
+/// How many requests were stopped, and how many of them are of the counted policy: as many as
+/// their items.
+fn of_stops(trace: &SubjectTrace) -> (usize, usize) {
+    let stopped = trace.events.iter().filter(|it| it.apart.is_some());
+    let counted = stopped.clone().map(|event| match &event.asked.call {
+        Call::Limit { items, .. } => {
+            let counted = items.iter();
+            let counted = counted.filter(|it| it.policy.name_or_empty() == COUNTED);
+            counted.filter(|it| it.check.cost > 0).count()
+        }
+        _ => 0,
+    });
+    (stopped.count(), counted.sum())
+}
+
 fn minute(limit: u64) -> Vec<Limit> {
     one(common::fixed(limit, 60_000))
 }
 
-fn asked(cost: i64) -> Happens {
-    Happens::Asked(cost, None)
+/// One request every so many ms, each by way of another isolate than the one before.
+fn often(times: usize, gap: u64) -> Vec<Happening> {
+    let asked = |i| (gap, i % 2, Happens::Asked(1, None));
+    (0..times).map(asked).collect()
 }
 
 #[test]
 fn the_report_tells_who_changes_by_how_much_and_since_when() {
-    let often = recorded(&minute(5), &vec![(100, asked(1)); 8]);
-    let seldom = recorded(&minute(5), &vec![(100, asked(1)); 2]);
-    let mut traces = [often.trace, seldom.trace];
+    let loud = recorded(&minute(5), &often(8, 100), None);
+    let seldom = recorded(&minute(5), &often(2, 100), None);
+    let mut traces = [loud.trace, seldom.trace];
     traces[0].subject = "often".to_owned();
     traces[1].subject = "seldom".to_owned();
     let tighter = named(COUNTED, minute(3), 2);
@@ -343,17 +548,18 @@ fn the_report_tells_who_changes_by_how_much_and_since_when() {
 
 #[test]
 fn what_a_refusal_in_memory_answered_is_admitted_by_a_larger_limit() {
-    let mut object = recorded(&minute(2), &vec![(0, asked(1)); 3]);
+    let mut object = recorded(&minute(2), &often(3, 0), None);
     // All at one instant: behind the refusal that it repeats, and before its subject is reset.
     let refused = &object.trace.events[2];
     let remembered = Event {
-        at: tollgate_core::Timestamp::from_millis(START),
+        at: Timestamp::from_millis(START),
         place: None,
         after: refused.place,
         ..object.trace.events[2].clone()
     };
     object.trace.events.push(remembered);
-    object.call(&Call::Reset { policy: None }, START, false);
+    let reset = Asked::plain(Call::Reset { policy: None });
+    object.call((0, 9), reset, START, false);
     assert_eq!(replayed(&object.trace, &[]).recorded.denied_after, 2);
     let larger = replayed(&object.trace, &[named(COUNTED, minute(4), 2)]);
     assert_eq!(larger.recorded.denied_after, 0);
@@ -362,7 +568,7 @@ fn what_a_refusal_in_memory_answered_is_admitted_by_a_larger_limit() {
 
 #[test]
 fn a_call_that_was_lost_ends_what_is_known_until_the_next_state() {
-    let mut object = recorded(&minute(5), &vec![(100, asked(1)); 6]);
+    let mut object = recorded(&minute(5), &often(6, 100), None);
     let late = named(COUNTED, minute(5), 1);
     let item = Item {
         policy: late,
@@ -373,7 +579,8 @@ fn a_call_that_was_lost_ends_what_is_known_until_the_next_state() {
         items: vec![item],
     };
     for at in [700, 800] {
-        object.call(&call, START + at, at == 800);
+        let asked = Asked::plain(call.clone());
+        object.call((0, 9), asked, START + at, at == 800);
     }
     object.trace.events.remove(2);
     let report = replayed(&object.trace, &[]);
@@ -392,7 +599,11 @@ fn a_call_that_was_lost_ends_what_is_known_until_the_next_state() {
 fn what_cannot_be_asked_of_the_candidate_is_denied() {
     let object = recorded(
         &minute(5),
-        &[(0, asked(1)), (100, Happens::Asked(1, Some(50)))],
+        &[
+            (0, 0, Happens::Asked(1, None)),
+            (100, 0, Happens::Asked(1, Some(50))),
+        ],
+        None,
     );
     let slots = one(algorithm(&Spec {
         kind: Kind::Concurrency,
@@ -428,12 +639,14 @@ fn a_build_that_records_nothing_answers_a_recorded_call_all_the_same() {
 fn a_call_that_was_not_done_is_not_replayed() {
     let policy = named(COUNTED, minute(5), 1);
     let name = policy.name().unwrap().clone();
-    let asked = |policy: Policy| Call::Limit {
-        operation: None,
-        items: vec![Item {
-            policy,
-            check: Check::ONE,
-        }],
+    let asked = |policy: Policy| {
+        Asked::plain(Call::Limit {
+            operation: None,
+            items: vec![Item {
+                policy,
+                check: Check::ONE,
+            }],
+        })
     };
     let mut object = Recorded {
         last: START,
@@ -441,13 +654,13 @@ fn a_call_that_was_not_done_is_not_replayed() {
     };
     let brief = asked(Policy::reference(name, version(1)));
     assert!(matches!(
-        object.call(&brief, START, true),
+        object.call((0, 0), brief, START, true),
         Answer::Refused(..)
     ));
     // Whoever records it knows the definition, and tells it whole.
-    object.trace.events[0].call = asked(policy.clone()).into();
+    object.trace.events[0].asked = asked(policy.clone()).into();
     for _ in 0..5 {
-        object.call(&asked(policy.clone()), START, false);
+        object.call((0, 1), asked(policy.clone()), START, false);
     }
     let report = replayed(&object.trace, &[]);
     assert_eq!(
@@ -466,13 +679,75 @@ fn who_only_looks_is_not_recorded() {
         policy: named(COUNTED, minute(5), 1),
         check: Check::ONE,
     };
-    let call = Call::Limit {
+    let call = Asked::plain(Call::Limit {
         operation: None,
         items: vec![looked.peek()],
-    };
+    });
     assert!(matches!(
-        object.call(&call, START, true),
+        object.call((0, 0), call, START, true),
         Answer::Decided(_)
     ));
     assert!(object.trace.events.is_empty());
+}
+
+/// Who gives a slot back too late has given it back in time where it lasts longer.
+#[test]
+fn a_permit_that_was_given_back_too_late_is_given_back_to_the_candidate() {
+    let slots = |window| {
+        one(algorithm(&Spec {
+            kind: Kind::Concurrency,
+            limit: 1,
+            window,
+            amount: 0,
+        }))
+    };
+    let ask = |gap| (gap, 0, Happens::Asked(1, None));
+    let all = [ask(0), (600, 0, Happens::Released(1)), ask(0)];
+    let object = recorded(&slots(500), &all, None);
+    assert!(object.trace.events[1].told.is_undone);
+    let report = replayed(&object.trace, &[named(COUNTED, slots(5_000), 2)]);
+    assert_eq!(report.recorded.denied_after, 0);
+}
+
+/// An isolate refuses by what it remembers for up to a second, whatever has been reset meanwhile.
+/// So does a replay, also where only the candidate has refused.
+#[test]
+fn what_an_isolate_remembers_outlives_a_reset_in_a_replay_too() {
+    let ask = |gap, isolate| (gap, isolate, Happens::Asked(1, None));
+    let all = [
+        ask(0, 0),
+        ask(0, 0),
+        ask(0, 0),
+        (100, 0, Happens::Reset(true)),
+        ask(100, 0),
+        ask(0, 1), // which remembers nothing
+        ask(2_000, 0),
+    ];
+    for (before, after) in [(2, 2), (5, 2), (2, 5), (2, 1)] {
+        let object = recorded(&minute(before), &all, None);
+        let wanted = recorded(&minute(after), &all, None);
+        let report = replayed(&object.trace, &[named(COUNTED, minute(after), 2)]);
+        let found = report.recorded.denied_after;
+        assert_eq!(found, denied(&wanted.trace), "{before} {after}");
+    }
+    assert_eq!(denied(&recorded(&minute(2), &all, None).trace), 2);
+}
+
+/// What an override says of the recorded policy it says of the candidate.
+#[test]
+fn a_candidate_is_scaled_and_stopped_as_the_policy_was() {
+    let mut all = often(4, 2_000);
+    all.push((0, 0, Happens::Scaled(20, None)));
+    all.extend(often(4, 2_000));
+    all.push((0, 0, Happens::Paused(true)));
+    all.extend(often(3, 2_000));
+    all.push((0, 0, Happens::Paused(false)));
+    all.push((0, 0, Happens::Lifted));
+    all.extend(often(2, 2_000));
+    let object = recorded(&minute(2), &all, None);
+    let report = replayed(&object.trace, &[named(COUNTED, minute(3), 2)]);
+    let counts = report.recorded;
+    // Of the first four 2, as many again while it is doubled, and none after that.
+    assert_eq!((counts.requests, counts.denied_before), (10, 6));
+    assert_eq!((counts.denied_after, report.stopped), (4, 3));
 }

@@ -1,5 +1,6 @@
 //! The bodies of answers about policies, in JSON. The policies in them stand as they were written.
 
+use tollgate_core::api::overrides::effect_text;
 use tollgate_core::api::to_json;
 
 use crate::book::{Book, Record};
@@ -213,7 +214,7 @@ pub fn of_override((target, kind): &OverrideKey, record: &OverrideRecord) -> Str
         .text("kind", kind.word())
         .number("version", record.revision);
     body = match &record.effect {
-        Some(effect) => body.fields(&to_json(effect)),
+        Some(effect) => body.fields(&effect_text(effect)),
         None => body.raw("lifted", "true"),
     };
     if let Some(until) = record.until {

@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use tollgate_core::api::overrides::parse_effect;
-use tollgate_core::api::to_json;
+use tollgate_core::api::overrides::{effect_text, parse_effect};
 use tollgate_core::codec::{Line, LineWriter, Unreadable};
 use tollgate_core::overrides::{Kind, Override, Target};
 use tollgate_core::policy::Version;
@@ -306,7 +305,7 @@ impl Changes {
                 .put_some("until", it.until.map(Timestamp::as_millis))
                 .text("author", &it.author)
                 .text("reason", &it.reason)
-                .text("text", &to_json(&it.effect))
+                .text("text", &effect_text(&it.effect))
         });
         let lifted = |line: LineWriter, (target, kind): &(Target, Kind)| {
             (line.and("lifted").put("target", target)).put("kind", kind.word())

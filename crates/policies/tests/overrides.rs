@@ -374,6 +374,12 @@ fn each_change_of_limits_is_newer_than_the_one_before_also_when_it_ends_by_itsel
     assert_eq!(adjusted(&mut object, &mut copy, 7_000), 6_000);
     object.lift("provider:p", Kind::Scale).unwrap();
     assert_eq!(adjusted(&mut object, &mut copy, 7_000), 7_000);
+    // Under a bypass a policy is not scaled by what is further away, and after it is again.
+    object
+        .set("subject:p//u", Kind::Bypass, r#"{"until": "2s"}"#)
+        .unwrap();
+    assert_eq!(adjusted(&mut object, &mut copy, 7_000), 7_001);
+    assert_eq!(adjusted(&mut object, &mut copy, 9_000), 9_000);
 }
 
 #[test]

@@ -12,10 +12,14 @@ use crate::message::{Answer, Call, Sent};
 use crate::preview;
 use crate::pseudonym::{pseudonym, Secret};
 
-/// How many chunks are kept; the oldest are dropped first. Of 64 KB at most, so about 512 MB.
+/// How many chunks are kept; the oldest are dropped first. Of 64 KB each where they can be sent
+/// when they are full, so about 512 MB.
 pub const MAX_CHUNKS: u64 = 8_192;
 /// How many events a preview replays at most; older ones are left out. A second of processor time.
 pub const MAX_EVENTS: u64 = 100_000;
+/// How many bytes of chunks a preview reads at most: read, they are several times as many, of the
+/// 128 MB that an object has. 100,000 events are half of that, with the states before them.
+pub const MAX_BYTES: u64 = 12 << 20;
 const DAY: u64 = 86_400;
 
 /// A chunk to keep.
@@ -27,6 +31,36 @@ pub struct Row {
     pub events: u64,
     /// Its text.
     pub text: String,
+}
+
+/// How much of what is kept a preview still has room for, from the newest chunk on.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    events: u64,
+    bytes: u64,
+    has_any: bool,
+}
+
+impl Default for Room {
+    fn default() -> Room {
+        Room {
+            events: MAX_EVENTS,
+            bytes: MAX_BYTES,
+            has_any: false,
+        }
+    }
+}
+
+impl Room {
+    /// Takes the room of the next chunk, if there is any; the first has it in any case.
+    pub fn has(&mut self, events: u64, bytes: u64) -> bool {
+        let fits = events <= self.events && bytes <= self.bytes;
+        self.events = self.events.saturating_sub(events);
+        self.bytes = self.bytes.saturating_sub(bytes);
+        let has = fits || !self.has_any;
+        self.has_any = true;
+        has
+    }
 }
 
 /// Where it is kept.
@@ -46,9 +80,9 @@ pub trait Storage {
         now: Timestamp,
     ) -> Result<(), Self::Error>;
 
-    /// The newest chunks that are not over and have at most so many events together, the newest
-    /// first, and whether there are older ones.
-    fn chunks(&self, max_events: u64, now: Timestamp) -> Result<(Vec<String>, bool), Self::Error>;
+    /// The newest chunks that are not over and for which there is [`Room`], the newest first, and
+    /// whether there are older ones.
+    fn chunks(&self, now: Timestamp) -> Result<(Vec<String>, bool), Self::Error>;
 }
 
 /// What one object knows beside its storage.
@@ -84,7 +118,7 @@ impl Keeper {
                 Err(damaged) => Answer::Refused(damaged.to_string()),
             },
             Call::Preview { name, candidate } => {
-                let (chunks, is_cut) = storage.chunks(MAX_EVENTS, now)?;
+                let (chunks, is_cut) = storage.chunks(now)?;
                 match preview::of(&chunks, is_cut, (name, candidate), zones) {
                     Ok(json) => Answer::Preview(json),
                     Err(why) => Answer::Refused(why),

@@ -11,6 +11,7 @@
 //! | [`busiest`] | who asks most, in all isolates |
 //! | [`sketch`] | who asks most, in little memory |
 //! | [`channel`] | parcels that count once, whatever gets lost |
+//! | `under` | which overrides were over the head of a call |
 //! | [`sampling`] | whom all isolates record |
 //! | [`pseudonym`] | who a recorded subject is, told to nobody |
 #![forbid(unsafe_code)]
@@ -25,3 +26,4 @@ pub mod pseudonym;
 pub mod recorder;
 pub mod sampling;
 pub mod sketch;
+mod under;

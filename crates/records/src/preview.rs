@@ -43,12 +43,16 @@ pub fn of(
     let traces = traces(&chunks);
     let policy = candidate.policy.clone().named(name.clone(), Version::NONE);
     let report = replay(&[policy], name.as_str(), &traces, zones);
-    if report.recorded.requests == 0 {
+    if report.recorded.requests + report.stopped + report.elsewhere == 0 {
         return Ok(nothing(Some(0), NOTHING));
     }
     let about = About {
         is_cut,
-        has_parent: candidate.parent.is_some(),
+        taken: [
+            ("parents", "open", candidate.parent.is_some()),
+            ("shed", "open", candidate.policy.shed().is_some()),
+            ("fallbackTo", "refused", !candidate.fallback_to.is_empty()),
+        ],
         instants: instants(&chunks),
         dropped: chunks.iter().map(|chunk| chunk.dropped).sum(),
         lost: chunks.iter().map(|chunk| chunk.lost).sum(),
@@ -59,7 +63,8 @@ pub fn of(
 /// What the chunks say beside their events.
 struct About {
     is_cut: bool,
-    has_parent: bool,
+    /// What of the candidate is not decided, how it is taken, and whether it has such.
+    taken: [(&'static str, &'static str, bool); 3],
     /// The first and the last instant, in Unix ms.
     instants: (u64, u64),
     dropped: u64,
@@ -127,6 +132,8 @@ fn body(report: &Report, about: &About) -> String {
     let fields = [
         ("skipped", report.skipped),
         ("gaps", report.gaps),
+        ("stopped", report.stopped),
+        ("elsewhere", report.elsewhere),
         ("dropped", about.dropped),
         ("lost", about.lost),
     ];
@@ -134,8 +141,8 @@ fn body(report: &Report, about: &About) -> String {
     if about.is_cut {
         json.push_str("\"cut\":true,");
     }
-    if about.has_parent {
-        json.push_str("\"parents\":\"open\",");
+    for (name, how, _) in about.taken.iter().filter(|(.., has)| *has) {
+        let _ = write!(json, "\"{name}\":\"{how}\","); // to a String
     }
     close(&mut json, "}");
     json

@@ -8,22 +8,28 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use tollgate_core::api::policy::record::Record;
+use tollgate_core::codec::LineWriter;
 use tollgate_core::message::{Answer, Call, RefusalCode};
-use tollgate_core::replay::trace::{without_operation, Event, State, Told, ALWAYS};
+use tollgate_core::overrides::Override;
+use tollgate_core::replay::trace::{without_operation, Apart, Asked, Event, State, Told, ALWAYS};
 use tollgate_core::subject_state::{Item, Place};
 use tollgate_core::{Duration, Timestamp};
 
 use crate::busiest::{List, BUSIEST, COUNTERS};
 use crate::channel::{Outbox, Parcel};
-use crate::chunk::Chunk;
+use crate::chunk::{put_asked, Chunk, CHUNKS};
 use crate::message::Sent;
 use crate::sampling::{hash, is_sampled};
 use crate::sketch::Sketch;
+use crate::under::Under;
 
 /// So much is sent before its time, in bytes.
 const FULL: usize = 64 << 10;
 /// So much is kept while nothing can be sent; what comes then is dropped, and counted.
 const MAX_BYTES: usize = 4 * FULL;
+/// The longest state that is kept, in bytes of its text. A subject that has more is not recorded,
+/// for [`STATE_EVERY`]: it alone would fill what is sent.
+const MAX_STATE: usize = FULL;
 /// How often a subject's state is told anew: after a call that was lost nothing can be replayed
 /// until then.
 pub const STATE_EVERY: Duration = Duration::from_secs(3_600);
@@ -49,15 +55,17 @@ pub struct Recorder {
 /// What is recorded of one namespace.
 #[derive(Debug)]
 struct Space {
+    isolate: u64,
     policies: Vec<(String, Noticed)>,
     list: List,
     /// What was told of a subject last, by the hash of its name.
     known: HashMap<u64, Known>,
+    under: Under,
     chunk: Chunk,
     subjects: HashMap<String, usize>,
     calls: HashMap<String, usize>,
     /// By those numbers.
-    all_calls: Vec<Rc<Call>>,
+    all_calls: Vec<Rc<Asked>>,
     bytes: usize,
     outbox: Outbox,
 }
@@ -69,6 +77,8 @@ struct Known {
     state: Timestamp,
     /// The place of the last call.
     place: Place,
+    /// Whether it was longer than [`MAX_STATE`].
+    is_too_long: bool,
 }
 
 /// A policy that is recorded.
@@ -134,6 +144,25 @@ impl Recorder {
         }
     }
 
+    /// A check of the policy of this name is about to be decided, under these overrides that change
+    /// its limits for the subject, the nearest first. `adjusted`: see
+    /// [`Version::adjusted`](tollgate_core::policy::Version::adjusted).
+    pub fn overridden(
+        &mut self,
+        object: &str,
+        policy: &str,
+        (adjusted, overrides): (u64, &[Override]),
+        now: Timestamp,
+    ) {
+        let Some(space) = self.space_mut(space_of(object)) else {
+            return;
+        };
+        let hash = hash(object);
+        if space.share(hash, now).is_some() {
+            space.under.set((hash, policy), adjusted, overrides);
+        }
+    }
+
     /// Whether calls to this object are recorded, and then whether its state is to be told.
     pub fn wish(&self, object: &str, now: Timestamp) -> Option<bool> {
         if self.spaces.is_empty() {
@@ -142,8 +171,11 @@ impl Recorder {
         let space = self.space(space_of(object))?;
         let hash = hash(object);
         space.share(hash, now)?;
-        let is_old = |it: &Known| it.state > now || now.since(it.state) >= STATE_EVERY;
-        Some(space.known.get(&hash).is_none_or(is_old))
+        let is_old = |it: &&Known| it.state > now || now.since(it.state) >= STATE_EVERY;
+        match space.known.get(&hash).filter(|it| !is_old(it)) {
+            Some(known) if known.is_too_long => None,
+            known => Some(known.is_none()),
+        }
     }
 
     /// The object has answered a recorded call; `with_state`: that had the wish for its state.
@@ -163,14 +195,17 @@ impl Recorder {
             before: *place,
             rows: state.clone(),
         });
-        let event = |call, operation, share| Event {
+        let told = Told::of(answer);
+        let event = |(isolate, share), asked, operation| Event {
             at: *at,
+            isolate,
             place: Some(*place),
             after: None,
-            call,
+            asked,
             operation,
-            told: Told::of(answer),
+            told,
             share,
+            apart: None,
         };
         self.add(object, call, *at, state, event);
         if let Some(space) = self.space_mut(space_of(object)) {
@@ -180,6 +215,25 @@ impl Recorder {
 
     /// The isolate has refused an item by what the object had said.
     pub fn remembered(&mut self, object: &str, item: &Item, now: Timestamp) {
+        let told = Told {
+            admitted: vec![false],
+            ..Told::default()
+        };
+        self.unasked(object, item, (told, None), now);
+    }
+
+    /// An item was answered, and the object has nothing to do with it.
+    pub fn apart(&mut self, object: &str, item: &Item, why: Apart, now: Timestamp) {
+        self.unasked(object, item, (Told::default(), Some(why)), now);
+    }
+
+    fn unasked(
+        &mut self,
+        object: &str,
+        item: &Item,
+        (told, apart): (Told, Option<Apart>),
+        now: Timestamp,
+    ) {
         if self.wish(object, now).is_none() {
             return;
         }
@@ -190,33 +244,34 @@ impl Recorder {
             operation: None,
             items: vec![item.clone()],
         };
-        let event = |call, operation, share| Event {
+        let event = |(isolate, share), asked, operation| Event {
             at: now,
+            isolate,
             place: None,
             after,
-            call,
+            asked,
             operation,
-            told: Told {
-                admitted: vec![false],
-                ..Told::default()
-            },
+            told,
             share,
+            apart,
         };
         self.add(object, &call, now, None, event);
     }
 
+    /// `event` makes the event of isolate, share, call and operation.
     fn add(
         &mut self,
         object: &str,
         call: &Call,
         at: Timestamp,
         state: Option<State>,
-        event: impl FnOnce(Rc<Call>, Option<u128>, u32) -> Event,
+        event: impl FnOnce((u64, u32), Rc<Asked>, Option<u128>) -> Event,
     ) {
         if let Some(space) = self.space_mut(space_of(object)) {
             if let Some(share) = space.share(hash(object), at) {
-                space.add(object, call, at, state, |call, operation| {
-                    event(call, operation, share)
+                let by = (space.isolate, share);
+                space.add(object, call, at, state, |asked, operation| {
+                    event(by, asked, operation)
                 });
             }
         }
@@ -259,9 +314,11 @@ impl Recorder {
 impl Space {
     fn new(isolate: u64) -> Space {
         Space {
+            isolate,
             policies: Vec::new(),
             list: List::default(),
             known: HashMap::new(),
+            under: Under::default(),
             chunk: Chunk::default(),
             subjects: HashMap::new(),
             calls: HashMap::new(),
@@ -304,15 +361,22 @@ impl Space {
         call: &Call,
         at: Timestamp,
         state: Option<State>,
-        event: impl FnOnce(Rc<Call>, Option<u128>) -> Event,
+        event: impl FnOnce(Rc<Asked>, Option<u128>) -> Event,
     ) {
-        if self.bytes >= MAX_BYTES {
-            self.chunk.dropped += 1;
-            self.known.remove(&hash(object));
-            return;
+        let hash = hash(object);
+        let (call, operation) = without_operation(call);
+        let under = self.under.of_call(hash, &call);
+        if self.bytes >= MAX_BYTES || under.is_none() {
+            return self.drop_one(hash);
+        }
+        if let Some(state) = &state {
+            if !self.knows(hash, state, at) {
+                self.chunk.dropped += 1;
+                return;
+            }
         }
         if self.subjects.is_empty() {
-            self.chunk.at = at;
+            (self.chunk.isolate, self.chunk.at) = (self.isolate, at);
         }
         let days = self.recent(at).map(|it| it.record.days).max();
         self.chunk.days = self.chunk.days.max(days.unwrap_or(0));
@@ -327,19 +391,34 @@ impl Space {
             }
         };
         if let Some(state) = state {
-            if self.known.len() >= MAX_KNOWN {
-                self.known.clear();
-            }
-            let place = state.before;
-            self.known.insert(hash(object), Known { state: at, place });
-            let rows = state.rows.iter().map(|(key, row)| key.len() + row.len());
-            self.bytes += rows.sum::<usize>();
+            self.bytes += text_of(&state);
             self.chunk.states.push((subject, state));
         }
-        let (call, operation) = without_operation(call);
-        let call = self.call(call);
+        let under = under.unwrap_or_default(); // it is there
+        let asked = self.asked_once(Asked { call, under });
         self.bytes += EVENT_BYTES;
-        self.chunk.events.push((subject, event(call, operation)));
+        self.chunk.events.push((subject, event(asked, operation)));
+    }
+
+    /// Leaves an event out: what comes after it cannot be replayed until the next state.
+    fn drop_one(&mut self, hash: u64) {
+        self.chunk.dropped += 1;
+        self.known.remove(&hash);
+    }
+
+    /// Notes that a subject's state was told; whether it can be kept.
+    fn knows(&mut self, hash: u64, state: &State, at: Timestamp) -> bool {
+        if self.known.len() >= MAX_KNOWN {
+            self.known.clear();
+        }
+        let is_too_long = text_of(state) > MAX_STATE;
+        let known = Known {
+            state: at,
+            place: state.before,
+            is_too_long,
+        };
+        self.known.insert(hash, known);
+        !is_too_long
     }
 
     /// The object has answered the call of this place.
@@ -350,19 +429,19 @@ impl Space {
     }
 
     /// The call, without an operator's words; one for all that are equal.
-    fn call(&mut self, mut call: Call) -> Rc<Call> {
-        if let Call::Block { reason, .. } = &mut call {
+    fn asked_once(&mut self, mut asked: Asked) -> Rc<Asked> {
+        if let Call::Block { reason, .. } = &mut asked.call {
             reason.clear();
         }
-        let text = call.encode();
+        let text = put_asked(LineWriter::new(CHUNKS.written(), ""), &asked).finish();
         if let Some(known) = self.calls.get(&text) {
             return Rc::clone(&self.all_calls[*known]);
         }
         self.bytes += text.len();
-        let call = Rc::new(call);
+        let asked = Rc::new(asked);
         self.calls.insert(text, self.all_calls.len());
-        self.all_calls.push(Rc::clone(&call));
-        call
+        self.all_calls.push(Rc::clone(&asked));
+        asked
     }
 
     fn has_content(&self) -> bool {
@@ -421,4 +500,16 @@ impl Space {
         };
         sent.encode()
     }
+}
+
+/// How long a state is as text, where every byte that has to be encoded is three.
+fn text_of(state: &State) -> usize {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(byte);
+    let length =
+        |text: &String| 3 * text.len() - 2 * text.bytes().filter(|it| is_plain(it)).count();
+    let rows = state
+        .rows
+        .iter()
+        .map(|(key, row)| length(key) + length(row));
+    rows.sum()
 }

@@ -5,15 +5,18 @@
 mod common;
 
 use common::{answer, asked, at, name, policy, record, Kept, Objects, START};
+use tollgate_core::api::overrides::parse_effect;
 use tollgate_core::decide::Check;
-use tollgate_core::message::Call as ObjectCall;
-use tollgate_core::replay::trace::ALWAYS;
-use tollgate_core::subject_state::Item;
+use tollgate_core::message::{Answer as ObjectAnswer, Call as ObjectCall};
+use tollgate_core::overrides::{Effect, Kind, Matched, Override, Target};
+use tollgate_core::policy::Policy;
+use tollgate_core::replay::trace::{Apart, ALWAYS};
+use tollgate_core::subject_state::{Item, Place};
 use tollgate_core::Duration;
 use tollgate_records::busiest::{Busiest, List, BUSIEST, JOINS_AFTER};
 use tollgate_records::channel::{Parcel, OVERDUE};
 use tollgate_records::chunk::Chunk;
-use tollgate_records::keeper::{Keeper, MAX_EVENTS};
+use tollgate_records::keeper::{Keeper, MAX_BYTES, MAX_EVENTS};
 use tollgate_records::message::{Answer, Call, Sent};
 use tollgate_records::recorder::{space_of, Recorder, Sending, STATE_EVERY};
 use tollgate_records::sampling::{hash, is_sampled};
@@ -119,6 +122,8 @@ fn a_chunk_reads_back_as_it_was() {
         check: Check::ONE,
     };
     recorder.remembered(ALICE, &item, at(6));
+    recorder.apart(ALICE, &item, Apart::Stopped, at(6));
+    recorder.apart(ALICE, &item, Apart::Elsewhere, at(6));
     for (i, call) in [
         asked("api", Some(0xfeed)),
         ObjectCall::Cancel { operation: 0xfeed },
@@ -145,21 +150,27 @@ fn a_chunk_reads_back_as_it_was() {
     let sending = recorder.send(at(20)).remove(0);
     assert!(!sending.parcel.content.contains("rude"));
     let chunk = chunk_of(&sending);
-    assert_eq!(chunk.events.len(), 8);
+    assert_eq!(chunk.isolate, 1);
+    assert_eq!(chunk.events.len(), 10);
+    let apart: Vec<Option<Apart>> = chunk.events.iter().map(|(_, it)| it.apart).collect();
+    assert_eq!(
+        apart[1..5],
+        [None, Some(Apart::Stopped), Some(Apart::Elsewhere), None]
+    );
     assert_eq!(Chunk::decode(&chunk.encode()), Ok(chunk.clone()));
     let calls: Vec<ObjectCall> = chunk
         .events
         .iter()
-        .map(|(_, it)| (*it.call).clone())
+        .map(|(_, it)| it.asked.call.clone())
         .collect();
     // Equal calls are one, whatever their operations.
-    assert_eq!(calls[2], asked("api", None));
+    assert_eq!(calls[4], asked("api", None));
     let operations: Vec<Option<u128>> = chunk.events.iter().map(|(_, it)| it.operation).collect();
     assert_eq!(
-        operations[..5],
-        [None, None, Some(0xfeed), Some(0xfeed), Some(3)]
+        operations[3..7],
+        [None, Some(0xfeed), Some(0xfeed), Some(3)]
     );
-    assert_eq!(calls[3], ObjectCall::Cancel { operation: 0 });
+    assert_eq!(calls[5], ObjectCall::Cancel { operation: 0 });
     // Renewing what nobody holds is not done.
     let undone: Vec<bool> = chunk
         .events
@@ -176,8 +187,165 @@ fn a_chunk_reads_back_as_it_was() {
         "",
         "1 chunk",
         "1 chunk at=1 days=1 dropped=0 lost=0\ne 0 0 1 - 1 - - -",
+        "1 chunk at=1 days=1 dropped=0 lost=0\ncall text=1%20reset under=scale%20%7B%7D",
     ] {
         assert!(Chunk::decode(damaged).is_err(), "{damaged}");
+    }
+}
+
+/// The text is kept for days, by whatever build: these forms are read for as long as chunks are of
+/// this version.
+#[test]
+fn chunks_of_builds_from_before_are_read() {
+    let text = "1 chunk at=1000 days=2 dropped=0 lost=0\nsubject name=alice\n\
+        call text=1%20reset\ne 0 0 5 -10:3 - - - -\ne 0 0 6 ~-10:3 0 100000 a 1f";
+    let chunk = Chunk::decode(text).unwrap();
+    let first = &chunk.events[0].1;
+    assert_eq!((chunk.isolate, first.isolate, first.apart), (0, 0, None));
+    assert_eq!(first.asked.call, ObjectCall::Reset { policy: None });
+    assert!(first.asked.under.is_empty());
+    // And with what this build adds, which those pass over.
+    let text = "1 chunk isolate=77 at=1000 days=2 dropped=0 lost=0\nsubject name=alice\n\
+        call text=1%20reset under=0%201500%20scale%20%7B%22factor%22%3A2.5%7D%0A\n\
+        e 0 0 5 - x - - - stopped";
+    let chunk = Chunk::decode(text).unwrap();
+    let first = &chunk.events[0].1;
+    assert_eq!((chunk.isolate, first.isolate), (77, 77));
+    assert_eq!(first.apart, Some(Apart::Stopped));
+    assert!(matches!(
+        first.asked.under[0].as_slice(),
+        [Override {
+            effect: Effect::Scale(_),
+            until: Some(_),
+            ..
+        }]
+    ));
+    assert_eq!(chunk.encode(), text);
+}
+
+/// The policy `api` while its limit is doubled for ALICE.
+#[test]
+fn an_override_is_recorded_with_the_calls_that_it_changes() {
+    let (mut recorder, mut objects) = (Recorder::new(1), Objects::default());
+    let (mut keeper, mut kept) = (keeper(), Kept::default());
+    let double = Override {
+        target: Target::All,
+        effect: parse_effect(Kind::Scale, r#"{"factor":2}"#).unwrap(),
+        until: None,
+        author: "ops".to_owned(),
+        reason: "she has bought more".to_owned(),
+    };
+    let double = Matched::of(vec![&double]).changes();
+    let doubled = Matched::of(double.iter().collect()).policy(&policy("api"));
+    let doubled = doubled.unwrap().adjusted_at(7);
+    let ask = |recorder: &mut Recorder, objects: &mut Objects, policy: &Policy, now| {
+        let item = Item {
+            policy: policy.clone(),
+            check: Check::ONE,
+        };
+        let call = ObjectCall::Limit {
+            operation: None,
+            items: vec![item],
+        };
+        objects.call(recorder, ALICE, &call, now);
+    };
+    for i in 0..8 {
+        recorder.asked(ALICE, "api", Some(&record(ALWAYS)), at(i));
+        recorder.overridden(ALICE, "api", (7, double.as_slice()), at(i));
+        ask(&mut recorder, &mut objects, &doubled, i);
+    }
+    // It is lifted, and a request that was made ready before comes after that.
+    recorder.overridden(ALICE, "api", (9, &[]), at(9));
+    ask(&mut recorder, &mut objects, &doubled, 9);
+    recorder.overridden(ALICE, "api", (9, &[]), at(10));
+    ask(
+        &mut recorder,
+        &mut objects,
+        &policy("api").adjusted_at(9),
+        10,
+    );
+    send(&mut recorder, &mut keeper, &mut kept, 20);
+    let chunk = Chunk::decode(&kept.rows[0].text).unwrap();
+    assert_eq!((chunk.events.len(), chunk.dropped), (9, 1));
+    let under = |event: usize| chunk.events[event].1.asked.under.clone();
+    assert_eq!((under(0), under(7)), (vec![double.clone()], vec![double]));
+    assert_eq!(under(8).concat(), []);
+    // Who set it and why is nobody's business here.
+    assert!(!kept.rows[0].text.contains("bought") && !kept.rows[0].text.contains("ops"));
+    // Twice 3 are admitted of the first 8, and twice 2 under the candidate.
+    let preview = previewed(&mut keeper, &mut kept, 2, 30);
+    assert!(
+        preview.contains(r#""before":{"admitted":6,"denied":3}"#),
+        "{preview}"
+    );
+    assert!(
+        preview.contains(r#""after":{"admitted":4,"denied":5}"#),
+        "{preview}"
+    );
+    // The last one comes with a state of its own, as one before it is missing.
+    assert!(preview.contains(r#""dropped":1"#), "{preview}");
+}
+
+#[test]
+fn what_others_decided_is_counted_apart() {
+    let (mut recorder, mut objects) = (Recorder::new(1), Objects::default());
+    let (mut keeper, mut kept) = (keeper(), Kept::default());
+    let item = Item {
+        policy: policy("api"),
+        check: Check::ONE,
+    };
+    recorder.asked(ALICE, "api", Some(&record(ALWAYS)), at(0));
+    recorder.apart(ALICE, &item, Apart::Stopped, at(0));
+    send(&mut recorder, &mut keeper, &mut kept, 1);
+    // With nothing else there are figures, and they are 0.
+    let preview = previewed(&mut keeper, &mut kept, 1, 2);
+    assert!(preview.starts_with(r#"{"recorded":0,"from":"#), "{preview}");
+    assert!(
+        preview.contains(r#""stopped":1,"elsewhere":0"#),
+        "{preview}"
+    );
+    for i in 0..3 {
+        objects.ask(&mut recorder, ALICE, ALWAYS, 20_000 + i);
+        recorder.apart(ALICE, &item, Apart::Elsewhere, at(20_000 + i));
+    }
+    recorder.apart(ALICE, &item.peek(), Apart::Stopped, at(20_003)); // no request
+    send(&mut recorder, &mut keeper, &mut kept, 20_010);
+    let preview = previewed(&mut keeper, &mut kept, 1, 20_020);
+    assert!(preview.starts_with(r#"{"recorded":3,"#), "{preview}");
+    assert!(
+        preview.contains(r#""after":{"admitted":1,"denied":2}"#),
+        "{preview}"
+    );
+    assert!(
+        preview.contains(r#""skipped":0,"gaps":0,"stopped":1,"elsewhere":3"#),
+        "{preview}"
+    );
+}
+
+#[test]
+fn what_a_preview_takes_for_granted_it_says() {
+    let (mut recorder, mut objects) = (Recorder::new(1), Objects::default());
+    let (mut keeper, mut kept) = (keeper(), Kept::default());
+    objects.ask(&mut recorder, ALICE, ALWAYS, 0);
+    send(&mut recorder, &mut keeper, &mut kept, 1);
+    let limits = r#""limits":[{"algorithm":"fixedWindow","limit":3,"window":60000}]"#;
+    for (settings, says) in [
+        ("", ""),
+        (r#","parent":{"policy":"top"}"#, r#","parents":"open""#),
+        (r#","fallbackTo":["other"]"#, r#","fallbackTo":"refused""#),
+        (
+            r#","shed":{"limit":100,"window":"10s"}"#,
+            r#","shed":"open""#,
+        ),
+    ] {
+        let call = Call::Preview {
+            name: name("api"),
+            candidate: format!("{{{limits}{settings}}}"),
+        };
+        let Answer::Preview(json) = answer(&mut keeper, &mut kept, &call, 2) else {
+            panic!("{settings}");
+        };
+        assert!(json.ends_with(&format!(r#""lost":0{says}}}"#)), "{json}");
     }
 }
 
@@ -204,6 +372,54 @@ fn memory_is_bounded_and_what_is_dropped_is_counted() {
     let chunk = chunk_of(&sending);
     assert_eq!(chunk.events.len() as u64 + chunk.dropped, 20_000);
     assert!(chunk.dropped > 0);
+}
+
+/// A subject whose state would fill all that is sent is left out for an hour, and says so.
+#[test]
+fn a_state_that_is_too_long_is_left_out_with_its_subject() {
+    let mut recorder = Recorder::new(1);
+    recorder.asked(ALICE, "api", Some(&record(ALWAYS)), at(0));
+    let told = |number, bytes: usize| ObjectAnswer::Recorded {
+        answer: Box::new(ObjectAnswer::Done),
+        at: at(0),
+        place: Place {
+            since: at(0),
+            number,
+        },
+        // Of these each is three bytes of text.
+        state: vec![("k".to_owned(), " ".repeat(bytes / 3))],
+    };
+    let call = ObjectCall::Reset { policy: None };
+    recorder.note(ALICE, &call, true, &told(1, 64 << 10));
+    assert_eq!(recorder.wish(ALICE, at(1)), Some(false));
+    let hour = STATE_EVERY.as_millis();
+    recorder.asked(ALICE, "api", Some(&record(ALWAYS)), at(hour));
+    recorder.note(ALICE, &call, true, &told(2, 3 + (64 << 10)));
+    let wishes = [0, 1, hour - 1, hour].map(|now| recorder.wish(ALICE, at(now)));
+    assert_eq!(wishes[1], None);
+    let sending = recorder.send(at(hour)).remove(0);
+    let chunk = chunk_of(&sending);
+    assert_eq!((chunk.states.len(), chunk.events.len()), (1, 1));
+    assert_eq!(chunk.dropped, 1);
+    assert!(sending.parcel.content.len() < 70 << 10);
+}
+
+#[test]
+fn so_many_policies_and_namespaces_are_recorded_and_no_more() {
+    let mut recorder = Recorder::new(1);
+    for i in 0..100 {
+        let object = format!("space{i}/rate-limit:default:alice");
+        recorder.asked(&object, "api", Some(&record(ALWAYS)), at(0));
+        assert_eq!(recorder.wish(&object, at(0)).is_some(), i < 64, "{i}");
+    }
+    let mut recorder = Recorder::new(1);
+    for i in 0..100 {
+        let policy = format!("p{i}");
+        // Only the last one would record this subject.
+        let share = if i == 99 { ALWAYS } else { 1 };
+        recorder.asked(ALICE, &policy, Some(&record(share)), at(0));
+    }
+    assert_eq!(recorder.wish(ALICE, at(0)), None);
 }
 
 #[test]
@@ -275,6 +491,12 @@ fn it_is_kept_for_its_days_and_within_its_bounds() {
     kept.rows[0].events = MAX_EVENTS;
     let newer = kept.rows[0].clone();
     kept.rows.push(newer);
+    assert!(previewed(&mut keeper, &mut kept, 2, 20).contains(r#""cut":true"#));
+    kept.rows.iter_mut().for_each(|row| row.events = 1);
+    assert!(!previewed(&mut keeper, &mut kept, 2, 20).contains("cut"));
+    // So it does where few calls are many bytes.
+    let lines = "\ncall text=1%20reset".repeat(MAX_BYTES as usize / 20);
+    kept.rows[0].text += &lines;
     assert!(previewed(&mut keeper, &mut kept, 2, 20).contains(r#""cut":true"#));
 }
 

@@ -110,6 +110,8 @@ pub(super) struct Overridden {
     pub(super) bypasses: bool,
     /// The policy under the overrides that change limits, where there are such.
     pub(super) policy: Option<Policy>,
+    /// The overrides that change limits, the nearest first.
+    pub(super) changed_by: Vec<Override>,
 }
 
 /// What the overrides say of a subject under a policy, or an inline limit.
@@ -129,6 +131,7 @@ pub(super) fn overridden(context: &Context, subject: &Subject, policy: &Policy) 
             stopped: matched.stopped(),
             bypasses,
             policy,
+            changed_by: matched.changes(),
         }
     })
 }

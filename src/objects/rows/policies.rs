@@ -8,8 +8,7 @@
 //!
 //! Instants are Unix ms.
 
-use tollgate_core::api::overrides::parse_effect;
-use tollgate_core::api::to_json;
+use tollgate_core::api::overrides::{effect_text, parse_effect};
 use tollgate_core::overrides::{Kind, Target};
 use tollgate_core::Timestamp;
 use tollgate_policies::book::{Book, BookState, Record};
@@ -149,7 +148,7 @@ impl Store {
             record.author.as_str().into(),
             record.reason.as_str().into(),
             until.unwrap_or(SqlStorageValue::Null),
-            some(record.effect.as_ref().map(to_json).as_deref()),
+            some(record.effect.as_ref().map(effect_text).as_deref()),
         ];
         self.sql.exec(PUT_OVERRIDE, bindings)?;
         Ok(())

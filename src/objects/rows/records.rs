@@ -11,7 +11,7 @@ use core::fmt::Write;
 
 use tollgate_core::{Duration, Timestamp};
 use tollgate_records::channel::{Parcel, REMEMBERED};
-use tollgate_records::keeper::{Row, Storage, MAX_CHUNKS};
+use tollgate_records::keeper::{Room, Row, Storage, MAX_CHUNKS};
 use tollgate_records::pseudonym::Secret;
 use worker::{Error, Result, SqlStorage, State, Storage as RawStorage};
 
@@ -40,7 +40,9 @@ const ADD: &str = "INSERT INTO chunks (until, events, text) VALUES (?, ?, ?)";
 const TRIM: &str = "DELETE FROM chunks WHERE id <= (SELECT max(id) FROM chunks) - ?";
 const DROP: &str = "DELETE FROM chunks WHERE until <= ?";
 const ANY: &str = "SELECT 1 FROM chunks LIMIT 1";
-const EVENTS: &str = "SELECT id, events FROM chunks WHERE until > ? ORDER BY id DESC";
+// The length is told by the row's head, so that no text is read for it.
+const SIZES: &str =
+    "SELECT id, events, octet_length(text) FROM chunks WHERE until > ? ORDER BY id DESC";
 const TEXTS: &str = "SELECT text FROM chunks WHERE id >= ? AND until > ? ORDER BY id DESC";
 
 /// One namespace's storage.
@@ -166,17 +168,16 @@ impl Storage for Store {
         self.ring_after(now)
     }
 
-    fn chunks(&self, max_events: u64, now: Timestamp) -> Result<(Vec<String>, bool)> {
+    fn chunks(&self, now: Timestamp) -> Result<(Vec<String>, bool)> {
         if !self.has_tables {
             return Ok((Vec::new(), false));
         }
         let over = || number(now.as_millis());
-        let (mut sum, mut first, mut is_cut) = (0, None, false);
-        for row in rows(&self.sql, EVENTS, vec![over()])? {
+        let (mut room, mut first, mut is_cut) = (Room::default(), None, false);
+        for row in rows(&self.sql, SIZES, vec![over()])? {
             let mut row = Columns(row.into_iter());
-            let (id, events) = (row.number()?, row.number()?);
-            sum += events;
-            if sum > max_events && first.is_some() {
+            let id = row.number()?;
+            if !room.has(row.number()?, row.number()?) {
                 is_cut = true;
                 break;
             }

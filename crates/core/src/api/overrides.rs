@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 use super::fields::Fields;
 use super::policy;
 use super::policy::rate::exact;
+use super::to_json;
 use super::values;
 use super::{BadRequest, Problem};
 use crate::limit::Name;
@@ -92,6 +93,12 @@ pub fn parse_effect(kind: Kind, text: &str) -> Result<Effect, BadRequest> {
     let effect = effect(kind, &mut fields)?;
     fields.finish()?;
     Ok(effect)
+}
+
+/// What an override does, as [`parse_effect`] reads it. One function: in the Worker size counts.
+#[inline(never)]
+pub fn effect_text(effect: &Effect) -> String {
+    to_json(effect)
 }
 
 const fn own_fields(kind: Kind) -> &'static [&'static str] {

@@ -73,9 +73,10 @@ impl Kind {
         Kind::Grant,
     ];
 
-    /// Whether policies say something else under it.
+    /// Whether policies say something else under it. Under a bypass they do: it takes the place of
+    /// what is further away.
     pub const fn changes_limits(self) -> bool {
-        matches!(self, Kind::Scale | Kind::Replace | Kind::Grant)
+        !matches!(self, Kind::Deny | Kind::Pause)
     }
 
     /// The word for it.

@@ -1,9 +1,12 @@
 //! What the overrides that hold for a subject say together.
 
-use super::{adjusted, Effect, Grant, Override, Stopped};
+use super::{adjusted, Effect, Grant, Override, Stopped, Target};
 use crate::decision::Reason;
 use crate::policy::{Granted, Later, Policy, MAX_LATER};
 use crate::Timestamp;
+
+/// Of so many overrides at most it is kept what they change.
+const MAX_CHANGES: usize = 32;
 
 /// The overrides that hold for a subject.
 #[derive(Debug, Default)]
@@ -11,7 +14,7 @@ pub struct Matched<'a>(Vec<&'a Override>);
 
 impl<'a> Matched<'a> {
     /// These, the nearest first.
-    pub(super) const fn of(nearest_first: Vec<&'a Override>) -> Matched<'a> {
+    pub const fn of(nearest_first: Vec<&'a Override>) -> Matched<'a> {
         Matched(nearest_first)
     }
 
@@ -57,6 +60,20 @@ impl<'a> Matched<'a> {
         }
         let changed = changed.unwrap_or_else(|| policy.clone());
         Some(changed.with_later(later).with_granted(granted))
+    }
+
+    /// What they change in how the subject is limited, the nearest first, and not whom they are
+    /// for, by whom and why: enough to say the same of another policy.
+    pub fn changes(&self) -> Vec<Override> {
+        let changes = self.0.iter().filter(|it| it.effect.stop().is_none());
+        let change = |it: &&Override| Override {
+            target: Target::All,
+            effect: it.effect.clone(),
+            until: it.until,
+            author: String::new(),
+            reason: String::new(),
+        };
+        changes.map(change).take(MAX_CHANGES).collect()
     }
 
     /// What the limits of a policy are as one override after the other ends. Nothing while

@@ -11,6 +11,7 @@
 //! |---|---|
 //! | [`trace`] | what is recorded of one subject |
 //! | `subject` | one subject's calls, decided once more |
+//! | `isolates` | what isolates would have remembered meanwhile |
 //! | [`tally`] | what came of it, as numbers |
 //! | [`report`] | the same of all subjects; of a sample with its [`estimate`] for the whole |
 //!
@@ -19,6 +20,7 @@
 //! decided by itself.
 
 pub mod estimate;
+mod isolates;
 pub mod report;
 mod subject;
 pub mod tally;

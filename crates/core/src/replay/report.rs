@@ -23,6 +23,10 @@ pub struct Report {
     pub skipped: u64,
     /// How often calls are missing between others of one subject.
     pub gaps: u64,
+    /// Requests that overrides refused. They stay refused, whatever the policy says.
+    pub stopped: u64,
+    /// Requests that others than the object decided: nobody can decide them once more.
+    pub elsewhere: u64,
     /// How many subjects were recorded.
     pub subjects: u64,
     /// How many of them are decided otherwise at least once.
@@ -77,6 +81,8 @@ pub fn replay<'a>(
         replayed: 0,
         skipped: 0,
         gaps: 0,
+        stopped: 0,
+        elsewhere: 0,
         subjects: 0,
         subjects_changed: 0,
         most_changed: Vec::new(),
@@ -111,6 +117,8 @@ impl Report {
         self.replayed += tally.replayed;
         self.skipped += tally.skipped;
         self.gaps += tally.gaps;
+        self.stopped += tally.stopped;
+        self.elsewhere += tally.elsewhere;
         self.subjects += 1;
         let Some(first) = tally.first else {
             return;

@@ -5,14 +5,17 @@ use crate::api::request::suits;
 use crate::calendar::TimeZone;
 use crate::message::{Answer, Call};
 use crate::number::MAX_SAFE;
+use crate::overrides::{Matched, Override};
 use crate::policy::{Policy, Version};
 use crate::subject_state::{Effects, Item, Place, SubjectState};
 use crate::Timestamp;
 
+use super::isolates::Isolates;
 use super::tally::Tally;
-use super::trace::{Event, SubjectTrace, ALWAYS};
+use super::trace::{Apart, Event, SubjectTrace, ALWAYS};
 
 /// The version of a policy that takes the place of all that were recorded: newer than any of them.
+/// The instant of its overrides is that of what was recorded.
 const NEWEST: Version = Version {
     generation: MAX_SAFE,
     number: MAX_SAFE,
@@ -36,6 +39,7 @@ struct Replayed<'a> {
     trace: &'a SubjectTrace,
     /// `None` while it is not known.
     state: Option<SubjectState>,
+    isolates: Isolates,
     /// The place of the last call to the object.
     last: Option<Place>,
     /// Permits that nobody has recorded, because their requests were denied.
@@ -49,6 +53,7 @@ pub(super) fn replayed(trace: &SubjectTrace, under: Under) -> Tally {
         under,
         trace,
         state: None,
+        isolates: Isolates::default(),
         last: None,
         permits: 0,
         tally: Tally::default(),
@@ -61,6 +66,9 @@ pub(super) fn replayed(trace: &SubjectTrace, under: Under) -> Tally {
 
 impl Replayed<'_> {
     fn take(&mut self, event: &Event) {
+        if let Some(apart) = event.apart {
+            return self.count_apart(event, apart);
+        }
         if let Some(place) = event.place {
             self.arrive(place, event.at);
         }
@@ -69,7 +77,7 @@ impl Replayed<'_> {
             return;
         }
         self.tally.replayed += 1;
-        if event.told.is_undone {
+        if event.is_repeated() {
             return;
         }
         let call = self.under.call(event);
@@ -91,6 +99,7 @@ impl Replayed<'_> {
         if self.state.is_none() || !follows {
             let found = self.trace.state_before(place);
             self.tally.gaps += u64::from(last.is_some() && !follows);
+            self.isolates = Isolates::default(); // and what they heard of it is not known either
             self.state = found.map(|it| from_rows(&it.rows));
         } else if last.is_some_and(|last| last.since != place.since) {
             // The object has slept, and remembers what its rows tell.
@@ -100,7 +109,27 @@ impl Replayed<'_> {
         }
     }
 
+    /// The answer of the isolate by what the object had said, else the object's.
     fn answer(&mut self, call: &Call, event: &Event) -> Answer {
+        let single = match call {
+            Call::Limit { items, .. } => <&[Item; 1]>::try_from(items.as_slice()).ok(),
+            _ => None,
+        };
+        if let Some([item]) = single {
+            if let Some(refusal) = self.isolates.refusal(event.isolate, item, event.at) {
+                return Answer::Decided(vec![refusal]);
+            }
+        }
+        let answer = self.asked(call, event);
+        if let (Some([item]), Answer::Decided(decisions)) = (single, &answer) {
+            let decisions = decisions.iter();
+            decisions.for_each(|it| self.isolates.learn(event.isolate, item, event.at, it));
+        }
+        answer
+    }
+
+    /// The object's answer.
+    fn asked(&mut self, call: &Call, event: &Event) -> Answer {
         let moment = Moment {
             now: event.at,
             zones: self.under.zones,
@@ -111,10 +140,22 @@ impl Replayed<'_> {
         state.answer(call, &mut || permit, moment, &mut Effects::default())
     }
 
+    /// Counts a request that is no matter of the object.
+    fn count_apart(&mut self, event: &Event, apart: Apart) {
+        let Call::Limit { items, .. } = &event.asked.call else {
+            return;
+        };
+        let counted = items.iter().filter(|item| self.under.counts(item)).count() as u64;
+        match apart {
+            Apart::Stopped => self.tally.stopped += counted,
+            Apart::Elsewhere => self.tally.elsewhere += counted,
+        }
+    }
+
     /// Counts what the call asked of the policy that is looked at. What cannot be asked of it any
     /// more is denied.
     fn count(&mut self, event: &Event, answer: Option<&Answer>) {
-        let Call::Limit { items, .. } = &*event.call else {
+        let Call::Limit { items, .. } = &event.asked.call else {
             return;
         };
         if event.told.is_contended {
@@ -158,7 +199,7 @@ impl Under<'_> {
 
     /// The call under these policies; `None` where it cannot be asked of them.
     fn call(&self, event: &Event) -> Option<Call> {
-        let mut call = Call::clone(&event.call);
+        let mut call = event.asked.call.clone();
         let items = match &mut call {
             Call::Limit { operation, items } => {
                 *operation = event.operation;
@@ -174,17 +215,34 @@ impl Under<'_> {
             }
             _ => &mut [],
         };
-        for item in items {
+        for (i, item) in items.iter_mut().enumerate() {
             let is_named = |policy: &&Policy| policy.name() == item.policy.name();
             let Some(policy) = self.policies.iter().find(is_named) else {
                 continue;
             };
-            let name = policy.name()?.clone();
-            item.policy = policy.clone().named(name, NEWEST);
-            suits(&item.check, &item.policy).ok()?;
+            suits(&item.check, policy).ok()?;
+            let under = event.asked.under.get(i).map_or(&[][..], Vec::as_slice);
+            item.policy = candidate(policy, item, under)?;
         }
         Some(call)
     }
+}
+
+/// The policy in the place of an item's, under what was over the head of that one: as isolates
+/// have policies under overrides.
+fn candidate(policy: &Policy, item: &Item, under: &[Override]) -> Option<Policy> {
+    let changed = Matched::of(under.iter().collect()).policy(policy);
+    let changed = changed.filter(|policy| suits(&item.check, policy).is_ok());
+    let version = Version {
+        adjusted: item.policy.version().adjusted,
+        ..NEWEST
+    };
+    let name = policy.name()?.clone();
+    Some(
+        changed
+            .unwrap_or_else(|| policy.clone())
+            .named(name, version),
+    )
 }
 
 fn from_rows(rows: &[(String, String)]) -> SubjectState {

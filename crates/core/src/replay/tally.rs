@@ -60,6 +60,10 @@ pub struct Tally {
     pub gaps: u64,
     /// Calls that were replayed.
     pub replayed: u64,
+    /// Requests of the counted policy that overrides refused; in no other number.
+    pub stopped: u64,
+    /// Requests of the counted policy that others than the object decided; in no other number.
+    pub elsewhere: u64,
 }
 
 impl Tally {

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::message::{Answer, Call};
+use crate::overrides::Override;
 use crate::subject_state::Place;
 use crate::Timestamp;
 
@@ -26,18 +27,19 @@ pub struct State {
     pub rows: Vec<(String, String)>,
 }
 
-/// One call to a subject's object, or one that an isolate answered by what that one had said.
+/// One call to a subject's object, or a request that was answered without it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// When it was answered, by the clock of whoever answered.
     pub at: Timestamp,
+    /// The number of the isolate that asked; 0 where a build from before this number recorded it.
+    pub isolate: u64,
     /// Its place among the calls to the object; `None` where an isolate answered.
     pub place: Option<Place>,
     /// Where an isolate answered: the place of the last call of which it had heard.
     pub after: Option<Place>,
-    /// The call, with the definitions that it was decided by, and without its operation: so equal
-    /// calls are one.
-    pub call: Rc<Call>,
+    /// The call; equal ones are one.
+    pub asked: Rc<Asked>,
     /// The operation of the call, if it has one.
     pub operation: Option<u128>,
     /// What was answered.
@@ -45,6 +47,45 @@ pub struct Event {
     /// In how many of a million cases a subject such as this one is recorded: 1 to
     /// [`ALWAYS`]. At that it was recorded for being one of the busiest, whatever the sample.
     pub share: u32,
+    /// Why the request is no matter of the object, if it is none: then it is counted apart, and
+    /// changes nothing.
+    pub apart: Option<Apart>,
+}
+
+impl Event {
+    /// Whether the call was not done, so that whoever made it has made it once more. A permit that
+    /// nobody held any more was given back only once, and the candidate may hold it yet.
+    pub(super) fn is_repeated(&self) -> bool {
+        let is_of_permit = matches!(self.asked.call, Call::Release { .. } | Call::Renew { .. });
+        self.told.is_undone && !is_of_permit
+    }
+}
+
+/// A call, and what was over the head of its policies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The call, with the definitions that it was decided by, and without its operation.
+    pub call: Call,
+    /// Of each item the overrides that change limits, the nearest first; may be shorter than the
+    /// items, and then there are none for the rest.
+    pub under: Vec<Vec<Override>>,
+}
+
+impl Asked {
+    /// A call under no override.
+    pub const fn plain(call: Call) -> Asked {
+        let under = Vec::new();
+        Asked { call, under }
+    }
+}
+
+/// Why a request is no matter of the object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Apart {
+    /// An override refuses whatever is asked for the subject.
+    Stopped,
+    /// Others decided: a native binding that shields the object, or the failure mode.
+    Elsewhere,
 }
 
 /// A call without its operation, and that.
@@ -72,7 +113,7 @@ pub struct Told {
     /// asked once more, or told as `busy`: it is replayed, and not counted.
     pub is_contended: bool,
     /// Whether it was not done at all, such as a call that named a definition which the object did
-    /// not know. It has changed nothing, and is not replayed.
+    /// not know. It has changed nothing.
     pub is_undone: bool,
     /// The permit that was given.
     pub permit: Option<u128>,

@@ -15,7 +15,7 @@ use tollgate_core::policy::{Policy, Version};
 use tollgate_core::subject_state::{Effects, Item, SubjectState};
 use tollgate_core::{Algorithm, Duration, Limit, Timestamp};
 use tollgate_records::channel::Parcel;
-use tollgate_records::keeper::{Keeper, Row, Storage, MAX_CHUNKS};
+use tollgate_records::keeper::{Keeper, Room, Row, Storage, MAX_CHUNKS};
 use tollgate_records::message::{self, RECORD_MESSAGES};
 use tollgate_records::recorder::Recorder;
 
@@ -120,11 +120,10 @@ impl Storage for Kept {
         Ok(())
     }
 
-    fn chunks(&self, most: u64, now: Timestamp) -> Result<(Vec<String>, bool), Self::Error> {
-        let (mut sum, mut texts) = (0, Vec::new());
+    fn chunks(&self, now: Timestamp) -> Result<(Vec<String>, bool), Self::Error> {
+        let (mut room, mut texts) = (Room::default(), Vec::new());
         for row in self.rows.iter().rev().filter(|row| row.until > now) {
-            sum += row.events;
-            if sum > most {
+            if !room.has(row.events, row.text.len() as u64) {
                 return Ok((texts, true));
             }
             texts.push(row.text.clone());
