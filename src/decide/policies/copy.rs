@@ -154,10 +154,9 @@ impl Source {
     }
 }
 
-/// How far the isolate knows the overrides, where objects are told.
-pub(crate) fn known(context: &Context) -> Option<Revision> {
-    let known = with_copy(context, |copy| copy.revision());
-    context.tells_overrides.then_some(known)
+/// How far the isolate knows the overrides.
+pub(crate) fn revision(context: &Context) -> Revision {
+    with_copy(context, |copy| copy.revision())
 }
 
 /// Has the next request wait for what was changed from here.

@@ -143,7 +143,7 @@ pub(crate) async fn announce(context: &Context<'_>, target: &Target) {
     let Some(parts) = target.subject() else {
         return;
     };
-    let call = ObjectCall::Overridden(with_copy(context, |copy| copy.revision()));
+    let call = ObjectCall::Overridden(copy::revision(context));
     let object = context.subject(parts).object_name();
     let _ = object::call(context, &object, &call).await;
 }
