@@ -25,7 +25,9 @@ const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const set = (method, path, body) => call(tollgate.urlOf("T"), method, path, body, as);
 const ask = (body) => call(tollgate.urlOf("S"), "POST", "/limit", body, as).then(({ json }) => json);
 
-test("a request that was made ready before is not admitted by the newer copy of another", { timeout: 30_000 }, async () => {
+test("a request that was made ready before is not admitted by the newer copy of another", {
+  timeout: 30_000,
+}, async () => {
   const hour = (limit, more) => ({ limits: [{ algorithm: "fixedWindow", limit, window: "52w" }], ...more });
   await set("PUT", "/policies/mail", hour(1000, { provider: "smtp" }));
   await set("PUT", "/policies/first", hour(1, { provider: "first", fallbackTo: ["mail"] }));

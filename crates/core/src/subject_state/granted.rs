@@ -16,8 +16,8 @@ use crate::Timestamp;
 
 use super::Write;
 
-/// Of so many grants it is known at a time what a subject has taken, of each until it can be made to
-/// last no longer; of the next it takes nothing.
+/// Of so many grants it is known at a time what a subject has taken, of each until it can be made
+/// to last no longer; of the next it takes nothing.
 const MAX_GRANTS: usize = 16;
 /// The row.
 const KEY: &str = "granted";
