@@ -38,7 +38,7 @@ pub(crate) async fn check(
 ) -> Result<Outcome, ApiError> {
     match checked(context, read()?, true).await {
         Err(error) if error.is_stale() => {
-            Box::pin(policies::refresh(context)).await;
+            Box::pin(policies::catch_up(context)).await;
             Box::pin(checked(context, read()?, false)).await
         }
         outcome => outcome,

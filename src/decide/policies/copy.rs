@@ -169,6 +169,14 @@ pub(crate) async fn refresh(context: &Context<'_>) {
     Source::of(context).refresh().await;
 }
 
+/// The same because a subject's object knows more; nobody waits while the one that keeps the
+/// policies is out of reach.
+pub(crate) async fn catch_up(context: &Context<'_>) {
+    if !with_copy(context, |copy| copy.is_out_of_reach(clock::now())) {
+        refresh(context).await;
+    }
+}
+
 /// An object has decided by a newer version than this isolate has.
 pub(crate) fn notice(context: &Context, newer: &Policy) {
     let Some(name) = newer.name() else { return };

@@ -52,7 +52,7 @@ pub(crate) async fn check_all(
 ) -> Result<Together, ApiError> {
     match checked(context, read()?, true).await {
         Err(error) if error.is_stale() => {
-            Box::pin(policies::refresh(context)).await;
+            Box::pin(policies::catch_up(context)).await;
             Box::pin(checked(context, read()?, false)).await
         }
         together => together,
