@@ -181,7 +181,7 @@ impl Copy {
         self.failed = Some(now);
     }
 
-    /// Whether the object did not answer within the last [`OUT_OF_REACH`], and has not since: nobody
+    /// Whether the object gave no answer within the last [`OUT_OF_REACH`], and none since: nobody
     /// waits for it then.
     pub fn is_out_of_reach(&self, now: Timestamp) -> bool {
         not_ahead(self.failed, now).is_some_and(|at| now.since(at) < OUT_OF_REACH)
