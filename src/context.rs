@@ -3,6 +3,7 @@
 
 use std::future::Future;
 
+use tollgate_core::overrides::Revision;
 use tollgate_core::subject::{Namespace, Subject, SubjectParts};
 use tollgate_core::Duration;
 use wasm_bindgen::JsValue;
@@ -24,9 +25,9 @@ pub(crate) struct Context<'a> {
     pub(crate) execution: &'a ExecutionContext,
     /// The deadline for objects, KV and bindings: what is left of it for this check.
     pub(crate) deadline: Duration,
-    /// Whether objects are told how far the isolate knows the overrides, so that they may refuse to
-    /// decide by old ones.
-    pub(crate) tells_overrides: bool,
+    /// How far the isolate knew the overrides when the checks were made ready; `None` where objects
+    /// are not told, which else may refuse to decide by old ones.
+    pub(crate) known: Option<Revision>,
 }
 
 impl Context<'_> {
@@ -50,12 +51,9 @@ impl Context<'_> {
         Context { deadline, ..*self }
     }
 
-    /// The same request, decided by what the isolate knows, whatever the objects know.
-    pub(crate) const fn as_known(&self) -> Context<'_> {
-        Context {
-            tells_overrides: false,
-            ..*self
-        }
+    /// The same request, whose checks are made ready under the overrides of this revision.
+    pub(crate) const fn knowing(&self, known: Option<Revision>) -> Context<'_> {
+        Context { known, ..*self }
     }
 
     /// Whether a KV namespace is bound.

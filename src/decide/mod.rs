@@ -36,17 +36,23 @@ pub(crate) async fn check(
     context: &Context<'_>,
     read: Reads<'_, LimitRequest>,
 ) -> Result<Outcome, ApiError> {
-    match checked(context, read()?).await {
+    match checked(context, read()?, true).await {
         Err(error) if error.is_stale() => {
-            Box::pin(policies::refresh(context)).await;
-            Box::pin(checked(&context.as_known(), read()?)).await
+            Box::pin(policies::catch_up(context)).await;
+            Box::pin(checked(context, read()?, false)).await
         }
         outcome => outcome,
     }
 }
 
-async fn checked(context: &Context<'_>, request: LimitRequest) -> Result<Outcome, ApiError> {
+/// `tells`: whether objects are told how far the isolate knows the overrides.
+async fn checked(
+    context: &Context<'_>,
+    request: LimitRequest,
+    tells: bool,
+) -> Result<Outcome, ApiError> {
     let is_degraded = pending::confirmed(context, slice::from_ref(&request)).await?;
+    let context = &pending::ready(context, tells);
     let levels = Levels::of(context, request, is_degraded)?;
     if !levels.instead.is_empty() {
         return Box::pin(instead::check(context, levels)).await;

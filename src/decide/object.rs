@@ -14,7 +14,6 @@ use tollgate_core::subject_state::Item;
 use tollgate_core::Duration;
 
 use super::asking::{record_kept, Asking};
-use super::policies::copy;
 use super::{binding, debts, fallback};
 use crate::clock;
 use crate::context::Context;
@@ -50,7 +49,7 @@ impl RateLimitStore for ObjectStore<'_> {
             }
         }
         let items = slice::from_ref(item);
-        let asking = Asking::new(object, None, items, copy::known(context), &|_| key);
+        let asking = Asking::new(object, None, items, context.known, &|_| key);
         let mut answered = ask(context, &asking.question, context.deadline()).await;
         if asking.lacks_definition(&answered) {
             let left = left(context, &answered);

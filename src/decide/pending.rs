@@ -60,6 +60,12 @@ pub(super) async fn confirmed(
     }
 }
 
+/// The request whose checks are made ready now: what is asked later, too, tells objects the
+/// revision of now, whatever the isolate has learnt by then.
+pub(super) fn ready<'a>(context: &'a Context<'_>, tells: bool) -> Context<'a> {
+    context.knowing(tells.then(|| policies::copy::revision(context)))
+}
+
 /// A check with all that is asked together with it.
 pub(super) struct Levels {
     /// The check itself.

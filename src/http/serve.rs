@@ -116,7 +116,7 @@ impl Incoming<'_> {
             headers: self.headers,
             execution: self.execution,
             deadline: config.deadline(),
-            tells_overrides: true,
+            known: None,
         };
         let query = self.query;
         match route {

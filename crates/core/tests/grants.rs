@@ -252,6 +252,22 @@ fn of_sixteen_grants_at_a_time_a_subject_takes() {
 }
 
 #[test]
+fn of_two_new_grants_for_one_free_place_only_what_is_noted_is_taken() {
+    let mut object = Object::default();
+    let fifteen: Vec<Granted> = (1..=15).map(|id| grant(id, 1, START + DAY)).collect();
+    assert_eq!(
+        used_up(&mut object, &named(vec![a_day(1)], fifteen), START),
+        16
+    );
+    let two = vec![grant(16, 10, START + DAY), grant(17, 10, START + DAY)];
+    let policy = named(vec![a_day(1)], two);
+    assert!(!object.ask(&policy, 11, START).success);
+    assert!(object.ask(&policy, 10, START).success);
+    let taken = taken(&mut object, START);
+    assert_eq!((taken.get(&16), taken.get(&17)), (Some(&10), None));
+}
+
+#[test]
 fn damaged_rows_do_not_bring_a_grant_back() {
     let policy = named(vec![a_day(1)], vec![grant(7, 5, START + DAY)]);
     let mut object = Object::default();

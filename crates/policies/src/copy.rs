@@ -181,6 +181,12 @@ impl Copy {
         self.failed = Some(now);
     }
 
+    /// Whether the object gave no answer within the last [`OUT_OF_REACH`], and none since: nobody
+    /// waits for it then.
+    pub fn is_out_of_reach(&self, now: Timestamp) -> bool {
+        not_ahead(self.failed, now).is_some_and(|at| now.since(at) < OUT_OF_REACH)
+    }
+
     /// Whether what KV kept is to be read now that the object has not answered: every
     /// [`OUT_OF_REACH`] at most.
     pub fn begin_restoring(&mut self, now: Timestamp) -> bool {

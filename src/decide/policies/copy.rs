@@ -154,10 +154,9 @@ impl Source {
     }
 }
 
-/// How far the isolate knows the overrides, where objects are told.
-pub(crate) fn known(context: &Context) -> Option<Revision> {
-    let known = with_copy(context, |copy| copy.revision());
-    context.tells_overrides.then_some(known)
+/// How far the isolate knows the overrides.
+pub(crate) fn revision(context: &Context) -> Revision {
+    with_copy(context, |copy| copy.revision())
 }
 
 /// Has the next request wait for what was changed from here.
@@ -168,6 +167,14 @@ pub(crate) fn outdate(context: &Context<'_>) {
 /// Brings the copy up to date at once, because something was changed from here.
 pub(crate) async fn refresh(context: &Context<'_>) {
     Source::of(context).refresh().await;
+}
+
+/// The same because a subject's object knows more; nobody waits while the one that keeps the
+/// policies is out of reach.
+pub(crate) async fn catch_up(context: &Context<'_>) {
+    if !with_copy(context, |copy| copy.is_out_of_reach(clock::now())) {
+        refresh(context).await;
+    }
 }
 
 /// An object has decided by a newer version than this isolate has.

@@ -29,8 +29,8 @@ use crate::placement;
 use crate::telemetry::flush;
 
 use copy::with_copy;
+pub(crate) use copy::{catch_up, outdate, refresh};
 pub(super) use copy::{confirm, confirm_or_go_on, confirmed, notice};
-pub(crate) use copy::{outdate, refresh};
 
 /// Makes a call to the object that keeps the policies: its body for the caller, with the version
 /// that it is about and whether that is the first.
@@ -143,7 +143,7 @@ pub(crate) async fn announce(context: &Context<'_>, target: &Target) {
     let Some(parts) = target.subject() else {
         return;
     };
-    let call = ObjectCall::Overridden(with_copy(context, |copy| copy.revision()));
+    let call = ObjectCall::Overridden(copy::revision(context));
     let object = context.subject(parts).object_name();
     let _ = object::call(context, &object, &call).await;
 }

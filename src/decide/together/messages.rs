@@ -9,7 +9,6 @@ use tollgate_core::Duration;
 use super::Request;
 use crate::decide::asking::Asking;
 use crate::decide::object;
-use crate::decide::policies::copy;
 use crate::doors::limiter::{Answered, Limiter, Question};
 use crate::error::ApiError;
 
@@ -39,7 +38,7 @@ impl Request<'_> {
             }
         };
         let key = |policy: &Policy| object::key_of(object, policy);
-        let known = copy::known(self.context);
+        let known = self.context.known;
         Asking::new(object, operation, &self.items_of(message), known, &key)
     }
 

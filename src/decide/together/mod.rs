@@ -50,17 +50,23 @@ pub(crate) async fn check_all(
     context: &Context<'_>,
     read: Reads<'_, Vec<LimitRequest>>,
 ) -> Result<Together, ApiError> {
-    match checked(context, read()?).await {
+    match checked(context, read()?, true).await {
         Err(error) if error.is_stale() => {
-            Box::pin(policies::refresh(context)).await;
-            Box::pin(checked(&context.as_known(), read()?)).await
+            Box::pin(policies::catch_up(context)).await;
+            Box::pin(checked(context, read()?, false)).await
         }
         together => together,
     }
 }
 
-async fn checked(context: &Context<'_>, requests: Vec<LimitRequest>) -> Result<Together, ApiError> {
+/// `tells`: whether objects are told how far the isolate knows the overrides.
+async fn checked(
+    context: &Context<'_>,
+    requests: Vec<LimitRequest>,
+    tells: bool,
+) -> Result<Together, ApiError> {
     let is_degraded = pending::confirmed(context, &requests).await?;
+    let context = &pending::ready(context, tells);
     let all = requests.into_iter();
     let all = all.map(|it| Levels::of(context, it, is_degraded));
     let all = all.collect::<Result<Vec<Levels>, ApiError>>()?;

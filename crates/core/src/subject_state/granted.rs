@@ -16,7 +16,8 @@ use crate::Timestamp;
 
 use super::Write;
 
-/// Of so many grants a subject may have taken something at a time; of the next it takes nothing.
+/// Of so many grants it is known at a time what a subject has taken, of each until it can be made
+/// to last no longer; of the next it takes nothing.
 const MAX_GRANTS: usize = 16;
 /// The row.
 const KEY: &str = "granted";
@@ -118,10 +119,11 @@ impl Taken {
         }
     }
 
-    /// How many units are left of all grants of a policy.
+    /// How many units could be taken of all grants of a policy: each of them that is new needs a
+    /// place of its own among [`MAX_GRANTS`].
     pub(super) fn left(&self, policy: &Policy, now: Timestamp) -> u64 {
-        let granted = policy.granted().iter();
-        granted.fold(0, |all: u64, it| all.saturating_add(self.left_of(it, now)))
+        let shares = self.clone().take(policy, u64::MAX, now);
+        shares.iter().map(|share| share.units).sum()
     }
 
     /// The next instant at which units that are left may be taken no longer.

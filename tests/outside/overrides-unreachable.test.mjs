@@ -1,0 +1,47 @@
+// A subject's override of which its object knows, while the object that keeps all of them is out of
+// reach and KV has none.
+
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { tollgate as describeTollgate } from "../../scripts/lib/workerd.mjs";
+import { call, server } from "./lib/server.mjs";
+
+const TOKENS = JSON.stringify([{ token: "ann", name: "ann@x.org", role: "admin" }]);
+const as = { token: "ann" };
+
+let tollgate;
+beforeAll(async () => {
+  const other = describeTollgate({ id: "S", texts: [{ name: "TOLLGATE_TOKENS", text: TOKENS }] });
+  const of = (object) => ({ ...object, of: object.className === "PolicyDO" ? "between" : "T" });
+  const objects = [
+    { binding: "SELF", className: "PolicyDO" },
+    { binding: "REAL", className: "PolicyDO", of: "T" },
+  ];
+  const between = { id: "between", modules: ["tests/outside/lib/switched-policies.js"], objects };
+  tollgate = await server({
+    tokens: TOKENS,
+    variants: [{ ...other, kv: [], objects: other.objects.map(of) }, between],
+  });
+  await tollgate.start();
+});
+afterAll(() => tollgate?.remove());
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const set = (method, path, body) => call(tollgate.urlOf("T"), method, path, body, as);
+const ask = (body) => call(tollgate.urlOf("S"), "POST", "/limit", body, as).then(({ json }) => json);
+
+test("one request waits for the overrides, and no other", { timeout: 30_000 }, async () => {
+  const limits = [{ algorithm: "fixedWindow", limit: 1000, window: "52w" }];
+  await set("PUT", "/policies/mail", { limits, provider: "smtp" });
+  await sleep(5_100);
+  const asked = async () => {
+    const began = Date.now();
+    const { success, limit } = await ask({ policy: "mail", identifier: "a" });
+    return [success, limit, Date.now() - began < 500];
+  };
+  // The isolate has just confirmed what it knows.
+  expect((await asked()).slice(0, 2)).toEqual([true, 1000]);
+  await set("PUT", "/overrides/subject:smtp//a/scale", { factor: 0.5 });
+  await fetch(`${tollgate.urlOf("between")}/?how=silent`, { method: "PUT" });
+  expect(await asked()).toEqual([true, 1000, false]);
+  for (let i = 0; i < 3; i++) expect(await asked()).toEqual([true, 1000, true]);
+});
