@@ -83,6 +83,7 @@ describe("a subject's override is in force from the next request of another isol
     expect(await ask(own("g"))).toMatchObject({ success: false, reason: "override" });
     const acquire = { identifier: "h", maxTokens: 5, refillRate: 5 };
     await confirmed(own("x"));
+    expect(await ask(acquire, "/acquire")).toMatchObject({ allowed: true });
     await set("PUT", "/overrides/subject:default//h/deny", {});
     expect(await ask(acquire, "/acquire")).toMatchObject({ allowed: false });
   });

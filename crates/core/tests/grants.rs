@@ -244,27 +244,27 @@ fn where_slots_are_given_or_the_object_does_not_decide_nothing_is_granted() {
 }
 
 #[test]
-fn of_sixteen_grants_at_a_time_a_subject_takes() {
-    let granted: Vec<Granted> = (1..=17).map(|id| grant(id, 1, START + DAY)).collect();
+fn of_sixty_four_grants_at_a_time_a_subject_takes() {
+    let granted: Vec<Granted> = (1..=65).map(|id| grant(id, 1, START + DAY)).collect();
     let policy = named(vec![a_day(1)], granted);
     let mut object = Object::default();
-    assert_eq!(used_up(&mut object, &policy, START), 17);
+    assert_eq!(used_up(&mut object, &policy, START), 65);
 }
 
 #[test]
 fn of_two_new_grants_for_one_free_place_only_what_is_noted_is_taken() {
     let mut object = Object::default();
-    let fifteen: Vec<Granted> = (1..=15).map(|id| grant(id, 1, START + DAY)).collect();
+    let noted: Vec<Granted> = (1..=63).map(|id| grant(id, 1, START + DAY)).collect();
     assert_eq!(
-        used_up(&mut object, &named(vec![a_day(1)], fifteen), START),
-        16
+        used_up(&mut object, &named(vec![a_day(1)], noted), START),
+        64
     );
-    let two = vec![grant(16, 10, START + DAY), grant(17, 10, START + DAY)];
+    let two = vec![grant(64, 10, START + DAY), grant(65, 10, START + DAY)];
     let policy = named(vec![a_day(1)], two);
     assert!(!object.ask(&policy, 11, START).success);
     assert!(object.ask(&policy, 10, START).success);
     let taken = taken(&mut object, START);
-    assert_eq!((taken.get(&16), taken.get(&17)), (Some(&10), None));
+    assert_eq!((taken.get(&64), taken.get(&65)), (Some(&10), None));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What is kept of an override.
 
 use tollgate_core::overrides::{Effect, Kind, Target};
-use tollgate_core::Timestamp;
+use tollgate_core::{Limit, Timestamp};
 
 /// What an override is known by.
 pub type OverrideKey = (Target, Kind);
@@ -39,18 +39,26 @@ impl OverrideRecord {
     }
 }
 
-/// The bytes of the limits that take the place of a policy's, each; generous.
+/// The bytes of the limits that take the place of a policy's, each, without its steps; generous.
 const LIMIT_BYTES: usize = 1_024;
+/// Those of one of its `stages` or `times`; generous.
+const STEP_BYTES: usize = 256;
 
 /// How many bytes an override takes where it is told, at most about. Nothing is written for it: it
 /// is asked of all of them at each change.
 pub fn bytes_of(target: &Target, effect: &Effect, (author, reason): (&str, &str)) -> usize {
     let own = match effect {
         Effect::Deny(stop) | Effect::Pause(stop) => stop.except.iter().map(text_of).sum(),
-        Effect::Replace(limits) => limits.len() * LIMIT_BYTES,
+        Effect::Replace(limits) => limits.iter().map(bytes_of_limit).sum(),
         Effect::Bypass | Effect::Scale(_) | Effect::Grant(_) => 0,
     };
     text_of(target) + own + author.len() + reason.len() + 64
+}
+
+fn bytes_of_limit(limit: &Limit) -> usize {
+    let steps = limit.schedule();
+    let steps = steps.map_or(0, |it| it.stages().len() + it.times().len());
+    LIMIT_BYTES + steps * STEP_BYTES
 }
 
 /// The bytes of a target's text where each sign of it is encoded.

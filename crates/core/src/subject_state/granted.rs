@@ -17,8 +17,8 @@ use crate::Timestamp;
 use super::Write;
 
 /// Of so many grants it is known at a time what a subject has taken, of each until it can be made
-/// to last no longer; of the next it takes nothing.
-const MAX_GRANTS: usize = 16;
+/// to last no longer; of the next it takes nothing. One a day for a month, twice.
+const MAX_GRANTS: usize = 64;
 /// The row.
 const KEY: &str = "granted";
 

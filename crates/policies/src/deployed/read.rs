@@ -41,7 +41,7 @@ impl fmt::Display for InvalidDeployed {
     /// The rest of a sentence whose subject is the setting.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            InvalidDeployed::TooLong => write!(f, "it may be {MAX_BYTES} bytes long."),
+            InvalidDeployed::TooLong => write!(f, "it may be {MAX_BYTES} bytes long at most."),
             InvalidDeployed::NoPolicies => write!(
                 f,
                 "it must be one JSON object of 1 to {MAX_DEPLOYED} policies by their names, such as {{\"inbox\": {{\"limit\": 100, \"window\": \"1s\"}}}}."
