@@ -2364,8 +2364,8 @@ const MUTANTS = [
   [
     "the generation of a restored storage is stored",
     `${POLICIES}/service/mod.rs`,
-    "    storage.store(book, &[stored])\n}\n\n/// Sets or lifts",
-    "    let _ = stored;\n    Ok(())\n}\n\n/// Sets or lifts",
+    "    storage.store(book, &[Stored::of(&entry)])\n}\n\n/// Sets or lifts",
+    "    let _ = entry;\n    Ok(())\n}\n\n/// Sets or lifts",
     "policies/service",
   ],
   [

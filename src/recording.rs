@@ -1,8 +1,10 @@
 //! Sends what this isolate has recorded, in the background of whatever request comes when it is
-//! due. No answer waits for it.
+//! due. No answer waits for it. And has recorded what no object is asked.
 
 use std::cell::Cell;
 
+use tollgate_core::replay::trace::Apart;
+use tollgate_core::subject_state::Item;
 use tollgate_core::{Duration, Timestamp};
 use tollgate_records::channel::{OVERDUE, SPACING};
 use tollgate_records::message::{Answer, Call};
@@ -20,6 +22,12 @@ use crate::telemetry::flush;
 thread_local! {
     /// Until when the pending sending is under way, if it was not cancelled with its request.
     static SENDING: Cell<Option<Timestamp>> = const { Cell::new(None) };
+}
+
+/// Has it recorded that the object has nothing to do with an answer.
+pub(crate) fn apart(object: &str, item: &Item, why: Apart) {
+    let now = clock::now();
+    isolate::with(|isolate| isolate.recorder.apart(object, item, why, now));
 }
 
 /// Has what is recorded sent when it is due.

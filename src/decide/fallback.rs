@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::doors::Failure;
 use crate::error::ApiError;
 use crate::isolate;
+use crate::recording;
 use crate::telemetry::flush;
 
 /// Decides without the object, or without the binding, that failed.
@@ -21,7 +22,7 @@ pub(super) fn decide(
     item: &Item,
 ) -> Result<(Decision, Source), ApiError> {
     flush::failed(failure);
-    apart(object, item);
+    recording::apart(object, item, Apart::Elsewhere);
     let Item { policy, check } = item;
     if policy.fail_mode() == FailMode::Eventual {
         let decision = counts::decide_degraded(context, object, item)?;
@@ -30,15 +31,6 @@ pub(super) fn decide(
     isolate::with(|isolate| isolate.shares.decide(object, policy, check, clock::now()))
         .map(|decision| (decision, Source::Fallback))
         .ok_or_else(ApiError::object_unavailable) // the failure mode is closed
-}
-
-/// Has it recorded that others than the object have decided.
-pub(super) fn apart(object: &str, item: &Item) {
-    let now = clock::now();
-    isolate::with(|isolate| {
-        let recorder = &mut isolate.recorder;
-        recorder.apart(object, item, Apart::Elsewhere, now);
-    });
 }
 
 /// Gives back what [`decide`] gave out for a request that was refused by another subject's limit.

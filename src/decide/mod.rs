@@ -3,6 +3,7 @@
 //! are a `RateLimitStore` each, of which [`levels`] takes one; what is asked where a policy refuses
 //! is in [`instead`].
 
+mod again;
 mod asking;
 pub(crate) mod binding;
 pub(crate) mod counts;
@@ -36,13 +37,10 @@ pub(crate) async fn check(
     context: &Context<'_>,
     read: Reads<'_, LimitRequest>,
 ) -> Result<Outcome, ApiError> {
-    match checked(context, read()?, true).await {
-        Err(error) if error.is_stale() => {
-            Box::pin(policies::catch_up(context)).await;
-            Box::pin(checked(context, read()?, false)).await
-        }
-        outcome => outcome,
-    }
+    again::decided(context, async |tells| {
+        checked(context, read()?, tells).await
+    })
+    .await
 }
 
 /// `tells`: whether objects are told how far the isolate knows the overrides.

@@ -9,8 +9,9 @@ use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::message::{Answer, Call, RefusalCode};
 use tollgate_core::multi::Time;
 use tollgate_core::policy::Policy;
+use tollgate_core::replay::trace::Apart;
 use tollgate_core::store::RateLimitStore;
-use tollgate_core::subject_state::Item;
+use tollgate_core::subject_state::{Item, Status};
 use tollgate_core::Duration;
 
 use super::asking::{record_kept, Asking};
@@ -43,7 +44,7 @@ impl RateLimitStore for ObjectStore<'_> {
             if item.check.cost > 0 && !item.check.peek {
                 // Boxed, like all that is asked less.
                 if let Some(decision) = Box::pin(binding::shed(context, shed, object)).await? {
-                    fallback::apart(object, item);
+                    recording::apart(object, item, Apart::Elsewhere);
                     return Ok((decision, Source::Binding));
                 }
             }
@@ -197,6 +198,18 @@ pub(crate) async fn call(
         flush::failed(failure);
         ApiError::object_unavailable()
     })
+}
+
+/// What the object of this name shows of its subject: of one policy, or all.
+pub(crate) async fn status(
+    context: &Context<'_>,
+    object: &str,
+    policy: Option<String>,
+) -> Result<Status, ApiError> {
+    match call(context, object, &Call::Status { policy }).await? {
+        Answer::Status(status) => Ok(status),
+        other => Err(refused(&other)),
+    }
 }
 
 /// Has each of these objects answer one call, all at once; `None` for one that did not.

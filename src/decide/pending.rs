@@ -20,6 +20,7 @@ use crate::clock;
 use crate::context::Context;
 use crate::error::ApiError;
 use crate::isolate;
+use crate::recording;
 
 /// How what is asked is read: once more where it is decided once more.
 pub(crate) type Reads<'a, T> = &'a dyn Fn() -> Result<T, BadRequest>;
@@ -267,12 +268,8 @@ impl Pending {
     /// The refusal of what is stopped, if it is.
     pub(super) fn refusal(&self) -> Option<Decision> {
         let stopped = self.stopped.as_ref()?;
-        let now = clock::now();
-        isolate::with(|isolate| {
-            let recorder = &mut isolate.recorder;
-            recorder.apart(&self.object, &self.item, Apart::Stopped, now);
-        });
-        Some(stopped.refusal(now))
+        recording::apart(&self.object, &self.item, Apart::Stopped);
+        Some(stopped.refusal(clock::now()))
     }
 }
 

@@ -81,7 +81,7 @@ fn key(field: &str, path: &str) -> Result<(Target, Kind), ApiError> {
     let kind = Kind::from_word(kind).ok_or_else(|| {
         let expected =
             "deny, pause, bypass, scale, replace, grant or stage, at the end of the path";
-        wrong("kind", Problem::Malformed { expected })
+        BadRequest::new("kind", Problem::Malformed { expected })
     })?;
     Ok((target, kind))
 }
@@ -89,11 +89,6 @@ fn key(field: &str, path: &str) -> Result<(Target, Kind), ApiError> {
 fn of_text(field: &str, text: &str) -> Result<Target, ApiError> {
     Target::parse(text).map_err(|_| {
         let expected = Target::GRAMMAR;
-        wrong(field, Problem::Malformed { expected })
+        BadRequest::new(field, Problem::Malformed { expected }).into()
     })
-}
-
-fn wrong(field: &str, problem: Problem) -> ApiError {
-    let field = field.to_owned();
-    BadRequest { field, problem }.into()
 }

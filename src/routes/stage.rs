@@ -76,7 +76,7 @@ fn has_no_precondition(context: &Context) -> Result<(), ApiError> {
     for field in ["If-Match", "If-None-Match"] {
         if headers.get(&field.to_ascii_lowercase()).is_some() {
             let with = "a stage, which has no version: leave it out";
-            return Err(wrong(field, Problem::Conflict { with }));
+            return Err(BadRequest::new(field, Problem::Conflict { with }).into());
         }
     }
     Ok(())
@@ -97,22 +97,18 @@ async fn meant(
     let named = policies::look_up(context, name).await?;
     if !named.policy.has_stages() {
         let with = "a stage: none of its limits has `stages`";
-        return Err(wrong("policy", Problem::Conflict { with }));
+        return Err(BadRequest::new("policy", Problem::Conflict { with }).into());
     }
     let parts = named.limited(parts).map_err(|_| {
         let with = "the policy, which has another provider or scope";
-        wrong("target", Problem::Conflict { with })
+        BadRequest::new("target", Problem::Conflict { with })
     })?;
     Ok((context.subject(parts), Some(named.policy.clone())))
 }
 
 /// Whether the subject has a stage, or a limit with stages.
 async fn has_stages(context: &Context<'_>, subject: &Subject) -> Result<(), ApiError> {
-    let call = Call::Status { policy: None };
-    let status = match object::call(context, &subject.object_name(), &call).await? {
-        Answer::Status(status) => status,
-        other => return Err(object::refused(&other)),
-    };
+    let status = object::status(context, &subject.object_name(), None).await?;
     if status.stage.is_some() || status.limits.iter().any(|limit| limit.stage.is_some()) {
         return Ok(());
     }
@@ -144,9 +140,4 @@ async fn change(
 async fn enter(context: &Context<'_>, note: StageNote) -> Result<u64, ApiError> {
     let (version, ..) = policies::call(context, &PolicyCall::Stage(note)).await?;
     version.ok_or_else(ApiError::policy_unavailable) // it has one
-}
-
-fn wrong(field: &str, problem: Problem) -> ApiError {
-    let field = field.to_owned();
-    BadRequest { field, problem }.into()
 }

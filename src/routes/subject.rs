@@ -5,7 +5,7 @@ use tollgate_core::api::query;
 use tollgate_core::api::response::{to_json, StatusBody};
 use tollgate_core::isolate::counts::Command;
 use tollgate_core::limit::Name;
-use tollgate_core::message::{Answer, Call};
+use tollgate_core::message::Call;
 use tollgate_core::subject::Subject;
 
 use crate::context::Context;
@@ -19,13 +19,7 @@ pub(crate) async fn status(context: &Context<'_>, query: &str) -> Result<Reply, 
     let (subject, named) = asked_for(context, query).await?;
     let policy = named.as_ref().map(|name| name.as_str().to_owned());
     let name = subject.object_name();
-    let call = Call::Status {
-        policy: policy.clone(),
-    };
-    let status = match object::call(context, &name, &call).await? {
-        Answer::Status(status) => status,
-        other => return Err(object::refused(&other)),
-    };
+    let status = object::status(context, &name, policy.clone()).await?;
     let mut counted = counts::standings(context, &name).await?;
     if let (Some(counted), Some(policy)) = (&mut counted, &policy) {
         counted.retain(|it| it.definition.policy == *policy);

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { tollgate as describeTollgate } from "../../scripts/lib/workerd.mjs";
 import { call, server } from "./lib/server.mjs";
+import { workerBetween } from "./lib/switched.mjs";
 
 const TOKENS = JSON.stringify([{ token: "ann", name: "ann@x.org", role: "admin" }]);
 const as = { token: "ann" };
@@ -11,11 +12,7 @@ let tollgate;
 beforeAll(async () => {
   const other = describeTollgate({ id: "S", texts: [{ name: "TOLLGATE_TOKENS", text: TOKENS }] });
   const of = (object) => ({ ...object, of: object.className === "RateLimitDO" ? "between" : "T" });
-  const objects = [
-    { binding: "SELF", className: "RateLimitDO" },
-    { binding: "REAL", className: "RateLimitDO", of: "T" },
-  ];
-  const between = { id: "between", modules: ["tests/outside/lib/slow-first.js"], objects };
+  const between = workerBetween("RateLimitDO", "slow-first.js", "T");
   tollgate = await server({ tokens: TOKENS, variants: [{ ...other, objects: other.objects.map(of) }, between] });
   await tollgate.start();
 });

@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { tollgate as describeTollgate } from "../../scripts/lib/workerd.mjs";
 import { call, server } from "./lib/server.mjs";
+import { workerBetween } from "./lib/switched.mjs";
 
 const TOKENS = JSON.stringify([{ token: "ann", name: "ann@x.org", role: "admin" }]);
 const as = { token: "ann" };
@@ -12,11 +13,7 @@ let tollgate;
 beforeAll(async () => {
   const other = describeTollgate({ id: "S", texts: [{ name: "TOLLGATE_TOKENS", text: TOKENS }] });
   const of = (object) => ({ ...object, of: object.className === "PolicyDO" ? "between" : "T" });
-  const objects = [
-    { binding: "SELF", className: "PolicyDO" },
-    { binding: "REAL", className: "PolicyDO", of: "T" },
-  ];
-  const between = { id: "between", modules: ["tests/outside/lib/switched-policies.js"], objects };
+  const between = workerBetween("PolicyDO", "switched-policies.js", "T");
   tollgate = await server({
     tokens: TOKENS,
     variants: [{ ...other, kv: [], objects: other.objects.map(of) }, between],

@@ -5,6 +5,7 @@ import { cpSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { tollgate as describeTollgate } from "../../scripts/lib/workerd.mjs";
 import { call, server } from "./lib/server.mjs";
+import { workerBetween } from "./lib/switched.mjs";
 
 const DEADLINE_MS = 500;
 const TOKENS = JSON.stringify([
@@ -31,14 +32,7 @@ describe("two Workers in front of the same objects", () => {
     ];
     const ofReal = (variant) => ({ ...variant, objects: variant.objects.map((object) => ({ ...object, of: "real" })) });
     const real = { ...describeTollgate(), id: "real" };
-    const between = {
-      id: "between",
-      modules: ["tests/outside/lib/switched-policies.js"],
-      objects: [
-        { binding: "SELF", className: "PolicyDO" },
-        { binding: "REAL", className: "PolicyDO", of: "real" },
-      ],
-    };
+    const between = workerBetween("PolicyDO", "switched-policies.js");
     const through = (object) => (object.className === "PolicyDO" ? { ...object, of: "between" } : object);
     main = await server({
       tokens: TOKENS,

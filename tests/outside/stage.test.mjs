@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { tollgate as describeTollgate } from "../../scripts/lib/workerd.mjs";
 import { server } from "./lib/server.mjs";
-import { switchedServer } from "./lib/switched.mjs";
+import { switchedServer, workerBetween } from "./lib/switched.mjs";
 
 const TOKENS = JSON.stringify([
   { token: "ann", name: "ann@x.org", role: "admin" },
@@ -193,14 +193,7 @@ describe("no change goes unseen", () => {
 
   test("nor is one made, while the audit is out of reach", async () => {
     const real = { ...describeTollgate(), id: "real" };
-    const between = {
-      id: "between",
-      modules: ["tests/outside/lib/switched-policies.js"],
-      objects: [
-        { binding: "SELF", className: "PolicyDO" },
-        { binding: "REAL", className: "PolicyDO", of: "real" },
-      ],
-    };
+    const between = workerBetween("PolicyDO", "switched-policies.js");
     const through = (object) => (object.className === "PolicyDO" ? { ...object, of: "between" } : object);
     const switched = await server({
       texts: { TOLLGATE_DEADLINE_MS: "300" },

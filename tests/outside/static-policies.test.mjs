@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { tollgate as describeTollgate } from "../../scripts/lib/workerd.mjs";
 import { server } from "./lib/server.mjs";
+import { workerBetween } from "./lib/switched.mjs";
 
 const TOKENS = JSON.stringify([
   { token: "ann", name: "ann", role: "admin" },
@@ -233,14 +234,7 @@ test("the example of the documentation is a setting", async () => {
 });
 
 test("out of reach of what is stored they hold, and are called degraded; what KV kept takes their place", async () => {
-  const between = {
-    id: "between",
-    modules: ["tests/outside/lib/switched-policies.js"],
-    objects: [
-      { binding: "SELF", className: "PolicyDO" },
-      { binding: "REAL", className: "PolicyDO", of: "real" },
-    ],
-  };
+  const between = workerBetween("PolicyDO", "switched-policies.js");
   const through = (object) => ({ ...object, of: object.className === "PolicyDO" ? "between" : "real" });
   const main = await serving(JSON.stringify(FIRST), {
     texts: { TOLLGATE_POLICIES: JSON.stringify(FIRST), TOLLGATE_DEADLINE_MS: "500" },

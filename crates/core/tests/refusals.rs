@@ -332,7 +332,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 fn plain_limit() -> impl Strategy<Value = Algorithm> {
     let numbers = (
-        prop::sample::select(common::COUNTED.to_vec()),
+        prop::sample::select(common::counted()),
         0..12u64,
         1..5_000u64,
         1..9u64,

@@ -275,15 +275,7 @@ fn happens() -> impl Strategy<Value = Happening> {
 }
 
 fn limits() -> impl Strategy<Value = Vec<Limit>> {
-    let kinds = [
-        Kind::FixedWindow,
-        Kind::SlidingWindow,
-        Kind::SlidingLog,
-        Kind::TokenBucket,
-        Kind::LeakyBucket,
-        Kind::Quota,
-        Kind::Concurrency,
-    ];
+    let kinds = Kind::ALL;
     let limit = (0..kinds.len(), 1u64..8, 1u64..20, 1u64..4).prop_map(move |it| {
         let (kind, limit, seconds, amount) = it;
         algorithm(&Spec {

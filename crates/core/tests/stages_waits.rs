@@ -87,24 +87,17 @@ fn written() -> impl Strategy<Value = Written> {
     let times = prop::collection::vec((0u64..1_440, 1u64..1_440, step()), 0..4);
     let numbers = (1u64..20, 1u64..60, select(vec![MINUTE, HOUR, 5 * HOUR]));
     let shaper = option::of(0u64..3 * HOUR);
-    (
-        select(common::COUNTED.to_vec()),
-        numbers,
-        shaper,
-        stages,
-        times,
+    (select(common::counted()), numbers, shaper, stages, times).prop_map(
+        |(kind, (limit, amount, window), shaper, stages, times)| Written {
+            kind,
+            limit,
+            amount,
+            window,
+            shaper,
+            stages,
+            times,
+        },
     )
-        .prop_map(
-            |(kind, (limit, amount, window), shaper, stages, times)| Written {
-                kind,
-                limit,
-                amount,
-                window,
-                shaper,
-                stages,
-                times,
-            },
-        )
 }
 
 #[derive(Debug, Clone)]

@@ -135,6 +135,17 @@ pub struct Stored<'a> {
     pub overrides: &'a [OverrideKey],
 }
 
+impl<'a> Stored<'a> {
+    /// An entry of what changes no override, and after which nothing is forgotten.
+    pub const fn of(entry: &'a AuditEntry) -> Stored<'a> {
+        Stored {
+            entry,
+            forgotten: &[],
+            overrides: &[],
+        }
+    }
+}
+
 /// Where the policies of a namespace are kept. Each call is synchronous, so that nothing runs
 /// between it and what is in memory.
 pub trait Storage {

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used)] // a test may panic, also in its helpers
 
+mod common;
+
+use common::name;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use tollgate_core::limit::Name;
 use tollgate_core::policy::Version;
 use tollgate_core::Timestamp;
 use tollgate_policies::book::{Book, By, Change, Record};
@@ -14,10 +16,6 @@ use tollgate_policies::precondition::Precondition;
 use tollgate_policies::refused::Refused;
 
 const PLAIN: &str = r#"{"name":"hour","algorithm":"fixedWindow","limit":100,"window":"1h"}"#;
-
-fn name(text: &str) -> Name {
-    Name::new("name", text).unwrap()
-}
 
 fn by(second: u64) -> By<'static> {
     By {

@@ -2,24 +2,15 @@
 
 #![allow(clippy::unwrap_used)] // a test may panic, also in its helpers
 
+mod common;
+
+use common::{name, BY};
 use proptest::prelude::*;
-use tollgate_core::limit::Name;
-use tollgate_core::Timestamp;
-use tollgate_policies::book::{Book, By, Change};
+use tollgate_policies::book::{Book, Change};
 use tollgate_policies::circles::Relation::{Below, Extends, FallsBack};
 use tollgate_policies::circles::{Link, Relation};
 use tollgate_policies::precondition::Precondition;
 use tollgate_policies::refused::Refused;
-
-const BY: By<'static> = By {
-    author: "ann",
-    reason: "because",
-    now: Timestamp::from_millis(7_000),
-};
-
-fn name(text: &str) -> Name {
-    Name::new("name", text).unwrap()
-}
 
 /// Writes a policy that stands on these.
 fn put(book: &mut Book, policy: &str, on: &[(&str, Relation)]) -> Result<Change, Refused> {

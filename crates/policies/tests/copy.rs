@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used)] // a test may panic, also in its helpers
 
+mod common;
+
+use common::name;
 use proptest::prelude::*;
-use tollgate_core::limit::Name;
 use tollgate_core::policy::Version;
 use tollgate_core::Timestamp;
 use tollgate_policies::book::{Book, By};
@@ -14,10 +16,6 @@ use tollgate_policies::snapshot::{Changes, Known};
 
 fn at(ms: u64) -> Timestamp {
     Timestamp::from_millis(1_000_000_000 + ms)
-}
-
-fn name(text: &str) -> Name {
-    Name::new("name", text).unwrap()
 }
 
 fn put(book: &mut Book, limit: u64, now: Timestamp) {

@@ -3,20 +3,21 @@
 
 #![allow(clippy::unwrap_used)] // a test may panic, also in its helpers
 
+mod common;
+
+use common::{name, Memory};
 use std::rc::Rc;
 
 use proptest::prelude::*;
 use tollgate_core::algorithm::state::Moment;
 use tollgate_core::api::policy::named::NamedPolicy;
 use tollgate_core::calendar::UtcOnly;
-use tollgate_core::limit::Name;
 use tollgate_core::overrides::{Kind, Target};
 use tollgate_core::policy::Version;
 use tollgate_core::{Algorithm, Timestamp};
 use tollgate_policies::book::{Book, By, Change};
 use tollgate_policies::copy::{Copy, Missing, Next, MAX_AGE};
 use tollgate_policies::deployed::{Deployed, MAX_BYTES, MAX_DEPLOYED};
-use tollgate_policies::history::{AuditEntry, PastVersion, Storage, Stored};
 use tollgate_policies::message::{
     Action, Answer, Call, Installation, Requested, RequestedOverride, POLICY_MESSAGES,
 };
@@ -38,10 +39,6 @@ fn by(second: u64) -> By<'static> {
         reason: "",
         now: Timestamp::from_millis(second * 1_000),
     }
-}
-
-fn name(text: &str) -> Name {
-    Name::new("name", text).unwrap()
 }
 
 fn deployed(text: &str) -> Rc<Deployed> {
@@ -438,33 +435,6 @@ fn a_later_deployment_that_does_not_suit_what_is_stored_is_found_out_where_it_is
     put(&mut book, "top", r#"{"limit":1,"window":"1h"}"#).unwrap();
     confirm(&mut copy, &book, Timestamp::from_millis(2));
     assert!(copy.policy(&name("a")).is_ok());
-}
-
-/// What was stored last.
-#[derive(Default)]
-struct Memory {
-    audit: Vec<AuditEntry>,
-}
-
-impl Storage for Memory {
-    type Error = &'static str;
-
-    fn store(&mut self, _: &Book, stored: &[Stored<'_>]) -> Result<(), Self::Error> {
-        self.audit.extend(stored.iter().map(|it| it.entry.clone()));
-        Ok(())
-    }
-
-    fn version(&self, _: &str, _: u64) -> Result<Option<PastVersion>, Self::Error> {
-        Ok(None)
-    }
-
-    fn versions(&self, _: &str, _: u64) -> Result<Vec<PastVersion>, Self::Error> {
-        Ok(Vec::new())
-    }
-
-    fn audit(&self, _: u64, _: Timestamp) -> Result<Vec<AuditEntry>, Self::Error> {
-        Ok(self.audit.clone())
-    }
 }
 
 struct Object {

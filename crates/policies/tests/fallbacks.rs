@@ -2,21 +2,12 @@
 
 #![allow(clippy::unwrap_used)] // a test may panic, also in its helpers
 
-use tollgate_core::limit::Name;
-use tollgate_core::Timestamp;
-use tollgate_policies::book::{Book, By, Change};
+mod common;
+
+use common::{name, BY};
+use tollgate_policies::book::{Book, Change};
 use tollgate_policies::precondition::Precondition;
 use tollgate_policies::refused::Refused;
-
-const BY: By<'static> = By {
-    author: "ann",
-    reason: "because",
-    now: Timestamp::from_millis(7_000),
-};
-
-fn name(text: &str) -> Name {
-    Name::new("name", text).unwrap()
-}
 
 /// Writes a policy that falls back to these.
 fn put(book: &mut Book, policy: &str, fallbacks: &[&str]) -> Result<Change, Refused> {

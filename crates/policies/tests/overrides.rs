@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)] // a test may panic, also in its helpers
 
+mod common;
+
+use common::Memory;
 use proptest::prelude::*;
 use tollgate_core::algorithm::state::Moment;
 use tollgate_core::calendar::UtcOnly;
@@ -12,7 +15,6 @@ use tollgate_core::Timestamp;
 use tollgate_policies::book::Book;
 use tollgate_policies::bounds::{MAX_SUBJECT_OVERRIDES, MAX_WIDE_OVERRIDES};
 use tollgate_policies::copy::Copy;
-use tollgate_policies::history::{AuditEntry, PastVersion, Storage, Stored};
 use tollgate_policies::message::{
     Action, Answer, Call, Requested, RequestedOverride, POLICY_MESSAGES,
 };
@@ -20,41 +22,6 @@ use tollgate_policies::overrides::OverrideRecord;
 use tollgate_policies::precondition::Precondition;
 use tollgate_policies::service::answer;
 use tollgate_policies::snapshot::{Changes, Known};
-
-/// What was stored last, and whether storing works.
-#[derive(Default)]
-struct Memory {
-    audit: Vec<AuditEntry>,
-    overrides: Vec<(Target, Kind)>,
-    is_full: bool,
-}
-
-impl Storage for Memory {
-    type Error = &'static str;
-
-    fn store(&mut self, _: &Book, stored: &[Stored<'_>]) -> Result<(), Self::Error> {
-        if self.is_full {
-            return Err("full");
-        }
-        for stored in stored {
-            self.audit.push(stored.entry.clone());
-            self.overrides = stored.overrides.to_vec();
-        }
-        Ok(())
-    }
-
-    fn version(&self, _: &str, _: u64) -> Result<Option<PastVersion>, Self::Error> {
-        Ok(None)
-    }
-
-    fn versions(&self, _: &str, _: u64) -> Result<Vec<PastVersion>, Self::Error> {
-        Ok(Vec::new())
-    }
-
-    fn audit(&self, _: u64, _: Timestamp) -> Result<Vec<AuditEntry>, Self::Error> {
-        Ok(self.audit.clone())
-    }
-}
 
 #[derive(Default)]
 struct Object {

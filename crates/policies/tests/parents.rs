@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used)] // a test may panic, also in its helpers
 
-use tollgate_core::limit::Name;
-use tollgate_core::Timestamp;
-use tollgate_policies::book::{Book, By, Change};
+mod common;
+
+use common::{name, BY};
+use tollgate_policies::book::{Book, Change};
 use tollgate_policies::bounds::MAX_LEVELS;
 use tollgate_policies::precondition::Precondition;
 use tollgate_policies::refused::Refused;
@@ -14,24 +15,12 @@ const SLOTS: &str = r#"{"algorithm":"concurrency","limit":3,"ttl":"1m"}"#;
 const EVENTUAL: &str = r#"{"limit":100,"window":"1h","consistency":"eventual"}"#;
 const SHEDDING: &str = r#"{"limit":100,"window":"1h","shed":{"limit":9,"window":"10s"}}"#;
 
-fn name(text: &str) -> Name {
-    Name::new("name", text).unwrap()
-}
-
-fn by() -> By<'static> {
-    By {
-        author: "ann",
-        reason: "because",
-        now: Timestamp::from_millis(7_000),
-    }
-}
-
 fn put(book: &mut Book, policy: &str, written: &str) -> Result<Change, Refused> {
-    book.put(&name(policy), written, Precondition::None, by())
+    book.put(&name(policy), written, Precondition::None, BY)
 }
 
 fn delete(book: &mut Book, policy: &str) -> Result<Change, Refused> {
-    book.delete(&name(policy), Precondition::None, by())
+    book.delete(&name(policy), Precondition::None, BY)
 }
 
 /// A policy as it is written, with this one above it.

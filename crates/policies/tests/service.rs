@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used)] // a test may panic, also in its helpers
 
+mod common;
+
+use common::name;
 use std::collections::BTreeMap;
 
 use tollgate_core::algorithm::state::Moment;
 use tollgate_core::calendar::UtcOnly;
-use tollgate_core::limit::Name;
 use tollgate_core::overrides::Target;
 use tollgate_core::policy::Version;
 use tollgate_core::Timestamp;
@@ -127,10 +129,6 @@ impl Object {
         let call = Call::Since { known, seen };
         Changes::decode(&self.text(&call).unwrap()).unwrap()
     }
-}
-
-fn name(text: &str) -> Name {
-    Name::new("name", text).unwrap()
 }
 
 fn change(policy: &str, action: Action) -> Call {

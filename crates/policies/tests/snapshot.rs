@@ -3,8 +3,10 @@
 
 #![allow(clippy::unwrap_used)] // a test may panic, also in its helpers
 
+mod common;
+
+use common::name;
 use proptest::prelude::*;
-use tollgate_core::limit::Name;
 use tollgate_core::policy::Version;
 use tollgate_core::Timestamp;
 use tollgate_policies::book::{Book, By};
@@ -18,10 +20,6 @@ fn by(second: u64) -> By<'static> {
         reason: "",
         now: Timestamp::from_millis(second * 1_000),
     }
-}
-
-fn name(text: &str) -> Name {
-    Name::new("name", text).unwrap()
 }
 
 fn put(book: &mut Book, policy: &str, limit: u64) {

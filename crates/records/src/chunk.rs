@@ -19,7 +19,7 @@ use std::rc::Rc;
 use tollgate_core::api::overrides::{effect_text, parse_effect};
 use tollgate_core::codec::{Line, LineWriter, Unreadable};
 use tollgate_core::message::Call;
-use tollgate_core::overrides::{Kind, Override, Target};
+use tollgate_core::overrides::{Kind, Override};
 use tollgate_core::replay::trace::{Apart, Asked, Event, State, Told, ALWAYS};
 use tollgate_core::subject_state::Place;
 use tollgate_core::Timestamp;
@@ -288,12 +288,6 @@ fn under(text: &str) -> Option<(usize, Override)> {
         until => Some(Timestamp::from_millis(until.parse().ok()?)),
     };
     let kind = Kind::from_word(next()?)?;
-    let it = Override {
-        target: Target::All,
-        effect: parse_effect(kind, next()?).ok()?,
-        until,
-        author: String::new(),
-        reason: String::new(),
-    };
-    Some((item, it))
+    let effect = parse_effect(kind, next()?).ok()?;
+    Some((item, Override::bare(effect, until)))
 }

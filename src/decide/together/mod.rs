@@ -14,7 +14,7 @@ use tollgate_core::multi::{Asked, Decided, Effect, Event, Multi};
 use super::asking::record_kept;
 use super::outcome::Outcome;
 use super::pending::{self, Levels, Pending, Reads};
-use super::{debts, fallback, object, policies};
+use super::{again, debts, fallback, object};
 use crate::clock;
 use crate::context::Context;
 use crate::doors::Failure;
@@ -50,13 +50,10 @@ pub(crate) async fn check_all(
     context: &Context<'_>,
     read: Reads<'_, Vec<LimitRequest>>,
 ) -> Result<Together, ApiError> {
-    match checked(context, read()?, true).await {
-        Err(error) if error.is_stale() => {
-            Box::pin(policies::catch_up(context)).await;
-            Box::pin(checked(context, read()?, false)).await
-        }
-        together => together,
-    }
+    again::decided(context, async |tells| {
+        checked(context, read()?, tells).await
+    })
+    .await
 }
 
 /// `tells`: whether objects are told how far the isolate knows the overrides.

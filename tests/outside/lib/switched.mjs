@@ -3,6 +3,16 @@
 import { tollgate as describeTollgate } from "../../../scripts/lib/workerd.mjs";
 import { server } from "./server.mjs";
 
+/** A Worker of this folder between a Worker and the objects of a class that `of` serves. */
+export const workerBetween = (className, module, of = "real") => ({
+  id: "between",
+  modules: [`tests/outside/lib/${module}`],
+  objects: [
+    { binding: "SELF", className },
+    { binding: "REAL", className, of },
+  ],
+});
+
 /**
  * A running server; `become(how)` makes its objects fail or work, `reached()` counts the calls
  * since then.
@@ -18,14 +28,7 @@ export async function switchedServer(texts = {}) {
  */
 export async function serverBehind(module, texts = {}) {
   const real = { ...describeTollgate(), id: "real" };
-  const between = {
-    id: "between",
-    modules: [`tests/outside/lib/${module}`],
-    objects: [
-      { binding: "SELF", className: "RateLimitDO" },
-      { binding: "REAL", className: "RateLimitDO", of: "real" },
-    ],
-  };
+  const between = workerBetween("RateLimitDO", module);
   const through = (object) => (object.className === "RateLimitDO" ? { ...object, of: "between" } : object);
   const change = (main) => ({ ...main, objects: main.objects.map(through) });
   const tollgate = await server({ variants: [real, between], change, texts });

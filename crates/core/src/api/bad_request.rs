@@ -91,7 +91,8 @@ pub enum Unit {
 }
 
 impl BadRequest {
-    pub(crate) fn new(field: impl Into<String>, problem: Problem) -> BadRequest {
+    /// This is wrong with the field of this name.
+    pub fn new(field: impl Into<String>, problem: Problem) -> BadRequest {
         BadRequest {
             field: field.into(),
             problem,

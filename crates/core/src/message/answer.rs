@@ -8,7 +8,7 @@ use crate::block::Block;
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decision::{Decision, Grant, Reason, Standing};
 use crate::row::{
-    get_limit, get_policy, get_version, put_limit, put_limits_of, put_policy, put_version,
+    get_limit, get_policy, get_version, items, put_limit, put_limits_of, put_policy, put_version,
 };
 use crate::subject_state::{get_clock, put_clock, Denial, LimitStatus, Place, Refusal, Status};
 use crate::subject_state::{StageChange, StageStatus, StepChange};
@@ -362,8 +362,7 @@ fn get_staged<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<StageChange, 
 }
 
 fn get_taken(line: &Line) -> Result<Vec<(u64, u64)>, Unreadable> {
-    let items = line.get("taken").unwrap_or("").split(',');
-    let taken = items.filter(|item| !item.is_empty()).map(|item| {
+    let taken = items(line, "taken").map(|item| {
         let (id, units) = item.split_once(':')?;
         Some((id.parse().ok()?, units.parse().ok()?))
     });

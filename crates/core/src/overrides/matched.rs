@@ -1,6 +1,6 @@
 //! What the overrides that hold for a subject say together.
 
-use super::{adjusted, Effect, Grant, Override, Stopped, Target};
+use super::{adjusted, Effect, Grant, Override, Stopped};
 use crate::decision::Reason;
 use crate::policy::{Granted, Later, Policy, MAX_LATER};
 use crate::Timestamp;
@@ -66,13 +66,7 @@ impl<'a> Matched<'a> {
     /// for, by whom and why: enough to say the same of another policy.
     pub fn changes(&self) -> Vec<Override> {
         let changes = self.0.iter().filter(|it| it.effect.stop().is_none());
-        let change = |it: &&Override| Override {
-            target: Target::All,
-            effect: it.effect.clone(),
-            until: it.until,
-            author: String::new(),
-            reason: String::new(),
-        };
+        let change = |it: &&Override| Override::bare(it.effect.clone(), it.until);
         changes.map(change).take(MAX_CHANGES).collect()
     }
 

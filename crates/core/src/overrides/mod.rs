@@ -40,6 +40,17 @@ pub struct Override {
 }
 
 impl Override {
+    /// What one does and until when, and not whom it is for, by whom and why.
+    pub const fn bare(effect: Effect, until: Option<Timestamp>) -> Override {
+        Override {
+            target: Target::All,
+            effect,
+            until,
+            author: String::new(),
+            reason: String::new(),
+        }
+    }
+
     /// Whether it is in force.
     pub fn is_in_force(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| until > now)

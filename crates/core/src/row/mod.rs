@@ -35,7 +35,7 @@ fn instant(line: &Line, key: &'static str) -> Result<Timestamp, Unreadable> {
 }
 
 /// The parts of a list under `key`; none where there is no such field.
-fn items<'a>(line: &Line<'a>, key: &str) -> impl Iterator<Item = &'a str> {
+pub(crate) fn items<'a>(line: &Line<'a>, key: &str) -> impl Iterator<Item = &'a str> {
     line.get(key)
         .unwrap_or("")
         .split(',')

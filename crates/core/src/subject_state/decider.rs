@@ -88,13 +88,14 @@ impl Decider<'_> {
             }
             decision.reason = Some(Reason::Override);
         }
-        if !decision.success && self.limits.taken.left(&item.policy, moment.now) > 0 {
-            return self.grant(picked, &decision, moment, effects);
-        }
         let changed = if decision.success {
             let at = moment.now.plus(decision.delay.unwrap_or(Duration::ZERO));
             Changed::by(&picked, holder, at, self.limits, moment, effects)?
         } else {
+            let left = self.limits.taken.left(&item.policy, moment.now);
+            if left > 0 {
+                return self.grant(picked, (&decision, left), moment, effects);
+            }
             Changed {
                 charges: None,
                 final_for: picked.put_in_force(self.limits, moment, effects),

@@ -11,7 +11,7 @@
 
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::policy::{Granted, Policy};
-use crate::row::ROWS;
+use crate::row::{items, ROWS};
 use crate::Timestamp;
 
 use super::Write;
@@ -52,8 +52,7 @@ impl Share {
 impl Taken {
     /// Adds what the row tells.
     pub(super) fn add_found(&mut self, line: &Line) -> Result<(), Unreadable> {
-        let items = line.get("taken").unwrap_or("").split(',');
-        for item in items.filter(|item| !item.is_empty()) {
+        for item in items(line, "taken") {
             let mut parts = item.split(':').map(|part| part.parse().ok());
             let mut part = || parts.next().flatten().ok_or(Unreadable::Damaged("taken"));
             self.0.push(TakenOf {
@@ -106,11 +105,11 @@ impl Taken {
         self.0.iter().find(|it| it.id == id)
     }
 
-    /// How many units are left of a grant.
-    fn left_of(&self, granted: &Granted, now: Timestamp) -> u64 {
+    /// How many units are left of a grant. `has_place`: whether it may be noted if it is new.
+    fn left_of(&self, granted: &Granted, has_place: bool, now: Timestamp) -> u64 {
         let taken = match self.of(granted.id) {
             Some(taken) => taken.units,
-            None if self.0.len() < MAX_GRANTS => 0,
+            None if has_place => 0,
             None => granted.units,
         };
         match granted.until > now {
@@ -122,29 +121,46 @@ impl Taken {
     /// How many units could be taken of all grants of a policy: each of them that is new needs a
     /// place of its own among [`MAX_GRANTS`].
     pub(super) fn left(&self, policy: &Policy, now: Timestamp) -> u64 {
-        let shares = self.clone().take(policy, u64::MAX, now);
-        shares.iter().map(|share| share.units).sum()
+        let shares = self.shares(policy, u64::MAX, now);
+        shares.iter().map(|(_, units)| units).sum()
     }
 
     /// The next instant at which units that are left may be taken no longer.
     pub(super) fn next_end(&self, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
         let granted = policy.granted().iter();
-        let left = granted.filter(|it| self.left_of(it, now) > 0);
+        let has_place = self.0.len() < MAX_GRANTS;
+        let left = granted.filter(|it| self.left_of(it, has_place, now) > 0);
         left.map(|it| it.until).min()
     }
 
     /// Takes units of a policy's grants, as far as any are left: of which how many.
     pub(super) fn take(&mut self, policy: &Policy, units: u64, now: Timestamp) -> Vec<Share> {
+        let shares = self.shares(policy, units, now).into_iter();
+        let share = |(granted, units): (&Granted, u64)| {
+            self.add(granted, units);
+            let id = granted.id;
+            Share { id, units }
+        };
+        shares.map(share).collect()
+    }
+
+    /// What would be taken of each of a policy's grants.
+    fn shares<'a>(
+        &self,
+        policy: &'a Policy,
+        units: u64,
+        now: Timestamp,
+    ) -> Vec<(&'a Granted, u64)> {
         let mut granted: Vec<&Granted> = policy.granted().iter().collect();
         granted.sort_by_key(|it| (it.until, it.id));
-        let mut wanted = units;
+        let (mut wanted, mut noted) = (units, self.0.len());
         let mut shares = Vec::new();
         for it in granted {
-            let units = self.left_of(it, now).min(wanted);
+            let units = self.left_of(it, noted < MAX_GRANTS, now).min(wanted);
             if units > 0 {
                 wanted -= units;
-                self.add(it, units);
-                shares.push(Share { id: it.id, units });
+                noted += usize::from(self.of(it.id).is_none());
+                shares.push((it, units));
             }
         }
         shares

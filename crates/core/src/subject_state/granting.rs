@@ -29,17 +29,16 @@ fn charge(share: Share) -> KeyedCharge {
 }
 
 impl Decider<'_> {
-    /// Decides an item that was `refused` by its limits alone, of which grants have units left:
+    /// Decides an item that was `refused` by its limits alone, of which grants have units `left`:
     /// the limits are charged what they have, the grants the rest. All or nothing.
     pub(super) fn grant(
         &mut self,
         picked: Picked,
-        refused: &Decision,
+        (refused, left): (&Decision, u64),
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<(Decision, Changed), Refusal> {
         let item = picked.item;
-        let left = self.limits.taken.left(&item.policy, moment.now);
         let least = of_cost(item, item.check.beside(left).cost);
         let remaining = refused.limits.iter().map(|it| it.remaining).min();
         let remaining = i64::try_from(remaining.unwrap_or(0)).unwrap_or(i64::MAX);

@@ -143,8 +143,11 @@ impl<'a> Look<'a> {
         let check = item.peek().check;
         let mut look = |check: &Check| decide(&item.policy, &mut states, check, None, moment);
         let decision = look(&check)?;
+        if decision.success {
+            return Ok((decision, redefines));
+        }
         let left = limits.taken.left(&item.policy, moment.now);
-        if decision.success || left == 0 {
+        if left == 0 {
             return Ok((decision, redefines));
         }
         let mut decision = look(&check.beside(left))?;

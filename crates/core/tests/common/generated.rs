@@ -14,12 +14,12 @@ use tollgate_core::policy::{FailMode, Policy, MAX_LIMITS};
 use tollgate_core::subject::{SubjectParts, MAX_IDENTIFIER, MAX_PART};
 use tollgate_core::{Algorithm, Duration, Limit};
 
-use super::{Spec, COUNTED};
+use super::{counted, Spec};
 
 /// A small limit, of any algorithm but that of slots.
 pub(crate) fn spec() -> impl Strategy<Value = Spec> {
     let numbers = (1u64..12, select(vec![1_000u64, 7_000, 60_000]), 1u64..6);
-    (select(COUNTED.to_vec()), numbers).prop_map(|(kind, (limit, window, amount))| Spec {
+    (select(counted()), numbers).prop_map(|(kind, (limit, window, amount))| Spec {
         kind,
         limit,
         window,

@@ -26,14 +26,10 @@ pub(crate) fn moment(now: u64) -> Moment<'static> {
 }
 
 /// Every algorithm but the one of slots.
-pub(crate) const COUNTED: [Kind; 6] = [
-    Kind::FixedWindow,
-    Kind::SlidingWindow,
-    Kind::SlidingLog,
-    Kind::TokenBucket,
-    Kind::LeakyBucket,
-    Kind::Quota,
-];
+pub(crate) fn counted() -> Vec<Kind> {
+    let all = Kind::ALL.into_iter();
+    all.filter(|kind| *kind != Kind::Concurrency).collect()
+}
 
 /// A limit in plain numbers: `limit` units per `window` ms; buckets of `limit` units, `amount`
 /// coming back per `window`.

@@ -302,8 +302,5 @@ fn told((target, _): &OverrideKey, record: &OverrideRecord) -> Option<Override> 
 }
 
 fn wrong(field: &str, problem: Problem) -> Refused {
-    Refused::Bad(BadRequest {
-        field: field.to_owned(),
-        problem,
-    })
+    Refused::Bad(BadRequest::new(field, problem))
 }

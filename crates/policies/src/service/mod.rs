@@ -62,7 +62,10 @@ pub fn answer<S: Storage>(
         }
         Call::Override(requested) => change_override(book, storage, requested, moment)?,
         Call::Install(installation) => install::install(book, storage, installation, now)?,
-        Call::Stage(note) => Ok(stage::note(book, storage, note, now)?),
+        Call::Stage(note) => {
+            let version = stage::note(book, storage, note, now)?;
+            Ok(body(Some(version), String::new()))
+        }
     };
     let answer = answer.unwrap_or_else(|refused| Answer::Refused {
         code: refused.code().to_owned(),
@@ -118,12 +121,7 @@ fn discover_restored<S: Storage>(
         after: None,
         changed: Vec::new(),
     };
-    let stored = Stored {
-        entry: &entry,
-        forgotten: &[],
-        overrides: &[],
-    };
-    storage.store(book, &[stored])
+    storage.store(book, &[Stored::of(&entry)])
 }
 
 /// Sets or lifts an override, or says why not; then nothing is changed.
@@ -175,9 +173,8 @@ fn change_override<S: Storage>(
     storage.store(
         book,
         &[Stored {
-            entry: &entry,
-            forgotten: &[],
             overrides: &change.changed,
+            ..Stored::of(&entry)
         }],
     )?;
     let is_new = change.before.is_none() && requested.body.is_some();
@@ -259,9 +256,8 @@ fn store<S: Storage>(
         return Ok(());
     };
     let stored = Stored {
-        entry: &entry,
         forgotten: &change.forgotten,
-        overrides: &[],
+        ..Stored::of(&entry)
     };
     storage.store(book, &[stored])
 }

@@ -5,16 +5,15 @@ use tollgate_core::Timestamp;
 
 use crate::book::Book;
 use crate::history::{Act, AuditEntry, Signed, Storage, Stored};
-use crate::message::Answer;
 use crate::stage::{StageNews, StageNote};
 
-/// Stores the entry; answers its version, without a body.
+/// Stores the entry; answers its version.
 pub(super) fn note<S: Storage>(
     book: &mut Book,
     storage: &mut S,
     note: &StageNote,
     now: Timestamp,
-) -> Result<Answer, S::Error> {
+) -> Result<u64, S::Error> {
     let (act, version, before, after) = match &note.news {
         StageNews::Asked { asked } => (Act::Stage, book.next_revision(now), None, asked),
         StageNews::Set {
@@ -37,15 +36,6 @@ pub(super) fn note<S: Storage>(
         after: Some(after.clone()),
         changed: Vec::new(),
     };
-    let stored = Stored {
-        entry: &entry,
-        forgotten: &[],
-        overrides: &[],
-    };
-    storage.store(book, &[stored])?;
-    Ok(Answer::Body {
-        version: Some(version),
-        is_new: false,
-        json: String::new(),
-    })
+    storage.store(book, &[Stored::of(&entry)])?;
+    Ok(version)
 }
