@@ -81,8 +81,29 @@ const MUTANTS = [
   [
     "a wait looks ahead over the end of an override",
     `${CORE}/subject_state/look.rs`,
-    "Some(end) if fits.is_none_or(|fits| fits >= end)",
-    "Some(end) if fits.is_some_and(|fits| fits > end && fits < end)",
+    "let changes = item.policy.is_scheduled() || item.policy.is_overridden();",
+    "let changes = item.policy.is_scheduled();",
+    "overrides_waits",
+  ],
+  [
+    "an override ends at its instant though nobody asks then",
+    `${CORE}/subject_state/ends.rs`,
+    "self.next_end().filter(|end| *end <= moment.now)",
+    "self.next_end().filter(|end| *end < Timestamp::ZERO)",
+    "overrides_waits",
+  ],
+  [
+    "a row tells what becomes of its limit",
+    `${CORE}/subject_state/entry.rs`,
+    "put_later(self.usage.put(line, state, ahead), &self.later)",
+    "put_later(self.usage.put(line, state, ahead), &[])",
+    "overrides_waits",
+  ],
+  [
+    "an override that ends later is in the rows of those whom it limits the same",
+    `${CORE}/subject_state/picked.rs`,
+    "if limits.entries[place].becomes_another(&self.item.policy) {",
+    "if false {",
     "overrides_waits",
   ],
   [
@@ -193,8 +214,8 @@ const MUTANTS = [
   [
     "a bucket comes back at the rate of each hour that passed",
     `${CORE}/subject_state/usage.rs`,
-    "Ok(change.is_some_and(|change| change <= moment.now))",
-    "Ok(false)",
+    "Ok(change.filter(|change| *change <= moment.now))",
+    "Ok(change.filter(|_| false))",
     "stages_waits",
   ],
   [

@@ -5,7 +5,7 @@
 use core::cell::Cell;
 
 use tollgate_core::algorithm::state::Moment;
-use tollgate_core::calendar::TimeZone;
+use tollgate_core::calendar::{Remembered, TimeZone};
 use tollgate_core::limit::quota::TimeZoneName;
 use tollgate_core::Timestamp;
 
@@ -14,6 +14,8 @@ use crate::hot;
 thread_local! {
     /// The time of the event that is being handled.
     static EVENT: Cell<Option<Timestamp>> = const { Cell::new(None) };
+    /// What the runtime's zones were asked.
+    static ZONES: Remembered<Intl> = Remembered::new(Intl);
 }
 
 /// Runs one event: a call into an object, or a task from when it is begun, or resumed with an
@@ -39,15 +41,24 @@ fn read() -> Timestamp {
     Timestamp::from_millis(hot::date_now() as u64)
 }
 
-/// The zones that the runtime's `Intl` knows.
+/// The zones that the runtime's `Intl` knows, asked each time.
+struct Intl;
+
+impl TimeZone for Intl {
+    fn offset_at(&self, zone: &TimeZoneName, instant: Timestamp) -> Option<i32> {
+        let offset = hot::zone_offset(zone.as_str(), instant.as_millis() as f64).ok()?;
+        // At most a day either way, in whole seconds.
+        offset.is_finite().then_some(offset as i32)
+    }
+}
+
+/// The same, of which is remembered what was asked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RuntimeZones;
 
 impl TimeZone for RuntimeZones {
     fn offset_at(&self, zone: &TimeZoneName, instant: Timestamp) -> Option<i32> {
-        let offset = hot::zone_offset(zone.as_str(), instant.as_millis() as f64).ok()?;
-        // At most a day either way, in whole seconds.
-        offset.is_finite().then_some(offset as i32)
+        ZONES.with(|zones| zones.offset_at(zone, instant))
     }
 }
 

@@ -90,6 +90,79 @@ fn acme() -> Target {
     Target::Subject(group, "acme".to_owned())
 }
 
+fn bucket(capacity: u64, units: u64, interval: u64) -> Limit {
+    let bucket = common::bucket(capacity, units, interval);
+    common::named("l", Algorithm::TokenBucket(bucket))
+}
+
+/// A bucket that would refill in a hundred days.
+fn slow() -> Vec<Limit> {
+    vec![bucket(100, 1, 24 * HOUR)]
+}
+
+/// Under the override it is full again in a second, and it is for five.
+#[test]
+fn the_rate_of_an_override_ends_with_it_though_nobody_asks() {
+    let fast = Effect::Scale(Decimal::new(10_000_000, 0).unwrap());
+    let replaced = vec![bucket(100, 100, 1_000)];
+    for effect in [fast, Effect::Replace(replaced)] {
+        for is_asleep in [false, true] {
+            let isolate = Isolate::new(slow(), vec![set(acme(), effect.clone(), Some(5_000))]);
+            let mut object = Object::with_exact_waits();
+            assert!(isolate.ask(&mut object, 100, START + 4_990).success);
+            if is_asleep {
+                object = object.restarted();
+            }
+            let refused = isolate.ask(&mut object, 2, START + 13_000);
+            assert!(!refused.success && refused.limits[0].remaining == 1);
+            // One unit came in the 10 ms, or in 25 h at the own rate; the second is on its way.
+            let day = Duration::from_millis(24 * HOUR);
+            assert!(refused.retry_after.unwrap() <= day);
+        }
+    }
+}
+
+/// An override that is made to last longer, or less long, ends then, also for whom it limits as
+/// before: a refusal is enough to know it, and no sleep forgets it.
+#[test]
+fn an_override_ends_when_it_was_said_last() {
+    let fast = |until| {
+        let replaced = vec![bucket(100, 100, 1_000)];
+        Isolate::new(slow(), vec![set(acme(), Effect::Replace(replaced), until)])
+    };
+    for (first, then, at_eight) in [(5_000, 60_000, true), (60_000, 5_000, false)] {
+        let mut object = Object::with_exact_waits();
+        assert!(
+            fast(Some(first))
+                .ask(&mut object, 100, START + 4_900)
+                .success
+        );
+        let isolate = fast(Some(then));
+        assert!(!isolate.ask(&mut object, TOO_MUCH, START + 4_910).success);
+        let mut object = object.restarted();
+        let answer = isolate.ask(&mut object, 90, START + 8_000);
+        assert_eq!(answer.success, at_eight, "until {then}");
+    }
+}
+
+/// Under another algorithm it is counted what was used when the override ended, also for a subject
+/// that was new under it.
+#[test]
+fn what_was_used_under_another_algorithm_is_counted_when_the_override_ends() {
+    let limits = vec![common::named("l", fixed(100, 1_000 * HOUR))];
+    let replaced = vec![bucket(100, 10, 1_000)];
+    let ends = vec![set(acme(), Effect::Replace(replaced), Some(5_000))];
+    let isolate = Isolate::new(limits, ends);
+    let mut object = Object::with_exact_waits();
+    assert!(isolate.ask(&mut object, 100, START + 4_500).success);
+    let mut object = object.restarted();
+    let left = isolate.ask(&mut object, 1, START + 20_000).limits[0].remaining;
+    assert_eq!(
+        left, 4,
+        "five came back in half a second, and one was taken"
+    );
+}
+
 #[test]
 fn a_wait_ends_with_the_override_that_made_it_long() {
     let replaced = Effect::Replace(vec![Limit::new(None, fixed(1, 100 * HOUR))]);
@@ -154,8 +227,57 @@ fn overrides() -> impl Strategy<Value = Vec<Override>> {
     })
 }
 
+/// More than any limit has.
+const TOO_MUCH: u64 = 1 << 50;
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    /// The end of an override is one for whoever asks before, then or after, however often the
+    /// object was lost, and whether or not the limits have a name and a version.
+    #[test]
+    fn an_override_ends_at_its_instant_whether_or_not_somebody_asks_then(
+        base in spec(),
+        overrides in overrides(),
+        is_inline in any::<bool>(),
+        steps in prop::collection::vec(
+            (0u64..9, prop_oneof![Just(0u64), 1u64..900, 1_000u64..40_000], any::<[bool; 3]>()),
+            1..30,
+        ),
+    ) {
+        let is_closed = |it: &Override| it.effect != Effect::Bypass;
+        let overrides: Vec<Override> = overrides.into_iter().filter(is_closed).collect();
+        let mut isolate = Isolate::new(vec![limit(&base)], overrides);
+        if is_inline {
+            isolate.base = Policy::new(vec![limit(&base)]).unwrap();
+        }
+        isolate.base = isolate.base.clone().with_write_ahead(1).unwrap();
+        isolate.ends.sort_unstable();
+        let (mut silent, mut asked) = (Object::with_exact_waits(), Object::with_exact_waits());
+        let mut now = START;
+        for (cost, pause, [is_lost, is_other_lost, is_cleaned]) in steps {
+            for end in isolate.ends.clone() {
+                if (now + 1..=now + pause).contains(&end) {
+                    isolate.ask(&mut asked, TOO_MUCH, end);
+                }
+            }
+            now += pause;
+            if is_cleaned {
+                silent.clean(now);
+            }
+            if is_lost {
+                silent = silent.restarted();
+            }
+            if is_other_lost {
+                asked = asked.restarted();
+            }
+            let answers = [&mut silent, &mut asked].map(|it| Decision {
+                keeps_policy: false,
+                ..isolate.ask(it, cost, now)
+            });
+            prop_assert_eq!(&answers[0], &answers[1], "at {}", now);
+        }
+    }
 
     #[test]
     fn every_wait_is_enough_and_not_too_much(

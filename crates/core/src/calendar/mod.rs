@@ -13,8 +13,10 @@
 //! since 1970. Before 1970, the offset of 1970 is taken.
 
 mod marks;
+mod remembered;
 mod shown;
 
+pub use remembered::Remembered;
 pub use shown::{next_shown, shown_at, Shown};
 
 use thiserror::Error;

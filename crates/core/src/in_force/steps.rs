@@ -1,7 +1,8 @@
 //! Which step of a schedule is in force at an instant, and until when.
 
 use crate::algorithm::state::{span_at, Moment};
-use crate::calendar::{next_shown, shown_at, UnknownTimeZone};
+use crate::calendar::{next_shown, shown_at, Shown, UnknownTimeZone};
+use crate::limit::quota::TimeZoneName;
 use crate::limit::schedule::{Hours, Numbers, Schedule, Stage, StageClock};
 use crate::{Algorithm, Duration, Timestamp};
 
@@ -88,9 +89,10 @@ impl Steps<'_> {
             false => self.schedule.stages().get(self.stage_at(moment)?),
         };
         let stage = stage.map(|stage| stage.numbers().or(&own));
+        let mut clocks = Clocks::at(moment);
         let mut time = None;
         for hours in self.schedule.times() {
-            if hold(hours, moment)? {
+            if hold(hours, clocks.of(hours.zone())?) {
                 time = Some(hours.numbers().or(&own));
                 break;
             }
@@ -108,25 +110,47 @@ impl Steps<'_> {
         moment: Moment,
     ) -> Result<Option<Timestamp>, UnknownTimeZone> {
         let mut next = self.stage_ends(moment)?;
-        for hours in self.schedule.times() {
-            let shown = next_shown(hours.zone(), &hours.marks(), moment.zones, moment.now)?;
+        for (zone, marks) in self.schedule.marks() {
+            let shown = next_shown(zone, marks, moment.zones, moment.now)?;
             next = next.into_iter().chain(shown).min();
         }
         Ok(next.filter(|next| *next > moment.now))
     }
 }
 
-/// Whether the clocks show these hours now. An hour that is skipped is never shown, and one that is
+/// What clocks show at one instant, each read once.
+struct Clocks<'a> {
+    moment: Moment<'a>,
+    read: Vec<(&'a TimeZoneName, Shown)>,
+}
+
+impl<'a> Clocks<'a> {
+    const fn at(moment: Moment<'a>) -> Clocks<'a> {
+        let read = Vec::new();
+        Clocks { moment, read }
+    }
+
+    /// What those of a zone show.
+    fn of(&mut self, zone: &'a TimeZoneName) -> Result<Shown, UnknownTimeZone> {
+        if let Some((_, shown)) = self.read.iter().find(|(read, _)| *read == zone) {
+            return Ok(*shown);
+        }
+        let shown = shown_at(zone, self.moment.zones, self.moment.now)?;
+        self.read.push((zone, shown));
+        Ok(shown)
+    }
+}
+
+/// Whether clocks show these hours. An hour that is skipped is never shown, and one that is
 /// repeated is shown twice.
-fn hold(hours: &Hours, moment: Moment) -> Result<bool, UnknownTimeZone> {
-    let shown = shown_at(hours.zone(), moment.zones, moment.now)?;
+fn hold(hours: &Hours, shown: Shown) -> bool {
     let (second, days) = (shown.second_of_day, hours.days());
     let (today, yesterday) = (shown.weekday, (shown.weekday + 6) % 7);
-    Ok(match hours.seconds() {
+    match hours.seconds() {
         None => days.has(today),
         Some((from, to)) if from < to => days.has(today) && (from..to).contains(&second),
         Some((from, to)) => {
             (days.has(today) && second >= from) || (days.has(yesterday) && second < to)
         }
-    })
+    }
 }

@@ -77,16 +77,12 @@ impl<'a> Matched<'a> {
         let mut holds = self.nearest().filter(|it| it.effect != Effect::Bypass);
         while let Some(at) = holds.and_then(|it| it.until) {
             holds = self.changing().find(|it| it.is_in_force(at));
-            let limits = match holds.map(|it| &it.effect) {
-                Some(Effect::Bypass) => Vec::new(),
-                Some(effect) => adjusted(policy, effect)
-                    .as_ref()
-                    .unwrap_or(policy)
-                    .limits()
-                    .to_vec(),
-                None => policy.limits().to_vec(),
-            };
-            later.push(Later { at, limits });
+            let changed = holds.and_then(|it| adjusted(policy, &it.effect));
+            later.push(Later {
+                at,
+                limits: changed.as_ref().unwrap_or(policy).limits().to_vec(),
+                is_open: holds.is_some_and(|it| it.effect == Effect::Bypass),
+            });
             if later.len() == MAX_LATER {
                 break;
             }

@@ -8,8 +8,30 @@ use crate::Timestamp;
 pub struct Later {
     /// From this instant on.
     pub at: Timestamp,
-    /// The limits; none where another override lets everything through.
+    /// The limits.
     pub limits: Vec<Limit>,
+    /// Whether another override lets everything through then, whatever the limits say.
+    pub is_open: bool,
+}
+
+impl Later {
+    /// What a limit is then, as far as both count alike: the same state, or another definition of
+    /// one name.
+    fn of(&self, limit: &Limit) -> Option<Later> {
+        let same = |later: &&Limit| later.shares_state_with(limit);
+        let named = |later: &&Limit| limit.name().is_some() && later.name() == limit.name();
+        let mut limits = self.limits.iter();
+        let limit = limits.clone().find(same).or_else(|| limits.find(named))?;
+        Some(Later {
+            limits: vec![limit.clone()],
+            ..self.clone()
+        })
+    }
+}
+
+/// What one limit is as the policy changes.
+pub(super) fn of_limit(later: &[Later], limit: &Limit) -> Vec<Later> {
+    later.iter().filter_map(|later| later.of(limit)).collect()
 }
 
 /// Of so many instants it is told what the limits are then. What is told beyond is told as if the

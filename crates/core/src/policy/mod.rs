@@ -211,7 +211,18 @@ impl Policy {
     /// Whether everything is let through at this instant, by an override that holds then.
     pub fn is_open_by(&self, now: Timestamp) -> bool {
         let over = self.later.iter().take_while(|later| later.at <= now);
-        over.last().is_some_and(|later| later.limits.is_empty())
+        over.last().is_some_and(|later| later.is_open)
+    }
+
+    /// Its limits, and what they will be.
+    pub(crate) fn definitions(&self) -> impl Iterator<Item = &Limit> {
+        let later = self.later.iter().flat_map(|later| &later.limits);
+        self.limits.iter().chain(later)
+    }
+
+    /// What one of its limits will be.
+    pub(crate) fn later_of(&self, limit: &Limit) -> Vec<Later> {
+        later::of_limit(&self.later, limit)
     }
 
     /// What its limits will be.
@@ -256,6 +267,7 @@ impl Policy {
             write_ahead: self.write_ahead,
             replaces_inline: self.replaces_inline,
             penalty: self.penalty.clone(),
+            later: self.later.clone(),
             ..part
         })
     }

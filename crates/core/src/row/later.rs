@@ -1,7 +1,7 @@
 //! The text of what a policy's limits will be: a field that holds lines of its own.
 
 use crate::codec::{Line, LineWriter, Unreadable};
-use crate::policy::{Later, Policy};
+use crate::policy::Later;
 use crate::Timestamp;
 
 use super::{get_limit, put_limit, ROWS};
@@ -10,13 +10,14 @@ const KEY: &str = "later";
 
 /// Adds it, where anything is known. A build from before passes over it, and its waits are told as
 /// if no override ended.
-pub(super) fn put_later(line: LineWriter, policy: &Policy) -> LineWriter {
-    if policy.later().is_empty() {
+pub(crate) fn put_later(line: LineWriter, later: &[Later]) -> LineWriter {
+    if later.is_empty() {
         return line;
     }
     let text = LineWriter::new(ROWS.written(), KEY);
-    let text = policy.later().iter().fold(text, |text, later| {
-        let text = text.and("from").put("at", later.at.as_millis());
+    let text = later.iter().fold(text, |text, later| {
+        let from = text.and("from").put("at", later.at.as_millis());
+        let text = from.flag("open", later.is_open);
         let limits = later.limits.iter();
         limits.fold(text, |text, limit| put_limit(text.and("limit"), limit))
     });
@@ -24,7 +25,7 @@ pub(super) fn put_later(line: LineWriter, policy: &Policy) -> LineWriter {
 }
 
 /// Reads it.
-pub(super) fn get_later(line: &Line) -> Result<Vec<Later>, Unreadable> {
+pub(crate) fn get_later(line: &Line) -> Result<Vec<Later>, Unreadable> {
     let mut all: Vec<Later> = Vec::new();
     if !line.flag(KEY) {
         return Ok(all);
@@ -36,10 +37,15 @@ pub(super) fn get_later(line: &Line) -> Result<Vec<Later>, Unreadable> {
             ("from", _) => all.push(Later {
                 at: Timestamp::from_millis(line.needed("at")?),
                 limits: Vec::new(),
+                is_open: line.flag("open"),
             }),
             ("limit", Some(later)) => later.limits.push(get_limit(&line)?),
             _ => return Err(Unreadable::Damaged(KEY)),
         }
+    }
+    // A build from before tells no limits where everything is let through.
+    for later in &mut all {
+        later.is_open |= later.limits.is_empty();
     }
     Ok(all)
 }

@@ -14,6 +14,7 @@ mod schedule;
 mod slots;
 mod state;
 
+pub(crate) use later::{get_later, put_later};
 pub use limit::{get_limit, put_limit};
 pub use lost::{get_lost, put_lost};
 pub use policy::{

@@ -34,7 +34,10 @@ pub fn put_policy(line: LineWriter, policy: &Policy) -> LineWriter {
     let line = put_reference(line, policy)
         .put_some("writeAhead", policy.write_ahead())
         .flag("replacesInline", policy.replaces_inline());
-    put_later(put_granted(put_penalty(line, policy), policy), policy)
+    put_later(
+        put_granted(put_penalty(line, policy), policy),
+        policy.later(),
+    )
 }
 
 /// Adds the name and the version of a policy alone.

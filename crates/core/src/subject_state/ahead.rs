@@ -24,15 +24,18 @@ pub(crate) trait Foresight {
     /// the next change.
     fn decided_at(&self, moment: Moment) -> Result<Decision, UnknownTimeZone>;
 
+    /// Goes on to a change; it is gone on from one to the next, and never back.
+    fn advance(&mut self, moment: Moment) -> Result<(), UnknownTimeZone>;
+
     /// The first instant after this one at which another definition is in force; `None` where none
-    /// is known.
-    fn next_change(&self, moment: Moment) -> Result<Option<Timestamp>, UnknownTimeZone>;
+    /// is known. Asked for later and later ones.
+    fn next_change(&mut self, moment: Moment) -> Result<Option<Timestamp>, UnknownTimeZone>;
 }
 
 /// The first instant at which a request fits that was refused now by `decision`; `None` where it
 /// never does, as far as is known.
 pub(crate) fn first_fit(
-    foresight: &dyn Foresight,
+    foresight: &mut dyn Foresight,
     decision: &Decision,
     moment: Moment,
 ) -> Result<Option<Timestamp>, UnknownTimeZone> {
@@ -46,6 +49,7 @@ pub(crate) fn first_fit(
             break;
         }
         at.now = change;
+        foresight.advance(at)?;
         let decided = foresight.decided_at(at)?;
         if decided.success {
             return Ok(Some(change));
@@ -63,11 +67,11 @@ fn retry_at(decision: &Decision) -> Option<Timestamp> {
 /// definition comes into force by being decided and so no wait can be told by the one in force:
 /// between two changes use only gets less, and it is found by halving. `None` where there is none.
 pub(super) fn first_admitted(
-    foresight: &dyn Foresight,
+    foresight: &mut dyn Foresight,
     last: Timestamp,
     moment: Moment,
 ) -> Result<Option<Timestamp>, UnknownTimeZone> {
-    let is_admitted = |now| {
+    let is_admitted = |foresight: &dyn Foresight, now| {
         let decided = foresight.decided_at(Moment { now, ..moment });
         decided.map(|decision| decision.success)
     };
@@ -81,14 +85,16 @@ pub(super) fn first_admitted(
         let end = change.map_or(last, |change| {
             last.min(Timestamp::from_millis(change.as_millis() - 1))
         });
-        if end > refused && is_admitted(end)? {
+        if end > refused && is_admitted(foresight, end)? {
+            let is_admitted = |now| is_admitted(foresight, now);
             return halved(refused, end, &is_admitted).map(Some);
         }
-        match change {
-            Some(change) if is_admitted(change)? => return Ok(Some(change)),
-            Some(change) => refused = change,
-            None => break,
+        let Some(now) = change else { break };
+        foresight.advance(Moment { now, ..moment })?;
+        if is_admitted(foresight, now)? {
+            return Ok(Some(now));
         }
+        refused = now;
     }
     Ok(None)
 }
@@ -125,7 +131,7 @@ pub(super) fn reset(
             Some(change) if change < reset => at.now = change,
             _ => return Ok(reset),
         }
-        usage = usage.present(clock, at)?;
+        usage = usage.in_force(clock, at)?;
     }
     Ok(usage.view(at)?.reset)
 }

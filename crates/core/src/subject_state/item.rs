@@ -2,6 +2,7 @@
 
 use crate::decide::Check;
 use crate::policy::Policy;
+use crate::Timestamp;
 
 /// One policy asked in a call, and what is asked of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,19 @@ impl Item {
     /// and refunds not be recorded so: such items change nothing.
     pub(super) fn is_chargeable(&self) -> bool {
         self.units() > 0 && !self.policy.gives_permits()
+    }
+
+    /// The same, as it is now that an override of its policy has ended; `None` while none has.
+    pub(super) fn after_ends(&self, now: Timestamp) -> Option<Item> {
+        let policy = self.policy.changed_by(now)?;
+        let bypass = self.check.bypass || self.policy.is_open_by(now);
+        Some(Item {
+            policy,
+            check: Check {
+                bypass,
+                ..self.check
+            },
+        })
     }
 
     /// The same, only looked at.

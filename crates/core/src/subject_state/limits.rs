@@ -51,6 +51,9 @@ impl Limits {
     ) -> Result<Cow<'a, [Item]>, UnknownTimeZone> {
         let mut items = Cow::Borrowed(items);
         for i in 0..items.len() {
+            if let Some(ended) = items[i].after_ends(moment.now) {
+                items.to_mut()[i] = ended;
+            }
             if items[i].policy.is_scheduled() {
                 items.to_mut()[i] = self.item_at(&items[i], moment)?;
             }

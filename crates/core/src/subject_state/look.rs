@@ -1,6 +1,8 @@
 //! What only looks: its answer is the one that the same request would get now, and its wait the
 //! first instant at which that request, as the next one that is decided, is admitted.
 
+use std::borrow::Cow;
+
 use crate::algorithm::state::{LimitState, Moment};
 use crate::calendar::UnknownTimeZone;
 use crate::decide::{decide, Check};
@@ -8,24 +10,45 @@ use crate::decision::{Decision, Reason};
 use crate::{Duration, Limit, Timestamp};
 
 use super::ahead::{first_admitted, first_fit, reset, Foresight};
+use super::changes::Changes;
 use super::entry::Entry;
 use super::limits::Limits;
 use super::lookup::{Found, Lookup};
-use super::{Item, Refusal};
+use super::{Effects, Item, Refusal};
 
-/// A look at what an item would be answered.
-pub(super) struct Look<'a>(Lookup<'a>);
+/// A look at what an item would be answered, now and as its limits change by themselves.
+pub(super) struct Look<'a> {
+    item: &'a Item,
+    /// As they are if nothing is decided until the instant that was last looked at.
+    limits: Cow<'a, Limits>,
+    /// Of the definitions that have a say; `None` before it was looked ahead.
+    changes: Option<Changes>,
+}
 
 impl<'a> Look<'a> {
     pub(super) const fn new(item: &'a Item, limits: &'a Limits) -> Look<'a> {
-        Look(Lookup { item, limits })
+        Look {
+            item,
+            limits: Cow::Borrowed(limits),
+            changes: None,
+        }
+    }
+
+    fn lookup(&self) -> Lookup<'_> {
+        Lookup {
+            item: self.item,
+            limits: &self.limits,
+        }
     }
 
     /// The answer. Under another definition than the one in force, which stays so until somebody is
     /// decided, the wait has to be found at the rates of that one, and no isolate may remember it:
     /// it is not that of a request that is decided.
-    pub(super) fn answer(&self, moment: Moment) -> Result<Decision, Refusal> {
-        self.0.has_room(moment)?;
+    pub(super) fn answer(mut self, moment: Moment) -> Result<Decision, Refusal> {
+        if self.limits.has_ended(moment.now) {
+            self.advance(moment)?;
+        }
+        self.lookup().has_room(moment)?;
         let (mut decision, redefines) = self.seen(moment)?;
         if !redefines || decision.success {
             self.look_ahead(&mut decision, moment)?;
@@ -40,27 +63,17 @@ impl<'a> Look<'a> {
         Ok(decision)
     }
 
-    /// Tells a decision that was made under the definitions in force what the changes of their
-    /// numbers mean for it: when it fits, and when limits have all of their room again.
+    /// Tells a decision that was made under the definitions in force what their changes mean for
+    /// it: when it fits, and when limits have all of their room again.
     pub(super) fn look_ahead(
-        &self,
+        mut self,
         decision: &mut Decision,
         moment: Moment,
     ) -> Result<(), UnknownTimeZone> {
-        let Lookup { item, .. } = self.0;
+        let item = self.item;
         let changes = item.policy.is_scheduled() || item.policy.is_overridden();
         if !changes || decision.deciding.is_none() {
             return Ok(());
-        }
-        if !decision.success {
-            let fits = first_fit(self, decision, moment)?;
-            // Behind the end of an override the definition is another one, which comes into force
-            // by being decided.
-            let ends = item.policy.next_later(moment.now);
-            decision.comes_at(match ends {
-                Some(end) if fits.is_none_or(|fits| fits >= end) => self.first_admitted(moment)?,
-                _ => fits,
-            });
         }
         let until = item.policy.in_force_until(moment.now);
         for (i, limit) in item.policy.limits().iter().enumerate() {
@@ -70,25 +83,28 @@ impl<'a> Look<'a> {
                 decision.set_reset(i, self.reset_of(limit, moment)?);
             }
         }
+        if !decision.success {
+            decision.comes_at(first_fit(&mut self, decision, moment)?);
+        }
         Ok(())
     }
 
     /// When a limit has all of its room again.
     fn reset_of(&self, limit: &Limit, moment: Moment) -> Result<Timestamp, UnknownTimeZone> {
-        let limits = self.0.limits;
-        match self.0.find(limit, moment)? {
-            Found::InForce(place) => reset(&limits.entries[place].usage, limits.clock(), moment),
+        let clock = self.limits.clock();
+        match self.lookup().find(limit, moment)? {
+            Found::InForce(place) => reset(&self.limits.entries[place].usage, clock, moment),
             Found::Changed(_, entry) | Found::Stepped(_, entry) | Found::New(entry) => {
-                reset(&entry.usage, limits.clock(), moment)
+                reset(&entry.usage, clock, moment)
             }
         }
     }
 
     /// The first instant at which the item, as the next that is decided, is admitted; `None` when
     /// it is not even once all of the present use is forgotten.
-    fn first_admitted(&self, moment: Moment) -> Result<Option<Timestamp>, UnknownTimeZone> {
+    fn first_admitted(&mut self, moment: Moment) -> Result<Option<Timestamp>, UnknownTimeZone> {
         let forgotten = self.concerned().map(|it| it.usage.idle_at(moment.now));
-        let later = self.0.item.policy.later().iter().map(|it| it.at);
+        let later = self.item.policy.later().iter().map(|it| it.at);
         match forgotten.chain(later).max() {
             Some(last) => first_admitted(self, last, moment),
             None => Ok(None),
@@ -96,28 +112,27 @@ impl<'a> Look<'a> {
     }
 
     /// The states that have a say in the item.
-    fn concerned(&self) -> impl Iterator<Item = &'a Entry> {
-        let Lookup { item, limits } = self.0;
-        limits.entries.iter().filter(move |entry| {
-            let later = item.policy.later().iter().flat_map(|it| &it.limits);
-            let mut asked = item.policy.limits().iter().chain(later);
-            asked.any(|limit| entry.concerns(&item.policy, limit))
-        })
+    fn concerned(&self) -> impl Iterator<Item = &Entry> {
+        let entries = self.limits.entries.iter();
+        entries.filter(|entry| self.concerns(entry))
+    }
+
+    fn concerns(&self, entry: &Entry) -> bool {
+        let policy = &self.item.policy;
+        policy
+            .definitions()
+            .any(|limit| entry.concerns(policy, limit))
     }
 
     /// What the item would be answered at this moment, if nothing is decided until then; and
     /// whether a definition came into force by it.
     fn seen(&self, moment: Moment) -> Result<(Decision, bool), UnknownTimeZone> {
-        let Lookup { item, limits } = self.0;
-        if item.policy.is_open_by(moment.now) {
+        if self.item.policy.is_open_by(moment.now) {
             return Ok((Decision::bare(moment.now, true, None), false));
         }
-        let changed = item.policy.changed_by(moment.now);
-        let changed = changed.map(|policy| Item {
-            policy,
-            check: item.check,
-        });
-        let item = changed.as_ref().unwrap_or(item);
+        let limits = &*self.limits;
+        let ended = self.item.after_ends(moment.now);
+        let item = ended.as_ref().unwrap_or(self.item);
         let present = match item.policy.is_scheduled() {
             true => Some(limits.item_at(item, moment)?),
             false => None,
@@ -163,18 +178,38 @@ impl Foresight for Look<'_> {
         Ok(self.seen(moment)?.0)
     }
 
+    /// Brings every state to the definition and the numbers that are in force then: so each change
+    /// is made once, however far it is looked.
+    fn advance(&mut self, moment: Moment) -> Result<(), UnknownTimeZone> {
+        if self.limits.has_ended(moment.now) {
+            (self.limits.to_mut()).end(moment, &mut Effects::default());
+        }
+        let clock = self.limits.clock().copied();
+        for place in 0..self.limits.entries.len() {
+            let entry = &self.limits.entries[place];
+            if self.concerns(entry) && entry.usage.has_changed(clock.as_ref(), moment)? {
+                self.limits.to_mut().entries[place].follow(clock.as_ref(), moment)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Of the item's own limits, and of those that it would take the place of; and the ends of
     /// overrides.
-    fn next_change(&self, moment: Moment) -> Result<Option<Timestamp>, UnknownTimeZone> {
-        let Lookup { item, limits } = self.0;
-        let mut next = item.policy.next_change(limits.clock(), moment)?;
-        let end = limits.taken.next_end(&item.policy, moment.now);
-        let later = item.policy.next_later(moment.now);
-        next = next.into_iter().chain(end).chain(later).min();
-        for entry in self.concerned() {
-            let change = entry.usage.limit.next_change(limits.clock(), moment)?;
-            next = change.into_iter().chain(next).min();
-        }
-        Ok(next)
+    fn next_change(&mut self, moment: Moment) -> Result<Option<Timestamp>, UnknownTimeZone> {
+        let mut changes = match self.changes.take() {
+            Some(changes) => changes,
+            None => {
+                let states = self.concerned().flat_map(Entry::definitions);
+                Changes::of(self.item.policy.definitions().chain(states))
+            }
+        };
+        let next = changes.next(self.limits.clock(), moment)?;
+        self.changes = Some(changes);
+        let policy = &self.item.policy;
+        let end = self.limits.taken.next_end(policy, moment.now);
+        let later = policy.next_later(moment.now);
+        let ends = self.concerned().filter_map(|it| it.next_end(moment.now));
+        Ok(ends.chain(next).chain(end).chain(later).min())
     }
 }

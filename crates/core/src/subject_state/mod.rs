@@ -35,10 +35,12 @@ mod begun;
 mod blocks;
 mod bounds;
 mod changed;
+mod changes;
 mod contended;
 mod decider;
 mod denials;
 mod effects;
+mod ends;
 mod entry;
 mod exported;
 mod granted;
@@ -192,6 +194,12 @@ impl SubjectState {
             }
             self.operations.make_room(moment.now)?;
         }
+        if items
+            .iter()
+            .any(|it| self.blocks.may_change(it, moment.now))
+        {
+            self.end(moment, effects);
+        }
         let asked = items;
         let items = &*self.newest(asked, moment);
         Policies::are_whole(items)?;
@@ -287,6 +295,7 @@ impl SubjectState {
         effects: &mut Effects,
     ) -> Result<StageChange, Refusal> {
         self.loaded.readable()?;
+        self.end(moment, effects);
         let (change, final_for) = restaged::set(&mut self.limits, set, moment, effects)?;
         self.operations.drop_charges_of(&final_for);
         self.begun.stays();
@@ -326,6 +335,7 @@ impl SubjectState {
             return Ok(());
         }
         self.operations.make_room(moment.now)?;
+        self.end(moment, effects);
         let items = self.policies.parts(items);
         let items = self.limits.in_force(&items, moment)?;
         let final_for = self.decider().charge(&items, moment, effects)?;
@@ -348,6 +358,7 @@ impl SubjectState {
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
         self.loaded.readable()?;
+        self.end(moment, effects);
         let operations = &mut self.operations;
         self.limits
             .take_back(operation, operations, moment, effects)?;
@@ -413,7 +424,7 @@ impl SubjectState {
         self.loaded.readable()?;
         let wanted = |name: &str| policy.is_none_or(|policy| policy == name);
         Ok(Status {
-            limits: self.limits.status(wanted, moment)?,
+            limits: self.limits.after_ends(moment).status(wanted, moment)?,
             stage: self.limits.clock().copied(),
             taken: self
                 .limits
@@ -454,6 +465,7 @@ impl SubjectState {
             };
         }
         self.loaded.readable()?;
+        self.end(moment, effects);
         let final_for = self.limits.reset(policy, moment, effects);
         self.policies.settle(&self.limits, effects);
         self.operations.drop_charges_of(&final_for);

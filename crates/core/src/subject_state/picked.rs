@@ -129,6 +129,11 @@ impl<'a> Picked<'a> {
             }
             self.enforce(&mut limits.entries[place], moment, effects);
         }
+        for &place in self.places.iter().filter(|place| **place < self.known) {
+            if limits.entries[place].becomes_another(&self.item.policy) {
+                self.enforce(&mut limits.entries[place], moment, effects);
+            }
+        }
         let begun = limits.entries.split_off(self.known);
         let is_lasting = |entry: &Entry| entry.usage.idle_at(moment.now) > moment.now;
         for mut entry in begun.into_iter().filter(is_lasting) {

@@ -18,12 +18,12 @@ impl SubjectState {
         if self.loaded.readable().is_err() {
             return Summary::default();
         }
-        let names = self.limits.entries.iter().map(|entry| &entry.policy);
+        let limits = self.limits.after_ends(moment);
+        let names = limits.entries.iter().map(|entry| &entry.policy);
         let named = names.filter(|name| !name.is_empty());
         let mut summary = Summary::of(named.cloned());
-        let entries = self.limits.entries.iter();
-        let exhausted = entries.filter_map(|entry| {
-            let until = exhausted_until(entry, self.limits.clock(), moment);
+        let exhausted = limits.entries.iter().filter_map(|entry| {
+            let until = exhausted_until(entry, limits.clock(), moment);
             until.ok().flatten()
         });
         summary.set(State::Exhausted, exhausted.max());

@@ -13,6 +13,7 @@ impl SubjectState {
     pub fn clean(&mut self, moment: Moment, effects: &mut Effects) -> Result<(), Refusal> {
         self.alarm = Alarm::default();
         self.loaded.readable()?;
+        self.end(moment, effects);
         self.limits.drop_idle(moment, effects);
         self.policies.settle(&self.limits, effects);
         effects.writes.extend(self.blocks.drop_over(moment.now));
@@ -59,6 +60,7 @@ impl SubjectState {
     /// ahead, within their allowances.
     pub fn close(&mut self, moment: Moment, effects: &mut Effects) {
         if self.loaded.readable().is_ok() {
+            self.end(moment, effects);
             self.limits.close(moment, effects);
         }
     }

@@ -96,19 +96,28 @@ impl Usage {
         self.lost.add(units, allowance, &self.state, algorithm);
     }
 
-    /// Whether its numbers have changed since it was last used in a way that is to be followed:
-    /// only of a bucket they say what came back in the meantime.
+    /// Whether its numbers have changed since it was last used in a way that is to be followed.
     pub(super) fn has_changed(
         &self,
         clock: Option<&StageClock>,
         moment: Moment,
     ) -> Result<bool, UnknownTimeZone> {
-        if !self.is_bucket() || self.limit.schedule().is_none() {
-            return Ok(false);
-        }
+        Ok(self.first_change(clock, moment)?.is_some())
+    }
+
+    /// The first change since it was last used that is to be followed: only of a bucket the numbers
+    /// say what came back in the meantime.
+    fn first_change(
+        &self,
+        clock: Option<&StageClock>,
+        moment: Moment,
+    ) -> Result<Option<Timestamp>, UnknownTimeZone> {
         let now = self.state.seen();
+        if !self.is_bucket() || now >= moment.now {
+            return Ok(None);
+        }
         let change = self.limit.next_change(clock, Moment { now, ..moment })?;
-        Ok(change.is_some_and(|change| change <= moment.now))
+        Ok(change.filter(|change| *change <= moment.now))
     }
 
     const fn is_bucket(&self) -> bool {
@@ -122,28 +131,35 @@ impl Usage {
         clock: Option<&StageClock>,
         moment: Moment,
     ) -> Result<Option<Usage>, UnknownTimeZone> {
-        if !self.has_changed(clock, moment)? {
+        let Some(first) = self.first_change(clock, moment)? else {
             return Ok(None);
-        }
+        };
         let mut at = Moment {
-            now: self.state.seen(),
+            now: first,
             ..moment
         };
         let mut followed = self.clone();
         for _ in 0..MAX_FOLLOWED {
+            if followed.is_full(at) {
+                at.now = moment.now; // under whatever numbers, it is full then
+            }
+            followed = followed.in_force(clock, at)?;
             match followed.limit.next_change(clock, at)? {
                 Some(change) if change <= moment.now => at.now = change,
                 _ => return Ok(Some(followed)),
             }
-            if followed.is_full(at) {
-                at.now = moment.now; // under whatever numbers, it is full then
-            }
-            let limit = followed.limit.in_force(clock, at)?;
-            followed = followed.adopted_by(&limit, at)?;
         }
         let slowest = followed.adopted_by(&followed.limit.smallest(), at)?;
-        let limit = slowest.limit.in_force(clock, moment)?;
-        Ok(Some(slowest.adopted_by(&limit, moment)?))
+        Ok(Some(slowest.in_force(clock, moment)?))
+    }
+
+    /// The same use under the numbers in force now, where none were in force in between.
+    pub(super) fn in_force(
+        &self,
+        clock: Option<&StageClock>,
+        moment: Moment,
+    ) -> Result<Usage, UnknownTimeZone> {
+        self.adopted_by(&self.limit.in_force(clock, moment)?, moment)
     }
 
     /// Whether nothing of a bucket is missing or promised, nor anything earned beyond.

@@ -36,12 +36,12 @@ pub(super) struct Later<'a> {
 impl Later<'_> {
     /// Tells a refusal that was made under the numbers in force when the check fits.
     pub(super) fn look_ahead(
-        &self,
+        mut self,
         refusal: &mut Decision,
         moment: Moment,
     ) -> Result<(), UnknownTimeZone> {
         if self.policy.is_scheduled() && refusal.deciding.is_some() {
-            refusal.comes_at(first_fit(self, refusal, moment)?);
+            refusal.comes_at(first_fit(&mut self, refusal, moment)?);
         }
         Ok(())
     }
@@ -57,7 +57,12 @@ impl Foresight for Later<'_> {
         decided(&policy, counts.iter(), self.check, moment)
     }
 
-    fn next_change(&self, moment: Moment) -> Result<Option<Timestamp>, UnknownTimeZone> {
+    /// Windows count under all numbers alike.
+    fn advance(&mut self, _moment: Moment) -> Result<(), UnknownTimeZone> {
+        Ok(())
+    }
+
+    fn next_change(&mut self, moment: Moment) -> Result<Option<Timestamp>, UnknownTimeZone> {
         self.policy.next_change(None, moment)
     }
 }

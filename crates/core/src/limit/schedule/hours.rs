@@ -137,7 +137,25 @@ impl Hours {
     }
 
     /// The seconds of the day at which they may begin or end.
-    pub(crate) fn marks(&self) -> [u32; 2] {
+    fn marks(&self) -> [u32; 2] {
         self.between.map_or([0, 0], |(from, to)| [from, to])
     }
+}
+
+/// At which seconds of the day such hours may begin or end, by the clocks of each of their zones.
+pub(super) fn marks_of(times: &[Hours]) -> Vec<(TimeZoneName, Vec<u32>)> {
+    let mut all: Vec<(TimeZoneName, Vec<u32>)> = Vec::new();
+    for hours in times {
+        let place = all.iter().position(|(zone, _)| zone == hours.zone());
+        let place = place.unwrap_or(all.len());
+        if place == all.len() {
+            all.push((hours.zone().clone(), Vec::new()));
+        }
+        all[place].1.extend(hours.marks());
+    }
+    for (_, marks) in &mut all {
+        marks.sort_unstable();
+        marks.dedup();
+    }
+    all
 }

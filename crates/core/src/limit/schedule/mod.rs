@@ -19,6 +19,7 @@ pub use hours::{Hours, WeekDays};
 pub use numbers::Numbers;
 pub use stage::Stage;
 
+use super::quota::TimeZoneName;
 use super::{in_range, Algorithm};
 use crate::error::InvalidLimit;
 
@@ -33,6 +34,8 @@ pub struct Schedule {
     own: Algorithm,
     stages: Vec<Stage>,
     times: Vec<Hours>,
+    /// At which seconds of the day hours may begin or end on the clocks of each of their zones.
+    marks: Vec<(TimeZoneName, Vec<u32>)>,
 }
 
 impl Schedule {
@@ -44,6 +47,11 @@ impl Schedule {
     /// The hours with other numbers: the first that holds is in force.
     pub fn times(&self) -> &[Hours] {
         &self.times
+    }
+
+    /// At which seconds of the day the hours may begin or end, by the clocks that show them.
+    pub(crate) fn marks(&self) -> &[(TimeZoneName, Vec<u32>)] {
+        &self.marks
     }
 
     /// The limit's own algorithm.
@@ -81,7 +89,12 @@ impl Schedule {
                 });
             }
         }
-        let schedule = Schedule { own, stages, times };
+        let schedule = Schedule {
+            marks: hours::marks_of(&times),
+            own,
+            stages,
+            times,
+        };
         for numbers in schedule.numbers() {
             numbers.suits(&schedule.own)?;
         }
