@@ -219,6 +219,27 @@ const MUTANTS = [
     "stages_waits",
   ],
   [
+    "what a zone was asked is remembered",
+    `${CORE}/calendar/remembered.rs`,
+    "known.add(zone, start, stretch);",
+    "",
+    "looking_ahead",
+  ],
+  [
+    "a zone that changes its offset within two days is searched for the second",
+    `${CORE}/calendar/remembered.rs`,
+    "while before != after && change - earlier > 1 {",
+    "while before != after && change - earlier > 3_600 {",
+    "calendar",
+  ],
+  [
+    "who looks ahead goes on from change to change",
+    `${CORE}/subject_state/look.rs`,
+    "self.limits.to_mut().entries[place].follow(clock.as_ref(), moment)?;",
+    "",
+    "looking_ahead",
+  ],
+  [
     "a wait ends with the change that makes room",
     `${CORE}/subject_state/ahead.rs`,
     "        if decided.success {\n            return Ok(Some(change));\n        }\n",

@@ -12,7 +12,7 @@ use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::{tz, ToSpan};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
-use tollgate_core::calendar::{period_at, Span, TimeZone, UnknownTimeZone, UtcOnly};
+use tollgate_core::calendar::{period_at, Remembered, Span, TimeZone, UnknownTimeZone, UtcOnly};
 use tollgate_core::limit::quota::{Anchor, Period, Quota, TimeZoneName};
 use tollgate_core::Timestamp;
 
@@ -488,6 +488,57 @@ fn every_zone_changes_at_most_once_in_48_hours_and_by_at_most_a_day() {
         }
         assert!(zone.offsets.iter().all(|&(_, offset)| offset.abs() <= DAY));
     }
+}
+
+/// Also when it is forgotten on the way, as the zones of a long time are.
+#[test]
+fn what_is_remembered_of_a_zone_is_what_it_says() {
+    for zone in zones() {
+        let times = Cell::new(0);
+        let remembered = Remembered::new(Asked { zone, times });
+        let name = zone.name();
+        let offset = |second: i64| {
+            let second = Timestamp::from_millis(second as u64 * 1_000 + 999);
+            remembered.offset_at(&name, second).map(i64::from)
+        };
+        let mut asked = 0;
+        for &(from, _) in zone.offsets[1..]
+            .iter()
+            .filter(|&&(from, _)| from > 2 * DAY)
+        {
+            for second in [
+                from,
+                from - 1,
+                from + 1,
+                from - 2 * DAY,
+                from + DAY,
+                from - 3_600,
+            ] {
+                assert_eq!(
+                    offset(second),
+                    Some(zone.offset(second)),
+                    "{} {second}",
+                    zone.name
+                );
+                asked += 1;
+            }
+        }
+        assert!(
+            asked == 0 || times_of(&remembered) < 9 * asked,
+            "{}",
+            zone.name
+        );
+        assert_eq!(
+            offset(9_007_199_254_740),
+            Some(zone.offset(8_640_000_000_000))
+        );
+        let nowhere = TimeZoneName::stored("Nowhere/Land").unwrap();
+        assert_eq!(remembered.offset_at(&nowhere, Timestamp::ZERO), None);
+    }
+}
+
+fn times_of(remembered: &Remembered<Asked>) -> u32 {
+    remembered.zones().times.get()
 }
 
 #[test]

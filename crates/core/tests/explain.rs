@@ -4,6 +4,7 @@
 
 mod common;
 
+use common::clocks::Clocks;
 use common::object::Object;
 use common::{bucket, fixed, moment, policy_of, START};
 use proptest::option;
@@ -11,7 +12,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use tollgate_core::algorithm::state::{LimitState, Moment};
 use tollgate_core::algorithm::Holder;
-use tollgate_core::calendar::{period_at, TimeZone};
+use tollgate_core::calendar::period_at;
 use tollgate_core::decide::{decide, Check};
 use tollgate_core::decision::Decision;
 use tollgate_core::explain::{
@@ -531,17 +532,6 @@ fn credits_that_an_idle_subject_forgets_are_not_on_the_curve() {
     let all = |points: Vec<Point>| points[points.len() - 1].available;
     assert_eq!(all(points_with(14)), 24);
     assert_eq!(all(points_with(15)), 10);
-}
-
-/// The clocks of the zones that IANA has.
-struct Clocks;
-
-impl TimeZone for Clocks {
-    fn offset_at(&self, zone: &TimeZoneName, instant: Timestamp) -> Option<i32> {
-        let zone = jiff::tz::TimeZone::get(zone.as_str()).ok()?;
-        let instant = jiff::Timestamp::from_millisecond(instant.as_millis() as i64).ok()?;
-        Some(zone.to_offset(instant).seconds())
-    }
 }
 
 proptest! {

@@ -5,15 +5,14 @@
 
 mod common;
 
+use common::clocks::Clocks;
 use common::object::Object;
 use common::{moment, version, START};
 use tollgate_core::algorithm::state::Moment;
 use tollgate_core::api::policy::named;
 use tollgate_core::api::to_json;
-use tollgate_core::calendar::TimeZone;
 use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Reason};
-use tollgate_core::limit::quota::TimeZoneName;
 use tollgate_core::limit::Name;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::{Effects, Item, StageChange, StageOverride};
@@ -288,17 +287,6 @@ fn a_place_is_promised_before_the_numbers_change_or_not_at_all() {
     let night = evening + 10 * SECOND;
     let delays = [0, 1, 2].map(|_| object.ask(&shaper, 1, night).delay.unwrap().as_millis());
     assert_eq!(delays[2] - delays[1], MINUTE);
-}
-
-/// The clocks of the zones that IANA has.
-struct Clocks;
-
-impl TimeZone for Clocks {
-    fn offset_at(&self, zone: &TimeZoneName, instant: Timestamp) -> Option<i32> {
-        let zone = jiff::tz::TimeZone::get(zone.as_str()).ok()?;
-        let instant = jiff::Timestamp::from_millisecond(instant.as_millis() as i64).ok()?;
-        Some(zone.to_offset(instant).seconds())
-    }
 }
 
 fn in_berlin(text: &str) -> u64 {

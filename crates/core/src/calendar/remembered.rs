@@ -49,6 +49,11 @@ impl<Zones: TimeZone> Remembered<Zones> {
         }
     }
 
+    /// The zones that are asked.
+    pub const fn zones(&self) -> &Zones {
+        &self.zones
+    }
+
     /// The stretch that begins at `start`; `None` when there is no such zone.
     fn asked(&self, zone: &TimeZoneName, start: i64) -> Option<Stretch> {
         let offset = |second: i64| self.zones.offset_at(zone, timestamp(second.min(LAST_DATE)));

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub(crate) mod clocks;
 pub(crate) mod generated;
 pub(crate) mod object;
 

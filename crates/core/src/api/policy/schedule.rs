@@ -1,5 +1,7 @@
 //! `stages` and `times` of a limit: steps with other numbers.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::numbers::{at, rate_object, span};
@@ -8,7 +10,9 @@ use crate::api::element::Element;
 use crate::api::fields::Fields;
 use crate::api::{BadRequest, Problem};
 use crate::limit::quota::{TimeZoneName, Weekday, MAX_ZONE_NAME};
-use crate::limit::schedule::{Hours, Numbers, Stage, WeekDays, MAX_STAGES, MAX_TIMES};
+use crate::limit::schedule::{
+    Hours, Numbers, Stage, WeekDays, MAX_STAGES, MAX_TIMES, MAX_TIME_ZONES,
+};
 use crate::limit::{Concurrency, Kind, Limit, MAX_LOG};
 use crate::number::MAX_SAFE;
 use crate::{Algorithm, Duration};
@@ -52,6 +56,11 @@ impl Steps<'_> {
         let stages = stages.collect::<Result<Vec<_>, _>>()?;
         let times = self.times.into_iter().map(|step| hours(step, kind));
         let times = times.collect::<Result<Vec<_>, _>>()?;
+        let zones: HashSet<&TimeZoneName> = times.iter().map(Hours::zone).collect();
+        if zones.len() > MAX_TIME_ZONES {
+            let expected = "hours in at most 4 different time zones";
+            return Err(fields.error("times", Problem::Malformed { expected }));
+        }
         (limit.scheduled(stages, times)).map_err(|error| at(fields, error))
     }
 }

@@ -27,6 +27,10 @@ use crate::error::InvalidLimit;
 pub const MAX_STAGES: usize = 64;
 /// The most entries of `times`.
 pub const MAX_TIMES: usize = 32;
+/// In so many different time zones at most are the entries of `times` that somebody brings: whoever
+/// looks ahead reads the clocks of each at every change.
+pub const MAX_TIME_ZONES: usize = 4;
+
 /// What a limit with changing numbers has beside those in force.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Schedule {
