@@ -23,6 +23,20 @@ const MUTANTS = [
     "grants",
   ],
   [
+    "what another policy took of a grant is not given back",
+    `${CORE}/subject_state/granted.rs`,
+    "let taken = self.of(it.id).map_or(0, |it| it.by(taker.as_deref()));",
+    "let taken = self.of(it.id).map_or(0, |it| it.units);",
+    "grants",
+  ],
+  [
+    "a row tells who took of a grant",
+    `${CORE}/subject_state/granted.rs`,
+    'let row = line.text("by", &by.join("\\n")).finish();',
+    "let row = line.finish();",
+    "grants",
+  ],
+  [
     "damaged rows bring no grant back",
     `${CORE}/subject_state/mod.rs`,
     "taken: core::mem::take(&mut self.limits.taken),",
@@ -46,7 +60,7 @@ const MUTANTS = [
   [
     "a cancelled operation gives a grant its units back",
     `${CORE}/subject_state/limits.rs`,
-    "self.taken.give_back(Share { id, units });",
+    "self.taken.give_back(Share { id, units }, by.as_deref());",
     "let _ = Share { id, units };",
     "grants",
   ],

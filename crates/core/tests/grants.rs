@@ -201,6 +201,64 @@ fn a_cancelled_operation_gives_a_grant_back_once() {
     assert_eq!(taken(&mut object, START), [(7, 2)].into());
 }
 
+/// Two policies and limits without a name share a grant of the subject.
+#[test]
+fn only_what_a_policy_took_of_a_grant_can_be_given_back_by_it() {
+    let granted = vec![grant(7, 20, START + DAY)];
+    let of_name = |name: &str| {
+        let limits = vec![Limit::new(None, a_day(1))];
+        let name = Name::new("policy", name).unwrap();
+        let policy = Policy::new(limits).unwrap().named(name, version(1));
+        policy.with_granted(granted.clone())
+    };
+    let inline = |limit: u64, window: u64| {
+        let limits = vec![Limit::new(None, common::fixed(limit, window))];
+        Policy::new(limits).unwrap().with_granted(granted.clone())
+    };
+    let all = [
+        of_name("mail"),
+        of_name("sms"),
+        inline(1, HOUR),
+        inline(1, DAY),
+    ];
+    for (place, taker) in all.iter().enumerate() {
+        let mut object = Object::default();
+        assert!(object.ask(taker, 5, START).success);
+        for (other, policy) in all.iter().enumerate() {
+            object = slept(&object, START);
+            object.ask(policy, -100, START + 1);
+            let left = if other < place { 4 } else { 0 };
+            let taken = taken(&mut object, START + 1);
+            assert_eq!(
+                taken.get(&7).copied().unwrap_or(0),
+                left,
+                "{place} by {other}"
+            );
+        }
+    }
+}
+
+/// It is known no less after a cancellation, and of a row of a build from before nobody can give
+/// anything back.
+#[test]
+fn what_was_cancelled_cannot_be_given_back_and_what_is_nobodys_neither() {
+    let policy = named(vec![a_day(1)], vec![grant(7, 20, START + DAY)]);
+    let mut object = Object::default();
+    object.limit(&policy, Check::of(4), Some(1), START).unwrap();
+    object.limit(&policy, Check::of(4), Some(2), START).unwrap();
+    object.cancel(2, START);
+    assert_eq!(taken(&mut object, START), [(7, 3)].into());
+    assert!(object.ask(&policy, -10, START).success);
+    assert!(taken(&mut object, START).is_empty());
+    assert!(object.ask(&policy, 4, START).success);
+    let row = object.rows.get_mut("granted").unwrap();
+    let end = row.find(" by=").unwrap();
+    row.truncate(end);
+    let mut object = object.restarted();
+    assert!(object.ask(&policy, -10, START).success);
+    assert_eq!(taken(&mut object, START), [(7, 3)].into());
+}
+
 #[test]
 fn several_items_of_one_call_take_of_one_grant_all_or_none() {
     let granted = vec![grant(7, 3, START + DAY)];

@@ -31,6 +31,8 @@ pub enum Charge {
         id: u64,
         /// Units taken.
         units: u64,
+        /// By whom, where that is known.
+        by: Option<String>,
     },
     /// The slots of a permit.
     Slots {

@@ -3,11 +3,12 @@
 //! **Rule.** A grant has an id, and a subject takes no more of it than its units, whatever becomes
 //! of the subject meanwhile. What a request needs beyond what its limits have is taken of the
 //! grants, the one that ends first before the others; what it needs in all is there, or nothing is
-//! charged. What is given back goes to the grants first, to the last that was taken of.
+//! charged. What is given back goes to the grants first, to the last that was taken of, as far as
+//! it was taken by the same policy: who may not give back may not do so by another one either.
 //!
 //! **Row.** `granted`: of each grant that something was taken of its id, the units, and how long
-//! that is to be known; written exact with each admission that takes any. No reset deletes it and
-//! no idleness: else the units would come back with every turn of a window.
+//! that is to be known; and by whom, a line each. Written exact with each admission that takes any.
+//! No reset deletes it and no idleness: else the units would come back with every turn of a window.
 
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::policy::{Granted, Policy};
@@ -19,6 +20,11 @@ use super::Write;
 /// Of so many grants it is known at a time what a subject has taken, of each until it can be made
 /// to last no longer; of the next it takes nothing. One a day for a month, twice.
 const MAX_GRANTS: usize = 64;
+/// Of so many policies it is known how much of a grant each has taken. What the next take cannot be
+/// given back.
+const MAX_TAKERS: usize = 8;
+/// The longest text by which limits without a name are told apart.
+const MAX_TAKER: usize = 160;
 /// The row.
 const KEY: &str = "granted";
 
@@ -33,6 +39,51 @@ struct TakenOf {
     units: u64,
     /// How long that is to be known.
     kept: Timestamp,
+    /// By whom, as far as that is known.
+    by: Vec<(String, u64)>,
+}
+
+impl TakenOf {
+    /// How many of the units somebody has taken.
+    fn by(&self, taker: Option<&str>) -> u64 {
+        let mut by = self.by.iter();
+        let known = by.find(|(known, _)| Some(known.as_str()) == taker);
+        known.map_or(0, |(_, units)| *units)
+    }
+
+    fn add(&mut self, units: u64, taker: Option<&str>) {
+        self.units = self.units.saturating_add(units);
+        let Some(taker) = taker else { return };
+        match self.by.iter().position(|(known, _)| known == taker) {
+            Some(place) => self.by[place].1 = self.by[place].1.saturating_add(units),
+            None if self.by.len() < MAX_TAKERS => self.by.push((taker.to_owned(), units)),
+            None => {}
+        }
+    }
+
+    fn give_back(&mut self, units: u64, taker: Option<&str>) {
+        self.units = self.units.saturating_sub(units);
+        for (known, by) in &mut self.by {
+            if Some(known.as_str()) == taker {
+                *by = by.saturating_sub(units);
+            }
+        }
+        self.by.retain(|(_, units)| *units > 0);
+    }
+}
+
+/// Who takes by a policy: it by its name, limits without a name by the states that they count in.
+/// `None` where that is too long to be kept.
+pub(super) fn taker(policy: &Policy) -> Option<String> {
+    if let Some(name) = policy.name() {
+        return Some(name.as_str().to_owned());
+    }
+    let keys = policy.limits().iter().map(|limit| {
+        let (name, dimension) = (limit.name_or_word(), limit.algorithm().dimension());
+        format!("{name}/{dimension}")
+    });
+    let taker = keys.collect::<Vec<_>>().join("+");
+    (taker.len() <= MAX_TAKER).then_some(taker)
 }
 
 /// Units that were taken of a grant, or are given back to it.
@@ -59,7 +110,20 @@ impl Taken {
                 id: part()?,
                 units: part()?,
                 kept: Timestamp::from_millis(part()?),
+                by: Vec::new(),
             });
+        }
+        if !line.flag("by") {
+            return Ok(()); // a row of a build from before
+        }
+        for line in line.text("by")?.lines() {
+            let mut parts = line.splitn(3, ' ');
+            let mut part = || parts.next().ok_or(Unreadable::Damaged("by"));
+            let mut number = || part()?.parse().map_err(|_| Unreadable::Damaged("by"));
+            let (id, units): (u64, u64) = (number()?, number()?);
+            let taker = part()?.to_owned();
+            let taken = self.0.iter_mut().filter(|it| it.id == id);
+            taken.for_each(|it| it.by.push((taker.clone(), units)));
         }
         Ok(())
     }
@@ -73,7 +137,13 @@ impl Taken {
         let text = |it: &TakenOf| format!("{}:{}:{}", it.id, it.units, it.kept.as_millis());
         let taken: Vec<String> = self.0.iter().map(text).collect();
         let line = LineWriter::new(ROWS.written(), "granted").put("taken", taken.join(","));
-        let row = line.finish();
+        let each = |it: &TakenOf| {
+            let id = it.id;
+            let line = move |(taker, units): &(String, u64)| format!("{id} {units} {taker}");
+            it.by.iter().map(line).collect::<Vec<_>>()
+        };
+        let by: Vec<String> = self.0.iter().flat_map(each).collect();
+        let row = line.text("by", &by.join("\n")).finish();
         Write::Put { key, row }
     }
 
@@ -136,8 +206,9 @@ impl Taken {
     /// Takes units of a policy's grants, as far as any are left: of which how many.
     pub(super) fn take(&mut self, policy: &Policy, units: u64, now: Timestamp) -> Vec<Share> {
         let shares = self.shares(policy, units, now).into_iter();
+        let taker = taker(policy);
         let share = |(granted, units): (&Granted, u64)| {
-            self.add(granted, units);
+            self.add(granted, units, taker.as_deref());
             let id = granted.id;
             Share { id, units }
         };
@@ -166,31 +237,35 @@ impl Taken {
         shares
     }
 
-    fn add(&mut self, granted: &Granted, units: u64) {
-        match self.0.iter_mut().find(|it| it.id == granted.id) {
-            Some(taken) => taken.units = taken.units.saturating_add(units),
-            None => self.0.push(TakenOf {
+    fn add(&mut self, granted: &Granted, units: u64, taker: Option<&str>) {
+        let place = self.0.iter().position(|it| it.id == granted.id);
+        let place = place.unwrap_or(self.0.len());
+        if place == self.0.len() {
+            self.0.push(TakenOf {
                 id: granted.id,
-                units,
+                units: 0,
                 kept: granted.kept,
-            }),
+                by: Vec::new(),
+            });
         }
+        self.0[place].add(units, taker);
     }
 
-    /// Gives units back to a policy's grants in force, as far as they were taken: to which how
-    /// many.
+    /// Gives units back to a policy's grants in force, as far as they were taken by it: to which
+    /// how many.
     pub(super) fn refund(&mut self, policy: &Policy, units: u64, now: Timestamp) -> Vec<Share> {
         let in_force = policy.granted().iter().filter(|it| it.until > now);
         let mut granted: Vec<&Granted> = in_force.collect();
         granted.sort_by_key(|it| core::cmp::Reverse((it.until, it.id)));
-        let mut left = units;
+        let (mut left, taker) = (units, taker(policy));
         let mut shares = Vec::new();
         for it in granted {
-            let units = self.of(it.id).map_or(0, |taken| taken.units).min(left);
+            let taken = self.of(it.id).map_or(0, |it| it.by(taker.as_deref()));
+            let units = taken.min(left);
             if units > 0 {
                 left -= units;
                 let share = Share { id: it.id, units };
-                self.give_back(share);
+                self.give_back(share, taker.as_deref());
                 shares.push(share);
             }
         }
@@ -198,9 +273,9 @@ impl Taken {
     }
 
     /// Gives back what was taken.
-    pub(super) fn give_back(&mut self, share: Share) {
+    pub(super) fn give_back(&mut self, share: Share, taker: Option<&str>) {
         for taken in self.0.iter_mut().filter(|it| it.id == share.id) {
-            taken.units = taken.units.saturating_sub(share.units);
+            taken.give_back(share.units, taker);
         }
         self.0.retain(|it| it.units > 0);
     }

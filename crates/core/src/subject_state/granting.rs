@@ -9,7 +9,7 @@ use crate::Duration;
 
 use super::changed::Changed;
 use super::decider::Decider;
-use super::granted::Share;
+use super::granted::{taker, Share};
 use super::look::Look;
 use super::operations::KeyedCharge;
 use super::picked::Picked;
@@ -23,9 +23,9 @@ fn of_cost(item: &Item, cost: i64) -> Item {
     }
 }
 
-fn charge(share: Share) -> KeyedCharge {
+fn charge(share: Share, by: Option<String>) -> KeyedCharge {
     let Share { id, units } = share;
-    (Share::key_of(id), Charge::Granted { id, units })
+    (Share::key_of(id), Charge::Granted { id, units, by })
 }
 
 impl Decider<'_> {
@@ -88,7 +88,8 @@ impl Decider<'_> {
         let shares = taken.take(&item.policy, item.units() - own, moment.now);
         effects.writes.push(taken.write());
         let charges = changed.charges.get_or_insert_with(Vec::new);
-        charges.extend(shares.into_iter().map(charge));
+        let by = taker(&item.policy);
+        charges.extend(shares.into_iter().map(|share| charge(share, by.clone())));
         Ok(changed)
     }
 

@@ -156,8 +156,8 @@ impl Limits {
             return Ok(());
         };
         for (key, charge) in charges {
-            if let Charge::Granted { id, units } = charge {
-                self.taken.give_back(Share { id, units });
+            if let Charge::Granted { id, units, by } = charge {
+                self.taken.give_back(Share { id, units }, by.as_deref());
                 effects.writes.push(self.taken.write());
                 continue;
             }

@@ -63,7 +63,13 @@ impl Operation {
 
     /// What it takes in memory, with its place in the index; a guess on the large side.
     fn bytes(&self) -> usize {
-        let charge = |(key, _): &KeyedCharge| size_of::<KeyedCharge>() + key.len();
+        let charge = |(key, charge): &KeyedCharge| {
+            let by = match charge {
+                Charge::Granted { by: Some(by), .. } => by.len(),
+                _ => 0,
+            };
+            size_of::<KeyedCharge>() + key.len() + by
+        };
         let policy = |it: &Policy| size_of::<Policy>() + size_of_val(it.limits());
         let answer = |answer: &Decision| {
             let newer = answer.newer.as_deref().map_or(0, policy);
