@@ -23,6 +23,20 @@ const MUTANTS = [
     "grants",
   ],
   [
+    "a version that changes nothing for a subject writes no row",
+    `${CORE}/subject_state/policies.rs`,
+    "if old != *policy {",
+    "if true {",
+    "policy_versions",
+  ],
+  [
+    "a version that changes something for a subject writes its row",
+    `${CORE}/subject_state/policies.rs`,
+    "if old != *policy {",
+    "if false {",
+    "policy_versions",
+  ],
+  [
     "what another policy took of a grant is not given back",
     `${CORE}/subject_state/granted.rs`,
     "let taken = self.of(it.id).map_or(0, |it| it.by(taker.as_deref()));",

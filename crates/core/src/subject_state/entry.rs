@@ -359,9 +359,9 @@ impl Entry {
     }
 
     /// Whether the row, as it is stored and as it would be written again, tells the whole policy
-    /// under this version.
-    pub(super) fn is_all_of(&self, version: Version) -> bool {
-        self.told == version && self.tells() == version
+    /// under versions that are meant.
+    pub(super) fn is_whole_as(&self, is_meant: &dyn Fn(Version) -> bool) -> bool {
+        is_meant(self.told) && is_meant(self.tells())
     }
 
     fn row(&self, state: &LimitState, ahead: u64) -> String {

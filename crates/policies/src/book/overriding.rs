@@ -16,6 +16,8 @@ use crate::refused::Refused;
 
 /// How much longer than at first a grant may be made to last.
 const KEPT: Duration = Duration::from_secs(31 * 86_400);
+/// How far ahead a grant ends at most: as long it is kept of each subject what that has taken.
+const MAX_GRANTED: Duration = Duration::from_secs(366 * 86_400);
 /// The most lifted overrides that are kept one by one.
 const MAX_LIFTED: usize = 1_000;
 
@@ -119,6 +121,11 @@ impl Book {
         before: Option<&OverrideRecord>,
         now: Timestamp,
     ) -> Result<(), Refused> {
+        if until > now.plus(MAX_GRANTED) {
+            let expected =
+                "an instant within 366 days: what a subject has taken is known until then";
+            return Err(wrong("until", Problem::Malformed { expected }));
+        }
         let before = before.and_then(|it| it.effect.as_ref()?.grant());
         (grant.id, grant.kept) = match before {
             Some(before) => (before.id, before.kept),
