@@ -123,8 +123,8 @@ const MUTANTS = [
   [
     "a row tells what becomes of its limit",
     `${CORE}/subject_state/entry.rs`,
-    "put_later(self.usage.put(line, state, ahead), &self.later)",
-    "put_later(self.usage.put(line, state, ahead), &[])",
+    "self.coming.put(line).finish()",
+    "line.finish()",
     "overrides_waits",
   ],
   [
@@ -1822,8 +1822,8 @@ const MUTANTS = [
   [
     "a limit's row tells its policy only as it was written",
     `${CORE}/subject_state/entry.rs`,
-    "self.told == version && self.tells() == version",
-    "self.tells() == version",
+    "is_meant(self.told) && is_meant(self.tells())",
+    "is_meant(self.tells())",
     "policy_versions",
   ],
   [

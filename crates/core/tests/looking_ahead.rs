@@ -32,8 +32,8 @@ fn zones() -> Zones {
     }
 }
 
-/// A bucket that is all but never refilled, with so many hours, no two alike: all in one zone, or in
-/// as many different ones as a limit may have. `changes`: their numbers are different too.
+/// A bucket that is all but never refilled, with so many hours, no two alike: all in one zone, or
+/// in as many different ones as a limit may have. `changes`: their numbers are different too.
 fn limit(place: usize, times: usize, is_one_zone: bool, changes: bool) -> Limit {
     let zones: Vec<TimeZoneName> = TimeZoneName::all().collect();
     let rate = Rate::new(

@@ -282,6 +282,7 @@ fn a_grant_that_is_set_again_goes_on_and_one_that_was_lifted_begins_anew() {
     let before = object.book.clone();
     let refused = Err("invalidField until".to_owned());
     assert_eq!(set(&mut object, &body(longest + 1)), refused);
+    assert_eq!(object.book, before);
     let far = body(5_000 + 366 * DAY + 1);
     object.lift(target, Kind::Grant).unwrap();
     assert_eq!(set(&mut object, &far), refused);

@@ -21,7 +21,10 @@ use super::{Effects, Item, SubjectState, MAX_ENTRIES};
 impl Limits {
     /// The first of the instants at which a definition becomes another one by itself.
     pub(super) fn next_end(&self) -> Option<Timestamp> {
-        self.entries.iter().filter_map(|it| it.ends_at()).min()
+        self.entries
+            .iter()
+            .filter_map(|it| it.coming.first_at())
+            .min()
     }
 
     /// Whether any has come that nothing was done about.
@@ -56,7 +59,10 @@ impl Limits {
     /// somebody is decided by them.
     fn end_at(&mut self, end: Timestamp, moment: Moment, effects: &mut Effects) -> Vec<String> {
         let mut entries = self.entries.iter();
-        let Some(first) = entries.find(|it| it.ends_at() == Some(end)).cloned() else {
+        let Some(first) = entries
+            .find(|it| it.coming.first_at() == Some(end))
+            .cloned()
+        else {
             return Vec::new();
         };
         let next = self.take_next(&first, end);
@@ -101,17 +107,18 @@ impl Limits {
             later: Vec::new(),
         };
         let ends = |it: &&mut Entry| {
-            it.ends_at() == Some(end) && (it.keeps(policy, limit) || it.is_named_as(policy, limit))
+            it.coming.first_at() == Some(end)
+                && (it.keeps(policy, limit) || it.is_named_as(policy, limit))
         };
         for entry in self.entries.iter_mut().filter(ends) {
-            let Some(next) = entry.take_next() else {
+            let Some(next) = entry.coming.take_first() else {
                 continue;
             };
             let is_in_force = newest.is_none_or(|newest| entry.turn == newest);
             if is_in_force && !all.limits.iter().any(|it| it.shares_state_with(&next)) {
                 all.from = all.from.max(entry.usage.state.seen());
                 all.limits.push(next);
-                all.add_later(entry.later());
+                all.add_later(entry.coming.all());
             }
         }
         all

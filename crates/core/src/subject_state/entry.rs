@@ -6,10 +6,11 @@ use crate::codec::{Line, LineWriter, Unreadable};
 use crate::error::InvalidLimit;
 use crate::limit::schedule::StageClock;
 use crate::limit::Name;
-use crate::policy::{Later, Policy, Version};
-use crate::row::{get_later, get_version, put_later, put_version, ROWS};
+use crate::policy::{Policy, Version};
+use crate::row::{get_version, put_version, ROWS};
 use crate::{Algorithm, Limit, Timestamp};
 
+use super::coming::Coming;
 use super::renamed::Renamed;
 use super::usage::Usage;
 use super::written::Written;
@@ -25,8 +26,8 @@ pub(super) struct Entry {
     /// Whether it is charged together with the inline limits whose place it takes.
     replaces_inline: bool,
     pub(super) usage: Usage,
-    /// What its definition is from known instants on, at which overrides end; of each one limit.
-    later: Vec<Later>,
+    /// What its definition becomes by itself.
+    pub(super) coming: Coming,
     /// Of the definitions of one named limit the one with the highest turn was decided last.
     pub(super) turn: u64,
     /// The stored row; `None` when there is none yet, or one of another definition that is to be
@@ -52,7 +53,7 @@ impl Entry {
             is_whole: false,
             replaces_inline: false,
             usage: Usage::fresh(limit, moment)?,
-            later: Vec::new(),
+            coming: Coming::default(),
             turn: 0,
             written: None,
             told: Version::NONE,
@@ -71,7 +72,7 @@ impl Entry {
             turn: line.number("turn")?.unwrap_or(0),
             written: Some(Written::found(usage.state.clone())),
             usage,
-            later: get_later(line)?,
+            coming: Coming::get(line)?,
             told: Version::NONE,
             renamed: Renamed::default(),
         };
@@ -187,7 +188,7 @@ impl Entry {
             is_whole: false,
             replaces_inline: self.replaces_inline,
             usage: self.usage.redefined(limit, clock, moment)?,
-            later: self.later.clone(),
+            coming: self.coming.clone(),
             turn: self.turn,
             written: None,
             told: Version::NONE,
@@ -225,39 +226,15 @@ impl Entry {
         Ok(true)
     }
 
-    /// When its definition becomes another one by itself, if that is known.
-    pub(super) fn ends_at(&self) -> Option<Timestamp> {
-        self.later.first().map(|later| later.at)
-    }
-
-    /// Takes the next definition, which comes into force at [`Entry::ends_at`].
-    pub(super) fn take_next(&mut self) -> Option<Limit> {
-        let behind = self.later.split_off(self.later.len().min(1));
-        let mut next = core::mem::replace(&mut self.later, behind);
-        next.pop()?.limits.pop()
-    }
-
-    /// What its definition is behind the next end.
-    pub(super) fn later(&self) -> &[Later] {
-        &self.later
-    }
-
-    /// The next end after this instant.
-    pub(super) fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
-        let mut ends = self.later.iter().map(|later| later.at);
-        ends.find(|end| *end > now)
-    }
-
     /// Its definition, and what that becomes.
     pub(super) fn definitions(&self) -> impl Iterator<Item = &Limit> {
-        let later = self.later.iter().flat_map(|later| &later.limits);
-        core::iter::once(&self.usage.limit).chain(later)
+        core::iter::once(&self.usage.limit).chain(self.coming.limits())
     }
 
     /// Whether the row tells less, or something else, of what becomes of its definition than this
     /// policy.
     pub(super) fn becomes_another(&self, policy: &Policy) -> bool {
-        self.later != policy.later_of(&self.usage.limit)
+        self.coming != Coming::of(policy, &self.usage.limit)
     }
 
     /// A policy of another definition of its limit alone, as it is told of the whole.
@@ -300,7 +277,7 @@ impl Entry {
         self.replaces_inline = policy.replaces_inline();
         self.is_whole = is_alone || (!is_whole && is_known);
         if self.becomes_another(policy) {
-            self.later = policy.later_of(&self.usage.limit);
+            self.coming = Coming::of(policy, &self.usage.limit);
             self.written = None; // the row has to tell it
         }
         if self.usage.write_ahead != policy.write_ahead() {
@@ -372,7 +349,8 @@ impl Entry {
             .flag("replacesInline", self.replaces_inline)
             .put_some("writeAhead", self.usage.write_ahead)
             .put_some("turn", (self.turn > 0).then_some(self.turn));
-        put_later(self.usage.put(line, state, ahead), &self.later).finish()
+        let line = self.usage.put(line, state, ahead);
+        self.coming.put(line).finish()
     }
 
     /// Deletes the row, if there is one.

@@ -209,7 +209,9 @@ impl Foresight for Look<'_> {
         let policy = &self.item.policy;
         let end = self.limits.taken.next_end(policy, moment.now);
         let later = policy.next_later(moment.now);
-        let ends = self.concerned().filter_map(|it| it.next_end(moment.now));
+        let ends = self
+            .concerned()
+            .filter_map(|it| it.coming.next_at(moment.now));
         Ok(ends.chain(next).chain(end).chain(later).min())
     }
 }

@@ -36,6 +36,7 @@ mod blocks;
 mod bounds;
 mod changed;
 mod changes;
+mod coming;
 mod contended;
 mod decider;
 mod denials;
