@@ -3155,6 +3155,13 @@ const MUTANTS = [
     "records/records",
   ],
   [
+    "a preview replays fewer events of a candidate that looks far ahead",
+    `${RECORDS}/keeper.rs`,
+    "MAX_EVENTS / (1 + STEP * steps.sum::<usize>() as u64)",
+    "MAX_EVENTS / (1 + 0 * steps.sum::<usize>() as u64)",
+    "records/records",
+  ],
+  [
     "a preview reads bounded bytes",
     `${RECORDS}/keeper.rs`,
     "events <= self.events && bytes <= self.bytes",

@@ -1,8 +1,10 @@
 //! Takes in what isolates send, and keeps it within its bounds: days, chunks, and no names.
 
+use tollgate_core::api::policy::named::parse;
 use tollgate_core::calendar::TimeZone;
 use tollgate_core::codec::Unreadable;
-use tollgate_core::{Duration, Timestamp};
+use tollgate_core::policy::Policy;
+use tollgate_core::{Duration, Limit, Timestamp};
 use tollgate_versions::Version;
 
 use crate::busiest::Busiest;
@@ -17,6 +19,9 @@ use crate::pseudonym::{pseudonym, Secret};
 pub const MAX_CHUNKS: u64 = 8_192;
 /// How many events a preview replays at most; older ones are left out. A second of processor time.
 pub const MAX_EVENTS: u64 = 100_000;
+/// How much dearer an event is for each step of the candidate's `stages` and `times`: its refusals
+/// look ahead over them.
+const STEP: u64 = 4;
 /// How many bytes of chunks a preview reads at most: read, they are several times as many, of the
 /// 128 MB that an object has. 100,000 events are half of that, with the states before them.
 pub const MAX_BYTES: u64 = 12 << 20;
@@ -41,17 +46,18 @@ pub struct Room {
     has_any: bool,
 }
 
-impl Default for Room {
-    fn default() -> Room {
+impl Room {
+    /// The room for previews of a candidate.
+    pub fn of(candidate: &Policy) -> Room {
+        let schedules = candidate.limits().iter().filter_map(Limit::schedule);
+        let steps = schedules.map(|it| it.stages().len() + it.times().len());
         Room {
-            events: MAX_EVENTS,
+            events: MAX_EVENTS / (1 + STEP * steps.sum::<usize>() as u64),
             bytes: MAX_BYTES,
             has_any: false,
         }
     }
-}
 
-impl Room {
     /// Takes the room of the next chunk, if there is any; the first has it in any case.
     pub fn has(&mut self, events: u64, bytes: u64) -> bool {
         let fits = events <= self.events && bytes <= self.bytes;
@@ -82,7 +88,7 @@ pub trait Storage {
 
     /// The newest chunks that are not over and for which there is [`Room`], the newest first, and
     /// whether there are older ones.
-    fn chunks(&self, now: Timestamp) -> Result<(Vec<String>, bool), Self::Error>;
+    fn chunks(&self, room: Room, now: Timestamp) -> Result<(Vec<String>, bool), Self::Error>;
 }
 
 /// What one object knows beside its storage.
@@ -117,13 +123,16 @@ impl Keeper {
                 Ok(()) => Answer::Kept(self.busiest.list(now).clone()),
                 Err(damaged) => Answer::Refused(damaged.to_string()),
             },
-            Call::Preview { name, candidate } => {
-                let (chunks, is_cut) = storage.chunks(now)?;
-                match preview::of(&chunks, is_cut, (name, candidate), zones) {
-                    Ok(json) => Answer::Preview(json),
-                    Err(why) => Answer::Refused(why),
+            Call::Preview { name, candidate } => match parse(candidate) {
+                Ok(candidate) => {
+                    let kept = storage.chunks(Room::of(&candidate.policy), now)?;
+                    match preview::of(kept, (name, &candidate), zones) {
+                        Ok(json) => Answer::Preview(json),
+                        Err(damaged) => Answer::Refused(damaged.to_string()),
+                    }
                 }
-            }
+                Err(error) => Answer::Refused(error.to_string()),
+            },
         };
         Ok(answer.encode_in(version))
     }

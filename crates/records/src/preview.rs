@@ -4,9 +4,10 @@ use core::fmt::Write;
 use std::collections::HashMap;
 
 use tollgate_core::api::fields::Fields;
-use tollgate_core::api::policy::named::parse;
+use tollgate_core::api::policy::named::NamedPolicy;
 use tollgate_core::api::to_json;
 use tollgate_core::calendar::TimeZone;
+use tollgate_core::codec::Unreadable;
 use tollgate_core::limit::Name;
 use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::policy::Version;
@@ -24,22 +25,18 @@ const NO_OBJECT: &str = "Only what the subject's object decides can be decided o
 
 const OUT_OF_REACH: &str = "What is recorded could not be read in time: try again.";
 
-/// The preview of the policy of this name and text over chunks, the newest first; or why there can
-/// be none. `is_cut`: whether older ones were left out.
+/// The preview of the policy of this name over chunks, the newest first; with them, whether older
+/// ones were left out.
 pub fn of(
-    chunks: &[String],
-    is_cut: bool,
-    (name, candidate): (&Name, &str),
+    (chunks, is_cut): (Vec<String>, bool),
+    (name, candidate): (&Name, &NamedPolicy),
     zones: &dyn TimeZone,
-) -> Result<String, String> {
-    let candidate = parse(candidate).map_err(|error| error.to_string())?;
+) -> Result<String, Unreadable> {
     if candidate.policy.consistency() != Consistency::Strong {
         return Ok(nothing(Some(0), NO_OBJECT));
     }
     let chunks = chunks.iter().map(|text| Chunk::decode(text));
-    let chunks: Vec<Chunk> = chunks
-        .collect::<Result<_, _>>()
-        .map_err(|it| it.to_string())?;
+    let chunks: Vec<Chunk> = chunks.collect::<Result<_, _>>()?;
     let traces = traces(&chunks);
     let policy = candidate.policy.clone().named(name.clone(), Version::NONE);
     let report = replay(&[policy], name.as_str(), &traces, zones);

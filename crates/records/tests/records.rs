@@ -40,11 +40,14 @@ fn send(recorder: &mut Recorder, keeper: &mut Keeper, kept: &mut Kept, now: u64)
 
 /// The preview of a policy of so many a minute.
 fn previewed(keeper: &mut Keeper, kept: &mut Kept, limit: u64, now: u64) -> String {
-    let candidate =
-        format!(r#"{{"limits":[{{"algorithm":"fixedWindow","limit":{limit},"window":60000}}]}}"#);
+    let limits = format!(r#"{{"algorithm":"fixedWindow","limit":{limit},"window":60000}}"#);
+    previewed_under(keeper, kept, &limits, now)
+}
+
+fn previewed_under(keeper: &mut Keeper, kept: &mut Kept, limit: &str, now: u64) -> String {
     let call = Call::Preview {
         name: name("api"),
-        candidate,
+        candidate: format!(r#"{{"limits":[{limit}]}}"#),
     };
     match answer(keeper, kept, &call, now) {
         Answer::Preview(json) => json,
@@ -494,6 +497,22 @@ fn it_is_kept_for_its_days_and_within_its_bounds() {
     assert!(previewed(&mut keeper, &mut kept, 2, 20).contains(r#""cut":true"#));
     kept.rows.iter_mut().for_each(|row| row.events = 1);
     assert!(!previewed(&mut keeper, &mut kept, 2, 20).contains("cut"));
+    // A candidate with steps has room for fewer, and for the newest parcel in any case.
+    kept.rows
+        .iter_mut()
+        .for_each(|row| row.events = MAX_EVENTS / 12);
+    let times = |of: usize| {
+        let times = vec![r#"{"days":["mon"],"limit":1}"#; of].join(",");
+        format!(r#"{{"algorithm":"fixedWindow","limit":2,"window":60000,"times":[{times}]}}"#)
+    };
+    for (of, is_cut) in [(1, false), (2, true), (32, true)] {
+        let preview = previewed_under(&mut keeper, &mut kept, &times(of), 20);
+        assert_eq!(preview.contains(r#""cut":true"#), is_cut, "{of}");
+        assert!(
+            preview.contains(r#""recorded":"#) && !preview.contains("why"),
+            "{preview}"
+        );
+    }
     // So it does where few calls are many bytes.
     let lines = "\ncall text=1%20reset".repeat(MAX_BYTES as usize / 20);
     kept.rows[0].text += &lines;

@@ -168,12 +168,12 @@ impl Storage for Store {
         self.ring_after(now)
     }
 
-    fn chunks(&self, now: Timestamp) -> Result<(Vec<String>, bool)> {
+    fn chunks(&self, mut room: Room, now: Timestamp) -> Result<(Vec<String>, bool)> {
         if !self.has_tables {
             return Ok((Vec::new(), false));
         }
         let over = || number(now.as_millis());
-        let (mut room, mut first, mut is_cut) = (Room::default(), None, false);
+        let (mut first, mut is_cut) = (None, false);
         for row in rows(&self.sql, SIZES, vec![over()])? {
             let mut row = Columns(row.into_iter());
             let id = row.number()?;

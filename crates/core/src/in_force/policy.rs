@@ -14,9 +14,19 @@ impl Policy {
         clock: Option<&StageClock>,
         moment: Moment,
     ) -> Result<Policy, UnknownTimeZone> {
+        let until = self.next_change(clock, moment)?;
+        self.in_force_till(until, clock, moment)
+    }
+
+    /// The same where it is known until when.
+    pub(crate) fn in_force_till(
+        &self,
+        until: Option<Timestamp>,
+        clock: Option<&StageClock>,
+        moment: Moment,
+    ) -> Result<Policy, UnknownTimeZone> {
         let limits = self.limits().iter();
         let limits = limits.map(|limit| limit.in_force(clock, moment));
-        let until = self.next_change(clock, moment)?;
         Ok(self.with_numbers(limits.collect::<Result<_, _>>()?, until))
     }
 

@@ -22,7 +22,7 @@ impl Changes {
     pub(super) fn of<'a>(definitions: impl Iterator<Item = &'a Limit>) -> Changes {
         let mut all: Vec<Change> = Vec::new();
         for limit in definitions.filter(|limit| limit.schedule().is_some()) {
-            if !all.iter().any(|known| known.limit.is_written_as(limit)) {
+            if !all.iter().any(|known| known.is_of(limit)) {
                 all.push(Change {
                     limit: limit.clone(),
                     next: None,
@@ -39,15 +39,56 @@ impl Changes {
         moment: Moment,
     ) -> Result<Option<Timestamp>, UnknownTimeZone> {
         let mut first = None;
-        for Change { limit, next } in &mut self.0 {
-            let is_over = |next: &Next| next.is_some_and(|next| next <= moment.now);
-            let known = match next.filter(|next| !is_over(next)) {
-                Some(known) => known,
-                None => limit.next_change(clock, moment)?,
-            };
-            *next = Some(known);
-            first = known.into_iter().chain(first).min();
+        for change in &mut self.0 {
+            let next = change.after(clock, moment)?;
+            first = next.into_iter().chain(first).min();
         }
         Ok(first)
+    }
+
+    /// The same of some of them; of another one it is none.
+    pub(super) fn next_of(
+        &mut self,
+        limits: &[Limit],
+        clock: Option<&StageClock>,
+        moment: Moment,
+    ) -> Result<Option<Timestamp>, UnknownTimeZone> {
+        let is_meant = |it: &&mut Change| limits.iter().any(|limit| it.is_of(limit));
+        let mut first = None;
+        for change in self.0.iter_mut().filter(is_meant) {
+            let next = change.after(clock, moment)?;
+            first = next.into_iter().chain(first).min();
+        }
+        Ok(first)
+    }
+
+    /// Whether the numbers of one have changed since they were last looked for.
+    pub(super) fn has_come(&self, limit: &Limit, now: Timestamp) -> bool {
+        let known = self.0.iter().find(|it| it.is_of(limit));
+        known.is_some_and(|it| it.next.is_none_or(|next| is_over(next, now)))
+    }
+}
+
+fn is_over(next: Next, now: Timestamp) -> bool {
+    next.is_some_and(|next| next <= now)
+}
+
+impl Change {
+    fn is_of(&self, limit: &Limit) -> bool {
+        self.limit.is_written_as(limit)
+    }
+
+    fn after(
+        &mut self,
+        clock: Option<&StageClock>,
+        moment: Moment,
+    ) -> Result<Next, UnknownTimeZone> {
+        let known = self.next.filter(|next| !is_over(*next, moment.now));
+        let next = match known {
+            Some(next) => next,
+            None => self.limit.next_change(clock, moment)?,
+        };
+        self.next = Some(next);
+        Ok(next)
     }
 }

@@ -63,6 +63,20 @@ impl Limits {
 
     /// One item with the numbers that are in force at this moment.
     pub(super) fn item_at(&self, item: &Item, moment: Moment) -> Result<Item, UnknownTimeZone> {
+        let next_change = |clock: &StageClock, moment: Moment| {
+            let policy = &item.policy;
+            policy.next_change(Some(clock), moment)
+        };
+        self.item_till(item, moment, next_change)
+    }
+
+    /// The same, where `next_change` tells until when.
+    pub(super) fn item_till(
+        &self,
+        item: &Item,
+        moment: Moment,
+        next_change: impl FnOnce(&StageClock, Moment) -> Result<Option<Timestamp>, UnknownTimeZone>,
+    ) -> Result<Item, UnknownTimeZone> {
         let is_asked = |entry: &&Entry| {
             let concerns = |limit: &Limit| entry.concerns(&item.policy, limit);
             entry.usage.limit.schedule().is_some() && item.policy.limits().iter().any(concerns)
@@ -72,8 +86,10 @@ impl Limits {
         // An admission would start the clock, and what it promises has to fit its first step.
         let begins = StageClock::starting(now);
         let clock = self.clock().unwrap_or(&begins);
+        let at = Moment { now, ..moment };
+        let until = next_change(clock, at)?;
         Ok(Item {
-            policy: (item.policy).in_force(Some(clock), Moment { now, ..moment })?,
+            policy: item.policy.in_force_till(until, Some(clock), at)?,
             check: item.check,
         })
     }

@@ -1,6 +1,7 @@
 //! What only looks: its answer is the one that the same request would get now, and its wait the
 //! first instant at which that request, as the next one that is decided, is admitted.
 
+use core::cell::RefCell;
 use std::borrow::Cow;
 
 use crate::algorithm::state::{LimitState, Moment};
@@ -22,7 +23,7 @@ pub(super) struct Look<'a> {
     /// As they are if nothing is decided until the instant that was last looked at.
     limits: Cow<'a, Limits>,
     /// Of the definitions that have a say; `None` before it was looked ahead.
-    changes: Option<Changes>,
+    changes: RefCell<Option<Changes>>,
 }
 
 impl<'a> Look<'a> {
@@ -30,7 +31,7 @@ impl<'a> Look<'a> {
         Look {
             item,
             limits: Cow::Borrowed(limits),
-            changes: None,
+            changes: RefCell::new(None),
         }
     }
 
@@ -124,6 +125,27 @@ impl<'a> Look<'a> {
             .any(|limit| entry.concerns(policy, limit))
     }
 
+    /// An item with the numbers that are in force at this moment, and until when. When the next
+    /// change comes is known where it was looked ahead, but for a subject that begins to begin.
+    fn present(&self, item: &Item, moment: Moment) -> Result<Item, UnknownTimeZone> {
+        let has_begun = self.limits.clock().is_some() || !item.policy.has_stages();
+        let mut changes = self.changes.borrow_mut();
+        match changes.as_mut().filter(|_| has_begun) {
+            Some(changes) => self.limits.item_till(item, moment, |clock, moment| {
+                changes.next_of(item.policy.limits(), Some(clock), moment)
+            }),
+            None => self.limits.item_at(item, moment),
+        }
+    }
+
+    /// Whether the numbers of a state have changed since it was last brought to those in force.
+    fn has_changed(&self, entry: &Entry, moment: Moment) -> Result<bool, UnknownTimeZone> {
+        match &*self.changes.borrow() {
+            Some(changes) => Ok(changes.has_come(&entry.usage.limit, moment.now)),
+            None => entry.usage.has_changed(self.limits.clock(), moment),
+        }
+    }
+
     /// What the item would be answered at this moment, if nothing is decided until then; and
     /// whether a definition came into force by it.
     fn seen(&self, moment: Moment) -> Result<(Decision, bool), UnknownTimeZone> {
@@ -134,7 +156,7 @@ impl<'a> Look<'a> {
         let ended = self.item.after_ends(moment.now);
         let item = ended.as_ref().unwrap_or(self.item);
         let present = match item.policy.is_scheduled() {
-            true => Some(limits.item_at(item, moment)?),
+            true => Some(self.present(item, moment)?),
             false => None,
         };
         let item = present.as_ref().unwrap_or(item);
@@ -187,7 +209,7 @@ impl Foresight for Look<'_> {
         let clock = self.limits.clock().copied();
         for place in 0..self.limits.entries.len() {
             let entry = &self.limits.entries[place];
-            if self.concerns(entry) && entry.usage.has_changed(clock.as_ref(), moment)? {
+            if self.concerns(entry) && self.has_changed(entry, moment)? {
                 self.limits.to_mut().entries[place].follow(clock.as_ref(), moment)?;
             }
         }
@@ -197,15 +219,12 @@ impl Foresight for Look<'_> {
     /// Of the item's own limits, and of those that it would take the place of; and the ends of
     /// overrides.
     fn next_change(&mut self, moment: Moment) -> Result<Option<Timestamp>, UnknownTimeZone> {
-        let mut changes = match self.changes.take() {
-            Some(changes) => changes,
-            None => {
-                let states = self.concerned().flat_map(Entry::definitions);
-                Changes::of(self.item.policy.definitions().chain(states))
-            }
-        };
+        let mut changes = self.changes.borrow_mut();
+        let changes = changes.get_or_insert_with(|| {
+            let states = self.concerned().flat_map(Entry::definitions);
+            Changes::of(self.item.policy.definitions().chain(states))
+        });
         let next = changes.next(self.limits.clock(), moment)?;
-        self.changes = Some(changes);
         let policy = &self.item.policy;
         let end = self.limits.taken.next_end(policy, moment.now);
         let later = policy.next_later(moment.now);

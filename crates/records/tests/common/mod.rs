@@ -120,8 +120,8 @@ impl Storage for Kept {
         Ok(())
     }
 
-    fn chunks(&self, now: Timestamp) -> Result<(Vec<String>, bool), Self::Error> {
-        let (mut room, mut texts) = (Room::default(), Vec::new());
+    fn chunks(&self, mut room: Room, now: Timestamp) -> Result<(Vec<String>, bool), Self::Error> {
+        let mut texts = Vec::new();
         for row in self.rows.iter().rev().filter(|row| row.until > now) {
             if !room.has(row.events, row.text.len() as u64) {
                 return Ok((texts, true));
