@@ -4,7 +4,7 @@
 use tollgate_core::api::overrides::MAX_REASON;
 use tollgate_core::api::query::{parameters, text};
 use tollgate_core::api::{BadRequest, Problem};
-use tollgate_core::overrides::{Kind, Target};
+use tollgate_core::overrides::{InvalidTarget, Kind, Target};
 use tollgate_policies::message::{Call, RequestedOverride};
 use tollgate_policies::precondition::Precondition;
 
@@ -18,8 +18,10 @@ use crate::reply::Reply;
 /// `GET /overrides?target=&after=`: those in force, in the order of their targets.
 pub(crate) async fn list(context: &Context<'_>, query: &str) -> Result<Reply, ApiError> {
     let [target, after] = parameters(query, ["target", "after"])?;
-    let target = target.map(|text| of_text("target", &text)).transpose()?;
-    let after = after.map(|text| key("after", &text)).transpose()?;
+    let target = target.map(|text| of_text("target", &text, Target::stored));
+    let target = target.transpose()?;
+    let after = after.map(|text| key("after", &text, Target::stored));
+    let after = after.transpose()?;
     ask(context, &Call::Overrides { target, after }).await
 }
 
@@ -57,7 +59,12 @@ async fn change(
     body: Option<String>,
     reason: String,
 ) -> Result<Reply, ApiError> {
-    let (target, kind) = key("target", path)?;
+    // What an older build has set can be lifted.
+    let read = match body {
+        Some(_) => Target::parse,
+        None => Target::stored,
+    };
+    let (target, kind) = key("target", path, read)?;
     let headers = context.headers;
     let (matching, other) = (headers.get("if-match"), headers.get("if-none-match"));
     let requested = RequestedOverride {
@@ -75,9 +82,13 @@ async fn change(
 }
 
 /// What stands in front of the last `/`, and the kind behind it.
-fn key(field: &str, path: &str) -> Result<(Target, Kind), ApiError> {
+fn key(
+    field: &str,
+    path: &str,
+    read: fn(&str) -> Result<Target, InvalidTarget>,
+) -> Result<(Target, Kind), ApiError> {
     let (target, kind) = path.rsplit_once('/').unwrap_or(("", path));
-    let target = of_text(field, target)?;
+    let target = of_text(field, target, read)?;
     let kind = Kind::from_word(kind).ok_or_else(|| {
         let expected =
             "deny, pause, bypass, scale, replace, grant or stage, at the end of the path";
@@ -86,9 +97,10 @@ fn key(field: &str, path: &str) -> Result<(Target, Kind), ApiError> {
     Ok((target, kind))
 }
 
-fn of_text(field: &str, text: &str) -> Result<Target, ApiError> {
-    Target::parse(text).map_err(|_| {
-        let expected = Target::GRAMMAR;
-        BadRequest::new(field, Problem::Malformed { expected }).into()
-    })
+fn of_text(
+    field: &str,
+    text: &str,
+    read: fn(&str) -> Result<Target, InvalidTarget>,
+) -> Result<Target, ApiError> {
+    read(text).map_err(|error| BadRequest::new(field, error.into()).into())
 }

@@ -33,7 +33,7 @@ pub(crate) async fn list(context: &Context<'_>, query: &str) -> Result<Reply, Ap
 /// `GET /policies/{name}`: one of them.
 pub(crate) async fn get(context: &Context<'_>, name: &str, query: &str) -> Result<Reply, ApiError> {
     let [] = parameters(query, [])?;
-    ask(context, &Call::Get(named(name)?)).await
+    ask(context, &Call::Get(known(name)?)).await
 }
 
 /// `GET /policies/{name}/versions?before=`: its last versions, the newest first.
@@ -42,7 +42,7 @@ pub(crate) async fn versions(
     name: &str,
     query: &str,
 ) -> Result<Reply, ApiError> {
-    let name = named(name)?;
+    let name = known(name)?;
     let before = before(query)?;
     ask(context, &Call::Versions { name, before }).await
 }
@@ -54,7 +54,7 @@ pub(crate) async fn explain(
     name: &str,
     query: &str,
 ) -> Result<Reply, ApiError> {
-    let name = named(name)?;
+    let name = known(name)?;
     let subject = optional_subject(query)?;
     let named = policies::look_up(context, &name).await?;
     let explained = explained(&named.policy, clock::moment());
@@ -137,7 +137,10 @@ async fn send(
     let headers = context.headers;
     let (matching, other) = (headers.get("if-match"), headers.get("if-none-match"));
     let requested = Requested {
-        name: named(name)?,
+        name: match action {
+            Action::Delete => known(name)?,
+            Action::Put { .. } | Action::Rollback { .. } => named(name)?,
+        },
         action,
         precondition: Precondition::of_headers(matching.as_deref(), other.as_deref())?,
         author: context.caller.name.clone().unwrap_or_default(),
@@ -174,6 +177,11 @@ pub(super) async fn ask(context: &Context<'_>, call: &Call) -> Result<Reply, Api
 /// The name in a path. Names need no encoding, so a sign that is encoded is none of theirs.
 fn named(name: &str) -> Result<Name, ApiError> {
     Ok(Name::new("name", name).map_err(BadRequest::from)?)
+}
+
+/// The same of a policy that an older build may have made.
+fn known(name: &str) -> Result<Name, ApiError> {
+    Ok(Name::stored("name", name).map_err(BadRequest::from)?)
 }
 
 /// What a page begins before.

@@ -54,7 +54,7 @@
 //! | [`subject`], [`limit`] | who is limited, and by what: neither can be built wrong |
 //! | [`decision`], [`multi`] | the form of an answer; a request over several subjects |
 //! | [`number`], [`duration`], [`time`] | the units in which everything counts |
-//! | [`codec`], [`percent`], [`hash`] | texts, and numbers for them |
+//! | [`codec`], [`percent`], [`dots`], [`hash`] | texts, and numbers for them |
 //! | [`error`] | why a limit cannot be built |
 #![forbid(unsafe_code)]
 
@@ -66,6 +66,7 @@ pub mod calendar;
 pub mod codec;
 pub mod decide;
 pub mod decision;
+pub mod dots;
 pub mod duration;
 pub mod error;
 pub mod explain;

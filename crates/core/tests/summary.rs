@@ -10,6 +10,7 @@ use proptest::option;
 use proptest::prelude::*;
 use tollgate_core::codec::{Line, LineWriter};
 use tollgate_core::decide::Check;
+use tollgate_core::dots::is_dots;
 use tollgate_core::limit::Name;
 use tollgate_core::message::{may_be_news, Answer, Call};
 use tollgate_core::policy::Policy;
@@ -209,6 +210,7 @@ fn text() -> impl Strategy<Value = String> {
         "[ab:/%]{1,4}",
         any::<String>().prop_filter("bounds", |s| !s.is_empty() && s.len() < 60)
     ]
+    .prop_filter("no name", |text| !is_dots(text))
 }
 
 fn filter() -> impl Strategy<Value = Filter> {

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use tollgate_core::api::policy::named::{parse, NamedPolicy};
+use tollgate_core::api::policy::named::{stored, NamedPolicy};
 use tollgate_core::api::BadRequest;
 use tollgate_core::limit::Name;
 use tollgate_core::overrides::{Index, Matched, Revision};
@@ -281,7 +281,7 @@ impl Copy {
             Some(held) => &held.canonical,
             None => self.brought(name.as_str())?,
         };
-        let mut policy = parse(canonical).map_err(Missing::Unreadable)?;
+        let mut policy = stored(canonical).map_err(Missing::Unreadable)?;
         policy.policy = policy.policy.named(name.clone(), version);
         let policy = Rc::new(policy);
         let entry = (version, Rc::clone(&policy));

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use tollgate_core::api::multi::decided_elsewhere;
-use tollgate_core::api::policy::named::parse;
+use tollgate_core::api::policy::named::stored;
 
 use crate::bounds::MAX_LEVELS;
 use crate::content::Content;
@@ -29,7 +29,7 @@ impl Level<'_> {
     /// That of a policy of which only the canonical form is known; one that cannot be read stands
     /// below nothing, and is found to be unreadable later.
     pub(crate) fn read(canonical: &str) -> Level<'_> {
-        let parent = parse(canonical).ok().and_then(|it| it.parent);
+        let parent = stored(canonical).ok().and_then(|it| it.parent);
         Level {
             canonical,
             parent: parent.map(|it| Cow::Owned(it.policy.as_str().to_owned())),
@@ -68,7 +68,7 @@ pub(crate) fn check<'a>(
 fn check_modes(chain: &[String], levels: &[Level]) -> Result<(), Refused> {
     let mut permits = 0;
     for (name, level) in chain.iter().zip(levels) {
-        let policy = parse(level.canonical)?.policy;
+        let policy = stored(level.canonical)?.policy;
         if decided_elsewhere(&policy).is_some() {
             return Err(Refused::NotTogether(name.clone()));
         }

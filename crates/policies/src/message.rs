@@ -348,7 +348,7 @@ fn get_precondition(line: &Line<'_>) -> Result<Precondition, Unreadable> {
 
 fn target(line: &Line<'_>, key: &str) -> Result<Option<Target>, Unreadable> {
     let text = line.get(key);
-    let target = text.map(Target::parse).transpose();
+    let target = text.map(Target::stored).transpose();
     target.map_err(|_| Unreadable::Damaged("target"))
 }
 
@@ -381,7 +381,7 @@ fn seen(line: &Line<'_>) -> Result<Option<(Name, PolicyVersion)>, Unreadable> {
 }
 
 fn name(line: &Line<'_>) -> Result<Name, Unreadable> {
-    Ok(Name::new("name", line.get("name").unwrap_or(""))?)
+    Ok(Name::stored("name", line.get("name").unwrap_or(""))?)
 }
 
 fn policy(line: &Line<'_>) -> Result<(Name, String), Unreadable> {

@@ -367,7 +367,7 @@ impl Changes {
 }
 
 fn get_key(line: &Line<'_>) -> Result<(Target, Kind), Unreadable> {
-    let target = Target::parse(line.get("target").unwrap_or(""));
+    let target = Target::stored(line.get("target").unwrap_or(""));
     let target = target.map_err(|_| Unreadable::Damaged("target"))?;
     let kind = line.get("kind").and_then(Kind::from_word);
     Ok((target, kind.ok_or(Unreadable::Damaged("kind"))?))

@@ -74,7 +74,7 @@ impl StageNote {
                 after: json(line, "after")?,
             },
         };
-        let target = line.get("target").map(Target::parse);
+        let target = line.get("target").map(Target::stored);
         Ok(StageNote {
             target: target
                 .and_then(Result::ok)

@@ -77,7 +77,7 @@ impl Call {
                 content: rest.to_owned(),
             }),
             "preview" => Call::Preview {
-                name: Name::new("name", line.get("name").unwrap_or_default())?,
+                name: Name::stored("name", line.get("name").unwrap_or_default())?,
                 candidate: line.text("candidate")?,
             },
             _ => return Err(Unreadable::Damaged("word")),

@@ -172,7 +172,7 @@ pub(crate) async fn put_states(context: &Context<'_>, subjects: &mut [(Subject, 
         for (subject, summary) in subjects {
             let names = summary.policies().iter();
             let names: Vec<Name> = names
-                .filter_map(|it| Name::new("policy", it).ok())
+                .filter_map(|it| Name::stored("policy", it).ok())
                 .collect();
             let policies = names.iter().map(Some).chain([None]);
             let matched: Vec<_> = policies

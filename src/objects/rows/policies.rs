@@ -337,7 +337,7 @@ fn override_record<C: Iterator<Item = SqlStorageValue>>(
     mut row: Columns<C>,
 ) -> Result<(OverrideKey, OverrideRecord)> {
     let unreadable = || Error::from("an override cannot be read");
-    let target = Target::parse(&row.text()?).map_err(|_| unreadable())?;
+    let target = Target::stored(&row.text()?).map_err(|_| unreadable())?;
     let kind = Kind::from_word(&row.text()?).ok_or_else(unreadable)?;
     let revision = row.number()?;
     let signed = row.signed()?;

@@ -4,6 +4,7 @@
 use super::fields::Fields;
 use super::policy::numbers::{at, tokens_per_second};
 use super::request::{cost, LimitRequest, Rule};
+use super::subject::part;
 use super::BadRequest;
 use crate::decide::Check;
 use crate::limit::{Algorithm, Limit};
@@ -28,7 +29,7 @@ const FIELDS: [&str; 5] = [
 pub fn parse(body: &str) -> Result<LimitRequest, BadRequest> {
     let mut fields = Fields::parse(body)?;
     fields.only(&[&FIELDS])?;
-    let identifier = fields.text("identifier", 1, MAX_IDENTIFIER)?;
+    let identifier = part(&mut fields, "identifier", 1, MAX_IDENTIFIER)?;
     let identifier = fields.required("identifier", identifier)?;
     let bucket = tokens_per_second(&mut fields)?;
     let limit = Limit::new(None, Algorithm::TokenBucket(bucket));

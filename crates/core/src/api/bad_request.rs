@@ -2,7 +2,9 @@
 
 use core::fmt;
 
+use crate::dots::NO_DOTS;
 use crate::error::InvalidLimit;
+use crate::overrides::InvalidTarget;
 use crate::subject::InvalidSubject;
 use crate::Duration;
 
@@ -110,6 +112,9 @@ impl BadRequest {
 }
 
 impl Problem {
+    /// It is `.` or `..` ([`crate::dots`]).
+    pub(super) const NO_DOTS: Problem = Problem::Malformed { expected: NO_DOTS };
+
     /// There are none, or more than `max`, a small constant.
     pub(super) const fn at_most(max: usize, unit: Unit) -> Problem {
         let max = max as i64;
@@ -214,7 +219,19 @@ fn unit_of(field: &str) -> Unit {
 
 impl From<InvalidSubject> for BadRequest {
     fn from(error: InvalidSubject) -> BadRequest {
-        BadRequest::new(error.field, bytes_between(error.min, error.max))
+        match error {
+            InvalidSubject::OutOfRange { field, min, max } => {
+                BadRequest::new(field, bytes_between(min, max))
+            }
+            InvalidSubject::Dots { field } => BadRequest::new(field, Problem::NO_DOTS),
+        }
+    }
+}
+
+impl From<InvalidTarget> for Problem {
+    fn from(error: InvalidTarget) -> Problem {
+        let expected = error.expected();
+        Problem::Malformed { expected }
     }
 }
 

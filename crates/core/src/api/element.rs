@@ -14,6 +14,8 @@ use crate::Duration;
 pub struct Element<'a> {
     path: String,
     value: &'a RawValue,
+    /// Whether it comes out of storage.
+    is_stored: bool,
 }
 
 impl<'a> Fields<'a> {
@@ -39,6 +41,7 @@ impl<'a> Fields<'a> {
         let elements = values.into_iter().enumerate().map(|(i, value)| Element {
             path: format!("{path}[{i}]"),
             value,
+            is_stored: self.is_stored(),
         });
         Ok(Some(elements.collect()))
     }
@@ -60,6 +63,6 @@ impl<'a> Element<'a> {
 
     /// The element as an object.
     pub fn object(self) -> Result<Fields<'a>, BadRequest> {
-        Fields::inside(self.value, self.path)
+        Fields::inside(self.value, self.path, self.is_stored)
     }
 }

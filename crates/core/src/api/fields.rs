@@ -29,6 +29,8 @@ pub struct Fields<'a> {
     /// The object's own path, empty for the body.
     path: String,
     all: Vec<Field<'a>>,
+    /// See [`Fields::stored`].
+    is_stored: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -52,13 +54,33 @@ impl<'a> Fields<'a> {
         Fields::of(pairs, String::new())
     }
 
-    /// Splits a value inside a body, which must be an object.
-    pub(super) fn inside(value: &'a RawValue, path: String) -> Result<Fields<'a>, BadRequest> {
+    /// Splits what was let in before and is stored, maybe by an older build that let in more: `.`
+    /// and `..` are names in it ([`crate::dots`]).
+    pub(super) fn stored(text: &'a str) -> Result<Fields<'a>, BadRequest> {
+        let mut fields = Fields::parse(text)?;
+        fields.is_stored = true;
+        Ok(fields)
+    }
+
+    /// Whether it comes out of storage: see [`Fields::stored`].
+    pub(super) const fn is_stored(&self) -> bool {
+        self.is_stored
+    }
+
+    /// Splits a value inside a body, which must be an object; `is_stored` as the body is.
+    pub(super) fn inside(
+        value: &'a RawValue,
+        path: String,
+        is_stored: bool,
+    ) -> Result<Fields<'a>, BadRequest> {
         if !value.get().starts_with('{') {
             return Err(BadRequest::new(path, AN_OBJECT));
         }
         match serde_json::from_str(value.get()) {
-            Ok(pairs) => Fields::of(pairs, path),
+            Ok(pairs) => Ok(Fields {
+                is_stored,
+                ..Fields::of(pairs, path)?
+            }),
             // The text is JSON; but an escape in a name may stand for half a surrogate pair.
             Err(_) => Err(BadRequest::new(path, values::WHOLE_TEXT)),
         }
@@ -77,7 +99,11 @@ impl<'a> Fields<'a> {
             ));
         }
         let all = Vec::with_capacity(pairs.len());
-        let mut fields = Fields { path, all };
+        let mut fields = Fields {
+            path,
+            all,
+            is_stored: false,
+        };
         for (Text(name), value) in pairs {
             if fields.has(&name) {
                 return Err(fields.error(&clipped(&name), Problem::Duplicate));
@@ -209,7 +235,7 @@ impl<'a> Fields<'a> {
     /// An object.
     pub fn object(&mut self, name: &str) -> Result<Option<Fields<'a>>, BadRequest> {
         match self.value(name) {
-            Some(value) => Fields::inside(value, self.path(name)).map(Some),
+            Some(value) => Fields::inside(value, self.path(name), self.is_stored).map(Some),
             None => Ok(None),
         }
     }

@@ -11,7 +11,7 @@ use super::values;
 use super::{BadRequest, Problem};
 use crate::limit::Name;
 use crate::number::{Decimal, MAX_SAFE};
-use crate::overrides::{Effect, Grant, Kind, Stop, Target, MAX_EXCEPT, MAX_FACTOR};
+use crate::overrides::{Effect, Grant, InvalidTarget, Kind, Stop, Target, MAX_EXCEPT, MAX_FACTOR};
 use crate::{Duration, Timestamp};
 
 /// The longest reason, in bytes of UTF-8.
@@ -87,9 +87,9 @@ pub fn parse(kind: Kind, body: &str) -> Result<NewOverride, BadRequest> {
     })
 }
 
-/// Reads what an override does, as it is written.
+/// Reads what an override does, as it is stored.
 pub fn parse_effect(kind: Kind, text: &str) -> Result<Effect, BadRequest> {
-    let mut fields = Fields::parse(text)?;
+    let mut fields = Fields::stored(text)?;
     let effect = effect(kind, &mut fields)?;
     fields.finish()?;
     Ok(effect)
@@ -151,10 +151,12 @@ fn stop(fields: &mut Fields<'_>) -> Result<Stop, BadRequest> {
     };
     let except = elements.into_iter().enumerate().map(|(i, element)| {
         let text = element.text(1, Target::MAX_TEXT)?;
-        Target::parse(&text).map_err(|_| {
-            let expected = Target::GRAMMAR;
-            fields.error(&format!("except[{i}]"), Problem::Malformed { expected })
-        })
+        let target = match fields.is_stored() {
+            true => Target::stored(&text),
+            false => Target::parse(&text),
+        };
+        let wrong = |error: InvalidTarget| fields.error(&format!("except[{i}]"), error.into());
+        target.map_err(wrong)
     });
     Ok(Stop {
         except: except.collect::<Result<_, _>>()?,

@@ -85,10 +85,12 @@ impl Serialize for NewStage {
 
 /// The subject that a target is, as far as it is one.
 pub fn subject(target: &str) -> Result<SubjectParts, BadRequest> {
-    let wrong = |expected| BadRequest::new("target", Problem::Malformed { expected });
-    let target = Target::parse(target).map_err(|_| wrong(Target::GRAMMAR))?;
+    let wrong = |problem| BadRequest::new("target", problem);
+    let target = Target::parse(target).map_err(|error| wrong(error.into()))?;
     let subject = target.subject();
     subject.ok_or_else(|| {
-        wrong("subject:<provider>/<scope>/<identifier>: each subject has a stage of its own")
+        let expected =
+            "subject:<provider>/<scope>/<identifier>: each subject has a stage of its own";
+        wrong(Problem::Malformed { expected })
     })
 }

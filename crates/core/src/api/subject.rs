@@ -1,23 +1,41 @@
 //! The three parts of a subject in a request.
 
+use std::borrow::Cow;
+
 use serde::{Serialize, Serializer};
 
 use super::fields::Fields;
-use super::BadRequest;
+use super::{BadRequest, Problem};
+use crate::dots::is_dots;
 use crate::subject::{SubjectParts, MAX_IDENTIFIER, MAX_PART};
 
 /// Takes the three parts of a subject.
 pub(super) fn take(fields: &mut Fields<'_>) -> Result<SubjectParts, BadRequest> {
-    let identifier = fields.text("identifier", 1, MAX_IDENTIFIER)?;
+    let identifier = part(fields, "identifier", 1, MAX_IDENTIFIER)?;
     let identifier = fields.required("identifier", identifier)?;
     let mut subject = SubjectParts::new(identifier)?;
-    if let Some(provider) = fields.text("provider", 1, MAX_PART)? {
+    if let Some(provider) = part(fields, "provider", 1, MAX_PART)? {
         subject = subject.with_provider(provider)?;
     }
-    if let Some(scope) = fields.text("scope", 0, MAX_PART)? {
+    if let Some(scope) = part(fields, "scope", 0, MAX_PART)? {
         subject = subject.with_scope(scope)?;
     }
     Ok(subject)
+}
+
+/// Takes one part of a subject, of `min` to `max` bytes.
+pub(super) fn part<'a>(
+    fields: &mut Fields<'a>,
+    name: &str,
+    min: usize,
+    max: usize,
+) -> Result<Option<Cow<'a, str>>, BadRequest> {
+    match fields.text(name, min, max)? {
+        Some(text) if is_dots(&text) && !fields.is_stored() => {
+            Err(fields.error(name, Problem::NO_DOTS))
+        }
+        text => Ok(text),
+    }
 }
 
 #[derive(Serialize)]

@@ -26,18 +26,28 @@ use schedule::Schedule;
 
 use std::sync::Arc;
 
+use crate::dots::{is_dots, NO_DOTS};
 use crate::error::InvalidLimit;
 
 /// The longest name of a policy or limit.
 pub const MAX_NAME: usize = 64;
 
-/// A name of a policy or a limit: 1 to 64 of `A-Z a-z 0-9 . _ -`.
+/// A name of a policy or a limit: 1 to 64 of `A-Z a-z 0-9 . _ -`, and neither `.` nor `..`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(String);
 
 impl Name {
     /// Checks the grammar; `field` names the JSON field in the error.
     pub fn new(field: &'static str, text: &str) -> Result<Name, InvalidLimit> {
+        if is_dots(text) {
+            let expected = NO_DOTS;
+            return Err(InvalidLimit::Malformed { field, expected });
+        }
+        Name::stored(field, text)
+    }
+
+    /// A name out of a row or a message: older builds took `.` and `..` too.
+    pub fn stored(field: &'static str, text: &str) -> Result<Name, InvalidLimit> {
         let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
         if (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(good) {
             Ok(Name(text.to_owned()))

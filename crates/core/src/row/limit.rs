@@ -98,7 +98,7 @@ fn put_quota(line: LineWriter, quota: &Quota) -> LineWriter {
 pub fn get_limit(line: &Line) -> Result<Limit, Unreadable> {
     let name = line
         .get("name")
-        .map(|name| Name::new("name", name))
+        .map(|name| Name::stored("name", name))
         .transpose()?;
     let (word, is_scheduled) = match line.get(schedule::KEY) {
         None => (line.get("algorithm"), false),

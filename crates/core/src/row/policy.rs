@@ -53,7 +53,7 @@ pub fn get_reference(line: &Line) -> Result<Policy, Unreadable> {
     if !version.is_given() {
         return Err(Unreadable::Damaged("version"));
     }
-    Ok(Policy::reference(Name::new("policy", name)?, version))
+    Ok(Policy::reference(Name::stored("policy", name)?, version))
 }
 
 /// Adds the limits of a policy, each as a line of its own.
@@ -68,7 +68,7 @@ pub fn put_limits_of(mut line: LineWriter, policy: &Policy) -> LineWriter {
 pub fn get_policy(line: &Line, limits: Vec<Limit>) -> Result<Policy, Unreadable> {
     let mut policy = Policy::new(limits)?;
     if let Some(name) = line.get("policy") {
-        policy = policy.named(Name::new("policy", name)?, get_version(line)?);
+        policy = policy.named(Name::stored("policy", name)?, get_version(line)?);
     }
     // `reserve` is what it was called before.
     let units = match line.number("writeAhead")? {

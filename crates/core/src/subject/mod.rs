@@ -17,6 +17,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::Engine;
 use thiserror::Error;
 
+use crate::dots::{is_dots, NO_DOTS};
 use crate::percent;
 
 /// The longest identifier, in bytes of UTF-8.
@@ -30,20 +31,29 @@ pub const DEFAULT_PROVIDER: &str = "default";
 /// In front of every object name of the native API.
 const PREFIX: &str = "rate-limit:";
 
-/// A part of a subject that is too short or too long.
+/// A part of a subject that cannot be one. `field` is the part's name in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("`{field}` must be {min} to {max} bytes long")]
-pub struct InvalidSubject {
-    /// The part's name in JSON.
-    pub field: &'static str,
-    /// The least number of bytes.
-    pub min: usize,
-    /// The largest number of bytes.
-    pub max: usize,
+pub enum InvalidSubject {
+    /// It is too short or too long.
+    #[error("`{field}` must be {min} to {max} bytes long")]
+    OutOfRange {
+        /// The part's name in JSON.
+        field: &'static str,
+        /// The least number of bytes.
+        min: usize,
+        /// The largest number of bytes.
+        max: usize,
+    },
+    /// It is `.` or `..` ([`crate::dots`]).
+    #[error("`{field}` must be {NO_DOTS}")]
+    Dots {
+        /// The part's name in JSON.
+        field: &'static str,
+    },
 }
 
-/// The three parts of a subject that a caller may name. What was not named is absent, so that a
-/// policy's own parts can stand in.
+/// The three parts of a subject that a caller may name, of which none is `.` or `..`
+/// ([`crate::dots`]). What was not named is absent, so that a policy's own parts can stand in.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SubjectParts {
     provider: Option<String>,
@@ -120,10 +130,12 @@ fn sized(
     min: usize,
     max: usize,
 ) -> Result<String, InvalidSubject> {
-    if (min..=max).contains(&text.len()) {
+    if is_dots(&text) {
+        Err(InvalidSubject::Dots { field })
+    } else if (min..=max).contains(&text.len()) {
         Ok(text)
     } else {
-        Err(InvalidSubject { field, min, max })
+        Err(InvalidSubject::OutOfRange { field, min, max })
     }
 }
 
@@ -268,7 +280,7 @@ impl Subject {
         subject.checked()
     }
 
-    /// The subject, if every part keeps its bounds.
+    /// The subject, if every part keeps its bounds. Older builds had subjects of `.` and `..` too.
     fn checked(self) -> Option<Subject> {
         let sound = (1..=MAX_PART).contains(&self.provider.len())
             && self.scope.len() <= MAX_PART
@@ -400,7 +412,7 @@ mod tests {
 
     #[test]
     fn bounds_are_bytes_and_both_ends_are_inside() {
-        let error = |field, min, max| Some(InvalidSubject { field, min, max });
+        let error = |field, min, max| Some(InvalidSubject::OutOfRange { field, min, max });
         assert_eq!(SubjectParts::new("").err(), error("identifier", 1, 1024));
         assert_eq!(
             SubjectParts::new("x".repeat(1025)).err(),
@@ -424,6 +436,27 @@ mod tests {
             error("scope", 0, 128)
         );
         assert!(longest.with_provider("p").unwrap().with_scope("").is_ok());
+    }
+
+    #[test]
+    fn no_part_is_a_name_that_no_path_can_hold() {
+        let parts = SubjectParts::new("x").unwrap();
+        for dots in [".", ".."] {
+            let error = |field| Some(InvalidSubject::Dots { field });
+            assert_eq!(SubjectParts::new(dots).err(), error("identifier"));
+            assert_eq!(parts.clone().with_provider(dots).err(), error("provider"));
+            assert_eq!(parts.clone().with_scope(dots).err(), error("scope"));
+            // What an older build has stored can still be listed, and its permits released.
+            let name = format!("rate-limit:{dots}:{dots}:{dots}");
+            let stored = Subject::from_object_name(&name).unwrap();
+            assert_eq!(stored.object_name(), name);
+            let part = stored.to_permit_part();
+            let namespace = Namespace::default();
+            assert_eq!(Subject::from_permit_part(namespace, &part), Some(stored));
+        }
+        for others in ["...", "..x", "./", "%2e", "%2E%2e", " ..", "..\n"] {
+            assert!(SubjectParts::new(others).is_ok(), "{others:?}");
+        }
     }
 
     #[test]
@@ -520,6 +553,7 @@ mod tests {
             near,
             any::<String>().prop_filter("bounds", move |s| !s.is_empty() && s.len() <= max)
         ]
+        .prop_filter("dots", |s| !is_dots(s))
     }
 
     fn any_subject() -> impl Strategy<Value = Subject> {

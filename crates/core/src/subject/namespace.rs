@@ -15,7 +15,7 @@ pub struct Namespace(Cow<'static, str>);
 impl Namespace {
     /// Checks the grammar.
     pub fn new(text: &str) -> Result<Namespace, InvalidLimit> {
-        let name = Name::new("namespace", text)?;
+        let name = Name::stored("namespace", text)?; // stands in no path
         Ok(Namespace(Cow::Owned(name.as_str().to_owned())))
     }
 

@@ -67,7 +67,7 @@ impl Filter {
     /// Reads it.
     pub fn get(line: &Line) -> Result<Filter, Unreadable> {
         let text = |key| line.get(key).map(|_| line.text(key)).transpose();
-        let policy = line.get("policy").map(|it| Name::new("policy", it));
+        let policy = line.get("policy").map(|it| Name::stored("policy", it));
         let state = |word| State::from_word(word).ok_or(Unreadable::Damaged("state"));
         Ok(Filter {
             provider: text("provider")?,

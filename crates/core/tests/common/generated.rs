@@ -3,6 +3,7 @@
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use tollgate_core::dots::is_dots;
 use tollgate_core::limit::quota::{Anchor, Period, Quota, TimeZoneName, Weekday};
 use tollgate_core::limit::schedule::{Hours, Numbers, Stage, WeekDays};
 use tollgate_core::limit::{
@@ -41,12 +42,13 @@ pub(crate) fn span() -> impl Strategy<Value = Duration> {
 pub(crate) fn text(min: usize, max: usize) -> impl Strategy<Value = String> {
     // A character has at most four bytes.
     let any = prop::collection::vec(any::<char>(), min..=(max / 4).min(40));
-    any.prop_map(String::from_iter)
+    let text = any.prop_map(String::from_iter);
+    text.prop_filter("no name", |text| !is_dots(text))
 }
 
 /// A name of a policy or a limit.
 pub(crate) fn name() -> impl Strategy<Value = Name> {
-    "[A-Za-z0-9._-]{1,64}".prop_map(|text| Name::new("name", &text).unwrap())
+    "[A-Za-z0-9._-]{1,64}".prop_filter_map("no name", |text| Name::new("name", &text).ok())
 }
 
 /// The parts of a subject, named or not.

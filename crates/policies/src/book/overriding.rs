@@ -2,7 +2,7 @@
 
 use tollgate_core::algorithm::state::{LimitState, Moment};
 use tollgate_core::api::overrides::{NewOverride, Until};
-use tollgate_core::api::policy::named::parse;
+use tollgate_core::api::policy::named::stored;
 use tollgate_core::api::{BadRequest, Problem};
 use tollgate_core::limit::Name;
 use tollgate_core::overrides::{Effect, Grant, Kind, Override, Target};
@@ -67,7 +67,7 @@ impl Book {
         }
         if let Target::Policy(name) = &key.0 {
             let content = self.holding(name.as_str())?;
-            let policy = || parse(&content.canonical).map(|named| named.policy);
+            let policy = || stored(&content.canonical).map(|named| named.policy);
             if new.effect.grant().is_some() && !policy()?.takes_grants() {
                 let with = "the target: units are granted where the subject's object decides, and \
                             slots are given back by their permits";
@@ -280,7 +280,7 @@ impl Book {
     /// When all windows of a policy have turned.
     fn reset_of(&self, name: &Name, moment: Moment) -> Result<Timestamp, Refused> {
         let content = self.holding(name.as_str())?;
-        let policy = parse(&content.canonical)?.policy;
+        let policy = stored(&content.canonical)?.policy;
         let mut last = None;
         for limit in policy.limits() {
             let algorithm = limit.algorithm();

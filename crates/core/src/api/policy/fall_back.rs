@@ -1,17 +1,14 @@
 //! Which policies are asked where one refuses: `fallbackTo`, a list of names.
 
+use super::limit;
 use crate::api::fields::Fields;
-use crate::api::{BadRequest, Problem};
+use crate::api::{problem_of, BadRequest, Problem};
 use crate::limit::{Name, MAX_NAME};
 
 /// The field.
 pub(super) const FIELD: &str = "fallbackTo";
 /// The most policies that are asked where one refuses.
 pub const MAX_FALLBACKS: usize = 3;
-
-const GRAMMAR: Problem = Problem::Malformed {
-    expected: "1 to 64 of A-Z a-z 0-9 . _ -",
-};
 
 /// Takes the field: 1 to [`MAX_FALLBACKS`] names, none twice.
 pub(super) fn take(fields: &mut Fields<'_>) -> Result<Vec<Name>, BadRequest> {
@@ -20,7 +17,8 @@ pub(super) fn take(fields: &mut Fields<'_>) -> Result<Vec<Name>, BadRequest> {
     let mut names: Vec<Name> = Vec::with_capacity(elements.len());
     for (i, element) in elements.into_iter().enumerate() {
         let text = element.text(1, MAX_NAME)?;
-        let name = Name::new(FIELD, &text).map_err(|_| BadRequest::new(path(i), GRAMMAR))?;
+        let name = limit::of_text(fields, FIELD, &text)
+            .map_err(|error| BadRequest::new(path(i), problem_of(error).1))?;
         if names.contains(&name) {
             return Err(BadRequest::new(path(i), Problem::Duplicate));
         }
@@ -35,7 +33,7 @@ pub fn named_in(canonical: &str) -> Vec<Name> {
     if !canonical.contains(FIELD) {
         return Vec::new();
     }
-    let fields = Fields::parse(canonical);
+    let fields = Fields::stored(canonical);
     let names = fields.and_then(|mut fields| take(&mut fields));
     names.unwrap_or_default()
 }

@@ -8,6 +8,7 @@ use crate::api::fields::Fields;
 use crate::api::{BadRequest, Problem};
 use crate::limit::{Algorithm, Kind, Limit, Name, MAX_LOG, MAX_NAME};
 use crate::number::MAX_SAFE;
+use crate::InvalidLimit;
 
 /// Every field of a limit. `maxDelay` is not among them: beside these it may also belong to the
 /// request.
@@ -114,10 +115,22 @@ pub(in crate::api) fn name(
     field: &'static str,
 ) -> Result<Option<Name>, BadRequest> {
     match fields.text(field, 1, MAX_NAME)? {
-        Some(text) => Name::new(field, &text)
+        Some(text) => of_text(fields, field, &text)
             .map(Some)
             .map_err(|error| at(fields, error)),
         None => Ok(None),
+    }
+}
+
+/// The name that a text is, as far as [`Fields::is_stored`] lets it be one.
+pub(super) fn of_text(
+    fields: &Fields<'_>,
+    field: &'static str,
+    text: &str,
+) -> Result<Name, InvalidLimit> {
+    match fields.is_stored() {
+        true => Name::stored(field, text),
+        false => Name::new(field, text),
     }
 }
 

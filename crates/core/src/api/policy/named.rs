@@ -11,7 +11,7 @@ use super::parent::{self, Parent};
 use super::record::{self, Record};
 use super::settings::SETTINGS;
 use crate::api::fields::Fields;
-use crate::api::{BadRequest, Problem};
+use crate::api::{subject, BadRequest, Problem};
 use crate::limit::Name;
 use crate::policy::Policy;
 use crate::subject::{SubjectParts, MAX_PART};
@@ -127,7 +127,16 @@ impl NamedPolicy {
 /// `replacesInline`, `record` ([`super::record`]), `shadow`, 1 to 64 names of tokens in `askedBy`,
 /// 1 to 1,024 bytes of `description`, and 1 to 128 of `source`.
 pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
-    let mut fields = known(body)?;
+    take(Fields::parse(body)?)
+}
+
+/// Reads what [`parse`] read before it was stored, maybe in an older build.
+pub fn stored(canonical: &str) -> Result<NamedPolicy, BadRequest> {
+    take(Fields::stored(canonical)?)
+}
+
+fn take(fields: Fields<'_>) -> Result<NamedPolicy, BadRequest> {
+    let mut fields = known(fields)?;
     let is_written = fields.has("limits") || fields.has_any(&FIELDS);
     if !is_written {
         return Err(fields.error("limits", Problem::Missing));
@@ -136,14 +145,8 @@ pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
         return Err(fields.error("extends", Problem::Unknown));
     }
     // Before the limits, whose errors would be about fields of a limit.
-    let mut parts = SubjectParts::new("-")?;
-    let provider = fields.text("provider", 1, MAX_PART)?;
-    if let Some(provider) = &provider {
-        parts = parts.with_provider(provider.as_ref())?;
-    }
-    if let Some(scope) = fields.text("scope", 0, MAX_PART)? {
-        parts = parts.with_scope(scope)?;
-    }
+    let provider = subject::part(&mut fields, "provider", 1, MAX_PART)?;
+    let scope = subject::part(&mut fields, "scope", 0, MAX_PART)?;
     let parent = parent::take(&mut fields)?;
     let fallback_to = fall_back::take(&mut fields)?;
     let asked_by = match fields.array("askedBy", MAX_ASKED_BY)? {
@@ -169,8 +172,8 @@ pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
     fields.finish()?;
     Ok(NamedPolicy {
         policy,
-        provider: parts.provider().map(str::to_owned),
-        scope: parts.scope().map(str::to_owned),
+        provider: provider.map(Into::into),
+        scope: scope.map(Into::into),
         parent,
         fallback_to,
         record,
@@ -184,7 +187,7 @@ pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
 /// The name of the policy that a written one extends, if it does. Refuses fields that no policy
 /// has.
 pub fn base_of(written: &str) -> Result<Option<Name>, BadRequest> {
-    super::limit::name(&mut known(written)?, "extends")
+    super::limit::name(&mut known(Fields::parse(written)?)?, "extends")
 }
 
 /// Whether a field is one of a limit, which may stand beside the settings where there is one limit.
@@ -192,8 +195,7 @@ pub fn is_of_limit(name: &str) -> bool {
     FIELDS.contains(&name) || name == "maxDelay"
 }
 
-fn known(body: &str) -> Result<Fields<'_>, BadRequest> {
-    let fields = Fields::parse(body)?;
+fn known(fields: Fields<'_>) -> Result<Fields<'_>, BadRequest> {
     let known = fields.only(&[&["limits", "maxDelay"], &FIELDS, &SETTINGS, &OTHERS]);
     known.map_err(|error| super::renamed(&fields).unwrap_or(error))?;
     Ok(fields)

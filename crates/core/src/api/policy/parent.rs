@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::limit;
 use crate::api::fields::Fields;
-use crate::api::{bytes_between, BadRequest, Problem};
+use crate::api::{bytes_between, subject, BadRequest, Problem};
 use crate::limit::Name;
 use crate::subject::{SubjectParts, DEFAULT_PROVIDER, MAX_IDENTIFIER};
 
@@ -36,7 +36,7 @@ pub(super) fn take(fields: &mut Fields<'_>) -> Result<Option<Parent>, BadRequest
     };
     let policy = limit::name(&mut inner, "policy")?;
     let policy = inner.required("policy", policy)?;
-    let identifier = inner.text("identifier", 1, MAX_IDENTIFIER)?;
+    let identifier = subject::part(&mut inner, "identifier", 1, MAX_IDENTIFIER)?;
     let identifier = identifier.map_or_else(|| ALL.to_owned(), String::from);
     if filled(&identifier, &|name| {
         PLACEHOLDERS.contains(&name).then(String::new)
@@ -123,6 +123,11 @@ mod tests {
     #[test]
     fn the_subject_above_is_found_by_the_subject_below() {
         let below = |identifier: &str| SubjectParts::new(identifier).unwrap();
+        let full_of = |identifier| {
+            below(identifier)
+                .with_scope(".")
+                .unwrap_or(below(identifier))
+        };
         let full = below("acme:mail").with_provider("github").unwrap();
         let full = full.with_scope("rest").unwrap();
         for (template, expected) in [
@@ -146,6 +151,12 @@ mod tests {
         assert_eq!(above("{provider}", &below("a")).as_deref(), Ok("default"));
         for (template, identifier) in [("{prefix}", ":a"), ("{prefix}", "/"), ("{scope}", "a")] {
             let error = above(template, &below(identifier)).unwrap_err();
+            assert!(error.starts_with("`identifier`"), "{error}");
+        }
+        // Nor is one found that no path could name.
+        for (template, identifier) in [("{prefix}", "..:a"), ("{prefix}", "./"), (".{scope}", "a")]
+        {
+            let error = above(template, &full_of(identifier)).unwrap_err();
             assert!(error.starts_with("`identifier`"), "{error}");
         }
         let long = below(&"x".repeat(MAX_IDENTIFIER));

@@ -171,7 +171,7 @@ impl Definition {
         if self.policy.is_empty() {
             return Some(alone);
         }
-        let name = Name::new("policy", &self.policy).ok()?;
+        let name = Name::stored("policy", &self.policy).ok()?;
         Some(alone.named(name, self.version))
     }
 }
