@@ -17,6 +17,7 @@ pub struct Args {
         long,
         global = true,
         env = "TOLLGATE_URL",
+        hide_env_values = true,
         default_value = "http://127.0.0.1:8787"
     )]
     pub url: String,
@@ -71,6 +72,9 @@ pub enum Verb {
         /// Delete what these files own and no longer have.
         #[arg(long)]
         prune: bool,
+        /// Let --prune delete all that these files own where they hold no policy at all.
+        #[arg(long, requires = "prune")]
+        allow_empty: bool,
         /// Also change what others own, or have changed since the last `apply`.
         #[arg(long)]
         take_over: bool,

@@ -137,7 +137,11 @@ fn text_of(file: &Path) -> Result<String, String> {
         true => Err(format!(
             "A file may be {MAX_FILE} bytes long: make several."
         )),
-        false => Ok(text),
+        // Some editors write this mark in front; it is no part of the text.
+        false => Ok(match text.strip_prefix('\u{feff}') {
+            Some(text) => text.to_owned(),
+            None => text,
+        }),
     }
 }
 

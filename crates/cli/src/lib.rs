@@ -11,6 +11,7 @@
 //! | [`server`] | HTTP |
 //! | [`yaml`] | YAML, read strictly and written |
 //! | [`tree`] | a JSON value with its numbers as they are written |
+//! | [`terminal`] | texts of others, so that a terminal only shows them |
 //! | [`failure`] | why a verb ends early, and its exit code |
 #![forbid(unsafe_code)]
 
@@ -21,11 +22,13 @@ pub mod files;
 pub mod order;
 pub mod plan;
 pub mod server;
+pub mod terminal;
 pub mod tree;
 pub mod verbs;
 pub mod yaml;
 
 use args::Args;
+use terminal::shown_lines;
 
 /// Runs one verb and tells its exit code. What is asked for goes to the standard output, errors to
 /// the standard error.
@@ -33,7 +36,7 @@ pub fn run(args: Args) -> u8 {
     match verbs::run(args) {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("tollgate: {failure}");
+            eprintln!("tollgate: {}", shown_lines(&failure.to_string()));
             failure.code()
         }
     }

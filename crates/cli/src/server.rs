@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tollgate_core::limit::{Name, MAX_NAME};
+use tollgate_policies::bounds::MAX_POLICIES;
 use ureq::http::Uri;
 use ureq::{Agent, Body};
 
 use crate::failure::Failure;
 use crate::plan::{Action, Step, Stored};
+use crate::terminal::shown;
 use crate::tree::Tree;
 
 /// How long one call may take, a slow line included.
@@ -19,6 +22,8 @@ const MAX_ANSWER: u64 = 16 << 20;
 pub struct Server {
     agent: Agent,
     url: String,
+    /// Scheme, host and port, for people.
+    origin: String,
     bearer: String,
 }
 
@@ -28,6 +33,13 @@ impl Server {
     pub fn new(url: &str, token: &str) -> Result<Server, Failure> {
         let wrong = |why: &str| Failure::Wrong(format!("--url: {why}"));
         let parsed: Uri = url.parse().map_err(|_| wrong("it is no address."))?;
+        let authority = parsed.authority().map_or("", |it| it.as_str());
+        // Said without the address, which may hold a password.
+        if authority.contains('@') || parsed.query().is_some() || url.contains('#') {
+            return Err(wrong(
+                "take an address without user, password, `?` and `#`; the token is TOLLGATE_TOKEN.",
+            ));
+        }
         let host = parsed.host().unwrap_or_default();
         let is_here = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
         match parsed.scheme_str() {
@@ -43,6 +55,7 @@ impl Server {
         Ok(Server {
             agent: config.build().new_agent(),
             url: url.trim_end_matches('/').to_owned(),
+            origin: format!("{}://{authority}", parsed.scheme_str().unwrap_or_default()),
             bearer: format!("Bearer {token}"),
         })
     }
@@ -57,13 +70,16 @@ impl Server {
         let is_stored = |line: &&Tree| line.get("origin").and_then(Tree::text) != Some("static");
         let lines = lines.iter().filter(is_stored);
         let names = lines.map(|line| line.get("name").and_then(Tree::text));
+        let names = names.map(|name| named(name.ok_or_else(strange)?));
+        let names: Vec<Name> = names.collect::<Result<_, _>>()?;
+        if names.len() > MAX_POLICIES {
+            return Err(strange());
+        }
         let mut policies = BTreeMap::new();
-        for name in names {
-            let name = name.ok_or_else(strange)?;
-            policies.insert(
-                name.to_owned(),
-                stored(self.get(&format!("/policies/{name}"))?)?,
-            );
+        for name in &names {
+            let name = name.as_str();
+            let body = self.get(&format!("/policies/{name}"))?;
+            policies.insert(name.to_owned(), stored(body)?);
         }
         Ok(policies)
     }
@@ -99,7 +115,7 @@ impl Server {
         answer: Result<ureq::http::Response<Body>, ureq::Error>,
     ) -> Result<Tree, Failure> {
         let unreachable =
-            |error| Failure::Server(format!("{} cannot be reached: {error}.", self.url));
+            |error| Failure::Server(format!("{} cannot be reached: {error}.", self.origin));
         let mut answer = answer.map_err(unreachable)?;
         let body = answer
             .body_mut()
@@ -112,7 +128,7 @@ impl Server {
             return tree.map_err(|_| strange());
         }
         let tree = tree.unwrap_or(Tree::List(Vec::new()));
-        let field = |name| tree.get(name).and_then(Tree::text).unwrap_or_default();
+        let field = |name| shown(tree.get(name).and_then(Tree::text).unwrap_or_default());
         let (code, detail) = (field("code"), field("detail"));
         Err(Failure::Server(format!(
             "The server answers {status} {code}: {detail}"
@@ -124,18 +140,28 @@ fn strange() -> Failure {
     Failure::Server("The answer is none of Tollgate's: look at --url.".to_owned())
 }
 
+/// The name of a policy as the server tells it: it becomes a part of paths, here and there.
+fn named(name: &str) -> Result<Name, Failure> {
+    Name::new("name", name).map_err(|_| {
+        let name: String = shown(name).chars().take(MAX_NAME).collect();
+        Failure::Server(format!(
+            "The server has a policy `{name}`, which is no name of one. Nothing was done."
+        ))
+    })
+}
+
 fn stored(mut body: Tree) -> Result<Stored, Failure> {
     let bare = |name| match body.get(name) {
         Some(Tree::Bare(number)) => number.clone(),
         _ => String::new(),
     };
-    let text = |name| body.get(name).and_then(Tree::text).unwrap_or_default();
+    let text = |name| shown(body.get(name).and_then(Tree::text).unwrap_or_default());
     let version = bare("version").parse().map_err(|_| strange())?;
     let (author, reason) = (text("author"), text("reason"));
     let author = if author.is_empty() {
         "a token without a name"
     } else {
-        author
+        &author
     };
     let mut by = format!("version {version} is by {author}, at {} ms", bare("at"));
     if !reason.is_empty() {

@@ -1,15 +1,16 @@
 //! Writes the server's policies as files.
 
 use std::fs;
-use std::io::Write;
-use std::path::Path;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
 use super::shown;
 use crate::failure::{Failure, DONE};
 use crate::server::Server;
 use crate::yaml::written;
 
-/// Writes each policy into a file of its name. Without `force` no file is written over.
+/// Writes each policy into a file of its name. Without `force` no file is written over: where one
+/// is there, none is written.
 pub(super) fn dump(
     server: &Server,
     folder: &Path,
@@ -17,10 +18,17 @@ pub(super) fn dump(
     is_json: bool,
 ) -> Result<u8, Failure> {
     let policies = server.policies()?;
-    let failed = |path: &Path, error| Failure::Wrong(format!("{}: {error}", path.display()));
+    let failed =
+        |path: &Path, error: io::Error| Failure::Wrong(format!("{}: {error}", path.display()));
+    // The names are names of policies: the server was not believed.
+    let path_of = |name: &str| folder.join(format!("{name}.yaml"));
+    let is_there = |path: &PathBuf| !force && fs::symlink_metadata(path).is_ok();
+    if let Some(path) = policies.keys().map(|it| path_of(it)).find(is_there) {
+        return Err(failed(&path, ErrorKind::AlreadyExists.into()));
+    }
     fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     for (name, stored) in &policies {
-        let path = folder.join(format!("{name}.yaml"));
+        let path = path_of(name);
         let mut options = fs::OpenOptions::new();
         let options = options
             .write(true)

@@ -23,7 +23,7 @@ pub fn run(args: Args) -> Result<u8, Failure> {
     match verb {
         Verb::Validate { paths } => validate(paths, is_json),
         Verb::Diff { set, paths } => {
-            let (_, steps) = planned(&args, set, paths, true)?;
+            let (_, steps, _) = planned(&args, set, paths, true)?;
             shown::plan(&steps, is_json);
             let differs = steps.iter().any(|step| step.action != Action::Own);
             Ok(if differs { DIFFERENT } else { DONE })
@@ -33,10 +33,11 @@ pub fn run(args: Args) -> Result<u8, Failure> {
             paths,
             dry_run,
             prune,
+            allow_empty,
             take_over,
             reason,
         } => {
-            let (server, mut steps) = planned(&args, set, paths, *prune)?;
+            let (server, mut steps, is_empty) = planned(&args, set, paths, *prune)?;
             // What is the same and another's stays another's, unless it is to be taken over.
             let is_left = |step: &Step| step.action == Action::Own && step.held.is_some();
             steps.retain(|step| *take_over || !is_left(step));
@@ -45,6 +46,11 @@ pub fn run(args: Args) -> Result<u8, Failure> {
             }
             if *dry_run {
                 return Ok(DONE);
+            }
+            let is_removed = |step: &Step| step.action == Action::Remove;
+            if is_empty && !allow_empty && steps.iter().any(is_removed) {
+                let why = "There is no policy in these files, and --prune would delete all that they own: --allow-empty does so.";
+                return Err(Failure::Wrong(why.to_owned()));
             }
             if let Some(step) = steps.iter().find(|step| step.held.is_some() && !take_over) {
                 let why = step.held.as_deref().unwrap_or_default();
@@ -83,13 +89,14 @@ fn server_of(args: &Args) -> Result<Server, Failure> {
     Server::new(&args.url, token)
 }
 
-/// The steps to what the files say, with the deletions if they are wanted.
+/// The steps to what the files say, with the deletions if they are wanted; and whether the files
+/// hold no policy at all.
 fn planned(
     args: &Args,
     set: &Set,
     paths: &[PathBuf],
     prunes: bool,
-) -> Result<(Server, Vec<Step>), Failure> {
+) -> Result<(Server, Vec<Step>, bool), Failure> {
     let is_name = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
     if !(1..=64).contains(&set.set.len()) || !set.set.bytes().all(is_name) {
         let why = "--set must be 1 to 64 letters, digits, `.`, `_` and `-`.";
@@ -102,7 +109,7 @@ fn planned(
     let mut steps = plan(&set.set, &policies.collect(), &stored);
     steps.retain(|step| prunes || step.action != Action::Remove);
     check(&files, &others(&files, &stored, &steps))?;
-    Ok((server, steps))
+    Ok((server, steps, files.is_empty()))
 }
 
 /// What the server has afterwards beside the files.

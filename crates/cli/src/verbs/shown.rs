@@ -1,26 +1,28 @@
 //! What the verbs print.
 
 use crate::plan::Step;
+use crate::terminal::shown;
 use crate::tree::Tree;
 
 /// The steps of a plan.
 pub(super) fn plan(steps: &[Step], is_json: bool) {
     if is_json {
         let steps = Tree::List(steps.iter().map(of_step).collect());
-        println!("{}", Tree::Fields(vec![("steps".to_owned(), steps)]));
+        let json = Tree::Fields(vec![("steps".to_owned(), steps)]);
+        println!("{}", shown(&json.to_string()));
         return;
     }
     if steps.is_empty() {
         println!("Nothing is to be changed.");
     }
     for step in steps {
-        println!("{} {}", step.action.word(), step.name);
+        println!("{} {}", step.action.word(), shown(&step.name));
         if let Some(why) = &step.held {
-            println!("  ! {why}");
+            println!("  ! {}", shown(why));
         }
         for (path, before, after) in &step.fields {
             let [before, after] = [before, after].map(|it| it.as_deref().unwrap_or("-"));
-            println!("    {path}: {before} -> {after}");
+            println!("    {}", shown(&format!("{path}: {before} -> {after}")));
         }
     }
 }

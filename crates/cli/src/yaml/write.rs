@@ -1,6 +1,7 @@
 //! Writes a value as YAML that [`super::documents`] reads back as the same.
 
 use super::is_doubtful;
+use crate::terminal::{escaped, is_active};
 use crate::tree::Tree;
 
 /// The value as a document.
@@ -62,20 +63,8 @@ fn scalar(text: &str) -> String {
     }
 }
 
-/// JSON with what YAML would not take as it is written as an escape.
+/// JSON with what YAML would not take as it is, or a terminal would act upon, written as an escape.
 fn json(json: &str) -> String {
-    let is_strange = |c: char| {
-        matches!(
-            c,
-            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
-        )
-    };
-    let mut text = String::new();
-    for c in json.chars() {
-        match is_strange(c) {
-            true => text.push_str(&format!("\\u{:04x}", u32::from(c))),
-            false => text.push(c),
-        }
-    }
-    text
+    let is_strange = |c: char| is_active(c) || matches!(c, '\u{fffe}' | '\u{ffff}');
+    escaped(json, is_strange)
 }
