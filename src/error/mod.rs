@@ -10,7 +10,7 @@ pub use code::Code;
 
 use serde::Serialize;
 use tollgate_core::api::response::to_json;
-use tollgate_core::api::{BadRequest, Problem};
+use tollgate_core::api::BadRequest;
 use tollgate_core::policy::consistency::LocalLimit;
 use tollgate_core::subject_state::{MAX_DEFINITIONS, MAX_ENTRIES};
 use tollgate_policies::refused::Refused;
@@ -64,10 +64,14 @@ impl ApiError {
         error
     }
 
-    /// A stage is not lifted: that could mean to let it go on, or to begin anew.
-    pub fn stage_stays() -> ApiError {
-        let mut error = ApiError::method_not_allowed("PUT");
-        error.0.detail = "A stage is not lifted: PUT {\"paused\": false} lets it go on, {\"start\": <now>} begins it anew.".to_owned();
+    /// The same at the path of a subject's stage, which is not lifted: that could mean to let it go
+    /// on, or to begin anew.
+    pub fn stage_stays(allow: &'static str) -> ApiError {
+        let mut error = ApiError::method_not_allowed(allow);
+        let how = "{\"paused\": false} lets a stage go on, {\"start\": <now>} begins it anew.";
+        error.0.detail.pop(); // the full stop
+        error.0.detail.push_str(": ");
+        error.0.detail.push_str(how);
         error
     }
 
@@ -261,11 +265,7 @@ impl ApiError {
 
 impl From<BadRequest> for ApiError {
     fn from(bad: BadRequest) -> ApiError {
-        let code = match bad.problem {
-            Problem::NotJson { .. } => Code::InvalidJson,
-            Problem::UnknownTimeZone => Code::UnknownTimeZone,
-            _ => Code::InvalidField,
-        };
+        let code = Code::from_word(bad.code()).unwrap_or(Code::InvalidField);
         let detail = bad.to_string();
         ApiError::new(code, detail).with_field(bad.field)
     }
@@ -273,6 +273,8 @@ impl From<BadRequest> for ApiError {
 
 #[cfg(test)]
 mod tests {
+    use tollgate_core::api::Problem;
+
     use super::*;
 
     #[test]
@@ -285,6 +287,20 @@ mod tests {
             ApiError::from(bad).to_json("r1"),
             r#"{"type":"urn:tollgate:error:invalidField","title":"A field is wrong","status":400,"code":"invalidField","detail":"`limits[2].window` is missing: add it.","field":"limits[2].window","requestId":"r1"}"#
         );
+    }
+
+    #[test]
+    fn every_problem_has_a_code_of_the_list() {
+        let code = |problem| {
+            let bad = BadRequest::new("body", problem);
+            let word = bad.code();
+            assert_eq!(ApiError::from(bad).code().word(), word);
+            word
+        };
+        let not_json = Problem::NotJson { line: 1, column: 0 };
+        assert_eq!(code(not_json), "invalidJson");
+        assert_eq!(code(Problem::UnknownTimeZone), "unknownTimeZone");
+        assert_eq!(code(Problem::Missing), "invalidField");
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub enum Api {
     PutOverride,
     /// `DELETE /overrides/{target}/{kind}`.
     LiftOverride,
+    /// `PUT /overrides/{target}/stage`.
+    SetStage,
     /// `GET /presets`.
     Presets,
     /// `POST /presets/{name}`.
@@ -83,6 +85,8 @@ enum Place {
     At(&'static str),
     /// In this folder any one name, and behind it this word unless it is empty.
     Item(&'static str, &'static str),
+    /// In this folder any path that is not empty, and behind it this word.
+    Below(&'static str, &'static str),
     /// In this folder any path that is not empty.
     Under(&'static str),
     /// This name in this folder, for clients of Upstash. They join their URL and `pipeline` without
@@ -96,7 +100,7 @@ enum Place {
 const UPSTASH: &str = "/upstash";
 
 /// The first line that fits is the path's.
-static PATHS: [Path; 26] = [
+static PATHS: [Path; 27] = [
     Path {
         place: Place::At("/limit"),
         allow: "GET, POST, DELETE",
@@ -142,6 +146,11 @@ static PATHS: [Path; 26] = [
         Place::At("/overrides"),
         &[("GET", Route::Api(Api::Overrides, ""))],
     ),
+    Path {
+        place: Place::Below("/overrides/", "/stage"),
+        allow: "PUT",
+        routes: &[("PUT", Route::Api(Api::SetStage, ""))],
+    },
     Path {
         place: Place::Under("/overrides/"),
         allow: "PUT, DELETE",
@@ -241,6 +250,7 @@ impl Path {
             Place::At(_) | Place::Item(..) | Place::Under(_) => {
                 Err(ApiError::method_not_allowed(self.allow))
             }
+            Place::Below(..) => Err(ApiError::stage_stays(self.allow)),
             Place::Named("", "") => Err(not_found()),
             _ => Ok(Route::Redis(Form::WrongMethod(self.allow))),
         }
@@ -256,6 +266,10 @@ impl Place {
             Place::Item(folder, action) => {
                 let name = path.strip_prefix(folder)?.strip_suffix(action)?;
                 return (!name.is_empty() && !name.contains('/')).then_some(name);
+            }
+            Place::Below(folder, action) => {
+                let rest = path.strip_prefix(folder)?.strip_suffix(action)?;
+                return (!rest.is_empty()).then_some(rest);
             }
             Place::Under(folder) => {
                 return path.strip_prefix(folder).filter(|rest| !rest.is_empty());
@@ -310,11 +324,12 @@ impl Api {
             | Api::Audit
             | Api::PutOverride
             | Api::LiftOverride
+            | Api::SetStage
             | Api::Install => Role::Admin,
         }
     }
 
-    /// Whether the route reads a body.
+    /// Whether the route reads a body; of the others those that change something refuse one.
     pub const fn reads_body(self) -> bool {
         match self {
             Api::Limit
@@ -325,7 +340,8 @@ impl Api {
             | Api::Acquire
             | Api::PutPolicy
             | Api::Rollback
-            | Api::PutOverride => true,
+            | Api::PutOverride
+            | Api::SetStage => true,
             Api::Status
             | Api::Reset
             | Api::Policies
@@ -337,9 +353,18 @@ impl Api {
             | Api::Overrides
             | Api::LiftOverride
             | Api::Presets
-            | Api::Install => false,
-            Api::Subjects => false,
+            | Api::Install
+            | Api::Subjects => false,
         }
+    }
+
+    /// Whether the route changes something by its path and query alone. A body would be about a
+    /// change that is not made.
+    pub const fn refuses_body(self) -> bool {
+        matches!(
+            self,
+            Api::Reset | Api::DeletePolicy | Api::LiftOverride | Api::Install
+        )
     }
 }
 
@@ -415,6 +440,20 @@ mod tests {
             assert_eq!(Route::find(method, &path), Ok(Route::Api(route, name)));
             assert_eq!(route.role(), role, "{method} {path}");
         }
+        let stage = |target| Ok(Route::Api(Api::SetStage, target));
+        for target in ["all", "subject:a//b", "subject:a/stage/stage"] {
+            let path = format!("/overrides/{target}/stage");
+            assert_eq!(Route::find("PUT", &path), stage(target));
+            let error = Route::find("DELETE", &path).unwrap_err();
+            assert_eq!(error.header_lines(), "Allow: PUT\n");
+            assert!(error.detail().starts_with("This path answers PUT: {"));
+        }
+        assert_eq!(Api::SetStage.role(), Role::Admin);
+        let lift = Route::Api(Api::LiftOverride, "policy:stage/deny");
+        assert_eq!(
+            Route::find("DELETE", "/overrides/policy:stage/deny"),
+            Ok(lift)
+        );
         let install = Route::Api(Api::Install, "a.b");
         assert_eq!(Route::find("POST", "/presets/a.b"), Ok(install));
         assert_eq!(Api::Install.role(), Role::Admin);

@@ -16,7 +16,8 @@ use crate::error::{ApiError, Code};
 use crate::hot::{self, ExecutionContext, Headers, Request};
 use crate::reply::Reply;
 use crate::routes::{
-    block, health, limit, multi, overrides, permits, policies, presets, subject, subjects, upstash,
+    block, health, limit, multi, overrides, permits, policies, presets, stage, subject, subjects,
+    upstash,
 };
 use crate::settings;
 use crate::task::settled;
@@ -101,7 +102,11 @@ impl Incoming<'_> {
         let caller = authorize(config.callers(), self.head.authorization, route.role())?;
         let is_query = route == Api::Limit && !self.query.is_empty();
         let body = if is_query {
-            self.no_body().await?
+            let detail = "Send the check in the query or in the body, not in both.";
+            self.no_body(detail).await?
+        } else if route.refuses_body() {
+            let detail = "This request has no body: the path and the query say it all.";
+            Box::pin(self.no_body(detail)).await?
         } else if route.reads_body() {
             check_type(self.head.content_type)?;
             let body = request::body(self.request, self.head, MAX_BODY).await;
@@ -141,18 +146,18 @@ impl Incoming<'_> {
             Api::Overrides => Box::pin(overrides::list(&context, query)).await,
             Api::PutOverride => Box::pin(overrides::put(&context, name, query, body)).await,
             Api::LiftOverride => Box::pin(overrides::lift(&context, name, query)).await,
+            Api::SetStage => Box::pin(stage::set(&context, name, query, &body)).await,
             Api::Presets => presets::list(query),
             Api::Install => Box::pin(presets::install(&context, name, query)).await,
             Api::Subjects => Box::pin(subjects::list(&context, query)).await,
         }
     }
 
-    /// Makes sure that there is no body beside the query.
-    async fn no_body(&self) -> Result<String, ApiError> {
+    /// Makes sure that there is no body; `detail` says why there may be none.
+    async fn no_body(&self, detail: &str) -> Result<String, ApiError> {
         if request::is_empty(self.request, self.head, MAX_BODY).await {
             return Ok(String::new());
         }
-        let detail = "Send the check in the query or in the body, not in both.";
         Err(ApiError::new(Code::InvalidField, detail).with_field("body"))
     }
 

@@ -9,7 +9,6 @@ use tollgate_policies::message::{Call, RequestedOverride};
 use tollgate_policies::precondition::Precondition;
 
 use super::policies::ask;
-use super::stage;
 use crate::context::Context;
 use crate::decide::policies;
 use crate::error::ApiError;
@@ -32,9 +31,6 @@ pub(crate) async fn put(
     query: &str,
     body: String,
 ) -> Result<Reply, ApiError> {
-    if let Some((target, stage::KIND)) = path.rsplit_once('/') {
-        return Box::pin(stage::set(context, target, query, &body)).await;
-    }
     let [] = parameters(query, [])?;
     change(context, path, Some(body), String::new()).await
 }
@@ -45,9 +41,6 @@ pub(crate) async fn lift(
     path: &str,
     query: &str,
 ) -> Result<Reply, ApiError> {
-    if let Some((_, stage::KIND)) = path.rsplit_once('/') {
-        return Err(ApiError::stage_stays());
-    }
     let [reason] = parameters(query, ["reason"])?;
     let reason = text("reason", reason, MAX_REASON)?;
     change(context, path, None, reason).await

@@ -1,7 +1,9 @@
 //! `/presets`: what providers are known to bear, and the policies that are made of it.
 
 use tollgate_core::api::query::parameters;
+use tollgate_core::api::{BadRequest, Problem};
 use tollgate_policies::message::{Call, Installation};
+use tollgate_policies::precondition::Precondition;
 use tollgate_policies::presets::{all, body_of, chosen, Preset};
 
 use super::policies::{ask, why};
@@ -23,6 +25,7 @@ pub(crate) async fn install(
     query: &str,
 ) -> Result<Reply, ApiError> {
     let (reason, is_dry_run) = why(query)?;
+    only_where_there_is_none(context)?;
     let chosen = chosen(presets()?, name);
     if chosen.is_empty() {
         let detail = "There is no preset of this name: GET /presets lists those that there are.";
@@ -37,6 +40,19 @@ pub(crate) async fn install(
     let reply = ask(context, &Call::Install(installation)).await?;
     policies::outdate(context);
     Ok(reply)
+}
+
+/// Presets are made where there is no policy of the name, so that there is no version to match.
+fn only_where_there_is_none(context: &Context<'_>) -> Result<(), ApiError> {
+    let headers = context.headers;
+    let (matching, other) = (headers.get("if-match"), headers.get("if-none-match"));
+    match Precondition::of_headers(matching.as_deref(), other.as_deref())? {
+        Precondition::None | Precondition::Absent => Ok(()),
+        Precondition::Present | Precondition::Version(_) => {
+            let with = "a preset, which is made only where there is no such policy: leave it out";
+            Err(BadRequest::new("If-Match", Problem::Conflict { with }).into())
+        }
+    }
 }
 
 /// A file that cannot be read is a fault of this program.

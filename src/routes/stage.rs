@@ -21,8 +21,6 @@ use crate::decide::{object, policies};
 use crate::error::{ApiError, Code};
 use crate::reply::Reply;
 
-pub(super) use form::KIND;
-
 /// Sets it: 201 where the subject had none.
 pub(crate) async fn set(
     context: &Context<'_>,

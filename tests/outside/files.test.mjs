@@ -143,8 +143,148 @@ test("prune deletes what the files own alone, the lowest first", async () => {
   rmSync(join(folder, "child.yaml"));
   expect(await tollgate("prune", "apply")).toMatchObject({ code: 0 });
   expect(await names("prune")).toEqual(["base", "by-hand", "child", "second"]);
-  expect(await tollgate("prune", "apply", "--prune")).toMatchObject({ code: 0 });
+  // That no file is left may be a slip: it is said once more.
+  for (const args of [[], ["--take-over"], ["--json"]]) {
+    const refused = await tollgate("prune", "apply", "--prune", ...args);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("--allow-empty")]);
+  }
+  const shown = await tollgate("prune", "apply", "--prune", "--dry-run");
+  expect([shown.code, shown.stdout]).toEqual([0, expect.stringContaining("remove child\n")]);
+  expect(await tollgate("prune", "apply", "--allow-empty")).toMatchObject({ code: 2 });
+  expect(await names("prune")).toEqual(["base", "by-hand", "child", "second"]);
+  expect(await tollgate("prune", "apply", "--prune", "--allow-empty")).toMatchObject({ code: 0 });
   expect(await names("prune")).toEqual(["by-hand", "second"]);
+  expect(await tollgate("prune", "apply", "--prune")).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining("Nothing"),
+  });
+});
+
+describe("a server that means harm", () => {
+  let answer;
+  let hostile;
+  let url;
+  beforeAll(async () => {
+    hostile = createServer((request, response) => {
+      const { status = 200, body } = answer(request.url);
+      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+    });
+    await new Promise((resolve) => hostile.listen(0, "127.0.0.1", resolve));
+    url = `http://127.0.0.1:${hostile.address().port}`;
+  });
+  afterAll(() => hostile.close());
+
+  const POLICY = { limit: 1, window: "1h", description: "hostile" };
+  const one =
+    (name, more = {}) =>
+    (path) => ({
+      body:
+        path === "/policies"
+          ? {
+              policies: [
+                { name: "fine", version: 1 },
+                { name, version: 1 },
+              ],
+            }
+          : { name, version: 1, policy: POLICY, ...more },
+    });
+  const verb = (name, ...args) =>
+    run({ TOLLGATE_URL: url, TOLLGATE_TOKEN: "t" }, ["policies", name, join(folder, "a/b"), ...args]);
+
+  test.each([
+    "../../evil",
+    "..",
+    ".",
+    "/tmp/evil",
+    "a/b",
+    "a\\b",
+    "C:evil",
+    "",
+    "a\u0000b",
+    "é",
+    "x".repeat(65),
+    "\u001b[2Jred",
+  ])("writes no file by the name %j", async (name) => {
+    answer = one(name);
+    mkdirSync(join(folder, "a"));
+    writeFileSync(join(folder, "evil.yaml"), "mine");
+    for (const args of [[], ["--force"]]) {
+      const { code, stderr } = await verb("dump", ...args);
+      expect([code, stderr]).toEqual([3, expect.stringMatching(/which is no name of one/)]);
+      expect(stderr).not.toMatch(/[^ -~\né]/);
+    }
+    expect(readdirSync(folder, { recursive: true }).sort()).toEqual(["a", "evil.yaml"]);
+    expect(readFileSync(join(folder, "evil.yaml"), "utf8")).toBe("mine");
+  });
+
+  test("writes none where one is there already", async () => {
+    answer = one("other");
+    mkdirSync(join(folder, "a/b"), { recursive: true });
+    writeFileSync(join(folder, "a/b/other.yaml"), "mine");
+    expect((await verb("dump")).code).toBe(2);
+    expect(readdirSync(join(folder, "a/b"))).toEqual(["other.yaml"]);
+    expect(await verb("dump", "--force")).toMatchObject({ code: 0 });
+  });
+
+  test("says nothing that a terminal acts upon", async () => {
+    mkdirSync(join(folder, "a/b"), { recursive: true });
+    writeFileSync(join(folder, "a/b/fine.yaml"), hour(1));
+    const red = "\u001b[31m\u009b2J\r\u0007\u202e\u2066x\ntollgate: done";
+    const harmless = /^[\n\x20-\x7e]*$/;
+    answer = one("other", { author: red, reason: red, policy: { [red]: red, source: red, limit: 1, window: "1h" } });
+    for (const args of [["diff"], ["diff", "--json"], ["apply"], ["apply", "--prune"]]) {
+      const { stdout, stderr } = await verb(...args);
+      expect(stdout + stderr).toMatch(harmless);
+      expect(stdout + stderr).toContain("\\u001b[31m\\u009b2J");
+      expect(stdout + stderr).not.toMatch(/^tollgate: done/m);
+    }
+    answer = () => ({ status: 403, body: { code: red, detail: red } });
+    const { code, stderr } = await verb("diff");
+    expect([code, stderr]).toEqual([3, expect.stringMatching(harmless)]);
+    expect(stderr).not.toMatch(/^tollgate: done/m);
+  });
+});
+
+test("a password in the address is told nowhere", async () => {
+  file("a.yaml", hour(1));
+  const { port } = new URL(main.url);
+  for (const address of [
+    `http://user:hunter2@127.0.0.1:${port}`,
+    "https://user:hunter2@tollgate.invalid",
+    "https://hunter2@tollgate.invalid/",
+    "https://tollgate.invalid/?key=hunter2",
+    "https://tollgate.invalid/#hunter2",
+    "ftp://user:hunter2@tollgate.invalid",
+    "http://user:hunter2@:x",
+    "hunter2@",
+  ]) {
+    const variables = { TOLLGATE_URL: address, TOLLGATE_TOKEN: "main" };
+    for (const args of [
+      ["diff", folder],
+      ["apply", folder],
+      ["dump", join(folder, "x")],
+    ]) {
+      const { code, stdout, stderr } = await run(variables, ["policies", ...args]);
+      expect([address, code]).toEqual([address, 2]);
+      expect(stdout + stderr).not.toContain("hunter2");
+    }
+    const help = await run(variables, ["policies", "diff", "--help"]);
+    expect(help.stdout + help.stderr).not.toContain("hunter2");
+  }
+  // What cannot be reached is told without the path.
+  const gone = await run({ TOLLGATE_URL: "http://127.0.0.1:1/hunter2", TOLLGATE_TOKEN: "main" }, [
+    "policies",
+    "diff",
+    folder,
+  ]);
+  expect([gone.code, gone.stderr]).toEqual([3, expect.stringContaining("http://127.0.0.1:1 cannot be reached")]);
+  expect(gone.stderr).not.toContain("hunter2");
+});
+
+test("the mark that editors write in front of UTF-8 is no part of a file", async () => {
+  file("a.yaml", `\ufeff${hour(1)}`);
+  file("b.json", '\ufeff{"limit":1,"window":"1h"}');
+  expect(await tollgate("moved", "validate")).toMatchObject({ code: 0, stdout: "2 policies valid\n" });
 });
 
 test("what stops in the middle says what was done, and goes on when it is run again", async () => {

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use crate::order::ordered;
+use crate::terminal::shown;
 use crate::tree::Tree;
 
 /// A policy that the server has.
@@ -122,8 +123,8 @@ fn is_of(set: &str, stored: &Stored) -> bool {
 fn held(set: &str, stored: &Stored) -> Option<String> {
     if !is_of(set, stored) {
         let owner = match stored.source.as_str() {
-            "" => "nothing keeps it",
-            source => source,
+            "" => "nothing keeps it".to_owned(),
+            source => shown(source),
         };
         return Some(format!("it is not of this set ({owner}); {}", stored.by));
     }

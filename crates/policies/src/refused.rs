@@ -87,8 +87,8 @@ impl Refused {
             Refused::Static(_) => "staticPolicy",
             Refused::TooManyPolicies | Refused::SnapshotTooLarge => "tooManyPolicies",
             Refused::PolicyTooLarge => "policyTooLarge",
-            Refused::Bad(_)
-            | Refused::BadBelow { .. }
+            Refused::Bad(error) => error.code(),
+            Refused::BadBelow { .. }
             | Refused::UnknownBase(_)
             | Refused::Cycle(_)
             | Refused::TooDeep(_)

@@ -96,7 +96,7 @@ fn what_cannot_be_used_is_named_with_its_policy_and_its_field() {
         .collect();
     let many = format!("{{{}}}", many.join(","));
     let long = format!("{{{}}}", " ".repeat(MAX_BYTES));
-    let table: [(&str, &[&str]); 18] = [
+    let table: [(&str, &[&str]); 20] = [
         ("7", &["one JSON object of 1 to 64 policies"]),
         ("[]", &["one JSON object"]),
         ("{", &["one JSON object"]),
@@ -106,6 +106,14 @@ fn what_cannot_be_used_is_named_with_its_policy_and_its_field() {
         (
             r#"{"a b": {"limit": 1, "window": "1s"}}"#,
             &["`a b` is no name"],
+        ),
+        (
+            r#"{"..": {"limit": 1, "window": "1s"}}"#,
+            &["`..` is no name", "neither `.` nor `..`"],
+        ),
+        (
+            r#"{"a": {"limit": 1, "window": "1s", "scope": ".."}}"#,
+            &["the policy `a`", "`scope`"],
         ),
         (
             r#"{"a": {"limit": 1, "window": "1s"}, "a": {}}"#,

@@ -101,6 +101,15 @@ impl BadRequest {
         }
     }
 
+    /// The code as callers see it.
+    pub const fn code(&self) -> &'static str {
+        match self.problem {
+            Problem::NotJson { .. } => "invalidJson",
+            Problem::UnknownTimeZone => "unknownTimeZone",
+            _ => "invalidField",
+        }
+    }
+
     /// The body is not JSON.
     pub(super) fn not_json(error: serde_json::Error) -> BadRequest {
         let problem = Problem::NotJson {

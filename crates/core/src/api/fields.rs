@@ -202,9 +202,24 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// A number above zero, kept exactly.
+    /// A number above zero and at most 2^53, kept exactly.
     pub fn decimal(&mut self, name: &str) -> Result<Option<Decimal>, BadRequest> {
-        self.take(name, values::decimal)
+        self.decimal_within(name, values::DECIMAL, |_| true)
+    }
+
+    /// A number above zero, kept exactly, that lies within bounds of its own; `expected` says them.
+    pub fn decimal_within(
+        &mut self,
+        name: &str,
+        expected: &'static str,
+        fits: fn(Decimal) -> bool,
+    ) -> Result<Option<Decimal>, BadRequest> {
+        self.take(name, |value| {
+            let decimal = values::decimal(value, expected)?;
+            let fits = fits(decimal);
+            fits.then_some(decimal)
+                .ok_or(Problem::Malformed { expected })
+        })
     }
 
     /// A duration from `min` to `max`: a text such as `15m`, or whole milliseconds.

@@ -117,14 +117,8 @@ fn effect(kind: Kind, fields: &mut Fields<'_>) -> Result<Effect, BadRequest> {
         Kind::Pause => Effect::Pause(stop(fields)?),
         Kind::Bypass => Effect::Bypass,
         Kind::Scale => {
-            let factor = fields.decimal("factor")?;
-            let factor = fields.required("factor", factor)?;
-            let most = u128::from(MAX_FACTOR) * 10u128.pow(u32::from(factor.scale()));
-            if u128::from(factor.mantissa()) > most {
-                let expected = "a number above 0 and at most 1000000";
-                return Err(fields.error("factor", Problem::Malformed { expected }));
-            }
-            Effect::Scale(factor)
+            let factor = fields.decimal_within("factor", FACTOR, is_factor)?;
+            Effect::Scale(fields.required("factor", factor)?)
         }
         Kind::Replace => {
             if !fields.has("limits") {
@@ -143,6 +137,13 @@ fn effect(kind: Kind, fields: &mut Fields<'_>) -> Result<Effect, BadRequest> {
             })
         }
     })
+}
+
+const FACTOR: &str = "a number between 0.000000001 and 1000000";
+
+fn is_factor(factor: Decimal) -> bool {
+    let most = u128::from(MAX_FACTOR) * 10u128.pow(u32::from(factor.scale()));
+    u128::from(factor.mantissa()) <= most
 }
 
 fn stop(fields: &mut Fields<'_>) -> Result<Stop, BadRequest> {

@@ -42,15 +42,17 @@ pub(super) fn integer(value: &str, bounds: (i64, i64)) -> Result<i64, Problem> {
     whole(value, bounds, Unit::None, "a whole number")
 }
 
-/// A number above zero; decimals beyond the ninth round down.
-pub(super) fn decimal(value: &str) -> Result<Decimal, Problem> {
+/// What a number above zero is whose bounds are those of [`Decimal`].
+pub(super) const DECIMAL: &str = "a number between 0.000000001 and 9007199254740992";
+
+/// A number above zero; decimals beyond the ninth round down. `expected` says the bounds that hold
+/// for it.
+pub(super) fn decimal(value: &str, expected: &'static str) -> Result<Decimal, Problem> {
     Decimal::parse(value).map_err(|error| match error {
         InvalidNumber::NotANumber => Problem::WrongType {
             expected: "a number",
         },
-        _ => Problem::Malformed {
-            expected: "a number between 0.000000001 and 9007199254740992",
-        },
+        _ => Problem::Malformed { expected },
     })
 }
 

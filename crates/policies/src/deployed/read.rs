@@ -48,7 +48,7 @@ impl fmt::Display for InvalidDeployed {
             ),
             InvalidDeployed::NoName(text) => write!(
                 f,
-                "`{text}` is no name of a policy, which is 1 to 64 of A-Z a-z 0-9 . _ -."
+                "`{text}` is no name of a policy, which is 1 to 64 of A-Z a-z 0-9 . _ -, and neither `.` nor `..`."
             ),
             InvalidDeployed::Twice(name) => {
                 write!(f, "`{name}` is given more than once: give it once.")

@@ -26,7 +26,7 @@ pub struct Record {
     pub days: u64,
 }
 
-const SHARE: &str = "above 0 and at most 1, with at most 6 decimals";
+const SHARE: &str = "a number between 0.000001 and 1, with at most 6 decimals";
 
 impl Record {
     /// How many subjects of a million are recorded: 1 to 1,000,000, which is everybody.
@@ -40,11 +40,8 @@ pub(super) fn take(fields: &mut Fields<'_>) -> Result<Option<Record>, BadRequest
     let Some(mut inner) = fields.object("record")? else {
         return Ok(None);
     };
-    let share = inner.decimal("share")?;
+    let share = inner.decimal_within("share", SHARE, |share| millionths(share).is_some())?;
     let share = inner.required("share", share)?;
-    if millionths(share).is_none() {
-        return Err(inner.error("share", Problem::Malformed { expected: SHARE }));
-    }
     let days = inner.count("days", 1, MAX_DAYS)?;
     let days = inner.required("days", days)?;
     inner.finish()?;
