@@ -1,7 +1,10 @@
 // Names that paths take apart: nobody can be called `.` or `..`, and whoever can be limited is
 // reached by the path of his name, encoded, and by no other's.
 
+import { readdirSync } from "node:fs";
 import { request } from "node:http";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { server } from "./lib/server.mjs";
 
@@ -17,8 +20,8 @@ const day = (more) => ({ algorithm: "fixedWindow", limit: 1000, window: "1d", ..
 const overrides = async () => (await main.call("GET", "/overrides")).json.overrides;
 
 /** A request whose path is sent as it stands: `fetch` would fold it. */
-function sent(method, path, body = "") {
-  const { hostname, port } = new URL(main.url);
+function sent(method, path, body = "", url = main.url) {
+  const { hostname, port } = new URL(url);
   const headers = { authorization: "Bearer test-admin", "content-length": Buffer.byteLength(body) };
   return new Promise((resolve, reject) => {
     const asked = request({ hostname, port, method, path, headers }, async (response) => {
@@ -159,3 +162,57 @@ describe("everybody else is reached by the path of the name", () => {
     expect(await overrides()).toEqual([]);
   });
 });
+
+test("what an older build stored under such names is read, and can be deleted", async () => {
+  const old = await (await server()).start();
+  const raw = (method, path) => sent(method, path, "", old.url);
+  try {
+    const limits = [day({ name: "nn", limit: 5 })];
+    await old.call("PUT", "/policies/mm", { limits, provider: "pp", scope: "ss" });
+    await old.call("PUT", "/policies/kept", { limits });
+    const deny = { except: ["subject:p/ss/y"], reason: "from before" };
+    expect((await old.call("PUT", "/overrides/subject:p/ss/all/deny", deny)).status).toBe(201);
+    expect((await old.call("POST", "/limit", { policy: "kept", identifier: "u", cost: 5 })).status).toBe(200);
+    await old.kill();
+    const edited = edit(old.directory, "overrides", [
+      "UPDATE overrides SET target = replace(target, '/ss/', '/../'), effect = replace(effect, '/ss/', '/../')",
+      "UPDATE policies SET name = '..' WHERE name = 'mm'",
+      `UPDATE policies SET canonical = replace(replace(replace(canonical, '"ss"', '"."'), '"pp"', '".."'), '"nn"', '".."')`,
+    ]);
+    expect(edited).toBe(1);
+    // The subject's object has rows of the limit under its older name.
+    const renamed = "UPDATE state SET key = replace(key, 'nn', '..'), row = replace(row, 'nn', '..')";
+    expect(edit(old.directory, "state", [renamed])).toBe(1);
+    await old.start();
+
+    const { overrides } = (await old.call("GET", "/overrides")).json;
+    expect(overrides).toMatchObject([{ target: "subject:p/../all", except: ["subject:p/../y"] }]);
+    expect((await old.call("GET", "/policies")).json.policies.map(({ name }) => name)).toEqual(["..", "kept"]);
+    const refused = await old.call("POST", "/limit", { policy: "kept", identifier: "u" });
+    expect(refused).toMatchObject({ status: 429, json: { limitedBy: "..", limit: 5, remaining: 0 } });
+    expect((await old.call("POST", "/limit", { policy: "kept", identifier: "v" })).status).toBe(200);
+
+    expect((await raw("DELETE", "/overrides/subject:p/../all/deny")).status).toBe(200);
+    expect((await old.call("GET", "/overrides")).json.overrides).toEqual([]);
+    expect((await raw("GET", "/policies/..")).json).toMatchObject({ name: "..", version: 1 });
+    expect((await raw("DELETE", "/policies/..")).status).toBe(200);
+    expect((await old.call("GET", "/policies")).json.policies.map(({ name }) => name)).toEqual(["kept"]);
+  } finally {
+    await old.remove();
+  }
+});
+
+/** Changes the rows of all objects with a table; how many there are. Only while nothing runs. */
+function edit(directory, table, statements) {
+  const files = readdirSync(directory, { recursive: true });
+  let edited = 0;
+  for (const file of files.filter((name) => /[0-9a-f]{64}\.sqlite$/.test(name))) {
+    const database = new DatabaseSync(join(directory, file));
+    if (database.prepare("SELECT 1 FROM sqlite_master WHERE name = ?").get(table)) {
+      for (const statement of statements) database.exec(statement);
+      edited++;
+    }
+    database.close();
+  }
+  return edited;
+}
