@@ -180,3 +180,56 @@ fn stored(mut body: Tree) -> Result<Stored, Failure> {
         policy: policy.with_limit_apart(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_holds_a_password_is_refused_and_not_repeated() {
+        for url in [
+            "http://user:hunter2@127.0.0.1:1",
+            "https://hunter2@example.org",
+            "https://example.org/?key=hunter2",
+            "https://example.org/#hunter2",
+            "http://hunter2.example.org",
+            "hunter2",
+        ] {
+            let failure = Server::new(url, "t").err().map(|it| it.to_string());
+            let failure = failure.unwrap_or_default();
+            assert!(failure.starts_with("--url: "), "{url}: {failure}");
+            assert!(!failure.contains("hunter2"), "{failure}");
+        }
+        let server = Server::new("https://example.org:8443/tollgate/", "t").ok();
+        let known = server.map(|it| (it.url, it.origin));
+        let (url, origin) = known.unwrap_or_default();
+        assert_eq!(url, "https://example.org:8443/tollgate");
+        assert_eq!(origin, "https://example.org:8443");
+    }
+
+    #[test]
+    fn a_name_of_a_server_is_no_path() {
+        for name in ["a", "a.b", "...", "A-b_9"] {
+            assert_eq!(named(name).ok().as_ref().map(Name::as_str), Some(name));
+        }
+        let long = "x".repeat(65);
+        for name in [
+            "",
+            ".",
+            "..",
+            "../a",
+            "/a",
+            "a/b",
+            "a\\b",
+            "a\0",
+            "C:a",
+            "\u{1b}[2J",
+            &long,
+        ] {
+            let failure = named(name).err().map(|it| it.to_string());
+            let failure = failure.unwrap_or_default();
+            assert!(failure.contains("no name"), "{name:?}: {failure}");
+            assert!(!failure.contains('\u{1b}'), "{failure}");
+        }
+    }
+}

@@ -9,13 +9,15 @@ use std::collections::BTreeMap;
 
 use tollgate_core::algorithm::state::Moment;
 use tollgate_core::calendar::UtcOnly;
-use tollgate_core::overrides::Target;
+use tollgate_core::overrides::{Kind, Target};
 use tollgate_core::policy::Version;
 use tollgate_core::Timestamp;
 use tollgate_policies::body::{of_versions, PAGE_BYTES};
 use tollgate_policies::book::Book;
 use tollgate_policies::history::{Act, AuditEntry, PastVersion, Signed, Storage, Stored, MAX_PAGE};
-use tollgate_policies::message::{Action, Answer, Call, Installation, Requested, POLICY_MESSAGES};
+use tollgate_policies::message::{
+    Action, Answer, Call, Installation, Requested, RequestedOverride, POLICY_MESSAGES,
+};
 use tollgate_policies::precondition::Precondition;
 use tollgate_policies::service::answer;
 use tollgate_policies::snapshot::{Changes, Known, Snapshot};
@@ -523,4 +525,37 @@ fn an_installation_makes_all_policies_at_once_or_none() {
     object.storage.is_full = true;
     assert!(object.text(&installation(&[("c", plain)], false)).is_err());
     assert_eq!((&object.book, object.storage.audit.len()), (&before, 2));
+}
+
+#[test]
+fn a_body_that_cannot_be_read_has_the_code_that_it_has_everywhere() {
+    let mut object = Object::default();
+    let put = |written: &str| {
+        let written = written.to_owned();
+        change("a", Action::Put { written })
+    };
+    let set = |body: &str| {
+        Call::Override(RequestedOverride {
+            target: Target::All,
+            kind: Kind::Replace,
+            body: Some(body.to_owned()),
+            precondition: Precondition::None,
+            author: String::new(),
+            reason: String::new(),
+        })
+    };
+    for (body, code) in [
+        ("{bad", "invalidJson"),
+        ("", "invalidJson"),
+        ("7", "invalidField"),
+        (r#"{"limits":[]}"#, "invalidField"),
+        (
+            r#"{"limits":[{"algorithm":"quota","limit":1,"period":"day","timeZone":"Mars/Olympus"}]}"#,
+            "unknownTimeZone",
+        ),
+    ] {
+        assert_eq!(object.code(&put(body)), code, "{body}");
+        assert_eq!(object.code(&dry(put(body))), code, "{body}");
+        assert_eq!(object.code(&set(body)), code, "{body}");
+    }
 }
