@@ -58,7 +58,7 @@ const LAYERS = {
     ["arithmetic"],
     ["time", "codec"],
     ["duration"],
-    ["number", "percent", "hash", "error"],
+    ["number", "percent", "dots", "hash", "error"],
   ],
 };
 
