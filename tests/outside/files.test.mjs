@@ -221,7 +221,8 @@ describe("a server that means harm", () => {
     answer = one("other");
     mkdirSync(join(folder, "a/b"), { recursive: true });
     writeFileSync(join(folder, "a/b/other.yaml"), "mine");
-    expect((await verb("dump")).code).toBe(2);
+    const { code, stderr } = await verb("dump");
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/other\.yaml: it is there already.*--force/)]);
     expect(readdirSync(join(folder, "a/b"))).toEqual(["other.yaml"]);
     expect(await verb("dump", "--force")).toMatchObject({ code: 0 });
   });
@@ -369,6 +370,8 @@ describe("what cannot be done is told, and changes nothing", () => {
     ["a source of its own", hour(1, "source: x\n"), /mail\.yaml:1: `source`/],
     ["an unknown base", "extends: none\n", /`none`/],
     ["a circle", "extends: mail\n", /circle/],
+    ["a scope that no path can hold", hour(1, "scope: ..\n"), /mail\.yaml:1: .*`scope` must be .*`\.\.`/],
+    ["a name that no path can hold", `name: "."\n${hour(1)}`, /mail\.yaml:1: `name` must be .*`\.\.`/],
     ["two of one name", `name: a\n${hour(1)}---\nname: a\n${hour(1)}`, /`a` is also in/],
     ["nothing", "# nothing\n", /no policy/],
   ])("%s", async (_, text, expected) => {

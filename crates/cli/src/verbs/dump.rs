@@ -1,7 +1,7 @@
 //! Writes the server's policies as files.
 
 use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::shown;
@@ -18,13 +18,13 @@ pub(super) fn dump(
     is_json: bool,
 ) -> Result<u8, Failure> {
     let policies = server.policies()?;
-    let failed =
-        |path: &Path, error: io::Error| Failure::Wrong(format!("{}: {error}", path.display()));
+    let failed = |path: &Path, error| Failure::Wrong(format!("{}: {error}", path.display()));
     // The names are names of policies: the server was not believed.
     let path_of = |name: &str| folder.join(format!("{name}.yaml"));
     let is_there = |path: &PathBuf| !force && fs::symlink_metadata(path).is_ok();
     if let Some(path) = policies.keys().map(|it| path_of(it)).find(is_there) {
-        return Err(failed(&path, ErrorKind::AlreadyExists.into()));
+        let why = "it is there already, and nothing was written; --force writes over it.";
+        return Err(Failure::Wrong(format!("{}: {why}", path.display())));
     }
     fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     for (name, stored) in &policies {
