@@ -68,10 +68,9 @@ impl ApiError {
     /// on, or to begin anew.
     pub fn stage_stays(allow: &'static str) -> ApiError {
         let mut error = ApiError::method_not_allowed(allow);
-        let how = "{\"paused\": false} lets a stage go on, {\"start\": <now>} begins it anew.";
-        error.0.detail.pop(); // the full stop
-        error.0.detail.push_str(": ");
-        error.0.detail.push_str(how);
+        error.0.detail = format!(
+            "This path answers {allow}: {{\"paused\": false}} lets a stage go on, {{\"start\": <now>}} begins it anew."
+        );
         error
     }
 

@@ -1,6 +1,6 @@
 //! Takes in what isolates send, and keeps it within its bounds: days, chunks, and no names.
 
-use tollgate_core::api::policy::named::parse;
+use tollgate_core::api::policy::named::stored;
 use tollgate_core::calendar::TimeZone;
 use tollgate_core::codec::Unreadable;
 use tollgate_core::policy::Policy;
@@ -123,7 +123,7 @@ impl Keeper {
                 Ok(()) => Answer::Kept(self.busiest.list(now).clone()),
                 Err(damaged) => Answer::Refused(damaged.to_string()),
             },
-            Call::Preview { name, candidate } => match parse(candidate) {
+            Call::Preview { name, candidate } => match stored(candidate) {
                 Ok(candidate) => {
                     let kept = storage.chunks(Room::of(&candidate.policy), now)?;
                     match preview::of(kept, (name, &candidate), zones) {
