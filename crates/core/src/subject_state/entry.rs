@@ -241,7 +241,7 @@ impl Entry {
     pub(super) fn policy_of(&self, limits: Vec<Limit>) -> Result<Policy, InvalidLimit> {
         let mut policy = Policy::new(limits)?;
         if !self.policy.is_empty() {
-            policy = policy.named(Name::new("policy", &self.policy)?, self.version);
+            policy = policy.named(Name::stored("policy", &self.policy)?, self.version);
         }
         if self.replaces_inline {
             policy = policy.replacing_inline()?;
