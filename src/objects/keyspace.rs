@@ -41,8 +41,8 @@ impl DurableObject for KeyspaceDO {
 impl KeyspaceDO {
     /// Answers one message: a text, or its promise while the directory is being notified of the
     /// first keys. Values, not strings, on both sides: nothing is copied into wasm before it is
-    /// known to be alive. The other arguments are an [`Allowance`], which an older Worker does not
-    /// send.
+    /// known to be alive. The next three arguments are an [`Allowance`], which an older Worker does
+    /// not send; `name` is the object's where the runtime tells it none.
     ///
     /// [`Allowance`]: tollgate_upstash::message::Allowance
     pub fn call(
@@ -51,8 +51,10 @@ impl KeyspaceDO {
         reply: Option<u32>,
         looks: Option<u32>,
         last: Option<bool>,
+        name: &JsValue,
     ) -> JsValue {
         clock::in_event(|| {
+            self.shard.is_called(name);
             let allowance = shard::allowance(reply, looks, last);
             let text = text.as_string().unwrap_or_default();
             let answer = JsValue::from_str(&shard::answer(&self.shard, &text, allowance));

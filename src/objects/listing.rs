@@ -25,8 +25,8 @@ pub(super) trait Loaded: Sized + 'static {
     /// After this time the alarm repeats a call that failed.
     const RETRY: Duration;
 
-    /// Loads the state, and the name under which the directory lists the object, if it does.
-    fn load(state: &State, env: &Env) -> Result<(Self, Option<String>)>;
+    /// Loads the state, and the object's name as far as a row keeps it.
+    fn load(state: &State, env: &Env) -> Result<(Self, KeptName)>;
 
     /// Whether nothing is stored but the name in the directory, as far as memory knows.
     fn is_empty(&self) -> bool;
@@ -55,11 +55,26 @@ pub(super) trait Loaded: Sized + 'static {
     /// instant.
     fn set_listed(&mut self, name: &str, told: Option<Told>) -> Result<()>;
 
-    /// Deletes the stored name, if there is one.
+    /// Deletes the name under which the directory lists the object, if it is stored.
     fn set_unlisted(&mut self) -> Result<()>;
+
+    /// Stores a name that only callers know, of an object that the directory does not list yet.
+    fn keep_name(&mut self, name: &str) -> Result<()>;
 
     /// Empties the storage wholly, alarm included.
     fn empty_storage(&mut self) -> Result<()>;
+}
+
+/// An object's name, as a row keeps it.
+#[derive(Default)]
+pub(super) enum KeptName {
+    /// No row does.
+    #[default]
+    None,
+    /// The directory does not list the object. Only callers know its name, and one has told it.
+    Own(String),
+    /// The directory lists the object under it.
+    Listed(String),
 }
 
 /// What an object has loaded, and how its listing stands.
@@ -67,6 +82,8 @@ pub(super) struct Awake<L> {
     pub(super) loaded: L,
     /// The name under which the directory lists the object, if it does.
     listed: Option<String>,
+    /// Whether a row keeps the object's own name while it is not listed.
+    keeps_name: bool,
     /// Whether the directory may hold the opposite of `listed`: a call was sent, and nothing says
     /// that it was acknowledged.
     unsure: bool,
@@ -120,11 +137,29 @@ impl<L: Loaded> Awake<L> {
         self.unsure && self.is_listed() && self.has_rows()
     }
 
+    /// Whether a row has to keep the object's own name, because the directory is not told it yet.
+    fn lacks_name(&self) -> bool {
+        self.listed.is_none() && !self.keeps_name && self.has_rows()
+    }
+
     /// Has the object report itself again.
     fn unlist(&mut self) -> Result<()> {
         self.loaded.set_unlisted()?;
         self.listed = None;
         Ok(())
+    }
+
+    /// Stores the object's own name.
+    fn keep_name(&mut self, name: &str) -> Result<()> {
+        self.loaded.keep_name(name)?;
+        self.keeps_name = true;
+        Ok(())
+    }
+
+    /// Empties the storage wholly.
+    fn empty_storage(&mut self) -> Result<()> {
+        self.keeps_name = false;
+        self.loaded.empty_storage()
     }
 
     /// Records that the directory has acknowledged a call.
@@ -135,6 +170,7 @@ impl<L: Loaded> Awake<L> {
             let told = told.map(|(summary, at)| Told { summary, at });
             self.loaded.set_listed(name, told)?;
             self.listed = Some(name.clone());
+            self.keeps_name = false;
             return Ok(());
         }
         // Rows may have been stored meanwhile: then the object reports itself again.
@@ -142,7 +178,7 @@ impl<L: Loaded> Awake<L> {
             return self.unlist();
         }
         self.listed = None;
-        self.loaded.empty_storage()
+        self.empty_storage()
     }
 }
 
@@ -151,6 +187,8 @@ pub(super) struct ListedObject<L> {
     state: State,
     env: Env,
     resident: Resident<Awake<L>>,
+    /// The object's name, as a caller told it or a row has it.
+    told_name: RefCell<Option<String>>,
     /// The promise of the calls to the directory that are under way.
     calling: RefCell<Option<JsValue>>,
     /// Whether the call under way removes the object from the list.
@@ -166,6 +204,7 @@ impl<L: Loaded> ListedObject<L> {
             state,
             env,
             resident: Resident::new(),
+            told_name: RefCell::new(None),
             calling: RefCell::new(None),
             removing: Cell::new(false),
             missed: Cell::new(false),
@@ -174,18 +213,31 @@ impl<L: Loaded> ListedObject<L> {
 
     /// Runs a step on the state, which is loaded first if it is not; `run` learns whether it was.
     pub(super) fn with<T>(&self, run: impl FnOnce(&mut Awake<L>, bool) -> Result<T>) -> Result<T> {
-        let load = || {
-            let (loaded, listed) = L::load(&self.state, &self.env)?;
-            // An earlier life may have sent a call and not have seen it acknowledged.
-            let unsure = listed.is_none() || loaded.is_empty();
-            Ok(Awake {
-                loaded,
-                listed,
-                unsure,
-                emptied: false,
-            })
+        self.resident.with(|| self.load(), run)
+    }
+
+    /// Once, and not wherever a step may begin with it.
+    #[inline(never)]
+    fn load(&self) -> Result<Awake<L>> {
+        let (loaded, kept) = L::load(&self.state, &self.env)?;
+        let keeps_name = matches!(kept, KeptName::Own(_));
+        let (name, listed) = match kept {
+            KeptName::None => (None, None),
+            KeptName::Own(name) => (Some(name), None),
+            KeptName::Listed(name) => (Some(name.clone()), Some(name)),
         };
-        self.resident.with(load, run)
+        if name.is_some() {
+            self.told_name.replace(name);
+        }
+        // An earlier life may have sent a call and not have seen it acknowledged.
+        let unsure = listed.is_none() || loaded.is_empty();
+        Ok(Awake {
+            loaded,
+            listed,
+            keeps_name,
+            unsure,
+            emptied: false,
+        })
     }
 
     /// The result of `look` on the state, if it is loaded.
@@ -208,7 +260,7 @@ impl<L: Loaded> ListedObject<L> {
         self.with(|awake, _| {
             awake.emptied = awake.loaded.clean()?;
             match awake.emptied && awake.pending_call(|| self.name()).is_none() {
-                true => awake.loaded.empty_storage(),
+                true => awake.empty_storage(),
                 false => Ok(()),
             }
         })?;
@@ -226,6 +278,7 @@ impl<L: Loaded> ListedObject<L> {
     /// order. Returns the promise of the last, or undefined if none is pending.
     pub(super) fn notify(self: &Rc<Self>) -> JsValue {
         self.doubt();
+        self.keep_name();
         self.resident.change(|awake| awake.loaded.look_for_news());
         if let Some(under_way) = &*self.calling.borrow() {
             return under_way.clone();
@@ -260,14 +313,39 @@ impl<L: Loaded> ListedObject<L> {
         }
     }
 
+    /// Takes the name that a caller tells where the runtime knows none, `undefined` elsewhere. A
+    /// Worker of a build from before tells none.
+    pub(super) fn is_called(&self, name: &JsValue) {
+        if !name.is_undefined() && self.told_name.borrow().is_none() {
+            self.told_name.replace(name.as_string());
+        }
+    }
+
+    /// Stores such a name in the step that stored the first rows: the object may sleep before the
+    /// directory has acknowledged it, and be woken by its alarm, which tells no name.
+    fn keep_name(&self) {
+        if self.resident.look(Awake::lacks_name) != Some(true) {
+            return;
+        }
+        let told = self.told_name.borrow().clone();
+        let Some(name) = told.filter(|_| self.state.id().name().is_none()) else {
+            return;
+        };
+        if let Err(error) = self.with(|awake, _| awake.keep_name(&name)) {
+            worker::console_error!("tollgate: an object's name was not stored: {error}");
+        }
+    }
+
     fn pending_call(&self) -> Option<DirectoryCall> {
         self.resident
             .look(|awake| awake.pending_call(|| self.name()))?
     }
 
-    /// The object's name, if a directory can list it.
+    /// The object's name, if a directory can list it. The runtime tells an object a name of at most
+    /// 1,024 bytes.
     fn name(&self) -> Option<String> {
         let name = self.state.id().name();
+        let name = name.or_else(|| self.told_name.borrow().clone());
         name.filter(|name| placement::directory_for_object(name).is_some())
     }
 
@@ -279,6 +357,8 @@ impl<L: Loaded> ListedObject<L> {
         let Some(directory) = placement::directory_for_object(name) else {
             return false;
         };
+        // It may have been listed until now.
+        self.keep_name();
         // An object that is listed stays so whatever becomes of news.
         let is_news = matches!(call, DirectoryCall::Alive { .. });
         self.resident

@@ -39,9 +39,10 @@ impl DurableObject for RateLimitDO {
 #[wasm_bindgen]
 impl RateLimitDO {
     /// Answers one message, as text. Values, not strings, on both sides: nothing is copied into
-    /// wasm before it is known to be alive.
-    pub fn call(&self, text: &JsValue) -> JsValue {
+    /// wasm before it is known to be alive. `name` is the object's where the runtime tells it none.
+    pub fn call(&self, text: &JsValue, name: &JsValue) -> JsValue {
         clock::in_event(|| {
+            self.subject.is_called(name);
             let text = text.as_string().unwrap_or_default();
             let answer = JsValue::from_str(&self.last.answer(text, &self.subject));
             self.subject.notify();

@@ -13,7 +13,7 @@ use tollgate_upstash::message::{Allowance, Message, Unreadable, MESSAGES};
 use tollgate_versions::Version;
 use worker::{Env, Result, State};
 
-use super::listing::{ListedObject, Loaded};
+use super::listing::{KeptName, ListedObject, Loaded};
 use super::rows::keyspace::Store;
 use crate::clock;
 
@@ -167,15 +167,15 @@ impl Loaded for LoadedShard {
     const PATIENCE: Duration = Duration::from_millis(500);
     const RETRY: Duration = LOOK_AGAIN;
 
-    fn load(state: &State, _env: &Env) -> Result<(LoadedShard, Option<String>)> {
-        let (store, keyspace, listed) = Store::open(state)?;
+    fn load(state: &State, _env: &Env) -> Result<(LoadedShard, KeptName)> {
+        let (store, keyspace, name) = Store::open(state)?;
         let loaded = LoadedShard {
             keyspace,
             store,
             alarm: None,
             has_looked: false,
         };
-        Ok((loaded, listed))
+        Ok((loaded, name))
     }
 
     fn is_empty(&self) -> bool {
@@ -210,6 +210,10 @@ impl Loaded for LoadedShard {
 
     fn set_unlisted(&mut self) -> Result<()> {
         self.store.set_unlisted()
+    }
+
+    fn keep_name(&mut self, name: &str) -> Result<()> {
+        self.store.keep_name(name)
     }
 
     fn empty_storage(&mut self) -> Result<()> {

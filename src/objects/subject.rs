@@ -18,7 +18,7 @@ use tollgate_core::{Duration, Timestamp};
 use tollgate_versions::Version;
 use worker::{Env, Result, State};
 
-use super::listing::{ListedObject, Loaded};
+use super::listing::{KeptName, ListedObject, Loaded};
 use super::rows::limiter::Store;
 use crate::{clock, hot, settings};
 
@@ -166,7 +166,7 @@ impl Loaded for LoadedSubject {
     const PATIENCE: Duration = Duration::from_secs(10);
     const RETRY: Duration = ALARM_SPACING;
 
-    fn load(state: &State, env: &Env) -> Result<(LoadedSubject, Option<String>)> {
+    fn load(state: &State, env: &Env) -> Result<(LoadedSubject, KeptName)> {
         let (store, found) = Store::open(state)?;
         let rows = found
             .rows
@@ -182,7 +182,7 @@ impl Loaded for LoadedSubject {
             telling: Telling::found(found.told),
             is_foreign: found.is_foreign,
         };
-        Ok((loaded, found.listed))
+        Ok((loaded, found.name))
     }
 
     fn is_empty(&self) -> bool {
@@ -228,7 +228,7 @@ impl Loaded for LoadedSubject {
     }
 
     fn set_listed(&mut self, name: &str, told: Option<Told>) -> Result<()> {
-        if let Some(told) = &told {
+        if let Some(told) = told.as_ref().filter(|_| !self.is_foreign) {
             self.store.set_listed(name, told)?;
         }
         self.telling.acknowledge(told);
@@ -236,7 +236,15 @@ impl Loaded for LoadedSubject {
     }
 
     fn set_unlisted(&mut self) -> Result<()> {
+        self.is_foreign = false;
         self.store.set_unlisted()
+    }
+
+    fn keep_name(&mut self, name: &str) -> Result<()> {
+        match self.is_foreign {
+            true => Ok(()),
+            false => self.store.keep_name(name),
+        }
     }
 
     fn empty_storage(&mut self) -> Result<()> {

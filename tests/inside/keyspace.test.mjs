@@ -133,3 +133,23 @@ test("analytics are kept for ninety days", async () => {
   await ring("p:events");
   expect(await rows("p:events")).toBe(0);
 });
+
+test("a name that the runtime does not tell the object is kept until the directory knows it, and goes with the keys", async () => {
+  const key = "k".repeat(1_020);
+  const directory = env.DIRECTORY.getByName("directory");
+  const failing = (object) => {
+    object.fetch = () => Promise.reject(new Error("out of reach"));
+  };
+  await runInDurableObject(directory, failing);
+  await run("SET", key, "1", "EX", "100");
+  // The key, and the name.
+  expect(await rows(key)).toBe(2);
+  expect(await run("KEYS", "*")).toEqual([]);
+  await evictDurableObject(objectOf(key));
+  await runInDurableObject(directory, (object) => void delete object.fetch);
+  await objectOf(key).call("1 run\n"); // a Worker of a build from before tells no name
+  expect(await run("KEYS", "*")).toEqual([key]);
+  await ring(key);
+  expect(await rows(key)).toBe(0);
+  expect(await run("KEYS", "*")).toEqual([]);
+});

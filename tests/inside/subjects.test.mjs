@@ -286,6 +286,94 @@ describe("beside builds from before", () => {
   });
 });
 
+describe("a name that the runtime does not tell the object", () => {
+  const identifier = "q".repeat(1_024);
+  const body = { identifier, ...WINDOW };
+  const object = () => objectOf(`default:${identifier}`);
+  const row = () =>
+    runInDurableObject(object(), (_object, { storage }) => {
+      const [found] = storage.sql.exec("SELECT row FROM state WHERE key = 'listed'");
+      return found?.row;
+    });
+  const evicted = async () => {
+    await until(async () => expect(await evictDurableObject(object())).toBe(undefined));
+  };
+  /** Has the directory do this before it answers an object, until it is undone. */
+  async function directoryDoes(before) {
+    await runInDurableObject(directory(), (object) => {
+      const { fetch: original } = Object.getPrototypeOf(object);
+      object.fetch = async function fetch(request) {
+        await before();
+        return original.call(this, request);
+      };
+    });
+    return () => runInDurableObject(directory(), (object) => void delete object.fetch);
+  }
+  const fails = () => Promise.reject(new Error("out of reach"));
+
+  test("is told by callers: the object is listed, and not any more when it is empty", async () => {
+    await limit(body);
+    await settled("", [identifier]);
+    expect(await row()).toMatch(/^1 listed name=rate-limit%3Adefault%3Aq+ /);
+    await evicted();
+    at(HOUR);
+    await runDurableObjectAlarm(object());
+    await settled("", []);
+    const tables = await runInDurableObject(object(), (_object, { storage }) => [
+      ...storage.sql.exec("SELECT name FROM sqlite_master WHERE name = 'state'"),
+    ]);
+    expect(tables).toEqual([]);
+  });
+
+  test("is kept until the directory is told, for an alarm that tells none", async () => {
+    const undo = await directoryDoes(fails);
+    await limit(body);
+    // For a build from before: not listed.
+    expect(await row()).toBe(`1 listed name= own=rate-limit%3Adefault%3A${identifier}`);
+    await evicted();
+    await undo();
+    expect(identifiers(await subjects())).toEqual([]);
+    at(MINUTE);
+    await runDurableObjectAlarm(object());
+    await settled("", [identifier]);
+    expect(await row()).toMatch(/^1 listed name=rate-limit%3Adefault%3Aq+ /);
+  });
+
+  test("is kept where rows come while the directory removes the object", async () => {
+    await limit(body);
+    await settled("", [identifier]);
+    at(HOUR);
+    let goOn;
+    const gate = new Promise((resolve) => {
+      goOn = resolve;
+    });
+    const undo = await directoryDoes(() => gate);
+    const rung = runDurableObjectAlarm(object());
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await limit(body);
+    expect(await row()).toBe(`1 listed name= own=rate-limit%3Adefault%3A${identifier}`);
+    goOn();
+    await rung;
+    await undo();
+    await settled("", [identifier]);
+    expect(await row()).toMatch(/^1 listed name=rate-limit%3Adefault%3Aq+ /);
+  });
+
+  test("a Worker of a build from before tells none: the next that does has it listed", async () => {
+    const call = "1 limit\nitem cost=1\nlimit algorithm=fixedWindow limit=2 window=3600000";
+    expect(await object().call(call)).toMatch(/^1 decided/);
+    await evicted();
+    at(SECOND);
+    expect(await object().call(call)).toMatch(/^1 decided/);
+    expect([await row(), identifiers(await subjects())]).toEqual([undefined, []]);
+    const { json } = await tollgateStatus();
+    expect(json.limits).toMatchObject([{ used: 2 }]);
+    await settled("", [identifier]);
+  });
+
+  const tollgateStatus = () => call("GET", `/limit?identifier=${identifier}`);
+});
+
 test("a page looks at no more than a thousand rows", async () => {
   await runInDurableObject(directory(), (object) => {
     for (let i = 0; i < 1_500; i++) {

@@ -2,7 +2,8 @@
 //!
 //! One table, `keys (key, page, expires, data)`, made at the first write: `expires` is in Unix ms,
 //! of page 0, NULL for never. The row with the text `listed` as its key, which no client's key is,
-//! holds the name under which the directory lists the object.
+//! holds the name under which the directory lists the object. Before that `own` holds a name that
+//! only callers know.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -14,6 +15,7 @@ use worker::{Result, SqlStorage, SqlStorageValue, State, Storage};
 
 use super::{all_or_none, bytes, delete_all, has_table, integer, rows, set_alarm, text};
 use crate::hot;
+use crate::objects::listing::KeptName;
 
 const TABLE: &str = "keys";
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS keys (key BLOB, page INTEGER, expires INTEGER, data BLOB NOT NULL, PRIMARY KEY (key, page)) WITHOUT ROWID";
@@ -23,7 +25,9 @@ const WIPE: &str = "DELETE FROM keys WHERE typeof(key) = 'blob'";
 const ALL: &str = "SELECT key, page, data FROM keys WHERE typeof(key) = 'blob' ORDER BY key, page";
 const SIZE: &str = "SELECT count(*), total(length(data)) FROM (SELECT data FROM keys WHERE typeof(key) = 'blob' LIMIT ?)";
 const PAGES: &str = "SELECT page, data FROM keys WHERE key = ? ORDER BY page";
-const LISTED: &str = "SELECT data FROM keys WHERE key = 'listed' AND page = 0";
+// The first in this order is the one that holds.
+const NAME: &str =
+    "SELECT key, data FROM keys WHERE key IN ('listed', 'own') AND page = 0 ORDER BY key LIMIT 1";
 const UNLIST: &str = "DELETE FROM keys WHERE key = 'listed'";
 // The first byte of a row is the version of its form, the second its type. Rows of a version that
 // is not read (`?1` to `?2`) are neither swept nor wiped.
@@ -67,9 +71,8 @@ pub(in crate::objects) struct Left {
 }
 
 impl Store {
-    /// Opens the storage: the store, its keys, and the name under which the directory lists the
-    /// object, if it does.
-    pub(in crate::objects) fn open(state: &State) -> Result<(Store, Keyspace, Option<String>)> {
+    /// Opens the storage: the store, its keys, and the object's name as far as a row keeps it.
+    pub(in crate::objects) fn open(state: &State) -> Result<(Store, Keyspace, KeptName)> {
         let storage = state.storage();
         let sql = storage.sql();
         let has_table = Rc::new(Cell::new(has_table(&sql, TABLE)?));
@@ -78,16 +81,23 @@ impl Store {
             sql,
             has_table,
         };
-        let known_as = match store.has_table.get() {
-            true => rows(&store.sql, LISTED, Vec::new())?.pop(),
+        let name = store.name()?;
+        let keyspace = store.keyspace()?;
+        Ok((store, keyspace, name))
+    }
+
+    fn name(&self) -> Result<KeptName> {
+        let row = match self.has_table.get() {
+            true => rows(&self.sql, NAME, Vec::new())?.pop(),
             false => None,
         };
-        let keyspace = store.keyspace()?;
-        Ok((
-            store,
-            keyspace,
-            known_as.and_then(|row| text(row.into_iter().next())),
-        ))
+        let mut columns = row.unwrap_or_default().into_iter();
+        let (key, name) = (text(columns.next()), text(columns.next()));
+        Ok(match (key.as_deref(), name) {
+            (Some("listed"), Some(name)) => KeptName::Listed(name),
+            (Some(_), Some(name)) => KeptName::Own(name),
+            _ => KeptName::None,
+        })
     }
 
     /// The keys, as storage has them.
@@ -206,12 +216,21 @@ impl Store {
 
     /// Notes that the directory lists the object under this name.
     pub(in crate::objects) fn set_listed(&self, name: &str) -> Result<()> {
+        self.put_name("listed", name)
+    }
+
+    /// Stores a name that only callers know, of an object that the directory does not list yet.
+    pub(in crate::objects) fn keep_name(&self, name: &str) -> Result<()> {
+        self.put_name("own", name)
+    }
+
+    fn put_name(&self, key: &str, name: &str) -> Result<()> {
         if !self.has_table.replace(true) {
             self.sql.exec(CREATE, None)?;
         }
         let never = SqlStorageValue::Null;
         self.sql
-            .exec(PUT, vec!["listed".into(), 0.into(), never, name.into()])?;
+            .exec(PUT, vec![key.into(), 0.into(), never, name.into()])?;
         Ok(())
     }
 

@@ -3,7 +3,8 @@
 //!
 //! One table, `state (key, row)`, made at the first write, so that a subject that stores nothing
 //! has no table either. The key `listed` is the shell's: it is there while the directory lists the
-//! subject, and holds the object's name.
+//! subject, and holds the object's name. Before that it holds a name that only callers know as
+//! `own`, behind an empty `name`, which earlier builds take for no listing.
 
 use tollgate_core::codec::{Line, LineWriter, Unreadable};
 use tollgate_core::row::ROWS;
@@ -13,6 +14,7 @@ use tollgate_core::Timestamp;
 use worker::{Error, Result, SqlStorage, State, Storage};
 
 use super::{delete_all, has_table, rows, set_alarm, text};
+use crate::objects::listing::KeptName;
 
 const TABLE: &str = "state";
 const CREATE: &str =
@@ -35,8 +37,8 @@ pub(in crate::objects) struct Store {
 pub(in crate::objects) struct Found {
     /// Key and text of each of the core's rows.
     pub(in crate::objects) rows: Vec<(String, String)>,
-    /// The name under which the directory lists the subject, if it does.
-    pub(in crate::objects) listed: Option<String>,
+    /// The object's name, as far as the row `listed` keeps it.
+    pub(in crate::objects) name: KeptName,
     /// What the directory was told of it, where the row says so.
     pub(in crate::objects) told: Option<Told>,
     /// Whether the row that would say so has a version that is not known.
@@ -57,7 +59,7 @@ impl Store {
                     return Err(Error::from("a row is not of texts"));
                 };
                 if key == LISTED {
-                    found.listed = listed_name(&row, state);
+                    found.name = kept_name(&row, state);
                     found.told = told(&row);
                     let version = Line::versioned(&row, ROWS);
                     found.is_foreign = matches!(version, Err(Unreadable::Version { .. }));
@@ -105,6 +107,12 @@ impl Store {
         self.put(LISTED, &row.finish())
     }
 
+    /// Stores a name that only callers know, of a subject that the directory does not list yet.
+    pub(in crate::objects) fn keep_name(&mut self, name: &str) -> Result<()> {
+        let row = LineWriter::new(ROWS.written(), "listed").text("name", "");
+        self.put(LISTED, &row.text("own", name).finish())
+    }
+
     /// Deletes the name under which the directory lists the subject.
     pub(in crate::objects) fn set_unlisted(&self) -> Result<()> {
         if self.has_table {
@@ -138,13 +146,16 @@ fn told(row: &str) -> Option<Told> {
 
 /// The name in the row `listed`. A damaged row is written anew at the next call to the directory. A
 /// row of an unknown version is left as it is, and the directory is taken to list the object.
-fn listed_name(row: &str, state: &State) -> Option<String> {
+fn kept_name(row: &str, state: &State) -> KeptName {
     match Line::versioned(row, ROWS) {
         Ok((_, line)) => {
-            let name = Line::parse(line).text("name").ok();
-            name.filter(|name| !name.is_empty())
+            let line = Line::parse(line);
+            let name = |key| line.text(key).ok().filter(|name| !name.is_empty());
+            let listed = name("name").map(KeptName::Listed);
+            listed.or_else(|| name("own").map(KeptName::Own))
         }
-        Err(Unreadable::Version { .. }) => state.id().name(),
+        Err(Unreadable::Version { .. }) => state.id().name().map(KeptName::Listed),
         Err(Unreadable::Damaged(_)) => None,
     }
+    .unwrap_or_default()
 }
