@@ -149,6 +149,27 @@ const MUTANTS = [
     "overrides_waits",
   ],
   [
+    "whoever looks whether a refusal is remembered is not sent to renew it",
+    `${CORE}/isolate/refusals/mod.rs`,
+    "!entry.is_due(now) && entry.decision_at",
+    "entry.decision_at",
+    "refusals",
+  ],
+  [
+    "what holds now is told by a call that was sent afterwards",
+    `${POLICIES}/copy.rs`,
+    "as_of > Some(since)",
+    "as_of >= Some(since)",
+    "policies/copy",
+  ],
+  [
+    "of those who have to know what holds now one asks at a time",
+    `${POLICIES}/copy.rs`,
+    "true => Next::Join,",
+    "true => Next::Ask,",
+    "policies/copy",
+  ],
+  [
     "nobody is decided by older overrides than the object was told of",
     `${CORE}/subject_state/mod.rs`,
     "self.overrides > known",
@@ -1534,8 +1555,8 @@ const MUTANTS = [
   [
     "a cheaper request is not refused by a dearer one's refusal",
     `${CORE}/isolate/refusals/mod.rs`,
-    "if cost < entry.cost || !entry.is_alive(now) {",
-    "if !entry.is_alive(now) {",
+    "(cost >= entry.cost && entry.is_alive(now)).then_some",
+    "entry.is_alive(now).then_some",
     "refusals",
   ],
   [

@@ -118,7 +118,12 @@ fn one_of_a_crowd_renews_an_entry_while_the_others_are_answered() {
     let key = world.cache.key("u1", &world.policy);
     let mut hits = |now| {
         let find = |_: &i32| {
-            let known = world.cache.find(key, &world.policy, &Check::ONE, at(now));
+            let (cache, policy) = (&mut world.cache, &world.policy);
+            // Who only wants to know whether there is one is not sent to renew it.
+            let has = (0..3).map(|_| cache.has(key, policy, &Check::ONE, at(now)));
+            let has: Vec<bool> = has.collect();
+            let known = cache.find(key, policy, &Check::ONE, at(now));
+            assert_eq!(has, [known.is_some(); 3]);
             known.is_some()
         };
         (0..10).filter(find).count()

@@ -134,6 +134,24 @@ impl Copy {
         }
     }
 
+    /// What a request does that has to know what holds at `since`, because an object knows more
+    /// than the copy: one of all such requests asks at a time, and the others look again.
+    pub fn next_since(&self, since: Timestamp, now: Timestamp) -> Next {
+        let as_of = not_ahead(self.as_of, now);
+        if as_of > Some(since) || self.is_out_of_reach(now) {
+            return Next::Use {
+                asks: false,
+                is_degraded: as_of.is_none(),
+            };
+        }
+        let asked = not_ahead(self.asked, now).filter(|&at| now.since(at) < JOIN);
+        let is_under_way = asked.is_some() && asked > as_of && asked > self.failed;
+        match is_under_way {
+            true => Next::Join,
+            false => Next::Ask,
+        }
+    }
+
     /// Whether a request that needs no policy goes on although nothing is known: the object has not
     /// answered a moment ago. Then whether it asks in the background.
     pub fn goes_without(&self, now: Timestamp) -> Option<bool> {

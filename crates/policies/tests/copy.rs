@@ -94,6 +94,35 @@ fn one_request_asks_and_the_others_look_again_but_not_for_ever() {
 }
 
 #[test]
+fn of_those_that_have_to_know_what_holds_now_one_asks_at_a_time() {
+    let (mut copy, book) = (Copy::default(), Book::default());
+    confirm(&mut copy, &book, at(0));
+    // However fresh it is: an object knows more.
+    assert_eq!(copy.next_since(at(0), at(0)), Next::Ask);
+    copy.ask(at(5));
+    for since in [5, 6] {
+        assert_eq!(copy.next_since(at(since), at(6)), Next::Join);
+    }
+    assert_eq!(copy.next_since(at(5), at(304)), Next::Join);
+    assert_eq!(copy.next_since(at(5), at(305)), Next::Ask);
+    // Only a call that was sent afterwards tells what held then.
+    copy.learn(Changes::since(&book, Known::default()), at(5));
+    assert_eq!(copy.next_since(at(4), at(7)), USE);
+    for since in [5, 6] {
+        assert_eq!(copy.next_since(at(since), at(7)), Next::Ask);
+    }
+    confirm(&mut copy, &book, at(8));
+    for since in [5, 6, 7] {
+        assert_eq!(copy.next_since(at(since), at(9)), USE);
+    }
+    // Nobody waits for who does not answer.
+    copy.ask(at(20));
+    copy.fail(at(30));
+    assert_eq!(copy.next_since(at(25), at(31)), USE);
+    assert_eq!(copy.next_since(at(25), at(10_030)), Next::Ask);
+}
+
+#[test]
 fn out_of_reach_the_last_copy_is_used_as_degraded_and_none_is_unavailable() {
     let mut copy = Copy::default();
     copy.ask(at(0));

@@ -66,11 +66,7 @@ impl Refusals {
         check: &Check,
         now: Timestamp,
     ) -> Option<Decision> {
-        let cost = plain_cost(check)?;
-        let entry = self.entries.get_mut(key)?;
-        if cost < entry.cost || !entry.is_alive(now) {
-            return None;
-        }
+        let (cost, entry) = self.alive(key, check, now)?;
         if entry.is_due(now) {
             entry.renewing = true;
             return None;
@@ -78,6 +74,26 @@ impl Refusals {
         let decision = entry.decision_at(policy, cost, now)?;
         entry.used = true;
         Some(decision)
+    }
+
+    /// Whether [`Refusals::find`] has a refusal for `check`. It may be asked beforehand: it sends
+    /// nobody to renew the entry.
+    pub fn has(&mut self, key: Key, policy: &Policy, check: &Check, now: Timestamp) -> bool {
+        self.alive(key, check, now).is_some_and(|(cost, entry)| {
+            !entry.is_due(now) && entry.decision_at(policy, cost, now).is_some()
+        })
+    }
+
+    /// The entry that may answer `check`, and its cost.
+    fn alive(
+        &mut self,
+        key: Key,
+        check: &Check,
+        now: Timestamp,
+    ) -> Option<(u64, &mut CachedRefusal)> {
+        let cost = plain_cost(check)?;
+        let entry = self.entries.get_mut(key)?;
+        (cost >= entry.cost && entry.is_alive(now)).then_some((cost, entry))
     }
 
     /// Records the object's decision on `check`. A refusal is kept if it may be cached. An
