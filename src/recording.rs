@@ -30,6 +30,12 @@ pub(crate) fn apart(object: &str, item: &Item, why: Apart) {
     isolate::with(|isolate| isolate.recorder.apart(object, item, why, now));
 }
 
+/// Has it recorded that the isolate has refused by what it remembers of the object.
+pub(crate) fn remembered(object: &str, item: &Item) {
+    let now = clock::now();
+    isolate::with(|isolate| isolate.recorder.remembered(object, item, now));
+}
+
 /// Has what is recorded sent when it is due.
 pub(crate) fn send_later(context: &Context) {
     let now = clock::now();

@@ -1,12 +1,14 @@
 //! By the next policy, where one refuses that falls back to others: one after the other, for the
-//! same identifier and within one deadline. Each remembers its own refusals, so that asking past
-//! one that refuses all the time costs no call.
+//! same identifier and within one deadline. Each remembers its own refusals. Where the isolate
+//! refuses by itself for the first of them, its objects are asked whether they know newer overrides
+//! before another one can admit: a `deny` falls back to nobody.
 
 use core::mem;
 
 use tollgate_core::multi::Time;
 
 use super::levels::decide;
+use super::newer;
 use super::outcome::Outcome;
 use super::pending::Levels;
 use crate::clock;
@@ -17,26 +19,47 @@ use crate::error::{ApiError, Code};
 /// asked while there is time for an answer that takes as long as those before took.
 pub(super) async fn check(context: &Context<'_>, mut levels: Levels) -> Result<Outcome, ApiError> {
     let began = clock::now();
+    let time = || Time {
+        elapsed: clock::now().since(began),
+        deadline: context.deadline(),
+    };
     let others = mem::take(&mut levels.instead);
+    let objects = newer::objects(levels.all());
     let mut first = decide(context, levels).await?;
+    let mut is_known = first.is_of_objects;
     let mut refused = Vec::from_iter(first.name());
+    let (mut refusals, mut admitted) = (Vec::new(), None);
     for (i, levels) in others.into_iter().enumerate() {
-        let time = Time {
-            elapsed: clock::now().since(began),
-            deadline: context.deadline(),
-        };
-        if !first.decision.falls_back() || !time.is_enough_for(1, 1 + i) {
+        if !first.decision.falls_back() || !time().is_enough_for(1, 1 + i) {
             break;
         }
+        if !is_known && !levels.are_refused() {
+            newer::rule_out(&context.within(time().left()), &objects).await?;
+            is_known = true;
+        }
         let name = levels.own.item.policy.name().cloned();
-        match decide(&context.within(time.left()), levels).await {
-            Ok(outcome) if outcome.decision.success => return Ok(outcome.after(refused)),
-            Ok(outcome) => first.decision.admits_none(&outcome.decision),
+        match decide(&context.within(time().left()), levels).await {
+            Ok(outcome) if outcome.decision.success => {
+                admitted = Some(outcome);
+                break;
+            }
+            Ok(outcome) => refusals.push(outcome),
             // Out of reach and closed: it admits nothing, and the refusals of the others stand.
             Err(error) if error.code() == Code::ObjectUnavailable && !error.is_stale() => {}
             Err(error) => return Err(error),
         }
         refused.extend(name);
     }
-    Ok(first)
+    first.tell(context);
+    for refusal in &mut refusals {
+        refusal.tell(context);
+        first.decision.admits_none(&refusal.decision);
+    }
+    match admitted {
+        Some(mut outcome) => {
+            outcome.tell(context);
+            Ok(outcome.after(refused))
+        }
+        None => Ok(first),
+    }
 }

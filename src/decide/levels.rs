@@ -1,11 +1,14 @@
 //! One policy, with what stands above it, where it wants to be decided.
 
+use core::iter;
+
 use tollgate_core::decision::Source;
 use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::store::RateLimitStore;
 
 use super::binding::BindingStore;
 use super::counts::CountsStore;
+use super::newer;
 use super::object::ObjectStore;
 use super::outcome::Outcome;
 use super::pending::{Levels, Pending};
@@ -13,16 +16,14 @@ use super::together;
 use crate::context::Context;
 use crate::error::ApiError;
 
-/// Decides a check, but for what is asked where it refuses.
+/// Decides a check, but for what is asked where it refuses. The outcome is still to be told.
 pub(super) async fn decide(context: &Context<'_>, levels: Levels) -> Result<Outcome, ApiError> {
     if !levels.above.is_empty() {
         return Box::pin(together::check_levels(context, levels)).await;
     }
     let pending = levels.own;
     if let Some(refusal) = pending.refusal() {
-        let outcome = Outcome::new(pending, refusal, Source::Cache);
-        outcome.record(context);
-        return Ok(outcome);
+        return Ok(Outcome::new(pending, refusal, Source::Cache).alone());
     }
     let Pending { object, item, .. } = &pending;
     let decided = match item.policy.consistency() {
@@ -33,7 +34,11 @@ pub(super) async fn decide(context: &Context<'_>, levels: Levels) -> Result<Outc
         Consistency::Eventual => CountsStore { context }.decide(object, item).await,
     };
     let (decision, source) = decided?;
-    let outcome = Outcome::new(pending, decision, source);
-    outcome.record(context);
+    if pending.is_shadow && matches!(source, Source::Cache | Source::Binding) {
+        let asked = newer::objects(iter::once(&pending));
+        newer::rule_out(context, &asked).await?;
+    }
+    let outcome = Outcome::new(pending, decision, source).alone();
+    outcome.learn(context);
     Ok(outcome)
 }

@@ -11,6 +11,7 @@ mod debts;
 mod fallback;
 mod instead;
 mod levels;
+mod newer;
 pub(crate) mod object;
 mod outcome;
 mod pending;
@@ -27,6 +28,7 @@ use tollgate_core::api::request::LimitRequest;
 use crate::context::Context;
 use crate::error::ApiError;
 
+use again::Turn;
 pub(crate) use outcome::Outcome;
 use pending::Levels;
 pub(crate) use pending::Reads;
@@ -37,23 +39,24 @@ pub(crate) async fn check(
     context: &Context<'_>,
     read: Reads<'_, LimitRequest>,
 ) -> Result<Outcome, ApiError> {
-    again::decided(context, async |tells| {
-        checked(context, read()?, tells).await
+    again::decided(context, async |context: &Context<'_>, turn: &Turn| {
+        checked(context, read()?, turn).await
     })
     .await
 }
 
-/// `tells`: whether objects are told how far the isolate knows the overrides.
 async fn checked(
     context: &Context<'_>,
     request: LimitRequest,
-    tells: bool,
+    turn: &Turn,
 ) -> Result<Outcome, ApiError> {
     let is_degraded = pending::confirmed(context, slice::from_ref(&request)).await?;
-    let context = &pending::ready(context, tells);
+    let context = &turn.ready(context);
     let levels = Levels::of(context, request, is_degraded)?;
     if !levels.instead.is_empty() {
         return Box::pin(instead::check(context, levels)).await;
     }
-    levels::decide(context, levels).await
+    let mut outcome = levels::decide(context, levels).await?;
+    outcome.tell(context);
+    Ok(outcome)
 }

@@ -37,7 +37,7 @@ impl RateLimitStore for ObjectStore<'_> {
     async fn decide(&self, object: &str, item: &Item) -> Result<(Decision, Source), ApiError> {
         let context = self.context;
         let key = key_of(object, &item.policy);
-        if let Some(decision) = remembered(object, key, item) {
+        if let Some(decision) = remembered(key, item) {
             return Ok((decision, Source::Cache));
         }
         if let Some(shed) = item.policy.shed() {
@@ -92,14 +92,18 @@ pub(super) fn key_of(object: &str, policy: &Policy) -> Key {
 }
 
 /// What the object refused a moment ago and would refuse still.
-pub(super) fn remembered(object: &str, key: Key, item: &Item) -> Option<Decision> {
+pub(super) fn remembered(key: Key, item: &Item) -> Option<Decision> {
     let now = clock::now();
     isolate::with(|isolate| {
         let refusals = &mut isolate.refusals;
-        let refusal = refusals.find(key, &item.policy, &item.check, now)?;
-        isolate.recorder.remembered(object, item, now);
-        Some(refusal)
+        refusals.find(key, &item.policy, &item.check, now)
     })
+}
+
+/// Whether [`remembered`] has a refusal.
+pub(super) fn remembers(object: &str, item: &Item) -> bool {
+    let (key, now) = (key_of(object, &item.policy), clock::now());
+    isolate::with(|isolate| isolate.refusals.has(key, &item.policy, &item.check, now))
 }
 
 /// Remembers what the object said.
@@ -219,7 +223,12 @@ pub(crate) async fn call_each(
     call: &Call,
 ) -> Vec<Option<Answer>> {
     let questions: Vec<Question> = objects.map(|object| Question::new(object, call)).collect();
-    let answered = send_all(context, &questions, context.deadline()).await;
+    answers(context, &questions).await
+}
+
+/// The answers to questions that are asked at once; `None` where there was none.
+pub(super) async fn answers(context: &Context<'_>, questions: &[Question]) -> Vec<Option<Answer>> {
+    let answered = send_all(context, questions, context.deadline()).await;
     let answers = answered.into_iter().map(|answered| answered.answer.ok());
     answers.collect()
 }

@@ -22,6 +22,12 @@ pub(crate) struct Outcome {
     pending: Pending,
     pub(crate) decision: Decision,
     source: Source,
+    /// Whether objects have decided all of it, none of which knows newer overrides, then.
+    pub(super) is_of_objects: bool,
+    /// Whether the isolate has refused by itself, which is recorded when the outcome is told.
+    is_unasked: bool,
+    /// Whether everybody was told who has to know.
+    is_told: bool,
     /// The lowest level, where several were asked.
     asked: Option<Box<Pending>>,
     /// Whose permit the decision carries, where that is another level's.
@@ -60,10 +66,21 @@ impl Outcome {
             pending,
             decision,
             source,
+            is_of_objects: source == Source::Object,
+            is_unasked: false,
+            is_told: false,
             asked: None,
             holder: None,
             shadow,
             fell_back_from: Vec::new(),
+        }
+    }
+
+    /// The same of one level, which the isolate has refused by itself if its source says so.
+    pub(super) fn alone(self) -> Outcome {
+        Outcome {
+            is_unasked: self.source == Source::Cache,
+            ..self
         }
     }
 
@@ -103,10 +120,13 @@ impl Outcome {
                 level.learn(context, decision, *source);
             }
         }
+        let is_of_object = |it: &Option<(_, Source)>| matches!(it, Some((_, Source::Object)));
+        let is_of_objects = decisions.iter().all(is_of_object);
         let whole = whole(decisions)?;
         let holder = whole.holder.map(|at| levels[at].subject.clone());
         let level = levels[whole.level].clone();
         let mut outcome = Outcome::new(level, whole.decision, whole.source);
+        outcome.is_of_objects = is_of_objects;
         if levels.len() > 1 {
             outcome.asked = Some(Box::new(levels.swap_remove(0)));
             outcome.holder = holder;
@@ -154,11 +174,10 @@ impl Outcome {
         RateLimitHeaders::new(&self.decision, &self.pending.item.policy)
     }
 
-    /// Has everybody know what one place has decided, who wants to.
-    pub(super) fn record(&self, context: &Context) {
+    /// Has the isolate know what one place has decided.
+    pub(super) fn learn(&self, context: &Context) {
         let (decision, _) = self.decided();
         self.pending.learn(context, decision, self.source);
-        self.tell(context);
     }
 
     /// What was decided, whether it is enforced or, as the second tells, not.
@@ -167,8 +186,15 @@ impl Outcome {
         own.map_or((&self.decision, false), |it| (&it.decision, true))
     }
 
-    /// Counts and logs the decision.
-    pub(super) fn tell(&self, context: &Context) {
+    /// Records, counts and logs the decision, once. Not before nothing can have the request decided
+    /// once more.
+    pub(super) fn tell(&mut self, context: &Context) {
+        if core::mem::replace(&mut self.is_told, true) {
+            return;
+        }
+        if self.is_unasked {
+            self.pending.record_refusal();
+        }
         let Pending { subject, item, .. } = self.lowest();
         let (decision, is_shadow) = self.decided();
         flush::checked(

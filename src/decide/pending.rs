@@ -8,14 +8,14 @@ use tollgate_core::api::BadRequest;
 use tollgate_core::decide::Check;
 use tollgate_core::decision::Decision;
 use tollgate_core::limit::Name;
-use tollgate_core::overrides::{Override, Stopped};
+use tollgate_core::overrides::Stopped;
 use tollgate_core::policy::{FailMode, Policy};
 use tollgate_core::replay::trace::Apart;
 use tollgate_core::subject::{Subject, SubjectParts};
 use tollgate_core::subject_state::Item;
 use tollgate_policies::bounds::MAX_LEVELS;
 
-use super::policies;
+use super::{object, policies};
 use crate::clock;
 use crate::context::Context;
 use crate::error::ApiError;
@@ -38,8 +38,6 @@ pub(super) struct Pending {
     pub(super) stopped: Option<Stopped>,
     /// Whether the policy is decided and not enforced.
     pub(super) is_shadow: bool,
-    /// The overrides that change its limits, the nearest first.
-    changed_by: Vec<Override>,
 }
 
 /// Sees to it that the policies and overrides can be used that these requests need; whether they
@@ -59,12 +57,6 @@ pub(super) async fn confirmed(
     } else {
         Ok(Box::pin(policies::confirm_or_go_on(context)).await)
     }
-}
-
-/// The request whose checks are made ready now: what is asked later, too, tells objects the
-/// revision of now, whatever the isolate has learnt by then.
-pub(super) fn ready<'a>(context: &'a Context<'_>, tells: bool) -> Context<'a> {
-    context.knowing(tells.then(|| policies::copy::revision(context)))
 }
 
 /// A check with all that is asked together with it.
@@ -121,7 +113,7 @@ impl Levels {
                 suits(&check, &policy)?;
                 let item = Item { policy, check };
                 let own = Pending::new(context, subject, item, is_degraded)?;
-                own.asked(named.record.as_ref());
+                own.asked(context, named.record.as_ref());
                 Ok(Levels::alone(own.in_shadow(named.shadow)?))
             }
         }
@@ -129,7 +121,7 @@ impl Levels {
 
     /// Whether any of them is not enforced.
     pub(super) fn have_shadow(&self) -> bool {
-        self.own.is_shadow || self.above.iter().any(|it| it.is_shadow)
+        self.all().any(|it| it.is_shadow)
     }
 
     const fn alone(own: Pending) -> Levels {
@@ -138,6 +130,17 @@ impl Levels {
             above: Vec::new(),
             instead: Vec::new(),
         }
+    }
+
+    /// All of them, from the lowest.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Pending> {
+        [&self.own].into_iter().chain(&self.above)
+    }
+
+    /// Whether the isolate refuses them by itself: of one that is stopped, or that it remembers.
+    pub(super) fn are_refused(&self) -> bool {
+        let remembers = |it: &Pending| !it.is_shadow && object::remembers(&it.object, &it.item);
+        self.all().any(|it| it.stopped.is_some() || remembers(it))
     }
 
     /// All of them, from the lowest.
@@ -176,7 +179,7 @@ fn several(
         };
         suits(&check, &policy)?;
         let pending = Pending::new(context, subject, Item { policy, check }, is_degraded)?;
-        pending.asked(record.as_ref());
+        pending.asked(context, record.as_ref());
         pending.in_shadow(is_shadow)
     };
     let mut levels = levels.into_iter().map(level);
@@ -235,20 +238,26 @@ impl Pending {
             // What was used may be given back.
             stopped: overridden.stopped.filter(|_| check.cost >= 0),
             is_shadow: false,
-            changed_by: overridden.changed_by,
         })
     }
 
     /// Has the isolate know whether this policy's use is recorded, and what is over its head.
-    fn asked(&self, record: Option<&Record>) {
+    fn asked(&self, context: &Context, record: Option<&Record>) {
         let policy = &self.item.policy;
         let (name, now) = (policy.name_or_empty(), clock::now());
-        let changed_by = (policy.version().adjusted, self.changed_by.as_slice());
-        isolate::with(|isolate| {
+        let is_recorded = isolate::with(|isolate| {
             let recorder = &mut isolate.recorder;
             recorder.asked(&self.object, name, record, now);
-            recorder.overridden(&self.object, name, changed_by, now);
+            recorder.records(&self.object, now)
         });
+        if is_recorded {
+            let changes = policies::changes(context, &self.subject, policy);
+            let changed_by = (policy.version().adjusted, changes.as_slice());
+            isolate::with(|isolate| {
+                let recorder = &mut isolate.recorder;
+                recorder.overridden(&self.object, name, changed_by, now);
+            });
+        }
     }
 
     /// The same of a policy that is not enforced, if it is not. It refuses nobody either while its
@@ -267,9 +276,16 @@ impl Pending {
 impl Pending {
     /// The refusal of what is stopped, if it is.
     pub(super) fn refusal(&self) -> Option<Decision> {
-        let stopped = self.stopped.as_ref()?;
-        recording::apart(&self.object, &self.item, Apart::Stopped);
-        Some(stopped.refusal(clock::now()))
+        Some(self.stopped.as_ref()?.refusal(clock::now()))
+    }
+
+    /// Has it recorded that the isolate has refused by itself: because of a stop, or of what it
+    /// remembers.
+    pub(super) fn record_refusal(&self) {
+        match self.stopped {
+            Some(_) => recording::apart(&self.object, &self.item, Apart::Stopped),
+            None => recording::remembered(&self.object, &self.item),
+        }
     }
 }
 

@@ -8,6 +8,8 @@ import { workerBetween } from "./lib/switched.mjs";
 
 const TOKENS = JSON.stringify([{ token: "ann", name: "ann@x.org", role: "admin" }]);
 const as = { token: "ann" };
+/** How long a request may take that waits for objects. */
+const DEADLINE_MS = 1_000;
 
 let tollgate;
 beforeAll(async () => {
@@ -33,12 +35,13 @@ test("one request waits for the overrides, and no other", { timeout: 30_000 }, a
   const asked = async () => {
     const began = Date.now();
     const { success, limit } = await ask({ policy: "mail", identifier: "a" });
-    return [success, limit, Date.now() - began < 500];
+    const taken = Date.now() - began;
+    return [success, limit, taken < 400 ? "at once" : taken < DEADLINE_MS ? "within the deadline" : taken];
   };
   // The isolate has just confirmed what it knows.
   expect((await asked()).slice(0, 2)).toEqual([true, 1000]);
   await set("PUT", "/overrides/subject:smtp//a/scale", { factor: 0.5 });
   await fetch(`${tollgate.urlOf("between")}/?how=silent`, { method: "PUT" });
-  expect(await asked()).toEqual([true, 1000, false]);
-  for (let i = 0; i < 3; i++) expect(await asked()).toEqual([true, 1000, true]);
+  expect(await asked()).toEqual([true, 1000, "within the deadline"]);
+  for (let i = 0; i < 3; i++) expect(await asked()).toEqual([true, 1000, "at once"]);
 });

@@ -154,13 +154,18 @@ impl Recorder {
         (adjusted, overrides): (u64, &[Override]),
         now: Timestamp,
     ) {
-        let Some(space) = self.space_mut(space_of(object)) else {
+        if !self.records(object, now) {
             return;
-        };
-        let hash = hash(object);
-        if space.share(hash, now).is_some() {
-            space.under.set((hash, policy), adjusted, overrides);
         }
+        if let Some(space) = self.space_mut(space_of(object)) {
+            space.under.set((hash(object), policy), adjusted, overrides);
+        }
+    }
+
+    /// Whether the subject of this object is recorded.
+    pub fn records(&self, object: &str, now: Timestamp) -> bool {
+        let space = self.space(space_of(object));
+        space.is_some_and(|space| space.share(hash(object), now).is_some())
     }
 
     /// Whether calls to this object are recorded, and then whether its state is to be told.

@@ -169,11 +169,16 @@ pub(crate) async fn refresh(context: &Context<'_>) {
     Source::of(context).refresh().await;
 }
 
-/// The same because a subject's object knows more; nobody waits while the one that keeps the
-/// policies is out of reach.
+/// The same because a subject's object knows more: one of all such requests asks at a time. Nobody
+/// waits while the object that keeps the policies is out of reach.
 pub(crate) async fn catch_up(context: &Context<'_>) {
-    if !with_copy(context, |copy| copy.is_out_of_reach(clock::now())) {
-        refresh(context).await;
+    let since = clock::now();
+    loop {
+        match with_copy(context, |copy| copy.next_since(since, clock::now())) {
+            Next::Ask => return refresh(context).await,
+            Next::Join if clock::now().since(since) < context.deadline() => task::wait(LOOK).await,
+            _ => return,
+        }
     }
 }
 

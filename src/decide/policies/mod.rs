@@ -110,8 +110,6 @@ pub(super) struct Overridden {
     pub(super) bypasses: bool,
     /// The policy under the overrides that change limits, where there are such.
     pub(super) policy: Option<Policy>,
-    /// The overrides that change limits, the nearest first.
-    pub(super) changed_by: Vec<Override>,
 }
 
 /// What the overrides say of a subject under a policy, or an inline limit.
@@ -131,8 +129,15 @@ pub(super) fn overridden(context: &Context, subject: &Subject, policy: &Policy) 
             stopped: matched.stopped(),
             bypasses,
             policy,
-            changed_by: matched.changes(),
         }
+    })
+}
+
+/// What the overrides change in how a subject is limited by a policy, the nearest first.
+pub(super) fn changes(context: &Context, subject: &Subject, policy: &Policy) -> Vec<Override> {
+    let now = clock::now();
+    with_copy(context, |copy| {
+        copy.overrides(subject, policy.name(), now).changes()
     })
 }
 

@@ -11,10 +11,12 @@ use tollgate_core::decision::{Decision, Source};
 use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::multi::{Asked, Decided, Effect, Event, Multi};
 
+use super::again::{self, Turn};
 use super::asking::record_kept;
+use super::newer;
 use super::outcome::Outcome;
 use super::pending::{self, Levels, Pending, Reads};
-use super::{again, debts, fallback, object};
+use super::{debts, fallback, object};
 use crate::clock;
 use crate::context::Context;
 use crate::doors::Failure;
@@ -29,6 +31,14 @@ pub(crate) struct Together {
     pub(crate) success: bool,
     /// Of each, in the order of the request.
     pub(crate) outcomes: Vec<Outcome>,
+}
+
+impl Together {
+    /// The same, after everybody was told who has to know.
+    fn told(mut self, context: &Context) -> Together {
+        self.outcomes.iter_mut().for_each(|it| it.tell(context));
+        self
+    }
 }
 
 /// Decides one check together with what stands above it: admitted by all, or charged to none.
@@ -50,20 +60,19 @@ pub(crate) async fn check_all(
     context: &Context<'_>,
     read: Reads<'_, Vec<LimitRequest>>,
 ) -> Result<Together, ApiError> {
-    again::decided(context, async |tells| {
-        checked(context, read()?, tells).await
+    again::decided(context, async |context: &Context<'_>, turn: &Turn| {
+        checked(context, read()?, turn).await
     })
     .await
 }
 
-/// `tells`: whether objects are told how far the isolate knows the overrides.
 async fn checked(
     context: &Context<'_>,
     requests: Vec<LimitRequest>,
-    tells: bool,
+    turn: &Turn,
 ) -> Result<Together, ApiError> {
     let is_degraded = pending::confirmed(context, &requests).await?;
-    let context = &pending::ready(context, tells);
+    let context = &turn.ready(context);
     let all = requests.into_iter();
     let all = all.map(|it| Levels::of(context, it, is_degraded));
     let all = all.collect::<Result<Vec<Levels>, ApiError>>()?;
@@ -76,7 +85,7 @@ async fn checked(
             return Err(multi::refund_alone(i).into());
         }
     }
-    decide(context, all, true).await
+    Ok(decide(context, all, true).await?.told(context))
 }
 
 /// Decides checks with all their levels. `answers_all`: whether each of them is to be answered, and
@@ -99,13 +108,21 @@ async fn partly_enforced(
     checks: Vec<Levels>,
     answers_all: bool,
 ) -> Result<Together, ApiError> {
+    // What is not enforced admits, whatever its object says, but for a stop.
+    if !checks.iter().any(Levels::are_refused) {
+        let apart = checks
+            .iter()
+            .flat_map(Levels::all)
+            .filter(|it| it.is_shadow);
+        newer::rule_out(context, &newer::objects(apart)).await?;
+    }
     let (parts, levels) = shadow::taken_apart(checks);
     let Together { success, outcomes } = match levels.is_empty() {
         true => Together {
             success: true,
             outcomes: Vec::new(),
         },
-        false => enforced(context, levels, answers_all).await?,
+        false => enforced(context, levels, answers_all).await?.told(context),
     };
     if !success && !answers_all {
         let outcomes = shadow::named(parts, outcomes);
@@ -123,7 +140,8 @@ async fn enforced(
 ) -> Result<Together, ApiError> {
     let counts = checks.iter().map(Vec::len).collect();
     let pending: Vec<Pending> = checks.into_iter().flatten().collect();
-    let asked = pending.iter().map(asked).collect();
+    let asked: Vec<Asked> = pending.iter().map(asked).collect();
+    let is_unasked = asked.iter().map(|it| it.remembered.is_some()).collect();
     let now = clock::now();
     let (multi, mut effects) = Multi::begin(
         asked,
@@ -136,6 +154,7 @@ async fn enforced(
         context,
         last: vec![None; pending.len()],
         counts,
+        is_unasked,
         pending,
         multi,
     };
@@ -166,7 +185,7 @@ fn asked(pending: &Pending) -> Asked<'_> {
     Asked {
         object,
         is_peek: item.check.peek,
-        remembered: (pending.refusal()).or_else(|| object::remembered(object, key, item)),
+        remembered: (pending.refusal()).or_else(|| object::remembered(key, item)),
         refused_last: isolate::with(|isolate| isolate.refused_last.contains(object, &item.policy)),
         gives_back: item.check.cost < 0,
     }
@@ -179,6 +198,8 @@ struct Request<'a> {
     pending: Vec<Pending>,
     /// How many levels each check has.
     counts: Vec<usize>,
+    /// Whether the isolate refuses a level by itself.
+    is_unasked: Vec<bool>,
     multi: Multi<ApiError>,
     /// Of each entry, what came of the last message to its object.
     last: Vec<Option<(CallTimes, Option<Failure>)>>,
@@ -246,16 +267,18 @@ impl Request<'_> {
         }
     }
 
-    /// Tells who has to know what was decided.
+    /// What was decided. Still to be told, but for what the isolate has refused by itself.
     fn done(self, decided: Decided) -> Together {
+        let refused = self.pending.iter().zip(&self.is_unasked);
+        refused
+            .filter(|(_, is_unasked)| **is_unasked)
+            .for_each(|(pending, _)| pending.record_refusal());
         let mut pending = self.pending.into_iter();
         let mut decisions = decided.decisions.into_iter();
         let outcome = |levels: usize| {
             let pending = pending.by_ref().take(levels).collect();
             let decisions = decisions.by_ref().take(levels).collect();
-            let outcome = Outcome::of_levels(self.context, pending, decisions)?;
-            outcome.tell(self.context);
-            Some(outcome)
+            Outcome::of_levels(self.context, pending, decisions)
         };
         Together {
             success: decided.success,

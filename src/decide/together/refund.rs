@@ -28,9 +28,7 @@ pub(super) async fn give_back(context: &Context<'_>, levels: Levels) -> Result<O
     all.append(&mut above);
     decisions.resize_with(all.len(), || None);
     let outcome = Outcome::of_levels(context, all, decisions);
-    let outcome = outcome.ok_or_else(ApiError::object_unavailable)?; // the first is known
-    outcome.tell(context);
-    Ok(outcome)
+    outcome.ok_or_else(ApiError::object_unavailable) // the first is known
 }
 
 /// Gives units back to the level that was asked: its decision, and how many units it had to give

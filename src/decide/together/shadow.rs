@@ -70,8 +70,9 @@ pub(super) async fn put_together(
         };
         for (i, pending) in part.apart.into_iter().enumerate() {
             let (decision, source) = decided.next()?;
-            let shadow = Outcome::new(pending, decision, source);
-            shadow.record(context);
+            let mut shadow = Outcome::new(pending, decision, source);
+            shadow.learn(context);
+            shadow.tell(context);
             whole = Some(match whole {
                 None => shadow,
                 Some(whole) => whole.beside(shadow, part.is_lowest && i == 0),

@@ -1,6 +1,6 @@
 // Stands between a Worker and the object that keeps its policies, counts the calls that reach it,
-// and fails in the way it is told over HTTP: `PUT /?how=silent|broken|well` begins a new count,
-// `GET /` tells the count. With `&after=n` the next n calls get through first.
+// and fails in the way it is told over HTTP: `PUT /?how=silent|broken|slow|well` begins a new
+// count, `GET /` tells the count. With `&after=n` the next n calls get through first.
 
 import { DurableObject } from "cloudflare:workers";
 
@@ -14,6 +14,7 @@ export class PolicyDO extends DurableObject {
     if (reached <= after) return this.env.REAL.getByName(this.ctx.id.name).call(text);
     if (how === "silent") return new Promise((resolve) => setTimeout(resolve, 60_000));
     if (how === "broken") throw new Error("broken");
+    if (how === "slow") await new Promise((resolve) => setTimeout(resolve, 150));
     return this.env.REAL.getByName(this.ctx.id.name).call(text);
   }
 }
