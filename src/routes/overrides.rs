@@ -70,7 +70,7 @@ async fn change(
     };
     let reply = ask(context, &Call::Override(requested)).await?;
     policies::refresh(context).await;
-    policies::announce(context, &target).await;
+    policies::announce(context, &target, reply.version).await;
     Ok(reply)
 }
 

@@ -45,3 +45,21 @@ test("one request waits for the overrides, and no other", { timeout: 30_000 }, a
   expect(await asked()).toEqual([true, 1000, "within the deadline"]);
   for (let i = 0; i < 3; i++) expect(await asked()).toEqual([true, 1000, "at once"]);
 });
+
+test("an object is told of an override, also by who cannot read it back", { timeout: 30_000 }, async () => {
+  const limits = [{ algorithm: "fixedWindow", limit: 1000, window: "52w" }];
+  await fetch(`${tollgate.urlOf("between")}/?how=well`, { method: "PUT" });
+  await set("PUT", "/policies/post", { limits, provider: "smtp" });
+  await sleep(5_100);
+  const body = { policy: "post", identifier: "b" };
+  const asked = async () => (await set("POST", "/limit", body)).json;
+  // The isolate looks again by itself, a while after it had no answer.
+  await expect.poll(() => ask(body), { timeout: 10_000 }).toMatchObject({ success: true });
+  expect(await asked()).toMatchObject({ success: true });
+  // The override is stored, and what the isolate asks next has no answer.
+  await fetch(`${tollgate.urlOf("between")}/?how=broken&after=1`, { method: "PUT" });
+  const path = "/overrides/subject:smtp//b/deny";
+  const stored = await call(tollgate.urlOf("S"), "PUT", path, { until: "1h" }, as);
+  expect(stored.status).toBe(201);
+  expect(await asked()).toMatchObject({ success: false, reason: "override" });
+});

@@ -9,7 +9,7 @@ use tollgate_core::api::policy::named::NamedPolicy;
 use tollgate_core::decide::Check;
 use tollgate_core::limit::Name;
 use tollgate_core::message::{Answer, Call as ObjectCall};
-use tollgate_core::overrides::{Effect, Override, Stopped, Target};
+use tollgate_core::overrides::{Effect, Override, Revision, Stopped, Target};
 use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject::{Subject, SubjectParts};
@@ -141,14 +141,18 @@ pub(super) fn changes(context: &Context, subject: &Subject, policy: &Policy) -> 
     })
 }
 
-/// Tells a subject's object that overrides of the subject have changed, as this isolate knows them
-/// now: isolates that do not know it yet are asked to look. Without that they learn it by
-/// themselves, so a failure is nobody's.
-pub(crate) async fn announce(context: &Context<'_>, target: &Target) {
+/// Tells a subject's object that overrides of the subject have changed, with this revision where it
+/// is known, and as far as this isolate knows them now: isolates that do not know it yet are asked
+/// to look. Without that they learn it by themselves, so a failure is nobody's.
+pub(crate) async fn announce(context: &Context<'_>, target: &Target, revision: Option<u64>) {
     let Some(parts) = target.subject() else {
         return;
     };
-    let call = ObjectCall::Overridden(copy::revision(context));
+    let known = copy::revision(context);
+    let call = ObjectCall::Overridden(Revision {
+        number: known.number.max(revision.unwrap_or(0)),
+        ..known
+    });
     let object = context.subject(parts).object_name();
     let _ = object::call(context, &object, &call).await;
 }
