@@ -51,7 +51,7 @@ const LAYERS = {
     ["decide", "in_force", "row"],
     ["algorithm", "permit"],
     ["multi"],
-    ["decision"],
+    ["decision", "pressure"],
     ["calendar", "policy"],
     ["subject"],
     ["limit"],

@@ -23,6 +23,20 @@ const MUTANTS = [
     "grants",
   ],
   [
+    "the pressure is that of the fullest limit",
+    `${CORE}/pressure.rs`,
+    "self.limits.iter().map(Pressure::at).max()",
+    "self.limits.iter().map(Pressure::at).min()",
+    "pressure",
+  ],
+  [
+    "a pressure of 1 means that nothing is left",
+    `${CORE}/pressure.rs`,
+    "match (used * 1_000).checked_div(limit) {",
+    "match (used * 1_000 + 999).checked_div(limit) {",
+    "pressure",
+  ],
+  [
     "a version that changes nothing for a subject writes no row",
     `${CORE}/subject_state/policies.rs`,
     "if old != *policy {",

@@ -5,6 +5,7 @@ use tollgate_core::decision::{Decision, Reason, Source};
 use tollgate_core::limit::Name;
 use tollgate_core::multi::{deciding, whole};
 use tollgate_core::policy::FailMode;
+use tollgate_core::pressure::Pressure;
 use tollgate_core::subject::Subject;
 
 use super::counts;
@@ -30,6 +31,10 @@ pub(crate) struct Outcome {
     is_told: bool,
     /// The lowest level, where several were asked.
     asked: Option<Box<Pending>>,
+    /// How full the tightest limit of all levels is, as far as that is known.
+    pressure: Option<Pressure>,
+    /// Whether it admits near the limit of any level.
+    is_near: bool,
     /// Whose permit the decision carries, where that is another level's.
     holder: Option<Subject>,
     /// What a policy has decided that is not enforced; of several the one that refuses longest.
@@ -52,6 +57,8 @@ impl Outcome {
             decision.reason = Some(Reason::Degraded);
         }
         pending.follow(&decision);
+        let pressure = decision.pressure();
+        let is_near = decision.success && pressure >= Some(pending.near);
         let shadow = pending.is_shadow.then(|| {
             Box::new(Shadow {
                 pending: pending.clone(),
@@ -70,6 +77,8 @@ impl Outcome {
             is_unasked: false,
             is_told: false,
             asked: None,
+            pressure,
+            is_near,
             holder: None,
             shadow,
             fell_back_from: Vec::new(),
@@ -122,11 +131,17 @@ impl Outcome {
         }
         let is_of_object = |it: &Option<(_, Source)>| matches!(it, Some((_, Source::Object)));
         let is_of_objects = decisions.iter().all(is_of_object);
+        let pressure = |known: &Option<(Decision, _)>| known.as_ref()?.0.pressure();
+        let pressures: Vec<_> = decisions.iter().map(pressure).collect();
+        let mut each = levels.iter().zip(&pressures);
+        let is_near = each.any(|(level, pressure)| *pressure >= Some(level.near));
         let whole = whole(decisions)?;
         let holder = whole.holder.map(|at| levels[at].subject.clone());
         let level = levels[whole.level].clone();
         let mut outcome = Outcome::new(level, whole.decision, whole.source);
         outcome.is_of_objects = is_of_objects;
+        outcome.pressure = pressures.into_iter().flatten().max();
+        outcome.is_near = is_near && outcome.decision.success;
         if levels.len() > 1 {
             outcome.asked = Some(Box::new(levels.swap_remove(0)));
             outcome.holder = holder;
@@ -165,6 +180,10 @@ impl Outcome {
                 let policy = &shadow.pending.item.policy;
                 body.beside(&shadow.decision, policy, shadow.source)
             }
+        };
+        let body = match self.lowest().tells_pressure {
+            true => body.under(self.pressure),
+            false => body,
         };
         body.after(&self.fell_back_from)
     }
@@ -205,6 +224,7 @@ impl Outcome {
                 cost: item.check.cost,
                 decision,
                 is_shadow,
+                is_near: self.is_near,
                 source: self.source,
             },
         );

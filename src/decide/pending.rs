@@ -10,6 +10,7 @@ use tollgate_core::decision::Decision;
 use tollgate_core::limit::Name;
 use tollgate_core::overrides::Stopped;
 use tollgate_core::policy::{FailMode, Policy};
+use tollgate_core::pressure::Pressure;
 use tollgate_core::replay::trace::Apart;
 use tollgate_core::subject::{Subject, SubjectParts};
 use tollgate_core::subject_state::Item;
@@ -38,6 +39,10 @@ pub(super) struct Pending {
     pub(super) stopped: Option<Stopped>,
     /// Whether the policy is decided and not enforced.
     pub(super) is_shadow: bool,
+    /// From which pressure on an admission is one near the limit.
+    pub(super) near: Pressure,
+    /// Whether the answer tells the pressure.
+    pub(super) tells_pressure: bool,
 }
 
 /// Sees to it that the policies and overrides can be used that these requests need; whether they
@@ -81,21 +86,27 @@ impl Levels {
             subject,
             rule,
             check,
+            pressure,
         } = request;
-        match rule {
+        let mut levels = match rule {
             Rule::Inline(policy) => {
                 let policy = inline(context, policy)?;
                 let own = Pending::new(context, subject, Item { policy, check }, is_degraded)?;
-                Ok(Levels::alone(own))
+                Levels::alone(own)
             }
             Rule::Named(name) => {
                 let named = policies::policy(context, &name, is_degraded)?;
                 let instead = instead(context, &named, &subject, check, is_degraded)?;
                 let subject = named.limited(subject)?;
                 let levels = Levels::named(context, &named, subject, check, is_degraded)?;
-                Ok(Levels { instead, ..levels })
+                Levels { instead, ..levels }
             }
+        };
+        for instead in &mut levels.instead {
+            instead.own.tells_pressure = pressure;
         }
+        levels.own.tells_pressure = pressure;
+        Ok(levels)
     }
 
     /// Those of a policy and of what stands above it.
@@ -114,7 +125,8 @@ impl Levels {
                 let item = Item { policy, check };
                 let own = Pending::new(context, subject, item, is_degraded)?;
                 own.asked(context, named.record.as_ref());
-                Ok(Levels::alone(own.in_shadow(named.shadow)?))
+                let own = own.near(named.near_limit).in_shadow(named.shadow)?;
+                Ok(Levels::alone(own))
             }
         }
     }
@@ -158,20 +170,20 @@ fn several(
     check: Check,
     is_degraded: bool,
 ) -> Result<Levels, ApiError> {
-    let mut levels = vec![(subject, named.policy.clone(), (named.shadow, named.record))];
+    let said = |named: &NamedPolicy| (named.shadow, named.record, named.near_limit);
+    let mut levels = vec![(subject, named.policy.clone(), said(named))];
     let mut next = Some(parent.clone());
     while let Some(parent) = next.filter(|_| levels.len() < MAX_LEVELS) {
         let named = policies::find(context, &parent.policy, is_degraded)?;
         let subject = levels.last().map(|(below, ..)| parent.subject(below));
         let subject = subject.ok_or_else(ApiError::policy_unavailable)??; // there is one
-        let said = (named.shadow, named.record);
-        levels.push((named.limited(subject)?, named.policy.clone(), said));
+        levels.push((named.limited(subject)?, named.policy.clone(), said(&named)));
         next = named.parent.clone();
     }
     // A level without slots is not held, unless none has any: that is the caller's error.
     let is_held = levels.iter().any(|(_, policy, _)| policy.gives_permits());
-    type Said = (bool, Option<Record>);
-    let level = |(subject, policy, (is_shadow, record)): (SubjectParts, Policy, Said)| {
+    type Said = (bool, Option<Record>, Option<Pressure>);
+    let level = |(subject, policy, (is_shadow, record, near)): (SubjectParts, Policy, Said)| {
         let holds = policy.gives_permits() || !is_held;
         let check = Check {
             hold: check.hold.filter(|_| holds),
@@ -180,7 +192,7 @@ fn several(
         suits(&check, &policy)?;
         let pending = Pending::new(context, subject, Item { policy, check }, is_degraded)?;
         pending.asked(context, record.as_ref());
-        pending.in_shadow(is_shadow)
+        pending.near(near).in_shadow(is_shadow)
     };
     let mut levels = levels.into_iter().map(level);
     let own = levels.next().ok_or_else(ApiError::policy_unavailable)??; // there is one
@@ -238,7 +250,15 @@ impl Pending {
             // What was used may be given back.
             stopped: overridden.stopped.filter(|_| check.cost >= 0),
             is_shadow: false,
+            near: Pressure::NEAR,
+            tells_pressure: false,
         })
+    }
+
+    /// The same with what the policy says is near its limits, if it does.
+    fn near(mut self, near: Option<Pressure>) -> Pending {
+        self.near = near.unwrap_or(self.near);
+        self
     }
 
     /// Has the isolate know whether this policy's use is recorded, and what is over its head.

@@ -26,6 +26,7 @@ pub struct Kind<'a> {
 
 /// The counter of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Counter {
     /// The namespace; `…` for several.
     pub namespace: String,
@@ -37,6 +38,14 @@ pub struct Counter {
     pub outcome: &'static str,
     /// Number of checks.
     pub count: u64,
+    /// How many of them were admitted near a limit.
+    #[serde(skip_serializing_if = "is_none")]
+    pub near_limit: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// All counters of one isolate.
@@ -61,15 +70,16 @@ impl Counters {
     }
 
     /// Counts one check.
-    pub(super) fn count(&mut self, kind: &Kind) {
+    pub(super) fn count(&mut self, kind: &Kind, is_near: bool) {
+        let one = Counter::one(kind, is_near);
         let key = self.secret.key_in(kind.namespace, kind);
         if let Some(counter) = self.own.get_mut(key) {
-            counter.count += 1;
+            counter.add(&one);
             return;
         }
         // An existing counter stays, unless another namespace needs the room.
         let others = |other: Key, _: &Counter| other.namespace() != key.namespace();
-        let moved = match self.own.try_put(key, Counter::one(kind), by_count, others) {
+        let moved = match self.own.try_put(key, one, by_count, others) {
             Ok(gone) => gone.map(|(_, gone)| gone),
             Err(newcomer) => Some(newcomer),
         };
@@ -84,12 +94,9 @@ impl Counters {
             ..moved.kind()
         };
         let key = self.secret.key_in(kind.namespace, &kind);
-        let none = || Counter {
-            count: 0,
-            ..Counter::one(&kind)
-        };
+        let none = || Counter::none(&kind);
         let (counter, gone) = self.together.get_or_put(key, none, by_count);
-        counter.count += moved.count;
+        counter.add(&moved);
         if let Some((_, gone)) = gone {
             self.count_rest(gone);
         }
@@ -98,7 +105,7 @@ impl Counters {
     fn count_rest(&mut self, gone: Counter) {
         let same = |it: &&mut Counter| (it.source, it.outcome) == (gone.source, gone.outcome);
         match self.rest.iter_mut().find(same) {
-            Some(counter) => counter.count += gone.count,
+            Some(counter) => counter.add(&gone),
             None => self.rest.push(Counter {
                 namespace: OTHERS.to_owned(),
                 ..gone
@@ -118,14 +125,28 @@ fn by_count(counter: &Counter) -> Worth {
 }
 
 impl Counter {
-    fn one(kind: &Kind) -> Counter {
+    fn none(kind: &Kind) -> Counter {
         Counter {
             namespace: kind.namespace.to_owned(),
             policy: kind.policy.to_owned(),
             source: kind.source,
             outcome: kind.outcome,
-            count: 1,
+            count: 0,
+            near_limit: 0,
         }
+    }
+
+    fn one(kind: &Kind, is_near: bool) -> Counter {
+        Counter {
+            count: 1,
+            near_limit: u64::from(is_near),
+            ..Counter::none(kind)
+        }
+    }
+
+    fn add(&mut self, other: &Counter) {
+        self.count += other.count;
+        self.near_limit += other.near_limit;
     }
 
     fn kind(&self) -> Kind<'_> {
@@ -143,12 +164,13 @@ mod tests {
     use super::*;
 
     fn count(counters: &mut Counters, namespace: &str, policy: &str) {
-        counters.count(&Kind {
+        let kind = Kind {
             namespace,
             policy,
             source: "object",
             outcome: "allowed",
-        });
+        };
+        counters.count(&kind, policy == "near");
     }
 
     fn of(counters: &Counters, namespace: &str, policy: &str) -> u64 {
@@ -157,6 +179,24 @@ mod tests {
             .iter()
             .filter(|it| it.namespace == namespace && it.policy == policy);
         found.map(|it| it.count).sum()
+    }
+
+    #[test]
+    fn admissions_near_a_limit_are_a_part_of_all_and_none_is_lost() {
+        let mut counters = Counters::new(Secret::new(1));
+        for i in 0..2 * MAX_COUNTERS {
+            count(&mut counters, "a", &format!("p{i}"));
+            count(&mut counters, "a", "near");
+        }
+        let all = counters.all();
+        let near: Vec<&Counter> = all.into_iter().filter(|it| it.near_limit > 0).collect();
+        assert_eq!(
+            near.iter().map(|it| it.near_limit).sum::<u64>(),
+            2 * MAX_COUNTERS as u64
+        );
+        assert!(near.iter().all(|it| it.near_limit <= it.count));
+        let text = tollgate_core::api::response::to_json(near[0]);
+        assert!(text.ends_with(r#","count":512,"nearLimit":512}"#), "{text}");
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub struct Checked<'a> {
     pub decision: &'a Decision,
     /// Whether it is not enforced.
     pub is_shadow: bool,
+    /// Whether it is an admission near a limit.
+    pub is_near: bool,
     /// Where it was decided.
     pub source: Source,
 }
@@ -76,7 +78,7 @@ impl Recorder {
     /// logged within the last second.
     pub fn count(&mut self, checked: &Checked, every: u64) -> bool {
         let namespace = checked.subject.namespace().as_str();
-        self.counters.count(&Kind {
+        let kind = Kind {
             namespace,
             policy: checked.policy.name_or_empty(),
             source: checked.source.word(),
@@ -84,7 +86,8 @@ impl Recorder {
                 (true, false) => "wouldDeny",
                 _ => outcome(checked.decision),
             },
-        });
+        };
+        self.counters.count(&kind, checked.is_near);
         match (checked.decision.success, checked.source) {
             // Repeats a denial that was logged within the last second.
             (false, Source::Cache) => false,
@@ -256,6 +259,7 @@ mod tests {
             cost: 2,
             decision: &decision,
             is_shadow: false,
+            is_near: false,
             source,
         };
         recorder.count(&checked, every)
@@ -304,6 +308,7 @@ mod tests {
             cost: 1,
             decision: &decision,
             is_shadow: true,
+            is_near: false,
             source: Source::Object,
         };
         assert!(recorder.count(&checked, 0));
@@ -339,6 +344,7 @@ mod tests {
             cost: 2,
             decision: &decision,
             is_shadow: false,
+            is_near: false,
             source: Source::Object,
         };
         let mut recorder = recorder();
@@ -373,6 +379,7 @@ mod tests {
             cost: 1,
             decision: &decision,
             is_shadow: false,
+            is_near: false,
             source: Source::Object,
         };
         let origin = Origin {

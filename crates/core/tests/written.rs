@@ -50,7 +50,7 @@ fn check() -> impl Strategy<Value = Check> {
 
 /// Any request that can be asked. What its policy does not allow is not asked.
 fn limit_request() -> impl Strategy<Value = LimitRequest> {
-    (subject(), rule(), check()).prop_map(|(subject, rule, mut check)| {
+    (subject(), rule(), check(), any::<bool>()).prop_map(|(subject, rule, mut check, pressure)| {
         if let Rule::Inline(policy) = &rule {
             for part in 0..4 {
                 match part {
@@ -66,6 +66,7 @@ fn limit_request() -> impl Strategy<Value = LimitRequest> {
             subject,
             rule,
             check,
+            pressure,
         }
     })
 }

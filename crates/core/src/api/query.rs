@@ -91,7 +91,7 @@ pub fn optional_subject(query: &str) -> Result<Option<SubjectParts>, BadRequest>
 /// assert_eq!(request.check.cost, 3);
 /// ```
 pub fn check(query: &str) -> Result<LimitRequest, BadRequest> {
-    let [provider, scope, identifier, policy, cost, peek, max_delay, hold] = parameters(
+    let [provider, scope, identifier, policy, cost, peek, max_delay, hold, pressure] = parameters(
         query,
         [
             "provider",
@@ -102,6 +102,7 @@ pub fn check(query: &str) -> Result<LimitRequest, BadRequest> {
             "peek",
             "maxDelay",
             "hold",
+            "pressure",
         ],
     )?;
     let policy = policy.ok_or_else(|| BadRequest::new("policy", Problem::Missing))?;
@@ -116,6 +117,7 @@ pub fn check(query: &str) -> Result<LimitRequest, BadRequest> {
             hold: duration("hold", hold.as_deref(), Duration::from_millis(1))?,
             bypass: false,
         },
+        pressure: flag("pressure", pressure.as_deref())?,
     })
 }
 

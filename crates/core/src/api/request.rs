@@ -34,10 +34,13 @@ pub struct LimitRequest {
     /// What is asked: `cost` is 1 unless said, `maxDelay` 0 to 366 d, `hold` 1 ms to 366 d.
     #[serde(flatten)]
     pub check: Check,
+    /// Whether the answer tells how full the tightest limit is.
+    #[serde(skip_serializing_if = "core::ops::Not::not")]
+    pub pressure: bool,
 }
 
 /// Fields of a request beside those of one inline limit and of the settings of a policy.
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 10] = [
     "identifier",
     "provider",
     "scope",
@@ -47,6 +50,7 @@ const FIELDS: [&str; 9] = [
     "peek",
     "maxDelay",
     "hold",
+    "pressure",
 ];
 
 /// Fields that the design knows and this version does not, with what to do meanwhile.
@@ -118,6 +122,7 @@ pub(super) fn take(mut fields: Fields<'_>) -> Result<LimitRequest, BadRequest> {
         hold: fields.duration("hold", Duration::from_millis(1), MAX_WINDOW)?,
         bypass: false,
     };
+    let pressure = fields.boolean("pressure")?.unwrap_or(false);
     if let Rule::Inline(policy) = &rule {
         subject = subject.in_network(policy.ipv6_prefix());
         if let Some((field, problem)) = clash(&check, policy) {
@@ -129,6 +134,7 @@ pub(super) fn take(mut fields: Fields<'_>) -> Result<LimitRequest, BadRequest> {
         subject,
         rule,
         check,
+        pressure,
     })
 }
 

@@ -14,6 +14,7 @@ use crate::api::fields::Fields;
 use crate::api::{subject, BadRequest, Problem};
 use crate::limit::Name;
 use crate::policy::Policy;
+use crate::pressure::Pressure;
 use crate::subject::{SubjectParts, MAX_PART};
 
 /// The most names in `askedBy`.
@@ -25,8 +26,10 @@ pub const MAX_DESCRIPTION: usize = 1_024;
 /// The longest `source`, in bytes.
 pub const MAX_SOURCE: usize = 128;
 
+const NEAR: &str = "a number between 0.001 and 1, with at most 3 decimals";
+
 /// The fields beside the limits and the settings.
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 12] = [
     "provider",
     "scope",
     "parent",
@@ -34,6 +37,7 @@ const OTHERS: [&str; 11] = [
     "replacesInline",
     "record",
     "shadow",
+    "nearLimit",
     "askedBy",
     "description",
     "extends",
@@ -65,6 +69,9 @@ pub struct NamedPolicy {
     /// Whether it is decided, recorded and counted, and refuses nobody.
     #[serde(skip_serializing_if = "is_enforced")]
     pub shadow: bool,
+    /// From which pressure on an admission is counted as one near the limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub near_limit: Option<Pressure>,
     /// The names of the tokens that may ask it; none: every token may.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub asked_by: Vec<String>,
@@ -124,7 +131,7 @@ impl NamedPolicy {
 
 /// Reads a policy that extends no other: see [`super::parse`], and 1 to 128 bytes of `provider`, 0
 /// to 128 of `scope`, a `parent` ([`super::parent`]), `fallbackTo` ([`super::fall_back`]),
-/// `replacesInline`, `record` ([`super::record`]), `shadow`, 1 to 64 names of tokens in `askedBy`,
+/// `replacesInline`, `record` ([`super::record`]), `shadow`, `nearLimit` of 0.001 to 1, 1 to 64 names of tokens in `askedBy`,
 /// 1 to 1,024 bytes of `description`, and 1 to 128 of `source`.
 pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
     take(Fields::parse(body)?)
@@ -159,6 +166,7 @@ fn take(fields: Fields<'_>) -> Result<NamedPolicy, BadRequest> {
     let description = fields.text("description", 1, MAX_DESCRIPTION)?;
     let record = record::take(&mut fields)?;
     let shadow = fields.boolean("shadow")?.unwrap_or(false);
+    let near_limit = fields.decimal_within("nearLimit", NEAR, |it| Pressure::of(it).is_some())?;
     let source = fields.text("source", 1, MAX_SOURCE)?;
     let replaces_inline = fields.boolean("replacesInline")?.unwrap_or(false);
     let mut policy = super::take(&mut fields)?;
@@ -178,6 +186,7 @@ fn take(fields: Fields<'_>) -> Result<NamedPolicy, BadRequest> {
         fallback_to,
         record,
         shadow,
+        near_limit: near_limit.and_then(Pressure::of),
         asked_by,
         description: description.map(Into::into),
         source: source.map(Into::into),

@@ -9,6 +9,7 @@ use crate::limit::{Kind, Name};
 use crate::permit::Permit;
 use crate::policy::consistency::LocalLimit;
 use crate::policy::Policy;
+use crate::pressure::Pressure;
 use crate::subject::Subject;
 use crate::{Duration, Limit};
 
@@ -33,6 +34,10 @@ pub struct DecisionBody<'a> {
     /// How long to wait before going on, in ms, where a place was promised.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay: Option<u64>,
+    /// How full the tightest limit of all that were asked is, from 0 to 1, where that was asked
+    /// for and is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pressure: Option<Pressure>,
     /// Why it was refused, or not decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
@@ -147,6 +152,12 @@ impl<'a> DecisionBody<'a> {
         self
     }
 
+    /// Says how full the tightest limit is.
+    pub fn under(mut self, pressure: Option<Pressure>) -> DecisionBody<'a> {
+        self.pressure = pressure;
+        self
+    }
+
     /// The decision after these policies had refused.
     pub fn after(mut self, refused: &'a [Name]) -> DecisionBody<'a> {
         let names = refused.iter().map(|name| Cow::Borrowed(name.as_str()));
@@ -169,6 +180,7 @@ impl<'a> DecisionBody<'a> {
             reset: deciding.map(|standing| standing.reset.as_millis()),
             retry_after: decision.retry_after.map(Duration::as_millis),
             delay: decision.delay.map(Duration::as_millis),
+            pressure: None,
             reason: shown(decision),
             limited_by: limited_by(decision, policy, source),
             policy: policy.name().map(|name| Cow::Borrowed(name.as_str())),
