@@ -16,6 +16,13 @@ const RECORDS = "crates/records/src";
 // ("lib": the tests beside the code; of another crate than the core with its name in front).
 const MUTANTS = [
   [
+    "each version that was decided by has a row, also where it says the same",
+    `${CORE}/subject_state/policies.rs`,
+    "let is_told = known.row == Some(version)",
+    "let is_told = known.row.is_some()",
+    "policy_versions",
+  ],
+  [
     "what was taken of a grant outlives idleness",
     `${CORE}/subject_state/limits.rs`,
     "stage.max(self.taken.kept_until())",
@@ -37,18 +44,18 @@ const MUTANTS = [
     "pressure",
   ],
   [
-    "a version that changes nothing for a subject writes no row",
-    `${CORE}/subject_state/policies.rs`,
-    "if old != *policy {",
-    "if true {",
-    "policy_versions",
+    "what a build from before stored of more time zones is read",
+    `${CORE}/api/policy/schedule.rs`,
+    "zones.len() > MAX_TIME_ZONES && !fields.is_stored()",
+    "zones.len() > MAX_TIME_ZONES",
+    "dots",
   ],
   [
-    "a version that changes something for a subject writes its row",
-    `${CORE}/subject_state/policies.rs`,
-    "if old != *policy {",
-    "if false {",
-    "policy_versions",
+    "a replay knows the stage of a subject",
+    `${CORE}/subject_state/exported.rs`,
+    "effects.writes.extend(self.limits.kept_rows());",
+    "",
+    "stages",
   ],
   [
     "what another policy took of a grant is not given back",
@@ -132,6 +139,27 @@ const MUTANTS = [
     `${CORE}/subject_state/ends.rs`,
     "self.next_end().filter(|end| *end <= moment.now)",
     "self.next_end().filter(|end| *end < Timestamp::ZERO)",
+    "overrides_waits",
+  ],
+  [
+    "an end that was put off meanwhile has not come",
+    `${CORE}/subject_state/coming.rs`,
+    "later.at <= adjusted || is_known(later.at)",
+    "true || later.at <= adjusted || is_known(later.at)",
+    "overrides_waits",
+  ],
+  [
+    "when a bucket is full is told over the end of an override",
+    `${CORE}/subject_state/ahead.rs`,
+    "Some(limit) => usage.becoming(&limit.in_force(clock, at)?, clock, at)?,",
+    "Some(_) => usage.in_force(clock, at)?,",
+    "overrides_waits",
+  ],
+  [
+    "all definitions of a name come behind an override",
+    `${CORE}/policy/later.rs`,
+    "limits.retain(counts_alike);",
+    "limits.retain(counts_alike);\n        limits.truncate(1);",
     "overrides_waits",
   ],
   [
@@ -284,7 +312,7 @@ const MUTANTS = [
   [
     "what a zone was asked is remembered",
     `${CORE}/calendar/remembered.rs`,
-    "known.add(zone, start, stretch);",
+    "self.known.borrow_mut().add(zone, start, stretch);",
     "",
     "looking_ahead",
   ],
@@ -1857,8 +1885,8 @@ const MUTANTS = [
   [
     "a limit's row tells its policy only as it was written",
     `${CORE}/subject_state/entry.rs`,
-    "is_meant(self.told) && is_meant(self.tells())",
-    "is_meant(self.tells())",
+    "self.told == version && self.tells() == version",
+    "self.tells() == version",
     "policy_versions",
   ],
   [

@@ -155,6 +155,24 @@ fn what_an_older_build_stored_is_read() {
         parse_effect(Kind::Replace, &effect_text(&limits)),
         Ok(limits)
     );
+    // More zones than `times` may have today.
+    let zones = [
+        "Europe/Berlin",
+        "Asia/Tokyo",
+        "Africa/Cairo",
+        "America/Lima",
+    ];
+    let times: Vec<String> = [&zones[..], &["Australia/Lord_Howe"]]
+        .concat()
+        .iter()
+        .map(|zone| format!(r#"{{"between":["08:00","09:00"],"timeZone":"{zone}","limit":1}}"#))
+        .collect();
+    let of_zones = format!(
+        r#"{{"limits":[{{"limit":2,"window":"1m","times":[{}]}}]}}"#,
+        times.join(",")
+    );
+    assert!(named::stored(&of_zones).is_ok() && named::parse(&of_zones).is_err());
+    assert!(parse_effect(Kind::Replace, &of_zones).is_ok());
     let target = Target::stored("subject:p/../all").unwrap();
     assert_eq!(target.to_string(), "subject:p/../all");
     assert!(Name::stored("name", "..").is_ok() && Name::stored("name", "a b").is_err());

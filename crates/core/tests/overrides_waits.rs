@@ -145,6 +145,68 @@ fn an_override_ends_when_it_was_said_last() {
     }
 }
 
+/// The same, where nobody asked between the change and the old end: who asks next knows it.
+#[test]
+fn an_override_that_was_made_to_last_longer_meanwhile_has_not_ended_at_its_old_end() {
+    // 100 a minute; a tenth of that under the override.
+    let base = || vec![bucket(1_000, 100, 60_000)];
+    let slow = |until| Isolate::new(base(), vec![set(acme(), factor(1), Some(until))]);
+    for is_lost in [false, true] {
+        let mut object = Object::with_exact_waits();
+        assert!(slow(60_000).ask(&mut object, 100, START).success);
+        if is_lost {
+            object = object.restarted();
+        }
+        let mut item = slow(HOUR).item(1, START + 120_000);
+        item.policy = item.policy.adjusted_at(START + 30_000);
+        let answer = object.limit(&item.policy, item.check, None, START + 120_000);
+        // 10 a minute came back for two minutes, and one was taken.
+        assert_eq!(answer.unwrap().limits[0].remaining, 19);
+    }
+}
+
+/// All is back when it was told, and not before.
+#[test]
+fn what_is_told_of_a_full_bucket_looks_ahead_over_the_end_of_an_override() {
+    let replaced = Effect::Replace(vec![bucket(1_000, 1_000, 10_000)]);
+    let base = vec![bucket(1_000, 10, 60_000)];
+    let isolate = Isolate::new(base, vec![set(acme(), replaced, Some(1_000))]);
+    let mut object = Object::with_exact_waits();
+    let reset = isolate.ask(&mut object, 1_000, START).limits[0]
+        .reset
+        .as_millis();
+    // 100 came in a second, the other 900 come at ten a minute.
+    assert_eq!(reset, START + 1_000 + 90 * 60_000);
+    let left = |at| isolate.ask(&mut object.restarted(), 0, at).limits[0].remaining;
+    assert_eq!((left(reset - 1), left(reset)), (999, 1_000));
+}
+
+#[test]
+fn a_name_may_have_two_definitions_behind_an_override() {
+    let sliding = Limit::new(
+        Some(Name::new("name", "l").unwrap()),
+        Algorithm::SlidingWindow(
+            tollgate_core::limit::Window::new(5, Duration::from_millis(HOUR)).unwrap(),
+        ),
+    );
+    let behind = vec![
+        common::named("l", fixed(5, 1_000)),
+        common::named("l", fixed(5, 100 * HOUR)),
+    ];
+    let ends = vec![set(acme(), Effect::Replace(vec![sliding]), Some(5_000))];
+    let isolate = Isolate::new(behind, ends);
+    let mut object = Object::with_exact_waits();
+    assert!(isolate.ask(&mut object, 4, START + 4_000).success);
+    let mut object = object.restarted();
+    let left = isolate.ask(&mut object, 0, START + 5_000 + 2 * HOUR);
+    let left: Vec<u64> = left.limits.iter().map(|it| it.remaining).collect();
+    assert_eq!(
+        left,
+        [5, 1],
+        "the longer one counts what was used when it came"
+    );
+}
+
 /// Under another algorithm it is counted what was used when the override ended, also for a subject
 /// that was new under it.
 #[test]
@@ -216,6 +278,10 @@ fn overrides() -> impl Strategy<Value = Vec<Override>> {
     let effect = prop_oneof![
         4 => (1u64..40).prop_map(factor),
         4 => spec().prop_map(|spec| Effect::Replace(vec![limit(&spec)])),
+        2 => (spec(), spec()).prop_map(|(one, other)| {
+            let other = common::named("m", algorithm(&other));
+            Effect::Replace(vec![limit(&one), other])
+        }),
         1 => Just(Effect::Bypass),
     ];
     let until = option::weighted(0.9, 1u64..150_000);
@@ -238,6 +304,7 @@ proptest! {
     #[test]
     fn an_override_ends_at_its_instant_whether_or_not_somebody_asks_then(
         base in spec(),
+        other in option::of(spec()),
         overrides in overrides(),
         is_inline in any::<bool>(),
         steps in prop::collection::vec(
@@ -247,9 +314,11 @@ proptest! {
     ) {
         let is_closed = |it: &Override| it.effect != Effect::Bypass;
         let overrides: Vec<Override> = overrides.into_iter().filter(is_closed).collect();
-        let mut isolate = Isolate::new(vec![limit(&base)], overrides);
+        let second = |spec| common::named("m", algorithm(&spec));
+        let limits: Vec<Limit> = [limit(&base)].into_iter().chain(other.map(second)).collect();
+        let mut isolate = Isolate::new(limits.clone(), overrides);
         if is_inline {
-            isolate.base = Policy::new(vec![limit(&base)]).unwrap();
+            isolate.base = Policy::new(limits).unwrap();
         }
         isolate.base = isolate.base.clone().with_write_ahead(1).unwrap();
         isolate.ends.sort_unstable();

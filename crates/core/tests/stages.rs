@@ -15,7 +15,7 @@ use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Reason};
 use tollgate_core::limit::Name;
 use tollgate_core::policy::Policy;
-use tollgate_core::subject_state::{Effects, Item, StageChange, StageOverride};
+use tollgate_core::subject_state::{Effects, Item, StageChange, StageOverride, SubjectState};
 use tollgate_core::{Duration, Timestamp};
 
 const SECOND: u64 = 1_000;
@@ -391,6 +391,31 @@ fn what_others_do_not_stop_goes_on() {
     .unwrap();
     object.apply(effects);
     assert_eq!(admitted(&mut object, &inbox, START + 8 * DAY), 40);
+}
+
+/// Of an idle subject its clock is known, and what it begins: told to whoever only looks, too, and
+/// to whoever replays its calls.
+#[test]
+fn who_is_idle_is_told_when_its_next_step_comes() {
+    const DAY: u64 = 86_400_000;
+    let (inbox, mut object) = (inbox(), Object::default());
+    assert!(object.ask(&inbox, 1, START).success);
+    object.clean(START + 3 * DAY);
+    let rows: Vec<&String> = object.rows.keys().collect();
+    assert_eq!(rows, ["stage"]);
+    let peek = Check {
+        peek: true,
+        ..Check::of(40)
+    };
+    let told = |object: &mut Object| {
+        let answer = object.limit(&inbox, peek, None, START + 3 * DAY);
+        retry_after(&answer.unwrap())
+    };
+    assert_eq!(told(&mut object), Some(4 * DAY));
+    let exact = object.state.exact_rows(moment(START + 3 * DAY));
+    let rows = exact.iter().map(|(key, row)| (key.as_str(), row.as_str()));
+    object.state = SubjectState::from_rows(rows);
+    assert_eq!(told(&mut object), Some(4 * DAY));
 }
 
 #[test]

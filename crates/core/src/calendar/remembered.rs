@@ -80,13 +80,12 @@ impl<Zones: TimeZone> TimeZone for Remembered<Zones> {
     fn offset_at(&self, zone: &TimeZoneName, instant: Timestamp) -> Option<i32> {
         let second = (instant.as_millis() / 1000) as i64;
         let start = second - second.rem_euclid(STRETCH);
-        let mut known = self.known.borrow_mut();
-        let found = known.zones.get(zone).and_then(|days| days.get(&start));
-        let stretch = match found {
-            Some(stretch) => *stretch,
+        let known = self.known.borrow().get(zone, start);
+        let stretch = match known {
+            Some(stretch) => stretch,
             None => {
                 let stretch = self.asked(zone, start)?;
-                known.add(zone, start, stretch);
+                self.known.borrow_mut().add(zone, start, stretch);
                 stretch
             }
         };
@@ -99,6 +98,10 @@ impl<Zones: TimeZone> TimeZone for Remembered<Zones> {
 }
 
 impl Known {
+    fn get(&self, zone: &TimeZoneName, start: i64) -> Option<Stretch> {
+        self.zones.get(zone)?.get(&start).copied()
+    }
+
     fn add(&mut self, zone: &TimeZoneName, start: i64, stretch: Stretch) {
         if self.stretches >= MAX_STRETCHES {
             *self = Known::default();

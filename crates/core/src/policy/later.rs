@@ -15,15 +15,17 @@ pub struct Later {
 }
 
 impl Later {
-    /// What a limit is then, as far as both count alike: the same state, or another definition of
-    /// one name.
+    /// What a limit is then, as far as both count alike: the same state, or definitions of the same
+    /// name, of which there may be several.
     fn of(&self, limit: &Limit) -> Option<Later> {
-        let same = |later: &&Limit| later.shares_state_with(limit);
-        let named = |later: &&Limit| limit.name().is_some() && later.name() == limit.name();
-        let mut limits = self.limits.iter();
-        let limit = limits.clone().find(same).or_else(|| limits.find(named))?;
-        Some(Later {
-            limits: vec![limit.clone()],
+        let counts_alike = |later: &Limit| {
+            let is_named = limit.name().is_some() && later.name() == limit.name();
+            is_named || later.shares_state_with(limit)
+        };
+        let mut limits = self.limits.clone();
+        limits.retain(counts_alike);
+        (!limits.is_empty()).then(|| Later {
+            limits,
             ..self.clone()
         })
     }

@@ -12,6 +12,7 @@ use crate::decision::Decision;
 use crate::limit::schedule::StageClock;
 use crate::{Duration, Timestamp};
 
+use super::coming::Coming;
 use super::usage::Usage;
 
 /// Over so many changes it is looked: two a day for a month, and every hour for two days. What is
@@ -23,6 +24,9 @@ pub(crate) trait Foresight {
     /// The answer at this instant, under the definition that is in force then. Its wait holds until
     /// the next change.
     fn decided_at(&self, moment: Moment) -> Result<Decision, UnknownTimeZone>;
+
+    /// When all of the present use is forgotten, as it is after the last change that was gone on to.
+    fn forgotten_at(&self, now: Timestamp) -> Timestamp;
 
     /// Goes on to a change; it is gone on from one to the next, and never back.
     fn advance(&mut self, moment: Moment) -> Result<(), UnknownTimeZone>;
@@ -63,12 +67,12 @@ fn retry_at(decision: &Decision) -> Option<Timestamp> {
     decision.retry_after.map(|wait| decision.at.plus(wait))
 }
 
-/// The first instant until `last` at which a request is admitted that is refused now, where its own
-/// definition comes into force by being decided and so no wait can be told by the one in force:
-/// between two changes use only gets less, and it is found by halving. `None` where there is none.
+/// The first instant at which a request is admitted that is refused now, where its own definition
+/// comes into force by being decided and so no wait can be told by the one in force: between two
+/// changes use only gets less, and it is found by halving. `None` where there is none, not even
+/// once all use is forgotten.
 pub(super) fn first_admitted(
     foresight: &mut dyn Foresight,
-    last: Timestamp,
     moment: Moment,
 ) -> Result<Option<Timestamp>, UnknownTimeZone> {
     let is_admitted = |foresight: &dyn Foresight, now| {
@@ -82,6 +86,7 @@ pub(super) fn first_admitted(
             ..moment
         };
         let change = foresight.next_change(at)?;
+        let last = foresight.forgotten_at(refused);
         let end = change.map_or(last, |change| {
             last.min(Timestamp::from_millis(change.as_millis() - 1))
         });
@@ -117,9 +122,11 @@ fn halved(
     Ok(admitted)
 }
 
-/// When all use is forgotten or the window is over, with every change of the numbers until then.
+/// When all use is forgotten or the window is over, with every change of the numbers until then and
+/// with every definition that comes until then.
 pub(super) fn reset(
     usage: &Usage,
+    coming: &Coming,
     clock: Option<&StageClock>,
     moment: Moment,
 ) -> Result<Timestamp, UnknownTimeZone> {
@@ -127,11 +134,16 @@ pub(super) fn reset(
     let mut usage = usage.present(clock, at)?;
     for _ in 0..MAX_CHANGES {
         let reset = usage.view(at)?.reset;
-        match usage.limit.next_change(clock, at)? {
-            Some(change) if change < reset => at.now = change,
-            _ => return Ok(reset),
-        }
-        usage = usage.in_force(clock, at)?;
+        let (step, end) = (usage.limit.next_change(clock, at)?, coming.next_at(at.now));
+        let change = step.into_iter().chain(end).min();
+        at.now = match change.filter(|change| *change < reset) {
+            Some(change) => change,
+            None => return Ok(reset),
+        };
+        usage = match coming.at(at.now, &usage.limit) {
+            Some(limit) => usage.becoming(&limit.in_force(clock, at)?, clock, at)?,
+            None => usage.in_force(clock, at)?,
+        };
     }
     Ok(usage.view(at)?.reset)
 }

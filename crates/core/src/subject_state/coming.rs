@@ -5,7 +5,8 @@ use crate::policy::{Later, Policy};
 use crate::row::{get_later, put_later};
 use crate::{Limit, Timestamp};
 
-/// One definition after the other, each of one limit, in the order of their instants.
+/// The definitions of its name, in the order of the instants from which on they are; of one without
+/// a name there is one at a time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Coming(Vec<Later>);
 
@@ -36,11 +37,27 @@ impl Coming {
         instants.find(|at| *at > now)
     }
 
-    /// Takes the definition out that comes into force at [`Coming::first_at`].
-    pub(super) fn take_first(&mut self) -> Option<Limit> {
+    /// The definition that takes the place of this one at an instant: of the same state, or else of
+    /// the same name.
+    pub(super) fn at(&self, at: Timestamp, limit: &Limit) -> Option<&Limit> {
+        let limits = &self.0.iter().find(|later| later.at == at)?.limits;
+        let mut same = limits.iter().filter(|it| it.shares_state_with(limit));
+        same.next().or_else(|| limits.first())
+    }
+
+    /// Takes the definitions out that come into force at [`Coming::first_at`].
+    pub(super) fn take_first(&mut self) -> Vec<Limit> {
         let behind = self.0.split_off(self.0.len().min(1));
-        let mut first = core::mem::replace(&mut self.0, behind);
-        first.pop()?.limits.pop()
+        let first = core::mem::replace(&mut self.0, behind).pop();
+        first.map_or_else(Vec::new, |later| later.limits)
+    }
+
+    /// Forgets what never came: whoever asks by a policy that was adjusted last at `adjusted` knows
+    /// of every end since then, and of this one he does not.
+    pub(super) fn forget_unknown(&mut self, policy: &Policy, adjusted: Timestamp) {
+        let is_known = |at| policy.later().iter().any(|later| later.at == at);
+        self.0
+            .retain(|later| later.at <= adjusted || is_known(later.at));
     }
 
     /// All of it.

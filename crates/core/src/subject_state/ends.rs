@@ -41,6 +41,22 @@ impl Limits {
         limits
     }
 
+    /// Forgets ends of which whoever asks now, by a newer version of a policy, knows that they never
+    /// came: the override was set anew meanwhile, and ends later.
+    pub(super) fn forget_ends(&mut self, items: &[Item]) {
+        for policy in items.iter().map(|it| &it.policy) {
+            let version = policy.version();
+            let known = self
+                .entries
+                .iter_mut()
+                .filter(|it| policy.name().is_some_and(|name| name.as_str() == it.policy));
+            for entry in known.filter(|it| !policy.is_reference() && version > it.version()) {
+                let adjusted = Timestamp::from_millis(version.adjusted);
+                entry.coming.forget_unknown(policy, adjusted);
+            }
+        }
+    }
+
     /// Puts every definition in force that has come into force by itself until now, one after the
     /// other; their rows are written. Answers the keys of the states to which charges can no longer
     /// be taken back.
@@ -111,13 +127,10 @@ impl Limits {
                 && (it.keeps(policy, limit) || it.is_named_as(policy, limit))
         };
         for entry in self.entries.iter_mut().filter(ends) {
-            let Some(next) = entry.coming.take_first() else {
-                continue;
-            };
-            let is_in_force = newest.is_none_or(|newest| entry.turn == newest);
-            if is_in_force && !all.limits.iter().any(|it| it.shares_state_with(&next)) {
+            let next = entry.coming.take_first();
+            if newest.is_none_or(|newest| entry.turn == newest) {
                 all.from = all.from.max(entry.usage.state.seen());
-                all.limits.push(next);
+                add(&mut all.limits, &next);
                 all.add_later(entry.coming.all());
             }
         }
@@ -138,11 +151,20 @@ impl Next {
     fn add_later(&mut self, later: &[Later]) {
         for it in later {
             match self.later.iter_mut().find(|known| known.at == it.at) {
-                Some(known) => known.limits.extend(it.limits.iter().cloned()),
+                Some(known) => add(&mut known.limits, &it.limits),
                 None => self.later.push(it.clone()),
             }
         }
         self.later.sort_by_key(|it| it.at);
+    }
+}
+
+/// Adds limits that count in other states than these.
+fn add(limits: &mut Vec<Limit>, others: &[Limit]) {
+    for other in others {
+        if !limits.iter().any(|it| it.shares_state_with(other)) {
+            limits.push(other.clone());
+        }
     }
 }
 

@@ -226,6 +226,11 @@ impl Entry {
         Ok(true)
     }
 
+    /// The version of its policy that it was decided by last.
+    pub(super) const fn version(&self) -> Version {
+        self.version
+    }
+
     /// Its definition, and what that becomes.
     pub(super) fn definitions(&self) -> impl Iterator<Item = &Limit> {
         core::iter::once(&self.usage.limit).chain(self.coming.limits())
@@ -336,9 +341,9 @@ impl Entry {
     }
 
     /// Whether the row, as it is stored and as it would be written again, tells the whole policy
-    /// under versions that are meant.
-    pub(super) fn is_whole_as(&self, is_meant: &dyn Fn(Version) -> bool) -> bool {
-        is_meant(self.told) && is_meant(self.tells())
+    /// under this version.
+    pub(super) fn is_all_of(&self, version: Version) -> bool {
+        self.told == version && self.tells() == version
     }
 
     fn row(&self, state: &LimitState, ahead: u64) -> String {

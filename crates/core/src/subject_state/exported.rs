@@ -15,6 +15,7 @@ impl SubjectState {
         let mut effects = Effects::default();
         self.limits.clone().write_all(moment, &mut effects);
         self.policies.rows(&mut effects);
+        effects.writes.extend(self.limits.kept_rows());
         effects.writes.extend(self.blocks.without_reasons().rows());
         if self.permits.is_fence_ahead(moment.now) {
             effects.writes.push(self.permits.row());

@@ -82,7 +82,9 @@ pub(super) fn taker(policy: &Policy) -> Option<String> {
         let (name, dimension) = (limit.name_or_word(), limit.algorithm().dimension());
         format!("{name}/{dimension}")
     });
-    let taker = keys.collect::<Vec<_>>().join("+");
+    let mut keys: Vec<String> = keys.collect();
+    keys.sort_unstable();
+    let taker = keys.join("+");
     (taker.len() <= MAX_TAKER).then_some(taker)
 }
 

@@ -12,6 +12,7 @@ use crate::{Duration, Limit, Timestamp};
 
 use super::ahead::{first_admitted, first_fit, reset, Foresight};
 use super::changes::Changes;
+use super::coming::Coming;
 use super::entry::Entry;
 use super::limits::Limits;
 use super::lookup::{Found, Lookup};
@@ -56,7 +57,7 @@ impl<'a> Look<'a> {
         } else {
             decision.cache_for = Duration::ZERO;
             if decision.retry_after.is_some() || self.next_change(moment)?.is_some() {
-                if let Some(at) = self.first_admitted(moment)? {
+                if let Some(at) = first_admitted(&mut self, moment)? {
                     decision.comes_at(Some(at));
                 }
             }
@@ -80,7 +81,7 @@ impl<'a> Look<'a> {
         for (i, limit) in item.policy.limits().iter().enumerate() {
             let standing = decision.limits.get(i);
             let is_over = |reset| until.is_some_and(|until| until < reset);
-            if limit.schedule().is_some() && standing.is_some_and(|it| is_over(it.reset)) {
+            if standing.is_some_and(|it| is_over(it.reset)) {
                 decision.set_reset(i, self.reset_of(limit, moment)?);
             }
         }
@@ -93,23 +94,13 @@ impl<'a> Look<'a> {
     /// When a limit has all of its room again.
     fn reset_of(&self, limit: &Limit, moment: Moment) -> Result<Timestamp, UnknownTimeZone> {
         let clock = self.limits.clock();
-        match self.lookup().find(limit, moment)? {
-            Found::InForce(place) => reset(&self.limits.entries[place].usage, clock, moment),
-            Found::Changed(_, entry) | Found::Stepped(_, entry) | Found::New(entry) => {
-                reset(&entry.usage, clock, moment)
-            }
-        }
-    }
-
-    /// The first instant at which the item, as the next that is decided, is admitted; `None` when
-    /// it is not even once all of the present use is forgotten.
-    fn first_admitted(&mut self, moment: Moment) -> Result<Option<Timestamp>, UnknownTimeZone> {
-        let forgotten = self.concerned().map(|it| it.usage.idle_at(moment.now));
-        let later = self.item.policy.later().iter().map(|it| it.at);
-        match forgotten.chain(later).max() {
-            Some(last) => first_admitted(self, last, moment),
-            None => Ok(None),
-        }
+        let coming = Coming::of(&self.item.policy, limit);
+        let found = self.lookup().find(limit, moment)?;
+        let usage = match &found {
+            Found::InForce(place) => &self.limits.entries[*place].usage,
+            Found::Changed(_, entry) | Found::Stepped(_, entry) | Found::New(entry) => &entry.usage,
+        };
+        reset(usage, &coming, clock, moment)
     }
 
     /// The states that have a say in the item.
@@ -198,6 +189,11 @@ impl<'a> Look<'a> {
 impl Foresight for Look<'_> {
     fn decided_at(&self, moment: Moment) -> Result<Decision, UnknownTimeZone> {
         Ok(self.seen(moment)?.0)
+    }
+
+    fn forgotten_at(&self, now: Timestamp) -> Timestamp {
+        let forgotten = self.concerned().map(|it| it.usage.idle_at(now));
+        forgotten.max().unwrap_or(now)
     }
 
     /// Brings every state to the definition and the numbers that are in force then: so each change

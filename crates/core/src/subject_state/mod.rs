@@ -195,15 +195,14 @@ impl SubjectState {
             }
             self.operations.make_room(moment.now)?;
         }
-        if items
-            .iter()
-            .any(|it| self.blocks.may_change(it, moment.now))
-        {
-            self.end(moment, effects);
-        }
         let asked = items;
         let items = &*self.newest(asked, moment);
         Policies::are_whole(items)?;
+        self.limits.forget_ends(items);
+        let decides = |item: &Item| self.blocks.may_change(item, moment.now);
+        if items.iter().any(decides) {
+            self.end(moment, effects);
+        }
         let in_force = &*self.limits.in_force(items, moment)?;
         let holder = self.permits.holder(items, random, moment.now);
         let decided = self.decider().decide(in_force, holder, moment, effects);

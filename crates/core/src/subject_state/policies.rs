@@ -5,9 +5,7 @@
 //! **Rows.** A limit that is all of its policy says so in its own row, beside the version, and the
 //! policy needs no row. Otherwise, and where the limit's row is of an older version or the policy
 //! has a penalty or overrides, it has a row of its own with all its limits: `policy/<name>`. So a
-//! change of version writes at most one row more, and nothing else writes any. Versions between
-//! which overrides of others have changed, and nothing for this subject, are told by the row of the
-//! first of them: whoever asks by one of these asks by the same definition.
+//! change of version writes at most one row more, and nothing else writes any.
 //!
 //! **Lifetime.** A policy is known as long as any of its limits has a state. After that nothing
 //! tells the subject from a new one, and the version that is asked next is taken as it comes.
@@ -32,8 +30,6 @@ pub(super) struct Policies(Vec<Known>);
 struct Known {
     /// The newest definition.
     policy: Policy,
-    /// The first of the versions that had this definition one after the other.
-    since: Version,
     /// Of which version its own row is; `None` where it has none.
     row: Option<Version>,
 }
@@ -47,26 +43,6 @@ impl Known {
     fn lacks(&self, policy: &Policy) -> bool {
         let lacks_penalty = policy.penalty().is_some() && self.policy.penalty().is_none();
         lacks_penalty || (policy.is_overridden() && !self.policy.is_overridden())
-    }
-
-    /// One that nothing else is known of.
-    fn new(policy: Policy, row: Option<Version>) -> Known {
-        let since = policy.version();
-        Known { policy, since, row }
-    }
-
-    /// Takes up another version.
-    fn replace(&mut self, policy: &Policy) {
-        let old = self.policy.clone().adjusted_at(policy.version().adjusted);
-        if old != *policy {
-            self.since = policy.version();
-        }
-        self.policy = policy.clone();
-    }
-
-    /// Whether a row of this version tells the definition.
-    fn is_told_by(&self, version: Version) -> bool {
-        self.since <= version && version <= self.policy.version()
     }
 
     /// Whether it gives way to this version that was decided: a newer one, or another edition,
@@ -124,7 +100,7 @@ impl Policies {
         }
         let policy = get_policy(&line, limits)?;
         let row = Some(policy.version());
-        let known = Known::new(policy, row);
+        let known = Known { policy, row };
         if known.key() != key {
             return Err(Unreadable::Damaged("key"));
         }
@@ -134,7 +110,7 @@ impl Policies {
 
     /// Adds what the row of a limit tells that is all of its policy.
     pub(super) fn add_whole(&mut self, policy: Policy) {
-        self.add(Known::new(policy, None));
+        self.add(Known { policy, row: None });
     }
 
     /// The rows come in any order, and the newest tells; of one version, the policy's own.
@@ -145,7 +121,7 @@ impl Policies {
                 known.row = known.row.or(found.row);
                 let is_newer = found.policy.version() > known.policy.version();
                 if is_newer || (found.row.is_some() && is_same(&found.policy, &known.policy)) {
-                    (known.policy, known.since) = (found.policy, found.since);
+                    known.policy = found.policy;
                 }
             }
         }
@@ -232,7 +208,9 @@ impl Policies {
         }
         match self.find_mut(policy) {
             None => self.add_whole(policy.clone()),
-            Some(known) if known.is_replaced_by(policy.version()) => known.replace(policy),
+            Some(known) if known.is_replaced_by(policy.version()) => {
+                known.policy = policy.clone();
+            }
             Some(known) if is_same(policy, &known.policy) && known.lacks(policy) => {
                 known.policy = policy.clone();
                 known.row = None;
@@ -247,11 +225,10 @@ impl Policies {
         self.0.retain_mut(|known| {
             let name = known.policy.name_or_empty();
             let mut entries = limits.entries.iter().filter(|entry| entry.policy == name);
-            let is_told = known.row.is_some_and(|row| known.is_told_by(row))
+            let version = known.policy.version();
+            let is_told = known.row == Some(version)
                 || (known.policy.is_plain()
-                    && entries
-                        .clone()
-                        .any(|entry| entry.is_whole_as(&|it| known.is_told_by(it))));
+                    && entries.clone().any(|entry| entry.is_all_of(version)));
             if entries.next().is_some() {
                 if !is_told {
                     known.put(effects);

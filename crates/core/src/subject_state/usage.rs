@@ -187,6 +187,21 @@ impl Usage {
         }
     }
 
+    /// The same use under another definition, which may count in another state.
+    pub(super) fn becoming(
+        &self,
+        limit: &Limit,
+        clock: Option<&StageClock>,
+        moment: Moment,
+    ) -> Result<Usage, UnknownTimeZone> {
+        if self.limit.shares_state_with(limit) {
+            return self.redefined(limit, clock, moment);
+        }
+        let mut usage = Usage::fresh(limit, moment)?;
+        usage.take_over(self, moment)?;
+        Ok(usage)
+    }
+
     /// The same use as it is now, under the numbers that are in force now.
     pub(super) fn present(
         &self,

@@ -57,6 +57,10 @@ impl Foresight for Later<'_> {
         decided(&policy, counts.iter(), self.check, moment)
     }
 
+    fn forgotten_at(&self, now: Timestamp) -> Timestamp {
+        now // not asked
+    }
+
     /// Windows count under all numbers alike.
     fn advance(&mut self, _moment: Moment) -> Result<(), UnknownTimeZone> {
         Ok(())
