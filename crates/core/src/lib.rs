@@ -52,7 +52,8 @@
 //! | [`algorithm`], [`permit`] | the arithmetic of each algorithm; a permit as its holder has it |
 //! | [`calendar`], [`policy`] | when periods start and end; limits that are decided together |
 //! | [`subject`], [`limit`] | who is limited, and by what: neither can be built wrong |
-//! | [`decision`], [`pressure`], [`multi`] | the form of an answer; a request over several subjects |
+//! | [`pressure`] | how full limits are |
+//! | [`decision`], [`multi`] | the form of an answer; a request over several subjects |
 //! | [`number`], [`duration`], [`time`] | the units in which everything counts |
 //! | [`codec`], [`percent`], [`dots`], [`hash`] | texts, and numbers for them |
 //! | [`error`] | why a limit cannot be built |

@@ -41,8 +41,8 @@ impl Limits {
         limits
     }
 
-    /// Forgets ends of which whoever asks now, by a newer version of a policy, knows that they never
-    /// came: the override was set anew meanwhile, and ends later.
+    /// Forgets ends of which whoever asks now, by a newer version of a policy, knows that they
+    /// never came: the override was set anew meanwhile, and ends later.
     pub(super) fn forget_ends(&mut self, items: &[Item]) {
         for policy in items.iter().map(|it| &it.policy) {
             let version = policy.version();
