@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { fail, root } from "./lib/process.mjs";
 
 const CORE = "crates/core/src";
+const FEEDBACK = "crates/feedback/src";
 const POLICIES = "crates/policies/src";
 const RECORDS = "crates/records/src";
 
@@ -3251,7 +3252,7 @@ function copyTree() {
   const profiles = workspace.slice(workspace.indexOf("[profile.dev"), workspace.indexOf("[profile.release]"));
   writeFileSync(
     join(tree, "Cargo.toml"),
-    `[workspace]\nmembers = ["crates/cli", "crates/core", "crates/policies", "crates/records"]\nresolver = "2"\n\n${shared}\n${profiles}`,
+    `[workspace]\nmembers = ["crates/cli", "crates/core", "crates/feedback", "crates/policies", "crates/records"]\nresolver = "2"\n\n${shared}\n${profiles}`,
   );
 }
 
