@@ -24,8 +24,8 @@ pub struct Feedback {
 /// A limit as an upstream told it. What it did not tell is `None`, and never zero.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Told {
-    /// Its name or resource, as the upstream spells it; in lower case where it is part of a header's
-    /// name. At most [`MAX_NAME`](crate::MAX_NAME) visible characters.
+    /// Its name or resource, as the upstream spells it; in lower case where it is part of a
+    /// header's name. At most [`MAX_NAME`](crate::MAX_NAME) visible characters.
     pub name: Option<String>,
     /// How many units it has, up to 2^53.
     pub limit: Option<u64>,

@@ -33,11 +33,13 @@
 //! |---|---|
 //! | [`read()`] | chooses the headers, and has each read in its dialect |
 //! | `dialects` | one dialect a file: which headers are its own, and what they say |
+//! | `dialect` | what a dialect is |
 //! | `notes` | what has been read so far; where it is said twice, the stricter counts |
 //! | `value` | numbers, dates, durations and structured fields, as texts of headers |
 //! | [`Feedback`] | what was said |
 #![forbid(unsafe_code)]
 
+mod dialect;
 mod dialects;
 mod feedback;
 mod notes;

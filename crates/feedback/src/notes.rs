@@ -7,7 +7,7 @@ use crate::{Cause, Feedback, Ignored, Measure, Scope, Told, When, Why};
 /// How many limits one answer may tell.
 pub const MAX_LIMITS: usize = 64;
 /// How many bytes a name has at most: of a limit, of its unit, and of a header.
-pub const MAX_NAME: usize = 64;
+pub const MAX_NAME: usize = 128;
 
 /// Headers that speak of the same limits, and tell them apart by name alone; the prefix of their
 /// names.

@@ -2,7 +2,8 @@
 
 use tollgate_core::Timestamp;
 
-use crate::dialects::{self, Dialect, Header};
+use crate::dialect::{Dialect, Header};
+use crate::dialects;
 use crate::notes::{Notes, MAX_NAME};
 use crate::{Feedback, Ignored, Why};
 
@@ -52,8 +53,11 @@ fn chosen<'a>(
     let mut bytes = 0;
     for (name, value) in headers {
         let (name, value) = (trimmed(name), trimmed(value));
+        if !is_token(name) {
+            continue;
+        }
         let long = name.len() > MAX_NAME;
-        let name = name[..name.floor_char_boundary(MAX_NAME)].to_ascii_lowercase();
+        let name = name[..name.len().min(MAX_NAME)].to_ascii_lowercase();
         let Some(dialect) = dialects::of(&name) else {
             continue;
         };
@@ -74,4 +78,10 @@ fn chosen<'a>(
 /// Without the white space that may stand around a header's value (RFC 9110, 5.5).
 fn trimmed(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
+}
+
+/// Whether a name can be one of a header (RFC 9110, 5.6.2); then it is ASCII.
+fn is_token(name: &str) -> bool {
+    let is_of_token = |it: u8| it.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&it);
+    name.bytes().all(is_of_token)
 }

@@ -5,7 +5,7 @@
 //! The headers `anthropic-ratelimit-unified-…`, which no page describes, are not understood.
 
 use super::fields;
-use super::{Dialect, Header};
+use crate::dialect::{Dialect, Header};
 use crate::notes::{Family, Notes};
 use crate::Why;
 

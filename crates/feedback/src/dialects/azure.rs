@@ -2,14 +2,14 @@
 //!
 //! - Resource Manager: `x-ms-ratelimit-remaining-subscription-reads: 11999`. ("Understand how Azure
 //!   Resource Manager throttles requests")
-//! - Compute: `x-ms-ratelimit-remaining-resource: Microsoft.Compute/HighCostGet3Min;159`, several in
-//!   a list. ("Troubleshooting API throttling errors")
+//! - Compute: `x-ms-ratelimit-remaining-resource: Microsoft.Compute/HighCostGet3Min;159`, several
+//!   in a list. ("Troubleshooting API throttling errors")
 //! - Cost Management: `x-ms-ratelimit-microsoft.costmanagement-entity-retry-after: 30`.
 //! - Resource Graph: `x-ms-user-quota-remaining: 10`, `x-ms-user-quota-resets-after: 00:00:03`.
 //!   ("Guidance for throttled requests in Azure Resource Graph")
 
 use super::fields::{self, Field};
-use super::{each, Dialect, Header};
+use crate::dialect::{each, Dialect, Header};
 use crate::notes::{Family, Notes};
 use crate::value::number::integer;
 use crate::value::when::after;

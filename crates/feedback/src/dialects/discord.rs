@@ -2,7 +2,7 @@
 //! refusal for how much it counts. ("Rate Limits", Header Format)
 
 use super::plain::X_RATELIMIT;
-use super::{Dialect, Header};
+use crate::dialect::{Dialect, Header};
 use crate::notes::Notes;
 use crate::{Scope, Why};
 

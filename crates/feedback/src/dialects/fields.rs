@@ -3,7 +3,7 @@
 
 use tollgate_core::Duration;
 
-use super::each;
+use crate::dialect::each;
 use crate::notes::{Family, Notes};
 use crate::value::number::{window, Number};
 use crate::value::when::SECOND;

@@ -2,7 +2,7 @@
 //! `x-ratelimit-resource: core`. ("Rate limits for the REST API")
 
 use super::plain::X_RATELIMIT;
-use super::{Dialect, Header};
+use crate::dialect::{Dialect, Header};
 use crate::notes::Notes;
 use crate::Why;
 

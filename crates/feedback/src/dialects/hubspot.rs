@@ -3,7 +3,7 @@
 //! ("API usage guidelines")
 
 use super::fields::{self, Field};
-use super::{Dialect, Header};
+use crate::dialect::{Dialect, Header};
 use crate::notes::{Family, Notes};
 use crate::Why;
 

@@ -13,7 +13,7 @@
 
 use tollgate_core::Duration;
 
-use super::{each, Dialect, Header};
+use crate::dialect::{each, Dialect, Header};
 use crate::notes::Notes;
 use crate::value::number::window;
 use crate::value::structured::{dictionary, list, Bare, Member};

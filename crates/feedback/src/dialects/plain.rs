@@ -5,7 +5,7 @@
 //! that follow the IETF's drafts 0 to 6.
 
 use super::fields::{self, Field};
-use super::{Dialect, Header};
+use crate::dialect::{Dialect, Header};
 use crate::notes::{Family, Notes};
 use crate::Why;
 

@@ -4,7 +4,7 @@
 //!
 //! The RFC has whole seconds or a date. Shopify says `2.0`, some say an instant in Unix seconds.
 
-use super::{Dialect, Header};
+use crate::dialect::{each, Dialect, Header};
 use crate::notes::Notes;
 use crate::value::{parts, when};
 use crate::Why;
@@ -18,7 +18,7 @@ pub(super) const DIALECT: Dialect = Dialect {
 
 fn read(header: &Header<'_>, notes: &mut Notes) -> Result<(), Why> {
     let in_millis = IN_MILLIS.contains(&header.name.as_str());
-    super::each(parts(header.value), |part| {
+    each(parts(header.value), |part| {
         let when = if in_millis {
             when::millis(part)?
         } else {

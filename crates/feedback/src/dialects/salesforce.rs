@@ -2,7 +2,7 @@
 //! `Sforce-Limit-Info: api-usage=25/5000; per-app-api-usage=17/250(appName=an-app)`, of which the
 //! app's name is left out. ("REST API Developer Guide", Limit Info Header)
 
-use super::{each, Dialect, Header};
+use crate::dialect::{each, Dialect, Header};
 use crate::notes::Notes;
 use crate::value::number::ratio;
 use crate::{Told, Why};

@@ -1,7 +1,7 @@
 //! Shopify's REST API says how full its leaky bucket is: `X-Shopify-Shop-Api-Call-Limit: 32/40`.
 //! What its GraphQL API charges stands in the body. ("REST Admin API rate limits")
 
-use super::{each, Dialect, Header};
+use crate::dialect::{each, Dialect, Header};
 use crate::notes::Notes;
 use crate::value::number::ratio;
 use crate::value::parts;

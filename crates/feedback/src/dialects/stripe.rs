@@ -1,6 +1,6 @@
 //! Stripe says why it refused: `Stripe-Rate-Limited-Reason: global-rate`. ("Rate limits")
 
-use super::{Dialect, Header};
+use crate::dialect::{Dialect, Header};
 use crate::notes::Notes;
 use crate::{Measure, Scope, Why};
 

@@ -2,7 +2,7 @@
 //! `Twilio-Concurrent-Requests: 7`.
 
 use super::fields::{self, Field};
-use super::{Dialect, Header};
+use crate::dialect::{Dialect, Header};
 use crate::notes::Notes;
 use crate::Why;
 

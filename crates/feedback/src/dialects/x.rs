@@ -4,7 +4,7 @@
 use tollgate_core::Duration;
 
 use super::fields;
-use super::{Dialect, Header};
+use crate::dialect::{Dialect, Header};
 use crate::notes::{Family, Notes};
 use crate::{Told, Why};
 

@@ -2,7 +2,7 @@
 //! `Zendesk-RateLimit-tickets-index: total=100; remaining=99; resets=41`, in seconds; and of that
 //! of the account in [`plain`](super::plain) headers. ("Best practices for avoiding rate limiting")
 
-use super::{each, Dialect, Header};
+use crate::dialect::{each, Dialect, Header};
 use crate::notes::{Family, Notes};
 use crate::value::number::integer;
 use crate::value::when;

@@ -29,7 +29,7 @@ fn millis(fraction: &str) -> Option<i64> {
     if fraction.is_empty() {
         return Some(0);
     }
-    let decimals = fraction.strip_prefix(['.', ','])?;
+    let decimals = fraction.strip_prefix('.')?;
     if decimals.is_empty() || !decimals.bytes().all(|it| it.is_ascii_digit()) {
         return None;
     }

@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 pub(crate) mod answers;
+pub(crate) mod sound;
 
 use std::fmt::Write;
 
