@@ -29,9 +29,10 @@ pub struct Told {
     pub name: Option<String>,
     /// How many units it has, up to 2^53.
     pub limit: Option<u64>,
-    /// How many of them remain, rounded down, never more than the limit has.
+    /// How many of them remain, rounded down, and never more than the limit has or than are not
+    /// used; where only `limit` and `used` are told, those that are not used.
     pub remaining: Option<u64>,
-    /// How many of them are used, rounded up, as told and not reckoned.
+    /// How many of them are used, rounded up.
     pub used: Option<u64>,
     /// When they come back, all or the first of them. May have passed.
     pub reset: Option<When>,

@@ -141,8 +141,8 @@ fn answer(random: &mut Random) -> Vec<(String, String)> {
             2 => all[one].0 = all[other].0.clone(),
             3 => all.push(all[one].clone()),
             4 => all[one].1 = format!("{}, {}", all[one].1, all[other].1),
-            5 => all[one].1 = all[one].1.repeat(1 + random.below(300)),
-            6 if random.below(50) == 0 => {
+            5 if all[one].1.len() < 100 => all[one].1 = all[one].1.repeat(1 + random.below(300)),
+            6 if all.len() < 100 && random.below(50) == 0 => {
                 let many = all[one].clone();
                 all.extend(std::iter::repeat_n(many, random.below(200)));
             }

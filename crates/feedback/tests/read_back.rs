@@ -1,6 +1,8 @@
 //! What is written in a dialect is read back, whatever its numbers; and order, case and white space
 //! of headers change nothing.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::answers::ANSWERS;

@@ -1,8 +1,11 @@
 //! The rules of reading: how a reset is told apart, what counts where an answer says a thing twice,
 //! what is bounded, and why what is not understood is not.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
+use common::sound::assert_sound;
 use common::{headers, shown, ANSWERED};
 use proptest::prelude::*;
 use tollgate_core::number::MAX_SAFE;
@@ -450,6 +453,55 @@ fn of_long_headers_so_many_bytes_are_looked_at() {
         let feedback = read(200, [(name, value.as_str())], ANSWERED);
         assert_eq!(shown(&feedback), expected, "{length}");
     }
+}
+
+#[test]
+fn what_repeats_as_often_as_there_is_room_is_read() {
+    let pieces = [
+        "-",
+        "0",
+        "1.",
+        "1s",
+        ",",
+        ";",
+        "=",
+        "\"",
+        "(",
+        "a;",
+        "a,",
+        "Fri,",
+        "1;w=1,",
+        "\"a\";r=1,",
+        "a=1,",
+        "T",
+        ":",
+        "1/1,",
+        "limit-",
+    ];
+    let headers = [
+        "Retry-After",
+        "RateLimit",
+        "RateLimit-Policy",
+        "X-RateLimit-Limit",
+        "X-RateLimit-Reset",
+        "Sforce-Limit-Info",
+        "Zendesk-RateLimit-x",
+        "X-Shopify-Shop-Api-Call-Limit",
+        "x-ms-ratelimit-remaining-resource",
+        "X-RateLimit-Bucket",
+    ];
+    for (header, piece) in headers
+        .iter()
+        .flat_map(|it| pieces.map(|piece| (*it, piece)))
+    {
+        let value = piece.repeat((MAX_BYTES - 64) / piece.len());
+        let feedback = read(429, [(header, value.as_str())], ANSWERED);
+        assert_sound(&feedback, 429, &[(header, &value)], ANSWERED);
+    }
+    let name = "limit-".repeat(MAX_NAME);
+    let name = format!("x-ratelimit-{}", &name[..MAX_NAME - 13]);
+    let feedback = read(200, [(name.as_str(), "1")], ANSWERED);
+    assert_eq!(feedback.ignored[0].why, Why::Unknown);
 }
 
 #[test]

@@ -54,16 +54,21 @@ const NO_NAMES: [&str; 9] = [
 /// A header's field, and the name of the limit that it is of: `remaining`, or `remaining-tokens`,
 /// or `tokens-remaining`. `None` where it is no field that is known.
 pub(super) fn field_of(words: &str) -> Option<(Field, Option<&str>)> {
-    let (field, name) = FIELDS.iter().find_map(|&(word, field)| {
+    let (field, name) = split(words)?;
+    let is_name = |name: &str| !NO_NAMES.contains(&name) && split(name).is_none();
+    name.is_none_or(is_name).then_some((field, name))
+}
+
+/// The field whose name words begin or end with, and the others.
+fn split(words: &str) -> Option<(Field, Option<&str>)> {
+    FIELDS.iter().find_map(|&(word, field)| {
         if words == word {
             return Some((field, None));
         }
         let behind = words.strip_prefix(word).and_then(|it| it.strip_prefix('-'));
         let ahead = words.strip_suffix(word).and_then(|it| it.strip_suffix('-'));
         behind.or(ahead).map(|name| (field, Some(name)))
-    })?;
-    let is_name = |name: &str| !NO_NAMES.contains(&name) && field_of(name).is_none();
-    name.is_none_or(is_name).then_some((field, name))
+    })
 }
 
 /// Reads the value of a field. It may be a list: the header was there several times, or it is a

@@ -17,9 +17,13 @@ pub(crate) struct Number {
 
 impl Number {
     pub(crate) fn parse(text: &str) -> Result<Number, Why> {
-        if let Some(text) = text.strip_prefix('-') {
-            return Err(Number::parse(text).map_or(Why::Malformed, |_| Why::Negative));
+        match text.strip_prefix('-') {
+            Some(text) => Err(Number::unsigned(text).map_or(Why::Malformed, |_| Why::Negative)),
+            None => Number::unsigned(text),
         }
+    }
+
+    fn unsigned(text: &str) -> Result<Number, Why> {
         let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
         if !is_digits(whole) || !is_digits(decimals) {
             return Err(Why::Malformed);
