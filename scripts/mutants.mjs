@@ -3331,7 +3331,7 @@ const MUTANTS = [
     `${FEEDBACK}/read.rs`,
     "size > MAX_BYTES - bytes",
     "size > MAX_BYTES",
-    "feedback/fuzz",
+    "feedback/rules",
   ],
   [
     "the order of an upstream's headers changes nothing",
@@ -3344,7 +3344,7 @@ const MUTANTS = [
     "headers of no dialect do not count",
     `${FEEDBACK}/read.rs`,
     "let Some(dialect) = dialects::of(&name) else {\n            continue;\n        };",
-    "let Some(dialect) = dialects::of(&name) else {\n            bytes += 1;\n            continue;\n        };",
+    "let Some(dialect) = dialects::of(&name) else {\n            bytes += value.len().min(MAX_BYTES - bytes);\n            continue;\n        };",
     "feedback/rules",
   ],
   ["so many ignored headers are named", `${FEEDBACK}/read.rs`, "ignored.truncate(MAX_IGNORED);", "", "feedback/rules"],

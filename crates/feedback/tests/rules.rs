@@ -125,6 +125,10 @@ fn what_is_no_time_is_none() {
         "2027-01-32T00:00:00Z",
         "2027-01-01T24:00:00Z",
         "2027-01-01T00:60:00Z",
+        "2027-01-01T00Z",
+        "2027-01-01T00:0Z",
+        "2027-01-01T00:00:0Z",
+        "2027-01-01T00:00.5Z",
         "2027-01-01T00:00:61Z",
         "2027-01-01T00:00:00.Z",
         "2027-01-01T00:00:00.5xZ",
@@ -444,11 +448,20 @@ fn of_long_headers_so_many_bytes_are_looked_at() {
     // White space around a value is none of it.
     let feedback = read(200, [(name, value.as_str())], ANSWERED);
     assert_eq!(shown(&feedback), "- limit=7\n");
+    // All of them together.
+    let half = format!("{:0>1$}", "8", MAX_BYTES / 2 - name.len());
+    let rest = format!("{:0>1$}", "9", MAX_BYTES / 2 - name.len() + 1);
+    let feedback = read(
+        200,
+        [(name, half.as_str()), (name, rest.as_str())],
+        ANSWERED,
+    );
+    let too_much = "ignored x-ratelimit-limit tooMuch\n";
+    assert_eq!(shown(&feedback), format!("- limit=8\n{too_much}"));
+    let feedback = read(200, [(name, half.as_str()), (name, &rest[1..])], ANSWERED);
+    assert_eq!(shown(&feedback), "- limit=8\n");
     let room = MAX_BYTES - name.len();
-    for (length, expected) in [
-        (room, "- limit=0\n"),
-        (room + 1, "ignored x-ratelimit-limit tooMuch\n"),
-    ] {
+    for (length, expected) in [(room, "- limit=0\n"), (room + 1, too_much)] {
         let value = "0".repeat(length);
         let feedback = read(200, [(name, value.as_str())], ANSWERED);
         assert_eq!(shown(&feedback), expected, "{length}");

@@ -27,7 +27,7 @@ pub(super) enum Field {
 }
 
 /// The fields by their names in headers, those first that have another one's name in theirs.
-const FIELDS: [(&str, Field); 9] = [
+const FIELDS: [(&str, Field); 11] = [
     ("reset-after", Field::ResetAfter),
     ("reset-date", Field::Reset),
     ("retry-after", Field::RetryAfter),
@@ -37,6 +37,9 @@ const FIELDS: [(&str, Field); 9] = [
     ("remaining", Field::Remaining),
     ("used", Field::Used),
     ("reset", Field::Reset),
+    // GitLab.
+    ("observed", Field::Used),
+    ("resettime", Field::Reset),
 ];
 /// What stands behind a field's name and is no limit's: it would change what the field means.
 const NO_NAMES: [&str; 9] = [

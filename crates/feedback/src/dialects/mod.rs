@@ -5,6 +5,7 @@ mod azure;
 mod discord;
 mod fields;
 mod github;
+mod gitlab;
 mod hubspot;
 mod ietf;
 mod plain;
@@ -20,10 +21,11 @@ use crate::dialect::Dialect;
 
 /// All of them. A header is read in the first that knows it, so those that take every header of a
 /// family stand last.
-static DIALECTS: [Dialect; 14] = [
+static DIALECTS: [Dialect; 15] = [
     retry_after::DIALECT,
     ietf::DIALECT,
     github::DIALECT,
+    gitlab::DIALECT,
     discord::DIALECT,
     stripe::DIALECT,
     salesforce::DIALECT,

@@ -1,8 +1,8 @@
 //! `X-RateLimit-Limit`, `-Remaining`, `-Reset`, and what is spelled nearly so, which most upstreams
 //! say: GitHub, Discord, SendGrid, Vercel, Reddit (`X-Ratelimit-Used`), OpenAI
 //! (`x-ratelimit-remaining-tokens`), Kong (`X-RateLimit-Limit-Minute`), X (`x-rate-limit-reset`),
-//! Zendesk (`X-Rate-Limit: 700`), Brevo (`x-sib-ratelimit-limit`), and with `RateLimit-Limit` all
-//! that follow the IETF's drafts 0 to 6.
+//! Zendesk (`X-Rate-Limit: 700`), Brevo (`x-sib-ratelimit-limit`), GitLab (`RateLimit-Observed`),
+//! and with `RateLimit-Limit` all that follow the IETF's drafts 0 to 6.
 
 use super::fields::{self, Field};
 use crate::dialect::{Dialect, Header};

@@ -5,23 +5,29 @@ use tollgate_core::Timestamp;
 use super::civil::{digits, time, Civil};
 
 /// The instant of `2026-11-27T02:59:36.5Z`, rounded up to milliseconds. Between date and time may
-/// stand a space, and the offset may have no colon (`+0200`). Without an offset nobody knows which
-/// instant is meant, so that is none.
+/// stand a space, the seconds may be left out (Jira), and the offset may have no colon (`+0200`).
+/// Without an offset nobody knows which instant is meant, so that is none.
 pub(crate) fn iso_date(text: &str) -> Option<Timestamp> {
     let (date, rest) = text.split_at_checked(10)?;
     let rest = rest.strip_prefix(['T', 't', ' '])?;
-    let (clock, rest) = rest.split_at_checked(8)?;
-    let fraction_end = rest.find(['Z', 'z', '+', '-'])?;
-    let (fraction, offset) = rest.split_at(fraction_end);
+    let (shown, offset) = rest.split_at(rest.find(['Z', 'z', '+', '-'])?);
     let mut parts = date.splitn(3, '-');
     let mut next = |count| parts.next().and_then(|it| digits(it, count));
     let civil = Civil {
         year: next(4)?,
         month: next(2)?,
         day: next(2)?,
-        time: time(clock)? + millis(fraction)?,
+        time: time_of_day(shown)?,
     };
     civil.instant(ahead(offset)?)
+}
+
+/// `02:59`, `02:59:36` or `02:59:36.5`, in milliseconds.
+fn time_of_day(shown: &str) -> Option<i64> {
+    match shown.split_at_checked(8) {
+        Some((seconds, fraction)) => Some(time(seconds)? + millis(fraction)?),
+        None => time(&format!("{shown}:00")),
+    }
 }
 
 /// `.5` or nothing, in milliseconds, rounded up.

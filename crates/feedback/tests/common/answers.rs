@@ -137,6 +137,47 @@ pub(crate) const ANSWERS: &[Answer] = &[
             wait +60000",
     },
     Answer {
+        source: "GitLab, \"User and IP rate limits\", Response headers",
+        status: 429,
+        headers: "RateLimit-Limit: 60
+            RateLimit-Name: throttle_authenticated_web
+            RateLimit-Observed: 67
+            RateLimit-Remaining: 0
+            RateLimit-Reset: 1798761630
+            RateLimit-ResetTime: Fri, 01 Jan 2027 00:00:30 GMT
+            Retry-After: 30",
+        read: "refused
+            wait +30000
+            throttle_authenticated_web limit=60 remaining=0 used=67 reset=@1798761630000",
+    },
+    Answer {
+        source: "Jira Cloud, \"Rate limiting\"; what else it says is no number",
+        status: 429,
+        headers: "Retry-After: 5
+            X-RateLimit-Limit: 350
+            X-RateLimit-Remaining: 0
+            X-RateLimit-Reset: 2027-01-01T00:01Z
+            X-RateLimit-NearLimit: true
+            RateLimit-Reason: jira-burst-based",
+        read: "refused
+            wait +5000
+            - limit=350 remaining=0 reset=@1798761660000
+            ignored ratelimit-reason unknown
+            ignored x-ratelimit-nearlimit unknown",
+    },
+    Answer {
+        source: "Linear, \"Rate limiting\": two limits, in Unix milliseconds",
+        status: 200,
+        headers: "X-RateLimit-Requests-Limit: 1500
+            X-RateLimit-Requests-Remaining: 1499
+            X-RateLimit-Requests-Reset: 1798765200000
+            X-RateLimit-Complexity-Limit: 250000
+            X-RateLimit-Complexity-Remaining: 249900
+            X-RateLimit-Complexity-Reset: 1798765200000",
+        read: "complexity limit=250000 remaining=249900 reset=@1798765200000
+            requests limit=1500 remaining=1499 reset=@1798765200000",
+    },
+    Answer {
         source: "Stripe, \"Rate limits\"",
         status: 429,
         headers: "Stripe-Rate-Limited-Reason: global-rate
