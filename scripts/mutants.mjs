@@ -3235,6 +3235,7 @@ const MUTANTS = [
     "c.is_control()",
     "c.is_ascii_control()",
     "cli/lib",
+  ],
   [
     "an upstream's longest wait counts",
     `${FEEDBACK}/notes.rs`,
