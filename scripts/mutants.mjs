@@ -3429,8 +3429,15 @@ const MUTANTS = [
   [
     "the comma in an HTTP date ends no part of a list",
     `${FEEDBACK}/value/mod.rs`,
-    "comma.filter(|&at| !ends_in_weekday(&text[..at]))",
-    "comma.filter(|_| true)",
+    "commas.find(|&at| !ends_in_weekday(&text[..at]))",
+    "commas.next()",
+    "feedback/rules",
+  ],
+  [
+    "thousands that are set apart are no list",
+    `${FEEDBACK}/value/mod.rs`,
+    "let is_one = has_thousands(value) || ",
+    "let is_one = ",
     "feedback/rules",
   ],
   [

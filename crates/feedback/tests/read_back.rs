@@ -122,9 +122,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn three_headers_are_read_back(it in numbers(MAX_SAFE), family in 0..5usize) {
+    fn three_headers_are_read_back(it in numbers(MAX_SAFE), family in 0..4usize) {
         let family = [
-            "X-RateLimit-", "x-rate-limit-", "RateLimit-", "Rate-Limit-", "X-SIB-RateLimit-",
+            "X-RateLimit-", "x-rate-limit-", "RateLimit-", "X-SIB-RateLimit-",
         ][family];
         let told = Told { reset: Some(it.after()), ..it.told() };
         prop_assert_eq!(three(family, &it, it.reset.to_string()), [told.clone()]);

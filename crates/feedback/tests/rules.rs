@@ -236,6 +236,12 @@ fn where_an_answer_says_a_thing_twice_the_stricter_counts() {
             "X-Shopify-Shop-Api-Call-Limit: 41/40",
             "- limit=40 remaining=0 used=41",
         ),
+        // A limit that tells its own window, and policies.
+        ("RateLimit-Limit: 100;w=60", "- limit=100 window=1m"),
+        (
+            "RateLimit-Limit: 10;w=1 , 50;w=60,\nRateLimit-Remaining: 9,, 8 ,",
+            "- limit=10 remaining=8 window=1s\n- limit=50 window=1m",
+        ),
         // Two families that tell the same limit tell one; two that do not, do not.
         (
             "X-RateLimit-Limit: 10\nX-RateLimit-Remaining: 5
@@ -293,6 +299,22 @@ fn what_is_not_understood_is_named_with_the_reason_and_the_rest_is_read() {
             "ignored x-ratelimit-limit malformed",
         ),
         ("X-RateLimit-Limit:", "ignored x-ratelimit-limit malformed"),
+        (
+            "X-RateLimit-Limit: , ,",
+            "ignored x-ratelimit-limit malformed",
+        ),
+        ("X-RateLimit-Limit: 10,", "- limit=10"),
+        // One number or two: nobody knows.
+        (
+            "X-RateLimit-Limit: 1,000",
+            "ignored x-ratelimit-limit malformed",
+        ),
+        (
+            "X-RateLimit-Limit: 10,000,000",
+            "ignored x-ratelimit-limit malformed",
+        ),
+        ("X-RateLimit-Limit: 1,00", "- limit=0"),
+        ("X-RateLimit-Limit: 5000,100", "- limit=100"),
         (
             "X-RateLimit-Limit: 10, many",
             "- limit=10\nignored x-ratelimit-limit malformed",
@@ -384,6 +406,14 @@ fn what_is_not_understood_is_named_with_the_reason_and_the_rest_is_read() {
         ("RateLimit: \"a\";r=-1", "ignored ratelimit negative"),
         ("RateLimit: \"a\";r=1.5", "ignored ratelimit malformed"),
         ("RateLimit: (\"a\");r=1", "ignored ratelimit malformed"),
+        (
+            "RateLimit: \"a\";r=1;t=31622401",
+            "ignored ratelimit implausible",
+        ),
+        (
+            "RateLimit: \"a\";r=1;t=1798761660",
+            "a remaining=1 reset=@1798761660000",
+        ),
         ("RateLimit: \"\";r=1", "ignored ratelimit malformed"),
         ("RateLimit: limit=\"a\"", "ignored ratelimit malformed"),
         ("RateLimit: limit=1;x, window=(1 2)", "- limit=1"),
@@ -534,9 +564,9 @@ fn limits_and_names_and_what_is_ignored_are_bounded() {
     // Windows that stand apart are limits as well.
     let policies: Vec<String> = (0..MAX_LIMITS + 1).map(|it| format!("{it};w=1")).collect();
     let all = policies.join(", ");
-    let feedback = read(200, [("RateLimit-Limit", all.as_str())], ANSWERED);
+    let feedback = read(200, [("RateLimit-Policy", all.as_str())], ANSWERED);
     assert_eq!(feedback.limits.len(), MAX_LIMITS);
-    assert_eq!(feedback.ignored, [too_much("ratelimit-limit")]);
+    assert_eq!(feedback.ignored, [too_much("ratelimit-policy")]);
 
     for (length, fits) in [(MAX_NAME, true), (MAX_NAME + 1, false)] {
         let value = format!("\"{}\";r=1", "n".repeat(length));

@@ -18,8 +18,6 @@ pub(super) enum Field {
     Used,
     /// A time in any of its forms.
     Reset,
-    /// Seconds from the answer on.
-    ResetAfter,
     /// Of whatever limit, how long to wait.
     RetryAfter,
     /// The length of the window, in milliseconds.
@@ -28,7 +26,7 @@ pub(super) enum Field {
 
 /// The fields by their names in headers, those first that have another one's name in theirs.
 const FIELDS: [(&str, Field); 11] = [
-    ("reset-after", Field::ResetAfter),
+    ("reset-after", Field::Reset),
     ("reset-date", Field::Reset),
     ("retry-after", Field::RetryAfter),
     ("interval-milliseconds", Field::Window),
@@ -75,18 +73,23 @@ fn split(words: &str) -> Option<(Field, Option<&str>)> {
 }
 
 /// Reads the value of a field. It may be a list: the header was there several times, or it is a
-/// limit with its policies (`100, 100;w=60`) as the IETF's drafts 0 to 6 have it.
+/// limit with its policies (`10, 10;w=1, 50;w=60`) as the IETF's drafts 0 to 6 have it. The first
+/// is the limit, also where it says its window itself.
 pub(super) fn read(
     family: Family,
     (field, name): (Field, Option<&str>),
     value: &str,
     notes: &mut Notes,
 ) -> Result<(), Why> {
-    each(parts(value), |part| match part.split_once(';') {
-        Some((quota, parameters)) if field == Field::Limit => {
-            policy(family, quota, parameters, notes)
+    each(parts(value).enumerate(), |(index, part)| {
+        let (quota, parameters) = part.split_once(';').unwrap_or((part, ""));
+        if field != Field::Limit || parameters.is_empty() {
+            return read_one(family, (field, name), part, notes);
         }
-        _ => read_one(family, (field, name), part, notes),
+        if index == 0 {
+            read_one(family, (field, name), quota.trim_end(), notes)?;
+        }
+        policy(family, quota, parameters, notes)
     })
 }
 
@@ -107,7 +110,6 @@ fn read_one(
         Field::Remaining => told.remaining = Some(number()?.floor()),
         Field::Used => told.used = Some(number()?.ceil()),
         Field::Reset => told.reset = Some(when::reset(text, notes.answered)?),
-        Field::ResetAfter => told.reset = Some(when::seconds(text)?),
         Field::Window => told.window = Some(window(number()?.ceil())?),
         Field::RetryAfter => return notes.wait(when::wait(text, notes.answered)?),
     }

@@ -15,9 +15,9 @@ use tollgate_core::Duration;
 
 use crate::dialect::{each, Dialect, Header};
 use crate::notes::Notes;
-use crate::value::number::window;
+use crate::value::number::{window, Number};
 use crate::value::structured::{dictionary, list, Bare, Member};
-use crate::value::when::after;
+use crate::value::when;
 use crate::{Told, When, Why};
 
 /// Drafts 0 to 6 say of the same limit in three headers what draft 7 says in one.
@@ -53,7 +53,10 @@ fn filled(members: Vec<Member>) -> Result<Vec<Member>, Why> {
 fn service_limit(member: &Member, notes: &mut Notes) -> Result<(), Why> {
     let name = Some(member.value.text()?.to_owned());
     let remaining = member.parameter("r").ok_or(Why::Malformed)?.count()?;
-    let reset = member.parameter("t").map(seconds).transpose()?;
+    let reset = member
+        .parameter("t")
+        .map(|it| seconds(it, notes))
+        .transpose()?;
     let told = Told {
         name,
         remaining: Some(remaining),
@@ -87,14 +90,15 @@ fn draft_7(member: &Member, notes: &mut Notes) -> Result<(), Why> {
     match member.key.as_str() {
         "limit" => told.limit = Some(member.value.count()?),
         "remaining" => told.remaining = Some(member.value.count()?),
-        "reset" => told.reset = Some(seconds(&member.value)?),
+        "reset" => told.reset = Some(seconds(&member.value, notes)?),
         _ => return Ok(()),
     }
     notes.tell(FAMILY, told)
 }
 
-fn seconds(value: &Bare) -> Result<When, Why> {
-    Ok(after(value.count()?.saturating_mul(1000)))
+/// Seconds from the answer on, or whatever the number is if it cannot be these.
+fn seconds(value: &Bare, notes: &Notes) -> Result<When, Why> {
+    when::number(Number::whole(value.count()?), notes.answered)
 }
 
 fn window_of(seconds: &Bare) -> Result<Duration, Why> {

@@ -14,14 +14,8 @@ pub(super) const RATELIMIT: Family = "ratelimit-";
 /// The family of what upstreams say in place of a standard.
 pub(super) const X_RATELIMIT: Family = "x-ratelimit-";
 
-const FAMILIES: [Family; 5] = [
-    RATELIMIT,
-    X_RATELIMIT,
-    X_RATE_LIMIT,
-    "rate-limit-",
-    "x-sib-ratelimit-",
-];
 const X_RATE_LIMIT: Family = "x-rate-limit-";
+const FAMILIES: [Family; 4] = [RATELIMIT, X_RATELIMIT, X_RATE_LIMIT, "x-sib-ratelimit-"];
 /// The limit itself, as Zendesk says it.
 const LIMIT: &str = "x-rate-limit";
 

@@ -15,16 +15,19 @@ pub(super) const DIALECT: Dialect = Dialect {
 };
 
 fn read(header: &Header<'_>, notes: &mut Notes) -> Result<(), Why> {
-    each(header.value.split([';', ',']), |part| {
-        let (name, usage) = part.split_once('=').ok_or(Why::Malformed)?;
-        let usage = usage.split('(').next().unwrap_or(usage);
-        let (used, limit) = ratio(usage.trim())?;
-        let told = Told {
-            name: Some(name.trim().to_owned()),
-            used: Some(used),
-            limit: Some(limit),
-            ..Told::default()
-        };
-        notes.tell(NAME, told)
-    })
+    each(
+        header.value.trim_end_matches(';').split([';', ',']),
+        |part| {
+            let (name, usage) = part.split_once('=').ok_or(Why::Malformed)?;
+            let usage = usage.split('(').next().unwrap_or(usage);
+            let (used, limit) = ratio(usage.trim())?;
+            let told = Told {
+                name: Some(name.trim().to_owned()),
+                used: Some(used),
+                limit: Some(limit),
+                ..Told::default()
+            };
+            notes.tell(NAME, told)
+        },
+    )
 }

@@ -17,19 +17,22 @@ pub(super) const DIALECT: Dialect = Dialect {
 
 fn read(header: &Header<'_>, notes: &mut Notes) -> Result<(), Why> {
     let name = header.name.strip_prefix(FAMILY).ok_or(Why::Unknown)?;
-    each(header.value.split([';', ',']), |part| {
-        let (word, value) = part.split_once('=').ok_or(Why::Malformed)?;
-        let value = value.trim();
-        let mut told = Told {
-            name: Some(name.to_owned()),
-            ..Told::default()
-        };
-        match word.trim() {
-            "total" => told.limit = Some(integer(value)?),
-            "remaining" => told.remaining = Some(integer(value)?),
-            "resets" => told.reset = Some(when::seconds(value)?),
-            _ => return Err(Why::Unknown),
-        }
-        notes.tell(FAMILY, told)
-    })
+    each(
+        header.value.trim_end_matches(';').split([';', ',']),
+        |part| {
+            let (word, value) = part.split_once('=').ok_or(Why::Malformed)?;
+            let value = value.trim();
+            let mut told = Told {
+                name: Some(name.to_owned()),
+                ..Told::default()
+            };
+            match word.trim() {
+                "total" => told.limit = Some(integer(value)?),
+                "remaining" => told.remaining = Some(integer(value)?),
+                "resets" => told.reset = Some(when::reset(value, notes.answered)?),
+                _ => return Err(Why::Unknown),
+            }
+            notes.tell(FAMILY, told)
+        },
+    )
 }

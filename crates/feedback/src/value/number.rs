@@ -41,6 +41,15 @@ impl Number {
         Ok(number)
     }
 
+    /// A whole number.
+    pub(crate) const fn whole(whole: u64) -> Number {
+        Number {
+            whole,
+            nanos: 0,
+            more: false,
+        }
+    }
+
     /// Rounded down.
     pub(crate) const fn floor(self) -> u64 {
         self.whole

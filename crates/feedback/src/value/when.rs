@@ -61,11 +61,6 @@ pub(crate) fn wait(text: &str, answered: Timestamp) -> Result<When, Why> {
     }
 }
 
-/// So many seconds, whatever the number.
-pub(crate) fn seconds(text: &str) -> Result<When, Why> {
-    Ok(after(Number::parse(text)?.millis(SECOND)))
-}
-
 /// So many milliseconds, whatever the number.
 pub(crate) fn millis(text: &str) -> Result<When, Why> {
     Ok(after(Number::parse(text)?.ceil()))

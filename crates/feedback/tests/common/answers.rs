@@ -108,6 +108,20 @@ pub(crate) const ANSWERS: &[Answer] = &[
             default limit=1200 remaining=0 reset=+30000 window=5m",
     },
     Answer {
+        source: "Tollgate, README",
+        status: 429,
+        headers: "RateLimit: \"2/15m\";r=0;t=1462
+            RateLimit-Policy: \"2/15m\";q=2;w=900
+            X-RateLimit-Limit: 2
+            X-RateLimit-Remaining: 0
+            X-RateLimit-Reset: 1798763062
+            Retry-After: 1462",
+        read: "refused
+            wait +1462000
+            - limit=2 remaining=0 reset=@1798763062000
+            2/15m limit=2 remaining=0 reset=+1462000 window=15m",
+    },
+    Answer {
         source: "GitHub, \"Rate limits for the REST API\"",
         status: 200,
         headers: "x-ratelimit-limit: 5000
