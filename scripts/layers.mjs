@@ -9,6 +9,7 @@ const CRATES = [
   "src",
   "crates/cli/src",
   "crates/core/src",
+  "crates/feedback/src",
   "crates/policies/src",
   "crates/records/src",
   "crates/upstash/src",

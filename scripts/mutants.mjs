@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { fail, root } from "./lib/process.mjs";
 
 const CORE = "crates/core/src";
+const FEEDBACK = "crates/feedback/src";
 const POLICIES = "crates/policies/src";
 const RECORDS = "crates/records/src";
 
@@ -3298,6 +3299,231 @@ const MUTANTS = [
     "c.is_ascii_control()",
     "cli/lib",
   ],
+  [
+    "an upstream's longest wait counts",
+    `${FEEDBACK}/notes.rs`,
+    "end(known) < end(when)",
+    "end(known) > end(when)",
+    "feedback/rules",
+  ],
+  [
+    "a wait with a status below 400 is none of an upstream's limits",
+    `${FEEDBACK}/notes.rs`,
+    "if self.status < 400 {",
+    "if self.status < 200 {",
+    "feedback/rules",
+  ],
+  [
+    "of an upstream's limit told twice the smaller counts",
+    `${FEEDBACK}/notes.rs`,
+    "of_both(self.limit, other.limit, u64::min)",
+    "of_both(self.limit, other.limit, u64::max)",
+    "feedback/rules",
+  ],
+  [
+    "of what remains of an upstream's limit the smaller counts",
+    `${FEEDBACK}/notes.rs`,
+    "of_both(self.remaining, other.remaining, u64::min)",
+    "of_both(self.remaining, other.remaining, u64::max)",
+    "feedback/rules",
+  ],
+  [
+    "of an upstream's resets the later counts",
+    `${FEEDBACK}/notes.rs`,
+    "_ => self.max(other),",
+    "_ => self.min(other),",
+    "feedback/rules",
+  ],
+  [
+    "an upstream's reset that needs no clock goes before one that does",
+    `${FEEDBACK}/notes.rs`,
+    "(When::At(_), When::After(_)) => other,",
+    "(When::At(_), When::After(_)) => self,",
+    "feedback/rules",
+  ],
+  [
+    "of an upstream's limit no more remains than it has",
+    `${FEEDBACK}/notes.rs`,
+    ".map(|it| it.min(limit));",
+    ";",
+    "feedback/rules",
+  ],
+  [
+    "an upstream's two limits of different size stay two",
+    `${FEEDBACK}/notes.rs`,
+    "let same = it.told.limit.is_some() && it.told.limit == told.limit;",
+    "let same = true;",
+    "feedback/rules",
+  ],
+  [
+    "an upstream's window is that of the limit of as many units",
+    `${FEEDBACK}/notes.rs`,
+    "it.family == family && it.told.name.is_none() && it.told.limit == Some(quota)",
+    "it.family == family && it.told.name.is_none()",
+    "feedback/dialects",
+  ],
+  [
+    "an upstream refuses with 403 only where it tells of a limit",
+    `${FEEDBACK}/notes.rs`,
+    "403 => self.wait.is_some() || used_up,",
+    "403 => true,",
+    "feedback/rules",
+  ],
+  [
+    "an upstream tells so many limits at most",
+    `${FEEDBACK}/notes.rs`,
+    "let full = self.limits.len() + self.policies.len() >= MAX_LIMITS;",
+    "let full = false;",
+    "feedback/rules",
+  ],
+  [
+    "an upstream's names are bounded",
+    `${FEEDBACK}/notes.rs`,
+    "if name.len() > MAX_NAME {",
+    "if false {",
+    "feedback/rules",
+  ],
+  [
+    "so many of an upstream's headers are looked at",
+    `${FEEDBACK}/read.rs`,
+    "chosen.len() == MAX_HEADERS",
+    "chosen.len() > MAX_HEADERS",
+    "feedback/rules",
+  ],
+  [
+    "so many bytes of an upstream's headers are looked at",
+    `${FEEDBACK}/read.rs`,
+    "size > MAX_BYTES - bytes",
+    "size > MAX_BYTES",
+    "feedback/rules",
+  ],
+  [
+    "the order of an upstream's headers changes nothing",
+    `${FEEDBACK}/read.rs`,
+    "chosen.sort_by(|(_, one), (_, other)| (&one.name, one.value).cmp(&(&other.name, other.value)));",
+    "",
+    "feedback/fuzz",
+  ],
+  [
+    "headers of no dialect do not count",
+    `${FEEDBACK}/read.rs`,
+    "let Some(dialect) = dialects::of(&name) else {\n            continue;\n        };",
+    "let Some(dialect) = dialects::of(&name) else {\n            bytes += value.len().min(MAX_BYTES - bytes);\n            continue;\n        };",
+    "feedback/rules",
+  ],
+  ["so many ignored headers are named", `${FEEDBACK}/read.rs`, "ignored.truncate(MAX_IGNORED);", "", "feedback/rules"],
+  [
+    "a number of seconds up to a year is a wait",
+    `${FEEDBACK}/value/when.rs`,
+    "if after <= FURTHEST {",
+    "if after < FURTHEST {",
+    "feedback/rules",
+  ],
+  [
+    "an instant that passed long ago is none",
+    `${FEEDBACK}/value/when.rs`,
+    "(ahead && answered.since(instant) <= PASSED)",
+    "(ahead)",
+    "feedback/rules",
+  ],
+  [
+    "an instant far ahead is none",
+    `${FEEDBACK}/value/when.rs`,
+    "(ahead && answered.since(instant) <= PASSED)",
+    "(answered.since(instant) <= PASSED)",
+    "feedback/rules",
+  ],
+  [
+    "who asks to wait long is waited for a year",
+    `${FEEDBACK}/value/when.rs`,
+    "Ok(number(it, answered).unwrap_or(When::After(FURTHEST)))",
+    "number(it, answered)",
+    "feedback/rules",
+  ],
+  [
+    "a date far ahead counts as a year",
+    `${FEEDBACK}/value/when.rs`,
+    "instant.min(answered.plus(FURTHEST))",
+    "instant",
+    "feedback/rules",
+  ],
+  [
+    "a duration is cut at a year",
+    `${FEEDBACK}/value/when.rs`,
+    "When::After(Duration::from_millis(millis).min(FURTHEST))",
+    "When::After(Duration::from_millis(millis))",
+    "feedback/rules",
+  ],
+  [
+    "a number beyond 2^53 is too large",
+    `${FEEDBACK}/value/number.rs`,
+    "if number.ceil() > MAX_SAFE {",
+    "if false {",
+    "feedback/rules",
+  ],
+  [
+    "a number below zero is not one without its sign",
+    `${FEEDBACK}/value/number.rs`,
+    "Some(text) => Err(Number::unsigned(text).map_or(Why::Malformed, |_| Why::Negative)),",
+    "Some(text) => Number::unsigned(text),",
+    "feedback/rules",
+  ],
+  [
+    "times are rounded up",
+    `${FEEDBACK}/value/number.rs`,
+    "let millis = scaled.div_ceil(1_000_000_000 * 1_000_000);",
+    "let millis = scaled / (1_000_000_000 * 1_000_000);",
+    "feedback/rules",
+  ],
+  [
+    "a year of two digits is at most 50 years ahead",
+    `${FEEDBACK}/value/http_date.rs`,
+    "let latest = year_of(answered) + 50;",
+    "let latest = year_of(answered) + 99;",
+    "feedback/read_back",
+  ],
+  [
+    "an offset ahead of UTC is taken from the date",
+    `${FEEDBACK}/value/civil.rs`,
+    "+ self.time - ahead;",
+    "+ self.time + ahead;",
+    "feedback/read_back",
+  ],
+  [
+    "the comma in an HTTP date ends no part of a list",
+    `${FEEDBACK}/value/mod.rs`,
+    "commas.find(|&at| !ends_in_weekday(&text[..at]))",
+    "commas.next()",
+    "feedback/rules",
+  ],
+  [
+    "thousands that are set apart are no list",
+    `${FEEDBACK}/value/mod.rs`,
+    "let is_one = has_thousands(value) || ",
+    "let is_one = ",
+    "feedback/rules",
+  ],
+  [
+    "of a structured field's parameter the last counts",
+    `${FEEDBACK}/value/structured.rs`,
+    "self.parameters.iter().rev()",
+    "self.parameters.iter()",
+    "feedback/rules",
+  ],
+  [
+    "a word that changes a field's meaning is no limit's name",
+    `${FEEDBACK}/dialects/fields.rs`,
+    "!NO_NAMES.contains(&name) && ",
+    "",
+    "feedback/rules",
+  ],
+  [
+    "what no page describes is not understood",
+    `${FEEDBACK}/dialects/anthropic.rs`,
+    "Some(words) if words.starts_with(UNIFIED) => return Err(Why::Unknown),",
+    "",
+    "feedback/dialects",
+  ],
 ];
 
 const tree = join(root, "target/mutants-tree");
@@ -3314,7 +3540,7 @@ function copyTree() {
   const profiles = workspace.slice(workspace.indexOf("[profile.dev"), workspace.indexOf("[profile.release]"));
   writeFileSync(
     join(tree, "Cargo.toml"),
-    `[workspace]\nmembers = ["crates/cli", "crates/core", "crates/policies", "crates/records"]\nresolver = "2"\n\n${shared}\n${profiles}`,
+    `[workspace]\nmembers = ["crates/cli", "crates/core", "crates/feedback", "crates/policies", "crates/records"]\nresolver = "2"\n\n${shared}\n${profiles}`,
   );
 }
 

@@ -83,7 +83,7 @@ impl Marks {
 /// After Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years that begin in March
 /// have their leap day at the end, and from March on the lengths of months repeat, 153 days in five
 /// of them.
-fn first_day(month: i64) -> i64 {
+pub fn first_day(month: i64) -> i64 {
     let from_march = month - 2;
     let (year, month) = (from_march.div_euclid(12), from_march.rem_euclid(12));
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
@@ -92,7 +92,7 @@ fn first_day(month: i64) -> i64 {
 }
 
 /// The month (from January of year 0) in which a day (from 1970-01-01) lies.
-fn month_of(day: i64) -> i64 {
+pub fn month_of(day: i64) -> i64 {
     // 4,800 months have 146,097 days; the lengths of months move the estimate by one at most.
     let mut month = ((day + 719_528) * 4_800).div_euclid(146_097) + 1;
     while first_day(month) > day {

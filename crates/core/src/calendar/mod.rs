@@ -16,6 +16,7 @@ mod marks;
 mod remembered;
 mod shown;
 
+pub use marks::{first_day, month_of};
 pub use remembered::Remembered;
 pub use shown::{next_shown, shown_at, Shown};
 
