@@ -25,7 +25,7 @@ pub(crate) trait Foresight {
     /// the next change.
     fn decided_at(&self, moment: Moment) -> Result<Decision, UnknownTimeZone>;
 
-    /// When all of the present use is forgotten, as it is after the change that was gone on to last.
+    /// When all of the present use is forgotten, as it is after the change gone on to last.
     fn forgotten_at(&self, now: Timestamp) -> Timestamp;
 
     /// Goes on to a change; it is gone on from one to the next, and never back.
