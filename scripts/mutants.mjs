@@ -31,6 +31,13 @@ const MUTANTS = [
     "grants",
   ],
   [
+    "an admission that may be given back later is charged under an operation",
+    `${CORE}/multi/rounds.rs`,
+    "(self.objects.len() > 1 || self.is_revocable)",
+    "(self.objects.len() > 1)",
+    "together",
+  ],
+  [
     "the pressure is that of the fullest limit",
     `${CORE}/pressure.rs`,
     "self.limits.iter().map(Pressure::at).max()",
@@ -747,7 +754,7 @@ const MUTANTS = [
   [
     "each round of a multi has an operation of its own",
     `${CORE}/multi/rounds.rs`,
-    "self.operation = (self.objects.len() > 1).then(random);",
+    "self.operation = (self.objects.len() > 1 || self.is_revocable).then(random);",
     "self.operation = self.operation.or_else(|| (self.objects.len() > 1).then(random));",
     "together",
   ],

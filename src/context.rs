@@ -13,7 +13,7 @@ use crate::auth::Caller;
 use crate::config::Config;
 use crate::doors::kv::Kv;
 use crate::doors::version::deployed;
-use crate::hot::{self, ExecutionContext, Headers};
+use crate::hot::{self, ExecutionContext, Headers, Request};
 use crate::task;
 
 /// One request, its caller and its environment.
@@ -21,6 +21,7 @@ pub(crate) struct Context<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) config: &'a Config,
     pub(crate) env: &'a Env,
+    pub(crate) request: &'a Request,
     pub(crate) headers: &'a Headers,
     pub(crate) execution: &'a ExecutionContext,
     /// The deadline for objects, KV and bindings: what is left of it for this check.

@@ -240,6 +240,22 @@ export function within(promise, milliseconds) {
 }
 
 /**
+ * Resolves with true after so many milliseconds, or with false as soon as the client of the request
+ * has gone away. Never rejects. Here because it is one promise of a timer and an event.
+ */
+export function turn({ signal }, milliseconds) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds, true);
+    const gone = () => {
+      clearTimeout(timer);
+      resolve(false);
+    };
+    if (signal.aborted) gone();
+    else signal.addEventListener("abort", gone, { once: true });
+  });
+}
+
+/**
  * Whether there is a native rate-limit binding of this name. Here because its name is known at run
  * time only, and reflection in Rust is a crossing for each step.
  */

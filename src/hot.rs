@@ -203,6 +203,8 @@ extern "C" {
 
     pub(crate) fn later(milliseconds: u32) -> JsValue;
 
+    pub(crate) fn turn(request: &Request, milliseconds: u32) -> JsValue;
+
     /// Settles as a promise does, or rejects with `undefined` after so many milliseconds; the timer
     /// is cleared.
     pub(crate) fn within(promise: &JsValue, milliseconds: u32) -> JsValue;

@@ -40,6 +40,11 @@ export function workerBuild(folder) {
   return [join(folder, "index.js"), join(folder, "index_bg.wasm")];
 }
 
+/** The compatibility flags of wrangler.toml, for every variant. */
+function compatibilityFlags() {
+  return /^compatibility_flags = (\[.*\])$/m.exec(wrangler())[1];
+}
+
 /** The compatibility date of wrangler.toml, for every variant. */
 function compatibilityDate() {
   return /^compatibility_date = "([\d-]+)"/m.exec(wrangler())[1];
@@ -113,6 +118,7 @@ function worker({ id, modules, objects, texts = [], kv = [], services = [] }, di
   return `
 const worker${id} :Workerd.Worker = (
   compatibilityDate = "${compatibilityDate()}",
+  compatibilityFlags = ${compatibilityFlags()},
   modules = [
 ${lines.join("\n")}
   ],

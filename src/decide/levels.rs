@@ -18,7 +18,8 @@ use crate::error::ApiError;
 
 /// Decides a check, but for what is asked where it refuses. The outcome is still to be told.
 pub(super) async fn decide(context: &Context<'_>, levels: Levels) -> Result<Outcome, ApiError> {
-    if !levels.above.is_empty() {
+    // Who waits may go away before, and what was charged is taken back then.
+    if !levels.above.is_empty() || levels.own.waits {
         return Box::pin(together::check_levels(context, levels)).await;
     }
     let pending = levels.own;

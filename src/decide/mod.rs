@@ -6,6 +6,7 @@
 mod again;
 mod asking;
 pub(crate) mod binding;
+mod charged;
 pub(crate) mod counts;
 mod debts;
 mod fallback;
@@ -20,6 +21,7 @@ pub(crate) mod preview;
 pub(crate) mod session;
 pub(crate) mod subjects;
 pub(crate) mod together;
+mod waiting;
 
 use core::slice;
 
@@ -34,8 +36,33 @@ use pending::Levels;
 pub(crate) use pending::Reads;
 
 /// Decides a request where its policy wants it decided; once more where an object knows newer
-/// overrides than the isolate.
+/// overrides than the isolate. Where it waits, the outcome comes with its turn.
 pub(crate) async fn check(
+    context: &Context<'_>,
+    read: Reads<'_, LimitRequest>,
+) -> Result<Outcome, ApiError> {
+    let outcome = decided(context, read).await?;
+    if !outcome.waits() {
+        return Ok(outcome);
+    }
+    let shut_out = async || shut_out(context, read).await;
+    Ok(Box::pin(waiting::held(context, outcome, shut_out)).await)
+}
+
+/// What refuses now whoever asks for nothing: a block, a penalty, an override. `None` where nothing
+/// does, or where it cannot be known.
+async fn shut_out(context: &Context<'_>, read: Reads<'_, LimitRequest>) -> Option<Outcome> {
+    let look = || {
+        let mut request = read()?;
+        request.wait = None;
+        request.check.cost = 0;
+        Ok(request)
+    };
+    let outcome = decided(context, &look).await.ok()?;
+    (!outcome.decision.success).then_some(outcome)
+}
+
+async fn decided(
     context: &Context<'_>,
     read: Reads<'_, LimitRequest>,
 ) -> Result<Outcome, ApiError> {

@@ -7,7 +7,9 @@ use tollgate_core::multi::{deciding, whole};
 use tollgate_core::policy::FailMode;
 use tollgate_core::pressure::Pressure;
 use tollgate_core::subject::Subject;
+use tollgate_core::Duration;
 
+use super::charged::Charged;
 use super::counts;
 use super::pending::Pending;
 use super::policies;
@@ -35,6 +37,10 @@ pub(crate) struct Outcome {
     pressure: Option<Pressure>,
     /// Whether it admits near the limit of any level.
     is_near: bool,
+    /// What can be taken back while the caller waits for its turn.
+    pub(super) charged: Option<Charged>,
+    /// For how long the answer was held.
+    waited: Option<Duration>,
     /// Whose permit the decision carries, where that is another level's.
     holder: Option<Subject>,
     /// What a policy has decided that is not enforced; of several the one that refuses longest.
@@ -79,6 +85,8 @@ impl Outcome {
             asked: None,
             pressure,
             is_near,
+            charged: None,
+            waited: None,
             holder: None,
             shadow,
             fell_back_from: Vec::new(),
@@ -149,6 +157,18 @@ impl Outcome {
         Some(outcome)
     }
 
+    /// Whether the answer may be held until the caller's turn has come.
+    pub(super) fn waits(&self) -> bool {
+        self.lowest().waits
+    }
+
+    /// The same after the caller's turn has come, so long after it was promised.
+    pub(super) fn waited(mut self, time: Duration) -> Outcome {
+        self.waited = Some(time).filter(|time| *time > Duration::ZERO);
+        self.decision.delay = None;
+        self
+    }
+
     /// The same after these policies had refused.
     pub(super) fn after(mut self, refused: Vec<Name>) -> Outcome {
         self.fell_back_from = refused;
@@ -185,7 +205,7 @@ impl Outcome {
             true => body.under(self.pressure),
             false => body,
         };
-        body.after(&self.fell_back_from)
+        body.held_for(self.waited).after(&self.fell_back_from)
     }
 
     /// The decision as headers show it.

@@ -3,7 +3,7 @@
 use tollgate_core::api::policy::named::NamedPolicy;
 use tollgate_core::api::policy::parent::Parent;
 use tollgate_core::api::policy::record::Record;
-use tollgate_core::api::request::{suits, LimitRequest, Rule};
+use tollgate_core::api::request::{suits, suits_waiting, LimitRequest, Rule};
 use tollgate_core::api::BadRequest;
 use tollgate_core::decide::Check;
 use tollgate_core::decision::Decision;
@@ -14,6 +14,7 @@ use tollgate_core::pressure::Pressure;
 use tollgate_core::replay::trace::Apart;
 use tollgate_core::subject::{Subject, SubjectParts};
 use tollgate_core::subject_state::Item;
+use tollgate_core::Duration;
 use tollgate_policies::bounds::MAX_LEVELS;
 
 use super::{object, policies};
@@ -43,6 +44,8 @@ pub(super) struct Pending {
     pub(super) near: Pressure,
     /// Whether the answer tells the pressure.
     pub(super) tells_pressure: bool,
+    /// Whether the answer may be held until the caller's turn has come.
+    pub(super) waits: bool,
 }
 
 /// Sees to it that the policies and overrides can be used that these requests need; whether they
@@ -85,9 +88,12 @@ impl Levels {
         let LimitRequest {
             subject,
             rule,
-            check,
+            mut check,
+            wait,
             pressure,
         } = request;
+        // Who waits is promised a place.
+        check.max_delay = check.max_delay.or(wait);
         let mut levels = match rule {
             Rule::Inline(policy) => {
                 let policy = inline(context, policy)?;
@@ -102,11 +108,21 @@ impl Levels {
                 Levels { instead, ..levels }
             }
         };
+        levels.answer(wait, pressure)?;
         for instead in &mut levels.instead {
-            instead.own.tells_pressure = pressure;
+            instead.answer(wait, pressure)?;
         }
-        levels.own.tells_pressure = pressure;
         Ok(levels)
+    }
+
+    /// How the caller wants to be answered.
+    fn answer(&mut self, wait: Option<Duration>, pressure: bool) -> Result<(), BadRequest> {
+        for level in [&mut self.own].into_iter().chain(&mut self.above) {
+            suits_waiting(&level.item.check, wait, &level.item.policy)?;
+            level.tells_pressure = pressure;
+            level.waits = wait.is_some();
+        }
+        Ok(())
     }
 
     /// Those of a policy and of what stands above it.
@@ -252,6 +268,7 @@ impl Pending {
             is_shadow: false,
             near: Pressure::NEAR,
             tells_pressure: false,
+            waits: false,
         })
     }
 

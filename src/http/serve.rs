@@ -118,6 +118,7 @@ impl Incoming<'_> {
             caller,
             config,
             env: self.env,
+            request: self.request,
             headers: self.headers,
             execution: self.execution,
             deadline: config.deadline(),

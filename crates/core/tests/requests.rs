@@ -674,7 +674,12 @@ fn options_that_a_limit_cannot_keep_are_refused() {
         (format!(r#"{window}, "writeAhead": 0"#), "`writeAhead` must be between 1 and 5."),
         (format!(r#"{window}, "writeAhead": 6"#), "`writeAhead` must be between 1 and 5."),
         (format!(r#"{window}, "reserve": 3"#), "`reserve` is called `writeAhead` now."),
-        (format!(r#"{window}, "wait": "30s""#), "`wait` is not supported yet: send `maxDelay`, and wait for the answer's `delay` before going on."),
+        (format!(r#"{window}, "wait": "31s""#), "`wait` must be between 0s and 30s."),
+        (format!(r#"{window}, "wait": 1, "maxDelay": 1"#), "`wait` does not go with `maxDelay`: with `wait` the answer comes when it is your turn."),
+        (format!(r#"{window}, "wait": 1, "peek": true"#), "`wait` does not go with `peek`, which keeps no place."),
+        (format!(r#"{slots}, "wait": 1"#), "`wait` does not go with `concurrency`: nobody knows when a slot is released."),
+        (format!(r#"{window}, "consistency": "local", "wait": 1"#), "`wait` does not go with `consistency: \"local\"`: nobody keeps a place there; take `strong`."),
+        (format!(r#"{window}, "shed": {{"limit": 1, "window": "10s"}}, "wait": 1"#), "`wait` does not go with `shed`, which keeps floods from the subject's object: nobody waits there."),
         (format!(r#"{window}, "priority": "high""#), "`priority` is not supported yet: leave it out; all callers of a limit are served alike."),
     ];
     for (fields, expected) in table {
@@ -834,7 +839,7 @@ fn wrong_entries_are_named_by_their_place_and_wrong_defaults_by_their_name() {
         (format!(r#"{{"limits": [{a}], "cost": "1"}}"#), "`cost` must be a whole number."),
         (format!(r#"{{"limits": [{a}, {{"identifier": "b", "limit": 1, "window": 0}}]}}"#), "`limits[1].window` must be between 1ms and 366d."),
         (format!(r#"{{"limits": [{a}, {{"limit": 1, "window": "1m"}}]}}"#), "`limits[1].identifier` is missing: add it."),
-        (format!(r#"{{"limits": [{a}, {{"identifier": "b", "wait": 1}}]}}"#), "`limits[1].wait` is not supported yet: send `maxDelay`, and wait for the answer's `delay` before going on."),
+        (format!(r#"{{"limits": [{a}, {{"identifier": "b", "limit": 1, "window": "1m", "wait": 1}}]}}"#), "`limits[1].wait` does not go with POST /limit/multi: ask with `maxDelay`, and wait for the longest `delay`."),
         (r#"{"limits": [{"identifier": "b", "limits": [{"limit": 1, "window": "1m"}, {"limit": 1}]}]}"#.to_owned(), "`limits[0].limits[1].window` is missing: add it."),
         (r#"{"window": "1m", "limits": [{"identifier": "b", "algorithm": "tokenBucket", "limit": 1, "capacity": 5, "refillRate": 1}]}"#.to_owned(), "`limits[0].limit` does not go with tokenBucket."),
         (r#"{"limit": 1, "window": "1h", "consistency": "eventual", "limits": [{"identifier": "a"}]}"#.to_owned(), "`limits[0].consistency` does not go with POST /limit/multi, whose entries are decided together by their objects: ask for it alone."),

@@ -674,3 +674,31 @@ proptest! {
         prop_assert!((0..count).any(|i| world.is_admitted(i)));
     }
 }
+
+/// Who waits for his turn asks one object, and may go away before.
+#[test]
+fn an_admission_that_may_be_given_back_is_charged_under_an_operation() {
+    let asked = || {
+        vec![Asked {
+            object: "a",
+            is_peek: false,
+            remembered: None,
+            refused_last: false,
+            gives_back: false,
+        }]
+    };
+    let (deadline, now) = (Duration::from_secs(1), Timestamp::ZERO);
+    let (multi, effects) = Multi::<()>::begin_revocable(asked(), false, deadline, now, &mut || 7);
+    assert_eq!(multi.operation(), Some(7));
+    let charge = |operation| Message::Charge {
+        object: 0,
+        operation,
+    };
+    let sent = |operation| Effect::Send {
+        messages: vec![charge(operation)],
+        patience: deadline,
+    };
+    assert_eq!(effects, [sent(Some(7))]);
+    let (multi, effects) = Multi::<()>::begin(asked(), false, deadline, now, &mut || 7);
+    assert_eq!((multi.operation(), effects), (None, vec![sent(None)]));
+}

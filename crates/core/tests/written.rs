@@ -12,7 +12,7 @@ use tollgate_core::api::block::{self, Block, MAX_REASON};
 use tollgate_core::api::multi::{self, MultiRequest, MAX_ENTRIES};
 use tollgate_core::api::permit::{self, Release, Renew};
 use tollgate_core::api::query::{self, SubjectQuery};
-use tollgate_core::api::request::{self, suits, LimitRequest, Rule};
+use tollgate_core::api::request::{self, suits, suits_waiting, LimitRequest, Rule, MAX_WAIT};
 use tollgate_core::api::stage::{self, NewStage};
 use tollgate_core::api::{policy as form, to_json};
 use tollgate_core::decide::Check;
@@ -50,7 +50,8 @@ fn check() -> impl Strategy<Value = Check> {
 
 /// Any request that can be asked. What its policy does not allow is not asked.
 fn limit_request() -> impl Strategy<Value = LimitRequest> {
-    (subject(), rule(), check(), any::<bool>()).prop_map(|(subject, rule, mut check, pressure)| {
+    let asked = (any::<bool>(), option::of(whole(0, MAX_WAIT.as_millis())));
+    (subject(), rule(), check(), asked).prop_map(|(subject, rule, mut check, (pressure, wait))| {
         if let Rule::Inline(policy) = &rule {
             for part in 0..4 {
                 match part {
@@ -62,10 +63,18 @@ fn limit_request() -> impl Strategy<Value = LimitRequest> {
                 }
             }
         }
+        // Waiting goes with less than the rest.
+        let wait = wait.map(Duration::from_millis);
+        let wait = wait.filter(|_| !check.peek && check.max_delay.is_none());
+        let wait = wait.filter(|_| match &rule {
+            Rule::Inline(policy) => suits_waiting(&check, wait, policy).is_ok(),
+            Rule::Named(_) => true,
+        });
         LimitRequest {
             subject,
             rule,
             check,
+            wait,
             pressure,
         }
     })
@@ -169,6 +178,7 @@ proptest! {
             requests.into_iter().filter(is_decided_there).collect();
         for (i, request) in requests.iter_mut().enumerate() {
             request.subject = renamed(&request.subject, format!("u{i}"));
+            request.wait = None; // each for itself
         }
         prop_assume!(!requests.is_empty());
         let written = to_json(&MultiRequest { limits: &requests });

@@ -13,9 +13,11 @@ use tollgate_core::multi::{Asked, Decided, Effect, Event, Multi};
 
 use super::again::{self, Turn};
 use super::asking::record_kept;
+use super::charged::Charged;
 use super::newer;
 use super::outcome::Outcome;
 use super::pending::{self, Levels, Pending, Reads};
+
 use super::{debts, fallback, object};
 use crate::clock;
 use crate::context::Context;
@@ -143,7 +145,11 @@ async fn enforced(
     let asked: Vec<Asked> = pending.iter().map(asked).collect();
     let is_unasked = asked.iter().map(|it| it.remembered.is_some()).collect();
     let now = clock::now();
-    let (multi, mut effects) = Multi::begin(
+    let begin = match pending.iter().any(|it| it.waits) {
+        true => Multi::begin_revocable,
+        false => Multi::begin,
+    };
+    let (multi, mut effects) = begin(
         asked,
         answers_all,
         context.deadline(),
@@ -273,6 +279,7 @@ impl Request<'_> {
         refused
             .filter(|(_, is_unasked)| **is_unasked)
             .for_each(|(pending, _)| pending.record_refusal());
+        let charged = self.charged(&decided);
         let mut pending = self.pending.into_iter();
         let mut decisions = decided.decisions.into_iter();
         let outcome = |levels: usize| {
@@ -280,9 +287,23 @@ impl Request<'_> {
             let decisions = decisions.by_ref().take(levels).collect();
             Outcome::of_levels(self.context, pending, decisions)
         };
+        let mut outcomes: Vec<Outcome> = self.counts.into_iter().filter_map(outcome).collect();
+        // Who waits asks for one check alone.
+        if let Some(outcome) = outcomes.first_mut() {
+            outcome.charged = charged;
+        }
         Together {
             success: decided.success,
-            outcomes: self.counts.into_iter().filter_map(outcome).collect(),
+            outcomes,
         }
+    }
+
+    /// What can be taken back, where the caller waits for its turn.
+    fn charged(&self, decided: &Decided) -> Option<Charged> {
+        let operation = self.multi.operation().filter(|_| decided.success)?;
+        let waiting = self.pending.iter().filter(|it| it.waits);
+        let mut objects: Vec<String> = waiting.map(|it| it.object.clone()).collect();
+        objects.dedup();
+        (!objects.is_empty()).then_some(Charged { operation, objects })
     }
 }

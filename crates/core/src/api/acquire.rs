@@ -37,6 +37,7 @@ pub fn parse(body: &str) -> Result<LimitRequest, BadRequest> {
         subject: SubjectParts::new(identifier)?,
         rule: Rule::Inline(Policy::new(vec![limit]).map_err(|error| at(&fields, error))?),
         check: Check::of(cost(&mut fields)?),
+        wait: None,
         pressure: false,
     };
     fields.finish()?;

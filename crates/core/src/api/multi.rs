@@ -47,6 +47,13 @@ pub fn parse(body: &str) -> Result<Vec<LimitRequest>, BadRequest> {
         fields.add_defaults(&defaults, wanted);
         let path = fields.here().to_owned();
         let request = request::take(fields)?;
+        if request.wait.is_some() {
+            let with = "POST /limit/multi: ask with `maxDelay`, and wait for the longest `delay`";
+            return Err(BadRequest::new(
+                format!("{path}.wait"),
+                Problem::Conflict { with },
+            ));
+        }
         if let Rule::Inline(policy) = &request.rule {
             if let Some(setting) = decided_elsewhere(policy) {
                 return Err(alone(format!("{path}.{setting}")));

@@ -91,20 +91,22 @@ pub fn optional_subject(query: &str) -> Result<Option<SubjectParts>, BadRequest>
 /// assert_eq!(request.check.cost, 3);
 /// ```
 pub fn check(query: &str) -> Result<LimitRequest, BadRequest> {
-    let [provider, scope, identifier, policy, cost, peek, max_delay, hold, pressure] = parameters(
-        query,
-        [
-            "provider",
-            "scope",
-            "identifier",
-            "policy",
-            "cost",
-            "peek",
-            "maxDelay",
-            "hold",
-            "pressure",
-        ],
-    )?;
+    let [provider, scope, identifier, policy, cost, peek, max_delay, hold, wait, pressure] =
+        parameters(
+            query,
+            [
+                "provider",
+                "scope",
+                "identifier",
+                "policy",
+                "cost",
+                "peek",
+                "maxDelay",
+                "hold",
+                "wait",
+                "pressure",
+            ],
+        )?;
     let policy = policy.ok_or_else(|| BadRequest::new("policy", Problem::Missing))?;
     let most = MAX_SAFE as i64; // 2^53
     Ok(LimitRequest {
@@ -117,6 +119,7 @@ pub fn check(query: &str) -> Result<LimitRequest, BadRequest> {
             hold: duration("hold", hold.as_deref(), Duration::from_millis(1))?,
             bypass: false,
         },
+        wait: duration("wait", wait.as_deref(), Duration::ZERO)?,
         pressure: flag("pressure", pressure.as_deref())?,
     })
 }

@@ -8,13 +8,13 @@
 //! ([`super::policy`]), durations in whole milliseconds, and nothing that is as by default.
 
 pub use super::rule::Rule;
-pub use super::suits::suits;
+pub use super::suits::{suits, suits_waiting};
 
 use serde::{Serialize, Serializer};
 
 use super::fields::Fields;
 use super::policy::{self, limit, settings::SETTINGS};
-use super::suits::clash;
+use super::suits::{clash, clash_of_wait};
 use super::{rule, subject, BadRequest, Problem};
 use crate::decide::Check;
 use crate::limit::MAX_WINDOW;
@@ -34,13 +34,16 @@ pub struct LimitRequest {
     /// What is asked: `cost` is 1 unless said, `maxDelay` 0 to 366 d, `hold` 1 ms to 366 d.
     #[serde(flatten)]
     pub check: Check,
+    /// How long the answer may be held until the caller's turn has come: at most [`MAX_WAIT`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait: Option<Duration>,
     /// Whether the answer tells how full the tightest limit is.
     #[serde(skip_serializing_if = "core::ops::Not::not")]
     pub pressure: bool,
 }
 
 /// Fields of a request beside those of one inline limit and of the settings of a policy.
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 11] = [
     "identifier",
     "provider",
     "scope",
@@ -50,15 +53,15 @@ const FIELDS: [&str; 10] = [
     "peek",
     "maxDelay",
     "hold",
+    "wait",
     "pressure",
 ];
 
+/// The longest time for which an answer is held.
+pub const MAX_WAIT: Duration = Duration::from_secs(30);
+
 /// Fields that the design knows and this version does not, with what to do meanwhile.
-const LATER: [(&str, &str); 7] = [
-    (
-        "wait",
-        "send `maxDelay`, and wait for the answer's `delay` before going on",
-    ),
+const LATER: [(&str, &str); 6] = [
     (
         "idempotencyKey",
         "leave it out; a request that is sent again counts again",
@@ -122,10 +125,14 @@ pub(super) fn take(mut fields: Fields<'_>) -> Result<LimitRequest, BadRequest> {
         hold: fields.duration("hold", Duration::from_millis(1), MAX_WINDOW)?,
         bypass: false,
     };
+    let wait = fields.duration("wait", Duration::ZERO, MAX_WAIT)?;
     let pressure = fields.boolean("pressure")?.unwrap_or(false);
+    if let Some((field, problem)) = clash_of_wait(&check, wait) {
+        return Err(fields.error(field, problem));
+    }
     if let Rule::Inline(policy) = &rule {
         subject = subject.in_network(policy.ipv6_prefix());
-        if let Some((field, problem)) = clash(&check, policy) {
+        if let Some((field, problem)) = clash(&check, wait, policy) {
             return Err(fields.error(field, problem));
         }
     }
@@ -134,6 +141,7 @@ pub(super) fn take(mut fields: Fields<'_>) -> Result<LimitRequest, BadRequest> {
         subject,
         rule,
         check,
+        wait,
         pressure,
     })
 }

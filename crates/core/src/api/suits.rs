@@ -4,19 +4,74 @@ use super::{BadRequest, Problem};
 use crate::decide::Check;
 use crate::policy::consistency::Consistency;
 use crate::policy::Policy;
+use crate::Duration;
 
 /// Whether `check` can be asked of `policy`. Parsing has seen to it for an inline policy; whoever
 /// looks up a named one asks here. A `concurrency` limit counts slots, so it takes no refund (its
 /// permits are released) and promises nothing for later (`maxDelay`); cost 0 takes no slot and
 /// always succeeds. `hold` needs a limit that has slots.
 pub fn suits(check: &Check, policy: &Policy) -> Result<(), BadRequest> {
-    match clash(check, policy) {
+    match of_policy(check, policy) {
         Some((field, problem)) => Err(BadRequest::new(field, problem)),
         None => Ok(()),
     }
 }
 
-pub(super) fn clash(check: &Check, policy: &Policy) -> Option<(&'static str, Problem)> {
+/// The same where the answer may be held for so long until the caller's turn has come: for what can
+/// promise a place (`maxDelay`), and not for what a native binding sheds in front.
+pub fn suits_waiting(
+    check: &Check,
+    wait: Option<Duration>,
+    policy: &Policy,
+) -> Result<(), BadRequest> {
+    match clash(check, wait, policy) {
+        Some((field, problem)) => Err(BadRequest::new(field, problem)),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn clash(
+    check: &Check,
+    wait: Option<Duration>,
+    policy: &Policy,
+) -> Option<(&'static str, Problem)> {
+    let max_delay = check.max_delay.or(wait);
+    let clash = of_policy(
+        &Check {
+            max_delay,
+            ..*check
+        },
+        policy,
+    );
+    if wait.is_none() {
+        return clash;
+    }
+    let clash = clash.map(|(field, problem)| match field {
+        "maxDelay" => ("wait", problem),
+        field => (field, problem),
+    });
+    let with = "`shed`, which keeps floods from the subject's object: nobody waits there";
+    let sheds = policy.shed().map(|_| ("wait", Problem::Conflict { with }));
+    clash.or(sheds)
+}
+
+/// What cannot be asked together with `wait`, whatever the policy.
+pub(super) fn clash_of_wait(
+    check: &Check,
+    wait: Option<Duration>,
+) -> Option<(&'static str, Problem)> {
+    wait?;
+    let with = match check {
+        Check {
+            max_delay: Some(_), ..
+        } => "`maxDelay`: with `wait` the answer comes when it is your turn",
+        Check { peek: true, .. } => "`peek`, which keeps no place",
+        _ => return None,
+    };
+    Some(("wait", Problem::Conflict { with }))
+}
+
+fn of_policy(check: &Check, policy: &Policy) -> Option<(&'static str, Problem)> {
     let slots = policy.gives_permits();
     let conflict = |with| Problem::Conflict { with };
     if slots && check.cost < 0 {

@@ -24,6 +24,8 @@ pub struct Multi<E> {
     pub(super) deadline: Duration,
     /// Whether each entry is answered, also when another one refuses.
     pub(super) answers_all: bool,
+    /// Whether an admission may be taken back later.
+    pub(super) is_revocable: bool,
     pub(super) error: Option<E>,
 }
 
@@ -71,6 +73,33 @@ impl<E> Multi<E> {
         now: Timestamp,
         random: &mut dyn FnMut() -> u128,
     ) -> (Multi<E>, Vec<Effect<E>>) {
+        Multi::begun(asked, (answers_all, false), deadline, now, random)
+    }
+
+    /// The same of a request whose admission may be taken back later ([`Multi::operation`]).
+    pub fn begin_revocable(
+        asked: Vec<Asked>,
+        answers_all: bool,
+        deadline: Duration,
+        now: Timestamp,
+        random: &mut dyn FnMut() -> u128,
+    ) -> (Multi<E>, Vec<Effect<E>>) {
+        Multi::begun(asked, (answers_all, true), deadline, now, random)
+    }
+
+    /// Under which operation the present round charges, where it does under one. Once all are
+    /// admitted each object knows it.
+    pub const fn operation(&self) -> Option<u128> {
+        self.operation
+    }
+
+    fn begun(
+        asked: Vec<Asked>,
+        (answers_all, is_revocable): (bool, bool),
+        deadline: Duration,
+        now: Timestamp,
+        random: &mut dyn FnMut() -> u128,
+    ) -> (Multi<E>, Vec<Effect<E>>) {
         let objects = Object::of(&asked);
         let names: Vec<&str> = objects.iter().map(|it| it.name.as_str()).collect();
         let refused_last: Vec<bool> = objects.iter().map(|it| it.refused_last).collect();
@@ -85,6 +114,7 @@ impl<E> Multi<E> {
             begun: now,
             deadline,
             answers_all,
+            is_revocable,
             error: None,
         };
         let mut effects = Vec::new();

@@ -16,7 +16,7 @@ impl<E> Multi<E> {
         random: &mut dyn FnMut() -> u128,
         effects: &mut Vec<Effect<E>>,
     ) {
-        self.operation = (self.objects.len() > 1).then(random);
+        self.operation = (self.objects.len() > 1 || self.is_revocable).then(random);
         self.charge(wave, now, effects);
     }
 

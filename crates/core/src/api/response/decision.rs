@@ -34,6 +34,9 @@ pub struct DecisionBody<'a> {
     /// How long to wait before going on, in ms, where a place was promised.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay: Option<u64>,
+    /// For how long the answer was held until the caller's turn had come, in ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waited: Option<u64>,
     /// How full the tightest limit of all that were asked is, from 0 to 1, where that was asked
     /// for and is known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -152,6 +155,12 @@ impl<'a> DecisionBody<'a> {
         self
     }
 
+    /// Says for how long the answer was held.
+    pub fn held_for(mut self, waited: Option<Duration>) -> DecisionBody<'a> {
+        self.waited = waited.map(Duration::as_millis);
+        self
+    }
+
     /// Says how full the tightest limit is.
     pub fn under(mut self, pressure: Option<Pressure>) -> DecisionBody<'a> {
         self.pressure = pressure;
@@ -180,6 +189,7 @@ impl<'a> DecisionBody<'a> {
             reset: deciding.map(|standing| standing.reset.as_millis()),
             retry_after: decision.retry_after.map(Duration::as_millis),
             delay: decision.delay.map(Duration::as_millis),
+            waited: None,
             pressure: None,
             reason: shown(decision),
             limited_by: limited_by(decision, policy, source),
