@@ -1139,6 +1139,13 @@ fn a_check_in_a_query_is_the_one_in_a_body() {
         ("&maxDelay=0&hold=1", r#","maxDelay":0,"hold":1"#),
         ("&maxDelay=5s&hold=1+h", r#","maxDelay":"5s","hold":"1 h""#),
         (
+            "&wait=30s&pressure=true",
+            r#","wait":"30s","pressure":true"#,
+        ),
+        ("&wait=31s", r#","wait":"31s""#),
+        ("&wait=1&maxDelay=1", r#","wait":1,"maxDelay":1"#),
+        ("&wait=1&peek=true", r#","wait":1,"peek":true"#),
+        (
             "&provider=sales+force&scope=a%26b",
             r#","provider":"sales force","scope":"a&b""#,
         ),

@@ -2,7 +2,8 @@
 //! subject is meant, and which of its policies; [`check`] reads that of `POST /limit` without a
 //! body, which asks a policy by its name; [`parameters`] reads any other.
 
-use super::request::{LimitRequest, Rule};
+use super::request::{LimitRequest, Rule, MAX_WAIT};
+use super::suits::clash_of_wait;
 use super::{bytes_between, clipped, to_json, BadRequest, Problem};
 use crate::decide::Check;
 use crate::limit::{Name, MAX_WINDOW};
@@ -109,26 +110,35 @@ pub fn check(query: &str) -> Result<LimitRequest, BadRequest> {
         )?;
     let policy = policy.ok_or_else(|| BadRequest::new("policy", Problem::Missing))?;
     let most = MAX_SAFE as i64; // 2^53
-    Ok(LimitRequest {
+    let any = (Duration::ZERO, MAX_WINDOW);
+    let request = LimitRequest {
         subject: subject(provider, scope, identifier)?,
         rule: Rule::Named(Name::new("policy", &policy)?),
         check: Check {
             cost: number("cost", cost.as_deref(), (-most, most))?.unwrap_or(1),
             peek: flag("peek", peek.as_deref())?,
-            max_delay: duration("maxDelay", max_delay.as_deref(), Duration::ZERO)?,
-            hold: duration("hold", hold.as_deref(), Duration::from_millis(1))?,
+            max_delay: duration("maxDelay", max_delay.as_deref(), any)?,
+            hold: duration(
+                "hold",
+                hold.as_deref(),
+                (Duration::from_millis(1), MAX_WINDOW),
+            )?,
             bypass: false,
         },
-        wait: duration("wait", wait.as_deref(), Duration::ZERO)?,
+        wait: duration("wait", wait.as_deref(), (Duration::ZERO, MAX_WAIT))?,
         pressure: flag("pressure", pressure.as_deref())?,
-    })
+    };
+    match clash_of_wait(&request.check, request.wait) {
+        Some((field, problem)) => Err(BadRequest::new(field, problem)),
+        None => Ok(request),
+    }
 }
 
-/// A parameter that is a duration from `min` to 366 d: a text, or whole milliseconds.
+/// A parameter that is a duration within bounds: a text, or whole milliseconds.
 fn duration(
     name: &'static str,
     value: Option<&str>,
-    min: Duration,
+    bounds: (Duration, Duration),
 ) -> Result<Option<Duration>, BadRequest> {
     let read = |value: &str| {
         let is_number = value.bytes().all(|b| b.is_ascii_digit()) && !value.is_empty();
@@ -137,7 +147,7 @@ fn duration(
         } else {
             to_json(&value)
         };
-        super::values::duration(&json, (min, MAX_WINDOW))
+        super::values::duration(&json, bounds)
     };
     let read = value.map(read).transpose();
     read.map_err(|problem| BadRequest::new(name, problem))
