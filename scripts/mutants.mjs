@@ -201,8 +201,8 @@ const MUTANTS = [
   [
     "what holds now is told by a call that was sent afterwards",
     `${POLICIES}/copy.rs`,
-    "as_of > Some(since)",
-    "as_of >= Some(since)",
+    "not_ahead(self.as_of, now) > Some(since)",
+    "not_ahead(self.as_of, now) >= Some(since)",
     "policies/copy",
   ],
   [
