@@ -213,6 +213,27 @@ const MUTANTS = [
     "policies/copy",
   ],
   [
+    "out of reach, the object is asked again by those for whom an object knows more",
+    `${POLICIES}/copy.rs`,
+    "asks: !is_known && !has_asked(ASK_AGAIN),",
+    "asks: false,",
+    "policies/copy",
+  ],
+  [
+    "while objects are silent, the overrides are asked for once a second and not more",
+    `${POLICIES}/copy.rs`,
+    "not_ahead(self.looked, now).is_some_and(|at| now.since(at) < ASK_AGAIN)",
+    "false",
+    "policies/copy",
+  ],
+  [
+    "while objects are silent, what was looked up long ago is not enough",
+    `${POLICIES}/copy.rs`,
+    "not_ahead(self.looked, now).is_some_and(|at| now.since(at) < ASK_AGAIN)",
+    "self.looked.is_some()",
+    "policies/copy",
+  ],
+  [
     "nobody is decided by older overrides than the object was told of",
     `${CORE}/subject_state/mod.rs`,
     "self.overrides > known",
