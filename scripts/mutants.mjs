@@ -208,8 +208,8 @@ const MUTANTS = [
   [
     "what holds now is told by a call that was sent afterwards",
     `${POLICIES}/copy.rs`,
-    "as_of > Some(since)",
-    "as_of >= Some(since)",
+    "not_ahead(self.as_of, now) > Some(since)",
+    "not_ahead(self.as_of, now) >= Some(since)",
     "policies/copy",
   ],
   [
@@ -217,6 +217,27 @@ const MUTANTS = [
     `${POLICIES}/copy.rs`,
     "true => Next::Join,",
     "true => Next::Ask,",
+    "policies/copy",
+  ],
+  [
+    "out of reach, the object is asked again by those for whom an object knows more",
+    `${POLICIES}/copy.rs`,
+    "asks: !is_known && !has_asked(ASK_AGAIN),",
+    "asks: false,",
+    "policies/copy",
+  ],
+  [
+    "while objects are silent, the overrides are asked for once a second and not more",
+    `${POLICIES}/copy.rs`,
+    "not_ahead(self.looked, now).is_some_and(|at| now.since(at) < ASK_AGAIN)",
+    "false",
+    "policies/copy",
+  ],
+  [
+    "while objects are silent, what was looked up long ago is not enough",
+    `${POLICIES}/copy.rs`,
+    "not_ahead(self.looked, now).is_some_and(|at| now.since(at) < ASK_AGAIN)",
+    "self.looked.is_some()",
     "policies/copy",
   ],
   [
@@ -2674,8 +2695,8 @@ const MUTANTS = [
   [
     "the permit of a check in a query is held for a time",
     `${CORE}/api/query.rs`,
-    "hold.as_deref(), Duration::from_millis(1))?",
-    "hold.as_deref(), Duration::ZERO)?",
+    "(Duration::from_millis(1), MAX_WINDOW)",
+    "(Duration::ZERO, MAX_WINDOW)",
     "requests",
   ],
   [

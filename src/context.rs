@@ -1,6 +1,7 @@
 //! The context of one request: its caller and its environment. Created after authorization and
 //! borrowed by all layers below.
 
+use std::cell::RefCell;
 use std::future::Future;
 
 use tollgate_core::overrides::Revision;
@@ -29,6 +30,23 @@ pub(crate) struct Context<'a> {
     /// How far the isolate knew the overrides when the checks were made ready; `None` where objects
     /// are not told, which else may refuse to decide by old ones.
     pub(crate) known: Option<Revision>,
+    /// Where what is done is put off that is done once, however often the request is decided.
+    pub(crate) later: Option<&'a Later>,
+}
+
+/// What is done as soon as nothing can have a request decided once more.
+#[derive(Default)]
+pub(crate) struct Later(RefCell<Vec<Act>>);
+
+type Act = Box<dyn FnOnce(&Context<'_>)>;
+
+impl Later {
+    /// Does all of it, in the order in which it was put off.
+    pub(crate) fn run(&self, context: &Context<'_>) {
+        for act in self.0.take() {
+            act(context);
+        }
+    }
 }
 
 impl Context<'_> {
@@ -52,9 +70,13 @@ impl Context<'_> {
         Context { deadline, ..*self }
     }
 
-    /// The same request, whose checks are made ready under the overrides of this revision.
-    pub(crate) const fn knowing(&self, known: Option<Revision>) -> Context<'_> {
-        Context { known, ..*self }
+    /// Does this as soon as nothing can have the request decided once more, and not at all if it is
+    /// decided once more.
+    pub(crate) fn finally(&self, act: impl FnOnce(&Context<'_>) + 'static) {
+        match self.later {
+            Some(later) => later.0.borrow_mut().push(Box::new(act)),
+            None => act(self),
+        }
     }
 
     /// Whether a KV namespace is bound.

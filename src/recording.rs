@@ -8,7 +8,7 @@ use tollgate_core::subject_state::Item;
 use tollgate_core::{Duration, Timestamp};
 use tollgate_records::channel::{OVERDUE, SPACING};
 use tollgate_records::message::{Answer, Call};
-use tollgate_records::recorder::Sending;
+use tollgate_records::recorder::{Recorder, Sending};
 use worker::Env;
 
 use crate::clock;
@@ -24,16 +24,33 @@ thread_local! {
     static SENDING: Cell<Option<Timestamp>> = const { Cell::new(None) };
 }
 
-/// Has it recorded that the object has nothing to do with an answer.
-pub(crate) fn apart(object: &str, item: &Item, why: Apart) {
-    let now = clock::now();
-    isolate::with(|isolate| isolate.recorder.apart(object, item, why, now));
+/// Has it recorded that the object has nothing to do with an answer, if the answer stands.
+pub(crate) fn apart(context: &Context, object: &str, item: &Item, why: Apart) {
+    answered(context, object, item, move |recorder, object, item, now| {
+        recorder.apart(object, item, why, now);
+    });
 }
 
-/// Has it recorded that the isolate has refused by what it remembers of the object.
-pub(crate) fn remembered(object: &str, item: &Item) {
+/// Has it recorded that the isolate has refused by what it remembers of the object, if the answer
+/// stands.
+pub(crate) fn remembered(context: &Context, object: &str, item: &Item) {
+    answered(context, object, item, Recorder::remembered);
+}
+
+fn answered(
+    context: &Context,
+    object: &str,
+    item: &Item,
+    record: impl FnOnce(&mut Recorder, &str, &Item, Timestamp) + 'static,
+) {
     let now = clock::now();
-    isolate::with(|isolate| isolate.recorder.remembered(object, item, now));
+    if !isolate::with(|isolate| isolate.recorder.records(object, now)) {
+        return;
+    }
+    let (object, item) = (object.to_owned(), item.clone());
+    context.finally(move |_| {
+        isolate::with(|isolate| record(&mut isolate.recorder, &object, &item, clock::now()));
+    });
 }
 
 /// Has what is recorded sent when it is due.

@@ -134,12 +134,13 @@ ${bindings.join("\n")}
 }
 
 /**
- * Starts the process and waits until every socket listens. What it prints goes to files beside its
- * configuration.
+ * Starts the process and waits until every socket listens. Its errors go to a file beside its
+ * configuration, and so do its log events if they are to be kept.
  */
-export async function start({ command, ports, directory }) {
+export async function start({ command, ports, directory }, { keepsEvents = false } = {}) {
   const log = join(directory, "workerd.log");
-  const stdio = ["ignore", openSync("/dev/null", "w"), openSync(log, "w")];
+  const events = keepsEvents ? join(directory, "events.log") : "/dev/null";
+  const stdio = ["ignore", openSync(events, "w"), openSync(log, "w")];
   const [program, ...args] = command;
   const child = spawn(program, args, { stdio });
   const ended = new Promise((resolve) => {

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::doors::limiter::{Limiter, Question};
 
 /// What was charged, so that it can be taken back.
+#[derive(Clone)]
 pub(super) struct Charged {
     pub(super) operation: u128,
     /// The objects that have charged their parts.

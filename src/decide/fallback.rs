@@ -22,7 +22,7 @@ pub(super) fn decide(
     item: &Item,
 ) -> Result<(Decision, Source), ApiError> {
     flush::failed(failure);
-    recording::apart(object, item, Apart::Elsewhere);
+    recording::apart(context, object, item, Apart::Elsewhere);
     let Item { policy, check } = item;
     if policy.fail_mode() == FailMode::Eventual {
         let decision = counts::decide_degraded(context, object, item)?;

@@ -28,25 +28,32 @@ pub(super) async fn check(context: &Context<'_>, mut levels: Levels) -> Result<O
     let mut first = decide(context, levels).await?;
     let mut is_known = first.is_of_objects;
     let mut refused = Vec::from_iter(first.name());
-    let (mut refusals, mut admitted) = (Vec::new(), None);
-    for (i, levels) in others.into_iter().enumerate() {
-        if !first.decision.falls_back() || !time().is_enough_for(1, 1 + i) {
+    let (mut refusals, mut admitted) = (Vec::new(), Ok(None));
+    // How many answers the request has waited for, one after the other.
+    let mut gone = 1;
+    for levels in others {
+        if !first.decision.falls_back() || !time().is_enough_for(1, gone) {
             break;
         }
         if !is_known && !levels.are_refused() {
             newer::rule_out(&context.within(time().left()), &objects).await?;
-            is_known = true;
+            (is_known, gone) = (true, gone + 1);
         }
         let name = levels.own.item.policy.name().cloned();
+        gone += 1;
         match decide(&context.within(time().left()), levels).await {
             Ok(outcome) if outcome.decision.success => {
-                admitted = Some(outcome);
+                admitted = Ok(Some(outcome));
                 break;
             }
             Ok(outcome) => refusals.push(outcome),
+            Err(error) if error.stale().is_some() => return Err(error),
             // Out of reach and closed: it admits nothing, and the refusals of the others stand.
-            Err(error) if error.code() == Code::ObjectUnavailable && !error.is_stale() => {}
-            Err(error) => return Err(error),
+            Err(error) if error.code() == Code::ObjectUnavailable => {}
+            Err(error) => {
+                admitted = Err(error);
+                break;
+            }
         }
         refused.extend(name);
     }
@@ -55,11 +62,11 @@ pub(super) async fn check(context: &Context<'_>, mut levels: Levels) -> Result<O
         refusal.tell(context);
         first.decision.admits_none(&refusal.decision);
     }
-    match admitted {
+    Ok(match admitted? {
         Some(mut outcome) => {
             outcome.tell(context);
-            Ok(outcome.after(refused))
+            outcome.after(refused)
         }
-        None => Ok(first),
-    }
+        None => first,
+    })
 }

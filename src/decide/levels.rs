@@ -24,7 +24,8 @@ pub(super) async fn decide(context: &Context<'_>, levels: Levels) -> Result<Outc
     }
     let pending = levels.own;
     if let Some(refusal) = pending.refusal() {
-        return Ok(Outcome::new(pending, refusal, Source::Cache).alone());
+        pending.record_refusal(context);
+        return Ok(Outcome::new(pending, refusal, Source::Cache));
     }
     let Pending { object, item, .. } = &pending;
     let decided = match item.policy.consistency() {
@@ -39,7 +40,10 @@ pub(super) async fn decide(context: &Context<'_>, levels: Levels) -> Result<Outc
         let asked = newer::objects(iter::once(&pending));
         newer::rule_out(context, &asked).await?;
     }
-    let outcome = Outcome::new(pending, decision, source).alone();
+    if source == Source::Cache {
+        pending.record_refusal(context);
+    }
+    let outcome = Outcome::new(pending, decision, source);
     outcome.learn(context);
     Ok(outcome)
 }

@@ -12,7 +12,7 @@ use super::object;
 use super::pending::Pending;
 use crate::context::Context;
 use crate::doors::limiter::Question;
-use crate::error::ApiError;
+use crate::error::{ApiError, Stale};
 
 /// A subject's object, and the policy by which its subject is limited.
 pub(super) type Asked = (String, String);
@@ -31,7 +31,7 @@ pub(super) fn objects<'a>(pending: impl Iterator<Item = &'a Pending>) -> Vec<Ask
 }
 
 /// Makes sure that none of these objects knows newer overrides, in half of the time that there is.
-/// Where one does, or does not answer, [`ApiError::is_stale`]: then the object that keeps all
+/// Where one does, or does not answer, [`ApiError::stale`]: then the object that keeps all
 /// overrides is asked, and not these again.
 pub(super) async fn rule_out(context: &Context<'_>, asked: &[Asked]) -> Result<(), ApiError> {
     match context.known.filter(|_| !asked.is_empty()) {
@@ -50,14 +50,17 @@ async fn ask(context: &Context<'_>, asked: &[Asked], overrides: Revision) -> Res
     let questions: Vec<Question> = asked.iter().map(question).collect();
     let half = Duration::from_millis(context.deadline().as_millis() / 2);
     let answers = object::answers(&context.within(half), &questions).await;
-    let is_news = |answer: Option<Answer>| {
+    let said = |answer: &Option<Answer>| {
         matches!(
             answer,
-            None | Some(Answer::Refused(RefusalCode::StaleOverrides, _))
+            Some(Answer::Refused(RefusalCode::StaleOverrides, _))
         )
     };
-    match answers.into_iter().any(is_news) {
-        true => Err(ApiError::stale_overrides()),
+    if answers.iter().any(said) {
+        return Err(ApiError::stale_overrides(Stale::Known));
+    }
+    match answers.iter().any(Option::is_none) {
+        true => Err(ApiError::stale_overrides(Stale::Silence)),
         false => Ok(()),
     }
 }

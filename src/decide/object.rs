@@ -19,7 +19,7 @@ use super::{binding, debts, fallback};
 use crate::clock;
 use crate::context::Context;
 use crate::doors::limiter::{Answered, Limiter, Question};
-use crate::error::ApiError;
+use crate::error::{ApiError, Stale};
 use crate::isolate;
 use crate::recording;
 use crate::telemetry::flush;
@@ -44,7 +44,7 @@ impl RateLimitStore for ObjectStore<'_> {
             if item.check.cost > 0 && !item.check.peek {
                 // Boxed, like all that is asked less.
                 if let Some(decision) = Box::pin(binding::shed(context, shed, object)).await? {
-                    recording::apart(object, item, Apart::Elsewhere);
+                    recording::apart(context, object, item, Apart::Elsewhere);
                     return Ok((decision, Source::Binding));
                 }
             }
@@ -253,7 +253,7 @@ pub(super) fn decisions(answer: Answer) -> Result<Vec<Decision>, ApiError> {
 pub(crate) fn refused(answer: &Answer) -> ApiError {
     match answer {
         Answer::Refused(RefusalCode::UnknownTimeZone, zone) => ApiError::unknown_time_zone(zone),
-        Answer::Refused(RefusalCode::StaleOverrides, _) => ApiError::stale_overrides(),
+        Answer::Refused(RefusalCode::StaleOverrides, _) => ApiError::stale_overrides(Stale::Known),
         Answer::Refused(RefusalCode::UnknownPermit, _) => ApiError::unknown_permit(),
         Answer::Refused(RefusalCode::TooManyLimits, of) => match of.strip_prefix("name/") {
             Some(name) => ApiError::too_many_definitions(name),

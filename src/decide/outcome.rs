@@ -20,6 +20,7 @@ use crate::recording;
 use crate::telemetry::{flush, Checked};
 
 /// A decision, what it is about, and where it was made.
+#[derive(Clone)]
 pub(crate) struct Outcome {
     /// The check, or that of the level that decided.
     pending: Pending,
@@ -27,8 +28,6 @@ pub(crate) struct Outcome {
     source: Source,
     /// Whether objects have decided all of it, none of which knows newer overrides, then.
     pub(super) is_of_objects: bool,
-    /// Whether the isolate has refused by itself, which is recorded when the outcome is told.
-    is_unasked: bool,
     /// Whether everybody was told who has to know.
     is_told: bool,
     /// The lowest level, where several were asked.
@@ -50,6 +49,7 @@ pub(crate) struct Outcome {
 }
 
 /// What a policy has decided that is not enforced.
+#[derive(Clone)]
 struct Shadow {
     pending: Pending,
     decision: Decision,
@@ -80,7 +80,6 @@ impl Outcome {
             decision,
             source,
             is_of_objects: source == Source::Object,
-            is_unasked: false,
             is_told: false,
             asked: None,
             pressure,
@@ -90,14 +89,6 @@ impl Outcome {
             holder: None,
             shadow,
             fell_back_from: Vec::new(),
-        }
-    }
-
-    /// The same of one level, which the isolate has refused by itself if its source says so.
-    pub(super) fn alone(self) -> Outcome {
-        Outcome {
-            is_unasked: self.source == Source::Cache,
-            ..self
         }
     }
 
@@ -225,14 +216,11 @@ impl Outcome {
         own.map_or((&self.decision, false), |it| (&it.decision, true))
     }
 
-    /// Records, counts and logs the decision, once. Not before nothing can have the request decided
-    /// once more.
+    /// Counts and logs the decision, once. Not before nothing can have the request decided once
+    /// more.
     pub(super) fn tell(&mut self, context: &Context) {
         if core::mem::replace(&mut self.is_told, true) {
             return;
-        }
-        if self.is_unasked {
-            self.pending.record_refusal();
         }
         let Pending { subject, item, .. } = self.lowest();
         let (decision, is_shadow) = self.decided();
@@ -249,6 +237,14 @@ impl Outcome {
             },
         );
         recording::send_later(context);
+    }
+
+    /// The same where the outcome is going to be a part of another one, as soon as nothing can have
+    /// the request decided once more.
+    pub(super) fn tell_later(&mut self, context: &Context) {
+        let mut part = self.clone();
+        self.is_told = true;
+        context.finally(move |context| part.tell(context));
     }
 }
 

@@ -318,10 +318,11 @@ impl Pending {
 
     /// Has it recorded that the isolate has refused by itself: because of a stop, or of what it
     /// remembers.
-    pub(super) fn record_refusal(&self) {
+    pub(super) fn record_refusal(&self, context: &Context) {
+        let (object, item) = (&self.object, &self.item);
         match self.stopped {
-            Some(_) => recording::apart(&self.object, &self.item, Apart::Stopped),
-            None => recording::remembered(&self.object, &self.item),
+            Some(_) => recording::apart(context, object, item, Apart::Stopped),
+            None => recording::remembered(context, object, item),
         }
     }
 }

@@ -28,7 +28,16 @@ struct Parts {
     detail: String,
     field: Option<String>,
     allow: Option<&'static str>,
-    is_stale: bool,
+    stale: Option<Stale>,
+}
+
+/// Why a request is to be decided once more, under the newest overrides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stale {
+    /// An object knows newer ones.
+    Known,
+    /// An object that may know newer ones does not answer.
+    Silence,
 }
 
 #[derive(Serialize)]
@@ -52,7 +61,7 @@ impl ApiError {
             detail: detail.into(),
             field: None,
             allow: None,
-            is_stale: false,
+            stale: None,
         }))
     }
 
@@ -145,18 +154,16 @@ impl ApiError {
         ApiError::new(Code::ObjectUnavailable, detail)
     }
 
-    /// The subject's object knows newer overrides, and has decided nothing: see
-    /// [`ApiError::is_stale`].
-    pub fn stale_overrides() -> ApiError {
+    /// Nothing was decided, because there may be newer overrides: see [`ApiError::stale`].
+    pub fn stale_overrides(why: Stale) -> ApiError {
         let mut error = ApiError::object_unavailable();
-        error.0.is_stale = true;
+        error.0.stale = Some(why);
         error
     }
 
-    /// Whether it is to be decided once more, under the newest overrides. No caller sees such an
-    /// error.
-    pub const fn is_stale(&self) -> bool {
-        self.0.is_stale
+    /// Why it is to be decided once more, if it is. No caller sees such an error.
+    pub fn stale(&self) -> Option<Stale> {
+        self.0.stale
     }
 
     /// A quota names a time zone that the runtime does not know.

@@ -123,6 +123,7 @@ impl Incoming<'_> {
             execution: self.execution,
             deadline: config.deadline(),
             known: None,
+            later: None,
         };
         let query = self.query;
         match route {

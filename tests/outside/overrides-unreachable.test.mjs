@@ -8,7 +8,7 @@ import { workerBetween } from "./lib/switched.mjs";
 
 const TOKENS = JSON.stringify([{ token: "ann", name: "ann@x.org", role: "admin" }]);
 const as = { token: "ann" };
-/** How long a request may take that waits for objects. */
+/** How long an object may take. */
 const DEADLINE_MS = 1_000;
 
 let tollgate;
@@ -36,13 +36,13 @@ test("one request waits for the overrides, and no other", { timeout: 30_000 }, a
     const began = Date.now();
     const { success, limit } = await ask({ policy: "mail", identifier: "a" });
     const taken = Date.now() - began;
-    return [success, limit, taken < 400 ? "at once" : taken < DEADLINE_MS ? "within the deadline" : taken];
+    return [success, limit, taken < 400 ? "at once" : taken < 1.5 * DEADLINE_MS ? "after a deadline" : taken];
   };
   // The isolate has just confirmed what it knows.
   expect((await asked()).slice(0, 2)).toEqual([true, 1000]);
   await set("PUT", "/overrides/subject:smtp//a/scale", { factor: 0.5 });
   await fetch(`${tollgate.urlOf("between")}/?how=silent`, { method: "PUT" });
-  expect(await asked()).toEqual([true, 1000, "within the deadline"]);
+  expect(await asked()).toEqual([true, 1000, "after a deadline"]);
   for (let i = 0; i < 3; i++) expect(await asked()).toEqual([true, 1000, "at once"]);
 });
 

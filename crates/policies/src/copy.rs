@@ -48,6 +48,8 @@ pub struct Copy {
     asked: Option<Timestamp>,
     /// When a call failed, if none has succeeded since.
     failed: Option<Timestamp>,
+    /// When a request looked last whether objects know more, and was answered.
+    looked: Option<Timestamp>,
     /// When what KV kept was read last.
     restored: Option<Timestamp>,
     /// A version that an object has decided by and that this copy has not, and since when it is
@@ -138,18 +140,36 @@ impl Copy {
     /// than the copy: one of all such requests asks at a time, and the others look again.
     pub fn next_since(&self, since: Timestamp, now: Timestamp) -> Next {
         let as_of = not_ahead(self.as_of, now);
-        if as_of > Some(since) || self.is_out_of_reach(now) {
+        let asked = not_ahead(self.asked, now);
+        let has_asked = |time: Duration| asked.is_some_and(|at| now.since(at) < time);
+        let is_known = self.is_known_since(since, now);
+        if is_known || self.is_out_of_reach(now) {
             return Next::Use {
-                asks: false,
+                asks: !is_known && !has_asked(ASK_AGAIN),
                 is_degraded: as_of.is_none(),
             };
         }
-        let asked = not_ahead(self.asked, now).filter(|&at| now.since(at) < JOIN);
-        let is_under_way = asked.is_some() && asked > as_of && asked > self.failed;
+        let is_under_way = has_asked(JOIN) && asked > as_of && asked > self.failed;
         match is_under_way {
             true => Next::Join,
             false => Next::Ask,
         }
+    }
+
+    /// Whether a call has confirmed the copy that was sent after `since`.
+    pub fn is_known_since(&self, since: Timestamp, now: Timestamp) -> bool {
+        not_ahead(self.as_of, now) > Some(since)
+    }
+
+    /// A request has looked by a call that was sent at `sent`, and that was answered.
+    pub fn look(&mut self, sent: Timestamp) {
+        self.looked = self.looked.max(Some(sent));
+    }
+
+    /// Whether one has looked within the last [`ASK_AGAIN`]. That is enough where objects say
+    /// nothing, which they may do for long.
+    pub fn has_looked(&self, now: Timestamp) -> bool {
+        not_ahead(self.looked, now).is_some_and(|at| now.since(at) < ASK_AGAIN)
     }
 
     /// Whether a request that needs no policy goes on although nothing is known: the object has not
@@ -265,11 +285,6 @@ impl Copy {
     /// See [`Version::adjusted`].
     pub fn adjusted(&self, now: Timestamp) -> u64 {
         self.snapshot.adjusted(now)
-    }
-
-    /// Whether the last call had no answer.
-    pub const fn has_failed(&self) -> bool {
-        self.failed.is_some()
     }
 
     /// Whether nothing was ever learnt.

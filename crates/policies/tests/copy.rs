@@ -115,11 +115,43 @@ fn of_those_that_have_to_know_what_holds_now_one_asks_at_a_time() {
     for since in [5, 6, 7] {
         assert_eq!(copy.next_since(at(since), at(9)), USE);
     }
-    // Nobody waits for who does not answer.
+    // Nobody waits for who does not answer; every second one asks in the background.
     copy.ask(at(20));
     copy.fail(at(30));
     assert_eq!(copy.next_since(at(25), at(31)), USE);
+    assert_eq!(copy.next_since(at(25), at(1_019)), USE);
+    assert_eq!(copy.next_since(at(25), at(1_020)), USE_AND_ASK);
+    assert_eq!(copy.next_since(at(7), at(1_020)), USE);
+    copy.ask(at(1_020));
+    assert_eq!(copy.next_since(at(25), at(1_021)), USE);
     assert_eq!(copy.next_since(at(25), at(10_030)), Next::Ask);
+}
+
+#[test]
+fn a_call_is_known_to_have_been_overtaken_by_the_answer_to_a_later_one() {
+    let (mut copy, book) = (Copy::default(), Book::default());
+    assert!(!copy.is_known_since(at(0), at(0)));
+    confirm(&mut copy, &book, at(10));
+    assert!(copy.is_known_since(at(9), at(11)));
+    assert!(!copy.is_known_since(at(10), at(11)));
+    // It was confirmed by a clock that has stepped back since.
+    confirm(&mut copy, &book, at(60_000));
+    assert!(!copy.is_known_since(at(9), at(11)));
+}
+
+#[test]
+fn where_objects_are_silent_a_look_of_the_last_second_is_enough() {
+    let mut copy = Copy::default();
+    assert!(!copy.has_looked(at(0)));
+    copy.look(at(100));
+    for (now, is_enough) in [(100, true), (1_099, true), (1_100, false)] {
+        assert_eq!(copy.has_looked(at(now)), is_enough, "{now}");
+    }
+    // Answers overtake each other, and clocks step back.
+    copy.look(at(50));
+    assert!(copy.has_looked(at(1_099)));
+    copy.look(at(60_000));
+    assert!(!copy.has_looked(at(1_000)));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::clock;
 use crate::context::Context;
 use crate::doors::kv::Kv;
 use crate::doors::policies;
-use crate::error::ApiError;
+use crate::error::{ApiError, Stale};
 use crate::isolate;
 use crate::placement;
 use crate::task;
@@ -71,9 +71,7 @@ pub(crate) async fn confirm_or_go_on(context: &Context<'_>) -> bool {
 /// Asks what has changed, and uses what there is where that fails.
 async fn ask(context: &Context<'_>) -> Result<bool, ApiError> {
     let source = Source::of(context);
-    // Once more where the copy was dropped while the object was asked what had changed in it.
-    let is_dropped = || source.with(|copy| copy.is_empty() && !copy.has_failed());
-    if source.refresh().await || (is_dropped() && source.refresh().await) {
+    if source.refresh().await {
         return Ok(false);
     }
     if source.with(|copy| copy.has_nothing()) {
@@ -90,7 +88,8 @@ fn ask_later(context: &Context) {
     });
 }
 
-/// Where the copy of a namespace comes from, and how long that may take.
+/// Where the copy of a namespace comes from, and how long that may take: as long as all calls,
+/// however little is left of a request's time. So what has no answer is out of reach.
 struct Source {
     env: Env,
     namespace: String,
@@ -105,7 +104,7 @@ impl Source {
             env: context.env.clone(),
             namespace: context.namespace().as_str().to_owned(),
             object: placement::policies_of(context.namespace()),
-            patience: context.deadline(),
+            patience: context.config.deadline(),
             deployed: Rc::clone(context.config.deployed()),
         }
     }
@@ -114,21 +113,35 @@ impl Source {
         isolate::with(|isolate| run(isolate.policies.of(&self.namespace, &self.deployed)))
     }
 
-    /// Brings the copy up to date; whether an answer of the object has confirmed it.
+    /// Brings the copy up to date; whether an answer of the object has confirmed it. Asks once more
+    /// where the copy was dropped, or another one begun, while the object was asked what had
+    /// changed in it.
     async fn refresh(&self) -> bool {
-        let sent = clock::now();
-        let call = self.with(|copy| copy.ask(sent));
-        let answer = policies::changes(&self.env, &self.object, &call, self.patience).await;
-        match answer {
-            Ok(changes) => self.with(|copy| copy.learn(changes, sent)),
-            Err(failure) => {
-                flush::failed(failure);
-                self.restore().await;
-                // Not before: until then others wait for what KV kept.
-                self.with(|copy| copy.fail(clock::now()));
-                false
+        for _ in 0..2 {
+            let sent = clock::now();
+            let call = self.with(|copy| copy.ask(sent));
+            let answer = policies::changes(&self.env, &self.object, &call, self.patience).await;
+            match answer {
+                Ok(changes) => {
+                    if self.with(|copy| copy.learn(changes, sent)) {
+                        return true;
+                    }
+                }
+                Err(failure) => {
+                    flush::failed(failure);
+                    self.restore().await;
+                    let now = clock::now();
+                    // A later call may have been answered before.
+                    let is_known = self.with(|copy| copy.is_known_since(sent, now));
+                    if !is_known {
+                        // Not before: until then others wait for what KV kept.
+                        self.with(|copy| copy.fail(now));
+                    }
+                    return is_known;
+                }
             }
         }
+        false
     }
 
     /// Takes what KV kept, where it is newer than the copy.
@@ -169,16 +182,36 @@ pub(crate) async fn refresh(context: &Context<'_>) {
     Source::of(context).refresh().await;
 }
 
-/// The same because a subject's object knows more: one of all such requests asks at a time. Nobody
-/// waits while the object that keeps the policies is out of reach.
-pub(crate) async fn catch_up(context: &Context<'_>) {
+/// The same because of subjects' objects: one of all such requests asks at a time. Nobody waits
+/// while the object that keeps the policies is out of reach, and then what is known holds; where it
+/// is in reach, and the copy does not come to what holds now, nothing can be decided.
+pub(crate) async fn catch_up(context: &Context<'_>, why: Stale) -> Result<(), ApiError> {
+    let source = Source::of(context);
     let since = clock::now();
+    if why == Stale::Silence && source.with(|copy| copy.has_looked(since)) {
+        return Ok(());
+    }
     loop {
-        match with_copy(context, |copy| copy.next_since(since, clock::now())) {
-            Next::Ask => return refresh(context).await,
-            Next::Join if clock::now().since(since) < context.deadline() => task::wait(LOOK).await,
-            _ => return,
+        let now = clock::now();
+        match source.with(|copy| copy.next_since(since, now)) {
+            Next::Use { asks, .. } => {
+                if asks {
+                    ask_later(context);
+                }
+                return Ok(());
+            }
+            // Not for ever: the one that asks may have been cancelled, and the next one as well.
+            Next::Join if now.since(since) < source.patience => task::wait(LOOK).await,
+            _ => break,
         }
+    }
+    if source.refresh().await {
+        source.with(|copy| copy.look(since));
+        return Ok(());
+    }
+    match source.with(|copy| copy.is_out_of_reach(clock::now())) {
+        true => Ok(()),
+        false => Err(ApiError::policy_unavailable()),
     }
 }
 

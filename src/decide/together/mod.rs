@@ -119,13 +119,18 @@ async fn partly_enforced(
         newer::rule_out(context, &newer::objects(apart)).await?;
     }
     let (parts, levels) = shadow::taken_apart(checks);
-    let Together { success, outcomes } = match levels.is_empty() {
+    let Together {
+        success,
+        mut outcomes,
+    } = match levels.is_empty() {
         true => Together {
             success: true,
             outcomes: Vec::new(),
         },
-        false => enforced(context, levels, answers_all).await?.told(context),
+        false => enforced(context, levels, answers_all).await?,
     };
+    // Each as what it is, and not as the whole of which it becomes a part.
+    outcomes.iter_mut().for_each(|it| it.tell_later(context));
     if !success && !answers_all {
         let outcomes = shadow::named(parts, outcomes);
         return Ok(Together { success, outcomes });
@@ -273,12 +278,12 @@ impl Request<'_> {
         }
     }
 
-    /// What was decided. Still to be told, but for what the isolate has refused by itself.
+    /// What was decided, still to be told.
     fn done(self, decided: Decided) -> Together {
         let refused = self.pending.iter().zip(&self.is_unasked);
         refused
             .filter(|(_, is_unasked)| **is_unasked)
-            .for_each(|(pending, _)| pending.record_refusal());
+            .for_each(|(pending, _)| pending.record_refusal(self.context));
         let charged = self.charged(&decided);
         let mut pending = self.pending.into_iter();
         let mut decisions = decided.decisions.into_iter();

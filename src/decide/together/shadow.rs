@@ -72,7 +72,7 @@ pub(super) async fn put_together(
             let (decision, source) = decided.next()?;
             let mut shadow = Outcome::new(pending, decision, source);
             shadow.learn(context);
-            shadow.tell(context);
+            shadow.tell_later(context);
             whole = Some(match whole {
                 None => shadow,
                 Some(whole) => whole.beside(shadow, part.is_lowest && i == 0),

@@ -11,9 +11,16 @@ const TOKENS = readFileSync("tests/fixtures/tokens.json", "utf8");
 
 /**
  * Prepares a server: `texts` are further variables, `variants` further Workers, `change` alters
- * Tollgate's own description. Nothing runs before `start`.
+ * Tollgate's own description, and `keepsEvents` keeps what `events` tells. Nothing runs before
+ * `start`.
  */
-export async function server({ texts = {}, variants = [], change = (main) => main, tokens = TOKENS } = {}) {
+export async function server({
+  texts = {},
+  variants = [],
+  change = (main) => main,
+  tokens = TOKENS,
+  keepsEvents = false,
+} = {}) {
   const directory = await mkdtemp(join(tmpdir(), "tollgate-"));
   const variables = { ...(tokens === null ? {} : { TOLLGATE_TOKENS: tokens }), ...texts };
   const main = tollgate({ texts: Object.entries(variables).map(([name, text]) => ({ name, text })) });
@@ -26,7 +33,7 @@ export async function server({ texts = {}, variants = [], change = (main) => mai
     directory: prepared.directory,
     /** Starts the process, again on the same disk after it ended. */
     async start() {
-      running = await start(prepared);
+      running = await start(prepared, { keepsEvents });
       return self;
     },
     /** Ends it without warning: SIGKILL, as `kill -9` does. */
@@ -53,7 +60,12 @@ export async function server({ texts = {}, variants = [], change = (main) => mai
       const kilobytes = existsSync(file) && /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(file, "utf8"))?.[1];
       return kilobytes ? Number(kilobytes) * 1024 : undefined;
     },
-    /** What the process printed since it was started last. */
+    /** The log events since it was started last. */
+    events() {
+      const lines = readFileSync(join(prepared.directory, "events.log"), "utf8").split("\n");
+      return lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+    },
+    /** The errors that the process printed since it was started last. */
     log: () => readFileSync(join(prepared.directory, "workerd.log"), "utf8"),
     /** Every row that objects have stored, by file and table. Only while nothing runs. */
     rows: () => rowsBelow(prepared.directory),
