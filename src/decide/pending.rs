@@ -120,7 +120,7 @@ impl Levels {
         for level in [&mut self.own].into_iter().chain(&mut self.above) {
             suits_waiting(&level.item.check, wait, &level.item.policy)?;
             level.tells_pressure = pressure;
-            level.waits = wait.is_some();
+            level.waits = wait.is_some() && level.item.check.cost > 0; // else nobody waits
         }
         Ok(())
     }

@@ -110,6 +110,12 @@ test("a policy with a parent waits for both, and `wait` that cannot be is told",
   const waited = (await of("b")).waited;
   expect(waited).toBeGreaterThan(0);
   expect(waited).toBeLessThanOrEqual(500);
+  // Who wants nothing, or gives back, has nothing to wait for.
+  for (const cost of [0, -1]) {
+    const answer = await ask({ policy: "team", identifier: "a", wait: "5s", cost });
+    expect(answer.success).toBe(true);
+    expect(answer).not.toHaveProperty("waited");
+  }
   const wrong = async (body) => {
     const { status, json } = await send("POST", "/limit", { ...spaced("x", 1), ...body });
     return [status, json.field];
