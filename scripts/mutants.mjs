@@ -33,7 +33,7 @@ const MUTANTS = [
   [
     "an admission that may be given back later is charged under an operation",
     `${CORE}/multi/rounds.rs`,
-    "(self.objects.len() > 1 || self.is_revocable)",
+    "(self.objects.len() > 1 || self.terms.is_revocable)",
     "(self.objects.len() > 1)",
     "together",
   ],
@@ -166,8 +166,8 @@ const MUTANTS = [
   [
     "all definitions of a name come behind an override",
     `${CORE}/policy/later.rs`,
-    "limits.retain(counts_alike);",
-    "limits.retain(counts_alike);\n        limits.truncate(1);",
+    "self.limits.iter().filter(counts_alike);",
+    "self.limits.iter().filter(counts_alike).take(1);",
     "overrides_waits",
   ],
   [
@@ -775,7 +775,7 @@ const MUTANTS = [
   [
     "each round of a multi has an operation of its own",
     `${CORE}/multi/rounds.rs`,
-    "self.operation = (self.objects.len() > 1 || self.is_revocable).then(random);",
+    "self.operation = (self.objects.len() > 1 || self.terms.is_revocable).then(random);",
     "self.operation = self.operation.or_else(|| (self.objects.len() > 1).then(random));",
     "together",
   ],
@@ -2737,7 +2737,7 @@ const MUTANTS = [
   [
     "where a refusal is all that is told nobody is asked how it stands",
     `${CORE}/multi/rounds.rs`,
-    "if !self.answers_all {",
+    "if !self.terms.answers_all {",
     "if false {",
     "together",
   ],

@@ -1,4 +1,5 @@
-//! What was charged to whoever waits for his turn.
+//! What objects have charged, or may have, and is to be taken back: of a request that was refused
+//! elsewhere, or whose caller has gone while he waited for his turn.
 
 use tollgate_core::message::Call;
 
@@ -9,7 +10,7 @@ use crate::doors::limiter::{Limiter, Question};
 #[derive(Clone)]
 pub(super) struct Charged {
     pub(super) operation: u128,
-    /// The objects that have charged their parts.
+    /// The objects that have charged their parts, or may have.
     pub(super) objects: Vec<String>,
 }
 

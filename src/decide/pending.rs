@@ -118,7 +118,9 @@ impl Levels {
     /// How the caller wants to be answered.
     fn answer(&mut self, wait: Option<Duration>, pressure: bool) -> Result<(), BadRequest> {
         for level in [&mut self.own].into_iter().chain(&mut self.above) {
-            suits_waiting(&level.item.check, wait, &level.item.policy)?;
+            if wait.is_some() {
+                suits_waiting(&level.item.check, wait, &level.item.policy)?;
+            }
             level.tells_pressure = pressure;
             level.waits = wait.is_some() && level.item.check.cost > 0; // else nobody waits
         }

@@ -13,7 +13,7 @@ use common::{fixed, moment, policy_of, START};
 use proptest::prelude::*;
 use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Grant, Reason, Source};
-use tollgate_core::multi::{Asked, Decided, Effect, Event, Message, Multi, Reply};
+use tollgate_core::multi::{Asked, Decided, Effect, Event, Message, Multi, Reply, Terms};
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::{Effects, Item, SubjectState};
 use tollgate_core::{Duration, Timestamp};
@@ -178,9 +178,8 @@ impl World {
         };
         let asked = wish.parts.iter().enumerate().map(asked).collect();
         let (now, random) = (self.time(), &mut self.random);
-        let deadline = Duration::from_millis(DEADLINE);
-        let all = wish.answers_all;
-        let (multi, effects) = Multi::begin(asked, all, deadline, now, &mut || next(random));
+        let terms = terms(wish.answers_all);
+        let (multi, effects) = Multi::begin(asked, terms, now, &mut || next(random));
         self.requests[i].multi = Some(multi);
         self.carry_out(i, effects);
     }
@@ -445,6 +444,15 @@ fn fates() -> impl Strategy<Value = Vec<Fate>> {
     prop::collection::vec(fate, 1..40)
 }
 
+/// Those of a request whose admission stays.
+fn terms(answers_all: bool) -> Terms {
+    Terms {
+        answers_all,
+        is_revocable: false,
+        deadline: Duration::from_millis(DEADLINE),
+    }
+}
+
 /// A request for these objects, and what it does first.
 fn begin(objects: &[&'static str]) -> (Multi<u8>, Vec<Effect<u8>>) {
     let asked = objects.iter().map(|object| Asked {
@@ -454,9 +462,8 @@ fn begin(objects: &[&'static str]) -> (Multi<u8>, Vec<Effect<u8>>) {
         refused_last: false,
         gives_back: false,
     });
-    let deadline = Duration::from_millis(DEADLINE);
     let now = Timestamp::from_millis(START);
-    Multi::begin(asked.collect(), true, deadline, now, &mut || 7)
+    Multi::begin(asked.collect(), terms(true), now, &mut || 7)
 }
 
 fn decided(success: bool) -> Decision {
@@ -534,9 +541,8 @@ fn where_a_refusal_is_all_that_is_told_nobody_waits_for_what_is_taken_back() {
     });
     let begin = |first: Asked<'static>| {
         let all = [first].into_iter().chain(others.clone()).collect();
-        let deadline = Duration::from_millis(DEADLINE);
         let now = Timestamp::from_millis(START);
-        Multi::<u8>::begin(all, false, deadline, now, &mut || 7)
+        Multi::<u8>::begin(all, terms(false), now, &mut || 7)
     };
     let refused = |decisions| {
         Effect::Done(Ok(Decided {
@@ -571,7 +577,7 @@ fn who_was_not_asked_says_how_it_stands_where_there_is_no_time_to_ask_again() {
     });
     let deadline = Duration::from_millis(DEADLINE);
     let at = |now| Timestamp::from_millis(START + now);
-    let (mut multi, _) = Multi::<u8>::begin(asked.to_vec(), true, deadline, at(0), &mut || 7);
+    let (mut multi, _) = Multi::<u8>::begin(asked.to_vec(), terms(true), at(0), &mut || 7);
     let contended = Decision {
         contended: true,
         ..decided(false)
@@ -688,7 +694,15 @@ fn an_admission_that_may_be_given_back_is_charged_under_an_operation() {
         }]
     };
     let (deadline, now) = (Duration::from_secs(1), Timestamp::ZERO);
-    let (multi, effects) = Multi::<()>::begin_revocable(asked(), false, deadline, now, &mut || 7);
+    let begin = |is_revocable| {
+        let terms = Terms {
+            answers_all: false,
+            is_revocable,
+            deadline,
+        };
+        Multi::<()>::begin(asked(), terms, now, &mut || 7)
+    };
+    let (multi, effects) = begin(true);
     assert_eq!(multi.operation(), Some(7));
     let charge = |operation| Message::Charge {
         object: 0,
@@ -699,6 +713,6 @@ fn an_admission_that_may_be_given_back_is_charged_under_an_operation() {
         patience: deadline,
     };
     assert_eq!(effects, [sent(Some(7))]);
-    let (multi, effects) = Multi::<()>::begin(asked(), false, deadline, now, &mut || 7);
+    let (multi, effects) = begin(false);
     assert_eq!((multi.operation(), effects), (None, vec![sent(None)]));
 }

@@ -8,8 +8,9 @@ use tollgate_core::Duration;
 
 use super::Request;
 use crate::decide::asking::Asking;
+use crate::decide::charged::Charged;
 use crate::decide::object;
-use crate::doors::limiter::{Answered, Limiter, Question};
+use crate::doors::limiter::Answered;
 use crate::error::ApiError;
 
 impl Request<'_> {
@@ -84,15 +85,11 @@ impl Request<'_> {
 
     /// Has objects cancel an operation, in the background.
     pub(super) fn cancel_later(&self, objects: &[usize], operation: u128) {
-        let call = Call::Cancel { operation };
-        let question = |&object: &usize| Question::new(self.object_of(object), &call);
-        let questions: Vec<Question> = objects.iter().map(question).collect();
-        let (env, deadline) = (self.context.env.clone(), self.context.config.deadline());
-        self.context.in_background(async move {
-            Limiter::new(&env, deadline, deadline)
-                .ask_all(&questions)
-                .await;
-        });
+        let names = objects
+            .iter()
+            .map(|&object| self.object_of(object).to_owned());
+        let objects = names.collect();
+        Charged { operation, objects }.give_back(self.context);
     }
 
     /// The name of an object.

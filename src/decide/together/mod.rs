@@ -9,7 +9,7 @@ use tollgate_core::api::multi;
 use tollgate_core::api::request::LimitRequest;
 use tollgate_core::decision::{Decision, Source};
 use tollgate_core::isolate::refusals::CallTimes;
-use tollgate_core::multi::{Asked, Decided, Effect, Event, Multi};
+use tollgate_core::multi::{Asked, Decided, Effect, Event, Multi, Terms};
 
 use super::again::{self, Turn};
 use super::asking::record_kept;
@@ -150,17 +150,12 @@ async fn enforced(
     let asked: Vec<Asked> = pending.iter().map(asked).collect();
     let is_unasked = asked.iter().map(|it| it.remembered.is_some()).collect();
     let now = clock::now();
-    let begin = match pending.iter().any(|it| it.waits) {
-        true => Multi::begin_revocable,
-        false => Multi::begin,
-    };
-    let (multi, mut effects) = begin(
-        asked,
+    let terms = Terms {
         answers_all,
-        context.deadline(),
-        now,
-        &mut hot::random_bits,
-    );
+        is_revocable: pending.iter().any(|it| it.waits),
+        deadline: context.deadline(),
+    };
+    let (multi, mut effects) = Multi::begin(asked, terms, now, &mut hot::random_bits);
     let mut request = Request {
         context,
         last: vec![None; pending.len()],

@@ -41,7 +41,7 @@ pub use entry::Asked;
 pub use event::{Event, Reply};
 pub use levels::{whole, Whole};
 pub use plan::{Charged, Next, ObjectAnswer, Plan, Round, Verdict};
-pub use request::Multi;
+pub use request::{Multi, Terms};
 pub use time::Time;
 
 #[cfg(test)]

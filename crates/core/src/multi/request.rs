@@ -21,12 +21,20 @@ pub struct Multi<E> {
     /// operation has to be remembered for it.
     pub(super) operation: Option<u128>,
     begun: Timestamp,
-    pub(super) deadline: Duration,
-    /// Whether each entry is answered, also when another one refuses.
-    pub(super) answers_all: bool,
-    /// Whether an admission may be taken back later.
-    pub(super) is_revocable: bool,
+    pub(super) terms: Terms,
     pub(super) error: Option<E>,
+}
+
+/// How a request wants to be decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// Whether each entry is to be answered, also when another one refuses; else a refusal is all
+    /// that is told, and no object is asked in vain.
+    pub answers_all: bool,
+    /// Whether an admission may be taken back later: see [`Multi::operation`].
+    pub is_revocable: bool,
+    /// From the first message to the last reply.
+    pub deadline: Duration,
 }
 
 /// What the request waits for.
@@ -62,41 +70,11 @@ pub(super) struct Silent {
 }
 
 impl<E> Multi<E> {
-    /// Begins a request, and says what to do first. `answers_all`: whether each entry is to be
-    /// answered, also when another one refuses; else a refusal is all that is told, and no object
-    /// is asked in vain. `deadline`: from the first message to the last reply. `random` gives 128
-    /// random bits for an operation.
+    /// Begins a request, and says what to do first. `random` gives 128 random bits for an
+    /// operation.
     pub fn begin(
         asked: Vec<Asked>,
-        answers_all: bool,
-        deadline: Duration,
-        now: Timestamp,
-        random: &mut dyn FnMut() -> u128,
-    ) -> (Multi<E>, Vec<Effect<E>>) {
-        Multi::begun(asked, (answers_all, false), deadline, now, random)
-    }
-
-    /// The same of a request whose admission may be taken back later ([`Multi::operation`]).
-    pub fn begin_revocable(
-        asked: Vec<Asked>,
-        answers_all: bool,
-        deadline: Duration,
-        now: Timestamp,
-        random: &mut dyn FnMut() -> u128,
-    ) -> (Multi<E>, Vec<Effect<E>>) {
-        Multi::begun(asked, (answers_all, true), deadline, now, random)
-    }
-
-    /// Under which operation the present round charges, where it does under one. Once all are
-    /// admitted each object knows it.
-    pub const fn operation(&self) -> Option<u128> {
-        self.operation
-    }
-
-    fn begun(
-        asked: Vec<Asked>,
-        (answers_all, is_revocable): (bool, bool),
-        deadline: Duration,
+        terms: Terms,
         now: Timestamp,
         random: &mut dyn FnMut() -> u128,
     ) -> (Multi<E>, Vec<Effect<E>>) {
@@ -112,9 +90,7 @@ impl<E> Multi<E> {
             phase: Phase::Done,
             operation: None,
             begun: now,
-            deadline,
-            answers_all,
-            is_revocable,
+            terms,
             error: None,
         };
         let mut effects = Vec::new();
@@ -125,6 +101,12 @@ impl<E> Multi<E> {
             request.begin_round(wave, now, random, &mut effects);
         }
         (request, effects)
+    }
+
+    /// Under which operation the present round charges, where it does under one. Once all are
+    /// admitted each object knows it.
+    pub const fn operation(&self) -> Option<u128> {
+        self.operation
     }
 
     /// The entries of an object, as indices into the request.
@@ -204,7 +186,7 @@ impl<E> Multi<E> {
     pub(super) const fn time(&self, now: Timestamp) -> Time {
         Time {
             elapsed: now.since(self.begun),
-            deadline: self.deadline,
+            deadline: self.terms.deadline,
         }
     }
 }

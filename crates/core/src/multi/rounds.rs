@@ -16,7 +16,7 @@ impl<E> Multi<E> {
         random: &mut dyn FnMut() -> u128,
         effects: &mut Vec<Effect<E>>,
     ) {
-        self.operation = (self.objects.len() > 1 || self.is_revocable).then(random);
+        self.operation = (self.objects.len() > 1 || self.terms.is_revocable).then(random);
         self.charge(wave, now, effects);
     }
 
@@ -95,7 +95,7 @@ impl<E> Multi<E> {
         unasked: Vec<usize>,
         effects: &mut Vec<Effect<E>>,
     ) {
-        if !self.answers_all {
+        if !self.terms.answers_all {
             self.forget(&charged);
             self.cancel_later(charged, effects);
             self.finish(false, effects);
@@ -110,7 +110,7 @@ impl<E> Multi<E> {
         }
         effects.push(Effect::Send {
             messages: messages.clone(),
-            patience: self.deadline,
+            patience: self.terms.deadline,
         });
         self.phase = Phase::Looking { messages, unasked };
     }

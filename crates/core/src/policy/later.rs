@@ -18,15 +18,16 @@ impl Later {
     /// What a limit is then, as far as both count alike: the same state, or definitions of the same
     /// name, of which there may be several.
     fn of(&self, limit: &Limit) -> Option<Later> {
-        let counts_alike = |later: &Limit| {
+        let counts_alike = |later: &&Limit| {
             let is_named = limit.name().is_some() && later.name() == limit.name();
             is_named || later.shares_state_with(limit)
         };
-        let mut limits = self.limits.clone();
-        limits.retain(counts_alike);
-        (!limits.is_empty()).then(|| Later {
+        let limits = self.limits.iter().filter(counts_alike);
+        let limits: Vec<Limit> = limits.cloned().collect();
+        (!limits.is_empty()).then_some(Later {
             limits,
-            ..self.clone()
+            at: self.at,
+            is_open: self.is_open,
         })
     }
 }

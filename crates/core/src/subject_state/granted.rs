@@ -206,11 +206,16 @@ impl Taken {
     }
 
     /// Takes units of a policy's grants, as far as any are left: of which how many.
-    pub(super) fn take(&mut self, policy: &Policy, units: u64, now: Timestamp) -> Vec<Share> {
+    pub(super) fn take(
+        &mut self,
+        policy: &Policy,
+        units: u64,
+        taker: Option<&str>,
+        now: Timestamp,
+    ) -> Vec<Share> {
         let shares = self.shares(policy, units, now).into_iter();
-        let taker = taker(policy);
         let share = |(granted, units): (&Granted, u64)| {
-            self.add(granted, units, taker.as_deref());
+            self.add(granted, units, taker);
             let id = granted.id;
             Share { id, units }
         };

@@ -85,10 +85,10 @@ impl Decider<'_> {
             }
         };
         let taken = &mut self.limits.taken;
-        let shares = taken.take(&item.policy, item.units() - own, moment.now);
+        let by = taker(&item.policy);
+        let shares = taken.take(&item.policy, item.units() - own, by.as_deref(), moment.now);
         effects.writes.push(taken.write());
         let charges = changed.charges.get_or_insert_with(Vec::new);
-        let by = taker(&item.policy);
         charges.extend(shares.into_iter().map(|share| charge(share, by.clone())));
         Ok(changed)
     }
