@@ -222,6 +222,7 @@ mod tests {
             contended: false,
             newer: None,
             keeps_policy: false,
+            granted: None,
         }
     }
 

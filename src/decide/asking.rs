@@ -3,7 +3,7 @@
 use tollgate_core::decision::Decision;
 use tollgate_core::isolate::bounded::Key;
 use tollgate_core::isolate::refusals::CallTimes;
-use tollgate_core::message::{Answer, Call, RefusalCode};
+use tollgate_core::message::{Answer, Call, Holding, RefusalCode};
 use tollgate_core::overrides::Revision;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::Item;
@@ -18,6 +18,8 @@ use crate::isolate;
 pub(super) struct Asking {
     pub(super) question: Question,
     operation: Option<u128>,
+    /// On what terms units are held that are one permit with those of other objects.
+    holding: Option<Holding>,
     /// How far the overrides are known by which the items were made, where the object is told.
     known: Option<Revision>,
     /// Whether any policy is told so.
@@ -28,7 +30,7 @@ impl Asking {
     /// `key`: that of the object and an item's policy.
     pub(super) fn new(
         object: &str,
-        operation: Option<u128>,
+        (operation, holding): (Option<u128>, Option<Holding>),
         items: &[Item],
         known: Option<Revision>,
         key: &dyn Fn(&Policy) -> Key,
@@ -42,9 +44,11 @@ impl Asking {
             isolate::with(|isolate| isolate.kept.contains(key, now))
         };
         let is_brief = items.iter().any(|item| is_kept(&item.policy));
+        let asked = (items, holding.as_ref());
         Asking {
-            question: Question::limit(object, operation, items, known, &is_kept),
+            question: Question::limit(object, operation, asked, known, &is_kept),
             operation,
+            holding,
             known,
             is_brief,
         }
@@ -55,6 +59,7 @@ impl Asking {
         Asking {
             question: Question::new(object, call),
             operation: None,
+            holding: None,
             known: None,
             is_brief: false,
         }
@@ -73,7 +78,8 @@ impl Asking {
     /// The same question, with all definitions.
     pub(super) fn whole(&self, items: &[Item]) -> Question {
         let object = &self.question.object;
-        Question::limit(object, self.operation, items, self.known, &|_| false)
+        let asked = (items, self.holding.as_ref());
+        Question::limit(object, self.operation, asked, self.known, &|_| false)
     }
 }
 

@@ -50,7 +50,7 @@ impl RateLimitStore for ObjectStore<'_> {
             }
         }
         let items = slice::from_ref(item);
-        let asking = Asking::new(object, None, items, context.known, &|_| key);
+        let asking = Asking::new(object, (None, None), items, context.known, &|_| key);
         let mut answered = ask(context, &asking.question, context.deadline()).await;
         if asking.lacks_definition(&answered) {
             let left = left(context, &answered);
@@ -226,6 +226,21 @@ pub(crate) async fn call_each(
     answers(context, &questions).await
 }
 
+/// Has each of these objects answer one call, in the background.
+pub(crate) fn tell_later(context: &Context<'_>, objects: &[String], call: &Call) {
+    let questions = objects.iter().map(|object| Question::new(object, call));
+    let questions: Vec<Question> = questions.collect();
+    if questions.is_empty() {
+        return;
+    }
+    let (env, deadline) = (context.env.clone(), context.config.deadline());
+    context.in_background(async move {
+        Limiter::new(&env, deadline, deadline)
+            .ask_all(&questions)
+            .await;
+    });
+}
+
 /// The answers to questions that are asked at once; `None` where there was none.
 pub(super) async fn answers(context: &Context<'_>, questions: &[Question]) -> Vec<Option<Answer>> {
     let answered = send_all(context, questions, context.deadline()).await;
@@ -255,6 +270,9 @@ pub(crate) fn refused(answer: &Answer) -> ApiError {
         Answer::Refused(RefusalCode::UnknownTimeZone, zone) => ApiError::unknown_time_zone(zone),
         Answer::Refused(RefusalCode::StaleOverrides, _) => ApiError::stale_overrides(Stale::Known),
         Answer::Refused(RefusalCode::UnknownPermit, _) => ApiError::unknown_permit(),
+        Answer::Refused(RefusalCode::PermitEnded, how) => ApiError::permit_ended(how),
+        Answer::Refused(RefusalCode::NotHeld, name) => ApiError::not_held(name),
+        Answer::Refused(RefusalCode::TooManyPermits, _) => ApiError::too_many_permits(),
         Answer::Refused(RefusalCode::TooManyLimits, of) => match of.strip_prefix("name/") {
             Some(name) => ApiError::too_many_definitions(name),
             None => ApiError::too_many_limits(of.parse().ok()),

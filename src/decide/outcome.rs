@@ -1,6 +1,7 @@
 //! What was decided, with what it was decided about: how it is shown, and who is told of it.
 
 use tollgate_core::api::response::DecisionBody;
+use tollgate_core::decide::{capped, Check};
 use tollgate_core::decision::{Decision, Reason, Source};
 use tollgate_core::limit::Name;
 use tollgate_core::multi::{deciding, whole};
@@ -36,6 +37,8 @@ pub(crate) struct Outcome {
     pressure: Option<Pressure>,
     /// Whether it admits near the limit of any level.
     is_near: bool,
+    /// What all levels together have left of it, where they refuse it and that is known.
+    pub(super) left: Option<Box<Check>>,
     /// What can be taken back while the caller waits for its turn.
     pub(super) charged: Option<Charged>,
     /// For how long the answer was held.
@@ -84,6 +87,7 @@ impl Outcome {
             asked: None,
             pressure,
             is_near,
+            left: None,
             charged: None,
             waited: None,
             holder: None,
@@ -134,11 +138,13 @@ impl Outcome {
         let pressures: Vec<_> = decisions.iter().map(pressure).collect();
         let mut each = levels.iter().zip(&pressures);
         let is_near = each.any(|(level, pressure)| *pressure >= Some(level.near));
+        let left = left(&levels, &decisions);
         let whole = whole(decisions)?;
         let holder = whole.holder.map(|at| levels[at].subject.clone());
         let level = levels[whole.level].clone();
         let mut outcome = Outcome::new(level, whole.decision, whole.source);
         outcome.is_of_objects = is_of_objects;
+        outcome.left = left;
         outcome.pressure = pressures.into_iter().flatten().max();
         outcome.is_near = is_near && outcome.decision.success;
         if levels.len() > 1 {
@@ -146,6 +152,33 @@ impl Outcome {
             outcome.holder = holder;
         }
         Some(outcome)
+    }
+
+    /// Has all that hold units under one permit tell it alike: as that of its home, the first.
+    pub(super) fn share_permit(outcomes: &mut [Outcome]) {
+        let permit = |it: &Outcome| it.decision.grant.as_deref().map(|grant| grant.permit);
+        let mut holders = outcomes.iter();
+        let Some(home) = holders.find(|it| it.holds()) else {
+            return;
+        };
+        let bits = permit(home);
+        let subject = home
+            .holder
+            .as_ref()
+            .unwrap_or(&home.pending.subject)
+            .clone();
+        let of_permit = outcomes.iter_mut().filter(|it| permit(it) == bits);
+        of_permit.for_each(|it| it.holder = Some(subject.clone()));
+    }
+
+    /// The permit that holds units, if there is one.
+    pub(crate) fn held_permit(&self) -> Option<String> {
+        self.body().permit.filter(|_| self.holds())
+    }
+
+    /// Whether it is of a permit that holds units.
+    fn holds(&self) -> bool {
+        self.lowest().item.holds() && self.decision.grant.is_some()
     }
 
     /// Whether the answer may be held until the caller's turn has come.
@@ -246,6 +279,24 @@ impl Outcome {
         self.is_told = true;
         context.finally(move |context| part.tell(context));
     }
+}
+
+/// What all levels have left of a check, where each is known and none but limits refuse it.
+fn left(levels: &[Pending], decisions: &[Option<(Decision, Source)>]) -> Option<Box<Check>> {
+    let of_limits = |it: &Option<(Decision, Source)>| match it {
+        Some((decision, Source::Object)) => match decision.reason {
+            None => decision.success,
+            Some(reason) => matches!(reason, Reason::Limit | Reason::CostExceedsCapacity),
+        },
+        _ => false,
+    };
+    let check = &levels.first()?.item.check;
+    if !decisions.iter().all(of_limits) {
+        return None;
+    }
+    let known = decisions.iter().flatten().map(|(decision, _)| decision);
+    let policies = levels.iter().map(|level| &level.item.policy);
+    capped(check, policies.zip(known)).map(Box::new)
 }
 
 impl Pending {

@@ -3,9 +3,9 @@
 use tollgate_core::api::policy::named::NamedPolicy;
 use tollgate_core::api::policy::parent::Parent;
 use tollgate_core::api::policy::record::Record;
-use tollgate_core::api::request::{suits, suits_waiting, LimitRequest, Rule};
-use tollgate_core::api::BadRequest;
-use tollgate_core::decide::Check;
+use tollgate_core::api::request::{knows_costs, suits, suits_waiting, LimitRequest, Rule};
+use tollgate_core::api::{BadRequest, Problem};
+use tollgate_core::decide::{Check, OnExpiry, Overage};
 use tollgate_core::decision::Decision;
 use tollgate_core::limit::Name;
 use tollgate_core::overrides::Stopped;
@@ -68,6 +68,7 @@ pub(super) async fn confirmed(
 }
 
 /// A check with all that is asked together with it.
+#[derive(Clone)]
 pub(super) struct Levels {
     /// The check itself.
     pub(super) own: Pending,
@@ -75,6 +76,8 @@ pub(super) struct Levels {
     pub(super) above: Vec<Pending>,
     /// What is asked, one after the other, where they refuse.
     pub(super) instead: Vec<Levels>,
+    /// Whether what is left at all levels is admitted where there is not enough.
+    pub(super) caps: bool,
 }
 
 impl Levels {
@@ -102,7 +105,7 @@ impl Levels {
             }
             Rule::Named(name) => {
                 let named = policies::policy(context, &name, is_degraded)?;
-                let instead = instead(context, &named, &subject, check, is_degraded)?;
+                let instead = instead(context, &named, &subject, &check, is_degraded)?;
                 let subject = named.limited(subject)?;
                 let levels = Levels::named(context, &named, subject, check, is_degraded)?;
                 Levels { instead, ..levels }
@@ -135,10 +138,12 @@ impl Levels {
         check: Check,
         is_degraded: bool,
     ) -> Result<Levels, ApiError> {
+        let check = on_terms(named, check)?;
         match &named.parent {
             Some(parent) => several(context, (named, parent), subject, check, is_degraded),
             None => {
                 let policy = named.policy.clone();
+                knows_costs(&check, core::iter::once(&policy))?;
                 suits(&check, &policy)?;
                 let item = Item { policy, check };
                 let own = Pending::new(context, subject, item, is_degraded)?;
@@ -159,6 +164,7 @@ impl Levels {
             own,
             above: Vec::new(),
             instead: Vec::new(),
+            caps: false,
         }
     }
 
@@ -179,6 +185,23 @@ impl Levels {
     }
 }
 
+/// A check on the terms of its policy, as far as it has none of its own. Nobody goes into debt who
+/// may not.
+fn on_terms(named: &NamedPolicy, mut check: Check) -> Result<Check, ApiError> {
+    if check.overage == Overage::Debt && named.overage != Overage::Debt {
+        let with = "the policy: its own `overage` says whether there may be debt";
+        return Err(BadRequest::new("overage", Problem::Conflict { with }).into());
+    }
+    let takes_more = check.cost > 0 && !check.record && check.max_delay.is_none();
+    if check.overage == Overage::Deny && takes_more {
+        check.overage = named.overage;
+    }
+    if check.on_expiry == OnExpiry::Keep {
+        check.on_expiry = named.on_expiry;
+    }
+    Ok(check)
+}
+
 /// A check of a policy that has a parent.
 #[inline(never)]
 fn several(
@@ -188,8 +211,18 @@ fn several(
     check: Check,
     is_degraded: bool,
 ) -> Result<Levels, ApiError> {
-    let said = |named: &NamedPolicy| (named.shadow, named.record, named.near_limit);
-    let mut levels = vec![(subject, named.policy.clone(), said(named))];
+    let said = |named: &NamedPolicy| {
+        let NamedPolicy {
+            shadow,
+            record,
+            near_limit,
+            overage,
+            ..
+        } = *named;
+        (shadow, record, near_limit, overage)
+    };
+    let own = (named.shadow, named.record, named.near_limit, check.overage);
+    let mut levels = vec![(subject, named.policy.clone(), own)];
     let mut next = Some(parent.clone());
     while let Some(parent) = next.filter(|_| levels.len() < MAX_LEVELS) {
         let named = policies::find(context, &parent.policy, is_degraded)?;
@@ -198,14 +231,19 @@ fn several(
         levels.push((named.limited(subject)?, named.policy.clone(), said(&named)));
         next = named.parent.clone();
     }
-    // A level without slots is not held, unless none has any: that is the caller's error.
-    let is_held = levels.iter().any(|(_, policy, _)| policy.gives_permits());
-    type Said = (bool, Option<Record>, Option<Pressure>);
-    let level = |(subject, policy, (is_shadow, record, near)): (SubjectParts, Policy, Said)| {
-        let holds = policy.gives_permits() || !is_held;
+    knows_costs(&check, levels.iter().map(|(_, policy, _)| policy))?;
+    let caps = check.overage == Overage::Cap;
+    type Said = (bool, Option<Record>, Option<Pressure>, Overage);
+    let level = |(subject, policy, said): (SubjectParts, Policy, Said)| {
+        let (is_shadow, record, near, overage) = said;
+        // What is left at one level alone is not what all have.
+        let overage = match caps {
+            true => Overage::Deny,
+            false => overage,
+        };
         let check = Check {
-            hold: check.hold.filter(|_| holds),
-            ..check
+            overage,
+            ..check.clone()
         };
         suits(&check, &policy)?;
         let pending = Pending::new(context, subject, Item { policy, check }, is_degraded)?;
@@ -217,6 +255,7 @@ fn several(
     let above = levels.collect::<Result<_, _>>()?;
     Ok(Levels {
         above,
+        caps,
         ..Levels::alone(own)
     })
 }
@@ -228,14 +267,14 @@ fn instead(
     context: &Context,
     named: &NamedPolicy,
     subject: &SubjectParts,
-    check: Check,
+    check: &Check,
     is_degraded: bool,
 ) -> Result<Vec<Levels>, ApiError> {
     let names = named.fallback_to.iter().filter(|_| check.cost >= 0);
     let levels = |name: &Name| {
         let named = policies::find(context, name, is_degraded)?;
         let subject = named.limited_instead(subject)?;
-        let levels = Levels::named(context, &named, subject, check, is_degraded);
+        let levels = Levels::named(context, &named, subject, check.clone(), is_degraded);
         levels.map_err(|error| error.of_fallback(name.as_str()))
     };
     names.map(levels).collect()
@@ -255,6 +294,7 @@ impl Pending {
         let Item { policy, mut check } = item;
         let overridden = policies::overridden(context, &subject, &policy);
         check.bypass = overridden.bypasses;
+        let may_stop = check.cost >= 0 && !check.record;
         let adjusted = overridden.policy;
         let adjusted = adjusted.filter(|policy| suits(&check, policy).is_ok());
         Ok(Pending {
@@ -265,8 +305,8 @@ impl Pending {
                 check,
             },
             is_degraded,
-            // What was used may be given back.
-            stopped: overridden.stopped.filter(|_| check.cost >= 0),
+            // What was used may be given back, and what has happened is recorded.
+            stopped: overridden.stopped.filter(|_| may_stop),
             is_shadow: false,
             near: Pressure::NEAR,
             tells_pressure: false,
@@ -305,6 +345,9 @@ impl Pending {
         if is_shadow {
             let open = self.item.policy.with_fail_mode(FailMode::Open);
             self.item.policy = open.map_err(BadRequest::from)?; // it suits every policy
+                                                                // Nobody settles what is not enforced: it is charged as it is estimated.
+            let gives_slots = self.item.policy.gives_permits();
+            self.item.check.hold = self.item.check.hold.filter(|_| gives_slots);
         }
         // An operator's stop holds all the same.
         self.is_shadow = is_shadow && self.stopped.is_none();

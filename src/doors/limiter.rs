@@ -8,7 +8,8 @@
 use tollgate_core::isolate::circuit::{CallKind, CallOutcome};
 use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::message::{
-    encode_charge, encode_limit, in_version, knowing, recorded, Answer, Call, RefusalCode, MESSAGES,
+    encode_charge, encode_hold, encode_limit, in_version, knowing, recorded, Answer, Call, Holding,
+    RefusalCode, MESSAGES,
 };
 use tollgate_core::overrides::Revision;
 use tollgate_core::policy::Policy;
@@ -46,15 +47,19 @@ impl Question {
     pub(crate) fn limit(
         object: &str,
         operation: Option<u128>,
-        items: &[Item],
+        (items, holding): (&[Item], Option<&Holding>),
         known: Option<Revision>,
         is_kept: &dyn Fn(&Policy) -> bool,
     ) -> Question {
         let call = || Call::Limit {
             operation,
             items: items.to_vec(),
+            holding: holding.cloned(),
         };
-        let text = encode_limit(operation, items, is_kept);
+        let text = match holding {
+            Some(holding) => encode_hold(operation, items, holding, is_kept),
+            None => encode_limit(operation, items, is_kept),
+        };
         let text = match known {
             Some(known) => knowing(&text, known),
             None => text,

@@ -28,6 +28,10 @@ pub enum Code {
     UnknownOverride,
     /// The permit was never issued, has expired, or belongs to another namespace.
     UnknownPermit,
+    /// The permit has ended in another way.
+    PermitEnded,
+    /// The subject has as many permits that hold units as it can have.
+    TooManyPermits,
     /// The path exists, the method on it does not; `Allow` lists those that do.
     MethodNotAllowed,
     /// The policy has another version than `If-Match` says, or is there, or is not.
@@ -65,7 +69,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the documentation and its test.
-    pub const ALL: [Code; 28] = [
+    pub const ALL: [Code; 30] = [
         Code::InvalidJson,
         Code::InvalidField,
         Code::UnknownTimeZone,
@@ -78,6 +82,8 @@ impl Code {
         Code::UnknownVersion,
         Code::UnknownOverride,
         Code::UnknownPermit,
+        Code::PermitEnded,
+        Code::TooManyPermits,
         Code::MethodNotAllowed,
         Code::VersionMoved,
         Code::NameTaken,
@@ -115,6 +121,8 @@ impl Code {
             Code::UnknownVersion => (404, "unknownVersion", "There is no such version"),
             Code::UnknownOverride => (404, "unknownOverride", "There is no such override"),
             Code::UnknownPermit => (404, "unknownPermit", "The permit is not known"),
+            Code::PermitEnded => (409, "permitEnded", "The permit has ended"),
+            Code::TooManyPermits => (409, "tooManyPermits", "There are too many permits"),
             Code::MethodNotAllowed => (405, "methodNotAllowed", "Another method is needed"),
             Code::VersionMoved => (409, "versionMoved", "The policy has another version"),
             Code::NameTaken => (409, "nameTaken", "There is already such a policy"),

@@ -12,7 +12,7 @@ use serde::Serialize;
 use tollgate_core::api::response::to_json;
 use tollgate_core::api::BadRequest;
 use tollgate_core::policy::consistency::LocalLimit;
-use tollgate_core::subject_state::{MAX_DEFINITIONS, MAX_ENTRIES};
+use tollgate_core::subject_state::{MAX_DEFINITIONS, MAX_ENTRIES, MAX_HELD};
 use tollgate_policies::refused::Refused;
 
 use crate::headers;
@@ -146,6 +146,29 @@ impl ApiError {
         let detail =
             "The permit is not held: it was never given, has expired, or was released. Ask for a new one.";
         ApiError::new(Code::UnknownPermit, detail).with_field("permit")
+    }
+
+    /// The permit has ended, and not as this call would end it.
+    pub fn permit_ended(how: &str) -> ApiError {
+        let detail = match how {
+            "expired" => "The permit has expired: its time was over before it was settled or released. Settle it to charge the difference; ask for a new one to go on.".to_owned(),
+            how => format!("The permit was {how} already, and by another call than this one. Ask for a new one."),
+        };
+        ApiError::new(Code::PermitEnded, detail).with_field("permit")
+    }
+
+    /// The permit holds nothing of a limit that is named.
+    pub fn not_held(name: &str) -> ApiError {
+        let detail = format!(
+            "The permit holds nothing of a limit `{name}`: name those that the request charged."
+        );
+        ApiError::new(Code::InvalidField, detail).with_field(format!("costs.{name}"))
+    }
+
+    /// The subject has as many permits that hold units as it can have.
+    pub fn too_many_permits() -> ApiError {
+        let detail = format!("The subject has {MAX_HELD} permits that hold units, and can have no more: settle or release some, or hold for a shorter time.");
+        ApiError::new(Code::TooManyPermits, detail).with_field("hold")
     }
 
     /// The subject's object did not answer.

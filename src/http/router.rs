@@ -31,6 +31,10 @@ pub enum Api {
     Reset,
     /// `POST /limit/block`.
     Block,
+    /// `POST /limit/settle`.
+    Settle,
+    /// `POST /limit/topup`.
+    TopUp,
     /// `POST /limit/renew`.
     Renew,
     /// `POST /limit/release`.
@@ -100,7 +104,7 @@ enum Place {
 const UPSTASH: &str = "/upstash";
 
 /// The first line that fits is the path's.
-static PATHS: [Path; 27] = [
+static PATHS: [Path; 29] = [
     Path {
         place: Place::At("/limit"),
         allow: "GET, POST, DELETE",
@@ -112,6 +116,8 @@ static PATHS: [Path; 27] = [
     },
     post("/limit/multi", &[("POST", Route::Api(Api::Multi, ""))]),
     post("/limit/block", &[("POST", Route::Api(Api::Block, ""))]),
+    post("/limit/settle", &[("POST", Route::Api(Api::Settle, ""))]),
+    post("/limit/topup", &[("POST", Route::Api(Api::TopUp, ""))]),
     post("/limit/renew", &[("POST", Route::Api(Api::Renew, ""))]),
     post("/limit/release", &[("POST", Route::Api(Api::Release, ""))]),
     post("/acquire", &[("POST", Route::Api(Api::Acquire, ""))]),
@@ -315,7 +321,13 @@ impl Api {
             | Api::Overrides
             | Api::Presets
             | Api::Subjects => Role::Read,
-            Api::Limit | Api::Multi | Api::Renew | Api::Release | Api::Acquire => Role::Check,
+            Api::Limit
+            | Api::Multi
+            | Api::Settle
+            | Api::TopUp
+            | Api::Renew
+            | Api::Release
+            | Api::Acquire => Role::Check,
             Api::Reset
             | Api::Block
             | Api::PutPolicy
@@ -335,6 +347,8 @@ impl Api {
             Api::Limit
             | Api::Multi
             | Api::Block
+            | Api::Settle
+            | Api::TopUp
             | Api::Renew
             | Api::Release
             | Api::Acquire
@@ -401,6 +415,8 @@ mod tests {
             ("DELETE", "/limit", Api::Reset, Role::Admin),
             ("POST", "/limit/multi", Api::Multi, Role::Check),
             ("POST", "/limit/block", Api::Block, Role::Admin),
+            ("POST", "/limit/settle", Api::Settle, Role::Check),
+            ("POST", "/limit/topup", Api::TopUp, Role::Check),
             ("POST", "/limit/renew", Api::Renew, Role::Check),
             ("POST", "/limit/release", Api::Release, Role::Check),
             ("POST", "/acquire", Api::Acquire, Role::Check),

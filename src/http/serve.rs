@@ -135,6 +135,8 @@ impl Incoming<'_> {
             Api::Status => Box::pin(subject::status(&context, query)).await,
             Api::Reset => Box::pin(subject::reset(&context, query)).await,
             Api::Block => Box::pin(block::block(&context, &body)).await,
+            Api::Settle => Box::pin(permits::settle(&context, &body)).await,
+            Api::TopUp => Box::pin(permits::top_up(&context, &body)).await,
             Api::Renew => Box::pin(permits::renew(&context, &body)).await,
             Api::Release => Box::pin(permits::release(&context, &body)).await,
             Api::Policies => Box::pin(policies::list(&context, query)).await,

@@ -11,6 +11,7 @@ pub mod directory;
 pub mod keyspace;
 mod listing;
 mod memory;
+mod outcomes;
 #[allow(missing_docs)] // of what the crate's macro exports
 pub mod policy;
 #[allow(missing_docs)] // of what the crate's macro exports

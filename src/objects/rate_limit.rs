@@ -13,6 +13,7 @@ use wasm_bindgen::prelude::*;
 use worker::{durable_object, DurableObject, Env, Request, Response, Result, State};
 
 use super::listing::ListedObject;
+use super::outcomes::Outcomes;
 use super::subject::{LastCall, LoadedSubject};
 use crate::clock;
 
@@ -20,12 +21,14 @@ use crate::clock;
 #[durable_object(fetch)]
 pub struct RateLimitDO {
     subject: Rc<ListedObject<LoadedSubject>>,
+    outcomes: Rc<Outcomes>,
     last: LastCall,
 }
 
 impl DurableObject for RateLimitDO {
     fn new(state: State, env: Env) -> Self {
         RateLimitDO {
+            outcomes: Outcomes::new(env.clone()),
             subject: ListedObject::new(state, env),
             last: LastCall::default(),
         }
@@ -46,13 +49,19 @@ impl RateLimitDO {
             let text = text.as_string().unwrap_or_default();
             let answer = JsValue::from_str(&self.last.answer(text, &self.subject));
             self.subject.notify();
+            self.outcomes.tell(&self.subject);
             answer
         })
     }
 
-    /// The cleaning alarm. The promise settles when the directory has been notified.
+    /// The cleaning alarm. The promise settles when the directory has been
+    /// notified, or where there is anything to tell of permits, when that was told.
     pub fn ring(&self) -> core::result::Result<JsValue, JsValue> {
-        clock::in_event(|| self.subject.ring())
+        clock::in_event(|| {
+            let notified = self.subject.ring()?;
+            let told = self.outcomes.tell(&self.subject);
+            Ok(if told.is_undefined() { notified } else { told })
+        })
     }
 
     /// The milliseconds from the last event until [`RateLimitDO::close`] has to run, at most a

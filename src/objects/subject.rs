@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use tollgate_core::codec::Unreadable;
 use tollgate_core::message::{may_be_news, Answer, Call, RefusalCode, MESSAGES};
-use tollgate_core::subject_state::{Effects, SubjectState, ALARM_SPACING, STEADY};
+use tollgate_core::subject_state::{Effects, Notice, SubjectState, ALARM_SPACING, STEADY};
 use tollgate_core::summary::{Summary, Telling, Told};
 use tollgate_core::{Duration, Timestamp};
 use tollgate_versions::Version;
@@ -104,6 +104,8 @@ impl LoadedSubject {
         // Reading the alarm needs an await, so it is set anew if there is something to delete.
         if woken && effects.alarm.is_none() && (self.state.has_rows() || is_listed) {
             let at = moment.now.plus(ALARM_SPACING);
+            let soonest = self.state.rings_by(moment.now);
+            let at = soonest.map_or(at, |soonest| soonest.min(at));
             self.state.alarm_is(Some(at));
             effects.alarm = Some(at);
         }
@@ -137,6 +139,23 @@ impl LoadedSubject {
             Some(at) => self.ring_by(at),
             None => Ok(()),
         }
+    }
+
+    /// What other objects are to be told of permits.
+    pub(super) fn notices(&self) -> Vec<Notice> {
+        self.state.notices()
+    }
+
+    /// Whether there is anything to tell.
+    pub(super) fn has_notices(&self) -> bool {
+        self.state.has_notices()
+    }
+
+    /// Another object has taken notice.
+    pub(super) fn acknowledge(&mut self, notice: &Notice) -> Result<()> {
+        let mut effects = Effects::default();
+        self.state.acknowledge(notice, &mut effects);
+        self.apply(&effects)
     }
 
     /// How long after the last event the rows have to be closed, at most [`STEADY`]; `None` while

@@ -19,8 +19,10 @@ pub(crate) async fn multi(context: &Context<'_>, body: &str) -> Result<Reply, Ap
     let deciding = deciding(together.success, decisions);
     let deciding = deciding.map(|i| &together.outcomes[i]);
     let retry_after = deciding.and_then(|it| it.decision.retry_after);
+    let permit = together.outcomes.iter().find_map(Outcome::held_permit);
     let body = to_json(&MultiBody {
         success: together.success,
+        permit,
         retry_after: retry_after.map(Duration::as_millis),
         results: together.outcomes.iter().map(Outcome::body).collect(),
     });

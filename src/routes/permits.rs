@@ -1,17 +1,23 @@
-//! `POST /limit/renew` and `POST /limit/release`: a caller renews or releases a permit. The permit
-//! names the subject; the namespace is the caller's.
+//! `POST /limit/settle`, `/topup`, `/renew` and `/release`, under `/limit`: what a caller does with a
+//! permit. The permit names the subject of its first part; the namespace is the caller's.
 
 use tollgate_core::api::permit as form;
-use tollgate_core::api::response::{to_json, RenewedBody};
+use tollgate_core::api::response::{to_json, RenewedBody, SettledBody, ToppedBody};
+use tollgate_core::decide::Overage;
+use tollgate_core::limit::{Costs, Name, Real};
 use tollgate_core::message::{Answer, Call};
 use tollgate_core::permit::Permit;
+use tollgate_core::subject_state::{Topped, Topup};
 
+use super::limit::status_of;
 use crate::context::Context;
 use crate::decide::object;
 use crate::error::ApiError;
+use crate::headers::RateLimitHeaders;
 use crate::reply::Reply;
 
-/// Renews a permit.
+/// Renews a permit. Its other parts wait beyond their deadlines for what becomes of it, so they are
+/// told in the background.
 pub(crate) async fn renew(context: &Context<'_>, body: &str) -> Result<Reply, ApiError> {
     let form = form::parse_renew(body)?;
     let permit = known(context, &form.permit)?;
@@ -20,13 +26,137 @@ pub(crate) async fn renew(context: &Context<'_>, body: &str) -> Result<Reply, Ap
         hold: form.hold,
     };
     match object::call(context, &permit.subject.object_name(), &call).await? {
-        Answer::Renewed(grant) => Ok(Reply::json(to_json(&RenewedBody {
-            success: true,
-            permit: form.permit,
-            fence: grant.fence,
-            expires: grant.expires.as_millis(),
-        }))),
+        Answer::Renewed { grant, others } => {
+            object::tell_later(context, &others, &call);
+            Ok(Reply::json(to_json(&RenewedBody {
+                success: true,
+                permit: form.permit,
+                fence: grant.fence,
+                expires: grant.expires.as_millis(),
+            })))
+        }
         other => Err(object::refused(&other)),
+    }
+}
+
+/// Charges the real cost of what a permit holds, and ends it.
+pub(crate) async fn settle(context: &Context<'_>, body: &str) -> Result<Reply, ApiError> {
+    let form = form::parse_settle(body)?;
+    let permit = known(context, &form.permit)?;
+    let call = Call::Settle {
+        permit: permit.bits,
+        real: form.real,
+    };
+    match object::call(context, &permit.subject.object_name(), &call).await? {
+        Answer::Settled(settled) => Ok(Reply::json(to_json(&SettledBody::of(&settled)))),
+        other => Err(object::refused(&other)),
+    }
+}
+
+/// Has a permit hold other units than before, in all of its parts or in none; 200 or 429.
+pub(crate) async fn top_up(context: &Context<'_>, body: &str) -> Result<Reply, ApiError> {
+    let form = form::parse_topup(body)?;
+    let permit = known(context, &form.permit)?;
+    let home = permit.subject.object_name();
+    let topup = Topup {
+        permit: permit.bits,
+        total: form.total,
+        overage: form.overage,
+    };
+    let mut topped = asked(context, &home, &topup).await?;
+    if topped.success && !topped.others.is_empty() {
+        topped = Box::pin(in_all_parts(context, &home, &topup, topped)).await?;
+    }
+    let body = to_json(&ToppedBody::of(&topped, form.permit));
+    let status = status_of(topped.success);
+    Ok(Reply::decision(status, body, RateLimitHeaders::default()))
+}
+
+async fn asked(context: &Context<'_>, object: &str, topup: &Topup) -> Result<Topped, ApiError> {
+    let call = Call::TopUp(topup.clone());
+    match object::call(context, object, &call).await? {
+        Answer::Topped(topped) => Ok(topped),
+        other => Err(object::refused(&other)),
+    }
+}
+
+/// Asks the other parts for what the home has room for. Where one of them has less, all hold what
+/// that one does, or what they did before.
+async fn in_all_parts(
+    context: &Context<'_>,
+    home: &str,
+    topup: &Topup,
+    at_home: Topped,
+) -> Result<Topped, ApiError> {
+    let wanted = Topup {
+        total: total_of(&at_home.held, &topup.total),
+        ..topup.clone()
+    };
+    let others = at_home.others.clone();
+    let call = Call::TopUp(wanted.clone());
+    let answers = object::call_each(context, others.iter().map(String::as_str), &call).await;
+    let mut least = wanted.total.clone();
+    let mut refused = None;
+    let mut is_silent = false;
+    for answer in &answers {
+        match answer {
+            Some(Answer::Topped(topped)) if topped.success => {
+                least = smaller(least, &total_of(&topped.held, &wanted.total));
+            }
+            Some(Answer::Topped(topped)) => refused = Some(topped.clone()),
+            // It may hold more now, which is lowered with the others, or does not know the permit.
+            _ => is_silent = true,
+        }
+    }
+    if refused.is_none() && !is_silent && least == wanted.total {
+        return Ok(at_home);
+    }
+    let is_less = refused.is_none() && !is_silent;
+    let back = Topup {
+        permit: topup.permit,
+        total: match is_less {
+            true => least,
+            false => total_of(&at_home.before, &wanted.total),
+        },
+        overage: Overage::Deny,
+    };
+    object::tell_later(context, &others, &Call::TopUp(back.clone()));
+    let lowered = asked(context, home, &back).await?;
+    if is_silent {
+        return Err(ApiError::object_unavailable());
+    }
+    Ok(Topped {
+        success: is_less,
+        retry_after: refused.and_then(|it| it.retry_after),
+        ..lowered
+    })
+}
+
+/// What is held of the limits that are named, and of all others.
+fn total_of(held: &[(String, u64)], asked: &Real) -> Real {
+    let of = |name: &Name| {
+        let mut held = held.iter();
+        held.find(|(known, _)| known == name.as_str())
+            .map(|(_, units)| *units)
+    };
+    let named = asked.costs.iter();
+    let named = named.map(|(name, cost)| (name.clone(), of(name).unwrap_or(*cost)));
+    let is_other =
+        |(name, _): &&(String, u64)| !asked.costs.iter().any(|(known, _)| known.as_str() == name);
+    let other = held.iter().filter(is_other).map(|(_, units)| *units).min();
+    Real {
+        cost: asked.cost.map(|cost| other.unwrap_or(cost)),
+        costs: Costs::new(named.collect()),
+    }
+}
+
+/// The smaller one of each.
+fn smaller(one: Real, other: &Real) -> Real {
+    let costs = one.costs.iter().zip(other.costs.iter());
+    let costs = costs.map(|((name, one), (_, other))| (name.clone(), *one.min(other)));
+    Real {
+        cost: one.cost.min(other.cost),
+        costs: Costs::new(costs.collect()),
     }
 }
 

@@ -49,6 +49,7 @@ impl Block {
             delay: None,
             limits: Standings::Many(Vec::new()),
             grant: None,
+            granted: None,
             newer: None,
             keeps_policy: false,
             cache_for: MAX_CACHE_FOR.min(self.until.since(now)),

@@ -1,6 +1,8 @@
 //! The answer to one check: success or not, which limit decided, why, what remains and when to come
 //! back.
 
+use crate::decide::Check;
+use crate::limit::Costs;
 use crate::policy::Policy;
 use crate::{Duration, Timestamp};
 
@@ -145,6 +147,25 @@ pub struct Grant {
     pub expires: Timestamp,
 }
 
+/// What was admitted of a check that asked for more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granted {
+    /// Units of each limit that is not named.
+    pub cost: i64,
+    /// Units of the limits of these names.
+    pub costs: Costs,
+}
+
+impl Granted {
+    /// What this check asks for.
+    pub fn of(check: Check) -> Box<Granted> {
+        Box::new(Granted {
+            cost: check.cost,
+            costs: check.costs,
+        })
+    }
+}
+
 /// The decision over all limits of one policy for one subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
@@ -167,6 +188,8 @@ pub struct Decision {
     pub limits: Standings,
     /// The slot taken, if any; apart, because most decisions have none and are moved about.
     pub grant: Option<Box<Grant>>,
+    /// What was admitted, where that is less than was asked for.
+    pub granted: Option<Box<Granted>>,
     /// How long the refusal may be remembered by the caller's isolate; zero where something other
     /// than time can free units.
     pub cache_for: Duration,
@@ -236,6 +259,7 @@ impl Decision {
             delay: None,
             limits: Standings::Many(Vec::new()),
             grant: None,
+            granted: None,
             cache_for: Duration::ZERO,
             contended: false,
             newer: None,
@@ -301,6 +325,13 @@ impl Decision {
             standing.refused = Some(reason);
             standing.retry_at = at;
         });
+    }
+
+    /// Tells the limits as those of `policy`, after it was decided by smaller ones.
+    pub(crate) fn tell_whole(&mut self, policy: &Policy) {
+        let limits = policy.limits().iter().map(|it| it.algorithm().limit());
+        let whole = |(standing, limit): (&Standing, u64)| Standing { limit, ..*standing };
+        self.limits = self.limits.iter().zip(limits).map(whole).collect();
     }
 
     /// Says when one of its limits has all of its room again.

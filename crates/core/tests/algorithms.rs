@@ -105,7 +105,7 @@ proptest! {
             let before = subject.states.clone();
             let expected = oracle.has_room(&spec, cost as u64, now);
             let check = Check::of(cost);
-            let peeked = subject.ask_at(&Check { peek: true, ..check }, now);
+            let peeked = subject.ask_at(&Check { peek: true, ..check.clone() }, now);
             prop_assert_eq!(&subject.states, &before, "a peek changes nothing");
             let decision = subject.ask(cost);
             prop_assert_eq!(decision.success, expected, "{:?} at {}", spec, now - START);

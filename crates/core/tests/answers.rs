@@ -135,6 +135,8 @@ fn status() -> impl Strategy<Value = Status> {
                 stage,
                 remaining,
                 reset,
+                held: 0,
+                debt: 0,
             },
         );
     let step = option::of(1u32..9);
@@ -284,7 +286,7 @@ proptest! {
         };
         let texts: Vec<String> = all.iter().map(body).collect();
         let results = texts.iter().map(|text| serde_json::from_str(text).unwrap());
-        let body = MultiBody { success, retry_after, results: results.collect() };
+        let body = MultiBody { success, retry_after, permit: None, results: results.collect() };
         prop_assert!(comes_back(&body));
     }
 }

@@ -285,7 +285,7 @@ fn a_name_has_at_most_16_definitions_in_use() {
     }
     let rows = object.rows.clone();
     let too_many = Refusal::TooManyDefinitions("hourly".to_owned());
-    for check in [Check::ONE, peek] {
+    for check in [Check::ONE, peek.clone()] {
         let answer = object.limit(&window(99), check, None, START);
         assert_eq!(answer, Err(too_many.clone()));
     }

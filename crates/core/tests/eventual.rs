@@ -848,7 +848,7 @@ proptest! {
             now += pause;
             world.sync(0, now);
             let check = Check { peek, ..Check::of(cost) };
-            let item = [Item { policy: policy.clone(), check }];
+            let item = [Item { policy: policy.clone(), check: check.clone() }];
             let exact = object.limit(&item, None, &mut || 1, moment(START + now), &mut Effects::default());
             let exact = Decision { cache_for: Duration::ZERO, ..exact.unwrap()[0].clone() };
             let counted = world.isolates[0].check(Purpose::Mode, "u1", &policy, &check, moment(START + now)).unwrap();

@@ -364,7 +364,7 @@ proptest! {
                 let before = subject.state.clone();
                 let decision = subject.ask(&patient, now);
                 if !decision.success { break; }
-                let end = subject.ask(&Check { peek: true, ..whole }, last);
+                let end = subject.ask(&Check { peek: true, ..whole.clone() }, last);
                 if !end.success || end.delay.is_some_and(|delay| delay > Duration::ZERO) {
                     subject.state = before;
                     break 'asking;
@@ -680,7 +680,7 @@ proptest! {
         let (policy, cost, hold, patience) = asked;
         let policy = &policies[policy];
         let check = check_for(policy, cost, hold, patience);
-        let item = Item { policy: policy.clone(), check };
+        let item = Item { policy: policy.clone(), check: check.clone() };
 
         let before = format!("{:?}", object.state);
         let next = told(&mut object, &item, count, now);
@@ -695,7 +695,7 @@ proptest! {
         let mut expected = told.next();
         let mut admitted = 0;
         while admitted < wanted {
-            let decision = object.limit(policy, check, None, at).unwrap();
+            let decision = object.limit(policy, check.clone(), None, at).unwrap();
             prop_assert_eq!(decision.success, expected == Some(&(at - now)), "{:?} at {}", next, at - now);
             if decision.success {
                 (admitted, refusals, expected) = (admitted + 1, 0, told.next());
@@ -705,7 +705,7 @@ proptest! {
             refusals += 1;
             prop_assert!(refusals < 4, "{next:?}");
             at += wait.as_millis();
-            let early = object.limit(policy, peek, None, at - 1).unwrap();
+            let early = object.limit(policy, peek.clone(), None, at - 1).unwrap();
             prop_assert!(!early.success, "a millisecond before {} of {next:?}", at - now);
         }
         prop_assert_eq!(admitted, next.len());

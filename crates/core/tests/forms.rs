@@ -170,7 +170,7 @@ fn messages_have_these_forms() {
     };
     let calls = [
         (
-            Call::Limit { operation: Some(0xbeef), items: vec![named, item(r#""algorithm": "concurrency", "limit": 3, "ttl": "10s", "hold": "1s""#)] },
+            Call::Limit { operation: Some(0xbeef), items: vec![named, item(r#""algorithm": "concurrency", "limit": 3, "ttl": "10s", "hold": "1s""#)], holding: None },
             "1 limit operation=beef\nitem policy=github.rest version=3 cost=-2 peek=1\nlimit algorithm=slidingWindow limit=1 window=1000\nitem cost=1 hold=1000\nlimit algorithm=concurrency limit=3 ttl=10000",
         ),
         (

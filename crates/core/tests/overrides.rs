@@ -282,6 +282,7 @@ fn ask_knowing(object: &mut Object, number: u64) -> Answer {
             policy: Policy::new(vec![named("l", fixed(10, 1_000))]).unwrap(),
             check: Check::ONE,
         }],
+        holding: None,
     };
     let generation = START;
     let overrides = Revision { generation, number };
@@ -341,13 +342,13 @@ fn e2_what_is_let_through_is_counted_up_to_the_limit() {
                 &policy,
                 Check {
                     peek: true,
-                    ..check
+                    ..check.clone()
                 },
                 None,
                 START,
             )
             .unwrap();
-        let decision = object.limit(&policy, check, None, START).unwrap();
+        let decision = object.limit(&policy, check.clone(), None, START).unwrap();
         for it in [&peeked, &decision] {
             assert!(it.success);
             assert_eq!((it.reason, it.retry_after), (Some(Reason::Override), None));

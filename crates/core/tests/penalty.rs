@@ -231,7 +231,9 @@ fn only_refusals_by_the_limit_count() {
         ..Check::of(1)
     };
     for at in [1_000, 2_000, 3_000, 4_000] {
-        let answer = object.limit(&policy, peek, None, START + at).unwrap();
+        let answer = object
+            .limit(&policy, peek.clone(), None, START + at)
+            .unwrap();
         assert_eq!(answer.reason, Some(Reason::Limit));
     }
     // Somebody's block.

@@ -419,8 +419,10 @@ fn run_changing(
                     max_delay: patience.map(ms),
                     ..Check::of(cost)
                 };
-                let peeked = peek(&mut object, policy, check, now);
-                let decision = object.limit(policy, check, Some(operation), now).unwrap();
+                let peeked = peek(&mut object, policy, check.clone(), now);
+                let decision = object
+                    .limit(policy, check.clone(), Some(operation), now)
+                    .unwrap();
                 assert_eq!(
                     (peeked.success, peeked.delay),
                     (decision.success, decision.delay)
@@ -500,23 +502,23 @@ fn assert_exact(
             assert_eq!(decision.reason, Some(Reason::Limit));
             assert!(wait > 0);
             assert!(
-                peek(object, policy, *check, now + wait).success,
+                peek(object, policy, check.clone(), now + wait).success,
                 "{wait} ms are enough for {check:?}"
             );
             assert!(
-                !peek(object, policy, *check, now + wait - 1).success,
+                !peek(object, policy, check.clone(), now + wait - 1).success,
                 "{wait} ms are too much for {check:?}"
             );
             for part in 1..8 {
                 assert!(
-                    !peek(object, policy, *check, now + (wait - 1) * part / 8).success,
+                    !peek(object, policy, check.clone(), now + (wait - 1) * part / 8).success,
                     "{wait} ms are too much for {check:?}"
                 );
             }
         }
         None => {
             assert_eq!(decision.reason, Some(Reason::CostExceedsCapacity));
-            assert!(!peek(object, policy, *check, now + 1_000_000).success);
+            assert!(!peek(object, policy, check.clone(), now + 1_000_000).success);
         }
     }
 }
@@ -645,7 +647,7 @@ proptest! {
             // Of a meter, who does not wait overtakes those who do.
             let patience = patience.or((spec.kind == Kind::Meter).then_some(0));
             let check = Check { max_delay: patience.map(ms), ..Check::of(cost) };
-            let decision = object.limit(&policy, check, Some(i as u128 + 1), now).unwrap();
+            let decision = object.limit(&policy, check.clone(), Some(i as u128 + 1), now).unwrap();
             if let (true, Some(delay)) = (decision.success, decision.delay) {
                 places.push((now + delay.as_millis(), check, i as u128 + 1));
             }
@@ -655,7 +657,7 @@ proptest! {
         if places.is_empty() {
             return Ok(());
         }
-        let (at, check, operation) = places[given_back.index(places.len())];
+        let (at, check, operation) = places[given_back.index(places.len())].clone();
         object.cancel(operation, now);
         let most = Some(ms(at - now));
         let decision = object.limit(&policy, Check { max_delay: most, ..check }, None, now).unwrap();
@@ -673,7 +675,7 @@ proptest! {
             match step {
                 Step::Ask { cost, patience, .. } => {
                     let check = Check { max_delay: patience.map(ms), ..Check::of(cost) };
-                    let decision = object.limit(&policy, check, Some(i as u128 + 1), now).unwrap();
+                    let decision = object.limit(&policy, check.clone(), Some(i as u128 + 1), now).unwrap();
                     let at = decision.success.then(|| now + decision.delay.map_or(0, Duration::as_millis));
                     let fits = |at: u64| promised.and(at, cost as u64).holds(&spec);
                     let last = at.unwrap_or(now + patience.unwrap_or(0) + 1);
@@ -721,7 +723,7 @@ proptest! {
             for (cost, patience, later) in &costs {
                 let check = Check { max_delay: patience.map(ms), ..Check::of(*cost) };
                 for at in [now, now + later, now + 20 * later] {
-                    let (kept, lost) = (peek(&mut after, &policy, check, at), peek(&mut object, &policy, check, at));
+                    let (kept, lost) = (peek(&mut after, &policy, check.clone(), at), peek(&mut object, &policy, check.clone(), at));
                     let least = |decision: &Decision| decision.limits[0].remaining;
                     prop_assert!(least(&kept) <= least(&lost), "{:?} after a restart: {} left, not {}", spec, least(&kept), least(&lost));
                     prop_assert!(!kept.success || lost.success && lost.delay <= kept.delay, "{:?} after a restart: {:?}, not {:?}", spec, kept.delay, lost.delay);

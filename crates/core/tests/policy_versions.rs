@@ -73,15 +73,15 @@ fn charge(object: &mut Object, policy: &Policy, operation: u128) {
 
 fn limit_all(object: &mut Object, items: &[(&Policy, Check)], now: u64) -> Vec<Decision> {
     let items: Vec<Item> = (items.iter())
-        .map(|&(policy, check)| Item {
-            policy: policy.clone(),
-            check,
+        .map(|(policy, check)| Item {
+            policy: (*policy).clone(),
+            check: check.clone(),
         })
         .collect();
     let mut effects = Effects::default();
     let answers = object
         .state
-        .limit(&items, None, &mut || 1, moment(now), &mut effects);
+        .limit(&items, None, &mut common::bits, moment(now), &mut effects);
     object.apply(effects);
     answers.unwrap()
 }
@@ -538,6 +538,7 @@ fn messages_tell_versions_and_the_newer_policy_in_this_form() {
     let call = Call::Limit {
         operation: None,
         items: vec![item],
+        holding: None,
     };
     assert_eq!(Call::decode(&text), Ok((MESSAGES.written(), call)));
 }
@@ -601,7 +602,12 @@ fn what_the_newest_version_cannot_give_is_refused_and_charges_nothing() {
     let mut object = Object::default();
     object.ask(&new, 1, START);
     let waited = p(1, Algorithm::LeakyBucket(leaky(5, 1, SECOND)));
-    assert!(object.limit(&waited, waits, None, START).unwrap().success);
+    assert!(
+        object
+            .limit(&waited, waits.clone(), None, START)
+            .unwrap()
+            .success
+    );
     assert!(!object.limit(&waited, waits, None, START).unwrap().success);
     assert!(object.ask(&old_window, -2, START).success);
     let told = object
@@ -629,7 +635,7 @@ enum Event {
 }
 
 /// A policy and its version, by their places, and what is asked of it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Asked {
     policy: usize,
     version: usize,
@@ -727,6 +733,7 @@ fn event() -> impl Strategy<Value = Event> {
                 max_delay: delay.map(Duration::from_millis),
                 hold: hold.map(Duration::from_millis),
                 bypass: false,
+                ..Check::ONE
             }
         });
     let asked = || {
@@ -787,7 +794,7 @@ impl History {
     fn item(&self, asked: &Asked) -> Item {
         Item {
             policy: self.policy(asked).clone(),
-            check: asked.check,
+            check: asked.check.clone(),
         }
     }
 }
@@ -811,7 +818,10 @@ impl Newest {
                 .filter(|other| other.policy == it.policy && decides(other));
             let beside = beside.map(place).max();
             let version = Some(place(it)).max(beside).max(self.0[it.policy]).unwrap();
-            Asked { version, ..*it }
+            Asked {
+                version,
+                ..it.clone()
+            }
         };
         asked.iter().map(newest).collect()
     }
@@ -1005,7 +1015,7 @@ proptest! {
         for (now, event) in &history.events {
             let (asked, is_charge) = match event {
                 Event::Ask(asked, _) => (asked.clone(), false),
-                Event::Charge(asked, ..) => (vec![*asked], true),
+                Event::Charge(asked, ..) => (vec![asked.clone()], true),
                 _ => (Vec::new(), false),
             };
             if let Event::Block(length) = event {

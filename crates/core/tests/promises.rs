@@ -49,7 +49,7 @@ impl Subject {
         let operation = Some(self.asked);
         let answer = self
             .object
-            .limit(&item.policy, item.check, operation, START + at);
+            .limit(&item.policy, item.check.clone(), operation, START + at);
         answer.unwrap()
     }
 

@@ -49,7 +49,7 @@ impl World {
     fn object(&mut self, check: &Check, now: u64) -> Decision {
         let item = Item {
             policy: self.policy.clone(),
-            check: *check,
+            check: check.clone(),
         };
         let mut effects = Effects::default();
         let decided =

@@ -342,7 +342,11 @@ fn recorded(limits: &[Limit], all: &[Happening], held: Option<&BTreeSet<u128>>) 
                 false => Vec::new(),
             };
             let under = items.iter().map(under).collect();
-            let call = Call::Limit { operation, items };
+            let call = Call::Limit {
+                operation,
+                items,
+                holding: None,
+            };
             Asked { call, under }
         };
         let permit = |object: &Recorded, back: &u128| {
@@ -569,6 +573,7 @@ fn a_call_that_was_lost_ends_what_is_known_until_the_next_state() {
     let call = Call::Limit {
         operation: None,
         items: vec![item],
+        holding: None,
     };
     for at in [700, 800] {
         let asked = Asked::plain(call.clone());
@@ -616,6 +621,7 @@ fn a_build_that_records_nothing_answers_a_recorded_call_all_the_same() {
             policy,
             check: Check::ONE,
         }],
+        holding: None,
     };
     let asked = Call::Recorded {
         call: Box::new(call.clone()),
@@ -638,6 +644,7 @@ fn a_call_that_was_not_done_is_not_replayed() {
                 policy,
                 check: Check::ONE,
             }],
+            holding: None,
         })
     };
     let mut object = Recorded {
@@ -674,6 +681,7 @@ fn who_only_looks_is_not_recorded() {
     let call = Asked::plain(Call::Limit {
         operation: None,
         items: vec![looked.peek()],
+        holding: None,
     });
     assert!(matches!(
         object.call((0, 0), call, START, true),

@@ -334,6 +334,7 @@ fn options_are_read_and_have_defaults() {
             max_delay: Some(secs(30)),
             hold: Some(Duration::from_millis(500)),
             bypass: false,
+            ..Check::ONE
         }
     );
     assert_eq!(

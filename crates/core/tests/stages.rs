@@ -408,7 +408,7 @@ fn who_is_idle_is_told_when_its_next_step_comes() {
         ..Check::of(40)
     };
     let told = |object: &mut Object| {
-        let answer = object.limit(&inbox, peek, None, START + 3 * DAY);
+        let answer = object.limit(&inbox, peek.clone(), None, START + 3 * DAY);
         retry_after(&answer.unwrap())
     };
     assert_eq!(told(&mut object), Some(4 * DAY));

@@ -151,7 +151,11 @@ fn news(object: &mut Object, told: &Told, policy: &Policy, cost: i64, now: u64) 
     }];
     let decision = object.ask(policy, cost, START + now);
     let operation = None;
-    let call = Call::Limit { operation, items };
+    let call = Call::Limit {
+        operation,
+        items,
+        holding: None,
+    };
     may_be_news(told, &call, &Answer::Decided(vec![decision]), at(now))
 }
 
@@ -410,7 +414,7 @@ proptest! {
             match what {
                 0..3 => {
                     let items = vec![Item { policy: policies[usize::from(what)].clone(), check: Check::of(cost) }];
-                    teller.call(&Call::Limit { operation: None, items }, now);
+                    teller.call(&Call::Limit { operation: None, items, holding: None }, now);
                 }
                 3 | 4 => {
                     let policy = (cost > 1).then(|| "p".to_owned());

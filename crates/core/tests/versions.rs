@@ -39,6 +39,7 @@ fn charge(rest: &str) -> Call {
             policy,
             check: request.check,
         }],
+        holding: None,
     }
 }
 
@@ -47,16 +48,23 @@ fn named() -> Call {
     let call = charge(
         r#""limits": [{"algorithm": "fixedWindow", "limit": 9, "window": "52w"}, {"algorithm": "fixedWindow", "limit": 9, "window": "51w"}]"#,
     );
-    let Call::Limit { operation, items } = call else {
+    let Call::Limit {
+        operation, items, ..
+    } = call
+    else {
         unreachable!()
     };
     let name = Name::new("policy", "q").unwrap();
     let policy = items[0].policy.clone();
     let items = vec![Item {
         policy: policy.named(name, common::version(3)),
-        check: items[0].check,
+        check: items[0].check.clone(),
     }];
-    Call::Limit { operation, items }
+    Call::Limit {
+        operation,
+        items,
+        holding: None,
+    }
 }
 
 /// An object that wakes from the rows and answers calls, a millisecond apart.

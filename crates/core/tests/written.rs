@@ -45,6 +45,7 @@ fn check() -> impl Strategy<Value = Check> {
         max_delay,
         hold,
         bypass: false,
+        ..Check::ONE
     })
 }
 

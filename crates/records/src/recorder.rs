@@ -248,6 +248,7 @@ impl Recorder {
         let call = Call::Limit {
             operation: None,
             items: vec![item.clone()],
+            holding: None,
         };
         let event = |(isolate, share), asked, operation| Event {
             at: now,

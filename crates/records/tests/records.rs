@@ -249,6 +249,7 @@ fn an_override_is_recorded_with_the_calls_that_it_changes() {
         let call = ObjectCall::Limit {
             operation: None,
             items: vec![item],
+            holding: None,
         };
         objects.call(recorder, ALICE, &call, now);
     };

@@ -68,7 +68,10 @@ pub(super) fn give_back(context: &Context, object: &str, item: &Item) {
     let cost = item.check.cost.saturating_neg();
     let refund = Item {
         policy: item.policy.clone(),
-        check: Check { cost, ..item.check },
+        check: Check {
+            cost,
+            ..item.check.clone()
+        },
     };
     let _ = decide_for(Purpose::Fallback, context, object, &refund);
 }

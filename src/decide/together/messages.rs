@@ -1,9 +1,9 @@
 //! Messages to the objects of one request, and their replies.
 
-use tollgate_core::message::Call;
+use tollgate_core::message::{Call, Holding};
 use tollgate_core::multi::{Message, Reply};
 use tollgate_core::policy::Policy;
-use tollgate_core::subject_state::Item;
+use tollgate_core::subject_state::{Home, Item};
 use tollgate_core::Duration;
 
 use super::Request;
@@ -40,7 +40,29 @@ impl Request<'_> {
         };
         let key = |policy: &Policy| object::key_of(object, policy);
         let known = self.context.known;
-        Asking::new(object, operation, &self.items_of(message), known, &key)
+        let holding = operation.and_then(|it| self.holding(message.object(), it));
+        let terms = (operation, holding);
+        Asking::new(object, terms, &self.items_of(message), known, &key)
+    }
+
+    /// On what terms an object holds its part of the permit that this operation takes, if it does.
+    /// The home is the first object that holds any.
+    fn holding(&self, object: usize, operation: u128) -> Option<Holding> {
+        let mask = self.mask?;
+        let holds = |it: &usize| {
+            let entries = self.multi.entries_of(*it).iter();
+            entries.copied().any(|it| self.pending[it].item.holds())
+        };
+        let mut holders = (0..self.multi.objects()).filter(holds);
+        let home = holders.next()?;
+        let name = |it: usize| self.object_of(it).to_owned();
+        let home = match object {
+            _ if object == home => Home::Here(holders.map(name).collect()),
+            _ if holders.any(|it| it == object) => Home::Elsewhere,
+            _ => return None,
+        };
+        let permit = (operation ^ mask).max(1);
+        Some(Holding { permit, home })
     }
 
     /// What a message asks of its object.

@@ -1,6 +1,7 @@
 //! Several checks over several subjects, all or nothing: carries out what [`Multi`] wants done, and
 //! tells it what came of it.
 
+mod capped;
 mod messages;
 mod refund;
 mod shadow;
@@ -52,7 +53,19 @@ pub(super) async fn check_levels(
     if check.cost < 0 && !check.peek {
         return refund::give_back(context, levels).await;
     }
-    let mut together = decide(context, vec![levels], false).await?;
+    if levels.caps {
+        return Box::pin(capped::check_levels(context, levels)).await;
+    }
+    decide_one(context, levels, false).await
+}
+
+/// Decides one check with all its levels. `answers_all`: as in [`decide`].
+async fn decide_one(
+    context: &Context<'_>,
+    levels: Levels,
+    answers_all: bool,
+) -> Result<Outcome, ApiError> {
+    let mut together = decide(context, vec![levels], answers_all).await?;
     let outcome = together.outcomes.pop();
     outcome.ok_or_else(ApiError::object_unavailable) // one was asked
 }
@@ -81,6 +94,9 @@ async fn checked(
     for (i, levels) in all.iter().enumerate() {
         if !levels.instead.is_empty() {
             return Err(multi::fallback_alone(i).into());
+        }
+        if levels.caps {
+            return Err(multi::cap_alone(i).into());
         }
         multi::suits(i, &levels.own.item.policy)?;
         if !levels.above.is_empty() && levels.own.item.check.cost < 0 {
@@ -156,8 +172,10 @@ async fn enforced(
         deadline: context.deadline(),
     };
     let (multi, mut effects) = Multi::begin(asked, terms, now, &mut hot::random_bits);
+    let holds = pending.iter().any(|it| it.item.holds());
     let mut request = Request {
         context,
+        mask: holds.then(hot::random_bits),
         last: vec![None; pending.len()],
         counts,
         is_unasked,
@@ -207,6 +225,9 @@ struct Request<'a> {
     /// Whether the isolate refuses a level by itself.
     is_unasked: Vec<bool>,
     multi: Multi<ApiError>,
+    /// What makes the bits of a permit of the operation that takes it, which others may know; only
+    /// where something is held.
+    mask: Option<u128>,
     /// Of each entry, what came of the last message to its object.
     last: Vec<Option<(CallTimes, Option<Failure>)>>,
 }
@@ -288,6 +309,9 @@ impl Request<'_> {
             Outcome::of_levels(self.context, pending, decisions)
         };
         let mut outcomes: Vec<Outcome> = self.counts.into_iter().filter_map(outcome).collect();
+        if self.mask.is_some() {
+            Outcome::share_permit(&mut outcomes);
+        }
         // Who waits asks for one check alone.
         if let Some(outcome) = outcomes.first_mut() {
             outcome.charged = charged;

@@ -44,7 +44,7 @@ async fn to_own(context: &Context<'_>, own: &Pending) -> Result<(Decision, Sourc
     };
     let items = [look, own.item.clone()];
     let key = |policy: &_| object::key_of(&own.object, policy);
-    let askings = [Asking::new(&own.object, None, &items, None, &key)];
+    let askings = [Asking::new(&own.object, (None, None), &items, None, &key)];
     let all = |_| items.to_vec();
     let mut answers = object::ask_all(context, &askings, &all, context.deadline()).await;
     let answered = answers.pop().ok_or_else(ApiError::object_unavailable)?; // one was asked
@@ -83,7 +83,7 @@ async fn to_above(context: &Context<'_>, above: &[Pending]) -> Vec<Option<(Decis
         let key = |policy: &_| object::key_of(&it.object, policy);
         Asking::new(
             &it.object,
-            None,
+            (None, None),
             core::slice::from_ref(&it.item),
             None,
             &key,

@@ -141,10 +141,10 @@ impl LimitState {
                 Some(shape) if bucket.queue.is_none() && !shape.delays(asked) => {
                     bucket.level.room(shape, shape.parts(ask.cost))
                 }
-                Some(_) => together::room(&[(algorithm, self)], ask),
+                Some(_) => together::alone(algorithm, self, ask),
             },
             (LimitState::Slots(_), _, _) | (_, _, None) => self.room_at_once(algorithm, ask),
-            _ => together::room(&[(algorithm, self)], ask),
+            _ => together::alone(algorithm, self, ask),
         }
     }
 

@@ -34,6 +34,11 @@ pub enum Charge {
         /// By whom, where that is known.
         by: Option<String>,
     },
+    /// What a permit holds of all its limits.
+    Held {
+        /// The permit.
+        permit: u128,
+    },
     /// The slots of a permit.
     Slots {
         /// The permit.

@@ -11,10 +11,36 @@ use super::{Ask, Room};
 use crate::limit::Algorithm;
 use crate::{Duration, Timestamp};
 
-/// A limit that is asked: its algorithm and its state, projected to the instant of the question.
-pub type Asked<'a> = (&'a Algorithm, &'a LimitState);
+/// A limit that is asked.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// How it counts.
+    pub algorithm: &'a Algorithm,
+    /// Its state, projected to the instant of the question.
+    pub state: &'a LimitState,
+    /// Units wanted of it, at least 1.
+    pub cost: u64,
+}
 
-/// Whether all limits have room at one instant, and if not, when they have.
+/// The same, its state as it is at a later instant.
+struct Seen<'a> {
+    algorithm: &'a Algorithm,
+    state: Cow<'a, LimitState>,
+    ask: Ask,
+}
+
+/// One limit alone, asked as `ask` says.
+pub fn alone(algorithm: &Algorithm, state: &LimitState, ask: &Ask) -> Room {
+    let asked = Asked {
+        algorithm,
+        state,
+        cost: ask.cost,
+    };
+    room(&[asked], ask)
+}
+
+/// Whether all limits have room at one instant, and if not, when they have. Each is asked for its
+/// own cost, and otherwise as `ask` says.
 pub fn room(limits: &[Asked], ask: &Ask) -> Room {
     let mut now = ask.now;
     loop {
@@ -39,13 +65,27 @@ fn promised(ask: &Ask, now: Timestamp, at: Timestamp) -> Room {
 
 /// When the caller goes who asks at `now`, or an instant before which asking again is in vain;
 /// `None` when it always is.
-fn ask_all(limits: &[Asked], ask: &Ask, now: Timestamp) -> Option<Result<Timestamp, Timestamp>> {
-    let seen: Vec<(&Algorithm, Cow<LimitState>)> = limits
-        .iter()
-        .map(|(algorithm, state)| (*algorithm, seen_at(algorithm, state, now)))
-        .collect();
+fn ask_all<'a>(
+    limits: &[Asked<'a>],
+    ask: &Ask,
+    now: Timestamp,
+) -> Option<Result<Timestamp, Timestamp>> {
+    let seen = |asked: &Asked<'a>| {
+        let Asked { cost, .. } = *asked;
+        Seen {
+            algorithm: asked.algorithm,
+            state: seen_at(asked.algorithm, asked.state, now),
+            ask: Ask { cost, ..*ask },
+        }
+    };
+    let seen: Vec<Seen> = limits.iter().map(seen).collect();
     let (mut not_before, mut latest) = (now, now);
-    for (algorithm, state) in &seen {
+    for Seen {
+        algorithm,
+        state,
+        ask,
+    } in &seen
+    {
         let own = state.earliest(algorithm, ask, now)?;
         latest = latest.max(own);
         if goes_at_once(algorithm, ask) {
@@ -55,7 +95,7 @@ fn ask_all(limits: &[Asked], ask: &Ask, now: Timestamp) -> Option<Result<Timesta
             not_before = not_before.max(until);
         }
     }
-    let at = common(&seen, ask, now, latest)?;
+    let at = common(&seen, now, latest)?;
     if at > now {
         not_before = not_before.max(match patience(limits, ask) {
             Some(most) if at.since(now) > most => {
@@ -64,7 +104,7 @@ fn ask_all(limits: &[Asked], ask: &Ask, now: Timestamp) -> Option<Result<Timesta
             Some(_) => now,
             None => at,
         });
-        for (_, state) in &seen {
+        for Seen { state, ask, .. } in &seen {
             if let Some(until) = state.places_full_until(ask.cost, now) {
                 not_before = not_before.max(until.min(at));
             }
@@ -94,18 +134,13 @@ fn seen_at<'a>(
 
 /// The first instant from `now` on that suits all: `latest`, the latest of their own, or a later
 /// one.
-fn common(
-    seen: &[(&Algorithm, Cow<LimitState>)],
-    ask: &Ask,
-    now: Timestamp,
-    latest: Timestamp,
-) -> Option<Timestamp> {
+fn common(seen: &[Seen<'_>], now: Timestamp, latest: Timestamp) -> Option<Timestamp> {
     let (mut from, mut at) = (now, latest);
     // One limit alone has told.
     while seen.len() > 1 && at > from {
         from = at;
-        for (algorithm, state) in seen {
-            at = at.max(state.earliest(algorithm, ask, from)?);
+        for it in seen {
+            at = at.max(it.state.earliest(it.algorithm, &it.ask, from)?);
         }
     }
     Some(at)
@@ -116,7 +151,7 @@ fn common(
 fn patience(limits: &[Asked], ask: &Ask) -> Option<Duration> {
     let shapers = limits
         .iter()
-        .filter_map(|(algorithm, _)| shape(algorithm)?.shaper);
+        .filter_map(|asked| shape(asked.algorithm)?.shaper);
     shapers.chain(ask.max_delay).min()
 }
 

@@ -173,6 +173,11 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The names of all fields, in the order given.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().map(|field| &*field.name)
+    }
+
     /// Refuses the first field that nobody has taken.
     pub fn finish(self) -> Result<(), BadRequest> {
         self.only(&[])

@@ -29,6 +29,7 @@ pub mod stage;
 mod subject;
 pub mod subjects;
 mod suits;
+mod terms;
 mod values;
 
 pub(crate) use bad_request::{bytes_between, clipped, problem_of};

@@ -106,6 +106,12 @@ pub fn refund_alone(i: usize) -> BadRequest {
     BadRequest::new(format!("limits[{i}].cost"), Problem::Conflict { with })
 }
 
+/// The policy of entry `i` has a parent, and admits what both have left.
+pub fn cap_alone(i: usize) -> BadRequest {
+    let with = "POST /limit/multi, where it would be all or nothing: ask for it alone";
+    BadRequest::new(format!("limits[{i}].overage"), Problem::Conflict { with })
+}
+
 /// The policy of entry `i` falls back to others, which is done for one check after the other.
 pub fn fallback_alone(i: usize) -> BadRequest {
     let with = "POST /limit/multi, where its `fallbackTo` would be asked too: ask for it alone";

@@ -1,4 +1,5 @@
-//! `POST /limit/renew` and `POST /limit/release`: what a caller does with a permit.
+//! `POST /limit/settle`, `/topup`, `/renew` and `/release`, under `/limit`: what a caller does with
+//! a permit.
 //!
 //! A permit is opaque here: whether it is one, and whose, the permit's own code and the subject's
 //! object know. What is read can be written, with durations in whole milliseconds.
@@ -6,8 +7,10 @@
 use serde::Serialize;
 
 use super::fields::Fields;
-use super::BadRequest;
-use crate::limit::MAX_WINDOW;
+use super::{terms, BadRequest, Problem};
+use crate::decide::Overage;
+use crate::limit::{Real, MAX_WINDOW};
+use crate::number::MAX_SAFE;
 use crate::Duration;
 
 /// The longest text that is looked at as a permit, in bytes; every permit is shorter.
@@ -28,6 +31,69 @@ pub struct Renew {
 pub struct Release {
     /// The permit as presented: 1 to 4,096 bytes.
     pub permit: String,
+}
+
+/// A permit whose real cost is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Settle {
+    /// The permit as presented: 1 to 4,096 bytes.
+    pub permit: String,
+    /// What it was: each cost 0 to 2^53, and at least one of both fields.
+    #[serde(flatten)]
+    pub real: Real,
+}
+
+/// A permit that is to hold other units in all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TopUp {
+    /// The permit as presented: 1 to 4,096 bytes.
+    pub permit: String,
+    /// The new totals, as [`Settle::real`].
+    #[serde(flatten)]
+    pub total: Real,
+    /// What is done with what there is no room for.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub overage: Overage,
+}
+
+fn is_usual(overage: &Overage) -> bool {
+    *overage == Overage::Deny
+}
+
+/// Reads `{permit, cost?, costs?}`.
+pub fn parse_settle(body: &str) -> Result<Settle, BadRequest> {
+    let mut fields = Fields::parse(body)?;
+    fields.only(&[&["permit", "cost", "costs"]])?;
+    let settle = Settle {
+        permit: permit(&mut fields)?,
+        real: real(&mut fields)?,
+    };
+    fields.finish()?;
+    Ok(settle)
+}
+
+/// Reads `{permit, cost?, costs?, overage?}`.
+pub fn parse_topup(body: &str) -> Result<TopUp, BadRequest> {
+    let mut fields = Fields::parse(body)?;
+    fields.only(&[&["permit", "cost", "costs", "overage"]])?;
+    let topup = TopUp {
+        permit: permit(&mut fields)?,
+        total: real(&mut fields)?,
+        overage: terms::overage(&mut fields)?,
+    };
+    fields.finish()?;
+    Ok(topup)
+}
+
+fn real(fields: &mut Fields<'_>) -> Result<Real, BadRequest> {
+    let real = Real {
+        cost: fields.count("cost", 0, MAX_SAFE)?,
+        costs: terms::costs(fields)?,
+    };
+    match real.cost.is_none() && real.costs.is_empty() {
+        true => Err(fields.error("cost", Problem::Missing)),
+        false => Ok(real),
+    }
 }
 
 /// Reads `{permit, hold?}`.

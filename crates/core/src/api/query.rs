@@ -124,6 +124,7 @@ pub fn check(query: &str) -> Result<LimitRequest, BadRequest> {
                 (Duration::from_millis(1), MAX_WINDOW),
             )?,
             bypass: false,
+            ..Check::ONE
         },
         wait: duration("wait", wait.as_deref(), (Duration::ZERO, MAX_WAIT))?,
         pressure: flag("pressure", pressure.as_deref())?,

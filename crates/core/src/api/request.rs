@@ -8,16 +8,17 @@
 //! ([`super::policy`]), durations in whole milliseconds, and nothing that is as by default.
 
 pub use super::rule::Rule;
-pub use super::suits::{suits, suits_waiting};
+pub use super::suits::{knows_costs, suits, suits_waiting};
 
 use serde::{Serialize, Serializer};
 
 use super::fields::Fields;
 use super::policy::{self, limit, settings::SETTINGS};
-use super::suits::{clash, clash_of_wait};
+use super::suits::{clash, clash_of_wait, unknown_cost};
+use super::terms::{costs, on_expiry, overage};
 use super::{rule, subject, BadRequest, Problem};
-use crate::decide::Check;
-use crate::limit::MAX_WINDOW;
+use crate::decide::{Check, OnExpiry, Overage};
+use crate::limit::{Costs, MAX_WINDOW};
 use crate::number::MAX_SAFE;
 use crate::subject::SubjectParts;
 use crate::Duration;
@@ -43,13 +44,17 @@ pub struct LimitRequest {
 }
 
 /// Fields of a request beside those of one inline limit and of the settings of a policy.
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 15] = [
     "identifier",
     "provider",
     "scope",
     "policy",
     "limits",
     "cost",
+    "costs",
+    "overage",
+    "onExpiry",
+    "record",
     "peek",
     "maxDelay",
     "hold",
@@ -120,6 +125,10 @@ pub(super) fn take(mut fields: Fields<'_>) -> Result<LimitRequest, BadRequest> {
     let rule = rule::take(&mut fields)?;
     let check = Check {
         cost: cost(&mut fields)?,
+        costs: costs(&mut fields)?,
+        on_expiry: on_expiry(&mut fields)?,
+        overage: overage(&mut fields)?,
+        record: fields.boolean("record")?.unwrap_or(false),
         peek: fields.boolean("peek")?.unwrap_or(false),
         max_delay: fields.duration("maxDelay", Duration::ZERO, MAX_WINDOW)?,
         hold: fields.duration("hold", Duration::from_millis(1), MAX_WINDOW)?,
@@ -131,6 +140,9 @@ pub(super) fn take(mut fields: Fields<'_>) -> Result<LimitRequest, BadRequest> {
         return Err(fields.error(field, problem));
     }
     if let Rule::Inline(policy) = &rule {
+        if let Some((field, problem)) = unknown_cost(&check, core::iter::once(policy)) {
+            return Err(fields.error(&field, problem));
+        }
         subject = subject.in_network(policy.ipv6_prefix());
         if let Some((field, problem)) = clash(&check, wait, policy) {
             return Err(fields.error(field, problem));
@@ -155,9 +167,17 @@ pub(super) fn cost(fields: &mut Fields<'_>) -> Result<i64, BadRequest> {
 /// What is asked; each field where it is not as by default.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct CheckForm {
+struct CheckForm<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<i64>,
+    #[serde(skip_serializing_if = "Costs::is_empty")]
+    costs: &'a Costs,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overage: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_expiry: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     peek: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -171,6 +191,10 @@ impl Serialize for Check {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let form = CheckForm {
             cost: (self.cost != 1).then_some(self.cost),
+            costs: &self.costs,
+            overage: (self.overage != Overage::Deny).then(|| self.overage.word()),
+            on_expiry: (self.on_expiry != OnExpiry::Keep).then(|| self.on_expiry.word()),
+            record: self.record.then_some(true),
             peek: self.peek.then_some(true),
             max_delay: self.max_delay,
             hold: self.hold,

@@ -1,7 +1,8 @@
 //! Which checks can be asked of which policies.
 
 use super::{BadRequest, Problem};
-use crate::decide::Check;
+use crate::decide::{Check, Overage};
+use crate::limit::Name;
 use crate::policy::consistency::Consistency;
 use crate::policy::Policy;
 use crate::Duration;
@@ -39,7 +40,7 @@ pub(super) fn clash(
     let clash = of_policy(
         &Check {
             max_delay,
-            ..*check
+            ..check.clone()
         },
         policy,
     );
@@ -82,9 +83,15 @@ fn of_policy(check: &Check, policy: &Policy) -> Option<(&'static str, Problem)> 
         let with = "`concurrency`: nobody knows when a slot is released";
         return Some(("maxDelay", conflict(with)));
     }
-    if !slots && check.hold.is_some() {
-        let why = "only a `concurrency` limit can be held, and none of these is one";
-        return Some(("hold", Problem::Unsupported { why }));
+    let clashes = [
+        clash_of_hold,
+        clash_of_costs,
+        clash_of_overage,
+        clash_of_record,
+    ];
+    let mut clashes = clashes.iter().filter_map(|clash| clash(check, policy));
+    if let Some((field, with)) = clashes.next() {
+        return Some((field, conflict(with)));
     }
     if let Some(clash) = clash_of_mode(check, policy.consistency()) {
         return Some(clash);
@@ -94,6 +101,102 @@ fn of_policy(check: &Check, policy: &Policy) -> Option<(&'static str, Problem)> 
         return Some(("cost", conflict(with)));
     }
     None
+}
+
+type Clash = Option<(&'static str, &'static str)>;
+
+/// What cannot be held.
+fn clash_of_hold(check: &Check, policy: &Policy) -> Clash {
+    check.hold?;
+    let with = if check.cost < 0 {
+        "`cost` when it is below 0: what is given back is not held"
+    } else if policy.consistency() != Consistency::Strong {
+        "`consistency`: only the subject's object keeps permits; take `strong`"
+    } else if check.max_delay.is_some() || policy.shapes() {
+        "a delay (`maxDelay`, `wait`): what is held is held from now on"
+    } else {
+        return None;
+    };
+    Some(("hold", with))
+}
+
+/// Where single limits cannot take costs of their own.
+fn clash_of_costs(check: &Check, policy: &Policy) -> Clash {
+    let with = if check.costs.is_empty() {
+        return None;
+    } else if check.cost < 0 {
+        "`cost` when it is below 0"
+    } else if policy.consistency() != Consistency::Strong {
+        "`consistency`: one cost holds for all limits there; take `strong`"
+    } else {
+        return None;
+    };
+    Some(("costs", with))
+}
+
+/// What cannot be taken past a limit, or in part.
+fn clash_of_overage(check: &Check, policy: &Policy) -> Clash {
+    let with = if check.overage == Overage::Deny {
+        return None;
+    } else if policy.consistency() != Consistency::Strong {
+        "`consistency`: only the subject's object knows what is left; take `strong`"
+    } else if check.max_delay.is_some() || policy.shapes() {
+        "a delay (`maxDelay`, `wait`): nobody knows what will be left then"
+    } else if policy.gives_permits() && check.overage == Overage::Debt {
+        "`concurrency`: there are no slots beyond the limit"
+    } else {
+        return None;
+    };
+    Some(("overage", with))
+}
+
+/// What cannot have happened already.
+fn clash_of_record(check: &Check, policy: &Policy) -> Clash {
+    let with = if !check.record {
+        return None;
+    } else if check.cost < 0 {
+        "`cost` when it is below 0: send the refund without it"
+    } else if check.peek {
+        "`peek`, which changes nothing"
+    } else if check.hold.is_some() {
+        "`hold`: what has happened is charged at once"
+    } else if check.max_delay.is_some() {
+        "`maxDelay` and `wait`: what has happened does not wait"
+    } else if check.overage != Overage::Deny {
+        "`overage`: what has happened is charged whole"
+    } else if policy.gives_permits() {
+        "`concurrency`: ask for a slot before it is needed"
+    } else if policy.consistency() != Consistency::Strong {
+        "`consistency`: only the subject's object charges past its limits; take `strong`"
+    } else {
+        return None;
+    };
+    Some(("record", with))
+}
+
+/// Refuses costs of limits that none of these policies has.
+pub fn knows_costs<'a>(
+    check: &Check,
+    policies: impl Iterator<Item = &'a Policy> + Clone,
+) -> Result<(), BadRequest> {
+    match unknown_cost(check, policies) {
+        Some((field, problem)) => Err(BadRequest::new(field, problem)),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn unknown_cost<'a>(
+    check: &Check,
+    policies: impl Iterator<Item = &'a Policy> + Clone,
+) -> Option<(String, Problem)> {
+    let is_unknown = |name: &&Name| {
+        let mut limits = policies.clone().flat_map(Policy::limits);
+        !limits.any(|limit| limit.name() == Some(name))
+    };
+    let unknown = check.costs.iter().map(|(name, _)| name).find(is_unknown)?;
+    let why = "none of the limits that are asked has this name";
+    let field = format!("costs.{}", unknown.as_str());
+    Some((field, Problem::Unsupported { why }))
 }
 
 /// What cannot be asked of counts that no object keeps.

@@ -22,7 +22,7 @@ pub(super) fn room(
     check: &Check,
     moment: Moment,
 ) -> Room {
-    match check.ask(policy, moment.now) {
+    match check.ask(policy, limit, moment.now) {
         Some(ask) => state.room(limit.algorithm(), &ask),
         None => Room::At(moment.now),
     }
@@ -76,7 +76,8 @@ pub(super) fn decision(
         .and_then(|standing| standing.retry_at)
         .map(|at| at.since(moment.now));
     let reason = refusal.and_then(|standing| standing.refused);
-    let timeless = policy.gives_permits() || check.max_delay.is_some() || policy.shapes();
+    let is_special = policy.gives_permits() || policy.shapes();
+    let timeless = is_special || check.max_delay.is_some() || !check.costs.is_empty();
     Decision {
         at: moment.now,
         success,
@@ -87,6 +88,7 @@ pub(super) fn decision(
             .filter(|_| check.max_delay.is_some() || policy.shapes())
             .map(|at| at.since(moment.now)),
         grant,
+        granted: None,
         cache_for: if success || timeless {
             Duration::ZERO
         } else {

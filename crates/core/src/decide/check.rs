@@ -1,21 +1,31 @@
 //! What a request asks of a policy.
 
+use super::hold::OnExpiry;
+use super::overage::Overage;
 use crate::algorithm::{Ask, Hold, Holder};
-use crate::limit::{Algorithm, Limit};
+use crate::limit::{Algorithm, Costs, Limit};
 use crate::policy::Policy;
 use crate::{Duration, Timestamp};
 
 /// What is asked of a policy, beside the subject.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     /// Units wanted, −2^53 to 2^53. Zero always has room; below zero gives units back.
     pub cost: i64,
+    /// What the limits of these names take instead; not beside a cost below zero.
+    pub costs: Costs,
     /// Answer as the same request would be answered, and change nothing.
     pub peek: bool,
     /// Admit also what can go ahead within this time, and promise it the place.
     pub max_delay: Option<Duration>,
     /// How long a slot is held; its limit's `ttl` when absent, and never longer.
     pub hold: Option<Duration>,
+    /// What becomes of what is held if nobody settles it in time.
+    pub on_expiry: OnExpiry,
+    /// What is done with what the limits have no room for.
+    pub overage: Overage,
+    /// Charge what has happened already: past the limits as debt, and whatever refuses.
+    pub record: bool,
     /// Admit also what the limits refuse, and count it as far as they have room: an override lets
     /// the subject through.
     pub bypass: bool,
@@ -29,9 +39,13 @@ impl Check {
     pub const fn of(cost: i64) -> Check {
         Check {
             cost,
+            costs: Costs::NONE,
             peek: false,
             max_delay: None,
             hold: None,
+            on_expiry: OnExpiry::Keep,
+            overage: Overage::Deny,
+            record: false,
             bypass: false,
         }
     }
@@ -42,26 +56,61 @@ impl Check {
         let granted = i64::try_from(granted).unwrap_or(i64::MAX);
         Check {
             cost: self.cost.saturating_sub(granted).max(0),
-            ..*self
+            ..self.clone()
         }
     }
 
     /// Whether an admission of this check changes anything.
-    pub(super) const fn changes(&self) -> bool {
-        self.cost != 0 && !self.peek
+    pub fn changes(&self) -> bool {
+        !self.wants_nothing() && !self.peek
     }
 
-    /// The question to a limit of `policy` at `now`; `None` where nothing or less than nothing is
-    /// wanted, which always has room.
+    /// Whether it asks for no units and gives none back.
+    pub fn wants_nothing(&self) -> bool {
+        self.cost == 0 && self.costs.most() == 0
+    }
+
+    /// What `limit` takes; below zero it is given units back.
     #[inline]
-    pub(super) fn ask(&self, policy: &Policy, now: Timestamp) -> Option<Ask> {
-        let cost = u64::try_from(self.cost).ok().filter(|cost| *cost > 0)?;
-        Some(Ask {
+    pub fn cost_of(&self, limit: &Limit) -> i64 {
+        let named = self.costs.of(limit);
+        named.map_or(self.cost, |cost| i64::try_from(cost).unwrap_or(i64::MAX))
+    }
+
+    /// Whether it asks for nothing but one cost for all limits, whole.
+    pub fn is_plain(&self) -> bool {
+        let is_whole = self.overage == Overage::Deny && !self.record;
+        self.costs.is_empty() && is_whole
+    }
+
+    /// The units that an admission charges to `limit`.
+    #[inline]
+    pub fn units_of(&self, limit: &Limit) -> u64 {
+        u64::try_from(self.cost_of(limit)).unwrap_or(0)
+    }
+
+    /// The most units that an admission charges to any limit.
+    pub fn most_units(&self) -> u64 {
+        u64::try_from(self.cost).unwrap_or(0).max(self.costs.most())
+    }
+
+    /// The question to `limit` of `policy` at `now`; `None` where nothing or less than nothing is
+    /// wanted of it, which always has room.
+    #[inline]
+    pub(super) fn ask(&self, policy: &Policy, limit: &Limit, now: Timestamp) -> Option<Ask> {
+        let cost = Some(self.units_of(limit)).filter(|cost| *cost > 0)?;
+        Some(self.ask_for(cost, policy, now))
+    }
+
+    /// The question for `cost` units, at least 1.
+    #[inline]
+    pub(super) fn ask_for(&self, cost: u64, policy: &Policy, now: Timestamp) -> Ask {
+        Ask {
             cost,
             now,
             max_delay: self.max_delay,
             before: policy.in_force_until(now),
-        })
+        }
     }
 }
 

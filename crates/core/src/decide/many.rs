@@ -24,14 +24,28 @@ pub(super) fn decide_many(
     for (limit, state) in policy.limits().iter().zip(states.iter()) {
         seen.push(state.projected(limit.algorithm(), moment)?);
     }
-    let asked: Vec<Asked> = (policy.limits().iter().zip(states.iter()).zip(&seen))
-        .map(|((limit, state), seen)| (limit.algorithm(), seen.as_ref().unwrap_or(state)))
+    let projected: Vec<&LimitState> = (states.iter().zip(&seen))
+        .map(|(state, seen)| seen.as_ref().unwrap_or(state))
         .collect();
-    let mut rooms: Vec<Room> = (policy.limits().iter().zip(&asked))
-        .map(|(limit, (_, state))| room(policy, limit, state, check, moment))
+    let mut rooms: Vec<Room> = (policy.limits().iter().zip(&projected))
+        .map(|(limit, state)| room(policy, limit, state, check, moment))
+        .collect();
+    let wanting = |(place, limit): (usize, &'_ Limit)| {
+        let units = check.units_of(limit);
+        (units > 0).then_some((place, units))
+    };
+    let wanting: Vec<(usize, u64)> = (policy.limits().iter().enumerate())
+        .filter_map(wanting)
+        .collect();
+    let asked: Vec<Asked> = (wanting.iter())
+        .map(|&(place, cost)| Asked {
+            algorithm: policy.limits()[place].algorithm(),
+            state: projected[place],
+            cost,
+        })
         .collect();
     let goes_at = if let Some(ask) = waits_together(policy, &asked, check, moment) {
-        agree(&asked, &ask, &mut rooms)
+        agree(&asked, &ask, &wanting, &mut rooms)
     } else {
         all_have_room(&rooms).then_some(moment.now)
     };
@@ -75,13 +89,18 @@ fn all_have_room(rooms: &[Room]) -> bool {
 fn waits_together(policy: &Policy, asked: &[Asked], check: &Check, moment: Moment) -> Option<Ask> {
     let waits = check.max_delay.is_some()
         || policy.shapes()
-        || asked.iter().any(|(_, state)| state.may_lose_room());
-    check.ask(policy, moment.now).filter(|_| waits)
+        || asked.iter().any(|it| it.state.may_lose_room());
+    (waits && !asked.is_empty()).then(|| check.ask_for(1, policy, moment.now))
 }
 
-/// The instant that suits all limits. Where there is none, the limit that answers tells the wait
-/// until there is one: it may be longer than that of any limit alone.
-fn agree(asked: &[Asked], ask: &Ask, rooms: &mut [Room]) -> Option<Timestamp> {
+/// The instant that suits all limits that are `wanting` something. Where there is none, the limit
+/// that answers tells the wait until there is one: it may be longer than that of any limit alone.
+fn agree(
+    asked: &[Asked],
+    ask: &Ask,
+    wanting: &[(usize, u64)],
+    rooms: &mut [Room],
+) -> Option<Timestamp> {
     match together::room(asked, ask) {
         Room::At(at) => {
             rooms.fill(Room::At(at));
@@ -93,8 +112,8 @@ fn agree(asked: &[Asked], ask: &Ask, rooms: &mut [Room]) -> Option<Timestamp> {
                 Room::Wait(at) => *at,
                 _ => Timestamp::ZERO,
             };
-            let longest = (0..rooms.len()).rev().max_by_key(|&i| waits(&rooms[i]));
-            if let Some(longest) = longest {
+            let places = wanting.iter().rev().map(|(place, _)| *place);
+            if let Some(longest) = places.max_by_key(|&i| waits(&rooms[i])) {
                 rooms[longest] = Room::Wait(until);
             }
             None
@@ -112,7 +131,8 @@ fn commit(
     at: Timestamp,
     moment: Moment,
 ) -> Result<(), UnknownTimeZone> {
-    match u64::try_from(check.cost) {
+    match u64::try_from(check.cost_of(limit)) {
+        Ok(0) => Ok(()),
         Ok(units) => state.take(
             limit.algorithm(),
             Take {

@@ -1,16 +1,22 @@
 //! The decision: every limit of a policy is asked, then all are charged or none.
 
 mod answer;
+mod beside;
 mod check;
+mod hold;
 mod many;
 mod one;
+mod overage;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use answer::longest_wait;
 pub use answer::MAX_CACHE_FOR;
+pub(crate) use beside::decide_beside;
 pub(crate) use check::hold_for;
 pub use check::Check;
+pub use hold::OnExpiry;
+pub use overage::{capped, Overage};
 
 use many::decide_many;
 use one::decide_one;

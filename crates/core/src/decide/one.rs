@@ -22,7 +22,7 @@ pub(super) fn decide_one(
     moment: Moment,
 ) -> Result<Decision, UnknownTimeZone> {
     let algorithm = limit.algorithm();
-    let (standing, goes_at) = match check.ask(policy, moment.now) {
+    let (standing, goes_at) = match check.ask(policy, limit, moment.now) {
         Some(ask) if !check.peek => {
             let hold = hold_for(limit, check, holder, moment.now);
             let (room, view) = state.admit_and_view(algorithm, &ask, hold, moment)?;

@@ -77,7 +77,7 @@ fn checks() -> impl Strategy<Value = Check> {
         peek,
         max_delay,
         hold,
-        bypass: false,
+        ..Check::ONE
     })
 }
 

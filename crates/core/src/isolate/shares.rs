@@ -402,7 +402,10 @@ mod tests {
         shares.give_back("u1", &policy, &Check::of(4), at(59_999));
         assert_eq!(admitted(&mut shares, "u1", &policy, 60_001, 50), 6);
         // Nothing was given out for a look, or for a refund.
-        let peek = Check { peek: true, ..ten };
+        let peek = Check {
+            peek: true,
+            ..ten.clone()
+        };
         shares.give_back("u1", &policy, &peek, at(60_001));
         shares.give_back("u1", &policy, &Check::of(-5), at(60_001));
         shares.give_back("u2", &policy, &ten, at(60_001));

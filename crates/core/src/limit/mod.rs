@@ -4,6 +4,7 @@
 mod algorithm;
 mod bounds;
 mod buckets;
+mod costs;
 mod credits;
 mod kind;
 mod label;
@@ -17,6 +18,7 @@ pub use algorithm::{Algorithm, Concurrency, Window, MAX_LOG};
 pub(crate) use bounds::in_range;
 pub use bounds::MAX_WINDOW;
 pub use buckets::{LeakyBucket, TokenBucket, FORGET_AFTER};
+pub use costs::{Costs, Real};
 pub use credits::BurstCredits;
 pub use kind::Kind;
 pub use rate::Rate;

@@ -55,6 +55,13 @@ impl Limit {
         }
     }
 
+    /// The same limit with so many units less in force: at least none.
+    pub(crate) fn lessened(&self, units: u64) -> Limit {
+        let most = Some(self.algorithm.limit().saturating_sub(units));
+        let numbers = Numbers { most, rate: None };
+        self.under(self.algorithm.with(&numbers))
+    }
+
     fn under(&self, algorithm: Algorithm) -> Limit {
         Limit {
             algorithm,

@@ -2,15 +2,18 @@
 
 use tollgate_versions::Version;
 
+use super::permits::{get_objects, get_settled, get_topped, put_objects, put_settled, put_topped};
 use super::refusal_code::RefusalCode;
 use super::{duration, hex, instant, optional_bits, policy_name, MESSAGES};
 use crate::block::Block;
 use crate::codec::{Line, LineWriter, Unreadable};
-use crate::decision::{Decision, Grant, Reason, Standing};
+use crate::decision::{Decision, Grant, Granted, Reason, Standing};
 use crate::row::{
-    get_limit, get_policy, get_version, items, put_limit, put_limits_of, put_policy, put_version,
+    costs_text, get_costs, get_limit, get_policy, get_version, items, put_limit, put_limits_of,
+    put_policy, put_version,
 };
 use crate::subject_state::{get_clock, put_clock, Denial, LimitStatus, Place, Refusal, Status};
+use crate::subject_state::{Settled, Topped};
 use crate::subject_state::{StageChange, StageStatus, StepChange};
 use crate::{Duration, Limit, Timestamp};
 
@@ -27,7 +30,16 @@ pub enum Answer {
     /// To [`Call::Stage`](super::Call::Stage).
     Staged(StageChange),
     /// To [`Call::Renew`](super::Call::Renew).
-    Renewed(Grant),
+    Renewed {
+        /// The permit.
+        grant: Grant,
+        /// The objects that have further parts of it.
+        others: Vec<String>,
+    },
+    /// To [`Call::Settle`](super::Call::Settle).
+    Settled(Settled),
+    /// To [`Call::TopUp`](super::Call::TopUp).
+    Topped(Topped),
     /// To [`Call::Recorded`](super::Call::Recorded).
     Recorded {
         /// The answer to the call.
@@ -53,6 +65,11 @@ impl From<&Refusal> for Answer {
                 Answer::Refused(RefusalCode::UnknownTimeZone, zone.clone())
             }
             Refusal::UnknownPermit => Answer::Refused(RefusalCode::UnknownPermit, String::new()),
+            Refusal::PermitEnded(how) => {
+                Answer::Refused(RefusalCode::PermitEnded, how.word().to_owned())
+            }
+            Refusal::NotHeld(name) => Answer::Refused(RefusalCode::NotHeld, name.clone()),
+            Refusal::TooManyPermits => Answer::Refused(RefusalCode::TooManyPermits, String::new()),
             Refusal::TooManyLimits(names) => {
                 Answer::Refused(RefusalCode::TooManyLimits, names.to_string())
             }
@@ -82,7 +99,11 @@ impl Answer {
                 line.and("admission").put("after", after.as_millis())
             }),
             Answer::Staged(change) => put_staged(new("staged"), change),
-            Answer::Renewed(grant) => put_grant(new("renewed"), Some(grant)),
+            Answer::Renewed { grant, others } => {
+                put_objects(put_grant(new("renewed"), Some(grant)), others)
+            }
+            Answer::Settled(settled) => put_settled(new("settled"), settled),
+            Answer::Topped(topped) => put_topped(new("topped"), topped),
             Answer::Recorded {
                 answer,
                 at,
@@ -119,7 +140,12 @@ impl Answer {
             "status" => Answer::Status(get_status(&line, lines)?),
             "next" => Answer::Next(get_next(lines)?),
             "staged" => Answer::Staged(get_staged(lines)?),
-            "renewed" => Answer::Renewed(get_grant(&line)?.ok_or(Unreadable::Damaged("permit"))?),
+            "renewed" => Answer::Renewed {
+                grant: get_grant(&line)?.ok_or(Unreadable::Damaged("permit"))?,
+                others: get_objects(lines)?,
+            },
+            "settled" => Answer::Settled(get_settled(&line, lines)?),
+            "topped" => Answer::Topped(get_topped(&line, lines)?),
             "recorded" => get_recorded(text, &line)?,
             "done" => Answer::Done,
             "refused" => {
@@ -204,6 +230,10 @@ fn put_decision(line: LineWriter, decision: &Decision) -> LineWriter {
         .put("cacheFor", decision.cache_for.as_millis())
         .flag("contended", decision.contended)
         .flag("keeps", decision.keeps_policy);
+    let line = match decision.granted.as_deref() {
+        Some(granted) => put_granted(line, granted),
+        None => line,
+    };
     let line = put_grant(line, decision.grant.as_deref());
     let line = match decision.newer.as_deref() {
         Some(newer) => put_limits_of(put_policy(line, newer), newer),
@@ -267,11 +297,25 @@ fn get_decision(
         delay: duration(line, "delay")?,
         limits: standings.into_iter().collect(),
         grant: get_grant(line)?.map(Box::new),
+        granted: get_granted(line)?.map(Box::new),
         cache_for: duration(line, "cacheFor")?.unwrap_or(Duration::ZERO),
         contended: line.flag("contended"),
         newer: newer.transpose()?.map(Box::new),
         keeps_policy: line.flag("keeps"),
     })
+}
+
+fn put_granted(line: LineWriter, granted: &Granted) -> LineWriter {
+    let costs = (!granted.costs.is_empty()).then(|| costs_text(&granted.costs));
+    line.put("granted", granted.cost).put_some("costs", costs)
+}
+
+fn get_granted(line: &Line) -> Result<Option<Granted>, Unreadable> {
+    let Some(cost) = line.number("granted")? else {
+        return Ok(None);
+    };
+    let costs = get_costs(line)?;
+    Ok(Some(Granted { cost, costs }))
 }
 
 /// A Worker of a build from before grants passes over a field of the first line.
@@ -295,6 +339,8 @@ fn put_status(line: LineWriter, status: &Status) -> LineWriter {
                 stage.and_then(|stage| stage.next).map(Timestamp::as_millis),
             )
             .put("remaining", limit.remaining)
+            .put_some("held", (limit.held > 0).then_some(limit.held))
+            .put_some("debt", (limit.debt > 0).then_some(limit.debt))
             .put("reset", limit.reset.as_millis())
     });
     let line = match &status.stage {
@@ -387,6 +433,8 @@ fn get_status<'a>(
                 limit: get_limit(&line)?,
                 stage: get_stage(&line)?,
                 remaining: line.needed("remaining")?,
+                held: line.number("held")?.unwrap_or(0),
+                debt: line.number("debt")?.unwrap_or(0),
                 reset: instant(&line, "reset")?,
             }),
             "stage" => status.stage = Some(get_clock(&line)?),

@@ -2,15 +2,29 @@
 
 use tollgate_versions::Version;
 
+use super::permits::{
+    get_objects, get_outcome, get_overage, get_topup, put_home, put_outcome, put_topup,
+};
 use super::{bits, duration, hex, optional_bits, policy_name, MESSAGES};
 use crate::codec::{Line, LineWriter, Unreadable};
-use crate::decide::Check;
+use crate::decide::{Check, OnExpiry, Overage};
+use crate::limit::Real;
 use crate::overrides::Revision;
 use crate::policy::Policy;
+use crate::row::{costs_text, get_costs, get_real, put_real};
 use crate::row::{get_limit, get_policy, get_reference};
 use crate::row::{put_limits_of, put_policy, put_reference};
-use crate::subject_state::{Item, StageOverride};
+use crate::subject_state::{Home, Item, Outcome, StageOverride, Topup};
 use crate::{Duration, Limit, Timestamp};
+
+/// On what terms a call holds units that are one permit with those of other objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// The permit's bits.
+    pub permit: u128,
+    /// Where its outcome is known.
+    pub home: Home,
+}
 
 /// A call of a Worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +35,8 @@ pub enum Call {
         operation: Option<u128>,
         /// The items to decide, in order.
         items: Vec<Item>,
+        /// On what terms their units are held, where they have further parts elsewhere.
+        holding: Option<Holding>,
     },
     /// Charge units that were admitted while the object was unavailable, beyond any limit.
     Charge {
@@ -78,6 +94,25 @@ pub enum Call {
         permit: u128,
         /// How long from now.
         hold: Option<Duration>,
+    },
+    /// Charge the real cost of what a permit holds. An object of a build from before this call, as
+    /// of the next two, takes its word for damage and answers [`RefusalCode::Unavailable`].
+    ///
+    /// [`RefusalCode::Unavailable`]: super::RefusalCode::Unavailable
+    Settle {
+        /// The permit's bits.
+        permit: u128,
+        /// The cost.
+        real: Real,
+    },
+    /// Hold other units of what a permit holds.
+    TopUp(Topup),
+    /// Take notice of how a permit has ended: its home tells it.
+    Conclude {
+        /// The permit's bits.
+        permit: u128,
+        /// How it has ended.
+        outcome: Outcome,
     },
     /// Free a permit.
     Release {
@@ -144,7 +179,11 @@ impl Call {
     pub fn encode_in(&self, version: Version) -> String {
         let new = |word| LineWriter::new(version, word);
         match self {
-            Call::Limit { operation, items } => put_limits(version, *operation, items, &|_| false),
+            Call::Limit {
+                operation,
+                items,
+                holding,
+            } => put_limits(version, *operation, items, holding.as_ref(), &|_| false),
             Call::Charge { operation, items } => put_charges(version, *operation, items),
             Call::Cancel { operation } => new("cancel").put("operation", hex(*operation)),
             Call::Status { policy } => new("status").put_some("policy", policy.as_ref()),
@@ -164,6 +203,11 @@ impl Call {
             Call::Renew { permit, hold } => new("renew")
                 .put("permit", hex(*permit))
                 .put_some("hold", hold.map(Duration::as_millis)),
+            Call::Settle { permit, real } => {
+                put_real(new("settle").put("permit", hex(*permit)), real)
+            }
+            Call::TopUp(topup) => put_topup(new("topUp"), topup),
+            Call::Conclude { permit, outcome } => put_outcome(new("conclude"), *permit, outcome),
             Call::Release { permit } => new("release").put("permit", hex(*permit)),
             Call::Overridden(at) => new("overridden").put("revision", text_of(*at)),
             Call::Knowing { overrides, call } => {
@@ -182,11 +226,15 @@ impl Call {
         let mut lines = text.split('\n').map(Line::parse);
         let line = lines.next().ok_or(Unreadable::Damaged("empty"))?;
         let call = match line.word() {
-            "limit" => Call::Limit {
-                operation: optional_bits(&line, "operation")?,
-                items: get_items(lines)?,
-            },
-            "charge" => Call::Charge {
+            "limit" | "take" => {
+                let (holding, items) = get_holding(&line, lines)?;
+                Call::Limit {
+                    operation: optional_bits(&line, "operation")?,
+                    items,
+                    holding,
+                }
+            }
+            "charge" | "chargeEach" => Call::Charge {
                 operation: bits(&line, "operation")?,
                 items: get_items(lines)?,
             },
@@ -218,6 +266,15 @@ impl Call {
             "renew" => Call::Renew {
                 permit: bits(&line, "permit")?,
                 hold: duration(&line, "hold")?,
+            },
+            "settle" => Call::Settle {
+                permit: bits(&line, "permit")?,
+                real: get_real(&line)?,
+            },
+            "topUp" => Call::TopUp(get_topup(&line)?),
+            "conclude" => Call::Conclude {
+                permit: bits(&line, "permit")?,
+                outcome: get_outcome(&line)?,
             },
             "release" => Call::Release {
                 permit: bits(&line, "permit")?,
@@ -289,7 +346,18 @@ pub fn encode_limit(
     items: &[Item],
     is_kept: &dyn Fn(&Policy) -> bool,
 ) -> String {
-    put_limits(MESSAGES.written(), operation, items, is_kept).finish()
+    put_limits(MESSAGES.written(), operation, items, None, is_kept).finish()
+}
+
+/// The same of one that holds units which are one permit with those of other objects.
+pub fn encode_hold(
+    operation: Option<u128>,
+    items: &[Item],
+    holding: &Holding,
+    is_kept: &dyn Fn(&Policy) -> bool,
+) -> String {
+    let holding = Some(holding);
+    put_limits(MESSAGES.written(), operation, items, holding, is_kept).finish()
 }
 
 /// Encodes a call's text anew in another version; `None` when it cannot be read.
@@ -304,7 +372,12 @@ pub fn encode_charge(operation: u128, items: &[Item]) -> String {
 }
 
 fn put_charges(version: Version, operation: u128, items: &[Item]) -> LineWriter {
-    let line = LineWriter::new(version, "charge").put("operation", hex(operation));
+    let is_plain = |item: &Item| item.check.is_plain();
+    let word = match items.iter().all(is_plain) {
+        true => "charge",
+        false => "chargeEach",
+    };
+    let line = LineWriter::new(version, word).put("operation", hex(operation));
     items
         .iter()
         .fold(line, |line, item| put_item(line, item, false))
@@ -314,9 +387,20 @@ fn put_limits(
     version: Version,
     operation: Option<u128>,
     items: &[Item],
+    holding: Option<&Holding>,
     is_kept: &dyn Fn(&Policy) -> bool,
 ) -> LineWriter {
-    let line = LineWriter::new(version, "limit").put_some("operation", operation.map(hex));
+    // A build that does not know all of what is asked must not decide the rest of it.
+    let is_plain = |item: &Item| item.check.is_plain() && !item.holds();
+    let word = match holding.is_none() && items.iter().all(is_plain) {
+        true => "limit",
+        false => "take",
+    };
+    let line = LineWriter::new(version, word).put_some("operation", operation.map(hex));
+    let line = match holding {
+        Some(holding) => put_home(line.put("permit", hex(holding.permit)), &holding.home),
+        None => line,
+    };
     let put = |line, item: &Item| put_item(line, item, is_kept(&item.policy));
     items.iter().fold(line, put)
 }
@@ -329,8 +413,14 @@ fn put_item(line: LineWriter, item: &Item, is_kept: bool) -> LineWriter {
     } else {
         put_policy(line, policy)
     };
+    let costs = (!check.costs.is_empty()).then(|| costs_text(&check.costs));
+    let overage = (check.overage != Overage::Deny).then(|| check.overage.word());
     let line = line
         .put("cost", check.cost)
+        .put_some("costs", costs)
+        .put_some("overage", overage)
+        .flag("giveBack", check.on_expiry == OnExpiry::GiveBack)
+        .flag("past", check.record)
         .flag("peek", check.peek)
         .put_some("maxDelay", check.max_delay.map(Duration::as_millis))
         .put_some("hold", check.hold.map(Duration::as_millis))
@@ -340,6 +430,23 @@ fn put_item(line: LineWriter, item: &Item, is_kept: bool) -> LineWriter {
     } else {
         put_limits_of(line, policy)
     }
+}
+
+/// Reads on what terms units are held, and the items.
+fn get_holding<'a>(
+    first: &Line,
+    lines: impl Iterator<Item = Line<'a>>,
+) -> Result<(Option<Holding>, Vec<Item>), Unreadable> {
+    let permit = optional_bits(first, "permit")?;
+    let lines: Vec<Line> = lines.collect();
+    let is_item = |line: &Line| line.word() == "item";
+    let items = lines.iter().position(is_item).unwrap_or(lines.len());
+    let home = match lines[..items].first().map(Line::word) {
+        Some("elsewhere") => Home::Elsewhere,
+        _ => Home::Here(get_objects(lines[..items].iter().copied())?),
+    };
+    let holding = permit.map(|permit| Holding { permit, home });
+    Ok((holding, get_items(lines[items..].iter().copied())?))
 }
 
 fn get_items<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<Vec<Item>, Unreadable> {
@@ -360,6 +467,13 @@ fn get_items<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<Vec<Item>, Unr
 fn get_item(line: &Line, limits: Vec<Limit>) -> Result<Item, Unreadable> {
     let check = Check {
         cost: line.needed("cost")?,
+        costs: get_costs(line)?,
+        overage: get_overage(line)?,
+        on_expiry: match line.flag("giveBack") {
+            true => OnExpiry::GiveBack,
+            false => OnExpiry::Keep,
+        },
+        record: line.flag("past"),
         peek: line.flag("peek"),
         max_delay: duration(line, "maxDelay")?,
         hold: duration(line, "hold")?,

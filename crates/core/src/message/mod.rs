@@ -9,10 +9,13 @@ mod answer;
 mod call;
 mod news;
 mod object;
+mod permits;
 mod refusal_code;
 
 pub use answer::Answer;
-pub use call::{encode_charge, encode_limit, in_version, knowing, recorded, Call};
+pub use call::{
+    encode_charge, encode_hold, encode_limit, in_version, knowing, recorded, Call, Holding,
+};
 pub use news::may_be_news;
 pub use refusal_code::RefusalCode;
 

@@ -1,6 +1,6 @@
 //! Applies each call to a subject's state.
 
-use super::{Answer, Call, RefusalCode};
+use super::{Answer, Call, Holding, RefusalCode};
 use crate::algorithm::state::Moment;
 use crate::subject_state::{Effects, Place, SubjectState};
 
@@ -65,8 +65,19 @@ impl SubjectState {
                 self.overridden(*at);
                 Ok(Answer::Done)
             }
-            Call::Limit { operation, items } => self
+            Call::Limit {
+                operation,
+                items,
+                holding: None,
+            } => self
                 .limit(items, *operation, random, moment, effects)
+                .map(Answer::Decided),
+            Call::Limit {
+                operation,
+                items,
+                holding: Some(Holding { permit, home }),
+            } => self
+                .hold(items, *operation, home, &mut || *permit, moment, effects)
                 .map(Answer::Decided),
             Call::Charge { operation, items } => self
                 .charge(items, *operation, moment, effects)
@@ -87,9 +98,20 @@ impl SubjectState {
                 .block(policy.as_deref(), *duration, reason, moment, effects)
                 .map(|()| Answer::Done),
             Call::Stage(set) => self.set_stage(set, moment, effects).map(Answer::Staged),
-            Call::Renew { permit, hold } => self
-                .renew(*permit, *hold, moment, effects)
-                .map(Answer::Renewed),
+            Call::Renew { permit, hold } => {
+                self.renew(*permit, *hold, moment, effects)
+                    .map(|grant| Answer::Renewed {
+                        grant,
+                        others: self.others(*permit),
+                    })
+            }
+            Call::Settle { permit, real } => self
+                .settle(*permit, real, moment, effects)
+                .map(Answer::Settled),
+            Call::TopUp(topup) => self.top_up(topup, moment, effects).map(Answer::Topped),
+            Call::Conclude { permit, outcome } => self
+                .conclude(*permit, outcome, moment, effects)
+                .map(|()| Answer::Done),
             Call::Release { permit } => self
                 .release(*permit, moment, effects)
                 .map(|()| Answer::Done),

@@ -10,6 +10,12 @@ pub enum RefusalCode {
     UnknownTimeZone,
     /// [`Refusal::UnknownPermit`].
     UnknownPermit,
+    /// [`Refusal::PermitEnded`]; the text says how.
+    PermitEnded,
+    /// [`Refusal::NotHeld`]; the text is the name of a limit.
+    NotHeld,
+    /// [`Refusal::TooManyPermits`].
+    TooManyPermits,
     /// [`Refusal::TooManyLimits`]; the text is the number of names. Or
     /// [`Refusal::TooManyDefinitions`], and the text is `name/` and the name: a build that does not
     /// know it takes the number for unknown.
@@ -26,9 +32,12 @@ pub enum RefusalCode {
 }
 
 impl RefusalCode {
-    pub(super) const ALL: [RefusalCode; 7] = [
+    pub(super) const ALL: [RefusalCode; 10] = [
         RefusalCode::UnknownTimeZone,
         RefusalCode::UnknownPermit,
+        RefusalCode::PermitEnded,
+        RefusalCode::NotHeld,
+        RefusalCode::TooManyPermits,
         RefusalCode::TooManyLimits,
         RefusalCode::UnknownDefinition,
         RefusalCode::StaleOverrides,
@@ -41,6 +50,9 @@ impl RefusalCode {
         match self {
             RefusalCode::UnknownTimeZone => "unknownTimeZone",
             RefusalCode::UnknownPermit => "unknownPermit",
+            RefusalCode::PermitEnded => "permitEnded",
+            RefusalCode::NotHeld => "notHeld",
+            RefusalCode::TooManyPermits => "tooManyPermits",
             RefusalCode::TooManyLimits => "tooManyLimits",
             RefusalCode::UnknownDefinition => "unknownDefinition",
             RefusalCode::StaleOverrides => "staleOverrides",

@@ -109,6 +109,11 @@ impl<E> Multi<E> {
         self.operation
     }
 
+    /// How many objects are asked.
+    pub fn objects(&self) -> usize {
+        self.objects.len()
+    }
+
     /// The entries of an object, as indices into the request.
     pub fn entries_of(&self, object: usize) -> &[usize] {
         &self.objects[object].entries

@@ -391,6 +391,17 @@ impl Policy {
         }
     }
 
+    /// The same policy with so many units less of each limit in force.
+    pub(crate) fn lessened(&self, units: &[u64]) -> Policy {
+        let limits = self.limits.iter().zip(units);
+        Policy {
+            limits: limits
+                .map(|(limit, units)| limit.lessened(*units))
+                .collect(),
+            ..self.clone()
+        }
+    }
+
     /// The first instant after `now` at which it is decided by other numbers than these; `None`
     /// where that is not known to come. Nothing is promised for then or later.
     pub fn in_force_until(&self, now: Timestamp) -> Option<Timestamp> {

@@ -201,7 +201,9 @@ impl Under<'_> {
     fn call(&self, event: &Event) -> Option<Call> {
         let mut call = event.asked.call.clone();
         let items = match &mut call {
-            Call::Limit { operation, items } => {
+            Call::Limit {
+                operation, items, ..
+            } => {
                 *operation = event.operation;
                 items.as_mut_slice()
             }

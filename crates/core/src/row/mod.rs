@@ -3,6 +3,7 @@
 //! A stored row holds the definition beside the state, so a build can show and continue it without
 //! the request or the policy that created it.
 
+mod costs;
 mod granted;
 mod later;
 mod limit;
@@ -14,6 +15,7 @@ mod schedule;
 mod slots;
 mod state;
 
+pub use costs::{costs_text, get_costs, get_real, put_real};
 pub(crate) use later::{get_later, put_later};
 pub use limit::{get_limit, put_limit};
 pub use lost::{get_lost, put_lost};

@@ -33,6 +33,14 @@ impl Alarm {
         self.is_far
     }
 
+    /// Sets it to an instant, unless it rings before.
+    pub(super) fn sooner(&mut self, at: Timestamp, effects: &mut Effects) {
+        if self.at.is_none_or(|set| set > at) {
+            self.at = Some(at);
+            effects.alarm = Some(at);
+        }
+    }
+
     /// Sets it to when the last of what is in use is over, or where nothing is, of what is `kept`.
     pub(super) fn set(
         &mut self,

@@ -75,9 +75,9 @@ impl Blocks {
     }
 
     /// The refusal of an item by the block that lasts longest; `None` where none is in force. What
-    /// was used may be given back.
+    /// was used may be given back, and what has happened is recorded.
     pub(super) fn refusal(&self, item: &Item, now: Timestamp) -> Option<Decision> {
-        if item.check.cost < 0 {
+        if item.check.cost < 0 || item.check.record {
             return None;
         }
         let in_force = self.in_force(|name| name == item.policy.name_or_empty(), now);

@@ -35,7 +35,7 @@ impl Changed {
     ) -> Result<Changed, Refusal> {
         let final_for = store(picked, limits, moment, effects)?;
         let mut charges = Vec::new();
-        if picked.item.units() > 0 {
+        if picked.item.charges() {
             charges.extend(charges_of(picked, holder, at, limits, moment.now));
             charges.extend(charge_others(picked, at, limits, moment, effects)?);
         }
@@ -75,7 +75,8 @@ fn store(
         if refund {
             entry.write_exact(moment, effects);
         } else {
-            entry.write_ahead(item.units(), moment, effects)?;
+            let units = item.units_of(&entry.usage.limit);
+            entry.write_ahead(units, moment, effects)?;
         }
     }
     Ok(final_for)
@@ -93,9 +94,12 @@ fn charges_of<'a>(
     let each = picked.places.iter().zip(item.policy.limits());
     each.filter_map(move |(&place, limit)| {
         let take = Take {
-            units: item.units(),
+            units: item.units_of(limit),
             hold: hold_for(limit, &item.check, holder, now),
         };
+        if take.units == 0 {
+            return None;
+        }
         let entry = &limits.entries[place];
         let usage = &entry.usage;
         let charge = usage.state.charge(usage.algorithm(), &take, at)?;
@@ -122,19 +126,24 @@ fn charge_others(
         if picked.places.contains(&i) {
             continue;
         }
-        let is_any = |is: &dyn Fn(&Limit) -> bool| policy.limits().iter().any(is);
+        let any = |is: &dyn Fn(&Limit) -> bool| policy.limits().iter().find(|it| is(it));
         // Of one name, what is idle is begun anew when it comes in force, with what is counted
         // then.
-        let is_another = is_any(&|limit| entry.is_named_as(name, limit))
-            && entry.usage.idle_at(moment.now) > moment.now;
-        if !is_another && !is_any(&|limit| entry.is_beside(policy, limit)) {
+        let another = any(&|limit| entry.is_named_as(name, limit))
+            .filter(|_| entry.usage.idle_at(moment.now) > moment.now);
+        let beside = || any(&|limit| entry.is_beside(policy, limit));
+        let Some(limit) = another.or_else(beside) else {
+            continue;
+        };
+        let units = item.units_of(limit);
+        if units == 0 {
             continue;
         }
         entry.follow(clock.as_ref(), moment)?;
-        if let Some(charge) = entry.usage.charge_past(item.units(), at, moment)? {
+        if let Some(charge) = entry.usage.charge_past(units, at, moment)? {
             charges.push((entry.key(), charge));
         }
-        entry.write_ahead(item.units(), moment, effects)?;
+        entry.write_ahead(units, moment, effects)?;
     }
     Ok(charges)
 }

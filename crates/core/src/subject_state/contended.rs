@@ -8,6 +8,7 @@ use super::blocks::Blocks;
 use super::decider::Decider;
 use super::entry::Entry;
 use super::granted::Share;
+use super::holds::Terms;
 use super::limits::Limits;
 use super::operations::Operations;
 use super::{Effects, Item, Refusal};
@@ -87,7 +88,12 @@ impl Contended<'_> {
         moment: Moment,
     ) -> Result<Vec<bool>, Refusal> {
         let blocks = self.blocks;
-        let mut decider = Decider { limits, blocks };
+        let mut decider = Decider {
+            limits,
+            blocks,
+            terms: Terms::default(),
+            taken: None,
+        };
         let unused = &mut Effects::default();
         let (answers, _) = match items {
             [item] => decider.decide(&[item.peek()], None, moment, unused)?,

@@ -2,12 +2,13 @@
 
 use crate::algorithm::state::Moment;
 use crate::algorithm::Holder;
-use crate::decide::Check;
+use crate::decide::{Check, Overage};
 use crate::decision::{Decision, Reason};
 use crate::Duration;
 
 use super::blocks::Blocks;
 use super::changed::Changed;
+use super::holds::Terms;
 use super::limits::Limits;
 use super::look::Look;
 use super::lookup::Lookup;
@@ -18,6 +19,10 @@ use super::{Effects, Item, Refusal};
 pub(super) struct Decider<'a> {
     pub(super) limits: &'a mut Limits,
     pub(super) blocks: &'a Blocks,
+    /// On what terms units are held.
+    pub(super) terms: Terms,
+    /// The permit that the call has taken by now.
+    pub(super) taken: Option<u128>,
 }
 
 impl Decider<'_> {
@@ -81,6 +86,12 @@ impl Decider<'_> {
             }
         }
         let picked = Picked::pick(item, self.limits, moment, effects)?;
+        if let Some(holder) = holder.filter(|_| item.holds()) {
+            return self.hold(picked, holder, moment, effects);
+        }
+        if item.check.record {
+            return self.record(&picked, moment, effects);
+        }
         let mut decision = picked.decide(self.limits, holder, moment)?;
         if item.check.bypass {
             if !decision.success {
@@ -93,8 +104,11 @@ impl Decider<'_> {
             Changed::by(&picked, holder, at, self.limits, moment, effects)?
         } else {
             let left = self.limits.taken.left(&item.policy, moment.now);
-            if left > 0 {
+            if left > 0 && item.check.costs.is_empty() {
                 return self.grant(picked, (&decision, left), moment, effects);
+            }
+            if item.check.overage != Overage::Deny {
+                return self.over(picked, decision, holder, moment, effects);
             }
             Changed {
                 charges: None,
@@ -116,7 +130,10 @@ impl Decider<'_> {
         let item = picked.item;
         for &place in &picked.places {
             let entry = &mut self.limits.entries[place];
-            let units = entry.usage.take_left(item.units(), moment)?;
+            let limit = entry.usage.limit.clone();
+            let units = item.units_of(&limit);
+            let on_hold = entry.on_hold;
+            let units = entry.usage.take_left(units, on_hold, moment)?;
             picked.set_policy(entry);
             entry.write_ahead(units, moment, effects)?;
         }
@@ -124,11 +141,17 @@ impl Decider<'_> {
             charges: Some(Vec::new()),
             final_for: Vec::new(),
         };
-        Ok((self.standing(item, moment)?, changed))
+        let reason = Some(Reason::Override);
+        Ok((self.standing(item, reason, moment)?, changed))
     }
 
-    /// How the limits of an item stand that an override lets through.
-    fn standing(&self, item: &Item, moment: Moment) -> Result<Decision, Refusal> {
+    /// How the limits of an item stand that is let through.
+    pub(super) fn standing(
+        &self,
+        item: &Item,
+        reason: Option<Reason>,
+        moment: Moment,
+    ) -> Result<Decision, Refusal> {
         let nothing = Item {
             policy: item.policy.clone(),
             check: Check {
@@ -137,7 +160,7 @@ impl Decider<'_> {
             },
         };
         let mut decision = Look::new(&nothing, self.limits).answer(moment)?;
-        decision.reason = Some(Reason::Override);
+        decision.reason = reason;
         Ok(decision)
     }
 
@@ -145,7 +168,7 @@ impl Decider<'_> {
     fn look(&self, item: &Item, moment: Moment) -> Result<Decision, Refusal> {
         match self.blocks.refusal(item, moment.now) {
             Some(denied) => Ok(denied),
-            None if item.check.bypass => self.standing(item, moment),
+            None if item.check.bypass => self.standing(item, Some(Reason::Override), moment),
             None => Look::new(item, self.limits).answer(moment),
         }
     }
@@ -234,7 +257,8 @@ impl Decider<'_> {
         picked.is_whole = false;
         for &place in &picked.places {
             let usage = &mut self.limits.entries[place].usage;
-            usage.charge_whole(item.units(), moment)?;
+            let units = item.units_of(&usage.limit);
+            usage.charge_whole(units, moment)?;
         }
         Changed::by(&picked, None, moment.now, self.limits, moment, effects)
     }

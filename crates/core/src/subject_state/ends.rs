@@ -32,11 +32,15 @@ impl Limits {
         self.next_end().is_some_and(|end| end <= now)
     }
 
-    /// The limits after all ends until now.
+    /// The limits after all ends until now, of overrides and of holds.
     pub(super) fn after_ends(&self, moment: Moment) -> Cow<'_, Limits> {
         let mut limits = Cow::Borrowed(self);
         if self.has_ended(moment.now) {
             limits.to_mut().end(moment, &mut Effects::default());
+        }
+        if self.has_expired(moment.now) {
+            // Where a time zone is gone they are shown as held still.
+            let _ = limits.to_mut().expire(moment, &mut Effects::default());
         }
         limits
     }

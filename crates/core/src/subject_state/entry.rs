@@ -28,6 +28,8 @@ pub(super) struct Entry {
     pub(super) usage: Usage,
     /// What its definition becomes by itself.
     pub(super) coming: Coming,
+    /// Units that permits hold of it ([`super::holds`]).
+    pub(super) on_hold: u64,
     /// Of the definitions of one named limit the one with the highest turn was decided last.
     pub(super) turn: u64,
     /// The stored row; `None` when there is none yet, or one of another definition that is to be
@@ -54,6 +56,7 @@ impl Entry {
             replaces_inline: false,
             usage: Usage::fresh(limit, moment)?,
             coming: Coming::default(),
+            on_hold: 0,
             turn: 0,
             written: None,
             told: Version::NONE,
@@ -73,6 +76,7 @@ impl Entry {
             written: Some(Written::found(usage.state.clone())),
             usage,
             coming: Coming::get(line)?,
+            on_hold: 0,
             told: Version::NONE,
             renamed: Renamed::default(),
         };
@@ -189,6 +193,7 @@ impl Entry {
             replaces_inline: self.replaces_inline,
             usage: self.usage.redefined(limit, clock, moment)?,
             coming: self.coming.clone(),
+            on_hold: self.on_hold,
             turn: self.turn,
             written: None,
             told: Version::NONE,
@@ -402,7 +407,9 @@ impl Entry {
             version: self.version,
             limit: usage.limit.clone(),
             stage: stage.map(|(step, next)| StageStatus { step, next }),
-            remaining: view.remaining,
+            remaining: view.remaining.saturating_sub(self.on_hold),
+            held: self.on_hold,
+            debt: usage.debt(moment)?,
             reset: view.reset,
         })
     }

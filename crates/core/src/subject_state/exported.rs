@@ -14,6 +14,7 @@ impl SubjectState {
         }
         let mut effects = Effects::default();
         self.limits.clone().write_all(moment, &mut effects);
+        self.limits.holds.write_all(&mut effects);
         self.policies.rows(&mut effects);
         effects.writes.extend(self.limits.kept_rows());
         effects.writes.extend(self.blocks.without_reasons().rows());

@@ -19,8 +19,16 @@ use super::{Effects, Item, Refusal};
 fn of_cost(item: &Item, cost: i64) -> Item {
     Item {
         policy: item.policy.clone(),
-        check: Check { cost, ..item.check },
+        check: Check {
+            cost,
+            ..item.check.clone()
+        },
     }
+}
+
+/// Units that an admission charges to each limit.
+fn units(item: &Item) -> u64 {
+    u64::try_from(item.check.cost).unwrap_or(0)
 }
 
 fn charge(share: Share, by: Option<String>) -> KeyedCharge {
@@ -74,7 +82,7 @@ impl Decider<'_> {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<Changed, Refusal> {
-        let own = picked.item.units();
+        let own = units(picked.item);
         let at = moment.now.plus(decision.delay.unwrap_or(Duration::ZERO));
         let mut changed = if own > 0 {
             Changed::by(picked, None, at, self.limits, moment, effects)?
@@ -86,7 +94,7 @@ impl Decider<'_> {
         };
         let taken = &mut self.limits.taken;
         let by = taker(&item.policy);
-        let shares = taken.take(&item.policy, item.units() - own, by.as_deref(), moment.now);
+        let shares = taken.take(&item.policy, units(item) - own, by.as_deref(), moment.now);
         effects.writes.push(taken.write());
         let charges = changed.charges.get_or_insert_with(Vec::new);
         charges.extend(shares.into_iter().map(|share| charge(share, by.clone())));

@@ -2,7 +2,7 @@
 
 use crate::decide::Check;
 use crate::policy::Policy;
-use crate::Timestamp;
+use crate::{Limit, Timestamp};
 
 /// One policy asked in a call, and what is asked of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,19 +16,24 @@ pub struct Item {
 impl Item {
     /// Whether an answer to this may change anything. What changes nothing does not put its
     /// definition in force either.
-    pub(crate) const fn changes(&self) -> bool {
-        self.check.cost != 0 && !self.check.peek
+    pub(crate) fn changes(&self) -> bool {
+        self.check.changes()
     }
 
-    /// Units that an admission charges.
-    pub(super) fn units(&self) -> u64 {
-        u64::try_from(self.check.cost).unwrap_or(0)
+    /// Units that an admission charges to `limit`.
+    pub(super) fn units_of(&self, limit: &Limit) -> u64 {
+        self.check.units_of(limit)
+    }
+
+    /// Whether an admission charges any limit.
+    pub(super) fn charges(&self) -> bool {
+        self.check.most_units() > 0
     }
 
     /// Whether it can be charged after it was admitted elsewhere. Slots cannot be given out there,
     /// and refunds not be recorded so: such items change nothing.
     pub(super) fn is_chargeable(&self) -> bool {
-        self.units() > 0 && !self.policy.gives_permits()
+        self.charges() && !self.policy.gives_permits()
     }
 
     /// The same, as it is now that an override of its policy has ended; `None` while none has.
@@ -39,7 +44,7 @@ impl Item {
             policy,
             check: Check {
                 bypass,
-                ..self.check
+                ..self.check.clone()
             },
         })
     }
@@ -49,7 +54,7 @@ impl Item {
         Item {
             check: Check {
                 peek: true,
-                ..self.check
+                ..self.check.clone()
             },
             policy: self.policy.clone(),
         }

@@ -11,6 +11,7 @@ use crate::{Duration, Limit, Timestamp};
 
 use super::entry::Entry;
 use super::granted::{Share, Taken};
+use super::holds::Holds;
 use super::operations::Operations;
 use super::stage::SubjectStage;
 use super::{Effects, Item, LimitStatus, Refusal, Write};
@@ -23,6 +24,8 @@ pub(super) struct Limits {
     pub(super) stage: Option<SubjectStage>,
     /// What was taken of grants.
     pub(super) taken: Taken,
+    /// What permits hold.
+    pub(super) holds: Holds,
 }
 
 impl Limits {
@@ -90,7 +93,7 @@ impl Limits {
         let until = next_change(clock, at)?;
         Ok(Item {
             policy: item.policy.in_force_till(until, Some(clock), at)?,
-            check: item.check,
+            check: item.check.clone(),
         })
     }
 
@@ -139,7 +142,8 @@ impl Limits {
 
     /// When the last of them is idle; `None` when there is none.
     pub(super) fn idle_at(&self, now: Timestamp) -> Option<Timestamp> {
-        self.entries.iter().map(|it| it.usage.idle_at(now)).max()
+        let idle = self.entries.iter().map(|it| it.usage.idle_at(now)).max();
+        idle.max(self.holds.known_until())
     }
 
     /// How those of the policies that are wanted stand.
@@ -172,6 +176,10 @@ impl Limits {
             return Ok(());
         };
         for (key, charge) in charges {
+            if let Charge::Held { permit } = charge {
+                self.drop_hold(permit, operation, effects);
+                continue;
+            }
             if let Charge::Granted { id, units, by } = charge {
                 self.taken.give_back(Share { id, units }, by.as_deref());
                 effects.writes.push(self.taken.write());
@@ -249,7 +257,7 @@ impl Limits {
         for (mut entry, is_meant) in entries.into_iter().zip(meant) {
             if !is_meant {
                 self.entries.push(entry);
-            } else if entry.usage.forget_spent(moment) {
+            } else if entry.usage.forget_spent(moment) | self.holds.concern(&entry, moment.now) {
                 if entry.usage.held.is_some() {
                     final_for.push(entry.key());
                 }
@@ -282,10 +290,10 @@ impl Limits {
     /// the one in force stays while another is in use, and of limits that are charged together each
     /// while another is: as a new one it would start with what that one has counted.
     pub(super) fn is_to_drop(&self, entry: &Entry, now: Timestamp) -> bool {
-        if entry.usage.idle_at(now) > now {
+        if entry.usage.idle_at(now) > now || self.holds.concern(entry, now) {
             return false;
         }
-        let in_use = |other: &Entry| other.usage.idle_at(now) > now;
+        let in_use = |other: &Entry| other.on_hold > 0 || other.usage.idle_at(now) > now;
         let mut of_name = self.of_name(&entry.policy, &entry.usage.limit);
         let is_in_force = of_name.clone().all(|other| other.turn <= entry.turn);
         let mut beside = self.entries.iter();

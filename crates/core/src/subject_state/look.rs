@@ -6,11 +6,11 @@ use std::borrow::Cow;
 
 use crate::algorithm::state::{LimitState, Moment};
 use crate::calendar::UnknownTimeZone;
-use crate::decide::{decide, Check};
+use crate::decide::{decide, decide_beside, Check};
 use crate::decision::{Decision, Reason};
 use crate::{Duration, Limit, Timestamp};
 
-use super::ahead::{first_admitted, first_fit, reset, Foresight};
+use super::ahead::{first_admitted, first_fit, reset, Foresight, MAX_CHANGES};
 use super::changes::Changes;
 use super::coming::Coming;
 use super::entry::Entry;
@@ -25,7 +25,12 @@ pub(super) struct Look<'a> {
     limits: Cow<'a, Limits>,
     /// Of the definitions that have a say; `None` before it was looked ahead.
     changes: RefCell<Option<Changes>>,
+    /// Over how many ends of holds it was looked.
+    expiries: usize,
 }
+
+/// Over so many ends of holds it is looked one by one; then it is looked at the last of them.
+const MAX_EXPIRIES: usize = MAX_CHANGES / 2;
 
 impl<'a> Look<'a> {
     pub(super) const fn new(item: &'a Item, limits: &'a Limits) -> Look<'a> {
@@ -33,6 +38,7 @@ impl<'a> Look<'a> {
             item,
             limits: Cow::Borrowed(limits),
             changes: RefCell::new(None),
+            expiries: 0,
         }
     }
 
@@ -47,7 +53,7 @@ impl<'a> Look<'a> {
     /// decided, the wait has to be found at the rates of that one, and no isolate may remember it:
     /// it is not that of a request that is decided.
     pub(super) fn answer(mut self, moment: Moment) -> Result<Decision, Refusal> {
-        if self.limits.has_ended(moment.now) {
+        if self.limits.has_ended(moment.now) || self.limits.has_expired(moment.now) {
             self.advance(moment)?;
         }
         self.lookup().has_room(moment)?;
@@ -74,6 +80,7 @@ impl<'a> Look<'a> {
     ) -> Result<(), UnknownTimeZone> {
         let item = self.item;
         let changes = item.policy.is_scheduled() || item.policy.is_overridden();
+        let changes = changes || self.limits.on_hold(&item.policy).is_some();
         if !changes || decision.deciding.is_none() {
             return Ok(());
         }
@@ -129,6 +136,18 @@ impl<'a> Look<'a> {
         }
     }
 
+    /// When the next hold ends by itself; the last of them once it was looked over many.
+    fn next_expiry(&mut self, now: Timestamp) -> Option<Timestamp> {
+        self.limits.on_hold(&self.item.policy)?;
+        self.expiries += 1;
+        let holds = &self.limits.holds;
+        let next = match self.expiries > MAX_EXPIRIES {
+            true => holds.last_end(),
+            false => holds.next_end(),
+        };
+        next.filter(|next| *next > now)
+    }
+
     /// Whether the numbers of a state have changed since it was last brought to those in force.
     fn has_changed(&self, entry: &Entry, moment: Moment) -> Result<bool, UnknownTimeZone> {
         match &*self.changes.borrow() {
@@ -169,13 +188,17 @@ impl<'a> Look<'a> {
         }
         let mut states: Vec<&mut LimitState> = states.iter_mut().collect();
         let check = item.peek().check;
-        let mut look = |check: &Check| decide(&item.policy, &mut states, check, None, moment);
+        let (policy, on_hold) = (&item.policy, limits.on_hold(&item.policy));
+        let mut look = |check: &Check| match &on_hold {
+            None => decide(policy, &mut states, check, None, moment),
+            Some(units) => decide_beside(policy, units, &mut states, check, None, moment),
+        };
         let decision = look(&check)?;
         if decision.success {
             return Ok((decision, redefines));
         }
         let left = limits.taken.left(&item.policy, moment.now);
-        if left == 0 {
+        if left == 0 || item.holds() || !item.check.costs.is_empty() {
             return Ok((decision, redefines));
         }
         let mut decision = look(&check.beside(left))?;
@@ -202,6 +225,9 @@ impl Foresight for Look<'_> {
         if self.limits.has_ended(moment.now) {
             (self.limits.to_mut()).end(moment, &mut Effects::default());
         }
+        if self.limits.has_expired(moment.now) {
+            (self.limits.to_mut()).expire(moment, &mut Effects::default())?;
+        }
         let clock = self.limits.clock().copied();
         for place in 0..self.limits.entries.len() {
             let entry = &self.limits.entries[place];
@@ -215,6 +241,7 @@ impl Foresight for Look<'_> {
     /// Of the item's own limits, and of those that it would take the place of; and the ends of
     /// overrides.
     fn next_change(&mut self, moment: Moment) -> Result<Option<Timestamp>, UnknownTimeZone> {
+        let expiry = self.next_expiry(moment.now);
         let mut changes = self.changes.borrow_mut();
         let changes = changes.get_or_insert_with(|| {
             let states = self.concerned().flat_map(Entry::definitions);
@@ -227,6 +254,6 @@ impl Foresight for Look<'_> {
         let ends = self
             .concerned()
             .filter_map(|it| it.coming.next_at(moment.now));
-        Ok(ends.chain(next).chain(end).chain(later).min())
+        Ok(ends.chain(next).chain(end).chain(later).chain(expiry).min())
     }
 }

@@ -47,6 +47,7 @@ mod exported;
 mod granted;
 mod granting;
 mod held;
+mod holds;
 mod item;
 mod limits;
 mod loaded;
@@ -54,6 +55,7 @@ mod look;
 mod lookup;
 mod next;
 mod operations;
+mod overage;
 mod penalties;
 mod permits;
 mod picked;
@@ -75,6 +77,8 @@ pub use alarm::ALARM_SPACING;
 pub use bounds::{MAX_DEFINITIONS, MAX_ENTRIES};
 pub use denials::{Denial, RECENT_DENIALS};
 pub use effects::{Effects, Write};
+pub use holds::{End, Home, Notice, Outcome, Part, Settled, Share, Topped, Topup};
+pub use holds::{MAX_ENDED, MAX_HELD};
 pub use item::Item;
 pub use next::MAX_NEXT;
 pub use place::Place;
@@ -92,6 +96,7 @@ use contended::Contended;
 use decider::Decider;
 use denials::Denials;
 use entry::Entry;
+use holds::{Held, Terms};
 use limits::Limits;
 use loaded::Loaded;
 use operations::{Operation, Operations};
@@ -106,6 +111,7 @@ use crate::algorithm::state::Moment;
 use crate::block::Block;
 use crate::codec::{Line, Unreadable};
 use crate::decision::{Decision, Grant};
+use crate::limit::Real;
 use crate::overrides::Revision;
 use crate::row::{get_policy, ROWS};
 use crate::{Duration, Timestamp};
@@ -137,6 +143,7 @@ impl SubjectState {
                 state.loaded.failed(unreadable);
             }
         }
+        state.permits.add_found(state.limits.found_holds());
         state
     }
 
@@ -162,6 +169,7 @@ impl SubjectState {
             "block" => self.blocks.add_found(&line)?,
             "stage" => self.limits.stage = Some(SubjectStage::get(&line)?),
             "granted" => self.limits.taken.add_found(&line)?,
+            "permit" => self.limits.holds.add(Held::get(text)?),
             "fence" => self.permits.add_found(line.needed("fence")?),
             _ => return Err(Unreadable::Damaged("word")),
         }
@@ -188,6 +196,36 @@ impl SubjectState {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<Vec<Decision>, Refusal> {
+        let home = Home::default();
+        let terms = Terms { operation, home };
+        self.limit_on(items, terms, random, moment, effects)
+    }
+
+    /// As [`SubjectState::limit`], where what is held has further parts in other objects: `home`
+    /// says where its outcome is known. All of them are given the same bits by `random`.
+    pub fn hold(
+        &mut self,
+        items: &[Item],
+        operation: Option<u128>,
+        home: &Home,
+        random: &mut dyn FnMut() -> u128,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<Vec<Decision>, Refusal> {
+        let home = home.clone();
+        let terms = Terms { operation, home };
+        self.limit_on(items, terms, random, moment, effects)
+    }
+
+    fn limit_on(
+        &mut self,
+        items: &[Item],
+        terms: Terms,
+        random: &mut dyn FnMut() -> u128,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<Vec<Decision>, Refusal> {
+        let operation = terms.operation;
         self.loaded.readable()?;
         if let Some(id) = operation {
             if let Some(known) = self.operations.find(id, moment.now) {
@@ -202,10 +240,13 @@ impl SubjectState {
         let decides = |item: &Item| self.blocks.may_change(item, moment.now);
         if items.iter().any(decides) {
             self.end(moment, effects);
+            self.limits.expire(moment, effects)?;
         }
         let in_force = &*self.limits.in_force(items, moment)?;
         let holder = self.permits.holder(items, random, moment.now);
-        let decided = self.decider().decide(in_force, holder, moment, effects);
+        let decided = self
+            .decider(terms)
+            .decide(in_force, holder, moment, effects);
         let (mut answers, Changed { charges, final_for }) = decided?;
         self.operations.drop_charges_of(&final_for);
         self.take_up(items, moment, effects);
@@ -275,7 +316,7 @@ impl SubjectState {
         moment: Moment,
         effects: &mut Effects,
     ) {
-        let charges = |item: &Item| item.changes() && item.units() > 0 && item.policy.has_stages();
+        let charges = |item: &Item| item.changes() && item.charges() && item.policy.has_stages();
         if items.iter().any(charges) {
             (self.begun).admitted(operation, self.limits.stage.is_none());
             let (stage, is_to_write) = SubjectStage::admitted(self.limits.stage, moment.now);
@@ -303,10 +344,12 @@ impl SubjectState {
         Ok(change)
     }
 
-    fn decider(&mut self) -> Decider<'_> {
+    fn decider(&mut self, terms: Terms) -> Decider<'_> {
         Decider {
             limits: &mut self.limits,
             blocks: &self.blocks,
+            terms,
+            taken: None,
         }
     }
 
@@ -336,9 +379,12 @@ impl SubjectState {
         }
         self.operations.make_room(moment.now)?;
         self.end(moment, effects);
+        self.limits.expire(moment, effects)?;
         let items = self.policies.parts(items);
         let items = self.limits.in_force(&items, moment)?;
-        let final_for = self.decider().charge(&items, moment, effects)?;
+        let final_for = self
+            .decider(Terms::default())
+            .charge(&items, moment, effects)?;
         self.note_admission(&items, None, moment, effects);
         self.operations.drop_charges_of(&final_for);
         self.policies.settle(&self.limits, effects);
@@ -359,6 +405,7 @@ impl SubjectState {
     ) -> Result<(), Refusal> {
         self.loaded.readable()?;
         self.end(moment, effects);
+        self.limits.expire(moment, effects)?;
         let operations = &mut self.operations;
         self.limits
             .take_back(operation, operations, moment, effects)?;
@@ -379,11 +426,95 @@ impl SubjectState {
         effects: &mut Effects,
     ) -> Result<Grant, Refusal> {
         self.loaded.readable()?;
-        let renewed = self.limits.renew(permit, hold, moment, effects);
-        renewed.ok_or(Refusal::UnknownPermit)
+        self.limits.expire(moment, effects)?;
+        let slots = self.limits.renew(permit, hold, moment, effects);
+        match self.limits.renew_held(permit, hold, moment, effects) {
+            Ok(grant) => {
+                let expires = slots.map_or(grant.expires, |slots| slots.expires.min(grant.expires));
+                self.ensure_alarm(moment, effects);
+                Ok(Grant { expires, ..grant })
+            }
+            Err(Refusal::UnknownPermit) => slots.ok_or(Refusal::UnknownPermit),
+            Err(refusal) => Err(refusal),
+        }
     }
 
-    /// Frees a permit's slots. Releasing once more, soon after, is answered alike.
+    /// Charges the real cost of what a permit holds, whole, and ends it; its slots are free. A
+    /// repeated call is answered alike, one that comes after the deadline charges the difference.
+    pub fn settle(
+        &mut self,
+        permit: u128,
+        real: &Real,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<Settled, Refusal> {
+        self.loaded.readable()?;
+        self.end(moment, effects);
+        self.limits.expire(moment, effects)?;
+        let settled = self.limits.settle(permit, real, moment, effects);
+        if matches!(settled, Err(Refusal::UnknownPermit)) {
+            self.release(permit, moment, effects)?;
+            let (how, shares) = (End::Released, Vec::new());
+            return Ok(Settled { how, shares });
+        }
+        let settled = settled?;
+        self.limits.release(permit, moment, effects);
+        self.ensure_alarm(moment, effects);
+        Ok(settled)
+    }
+
+    /// Holds other units of what a permit holds: as many in all as it names.
+    pub fn top_up(
+        &mut self,
+        topup: &Topup,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<Topped, Refusal> {
+        self.loaded.readable()?;
+        self.end(moment, effects);
+        self.limits.expire(moment, effects)?;
+        self.limits.top_up(topup, moment, effects)
+    }
+
+    /// The home of a permit tells how it has ended.
+    pub fn conclude(
+        &mut self,
+        permit: u128,
+        outcome: &Outcome,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        self.loaded.readable()?;
+        self.end(moment, effects);
+        self.limits.expire(moment, effects)?;
+        self.limits.conclude(permit, outcome, moment, effects)?;
+        self.limits.release(permit, moment, effects);
+        self.ensure_alarm(moment, effects);
+        Ok(())
+    }
+
+    /// The objects that have further parts of a permit whose home is here.
+    pub fn others(&self, permit: u128) -> Vec<String> {
+        self.limits.holds.others(permit)
+    }
+
+    /// What other objects are to be told of permits that have ended: it is told again and again
+    /// until they have it.
+    pub fn notices(&self) -> Vec<Notice> {
+        self.limits.notices()
+    }
+
+    /// Whether there is anything to tell.
+    pub fn has_notices(&self) -> bool {
+        self.limits.has_notices()
+    }
+
+    /// An object has what it was to be told.
+    pub fn acknowledge(&mut self, notice: &Notice, effects: &mut Effects) {
+        self.limits.acknowledge(notice, effects);
+    }
+
+    /// Ends a permit and charges nothing; its slots are free. Releasing once more, soon after, is answered alike.
     pub fn release(
         &mut self,
         permit: u128,
@@ -391,8 +522,20 @@ impl SubjectState {
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
         self.loaded.readable()?;
-        let has_freed = self.limits.release(permit, moment, effects);
-        self.permits.release(permit, has_freed, moment.now)
+        self.end(moment, effects);
+        self.limits.expire(moment, effects)?;
+        match self.limits.release_held(permit, moment, effects) {
+            Ok(()) => {
+                self.limits.release(permit, moment, effects);
+                self.ensure_alarm(moment, effects);
+                Ok(())
+            }
+            Err(Refusal::UnknownPermit) => {
+                let has_freed = self.limits.release(permit, moment, effects);
+                self.permits.release(permit, has_freed, moment.now)
+            }
+            Err(refusal) => Err(refusal),
+        }
     }
 
     /// Shuts the subject out of one policy or all for `duration`; zero lets it in again.

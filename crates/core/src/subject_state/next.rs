@@ -39,7 +39,7 @@ impl SubjectState {
             policy: item.policy.clone(),
             check: Check {
                 peek: false,
-                ..item.check
+                ..item.check.clone()
             },
         };
         let items = &*self.newest(core::slice::from_ref(&asked), moment);

@@ -32,7 +32,7 @@ impl Permits {
         random: &mut dyn FnMut() -> u128,
         now: Timestamp,
     ) -> Option<Holder> {
-        let gives = |item: &Item| item.policy.gives_permits() && !item.check.peek;
+        let gives = |item: &Item| !item.check.peek && (item.policy.gives_permits() || item.holds());
         items.iter().any(gives).then(|| Holder {
             permit: random().max(1),
             fence: (self.fence + 1).max(now.as_millis()),

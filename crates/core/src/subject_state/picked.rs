@@ -3,7 +3,7 @@
 use crate::algorithm::state::{LimitState, Moment};
 use crate::algorithm::Holder;
 use crate::calendar::UnknownTimeZone;
-use crate::decide::decide;
+use crate::decide::{decide, decide_beside};
 use crate::decision::Decision;
 use crate::Limit;
 
@@ -90,9 +90,13 @@ impl<'a> Picked<'a> {
         moment: Moment,
     ) -> Result<Decision, UnknownTimeZone> {
         let Item { policy, check } = self.item;
+        let on_hold = limits.on_hold(policy);
         if let [place] = self.places[..] {
             let state = &mut limits.entries[place].usage.state;
-            return decide(policy, &mut [state], check, holder, moment);
+            return match on_hold {
+                None => decide(policy, &mut [state], check, holder, moment),
+                Some(units) => decide_beside(policy, &units, &mut [state], check, holder, moment),
+            };
         }
         let mut states: Vec<(usize, &mut LimitState)> = (limits.entries.iter_mut().enumerate())
             .filter_map(|(i, entry)| {
@@ -102,7 +106,10 @@ impl<'a> Picked<'a> {
             .collect();
         states.sort_by_key(|(order, _)| *order);
         let mut states: Vec<&mut LimitState> = states.into_iter().map(|(_, state)| state).collect();
-        decide(policy, &mut states, check, holder, moment)
+        match on_hold {
+            None => decide(policy, &mut states, check, holder, moment),
+            Some(units) => decide_beside(policy, &units, &mut states, check, holder, moment),
+        }
     }
 
     /// Whether what was charged to this entry before can still be taken back.
@@ -134,8 +141,10 @@ impl<'a> Picked<'a> {
                 self.enforce(&mut limits.entries[place], moment, effects);
             }
         }
+        // It may be what is held that has refused.
+        let is_held = limits.on_hold(&self.item.policy).is_some();
         let begun = limits.entries.split_off(self.known);
-        let is_lasting = |entry: &Entry| entry.usage.idle_at(moment.now) > moment.now;
+        let is_lasting = |entry: &Entry| is_held || entry.usage.idle_at(moment.now) > moment.now;
         for mut entry in begun.into_iter().filter(is_lasting) {
             self.enforce(&mut entry, moment, effects);
             final_for.push(entry.key());

@@ -4,6 +4,7 @@ use crate::calendar::UnknownTimeZone;
 use crate::codec::Unreadable;
 
 use super::bounds::{MAX_DEFINITIONS, MAX_ENTRIES};
+use super::holds::{End, MAX_HELD};
 
 /// Why a call has no answer of its own kind. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +21,15 @@ pub enum Refusal {
     /// The permit was never given, or is over.
     #[error("the permit is unknown or has expired")]
     UnknownPermit,
+    /// The permit has ended in another way than it is to end now.
+    #[error("the permit was {}", .0.word())]
+    PermitEnded(End),
+    /// The permit holds nothing of a limit of this name.
+    #[error("the permit holds nothing of a limit `{0}`")]
+    NotHeld(String),
+    /// [`MAX_HELD`] permits of the subject are held.
+    #[error("a subject has at most {MAX_HELD} permits that hold units at once")]
+    TooManyPermits,
     /// The subject has [`MAX_ENTRIES`] states, all in use, of limits with so many different names.
     #[error("a subject has at most {MAX_ENTRIES} limits in use at once")]
     TooManyLimits(usize),

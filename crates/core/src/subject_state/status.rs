@@ -20,6 +20,10 @@ pub struct LimitStatus {
     pub stage: Option<StageStatus>,
     /// Units left.
     pub remaining: u64,
+    /// Units that permits hold.
+    pub held: u64,
+    /// Units in use beyond the limit.
+    pub debt: u64,
     /// As in a decision.
     pub reset: Timestamp,
 }

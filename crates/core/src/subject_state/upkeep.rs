@@ -14,6 +14,7 @@ impl SubjectState {
         self.alarm = Alarm::default();
         self.loaded.readable()?;
         self.end(moment, effects);
+        self.limits.expire(moment, effects)?;
         self.limits.drop_idle(moment, effects);
         self.policies.settle(&self.limits, effects);
         effects.writes.extend(self.blocks.drop_over(moment.now));
@@ -21,7 +22,8 @@ impl SubjectState {
             effects.writes.push(self.limits.taken.write());
         }
         let is_kept = self.limits.kept_until() > Some(moment.now);
-        let is_empty = self.limits.is_empty() && self.blocks.is_empty() && !is_kept;
+        let is_in_use = !self.limits.is_empty() || !self.limits.holds.is_empty();
+        let is_empty = !is_in_use && self.blocks.is_empty() && !is_kept;
         if is_empty && !self.permits.is_fence_ahead(moment.now) {
             effects.writes = vec![Write::DeleteAll];
             self.limits.stage = None;
@@ -41,6 +43,7 @@ impl SubjectState {
         }
         if older.rows {
             self.limits.write_all(moment, effects);
+            self.limits.holds.write_all(effects);
             self.policies.write_all(effects);
             effects.writes.extend(self.blocks.rows());
             effects.writes.extend(self.limits.kept_rows());
@@ -73,6 +76,7 @@ impl SubjectState {
     /// Whether anything is stored, so that there has to be a cleaning alarm.
     pub fn has_rows(&self) -> bool {
         let is_in_use = !self.blocks.is_empty() || self.limits.has_rows();
+        let is_in_use = is_in_use || !self.limits.holds.is_empty();
         let is_kept = self.limits.kept_until().is_some();
         self.loaded.readable().is_err() || is_in_use || is_kept
     }
@@ -89,12 +93,23 @@ impl SubjectState {
         let is_needed = !effects.writes.is_empty() || self.has_rows();
         if (!self.alarm.is_set() && is_needed) || is_far {
             self.set_alarm(moment, effects);
+        } else if let Some(at) = self.rings_by(moment.now) {
+            self.alarm.sooner(at, effects);
         }
+    }
+
+    /// When the alarm has to ring at the latest: other objects wait to be told how permits have
+    /// ended, or will.
+    pub fn rings_by(&self, now: Timestamp) -> Option<Timestamp> {
+        self.limits.holds.rings_by(now)
     }
 
     fn set_alarm(&mut self, moment: Moment, effects: &mut Effects) {
         let over = self.limits.idle_at(moment.now).max(self.blocks.last_end());
         let kept = self.limits.kept_until();
         self.alarm.set(over, kept, moment.now, effects);
+        if let Some(at) = self.rings_by(moment.now) {
+            self.alarm.sooner(at, effects);
+        }
     }
 }

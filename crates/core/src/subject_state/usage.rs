@@ -295,14 +295,21 @@ impl Usage {
         Ok(self.state.charge(algorithm, &take, at))
     }
 
-    /// Charges units as far as there is room for them now; how many. Slots are not taken.
-    pub(super) fn take_left(&mut self, units: u64, moment: Moment) -> Result<u64, UnknownTimeZone> {
+    /// Charges units as far as there is room for them now, beside those that are on hold; how many.
+    /// Slots are not taken.
+    pub(super) fn take_left(
+        &mut self,
+        units: u64,
+        on_hold: u64,
+        moment: Moment,
+    ) -> Result<u64, UnknownTimeZone> {
         let algorithm = self.limit.algorithm();
         self.state.project(algorithm, moment)?;
         if matches!(self.state, LimitState::Slots(_)) {
             return Ok(0);
         }
-        let units = units.min(self.state.view(algorithm, moment.now).remaining);
+        let left = self.state.view(algorithm, moment.now).remaining;
+        let units = units.min(left.saturating_sub(on_hold));
         if units > 0 {
             let take = Take::of(units);
             self.state.take(algorithm, take, moment.now, moment)?;
@@ -320,6 +327,47 @@ impl Usage {
         self.state.project(algorithm, moment)?;
         let take = Take::of(units.min(algorithm.limit()));
         self.state.take(algorithm, take, moment.now, moment)
+    }
+
+    /// Charges what has happened: past the limit, of which at most the whole once more is carried
+    /// as debt. How many units were charged, and by how many it is in debt then.
+    pub(super) fn charge_as_debt(
+        &mut self,
+        units: u64,
+        moment: Moment,
+    ) -> Result<(u64, u64), UnknownTimeZone> {
+        let algorithm = self.limit.algorithm();
+        self.state.project(algorithm, moment)?;
+        let limit = algorithm.limit();
+        let used = self.state.used(algorithm, moment.now);
+        let units = units.min(limit.saturating_mul(2).saturating_sub(used));
+        if units > 0 {
+            let take = Take::of(units);
+            self.state.take(algorithm, take, moment.now, moment)?;
+        }
+        let debt = used.saturating_add(units).saturating_sub(limit);
+        Ok((units, debt))
+    }
+
+    /// Units in use, also past the limit.
+    pub(super) fn used(&self, moment: Moment) -> Result<u64, UnknownTimeZone> {
+        let algorithm = self.algorithm();
+        let projected = self.state.projected(algorithm, moment)?;
+        let state = projected.as_ref().unwrap_or(&self.state);
+        Ok(state.used(algorithm, moment.now))
+    }
+
+    /// By how many units more than the limit are in use.
+    pub(super) fn debt(&self, moment: Moment) -> Result<u64, UnknownTimeZone> {
+        Ok(self.used(moment)?.saturating_sub(self.algorithm().limit()))
+    }
+
+    /// The deadline of the slots that this permit holds.
+    pub(super) fn slot(&self, permit: u128, now: Timestamp) -> Option<Timestamp> {
+        match &self.state {
+            LimitState::Slots(slots) => slots.find(permit, now).map(|slot| slot.deadline),
+            _ => None,
+        }
     }
 
     /// Whether a charge can be taken back now: an error where a time zone is not known any more.

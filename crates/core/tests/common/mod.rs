@@ -19,6 +19,13 @@ use tollgate_core::{Algorithm, Duration, Limit, Timestamp};
 /// A Monday in 2027, and a multiple of every window used.
 pub(crate) const START: u64 = 1_798_848_000_000;
 
+/// Bits that no other call has had.
+pub(crate) fn bits() -> u128 {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    u128::from(NEXT.fetch_add(1, Ordering::Relaxed)) << 64
+}
+
 pub(crate) fn moment(now: u64) -> Moment<'static> {
     Moment {
         now: Timestamp::from_millis(now),
@@ -155,20 +162,21 @@ impl Admitted {
                 self.sum(|at| at + window > now) + cost <= limit
             }
             Kind::TokenBucket | Kind::LeakyBucket => {
-                u128::from(cost) * u128::from(window) <= self.tokens(spec, now)
+                i128::from(cost) * i128::from(window) <= self.tokens(spec, now)
             }
         }
     }
 
-    /// The tokens of a bucket that starts full, times `window`, so that they are whole numbers.
-    fn tokens(&self, spec: &Spec, now: u64) -> u128 {
-        let full = u128::from(spec.limit) * u128::from(spec.window);
+    /// The tokens of a bucket that starts full, times `window`, so that they are whole numbers;
+    /// below zero where it is in debt.
+    fn tokens(&self, spec: &Spec, now: u64) -> i128 {
+        let full = i128::from(spec.limit) * i128::from(spec.window);
         let (mut tokens, mut last) = (full, 0);
-        let refilled = |tokens: u128, from: u64, to: u64| {
-            (tokens + u128::from(to - from) * u128::from(spec.amount)).min(full)
+        let refilled = |tokens: i128, from: u64, to: u64| {
+            (tokens + i128::from(to - from) * i128::from(spec.amount)).min(full)
         };
         for &(at, units) in &self.0 {
-            tokens = refilled(tokens, last, at) - u128::from(units) * u128::from(spec.window);
+            tokens = refilled(tokens, last, at) - i128::from(units) * i128::from(spec.window);
             last = at;
         }
         refilled(tokens, last, now)

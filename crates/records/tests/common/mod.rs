@@ -54,6 +54,7 @@ pub(crate) fn asked(of: &str, operation: Option<u128>) -> Call {
     Call::Limit {
         operation,
         items: vec![item],
+        holding: None,
     }
 }
 

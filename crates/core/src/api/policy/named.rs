@@ -11,7 +11,8 @@ use super::parent::{self, Parent};
 use super::record::{self, Record};
 use super::settings::SETTINGS;
 use crate::api::fields::Fields;
-use crate::api::{subject, BadRequest, Problem};
+use crate::api::{subject, suits, terms, BadRequest, Problem};
+use crate::decide::{Check, OnExpiry, Overage};
 use crate::limit::Name;
 use crate::policy::Policy;
 use crate::pressure::Pressure;
@@ -29,7 +30,7 @@ pub const MAX_SOURCE: usize = 128;
 const NEAR: &str = "a number between 0.001 and 1, with at most 3 decimals";
 
 /// The fields beside the limits and the settings.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 14] = [
     "provider",
     "scope",
     "parent",
@@ -38,6 +39,8 @@ const OTHERS: [&str; 12] = [
     "record",
     "shadow",
     "nearLimit",
+    "overage",
+    "onExpiry",
     "askedBy",
     "description",
     "extends",
@@ -72,6 +75,12 @@ pub struct NamedPolicy {
     /// From which pressure on an admission is counted as one near the limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub near_limit: Option<Pressure>,
+    /// What is done with what its limits have no room for.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub overage: Overage,
+    /// What becomes of what is held and not settled in time.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub on_expiry: OnExpiry,
     /// The names of the tokens that may ask it; none: every token may.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub asked_by: Vec<String>,
@@ -86,6 +95,10 @@ pub struct NamedPolicy {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 const fn is_enforced(shadow: &bool) -> bool {
     !*shadow
+}
+
+fn is_usual<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl NamedPolicy {
@@ -131,8 +144,8 @@ impl NamedPolicy {
 
 /// Reads a policy that extends no other: see [`super::parse`], and 1 to 128 bytes of `provider`, 0
 /// to 128 of `scope`, a `parent` ([`super::parent`]), `fallbackTo` ([`super::fall_back`]),
-/// `replacesInline`, `record` ([`super::record`]), `shadow`, `nearLimit` of 0.001 to 1, 1 to 64
-/// names of tokens in `askedBy`, 1 to 1,024 bytes of `description`, and 1 to 128 of `source`.
+/// `replacesInline`, `record` ([`super::record`]), `shadow`, `nearLimit` of 0.001 to 1,
+/// `overage`, `onExpiry`, 1 to 64 names of tokens in `askedBy`, 1 to 1,024 bytes of `description`, and 1 to 128 of `source`.
 pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
     take(Fields::parse(body)?)
 }
@@ -167,6 +180,8 @@ fn take(fields: Fields<'_>) -> Result<NamedPolicy, BadRequest> {
     let record = record::take(&mut fields)?;
     let shadow = fields.boolean("shadow")?.unwrap_or(false);
     let near_limit = fields.decimal_within("nearLimit", NEAR, |it| Pressure::of(it).is_some())?;
+    let overage = terms::overage(&mut fields)?;
+    let on_expiry = terms::on_expiry(&mut fields)?;
     let source = fields.text("source", 1, MAX_SOURCE)?;
     let replaces_inline = fields.boolean("replacesInline")?.unwrap_or(false);
     let mut policy = super::take(&mut fields)?;
@@ -176,6 +191,13 @@ fn take(fields: Fields<'_>) -> Result<NamedPolicy, BadRequest> {
     }
     if record.is_some() {
         record::suits(&policy)?;
+    }
+    if overage != Overage::Deny {
+        let check = Check {
+            overage,
+            ..Check::ONE
+        };
+        suits::suits(&check, &policy)?;
     }
     fields.finish()?;
     Ok(NamedPolicy {
@@ -187,6 +209,8 @@ fn take(fields: Fields<'_>) -> Result<NamedPolicy, BadRequest> {
         record,
         shadow,
         near_limit: near_limit.and_then(Pressure::of),
+        overage,
+        on_expiry,
         asked_by,
         description: description.map(Into::into),
         source: source.map(Into::into),

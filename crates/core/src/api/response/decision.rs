@@ -1,10 +1,11 @@
 //! What a check is answered: `POST /limit`, `POST /limit/multi` and `POST /acquire`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::decision::{Decision, Reason, Source, Standing};
+use crate::decision::{Decision, Granted, Reason, Source, Standing};
 use crate::limit::{Kind, Name};
 use crate::permit::Permit;
 use crate::policy::consistency::LocalLimit;
@@ -71,6 +72,9 @@ pub struct DecisionBody<'a> {
     /// When the slot is free again, in Unix ms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<u64>,
+    /// What was admitted of a cost for which there was no room, where `overage` is `cap`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub granted: Option<GrantedBody>,
     /// Each limit, where there are several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<StandingBody>,
@@ -101,6 +105,27 @@ pub struct WouldDenyBody<'a> {
     /// The limit that would have refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limited_by: Option<String>,
+}
+
+/// What was admitted of a check that asked for more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantedBody {
+    /// Units of each limit that is not in `costs`.
+    pub cost: i64,
+    /// Units of the limits of these names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub costs: BTreeMap<String, u64>,
+}
+
+impl GrantedBody {
+    fn of(granted: &Granted) -> GrantedBody {
+        let costs = granted.costs.iter();
+        let costs = costs.map(|(name, cost)| (name.as_str().to_owned(), *cost));
+        GrantedBody {
+            cost: granted.cost,
+            costs: costs.collect(),
+        }
+    }
 }
 
 /// One of several limits in a decision.
@@ -210,6 +235,7 @@ impl<'a> DecisionBody<'a> {
                 .grant
                 .as_ref()
                 .map(|grant| grant.expires.as_millis()),
+            granted: decision.granted.as_deref().map(GrantedBody::of),
             limits: standings(decision, policy),
             shadow: false,
             would_deny: None,
@@ -269,6 +295,9 @@ pub struct MultiBody<'a> {
     /// absent where waiting cannot help.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
+    /// The one permit of all entries that hold units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permit: Option<String>,
     /// One decision an entry, in order.
     pub results: Vec<DecisionBody<'a>>,
 }

@@ -23,12 +23,14 @@ mod stage;
 mod status;
 
 pub use super::to_json;
-pub use decision::{AcquireBody, DecisionBody, MultiBody, StandingBody, WouldDenyBody};
+pub use decision::{
+    AcquireBody, DecisionBody, GrantedBody, MultiBody, StandingBody, WouldDenyBody,
+};
 pub use explain::{
     ExplainBody, FailModeBody, LimitExplainBody, ModeBody, OutOfReachBody,
     OverAdmissionPerIsolateBody, PointBody, WorstCaseBody,
 };
-pub use permit::RenewedBody;
+pub use permit::{RenewedBody, SettledBody, ToppedBody, Units};
 pub use stage::{StageBody, StageClockBody, StagedBody, StepChangeBody};
 pub use status::{
     CountedBody, DenialBody, Kv, LimitBody, OverAdmissionBody, OverrideBody, OverrideKind, SetBy,

@@ -96,6 +96,12 @@ pub struct UsageBody<'a> {
     pub used: u64,
     /// Units left, rounded down.
     pub remaining: u64,
+    /// Units of those in use that permits hold.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub held: u64,
+    /// Units in use beyond the limit.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub debt: u64,
     /// As in a decision, in Unix ms.
     pub reset: u64,
 }
@@ -317,7 +323,11 @@ impl<'a> LimitBody<'a> {
         let at = (status.remaining, status.reset);
         let policy = (status.policy.as_str(), status.version);
         LimitBody {
-            usage: UsageBody::new(policy, &status.limit, at),
+            usage: UsageBody {
+                held: status.held,
+                debt: status.debt,
+                ..UsageBody::new(policy, &status.limit, at)
+            },
             definition: (&status.limit).into(),
             stage: StageInForceBody::new(status, clock),
             counted: None,
@@ -375,6 +385,11 @@ fn part<'de, T: DeserializeOwned, D: Deserializer<'de>>(text: &str) -> Result<T,
     serde_json::from_str(text).map_err(D::Error::custom)
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_none(units: &u64) -> bool {
+    *units == 0
+}
+
 impl<'a> UsageBody<'a> {
     fn new(
         (policy, version): (&'a str, Version),
@@ -390,6 +405,8 @@ impl<'a> UsageBody<'a> {
             limit: max,
             used: max.saturating_sub(remaining),
             remaining,
+            held: 0,
+            debt: 0,
             reset: reset.as_millis(),
         }
     }

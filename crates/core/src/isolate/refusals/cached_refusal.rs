@@ -105,6 +105,7 @@ impl CachedRefusal {
             limits,
             delay: None,
             grant: None,
+            granted: None,
             cache_for: Duration::ZERO,
             contended: false,
             newer: None, // such a refusal is not cached

@@ -106,7 +106,7 @@ impl Refusals {
         decision: &Decision,
     ) {
         if decision.success {
-            if !check.peek && check.cost != 0 {
+            if check.changes() {
                 self.entries.remove(key);
             }
             return;
@@ -144,10 +144,11 @@ impl Refusals {
     }
 }
 
-/// The cost of a check that a cached refusal can answer: a positive cost, without waiting and
-/// without a permit.
+/// The cost of a check that a cached refusal can answer: one positive cost for all limits, whole,
+/// without waiting and without a permit.
 fn plain_cost(check: &Check) -> Option<u64> {
-    let plain = check.max_delay.is_none() && check.hold.is_none();
+    let now = check.max_delay.is_none() && check.hold.is_none();
+    let plain = now && check.is_plain();
     let cost = u64::try_from(check.cost).ok();
     cost.filter(|&cost| plain && cost > 0)
 }

@@ -1,0 +1,142 @@
+//! The texts of what is said about permits.
+
+use crate::codec::{Line, LineWriter, Unreadable};
+use crate::decide::Overage;
+use crate::row::{get_real, put_real};
+use crate::subject_state::{End, Home, Outcome, Settled, Share, Topped, Topup};
+
+use super::{bits, duration, hex, instant};
+
+/// Adds the names of objects, each in a line of its own.
+pub(super) fn put_objects(line: LineWriter, names: &[String]) -> LineWriter {
+    let put = |line: LineWriter, name: &String| line.and("object").text("name", name);
+    names.iter().fold(line, put)
+}
+
+/// Reads the rest of a text that has nothing but names of objects.
+pub(super) fn get_objects<'a>(
+    lines: impl Iterator<Item = Line<'a>>,
+) -> Result<Vec<String>, Unreadable> {
+    let read = |line: Line<'a>| match line.word() {
+        "object" => line.text("name"),
+        _ => Err(Unreadable::Damaged("word")),
+    };
+    lines.map(read).collect()
+}
+
+/// Adds where the outcome is known.
+pub(super) fn put_home(line: LineWriter, home: &Home) -> LineWriter {
+    match home {
+        Home::Here(others) => put_objects(line, others),
+        Home::Elsewhere => line.and("elsewhere"),
+    }
+}
+
+/// Adds what a permit is to hold.
+pub(super) fn put_topup(line: LineWriter, topup: &Topup) -> LineWriter {
+    let overage = (topup.overage != Overage::Deny).then(|| topup.overage.word());
+    let line = line.put("permit", hex(topup.permit));
+    put_real(line.put_some("overage", overage), &topup.total)
+}
+
+pub(super) fn get_topup(line: &Line) -> Result<Topup, Unreadable> {
+    Ok(Topup {
+        permit: bits(line, "permit")?,
+        total: get_real(line)?,
+        overage: get_overage(line)?,
+    })
+}
+
+/// What is done with what there is no room for.
+pub(super) fn get_overage(line: &Line) -> Result<Overage, Unreadable> {
+    match line.get("overage") {
+        Some(word) => Overage::of_word(word).ok_or(Unreadable::Damaged("overage")),
+        None => Ok(Overage::Deny),
+    }
+}
+
+/// Adds how a permit has ended.
+pub(super) fn put_outcome(line: LineWriter, permit: u128, outcome: &Outcome) -> LineWriter {
+    let line = line.put("permit", hex(permit));
+    match outcome {
+        Outcome::Settled(real) => put_real(line.flag("settled", true), real),
+        Outcome::Released => line,
+    }
+}
+
+pub(super) fn get_outcome(line: &Line) -> Result<Outcome, Unreadable> {
+    match line.flag("settled") {
+        true => Ok(Outcome::Settled(get_real(line)?)),
+        false => Ok(Outcome::Released),
+    }
+}
+
+pub(super) fn put_settled(line: LineWriter, settled: &Settled) -> LineWriter {
+    let put = |line: LineWriter, share: &Share| {
+        line.and("share")
+            .text("name", &share.name)
+            .put("units", share.units)
+            .put("debt", share.debt)
+            .put("forgiven", share.forgiven)
+    };
+    let line = line.put("how", settled.how.word());
+    settled.shares.iter().fold(line, put)
+}
+
+pub(super) fn get_settled<'a>(
+    line: &Line,
+    lines: impl Iterator<Item = Line<'a>>,
+) -> Result<Settled, Unreadable> {
+    let share = |line: Line<'a>| {
+        Ok(Share {
+            name: line.text("name")?,
+            units: line.needed("units")?,
+            debt: line.needed("debt")?,
+            forgiven: line.needed("forgiven")?,
+        })
+    };
+    let how = line.get("how").and_then(End::of_word);
+    Ok(Settled {
+        how: how.ok_or(Unreadable::Damaged("how"))?,
+        shares: lines.map(share).collect::<Result<_, Unreadable>>()?,
+    })
+}
+
+pub(super) fn put_topped(line: LineWriter, topped: &Topped) -> LineWriter {
+    let line = line
+        .flag("success", topped.success)
+        .put("expires", topped.expires.as_millis())
+        .put_some("retryAfter", topped.retry_after.map(|it| it.as_millis()));
+    let units = |word| {
+        move |line: LineWriter, (name, units): &(String, u64)| {
+            line.and(word).text("name", name).put("units", units)
+        }
+    };
+    let line = topped.held.iter().fold(line, units("held"));
+    let line = topped.before.iter().fold(line, units("before"));
+    put_objects(line, &topped.others)
+}
+
+pub(super) fn get_topped<'a>(
+    line: &Line,
+    lines: impl Iterator<Item = Line<'a>>,
+) -> Result<Topped, Unreadable> {
+    let mut topped = Topped {
+        success: line.flag("success"),
+        held: Vec::new(),
+        before: Vec::new(),
+        expires: instant(line, "expires")?,
+        retry_after: duration(line, "retryAfter")?,
+        others: Vec::new(),
+    };
+    for line in lines {
+        let name = line.text("name")?;
+        match line.word() {
+            "held" => topped.held.push((name, line.needed("units")?)),
+            "before" => topped.before.push((name, line.needed("units")?)),
+            "object" => topped.others.push(name),
+            _ => return Err(Unreadable::Damaged("word")),
+        }
+    }
+    Ok(topped)
+}

@@ -1,0 +1,36 @@
+//! Costs by name, as they stand in rows and messages: `costs=tokens:500,cents:3`.
+
+use super::items;
+use crate::codec::{Line, LineWriter, Unreadable};
+use crate::limit::{Costs, Name, Real};
+
+/// Costs as the value of a field.
+pub fn costs_text(costs: &Costs) -> String {
+    let text = |(name, cost): &(Name, u64)| format!("{}:{cost}", name.as_str());
+    let texts: Vec<String> = costs.iter().map(text).collect();
+    texts.join(",")
+}
+
+/// The costs of a line; none where it has none.
+pub fn get_costs(line: &Line) -> Result<Costs, Unreadable> {
+    let read = |text: &str| {
+        let (name, cost) = text.rsplit_once(':')?;
+        Some((Name::stored("costs", name).ok()?, cost.parse().ok()?))
+    };
+    let costs = items(line, "costs").map(read).collect::<Option<_>>();
+    costs.map(Costs::new).ok_or(Unreadable::Damaged("costs"))
+}
+
+/// Adds a real cost to a line.
+pub fn put_real(line: LineWriter, real: &Real) -> LineWriter {
+    let costs = (!real.costs.is_empty()).then(|| costs_text(&real.costs));
+    line.put_some("cost", real.cost).put_some("costs", costs)
+}
+
+/// Reads what [`put_real`] wrote.
+pub fn get_real(line: &Line) -> Result<Real, Unreadable> {
+    Ok(Real {
+        cost: line.number("cost")?,
+        costs: get_costs(line)?,
+    })
+}

@@ -1,0 +1,375 @@
+//! How a permit ends: settled, released, or because its time is over; and for how long it is held.
+
+use crate::algorithm::state::Moment;
+use crate::calendar::UnknownTimeZone;
+use crate::decide::OnExpiry;
+use crate::decision::Grant;
+use crate::limit::Real;
+use crate::{Duration, Timestamp};
+
+use super::record::{End, Ended, Held, Home, Part};
+use super::MAX_ENDED;
+use crate::subject_state::limits::Limits;
+use crate::subject_state::{Effects, Refusal};
+
+/// So many permits that are remembered for no longer are deleted in one step.
+const MAX_FORGOTTEN: usize = 100;
+
+/// What a settlement has charged to one limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    /// The limit's name; empty where it has none.
+    pub name: String,
+    /// Units charged.
+    pub units: u64,
+    /// By how much the limit is in debt now.
+    pub debt: u64,
+    /// Units that were not charged, because a limit carries no more debt.
+    pub forgiven: u64,
+}
+
+/// What became of a permit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// How it has ended.
+    pub how: End,
+    /// What was charged to each of its limits here; after a repeated call without debts.
+    pub shares: Vec<Share>,
+}
+
+impl Limits {
+    /// Whether a hold has ended by itself.
+    pub(in crate::subject_state) fn has_expired(&self, now: Timestamp) -> bool {
+        !self.holds.is_empty() && self.holds.next_end().is_some_and(|end| end <= now)
+    }
+
+    /// Counts what permits hold that were found in rows; the newest of their fences.
+    pub(in crate::subject_state) fn found_holds(&mut self) -> u64 {
+        let live = self.holds.live().flat_map(|held| held.parts.clone());
+        let parts: Vec<Part> = live.collect();
+        for part in parts {
+            self.put_on_hold(&part.key, 0, part.units);
+        }
+        self.holds.newest_fence()
+    }
+
+    /// Ends every hold whose time is over, each at its instant, and forgets what is to be known no
+    /// longer.
+    pub(in crate::subject_state) fn expire(
+        &mut self,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(), UnknownTimeZone> {
+        if self.holds.is_empty() {
+            return Ok(());
+        }
+        while self.has_expired(moment.now) {
+            let all = self.holds.all.iter().enumerate();
+            let live = all.filter(|(_, held)| held.end.is_none());
+            let Some((place, over)) = live.min_by_key(|(_, held)| (held.ends_at(), held.permit))
+            else {
+                break;
+            };
+            let now = over.ends_at();
+            self.expire_one(place, Moment { now, ..moment }, effects)?;
+        }
+        self.forget_ended(moment.now, effects);
+        Ok(())
+    }
+
+    fn expire_one(
+        &mut self,
+        place: usize,
+        at: Moment,
+        effects: &mut Effects,
+    ) -> Result<(), UnknownTimeZone> {
+        let held = &self.holds.all[place];
+        // Whoever is not at home has not been told that nothing happened.
+        let keeps = held.on_expiry == OnExpiry::Keep || held.home == Home::Elsewhere;
+        let units = |part: &Part| if keeps { part.units } else { 0 };
+        let real: Vec<u64> = held.parts.iter().map(units).collect();
+        self.end_hold(place, &real, End::Expired, None, at, effects)?;
+        Ok(())
+    }
+
+    /// Ends a live hold and charges so many units of each of its parts.
+    fn end_hold(
+        &mut self,
+        place: usize,
+        units: &[u64],
+        how: End,
+        real: Option<&Real>,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<Vec<Share>, UnknownTimeZone> {
+        let held = self.holds.all[place].clone();
+        for part in &held.parts {
+            self.put_on_hold(&part.key, part.units, 0);
+        }
+        let mut shares = Vec::with_capacity(units.len());
+        for (part, &units) in held.parts.iter().zip(units) {
+            shares.push(self.charge_part(part, units, moment, effects)?);
+        }
+        let owed = match &held.home {
+            Home::Here(others) => others.clone(),
+            Home::Elsewhere => Vec::new(),
+        };
+        let held = &mut self.holds.all[place];
+        for (part, share) in held.parts.iter_mut().zip(&shares) {
+            part.units = share.units;
+        }
+        held.end = Some(Ended {
+            how,
+            at: moment.now,
+            real: real.cloned(),
+            owed,
+        });
+        let (key, row) = held.row();
+        effects.put(key, row);
+        Ok(shares)
+    }
+
+    /// Holds `now` units of a limit in place of `before`.
+    pub(super) fn put_on_hold(&mut self, key: &str, before: u64, now: u64) {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key() == key) {
+            entry.on_hold = entry.on_hold.saturating_sub(before).saturating_add(now);
+        }
+    }
+
+    /// Charges units past a limit, and what is charged together with it.
+    fn charge_part(
+        &mut self,
+        part: &Part,
+        units: u64,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<Share, UnknownTimeZone> {
+        let clock = self.clock().copied();
+        let place = self
+            .entries
+            .iter()
+            .position(|entry| entry.key() == part.key);
+        let mut share = Share {
+            name: part.name.clone(),
+            units: 0,
+            debt: 0,
+            forgiven: units,
+        };
+        let Some(place) = place else {
+            return Ok(share);
+        };
+        let own = &mut self.entries[place];
+        own.follow(clock.as_ref(), moment)?;
+        (share.units, share.debt) = own.usage.charge_as_debt(units, moment)?;
+        share.forgiven = units - share.units;
+        own.write_ahead(share.units, moment, effects)?;
+        let own = own.clone();
+        let newest = self
+            .of_name(&own.policy, &own.usage.limit)
+            .map(|it| it.turn)
+            .max();
+        for (i, other) in self.entries.iter_mut().enumerate() {
+            let is_in_force = Some(other.turn) == newest;
+            let is_another = other.is_named_as(&own.policy, &own.usage.limit)
+                && (is_in_force || other.usage.idle_at(moment.now) > moment.now);
+            if i == place || units == 0 || !(is_another || other.is_beside_entry(&own)) {
+                continue;
+            }
+            other.follow(clock.as_ref(), moment)?;
+            other.usage.charge_past(units, moment.now, moment)?;
+            other.write_ahead(units, moment, effects)?;
+        }
+        Ok(share)
+    }
+
+    /// Forgets permits that are remembered for no longer, or are too many.
+    fn forget_ended(&mut self, now: Timestamp, effects: &mut Effects) {
+        let holds = &mut self.holds.all;
+        let ended = holds.iter().filter(|it| it.end.is_some()).count();
+        let mut too_many = ended.saturating_sub(MAX_ENDED);
+        let mut forgotten = 0;
+        holds.retain(|held| {
+            let is_over = held.end.is_some() && held.known_until() <= now;
+            let is_oldest = held.end.is_some() && too_many > 0;
+            if forgotten == MAX_FORGOTTEN || !(is_over || is_oldest) {
+                return true;
+            }
+            too_many = too_many.saturating_sub(1);
+            forgotten += 1;
+            effects.writes.push(held.deletion());
+            false
+        });
+    }
+
+    /// Charges the real cost of what a permit holds, whole, and ends it. An error changes nothing.
+    pub(in crate::subject_state) fn settle(
+        &mut self,
+        permit: u128,
+        real: &Real,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<Settled, Refusal> {
+        let place = self.holds.find(permit).ok_or(Refusal::UnknownPermit)?;
+        let held = &self.holds.all[place];
+        held.knows(real)?;
+        let units = |part: &Part| Held::units_under(part, real);
+        let units: Vec<u64> = held.parts.iter().map(units).collect();
+        let shares = match &held.end {
+            None => self.end_hold(place, &units, End::Settled, Some(real), moment, effects)?,
+            Some(end) if end.real.as_ref() == Some(real) => held.shares(),
+            Some(end) if end.how == End::Expired => {
+                self.settle_late(place, &units, real, moment, effects)?
+            }
+            Some(end) => return Err(Refusal::PermitEnded(end.how)),
+        };
+        let how = End::Settled;
+        Ok(Settled { how, shares })
+    }
+
+    /// Charges what the home of a permit says beyond what was charged here.
+    pub(super) fn correct(
+        &mut self,
+        place: usize,
+        real: &Real,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let held = &self.holds.all[place];
+        if held
+            .end
+            .as_ref()
+            .is_some_and(|end| end.real.as_ref() == Some(real))
+        {
+            return Ok(());
+        }
+        let units = |part: &Part| Held::units_under(part, real);
+        let units: Vec<u64> = held.parts.iter().map(units).collect();
+        self.settle_late(place, &units, real, moment, effects)?;
+        Ok(())
+    }
+
+    /// Charges what a settlement says beyond what was charged when the time was over.
+    fn settle_late(
+        &mut self,
+        place: usize,
+        units: &[u64],
+        real: &Real,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<Vec<Share>, UnknownTimeZone> {
+        let held = self.holds.all[place].clone();
+        let mut shares = Vec::with_capacity(units.len());
+        for (part, &units) in held.parts.iter().zip(units) {
+            let more = units.saturating_sub(part.units);
+            let mut share = self.charge_part(part, more, moment, effects)?;
+            share.units += part.units;
+            shares.push(share);
+        }
+        let held = &mut self.holds.all[place];
+        for (part, share) in held.parts.iter_mut().zip(&shares) {
+            part.units = share.units;
+        }
+        if let Some(end) = &mut held.end {
+            end.how = End::Settled;
+            end.real = Some(real.clone());
+            if let Home::Here(others) = &held.home {
+                end.owed.clone_from(others);
+            }
+        }
+        let (key, row) = held.row();
+        effects.put(key, row);
+        Ok(shares)
+    }
+
+    /// Ends a permit and charges nothing; what was held can be taken at once.
+    pub(in crate::subject_state) fn release_held(
+        &mut self,
+        permit: u128,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let place = self.holds.find(permit).ok_or(Refusal::UnknownPermit)?;
+        let held = &self.holds.all[place];
+        match &held.end {
+            None => {
+                let nothing = vec![0; held.parts.len()];
+                self.end_hold(place, &nothing, End::Released, None, moment, effects)?;
+                Ok(())
+            }
+            Some(end) if end.how == End::Released => Ok(()),
+            Some(end) => Err(Refusal::PermitEnded(end.how)),
+        }
+    }
+
+    /// Moves a permit's deadline to `hold` from now, and never to an earlier instant.
+    pub(in crate::subject_state) fn renew_held(
+        &mut self,
+        permit: u128,
+        hold: Option<Duration>,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<Grant, Refusal> {
+        let place = self.holds.find(permit).ok_or(Refusal::UnknownPermit)?;
+        let held = &mut self.holds.all[place];
+        if let Some(end) = &held.end {
+            return Err(Refusal::PermitEnded(end.how));
+        }
+        let hold = hold.unwrap_or(held.hold);
+        held.until = held.until.max(moment.now.plus(hold));
+        let (key, row) = held.row();
+        effects.put(key, row);
+        Ok(Grant {
+            permit,
+            fence: held.fence,
+            expires: held.until,
+        })
+    }
+
+    /// Takes back a hold that an operation has taken, as if it had never been.
+    pub(in crate::subject_state) fn drop_hold(
+        &mut self,
+        permit: u128,
+        operation: u128,
+        effects: &mut Effects,
+    ) {
+        let is_of = |it: &Held| it.operation == Some(operation) && it.end.is_none();
+        let Some(place) = self
+            .holds
+            .find(permit)
+            .filter(|at| is_of(&self.holds.all[*at]))
+        else {
+            return;
+        };
+        let held = self.holds.all.remove(place);
+        for part in &held.parts {
+            self.put_on_hold(&part.key, part.units, 0);
+        }
+        effects.writes.push(held.deletion());
+    }
+}
+
+impl Held {
+    /// Refuses costs of limits that it does not hold, where it has all of its parts here.
+    pub(super) fn knows(&self, real: &Real) -> Result<(), Refusal> {
+        if !matches!(&self.home, Home::Here(others) if others.is_empty()) {
+            return Ok(());
+        }
+        let is_unknown = |name: &str| !self.parts.iter().any(|part| part.name == name);
+        let mut names = real.costs.iter().map(|(name, _)| name.as_str());
+        match names.find(|name| is_unknown(name)) {
+            Some(name) => Err(Refusal::NotHeld(name.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// What was charged of it.
+    fn shares(&self) -> Vec<Share> {
+        let share = |part: &Part| Share {
+            name: part.name.clone(),
+            units: part.units,
+            debt: 0,
+            forgiven: 0,
+        };
+        self.parts.iter().map(share).collect()
+    }
+}

@@ -1,0 +1,126 @@
+//! Permits over everything that one decision takes: units that are held until their real cost is
+//! settled.
+//!
+//! **Rule.** Held units count in every window that the hold touches, and a bucket refills only to
+//! its capacity less what is held: a limit is decided as if it were smaller by what is held of it.
+//! So at each admission what is spent and held is never above the limit. Settling ends the hold and
+//! charges the real cost at that instant, whole, also past the limit: as debt, of which one whole
+//! limit at most is carried. Released, nothing is charged. What is not settled in time is charged as
+//! it was estimated, at the instant of the deadline, unless the permit says otherwise.
+//!
+//! A permit may have parts in several objects. The object of its first part is its home: it alone
+//! knows the outcome, and tells the others until each has acknowledged it ([`outcome`]). A part
+//! elsewhere holds on until it is told, or until the home has been silent for too long.
+//!
+//! A permit that has ended is remembered for as long again as it was to be held, so that a call
+//! that comes twice is answered alike, and one that comes late is charged the difference.
+
+mod ending;
+mod outcome;
+mod record;
+mod row;
+mod taking;
+mod topup;
+
+pub use ending::{Settled, Share};
+pub use outcome::{Notice, Outcome};
+pub use record::{End, Home, Part};
+pub use topup::{Topped, Topup};
+
+pub(super) use record::Held;
+pub(super) use taking::Terms;
+
+use crate::Timestamp;
+
+use super::entry::Entry;
+use super::Effects;
+
+/// The most permits of one subject that are held at once: each is kept in a row and in memory.
+pub const MAX_HELD: usize = 1_024;
+/// The most permits of one subject that have ended and are remembered. Beyond it the one that ended
+/// first is forgotten.
+pub const MAX_ENDED: usize = 4_096;
+
+/// The permits of one subject that hold units, or did lately.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Holds {
+    all: Vec<Held>,
+}
+
+impl Holds {
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// A row tells of one.
+    pub(super) fn add(&mut self, held: Held) {
+        self.all.push(held);
+    }
+
+    fn find(&self, permit: u128) -> Option<usize> {
+        self.all.iter().position(|it| it.permit == permit)
+    }
+
+    /// The one of these bits.
+    pub(super) fn get(&self, permit: u128) -> Option<&Held> {
+        self.find(permit).map(|at| &self.all[at])
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Held> {
+        self.all.iter()
+    }
+
+    /// Those that hold units.
+    fn live(&self) -> impl Iterator<Item = &Held> {
+        self.all.iter().filter(|it| it.end.is_none())
+    }
+
+    /// The first instant at which one of them ends by itself.
+    pub(super) fn next_end(&self) -> Option<Timestamp> {
+        self.live().map(Held::ends_at).min()
+    }
+
+    /// The last instant at which one of them ends by itself.
+    pub(super) fn last_end(&self) -> Option<Timestamp> {
+        self.live().map(Held::ends_at).max()
+    }
+
+    /// Until when something is to be known of them.
+    pub(super) fn known_until(&self) -> Option<Timestamp> {
+        self.all.iter().map(Held::known_until).max()
+    }
+
+    /// The objects that have further parts of a permit whose home is here.
+    pub(super) fn others(&self, permit: u128) -> Vec<String> {
+        match self.get(permit).map(|held| &held.home) {
+            Some(Home::Here(others)) => others.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Writes the rows of all.
+    pub(super) fn write_all(&self, effects: &mut Effects) {
+        for held in &self.all {
+            let (key, row) = held.row();
+            effects.put(key, row);
+        }
+    }
+
+    /// Whether one of them holds, or held, units of this limit, and is to be known.
+    pub(super) fn concern(&self, entry: &Entry, now: Timestamp) -> bool {
+        if self.all.is_empty() {
+            return false;
+        }
+        let key = entry.key();
+        let is_of = |held: &&Held| held.parts.iter().any(|part| part.key == key);
+        self.all
+            .iter()
+            .filter(is_of)
+            .any(|held| held.known_until() > now)
+    }
+
+    /// The newest fence that one of them has.
+    pub(super) fn newest_fence(&self) -> u64 {
+        self.all.iter().map(|it| it.fence).max().unwrap_or(0)
+    }
+}

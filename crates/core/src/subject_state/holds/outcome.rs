@@ -1,0 +1,130 @@
+//! What the home of a permit owes to the objects that have further parts of it: how it has ended.
+
+use crate::algorithm::state::Moment;
+use crate::decide::OnExpiry;
+use crate::limit::Real;
+use crate::{Duration, Timestamp};
+
+use super::record::{End, Held, Home};
+use super::Holds;
+use crate::subject_state::limits::Limits;
+use crate::subject_state::{Effects, Refusal};
+
+/// An object that has not acknowledged an outcome is told it again after so long, then after half of
+/// the time for which it has been silent.
+const TELL_AGAIN: Duration = Duration::from_secs(2);
+/// And at least so often.
+const TELL_AGAIN_MOST: Duration = Duration::from_secs(300);
+
+/// How a permit has ended, as its home tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// This is to be charged.
+    Settled(Real),
+    /// Nothing is.
+    Released,
+}
+
+/// What one object is to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The object's name.
+    pub object: String,
+    /// The permit's bits.
+    pub permit: u128,
+    /// The outcome.
+    pub outcome: Outcome,
+}
+
+impl Held {
+    /// The outcome, once there is one.
+    fn outcome(&self) -> Option<Outcome> {
+        let end = self.end.as_ref()?;
+        Some(match (&end.real, end.how, self.on_expiry) {
+            (Some(real), ..) => Outcome::Settled(real.clone()),
+            (None, End::Expired, OnExpiry::Keep) => Outcome::Settled(Real::default()),
+            _ => Outcome::Released,
+        })
+    }
+}
+
+impl Holds {
+    /// When somebody has to see to it that other objects are told how permits have ended: when one
+    /// of them ends by itself, or when it is time to tell it again.
+    pub(in crate::subject_state) fn rings_by(&self, now: Timestamp) -> Option<Timestamp> {
+        let rings = |held: &Held| match (&held.home, &held.end) {
+            (Home::Here(others), None) if !others.is_empty() => Some(held.until.max(now)),
+            (_, Some(end)) if !end.owed.is_empty() => {
+                let since = now.since(end.at).as_millis() / 2;
+                let wait = Duration::from_millis(since).clamp(TELL_AGAIN, TELL_AGAIN_MOST);
+                Some(now.plus(wait))
+            }
+            _ => None,
+        };
+        self.iter().filter_map(rings).min()
+    }
+}
+
+impl Limits {
+    /// What other objects have to be told, of each permit.
+    pub(in crate::subject_state) fn notices(&self) -> Vec<Notice> {
+        let owed = |held: &Held| {
+            let outcome = held.outcome();
+            let end = held.end.clone();
+            let owed = end.map(|end| end.owed).unwrap_or_default();
+            let permit = held.permit;
+            owed.into_iter().filter_map(move |object| {
+                let outcome = outcome.clone()?;
+                Some(Notice {
+                    object,
+                    permit,
+                    outcome,
+                })
+            })
+        };
+        self.holds.iter().flat_map(owed).collect()
+    }
+
+    /// Whether another object has to be told something.
+    pub(in crate::subject_state) fn has_notices(&self) -> bool {
+        let owes = |held: &Held| held.end.as_ref().is_some_and(|end| !end.owed.is_empty());
+        self.holds.iter().any(owes)
+    }
+
+    /// An object has acknowledged what it was told.
+    pub(in crate::subject_state) fn acknowledge(&mut self, notice: &Notice, effects: &mut Effects) {
+        let Some(place) = self.holds.find(notice.permit) else {
+            return;
+        };
+        let held = &mut self.holds.all[place];
+        if held.outcome().as_ref() != Some(&notice.outcome) {
+            return; // it is to be told something newer
+        }
+        if let Some(end) = &mut held.end {
+            end.owed.retain(|object| *object != notice.object);
+            let (key, row) = held.row();
+            effects.put(key, row);
+        }
+    }
+
+    /// The home of a part tells how the permit has ended: of one that has ended here already what
+    /// is to be charged beyond. What is not known here is done.
+    pub(in crate::subject_state) fn conclude(
+        &mut self,
+        permit: u128,
+        outcome: &Outcome,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let Some(place) = self.holds.find(permit) else {
+            return Ok(());
+        };
+        let is_over = self.holds.all[place].end.is_some();
+        match outcome {
+            Outcome::Released if is_over => Ok(()),
+            Outcome::Released => self.release_held(permit, moment, effects),
+            Outcome::Settled(real) if is_over => self.correct(place, real, moment, effects),
+            Outcome::Settled(real) => self.settle(permit, real, moment, effects).map(drop),
+        }
+    }
+}

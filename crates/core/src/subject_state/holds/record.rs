@@ -1,0 +1,133 @@
+//! One permit, as it is kept.
+
+use crate::decide::OnExpiry;
+use crate::limit::Real;
+use crate::{Duration, Timestamp};
+
+/// An ended permit is remembered at least so long.
+const KEPT_LEAST: Duration = Duration::from_secs(60);
+/// And at most so long.
+const KEPT_MOST: Duration = Duration::from_secs(24 * 3_600);
+
+/// How a permit has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Its real cost was charged.
+    Settled,
+    /// Nothing was charged.
+    Released,
+    /// Its time was over.
+    Expired,
+}
+
+impl End {
+    /// All of them.
+    pub const ALL: [End; 3] = [End::Settled, End::Released, End::Expired];
+
+    /// The word in JSON, rows and messages.
+    pub const fn word(self) -> &'static str {
+        match self {
+            End::Settled => "settled",
+            End::Released => "released",
+            End::Expired => "expired",
+        }
+    }
+
+    /// The one of this word.
+    pub fn of_word(word: &str) -> Option<End> {
+        End::ALL.into_iter().find(|it| it.word() == word)
+    }
+}
+
+/// What a permit holds, or held, of one limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The key of the limit's row.
+    pub key: String,
+    /// The limit's name; empty where it has none.
+    pub name: String,
+    /// Units held; once it has ended, units charged.
+    pub units: u64,
+    /// Whether they were asked for by the limit's name, and not by the cost of all others.
+    pub is_named: bool,
+}
+
+/// Where the outcome of a permit is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Home {
+    /// Here; the objects that have further parts of it.
+    Here(Vec<String>),
+    /// In another object.
+    Elsewhere,
+}
+
+impl Default for Home {
+    /// Here, and nowhere else.
+    fn default() -> Home {
+        Home::Here(Vec::new())
+    }
+}
+
+/// How it ended, and by what call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::subject_state) struct Ended {
+    pub(in crate::subject_state) how: End,
+    pub(in crate::subject_state) at: Timestamp,
+    /// What the settlement said, where it was one.
+    pub(in crate::subject_state) real: Option<Real>,
+    /// The objects that have not acknowledged it yet.
+    pub(in crate::subject_state) owed: Vec<String>,
+}
+
+/// A permit that holds units, or did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::subject_state) struct Held {
+    pub(in crate::subject_state) permit: u128,
+    pub(in crate::subject_state) fence: u64,
+    /// The operation that took it, as long as it can be taken back: in memory alone.
+    pub(in crate::subject_state) operation: Option<u128>,
+    pub(in crate::subject_state) parts: Vec<Part>,
+    /// For how long it was asked.
+    pub(in crate::subject_state) hold: Duration,
+    /// The deadline.
+    pub(in crate::subject_state) until: Timestamp,
+    pub(in crate::subject_state) on_expiry: OnExpiry,
+    pub(in crate::subject_state) home: Home,
+    /// `None` while it is held.
+    pub(in crate::subject_state) end: Option<Ended>,
+}
+
+impl Held {
+    /// How long it is remembered once it has ended: as long again as it was to be held, within
+    /// bounds.
+    fn kept(&self) -> Duration {
+        self.hold.clamp(KEPT_LEAST, KEPT_MOST)
+    }
+
+    /// When it ends by itself. A part waits for its home beyond its deadline, for as long as the
+    /// home would know of it.
+    pub(in crate::subject_state) fn ends_at(&self) -> Timestamp {
+        match self.home {
+            Home::Here(_) => self.until,
+            Home::Elsewhere => self.until.plus(self.kept()),
+        }
+    }
+
+    /// Until when it is to be known. What other objects are still owed is known until they have it.
+    pub(in crate::subject_state) fn known_until(&self) -> Timestamp {
+        match &self.end {
+            None => self.ends_at().plus(self.kept()),
+            Some(end) if end.owed.is_empty() => end.at.plus(self.kept()),
+            Some(end) => end.at.plus(KEPT_MOST),
+        }
+    }
+
+    /// The units of a part under other costs. A limit that was asked for by its name keeps what it
+    /// has, unless it is named again; so do all others where no cost is told.
+    pub(in crate::subject_state) fn units_under(part: &Part, real: &Real) -> u64 {
+        let mut costs = real.costs.iter();
+        let named = costs.find(|(name, _)| name.as_str() == part.name);
+        let other = real.cost.filter(|_| !part.is_named);
+        named.map(|(_, cost)| *cost).or(other).unwrap_or(part.units)
+    }
+}

@@ -1,0 +1,123 @@
+//! The row of a permit: `permit/<bits>`, a line for the permit and one for each part, each further
+//! object of it, and each object that is still owed its outcome.
+
+use crate::codec::{Line, LineWriter, Unreadable};
+use crate::decide::OnExpiry;
+use crate::row::{get_real, put_real, ROWS};
+use crate::{Duration, Timestamp};
+
+use super::record::{End, Ended, Held, Home, Part};
+use crate::subject_state::Write;
+
+/// What the keys of these rows begin with.
+const KEY: &str = "permit/";
+
+fn key_of(permit: u128) -> String {
+    format!("{KEY}{permit:032x}")
+}
+
+impl Held {
+    /// Key and text.
+    pub(in crate::subject_state) fn row(&self) -> (String, String) {
+        let is_part = self.home == Home::Elsewhere;
+        let line = LineWriter::new(ROWS.written(), "permit")
+            .put("permit", format_args!("{:032x}", self.permit))
+            .put("fence", self.fence)
+            .put("hold", self.hold.as_millis())
+            .put("until", self.until.as_millis())
+            .flag("giveBack", self.on_expiry == OnExpiry::GiveBack)
+            .flag("elsewhere", is_part);
+        let line = match &self.end {
+            Some(end) => put_end(line, end),
+            None => line,
+        };
+        let part = |line: LineWriter, part: &Part| {
+            line.and("part")
+                .text("key", &part.key)
+                .text("name", &part.name)
+                .put("units", part.units)
+                .flag("named", part.is_named)
+        };
+        let line = self.parts.iter().fold(line, part);
+        let name = |word| move |line: LineWriter, name: &String| line.and(word).text("name", name);
+        let line = match &self.home {
+            Home::Here(others) => others.iter().fold(line, name("object")),
+            Home::Elsewhere => line,
+        };
+        let owed = self.end.iter().flat_map(|end| &end.owed);
+        let line = owed.fold(line, name("owed"));
+        (key_of(self.permit), line.finish())
+    }
+
+    /// The deletion of the row.
+    pub(in crate::subject_state) fn deletion(&self) -> Write {
+        Write::Delete {
+            key: key_of(self.permit),
+        }
+    }
+
+    /// Reads the row, without its version.
+    pub(in crate::subject_state) fn get(text: &str) -> Result<Held, Unreadable> {
+        let mut lines = text.split('\n').map(Line::parse);
+        let line = lines.next().ok_or(Unreadable::Damaged("empty"))?;
+        let permit = line.get("permit");
+        let permit = permit.and_then(|it| u128::from_str_radix(it, 16).ok());
+        let mut held = Held {
+            permit: permit.ok_or(Unreadable::Damaged("permit"))?,
+            fence: line.needed("fence")?,
+            operation: None,
+            parts: Vec::new(),
+            hold: Duration::from_millis(line.needed("hold")?),
+            until: Timestamp::from_millis(line.needed("until")?),
+            on_expiry: match line.flag("giveBack") {
+                true => OnExpiry::GiveBack,
+                false => OnExpiry::Keep,
+            },
+            home: match line.flag("elsewhere") {
+                true => Home::Elsewhere,
+                false => Home::Here(Vec::new()),
+            },
+            end: get_end(&line)?,
+        };
+        for line in lines {
+            match (line.word(), &mut held.home, &mut held.end) {
+                ("part", _, _) => held.parts.push(Part {
+                    key: line.text("key")?,
+                    name: line.text("name")?,
+                    units: line.needed("units")?,
+                    is_named: line.flag("named"),
+                }),
+                ("object", Home::Here(others), _) => others.push(line.text("name")?),
+                ("owed", _, Some(end)) => end.owed.push(line.text("name")?),
+                _ => return Err(Unreadable::Damaged("word")),
+            }
+        }
+        Ok(held)
+    }
+}
+
+fn put_end(line: LineWriter, end: &Ended) -> LineWriter {
+    let line = line
+        .put("end", end.how.word())
+        .put("at", end.at.as_millis());
+    match &end.real {
+        Some(real) => put_real(line.flag("settled", true), real),
+        None => line,
+    }
+}
+
+fn get_end(line: &Line) -> Result<Option<Ended>, Unreadable> {
+    let Some(word) = line.get("end") else {
+        return Ok(None);
+    };
+    let real = match line.flag("settled") {
+        true => Some(get_real(line)?),
+        false => None,
+    };
+    Ok(Some(Ended {
+        how: End::of_word(word).ok_or(Unreadable::Damaged("end"))?,
+        at: Timestamp::from_millis(line.needed("at")?),
+        real,
+        owed: Vec::new(),
+    }))
+}
