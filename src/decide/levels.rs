@@ -7,6 +7,7 @@ use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::store::RateLimitStore;
 
 use super::binding::BindingStore;
+use super::capped;
 use super::counts::CountsStore;
 use super::newer;
 use super::object::ObjectStore;
@@ -20,7 +21,10 @@ use crate::error::ApiError;
 pub(super) async fn decide(context: &Context<'_>, levels: Levels) -> Result<Outcome, ApiError> {
     // Who waits may go away before, and what was charged is taken back then.
     if !levels.above.is_empty() || levels.own.waits {
-        return Box::pin(together::check_levels(context, levels)).await;
+        return match levels.caps {
+            true => Box::pin(capped::check_levels(context, levels)).await,
+            false => Box::pin(together::check_levels(context, levels, false)).await,
+        };
     }
     let pending = levels.own;
     if let Some(refusal) = pending.refusal() {

@@ -6,6 +6,7 @@
 mod again;
 mod asking;
 pub(crate) mod binding;
+mod capped;
 mod charged;
 pub(crate) mod counts;
 mod debts;

@@ -185,8 +185,8 @@ impl Levels {
     }
 }
 
-/// A check on the terms of its policy, as far as it has none of its own. Nobody goes into debt who
-/// may not.
+/// A check on the terms of its policy, as far as it has none of its own. Nobody goes into debt
+/// who may not.
 fn on_terms(named: &NamedPolicy, mut check: Check) -> Result<Check, ApiError> {
     if check.overage == Overage::Debt && named.overage != Overage::Debt {
         let with = "the policy: its own `overage` says whether there may be debt";
@@ -345,7 +345,8 @@ impl Pending {
         if is_shadow {
             let open = self.item.policy.with_fail_mode(FailMode::Open);
             self.item.policy = open.map_err(BadRequest::from)?; // it suits every policy
-                                                                // Nobody settles what is not enforced: it is charged as it is estimated.
+
+            // Nobody settles what is not enforced: it is charged as it is estimated.
             let gives_slots = self.item.policy.gives_permits();
             self.item.check.hold = self.item.check.hold.filter(|_| gives_slots);
         }

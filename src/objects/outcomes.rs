@@ -1,6 +1,6 @@
 //! How permits have ended, told to the other objects that have parts of them: by the object of the
-//! first part, in the background, until each has acknowledged it. What is still to be told stands in
-//! rows, and an alarm sees to it if the object is gone before.
+//! first part, in the background, until each has acknowledged it. What is still to be told stands
+//! in rows, and an alarm sees to it if the object is gone before.
 
 use core::cell::Cell;
 use std::rc::Rc;

@@ -1,5 +1,5 @@
-//! `POST /limit/settle`, `/topup`, `/renew` and `/release`, under `/limit`: what a caller does with a
-//! permit. The permit names the subject of its first part; the namespace is the caller's.
+//! `POST /limit/settle`, `/topup`, `/renew` and `/release`, under `/limit`: what a caller does with
+//! a permit. The permit names the subject of its first part; the namespace is the caller's.
 
 use tollgate_core::api::permit as form;
 use tollgate_core::api::response::{to_json, RenewedBody, SettledBody, ToppedBody};

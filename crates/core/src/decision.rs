@@ -1,7 +1,6 @@
 //! The answer to one check: success or not, which limit decided, why, what remains and when to come
 //! back.
 
-use crate::decide::Check;
 use crate::limit::Costs;
 use crate::policy::Policy;
 use crate::{Duration, Timestamp};
@@ -154,16 +153,6 @@ pub struct Granted {
     pub cost: i64,
     /// Units of the limits of these names.
     pub costs: Costs,
-}
-
-impl Granted {
-    /// What this check asks for.
-    pub fn of(check: Check) -> Box<Granted> {
-        Box::new(Granted {
-            cost: check.cost,
-            costs: check.costs,
-        })
-    }
 }
 
 /// The decision over all limits of one policy for one subject.

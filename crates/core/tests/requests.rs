@@ -650,7 +650,10 @@ fn options_that_a_limit_cannot_keep_are_refused() {
         (format!(r#"{window}, "peek": "true""#), "`peek` must be true or false."),
         (format!(r#"{window}, "maxDelay": "-1s""#), "`maxDelay` must be a whole number with its unit, such as 500ms, 10s, 15m, 1h, 1d or 1w."),
         (format!(r#"{window}, "maxDelay": "367d""#), "`maxDelay` must be between 0s and 366d."),
-        (format!(r#"{window}, "hold": "1m""#), "`hold` is not supported yet: only a `concurrency` limit can be held, and none of these is one."),
+        (format!(r#"{window}, "hold": "1m", "maxDelay": "1s""#), "`hold` does not go with a delay (`maxDelay`, `wait`): what is held is held from now on."),
+        (format!(r#"{window}, "hold": "1m", "cost": -1"#), "`hold` does not go with `cost` when it is below 0: what is given back is not held."),
+        (format!(r#"{window}, "costs": {{"a": 1}}"#), "`costs.a` is not known here: remove it, or check its spelling."),
+        (format!(r#"{window}, "costs": {{}}"#), "`costs` must have 1 to 8 fields."),
         (format!(r#"{slots}, "cost": -1"#), "`cost` does not go with `concurrency` when it is below 0: release the permit instead."),
         (format!(r#"{slots}, "maxDelay": 0"#), "`maxDelay` does not go with `concurrency`: nobody knows when a slot is released."),
         (format!(r#"{slots}, "hold": 0"#), "`hold` must be between 1ms and 366d."),
@@ -717,7 +720,11 @@ fn a_named_policy_is_asked_whether_it_can_keep_the_options() {
         request::suits(&delayed, &slots).unwrap_err().field,
         "maxDelay"
     );
-    assert_eq!(request::suits(&held, &window).unwrap_err().field, "hold");
+    assert_eq!(request::suits(&held, &window), Ok(()));
+    let shaped = inline(
+        r#""algorithm": "leakyBucket", "capacity": 5, "leak": {"amount": 1, "interval": "1s"}, "maxDelay": "9s""#,
+    );
+    assert_eq!(request::suits(&held, &shaped).unwrap_err().field, "hold");
     assert_eq!(
         request::suits(&Check::of(-1), &slots).unwrap_err().field,
         "cost"

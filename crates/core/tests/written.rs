@@ -15,7 +15,7 @@ use tollgate_core::api::query::{self, SubjectQuery};
 use tollgate_core::api::request::{self, suits, suits_waiting, LimitRequest, Rule, MAX_WAIT};
 use tollgate_core::api::stage::{self, NewStage};
 use tollgate_core::api::{policy as form, to_json};
-use tollgate_core::decide::Check;
+use tollgate_core::decide::{Check, OnExpiry, Overage};
 use tollgate_core::limit::{Name, MAX_WINDOW};
 use tollgate_core::number::MAX_SAFE;
 use tollgate_core::policy::consistency::Consistency;
@@ -38,15 +38,26 @@ fn delay() -> impl Strategy<Value = Duration> {
 fn check() -> impl Strategy<Value = Check> {
     let most = MAX_SAFE as i64;
     let cost = prop_oneof![Just(1), Just(0), Just(-most), Just(most), -most..=most];
-    let parts = (cost, any::<bool>(), option::of(delay()), option::of(span()));
-    parts.prop_map(|(cost, peek, max_delay, hold)| Check {
+    let terms = (0..3_usize, 0..2_usize, any::<bool>());
+    let parts = (
         cost,
-        peek,
-        max_delay,
-        hold,
-        bypass: false,
-        ..Check::ONE
-    })
+        any::<bool>(),
+        option::of(delay()),
+        option::of(span()),
+        terms,
+    );
+    parts.prop_map(
+        |(cost, peek, max_delay, hold, (overage, on_expiry, record))| Check {
+            cost,
+            peek,
+            max_delay,
+            hold,
+            overage: Overage::ALL[overage],
+            on_expiry: OnExpiry::ALL[on_expiry],
+            record,
+            ..Check::ONE
+        },
+    )
 }
 
 /// Any request that can be asked. What its policy does not allow is not asked.
@@ -57,7 +68,7 @@ fn limit_request() -> impl Strategy<Value = LimitRequest> {
             for part in 0..4 {
                 match part {
                     _ if suits(&check, policy).is_ok() => break,
-                    0 => check.hold = None,
+                    0 => (check.hold, check.overage, check.record) = (None, Overage::Deny, false),
                     1 => check.max_delay = None,
                     2 => check.cost = 1,
                     _ => check.peek = false,

@@ -1,7 +1,6 @@
 //! Several checks over several subjects, all or nothing: carries out what [`Multi`] wants done, and
 //! tells it what came of it.
 
-mod capped;
 mod messages;
 mod refund;
 mod shadow;
@@ -45,26 +44,16 @@ impl Together {
 }
 
 /// Decides one check together with what stands above it: admitted by all, or charged to none.
+/// `answers_all`: whether each level is to be answered where one refuses.
 pub(super) async fn check_levels(
     context: &Context<'_>,
     levels: Levels,
+    answers_all: bool,
 ) -> Result<Outcome, ApiError> {
     let check = &levels.own.item.check;
     if check.cost < 0 && !check.peek {
         return refund::give_back(context, levels).await;
     }
-    if levels.caps {
-        return Box::pin(capped::check_levels(context, levels)).await;
-    }
-    decide_one(context, levels, false).await
-}
-
-/// Decides one check with all its levels. `answers_all`: as in [`decide`].
-async fn decide_one(
-    context: &Context<'_>,
-    levels: Levels,
-    answers_all: bool,
-) -> Result<Outcome, ApiError> {
     let mut together = decide(context, vec![levels], answers_all).await?;
     let outcome = together.outcomes.pop();
     outcome.ok_or_else(ApiError::object_unavailable) // one was asked

@@ -10,7 +10,8 @@ use crate::Duration;
 /// Whether `check` can be asked of `policy`. Parsing has seen to it for an inline policy; whoever
 /// looks up a named one asks here. A `concurrency` limit counts slots, so it takes no refund (its
 /// permits are released) and promises nothing for later (`maxDelay`); cost 0 takes no slot and
-/// always succeeds. `hold` needs a limit that has slots.
+/// always succeeds. What is held, is taken in part, costs differently or is recorded needs the
+/// subject's object, and is held from now on.
 pub fn suits(check: &Check, policy: &Policy) -> Result<(), BadRequest> {
     match of_policy(check, policy) {
         Some((field, problem)) => Err(BadRequest::new(field, problem)),
@@ -194,9 +195,7 @@ pub(super) fn unknown_cost<'a>(
         !limits.any(|limit| limit.name() == Some(name))
     };
     let unknown = check.costs.iter().map(|(name, _)| name).find(is_unknown)?;
-    let why = "none of the limits that are asked has this name";
-    let field = format!("costs.{}", unknown.as_str());
-    Some((field, Problem::Unsupported { why }))
+    Some((format!("costs.{}", unknown.as_str()), Problem::Unknown))
 }
 
 /// What cannot be asked of counts that no object keeps.

@@ -1,5 +1,5 @@
-//! The terms of a check that permits have too: what single limits take, what is done with what there
-//! is no room for, and what becomes of what nobody settles.
+//! The terms of a check that permits have too: what single limits take, what is done with what
+//! there is no room for, and what becomes of what nobody settles.
 
 use super::fields::Fields;
 use super::{BadRequest, Problem, Unit};

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::Check;
-use crate::decision::Decision;
+use crate::decision::{Decision, Granted};
 use crate::limit::{Costs, Name};
 use crate::policy::Policy;
 
@@ -42,6 +42,16 @@ impl Overage {
 impl Serialize for Overage {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.word())
+    }
+}
+
+impl From<Check> for Box<Granted> {
+    /// What a check asks for that was admitted.
+    fn from(check: Check) -> Box<Granted> {
+        Box::new(Granted {
+            cost: check.cost,
+            costs: check.costs,
+        })
     }
 }
 

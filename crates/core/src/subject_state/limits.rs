@@ -257,7 +257,7 @@ impl Limits {
         for (mut entry, is_meant) in entries.into_iter().zip(meant) {
             if !is_meant {
                 self.entries.push(entry);
-            } else if entry.usage.forget_spent(moment) | self.holds.concern(&entry, moment.now) {
+            } else if entry.usage.forget_spent(moment) | self.holds_of(&entry, moment.now) {
                 if entry.usage.held.is_some() {
                     final_for.push(entry.key());
                 }
@@ -286,11 +286,16 @@ impl Limits {
         dropped.iter_mut().for_each(|entry| entry.delete(effects));
     }
 
+    /// Whether a permit holds, or held, units of this limit, and is to be known.
+    fn holds_of(&self, entry: &Entry, now: Timestamp) -> bool {
+        !self.holds.is_empty() && self.holds.concern(&entry.key(), now)
+    }
+
     /// Whether nothing tells the entry from a new one. Of several definitions of one named limit
     /// the one in force stays while another is in use, and of limits that are charged together each
     /// while another is: as a new one it would start with what that one has counted.
     pub(super) fn is_to_drop(&self, entry: &Entry, now: Timestamp) -> bool {
-        if entry.usage.idle_at(now) > now || self.holds.concern(entry, now) {
+        if entry.usage.idle_at(now) > now || self.holds_of(entry, now) {
             return false;
         }
         let in_use = |other: &Entry| other.on_hold > 0 || other.usage.idle_at(now) > now;

@@ -47,6 +47,7 @@ mod exported;
 mod granted;
 mod granting;
 mod held;
+mod holding;
 mod holds;
 mod item;
 mod limits;
@@ -77,8 +78,8 @@ pub use alarm::ALARM_SPACING;
 pub use bounds::{MAX_DEFINITIONS, MAX_ENTRIES};
 pub use denials::{Denial, RECENT_DENIALS};
 pub use effects::{Effects, Write};
-pub use holds::{End, Home, Notice, Outcome, Part, Settled, Share, Topped, Topup};
-pub use holds::{MAX_ENDED, MAX_HELD};
+pub use holding::{Notice, Outcome, Settled, Share, Topped, Topup};
+pub use holds::{End, Home, Part, MAX_ENDED, MAX_HELD};
 pub use item::Item;
 pub use next::MAX_NEXT;
 pub use place::Place;
@@ -514,7 +515,8 @@ impl SubjectState {
         self.limits.acknowledge(notice, effects);
     }
 
-    /// Ends a permit and charges nothing; its slots are free. Releasing once more, soon after, is answered alike.
+    /// Ends a permit and charges nothing; its slots are free. Releasing once more, soon after, is
+    /// answered alike.
     pub fn release(
         &mut self,
         permit: u128,

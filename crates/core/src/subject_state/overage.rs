@@ -1,11 +1,11 @@
-//! Admitting beyond what limits have room for: what is left, or all of it as debt. And charging what
-//! has happened already.
+//! Admitting beyond what limits have room for: what is left, or all of it as debt. And charging
+//! what has happened already.
 
 use crate::algorithm::state::Moment;
 use crate::algorithm::Holder;
 use crate::calendar::UnknownTimeZone;
 use crate::decide::{capped, Check, Overage};
-use crate::decision::{Decision, Granted};
+use crate::decision::Decision;
 
 use super::changed::Changed;
 use super::decider::Decider;
@@ -70,7 +70,7 @@ impl Decider<'_> {
                 let now = moment.now;
                 let changed = Changed::by(&picked, holder, now, self.limits, moment, effects)?;
                 Look::new(&less, self.limits).look_ahead(&mut decision, moment)?;
-                decision.granted = Some(Granted::of(left));
+                decision.granted = Some(left.into());
                 return Ok((decision, changed));
             }
             let charges = None;

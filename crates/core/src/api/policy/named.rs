@@ -145,7 +145,8 @@ impl NamedPolicy {
 /// Reads a policy that extends no other: see [`super::parse`], and 1 to 128 bytes of `provider`, 0
 /// to 128 of `scope`, a `parent` ([`super::parent`]), `fallbackTo` ([`super::fall_back`]),
 /// `replacesInline`, `record` ([`super::record`]), `shadow`, `nearLimit` of 0.001 to 1,
-/// `overage`, `onExpiry`, 1 to 64 names of tokens in `askedBy`, 1 to 1,024 bytes of `description`, and 1 to 128 of `source`.
+/// `overage`, `onExpiry`, 1 to 64 names of tokens in `askedBy`, 1 to 1,024 bytes of `description`,
+/// and 1 to 128 of `source`.
 pub fn parse(body: &str) -> Result<NamedPolicy, BadRequest> {
     take(Fields::parse(body)?)
 }

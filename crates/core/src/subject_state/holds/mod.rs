@@ -5,35 +5,25 @@
 //! its capacity less what is held: a limit is decided as if it were smaller by what is held of it.
 //! So at each admission what is spent and held is never above the limit. Settling ends the hold and
 //! charges the real cost at that instant, whole, also past the limit: as debt, of which one whole
-//! limit at most is carried. Released, nothing is charged. What is not settled in time is charged as
-//! it was estimated, at the instant of the deadline, unless the permit says otherwise.
+//! limit at most is carried. Released, nothing is charged. What is not settled in time is charged
+//! as it was estimated, at the instant of the deadline, unless the permit says otherwise.
 //!
 //! A permit may have parts in several objects. The object of its first part is its home: it alone
-//! knows the outcome, and tells the others until each has acknowledged it ([`outcome`]). A part
-//! elsewhere holds on until it is told, or until the home has been silent for too long.
+//! knows the outcome, and tells the others until each has acknowledged it ([`super::holding`]). A
+//! part elsewhere holds on until it is told, or until the home has been silent for too long.
 //!
 //! A permit that has ended is remembered for as long again as it was to be held, so that a call
 //! that comes twice is answered alike, and one that comes late is charged the difference.
 
-mod ending;
-mod outcome;
 mod record;
 mod row;
-mod taking;
-mod topup;
 
-pub use ending::{Settled, Share};
-pub use outcome::{Notice, Outcome};
 pub use record::{End, Home, Part};
-pub use topup::{Topped, Topup};
-
-pub(super) use record::Held;
-pub(super) use taking::Terms;
+pub(super) use record::{Ended, Held, Terms};
 
 use crate::Timestamp;
 
-use super::entry::Entry;
-use super::Effects;
+use super::effects::Effects;
 
 /// The most permits of one subject that are held at once: each is kept in a row and in memory.
 pub const MAX_HELD: usize = 1_024;
@@ -44,7 +34,7 @@ pub const MAX_ENDED: usize = 4_096;
 /// The permits of one subject that hold units, or did lately.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Holds {
-    all: Vec<Held>,
+    pub(super) all: Vec<Held>,
 }
 
 impl Holds {
@@ -57,7 +47,7 @@ impl Holds {
         self.all.push(held);
     }
 
-    fn find(&self, permit: u128) -> Option<usize> {
+    pub(super) fn find(&self, permit: u128) -> Option<usize> {
         self.all.iter().position(|it| it.permit == permit)
     }
 
@@ -70,8 +60,13 @@ impl Holds {
         self.all.iter()
     }
 
+    /// Whether one more permit can be held.
+    pub(super) fn has_room(&self) -> bool {
+        self.live().count() < MAX_HELD
+    }
+
     /// Those that hold units.
-    fn live(&self) -> impl Iterator<Item = &Held> {
+    pub(super) fn live(&self) -> impl Iterator<Item = &Held> {
         self.all.iter().filter(|it| it.end.is_none())
     }
 
@@ -106,12 +101,8 @@ impl Holds {
         }
     }
 
-    /// Whether one of them holds, or held, units of this limit, and is to be known.
-    pub(super) fn concern(&self, entry: &Entry, now: Timestamp) -> bool {
-        if self.all.is_empty() {
-            return false;
-        }
-        let key = entry.key();
+    /// Whether one of them holds, or held, units of the limit of this key, and is to be known.
+    pub(super) fn concern(&self, key: &str, now: Timestamp) -> bool {
         let is_of = |held: &&Held| held.parts.iter().any(|part| part.key == key);
         self.all
             .iter()

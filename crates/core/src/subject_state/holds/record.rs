@@ -70,31 +70,31 @@ impl Default for Home {
 
 /// How it ended, and by what call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::subject_state) struct Ended {
-    pub(in crate::subject_state) how: End,
-    pub(in crate::subject_state) at: Timestamp,
+pub(crate) struct Ended {
+    pub(crate) how: End,
+    pub(crate) at: Timestamp,
     /// What the settlement said, where it was one.
-    pub(in crate::subject_state) real: Option<Real>,
+    pub(crate) real: Option<Real>,
     /// The objects that have not acknowledged it yet.
-    pub(in crate::subject_state) owed: Vec<String>,
+    pub(crate) owed: Vec<String>,
 }
 
 /// A permit that holds units, or did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::subject_state) struct Held {
-    pub(in crate::subject_state) permit: u128,
-    pub(in crate::subject_state) fence: u64,
+pub(crate) struct Held {
+    pub(crate) permit: u128,
+    pub(crate) fence: u64,
     /// The operation that took it, as long as it can be taken back: in memory alone.
-    pub(in crate::subject_state) operation: Option<u128>,
-    pub(in crate::subject_state) parts: Vec<Part>,
+    pub(crate) operation: Option<u128>,
+    pub(crate) parts: Vec<Part>,
     /// For how long it was asked.
-    pub(in crate::subject_state) hold: Duration,
+    pub(crate) hold: Duration,
     /// The deadline.
-    pub(in crate::subject_state) until: Timestamp,
-    pub(in crate::subject_state) on_expiry: OnExpiry,
-    pub(in crate::subject_state) home: Home,
+    pub(crate) until: Timestamp,
+    pub(crate) on_expiry: OnExpiry,
+    pub(crate) home: Home,
     /// `None` while it is held.
-    pub(in crate::subject_state) end: Option<Ended>,
+    pub(crate) end: Option<Ended>,
 }
 
 impl Held {
@@ -106,7 +106,7 @@ impl Held {
 
     /// When it ends by itself. A part waits for its home beyond its deadline, for as long as the
     /// home would know of it.
-    pub(in crate::subject_state) fn ends_at(&self) -> Timestamp {
+    pub(crate) fn ends_at(&self) -> Timestamp {
         match self.home {
             Home::Here(_) => self.until,
             Home::Elsewhere => self.until.plus(self.kept()),
@@ -114,7 +114,7 @@ impl Held {
     }
 
     /// Until when it is to be known. What other objects are still owed is known until they have it.
-    pub(in crate::subject_state) fn known_until(&self) -> Timestamp {
+    pub(crate) fn known_until(&self) -> Timestamp {
         match &self.end {
             None => self.ends_at().plus(self.kept()),
             Some(end) if end.owed.is_empty() => end.at.plus(self.kept()),
@@ -124,10 +124,18 @@ impl Held {
 
     /// The units of a part under other costs. A limit that was asked for by its name keeps what it
     /// has, unless it is named again; so do all others where no cost is told.
-    pub(in crate::subject_state) fn units_under(part: &Part, real: &Real) -> u64 {
+    pub(crate) fn units_under(part: &Part, real: &Real) -> u64 {
         let mut costs = real.costs.iter();
         let named = costs.find(|(name, _)| name.as_str() == part.name);
         let other = real.cost.filter(|_| !part.is_named);
         named.map(|(_, cost)| *cost).or(other).unwrap_or(part.units)
     }
+}
+
+/// By whom and on what terms a call holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Terms {
+    /// The operation of the call.
+    pub(crate) operation: Option<u128>,
+    pub(crate) home: Home,
 }

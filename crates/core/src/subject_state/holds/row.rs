@@ -7,7 +7,7 @@ use crate::row::{get_real, put_real, ROWS};
 use crate::{Duration, Timestamp};
 
 use super::record::{End, Ended, Held, Home, Part};
-use crate::subject_state::Write;
+use crate::subject_state::effects::Write;
 
 /// What the keys of these rows begin with.
 const KEY: &str = "permit/";
@@ -18,7 +18,7 @@ fn key_of(permit: u128) -> String {
 
 impl Held {
     /// Key and text.
-    pub(in crate::subject_state) fn row(&self) -> (String, String) {
+    pub(crate) fn row(&self) -> (String, String) {
         let is_part = self.home == Home::Elsewhere;
         let line = LineWriter::new(ROWS.written(), "permit")
             .put("permit", format_args!("{:032x}", self.permit))
@@ -50,14 +50,14 @@ impl Held {
     }
 
     /// The deletion of the row.
-    pub(in crate::subject_state) fn deletion(&self) -> Write {
+    pub(crate) fn deletion(&self) -> Write {
         Write::Delete {
             key: key_of(self.permit),
         }
     }
 
     /// Reads the row, without its version.
-    pub(in crate::subject_state) fn get(text: &str) -> Result<Held, Unreadable> {
+    pub(crate) fn get(text: &str) -> Result<Held, Unreadable> {
         let mut lines = text.split('\n').map(Line::parse);
         let line = lines.next().ok_or(Unreadable::Damaged("empty"))?;
         let permit = line.get("permit");

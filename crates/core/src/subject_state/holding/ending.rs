@@ -7,10 +7,10 @@ use crate::decision::Grant;
 use crate::limit::Real;
 use crate::{Duration, Timestamp};
 
-use super::record::{End, Ended, Held, Home, Part};
-use super::MAX_ENDED;
+use crate::subject_state::effects::Effects;
+use crate::subject_state::holds::{End, Ended, Held, Home, Part, MAX_ENDED};
 use crate::subject_state::limits::Limits;
-use crate::subject_state::{Effects, Refusal};
+use crate::subject_state::refusal::Refusal;
 
 /// So many permits that are remembered for no longer are deleted in one step.
 const MAX_FORGOTTEN: usize = 100;
@@ -39,12 +39,12 @@ pub struct Settled {
 
 impl Limits {
     /// Whether a hold has ended by itself.
-    pub(in crate::subject_state) fn has_expired(&self, now: Timestamp) -> bool {
+    pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
         !self.holds.is_empty() && self.holds.next_end().is_some_and(|end| end <= now)
     }
 
     /// Counts what permits hold that were found in rows; the newest of their fences.
-    pub(in crate::subject_state) fn found_holds(&mut self) -> u64 {
+    pub(crate) fn found_holds(&mut self) -> u64 {
         let live = self.holds.live().flat_map(|held| held.parts.clone());
         let parts: Vec<Part> = live.collect();
         for part in parts {
@@ -55,7 +55,7 @@ impl Limits {
 
     /// Ends every hold whose time is over, each at its instant, and forgets what is to be known no
     /// longer.
-    pub(in crate::subject_state) fn expire(
+    pub(crate) fn expire(
         &mut self,
         moment: Moment,
         effects: &mut Effects,
@@ -130,7 +130,7 @@ impl Limits {
     }
 
     /// Holds `now` units of a limit in place of `before`.
-    pub(super) fn put_on_hold(&mut self, key: &str, before: u64, now: u64) {
+    pub(crate) fn put_on_hold(&mut self, key: &str, before: u64, now: u64) {
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key() == key) {
             entry.on_hold = entry.on_hold.saturating_sub(before).saturating_add(now);
         }
@@ -202,7 +202,7 @@ impl Limits {
     }
 
     /// Charges the real cost of what a permit holds, whole, and ends it. An error changes nothing.
-    pub(in crate::subject_state) fn settle(
+    pub(crate) fn settle(
         &mut self,
         permit: u128,
         real: &Real,
@@ -227,7 +227,7 @@ impl Limits {
     }
 
     /// Charges what the home of a permit says beyond what was charged here.
-    pub(super) fn correct(
+    pub(crate) fn correct(
         &mut self,
         place: usize,
         real: &Real,
@@ -282,7 +282,7 @@ impl Limits {
     }
 
     /// Ends a permit and charges nothing; what was held can be taken at once.
-    pub(in crate::subject_state) fn release_held(
+    pub(crate) fn release_held(
         &mut self,
         permit: u128,
         moment: Moment,
@@ -302,7 +302,7 @@ impl Limits {
     }
 
     /// Moves a permit's deadline to `hold` from now, and never to an earlier instant.
-    pub(in crate::subject_state) fn renew_held(
+    pub(crate) fn renew_held(
         &mut self,
         permit: u128,
         hold: Option<Duration>,
@@ -326,12 +326,7 @@ impl Limits {
     }
 
     /// Takes back a hold that an operation has taken, as if it had never been.
-    pub(in crate::subject_state) fn drop_hold(
-        &mut self,
-        permit: u128,
-        operation: u128,
-        effects: &mut Effects,
-    ) {
+    pub(crate) fn drop_hold(&mut self, permit: u128, operation: u128, effects: &mut Effects) {
         let is_of = |it: &Held| it.operation == Some(operation) && it.end.is_none();
         let Some(place) = self
             .holds
@@ -350,7 +345,7 @@ impl Limits {
 
 impl Held {
     /// Refuses costs of limits that it does not hold, where it has all of its parts here.
-    pub(super) fn knows(&self, real: &Real) -> Result<(), Refusal> {
+    pub(crate) fn knows(&self, real: &Real) -> Result<(), Refusal> {
         if !matches!(&self.home, Home::Here(others) if others.is_empty()) {
             return Ok(());
         }

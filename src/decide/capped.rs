@@ -2,12 +2,11 @@
 //! for the whole, and where they refuse it once more for what they said they had.
 
 use tollgate_core::decide::Check;
-use tollgate_core::decision::Granted;
 
-use super::decide_one;
+use super::outcome::Outcome;
+use super::pending::Levels;
+use super::together;
 use crate::context::Context;
-use crate::decide::outcome::Outcome;
-use crate::decide::pending::Levels;
 use crate::error::ApiError;
 
 /// Decides one check with all its levels.
@@ -15,7 +14,7 @@ pub(super) async fn check_levels(
     context: &Context<'_>,
     mut levels: Levels,
 ) -> Result<Outcome, ApiError> {
-    let whole = decide_one(context, levels.clone(), true).await?;
+    let whole = together::check_levels(context, levels.clone(), true).await?;
     let Some(left) = whole.left.clone().filter(|_| !whole.decision.success) else {
         return Ok(whole);
     };
@@ -24,9 +23,9 @@ pub(super) async fn check_levels(
         level.item.check.cost = cost;
         level.item.check.costs = costs;
     }
-    let mut outcome = decide_one(context, levels, false).await?;
+    let mut outcome = together::check_levels(context, levels, false).await?;
     if outcome.decision.success {
-        outcome.decision.granted = Some(Granted::of(*left));
+        outcome.decision.granted = Some((*left).into());
         return Ok(outcome);
     }
     Ok(whole)

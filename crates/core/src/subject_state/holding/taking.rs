@@ -1,42 +1,29 @@
 //! Taking a permit: what is asked is admitted as if it were to be charged, and held instead.
 
+use crate::algorithm::charge::Charge;
 use crate::algorithm::state::Moment;
 use crate::algorithm::{Holder, Take};
 use crate::calendar::UnknownTimeZone;
 use crate::decide::{capped, hold_for, Check, Overage};
-use crate::decision::{Decision, Grant, Granted};
+use crate::decision::{Decision, Grant};
 use crate::limit::{Algorithm, Name};
 use crate::policy::Policy;
 use crate::{Duration, Timestamp};
 
-use super::record::{Held, Home, Part};
-use super::{Holds, MAX_HELD};
-use crate::algorithm::charge::Charge;
 use crate::subject_state::changed::Changed;
 use crate::subject_state::decider::Decider;
+use crate::subject_state::effects::Effects;
 use crate::subject_state::entry::Entry;
+use crate::subject_state::holds::{Held, Part};
+use crate::subject_state::item::Item;
 use crate::subject_state::limits::Limits;
 use crate::subject_state::look::Look;
 use crate::subject_state::picked::Picked;
-use crate::subject_state::{Effects, Item, Refusal};
-
-/// By whom and on what terms a call holds.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(in crate::subject_state) struct Terms {
-    pub(in crate::subject_state) operation: Option<u128>,
-    pub(in crate::subject_state) home: Home,
-}
-
-impl Holds {
-    /// Whether one more permit can be held.
-    fn has_room(&self) -> bool {
-        self.live().count() < MAX_HELD
-    }
-}
+use crate::subject_state::refusal::Refusal;
 
 impl Limits {
     /// How many units of each limit of a policy are on hold; `None` where none are.
-    pub(in crate::subject_state) fn on_hold(&self, policy: &Policy) -> Option<Vec<u64>> {
+    pub(crate) fn on_hold(&self, policy: &Policy) -> Option<Vec<u64>> {
         if self.holds.is_empty() {
             return None;
         }
@@ -66,7 +53,7 @@ impl Item {
 
 impl Decider<'_> {
     /// Decides an item that is to be held; an admission is counted as on hold.
-    pub(in crate::subject_state) fn hold(
+    pub(crate) fn hold(
         &mut self,
         picked: Picked,
         holder: Holder,
@@ -103,7 +90,7 @@ impl Decider<'_> {
         answer.grant = self.limits.grant(holder, moment.now);
         answer.granted = granted
             .filter(|it| it.overage == Overage::Cap)
-            .map(Granted::of);
+            .map(Check::into);
         Ok((answer, changed))
     }
 

@@ -5,13 +5,13 @@ use crate::decide::OnExpiry;
 use crate::limit::Real;
 use crate::{Duration, Timestamp};
 
-use super::record::{End, Held, Home};
-use super::Holds;
+use crate::subject_state::effects::Effects;
+use crate::subject_state::holds::{End, Held, Holds, Home};
 use crate::subject_state::limits::Limits;
-use crate::subject_state::{Effects, Refusal};
+use crate::subject_state::refusal::Refusal;
 
-/// An object that has not acknowledged an outcome is told it again after so long, then after half of
-/// the time for which it has been silent.
+/// An object that has not acknowledged an outcome is told it again after so long, then after half
+/// of the time for which it has been silent.
 const TELL_AGAIN: Duration = Duration::from_secs(2);
 /// And at least so often.
 const TELL_AGAIN_MOST: Duration = Duration::from_secs(300);
@@ -51,7 +51,7 @@ impl Held {
 impl Holds {
     /// When somebody has to see to it that other objects are told how permits have ended: when one
     /// of them ends by itself, or when it is time to tell it again.
-    pub(in crate::subject_state) fn rings_by(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn rings_by(&self, now: Timestamp) -> Option<Timestamp> {
         let rings = |held: &Held| match (&held.home, &held.end) {
             (Home::Here(others), None) if !others.is_empty() => Some(held.until.max(now)),
             (_, Some(end)) if !end.owed.is_empty() => {
@@ -67,7 +67,7 @@ impl Holds {
 
 impl Limits {
     /// What other objects have to be told, of each permit.
-    pub(in crate::subject_state) fn notices(&self) -> Vec<Notice> {
+    pub(crate) fn notices(&self) -> Vec<Notice> {
         let owed = |held: &Held| {
             let outcome = held.outcome();
             let end = held.end.clone();
@@ -86,13 +86,13 @@ impl Limits {
     }
 
     /// Whether another object has to be told something.
-    pub(in crate::subject_state) fn has_notices(&self) -> bool {
+    pub(crate) fn has_notices(&self) -> bool {
         let owes = |held: &Held| held.end.as_ref().is_some_and(|end| !end.owed.is_empty());
         self.holds.iter().any(owes)
     }
 
     /// An object has acknowledged what it was told.
-    pub(in crate::subject_state) fn acknowledge(&mut self, notice: &Notice, effects: &mut Effects) {
+    pub(crate) fn acknowledge(&mut self, notice: &Notice, effects: &mut Effects) {
         let Some(place) = self.holds.find(notice.permit) else {
             return;
         };
@@ -109,7 +109,7 @@ impl Limits {
 
     /// The home of a part tells how the permit has ended: of one that has ended here already what
     /// is to be charged beyond. What is not known here is done.
-    pub(in crate::subject_state) fn conclude(
+    pub(crate) fn conclude(
         &mut self,
         permit: u128,
         outcome: &Outcome,

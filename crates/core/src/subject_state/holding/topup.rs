@@ -8,9 +8,10 @@ use crate::decide::Overage;
 use crate::limit::Real;
 use crate::{Duration, Timestamp};
 
-use super::record::{Held, Home, Part};
+use crate::subject_state::effects::Effects;
+use crate::subject_state::holds::{Held, Home, Part};
 use crate::subject_state::limits::Limits;
-use crate::subject_state::{Effects, Refusal};
+use crate::subject_state::refusal::Refusal;
 
 /// What is to be held from now on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub struct Topped {
 
 impl Limits {
     /// Holds other units than before, all or nothing; with [`Overage::Cap`] as many as there are.
-    pub(in crate::subject_state) fn top_up(
+    pub(crate) fn top_up(
         &mut self,
         topup: &Topup,
         moment: Moment,
