@@ -590,11 +590,11 @@ fn what_the_newest_version_cannot_give_is_refused_and_charges_nothing() {
     let left: Vec<u64> = told.limits.iter().map(|it| it.remaining).collect();
     assert_eq!(left, [49, 9]);
 
-    // Holds what is no slot: it is admitted without a permit.
+    // Holds what is no slot: units are held in place of slots.
     let mut object = Object::default();
     object.ask(&p(2, fixed(10, HOUR)), 1, START);
     let told = object.limit(&old_slots, held, None, START).unwrap();
-    assert!(told.success && told.grant.is_none());
+    assert!(told.success && told.grant.is_some());
     assert_eq!(object.left(&old_window, START), 7);
 
     // Waits for slots, which nobody can promise; gives back units to slots, which changes nothing.
