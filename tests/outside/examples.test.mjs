@@ -5,12 +5,13 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { client } from "../../examples/jobs/client.mjs";
 import { run as connector } from "../../examples/jobs/connector.mjs";
 import { run as inboxes } from "../../examples/jobs/inboxes.mjs";
+import { run as llm } from "../../examples/jobs/llm.mjs";
 import { run as mesh } from "../../examples/jobs/mesh.mjs";
 import { run as queue } from "../../examples/jobs/queue.mjs";
 import { run as webhooks } from "../../examples/jobs/webhooks.mjs";
 import { server } from "./lib/server.mjs";
 
-const NAMESPACES = ["connector", "inboxes", "queue", "mesh", "webhooks"];
+const NAMESPACES = ["connector", "inboxes", "llm", "queue", "mesh", "webhooks"];
 const TOKENS = JSON.stringify(NAMESPACES.map((namespace) => ({ token: namespace, role: "admin", namespace })));
 
 let main;
@@ -69,4 +70,16 @@ test("webhooks burst where they may, and wait for instants of their own elsewher
   expect([burst, small]).toEqual([200, 1]);
   expect(waits[1] - waits[0]).toBeGreaterThan(50_000);
   expect(waits[2] - waits[1]).toBeGreaterThan(50_000);
+});
+
+test("answers of a model take tokens, requests and cents in one decision, and never above any", async () => {
+  const { answers, spent, used, most } = await llm(client(main.url, "llm"));
+  const admitted = answers.whole + answers.cut;
+  expect(admitted + answers.refused).toBe(40);
+  expect(answers.whole).toBeGreaterThan(5);
+  expect(answers.refused).toBeGreaterThan(5);
+  // Each is counted once, by what it really was, although all were estimated otherwise.
+  expect(used).toEqual({ tokens: spent.tokens, requests: admitted, cents: spent.cents });
+  expect(Math.max(used.tokens, most)).toBeLessThanOrEqual(6_000);
+  expect(used.requests).toBeLessThanOrEqual(30);
 });
