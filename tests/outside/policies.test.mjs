@@ -215,7 +215,7 @@ test("every policy that docs/policies.md shows is one", async () => {
   expect(answer.json).toMatchObject({ success: true, policy: "queue", permit: expect.any(String) });
 });
 
-test.each(["runbooks", "connectors"])("every call with a body that docs/%s.md shows is answered", async (page) => {
+test.each(["runbooks", "connectors", "fairness"])("every call with a body that docs/%s.md shows is answered", async (page) => {
   const text = readFileSync(`docs/${page}.md`, "utf8");
   const blocks = [...text.matchAll(/```json\n([\s\S]*?)```/g)].map(([, block]) => block.trim());
   expect(blocks.length).toBeGreaterThan(2);

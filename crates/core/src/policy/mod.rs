@@ -7,6 +7,7 @@ mod fail_mode;
 mod granted;
 mod later;
 pub mod penalty;
+mod shared;
 mod version;
 
 pub use counting::MIN_COUNTED_WINDOW;
@@ -19,6 +20,7 @@ use consistency::{Consistency, LocalLimit};
 use penalty::Penalty;
 
 use crate::error::InvalidLimit;
+use crate::limit::weights::{ClassName, Weights};
 use crate::limit::{in_range, Limit, Name};
 use crate::number::MAX_SAFE;
 use crate::subject::Ipv6Prefix;
@@ -50,6 +52,9 @@ pub struct Policy {
     replaces_inline: bool,
     ipv6_prefix: Option<Ipv6Prefix>,
     penalty: Option<Box<Penalty>>,
+    weights: Option<Weights>,
+    /// Which of the classes that share its limits asks it now.
+    class: ClassName,
     /// What overrides grant beyond the limits.
     granted: Vec<Granted>,
     /// What its limits will be when overrides have ended.
@@ -98,6 +103,8 @@ impl Policy {
             replaces_inline: false,
             ipv6_prefix: None,
             penalty: None,
+            weights: None,
+            class: None,
             granted: Vec::new(),
             later: Vec::new(),
             until: None,
@@ -125,7 +132,7 @@ impl Policy {
     }
 
     /// The policy with what an object decides by taken from another of its versions: the limits,
-    /// `writeAhead`, `replacesInline`, `penalty`, and what overrides say.
+    /// `writeAhead`, `replacesInline`, `penalty`, `weights`, and what overrides say.
     #[must_use]
     pub fn under(&self, other: &Policy) -> Policy {
         Policy {
@@ -134,6 +141,8 @@ impl Policy {
             write_ahead: other.write_ahead,
             replaces_inline: other.replaces_inline,
             penalty: other.penalty.clone(),
+            weights: other.weights.clone(),
+            class: self.class.clone(),
             granted: other.granted.clone(),
             later: other.later.clone(),
             gives_permits: other.gives_permits,
@@ -143,7 +152,8 @@ impl Policy {
         }
     }
 
-    /// The same policy with other limits. An error where they could not be decided so.
+    /// The same policy with other limits. An error where they could not be decided so; where they
+    /// cannot be shared, all callers are served alike.
     pub fn with_limits(&self, limits: Vec<Limit>) -> Result<Policy, InvalidLimit> {
         let bare = Policy::new(limits)?;
         self.consistency.suits(&bare.limits)?;
@@ -154,7 +164,10 @@ impl Policy {
             bare.clone().replacing_inline()?;
         }
         let write_ahead = self.write_ahead.map(|it| it.min(bare.max_write_ahead()));
+        let is_shared = shared::suits(&bare.limits).is_ok();
         Ok(Policy {
+            weights: self.weights.clone().filter(|_| is_shared),
+            class: self.class.clone(),
             limits: bare.limits,
             gives_permits: bare.gives_permits,
             shapes: bare.shapes,
@@ -243,7 +256,7 @@ impl Policy {
 
     /// Whether an object decides by its limits alone.
     pub fn is_plain(&self) -> bool {
-        self.penalty.is_none() && !self.is_overridden()
+        self.penalty.is_none() && self.weights.is_none() && !self.is_overridden()
     }
 
     /// Whether units may be granted beyond its limits.
@@ -267,6 +280,8 @@ impl Policy {
             write_ahead: self.write_ahead,
             replaces_inline: self.replaces_inline,
             penalty: self.penalty.clone(),
+            weights: self.weights.clone(),
+            class: self.class.clone(),
             later: self.later.clone(),
             ..part
         })
@@ -299,6 +314,7 @@ impl Policy {
                 with: "`consistency`: only the subject's object charges both",
             });
         }
+        self.shared_checked()?;
         if self.penalty.is_some() && self.consistency != Consistency::Strong {
             return Err(InvalidLimit::Conflict {
                 field: "penalty",
