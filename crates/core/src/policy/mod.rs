@@ -20,7 +20,7 @@ use consistency::{Consistency, LocalLimit};
 use penalty::Penalty;
 
 use crate::error::InvalidLimit;
-use crate::limit::weights::{ClassName, Weights};
+use crate::limit::weights::{Asks, ClassName, Weights};
 use crate::limit::{in_range, Limit, Name};
 use crate::number::MAX_SAFE;
 use crate::subject::Ipv6Prefix;
@@ -370,6 +370,57 @@ impl Policy {
     pub fn with_penalty(mut self, penalty: Penalty) -> Result<Policy, InvalidLimit> {
         self.penalty = Some(Box::new(penalty));
         self.checked()
+    }
+
+    /// Divides its limits among classes of callers. Only for plain buckets, which no policy counts
+    /// elsewhere than in the subject's object: it alone sees all classes.
+    pub fn with_weights(mut self, weights: Weights) -> Result<Policy, InvalidLimit> {
+        shared::suits(&self.limits)?;
+        self.weights = Some(weights);
+        self.checked()
+    }
+
+    fn shared_checked(&self) -> Result<(), InvalidLimit> {
+        if self.weights.is_some() && self.replaces_inline {
+            let with = "`replacesInline`: inline limits have no classes";
+            return Err(InvalidLimit::Conflict {
+                field: shared::FIELD,
+                with,
+            });
+        }
+        Ok(())
+    }
+
+    /// The weights of the classes that share its limits, if it has any.
+    pub const fn weights(&self) -> Option<&Weights> {
+        self.weights.as_ref()
+    }
+
+    /// The class that asks it, as far as it is not the rest.
+    pub fn class(&self) -> Option<&str> {
+        self.class.as_deref()
+    }
+
+    /// The same policy, asked by this class.
+    #[must_use]
+    pub fn asked_by(mut self, class: ClassName) -> Policy {
+        self.class = class;
+        self
+    }
+
+    /// The same policy, asked with this priority, for this subject below; it changes nothing where
+    /// the policy has no weights.
+    #[must_use]
+    pub fn asked_with(self, priority: Option<&str>, child: Option<&str>) -> Policy {
+        let class = (self.weights.as_ref()).and_then(|it| it.class(priority, child));
+        self.asked_by(class)
+    }
+
+    /// Who asks, where its limits are shared.
+    pub(crate) fn asks(&self) -> Option<Asks<'_>> {
+        let class = &self.class;
+        let weights = self.weights.as_ref()?;
+        Some(Asks { weights, class })
     }
 
     /// How many units a stored row may run ahead of the real use, plus one (R of the write-ahead

@@ -1,6 +1,9 @@
-//! The text of the classes that share a bucket: `name:weight:missing:brim:wants:since`, the name
-//! percent-encoded and empty for the rest, `since` in Unix ms where nothing is missing; `coming`, in
-//! grains as they are; and `fullSince` of the whole, in Unix ms.
+//! The text of the classes that share a bucket:
+//!
+//! - `classes`: `name:weight:missing:brim:wants:since` of each, the name percent-encoded and empty
+//!   for the rest, `since` in Unix ms where nothing is missing.
+//! - `coming`: the grains that are not handed out yet.
+//! - `fullSince`: since when the whole lacks nothing, in Unix ms.
 //!
 //! A build from before weights passes over them: it decides by the level alone, which admits no
 //! more, and writes rows without classes.

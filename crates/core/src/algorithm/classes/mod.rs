@@ -12,8 +12,9 @@
 //!
 //! **More than its part.** A cost above a class's own part is admitted when the class is full and
 //! the bucket has that much; it is owed out of the class's part alone. A class that was refused so
-//! may fill up to that cost, its *brim*, so that it gets there while others take all of theirs. When
-//! the whole is full for [`RESERVED`] and nobody has come for it, it is anybody's again.
+//! may fill up to that cost, its *brim*, so that it gets there while others take all of theirs, and
+//! is served in its turn. When the whole is full for [`RESERVED`] and it has not come, that is
+//! anybody's again.
 //!
 //! **Exact in whole numbers.** A part ([`crate::limit::Shape`]) has [`GRAINS`] grains, and what
 //! comes back is handed out in steps: in each step a class gets as many grains as its weight, or

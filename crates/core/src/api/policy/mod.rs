@@ -35,8 +35,8 @@ use crate::policy::{Policy, MAX_LIMITS};
 const RENAMED: [(&str, &str); 1] = [("reserve", "writeAhead")];
 
 /// Reads a policy: 1 to 8 limits in `limits` or one beside the settings, and `consistency`,
-/// `failMode`, `shed`, `writeAhead`, `refunds`, `ipv6Prefix`, `penalty`, and `weights` with `by` where
-/// they are not as by default.
+/// `failMode`, `shed`, `writeAhead`, `refunds`, `ipv6Prefix`, `penalty`, and `weights` with `by`
+/// where they are not as by default.
 ///
 /// ```
 /// use tollgate_core::api::{policy::parse, to_json};
