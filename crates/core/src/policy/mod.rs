@@ -16,8 +16,11 @@ pub use granted::Granted;
 pub use later::{Later, MAX_LATER};
 pub use version::Version;
 
+use std::sync::Arc;
+
 use consistency::{Consistency, LocalLimit};
 use penalty::Penalty;
+use shared::Shared;
 
 use crate::error::InvalidLimit;
 use crate::limit::weights::{Asks, ClassName, Weights};
@@ -52,9 +55,8 @@ pub struct Policy {
     replaces_inline: bool,
     ipv6_prefix: Option<Ipv6Prefix>,
     penalty: Option<Box<Penalty>>,
-    weights: Option<Weights>,
-    /// Which of the classes that share its limits asks it now.
-    class: ClassName,
+    /// Of a policy that classes share, or that a class asks; apart, because few are.
+    shared: Option<Box<Shared>>,
     /// What overrides grant beyond the limits.
     granted: Vec<Granted>,
     /// What its limits will be when overrides have ended.
@@ -103,8 +105,7 @@ impl Policy {
             replaces_inline: false,
             ipv6_prefix: None,
             penalty: None,
-            weights: None,
-            class: None,
+            shared: None,
             granted: Vec::new(),
             later: Vec::new(),
             until: None,
@@ -141,8 +142,7 @@ impl Policy {
             write_ahead: other.write_ahead,
             replaces_inline: other.replaces_inline,
             penalty: other.penalty.clone(),
-            weights: other.weights.clone(),
-            class: self.class.clone(),
+            shared: Shared::boxed(other.weights().cloned(), self.class().cloned()),
             granted: other.granted.clone(),
             later: other.later.clone(),
             gives_permits: other.gives_permits,
@@ -166,8 +166,7 @@ impl Policy {
         let write_ahead = self.write_ahead.map(|it| it.min(bare.max_write_ahead()));
         let is_shared = shared::suits(&bare.limits).is_ok();
         Ok(Policy {
-            weights: self.weights.clone().filter(|_| is_shared),
-            class: self.class.clone(),
+            shared: self.shared.clone().filter(|_| is_shared),
             limits: bare.limits,
             gives_permits: bare.gives_permits,
             shapes: bare.shapes,
@@ -256,7 +255,7 @@ impl Policy {
 
     /// Whether an object decides by its limits alone.
     pub fn is_plain(&self) -> bool {
-        self.penalty.is_none() && self.weights.is_none() && !self.is_overridden()
+        self.penalty.is_none() && self.weights().is_none() && !self.is_overridden()
     }
 
     /// Whether units may be granted beyond its limits.
@@ -280,8 +279,7 @@ impl Policy {
             write_ahead: self.write_ahead,
             replaces_inline: self.replaces_inline,
             penalty: self.penalty.clone(),
-            weights: self.weights.clone(),
-            class: self.class.clone(),
+            shared: self.shared.clone(),
             later: self.later.clone(),
             ..part
         })
@@ -376,12 +374,12 @@ impl Policy {
     /// elsewhere than in the subject's object: it alone sees all classes.
     pub fn with_weights(mut self, weights: Weights) -> Result<Policy, InvalidLimit> {
         shared::suits(&self.limits)?;
-        self.weights = Some(weights);
+        self.shared = Shared::boxed(Some(weights), self.class().cloned());
         self.checked()
     }
 
     fn shared_checked(&self) -> Result<(), InvalidLimit> {
-        if self.weights.is_some() && self.replaces_inline {
+        if self.weights().is_some() && self.replaces_inline {
             let with = "`replacesInline`: inline limits have no classes";
             return Err(InvalidLimit::Conflict {
                 field: shared::FIELD,
@@ -392,19 +390,19 @@ impl Policy {
     }
 
     /// The weights of the classes that share its limits, if it has any.
-    pub const fn weights(&self) -> Option<&Weights> {
-        self.weights.as_ref()
+    pub fn weights(&self) -> Option<&Weights> {
+        self.shared.as_ref()?.weights.as_ref()
     }
 
     /// The class that asks it, as far as it is not the rest.
-    pub fn class(&self) -> Option<&str> {
-        self.class.as_deref()
+    pub fn class(&self) -> Option<&Arc<str>> {
+        self.shared.as_ref()?.class.as_ref()
     }
 
     /// The same policy, asked by this class.
     #[must_use]
     pub fn asked_by(mut self, class: ClassName) -> Policy {
-        self.class = class;
+        self.shared = Shared::boxed(self.weights().cloned(), class);
         self
     }
 
@@ -412,14 +410,19 @@ impl Policy {
     /// the policy has no weights.
     #[must_use]
     pub fn asked_with(self, priority: Option<&str>, child: Option<&str>) -> Policy {
-        let class = (self.weights.as_ref()).and_then(|it| it.class(priority, child));
-        self.asked_by(class)
+        match self.weights() {
+            Some(weights) => {
+                let class = weights.class(priority, child);
+                self.asked_by(class)
+            }
+            None => self,
+        }
     }
 
     /// Who asks, where its limits are shared.
     pub(crate) fn asks(&self) -> Option<Asks<'_>> {
-        let class = &self.class;
-        let weights = self.weights.as_ref()?;
+        let Shared { weights, class } = self.shared.as_deref()?;
+        let weights = weights.as_ref()?;
         Some(Asks { weights, class })
     }
 

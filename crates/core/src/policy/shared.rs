@@ -1,11 +1,28 @@
 //! Which limits classes of callers can share in proportion to their weights.
 
 use crate::error::InvalidLimit;
-use crate::limit::weights::MAX_SHARED;
+use crate::limit::weights::{ClassName, Weights, MAX_SHARED};
 use crate::limit::{in_range, Algorithm, Limit};
 
 /// The field of a policy.
 pub(super) const FIELD: &str = "weights";
+
+/// Who shares the limits of a policy, and who asks now.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Shared {
+    /// The weights; `None` where the policy has none, or is told by its name alone.
+    pub(super) weights: Option<Weights>,
+    /// The class that asks.
+    pub(super) class: ClassName,
+}
+
+impl Shared {
+    /// Nothing where there is neither.
+    pub(super) fn boxed(weights: Option<Weights>, class: ClassName) -> Option<Box<Shared>> {
+        let is_any = weights.is_some() || class.is_some();
+        is_any.then(|| Box::new(Shared { weights, class }))
+    }
+}
 
 /// Whether these limits can be divided: plain buckets of up to [`MAX_SHARED`] units.
 pub(super) fn suits(limits: &[Limit]) -> Result<(), InvalidLimit> {
