@@ -17,6 +17,62 @@ const RECORDS = "crates/records/src";
 // ("lib": the tests beside the code; of another crate than the core with its name in front).
 const MUTANTS = [
   [
+    "a class that comes makes no units",
+    `${CORE}/algorithm/classes/join.rs`,
+    "moved += less;",
+    "moved += 0 * less;",
+    "weights",
+  ],
+  [
+    "a class that asks seldom is not forgotten",
+    `${CORE}/algorithm/classes/class.rs`,
+    "pub const STAYS: Duration = Duration::from_secs(60);",
+    "pub const STAYS: Duration = Duration::from_secs(5);",
+    "weights",
+  ],
+  [
+    "classes are served by their weights",
+    `${CORE}/limit/weights.rs`,
+    "named.map_or(1, |(_, weight)| *weight)",
+    "named.map_or(1, |_| 1)",
+    "weights",
+  ],
+  [
+    "the parts of all classes are the capacity and no more",
+    `${CORE}/algorithm/classes/class.rs`,
+    "divide(whole, all).saturating_mul(own)",
+    "divide(whole, all).saturating_mul(own + 1)",
+    "weights",
+  ],
+  [
+    "what comes back is handed out to the last grain",
+    `${CORE}/algorithm/classes/refill.rs`,
+    "if steps < turn && (steps + 1 < turn || self.handed(turn) > come) {",
+    "if steps < turn {",
+    "weights",
+  ],
+  [
+    "a class that is refused is there from then on, also after a crash",
+    `${CORE}/subject_state/picked.rs`,
+    "becomes_another || self.joined.contains(&place)",
+    "becomes_another",
+    "weights",
+  ],
+  [
+    "who wants more than its part is served in its turn",
+    `${CORE}/algorithm/classes/room.rs`,
+    "class.wants > 0",
+    "class.wants > u128::MAX - 1",
+    "weights",
+  ],
+  [
+    "the refusal of one class is not that of another",
+    `${CORE}/decide/answer.rs`,
+    "|| policy.weights().is_some();",
+    "|| false;",
+    "weights",
+  ],
+  [
     "each version that was decided by has a row, also where it says the same",
     `${CORE}/subject_state/policies.rs`,
     "let is_told = known.row == Some(version)",

@@ -27,6 +27,9 @@ use crate::recording;
 /// How what is asked is read: once more where it is decided once more.
 pub(crate) type Reads<'a, T> = &'a dyn Fn() -> Result<T, BadRequest>;
 
+/// What is asked, and with which priority.
+type Asked<'a> = (&'a Check, Option<&'a str>);
+
 /// One check of one subject, before it is decided.
 #[derive(Clone)]
 pub(super) struct Pending {
@@ -94,20 +97,23 @@ impl Levels {
             mut check,
             wait,
             pressure,
+            priority,
         } = request;
+        let priority = priority.as_deref();
         // Who waits is promised a place.
         check.max_delay = check.max_delay.or(wait);
         let mut levels = match rule {
             Rule::Inline(policy) => {
-                let policy = inline(context, policy)?;
+                let policy = inline(context, policy)?.asked_with(priority, None);
                 let own = Pending::new(context, subject, Item { policy, check }, is_degraded)?;
                 Levels::alone(own)
             }
             Rule::Named(name) => {
                 let named = policies::policy(context, &name, is_degraded)?;
-                let instead = instead(context, &named, &subject, &check, is_degraded)?;
+                let asked = (&check, priority);
+                let instead = instead(context, &named, &subject, asked, is_degraded)?;
                 let subject = named.limited(subject)?;
-                let levels = Levels::named(context, &named, subject, check, is_degraded)?;
+                let levels = Levels::named(context, &named, subject, asked, is_degraded)?;
                 Levels { instead, ..levels }
             }
         };
@@ -135,14 +141,17 @@ impl Levels {
         context: &Context,
         named: &NamedPolicy,
         subject: SubjectParts,
-        check: Check,
+        (check, priority): Asked,
         is_degraded: bool,
     ) -> Result<Levels, ApiError> {
-        let check = on_terms(named, check)?;
+        let check = on_terms(named, check.clone())?;
         match &named.parent {
-            Some(parent) => several(context, (named, parent), subject, check, is_degraded),
+            Some(parent) => {
+                let asked = (&check, priority);
+                several(context, (named, parent), subject, asked, is_degraded)
+            }
             None => {
-                let policy = named.policy.clone();
+                let policy = named.policy.clone().asked_with(priority, None);
                 knows_costs(&check, core::iter::once(&policy))?;
                 suits(&check, &policy)?;
                 let item = Item { policy, check };
@@ -208,7 +217,7 @@ fn several(
     context: &Context,
     (named, parent): (&NamedPolicy, &Parent),
     subject: SubjectParts,
-    check: Check,
+    (check, priority): Asked,
     is_degraded: bool,
 ) -> Result<Levels, ApiError> {
     let said = |named: &NamedPolicy| {
@@ -222,16 +231,19 @@ fn several(
         (shadow, record, near_limit, overage)
     };
     let own = (named.shadow, named.record, named.near_limit, check.overage);
-    let mut levels = vec![(subject, named.policy.clone(), own)];
+    let policy = named.policy.clone().asked_with(priority, None);
+    let mut levels = vec![(subject, policy, own)];
     let mut next = Some(parent.clone());
     while let Some(parent) = next.filter(|_| levels.len() < MAX_LEVELS) {
         let named = policies::find(context, &parent.policy, is_degraded)?;
-        let subject = levels.last().map(|(below, ..)| parent.subject(below));
-        let subject = subject.ok_or_else(ApiError::policy_unavailable)??; // there is one
-        levels.push((named.limited(subject)?, named.policy.clone(), said(&named)));
+        let below = levels.last().map(|(below, ..)| below);
+        let below = below.ok_or_else(ApiError::policy_unavailable)?; // there is one
+        let policy = named.policy.clone();
+        let policy = policy.asked_with(priority, Some(below.identifier()));
+        levels.push((named.limited(parent.subject(below)?)?, policy, said(&named)));
         next = named.parent.clone();
     }
-    knows_costs(&check, levels.iter().map(|(_, policy, _)| policy))?;
+    knows_costs(check, levels.iter().map(|(_, policy, _)| policy))?;
     let caps = check.overage == Overage::Cap;
     type Said = (bool, Option<Record>, Option<Pressure>, Overage);
     let level = |(subject, policy, said): (SubjectParts, Policy, Said)| {
@@ -267,14 +279,14 @@ fn instead(
     context: &Context,
     named: &NamedPolicy,
     subject: &SubjectParts,
-    check: &Check,
+    asked: Asked,
     is_degraded: bool,
 ) -> Result<Vec<Levels>, ApiError> {
-    let names = named.fallback_to.iter().filter(|_| check.cost >= 0);
+    let names = named.fallback_to.iter().filter(|_| asked.0.cost >= 0);
     let levels = |name: &Name| {
         let named = policies::find(context, name, is_degraded)?;
         let subject = named.limited_instead(subject)?;
-        let levels = Levels::named(context, &named, subject, check.clone(), is_degraded);
+        let levels = Levels::named(context, &named, subject, asked, is_degraded);
         levels.map_err(|error| error.of_fallback(name.as_str()))
     };
     names.map(levels).collect()

@@ -215,19 +215,22 @@ test("every policy that docs/policies.md shows is one", async () => {
   expect(answer.json).toMatchObject({ success: true, policy: "queue", permit: expect.any(String) });
 });
 
-test.each(["runbooks", "connectors"])("every call with a body that docs/%s.md shows is answered", async (page) => {
-  const text = readFileSync(`docs/${page}.md`, "utf8");
-  const blocks = [...text.matchAll(/```json\n([\s\S]*?)```/g)].map(([, block]) => block.trim());
-  expect(blocks.length).toBeGreaterThan(2);
-  const calls = blocks.map((block) => /^(PUT|POST) (\S+)\s+([\s\S]*)$/.exec(block).slice(1));
-  // Policies first: a check that is shown may name one that is shown after it.
-  calls.sort(([one], [other]) => (one === other ? 0 : one === "PUT" ? -1 : 1));
-  for (const [method, path, body] of calls) {
-    if (path === "/limit") await inForce();
-    const answer = await main.call(method, path, body, { token: "docs" });
-    expect([200, 201], `${method} ${path} ${answer.text}`).toContain(answer.status);
-  }
-});
+test.each(["runbooks", "connectors", "fairness"])(
+  "every call with a body that docs/%s.md shows is answered",
+  async (page) => {
+    const text = readFileSync(`docs/${page}.md`, "utf8");
+    const blocks = [...text.matchAll(/```json\n([\s\S]*?)```/g)].map(([, block]) => block.trim());
+    expect(blocks.length).toBeGreaterThan(2);
+    const calls = blocks.map((block) => /^(PUT|POST) (\S+)\s+([\s\S]*)$/.exec(block).slice(1));
+    // Policies first: a check that is shown may name one that is shown after it.
+    calls.sort(([one], [other]) => (one === other ? 0 : one === "PUT" ? -1 : 1));
+    for (const [method, path, body] of calls) {
+      if (path === "/limit") await inForce();
+      const answer = await main.call(method, path, body, { token: "docs" });
+      expect([200, 201], `${method} ${path} ${answer.text}`).toContain(answer.status);
+    }
+  },
+);
 
 describe("policies are in force", () => {
   test("for who asks by name, with its name and version, and after a change by the new one", async () => {

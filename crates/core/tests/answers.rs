@@ -5,11 +5,13 @@
 mod common;
 
 use common::generated::{limit, name, policy, scheduled, span, subject, text, whole};
+use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde::de::DeserializeOwned;
 use serde::Serialize;
+use tollgate_core::algorithm::classes::Share;
 use tollgate_core::api::request::Rule;
 use tollgate_core::api::response::{
     to_json, AcquireBody, DecisionBody, ExplainBody, Kv, MultiBody, RenewedBody, StageBody,
@@ -125,20 +127,35 @@ fn status() -> impl Strategy<Value = Status> {
     let numbers = (any::<u64>(), whole(0, 1 << 53), instant());
     let stage = option::of((0usize..64, option::of(instant())));
     let stage = stage.prop_map(|stage| stage.map(|(step, next)| StageStatus { step, next }));
-    let of_limit = (policy_name(), scheduled(), numbers, stage);
-    let of_limit =
-        of_limit.prop_map(
-            |(policy, limit, (version, remaining, reset), stage)| LimitStatus {
-                policy,
-                version: common::version(version),
-                limit,
-                stage,
-                remaining,
-                reset,
-                held: 0,
-                debt: 0,
-            },
-        );
+    let number = || whole(0, 1 << 53);
+    let share = (
+        option::of(text(1, 64)),
+        number(),
+        number(),
+        number(),
+        instant(),
+    );
+    let share = share.prop_map(|(name, weight, capacity, remaining, reset)| Share {
+        name: name.map(Into::into),
+        weight,
+        capacity,
+        remaining,
+        reset,
+    });
+    let of_limit = (policy_name(), scheduled(), numbers, stage, vec(share, 0..3));
+    let of_limit = of_limit.prop_map(
+        |(policy, limit, (version, remaining, reset), stage, classes)| LimitStatus {
+            policy,
+            version: common::version(version),
+            limit,
+            stage,
+            remaining,
+            reset,
+            held: 0,
+            debt: 0,
+            classes,
+        },
+    );
     let step = option::of(1u32..9);
     let block = (option::of(policy_name()), instant(), text(0, 100), step);
     let block = block.prop_map(|(policy, until, reason, step)| Block {

@@ -642,6 +642,7 @@ fn wrong_buckets_quotas_and_slots_are_named_by_the_callers_own_words() {
 fn options_that_a_limit_cannot_keep_are_refused() {
     let window = r#""limit": 5, "window": "1m""#;
     let slots = r#""algorithm": "concurrency", "limit": 2, "ttl": "1m""#;
+    let bucket = r#""algorithm": "tokenBucket", "capacity": 5, "refillRate": 1"#;
     let cost = "`cost` must be between -9007199254740992 and 9007199254740992.";
     let table = [
         (format!(r#"{window}, "cost": 9007199254740993"#), cost),
@@ -684,7 +685,16 @@ fn options_that_a_limit_cannot_keep_are_refused() {
         (format!(r#"{slots}, "wait": 1"#), "`wait` does not go with `concurrency`: nobody knows when a slot is released."),
         (format!(r#"{window}, "consistency": "local", "wait": 1"#), "`wait` does not go with `consistency: \"local\"`: nobody keeps a place there; take `strong`."),
         (format!(r#"{window}, "shed": {{"limit": 1, "window": "10s"}}, "wait": 1"#), "`wait` does not go with `shed`, which keeps floods from the subject's object: nobody waits there."),
-        (format!(r#"{window}, "priority": "high""#), "`priority` is not supported yet: leave it out; all callers of a limit are served alike."),
+        (format!(r#"{window}, "priority": """#), "`priority` must be between 1 and 64 bytes long."),
+        (format!(r#"{window}, "priority": 1"#), "`priority` must be a string."),
+        (format!(r#"{window}, "weights": {{"high": 3}}"#), "`weights` does not go with limits other than tokenBucket and leakyBucket, which have no shares."),
+        (format!(r#"{bucket}, "weights": {{"high": 3}}, "maxDelay": 1"#), "`maxDelay` does not go with `weights`: whoever comes later may have a part in what would be promised."),
+        (format!(r#"{bucket}, "weights": {{"high": 3}}, "wait": 1"#), "`wait` does not go with `weights`: whoever comes later may have a part in what would be promised."),
+        (format!(r#"{bucket}, "weights": {{}}"#), "`weights` must have between 1 and 32 fields."),
+        (format!(r#"{bucket}, "weights": {{"a": 0}}"#), "`weights.a` must be between 1 and 1000."),
+        (format!(r#"{bucket}, "weights": {{"": 1}}"#), "`weights.` must be between 1 and 64 bytes long."),
+        (format!(r#"{bucket}, "by": "child""#), "`weights` is missing: add it."),
+        (format!(r#"{bucket}, "weights": {{"a": 1}}, "by": "user""#), "`by` must be priority or child."),
     ];
     for (fields, expected) in table {
         refused(&fields, expected);
@@ -693,7 +703,7 @@ fn options_that_a_limit_cannot_keep_are_refused() {
         r#"{slots}, "cost": 0, "hold": "5s", "peek": true"#
     )))
     .is_ok());
-    for later in ["idempotencyKey", "weights", "parent", "regions", "shadow"] {
+    for later in ["idempotencyKey", "parent", "regions", "shadow"] {
         let error = request::parse(&body(&format!(r#"{window}, "{later}": null"#))).unwrap_err();
         assert!(
             matches!(error.problem, Problem::Unsupported { .. }),
@@ -1146,6 +1156,8 @@ fn a_check_in_a_query_is_the_one_in_a_body() {
         ),
         ("&maxDelay=0&hold=1", r#","maxDelay":0,"hold":1"#),
         ("&maxDelay=5s&hold=1+h", r#","maxDelay":"5s","hold":"1 h""#),
+        ("&priority=high+up", r#","priority":"high up""#),
+        ("&priority=", r#","priority":"""#),
         (
             "&wait=30s&pressure=true",
             r#","wait":"30s","pressure":true"#,

@@ -62,8 +62,10 @@ fn check() -> impl Strategy<Value = Check> {
 
 /// Any request that can be asked. What its policy does not allow is not asked.
 fn limit_request() -> impl Strategy<Value = LimitRequest> {
-    let asked = (any::<bool>(), option::of(whole(0, MAX_WAIT.as_millis())));
-    (subject(), rule(), check(), asked).prop_map(|(subject, rule, mut check, (pressure, wait))| {
+    let wait = option::of(whole(0, MAX_WAIT.as_millis()));
+    let asked = (any::<bool>(), wait, option::of(text(1, 64)));
+    (subject(), rule(), check(), asked).prop_map(|(subject, rule, mut check, asked)| {
+        let (pressure, wait, priority) = asked;
         if let Rule::Inline(policy) = &rule {
             for part in 0..4 {
                 match part {
@@ -88,6 +90,7 @@ fn limit_request() -> impl Strategy<Value = LimitRequest> {
             check,
             wait,
             pressure,
+            priority,
         }
     })
 }

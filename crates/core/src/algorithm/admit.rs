@@ -48,7 +48,7 @@ impl LimitState {
         };
         match (&mut *self, algorithm) {
             (LimitState::Bucket(bucket), Algorithm::TokenBucket(_) | Algorithm::LeakyBucket(_))
-                if bucket.queue.is_none() =>
+                if bucket.queue.is_none() && bucket.classes.is_none() =>
             {
                 let Some(shape) = shape(algorithm).filter(|it| !it.delays(ask.max_delay)) else {
                     return self.admit_any(algorithm, ask, hold, moment);
@@ -139,7 +139,7 @@ impl LimitState {
             (LimitState::Bucket(bucket), _, asked) => match shape(algorithm) {
                 None => Room::Never,
                 Some(shape) if bucket.queue.is_none() && !shape.delays(asked) => {
-                    bucket.level.room(shape, shape.parts(ask.cost))
+                    bucket.room(shape, shape.parts(ask.cost))
                 }
                 Some(_) => together::alone(algorithm, self, ask),
             },

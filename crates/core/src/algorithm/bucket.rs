@@ -2,12 +2,14 @@
 //! same arithmetic read from two ends: a token bucket speaks of the tokens left, a leaky bucket of
 //! the level in use.
 
+use super::classes::Classes;
 use super::level::Level;
 use super::places::{Place, Places, MAX_PLACES};
 use super::schedule::Schedule;
 use super::shape::{Pace, Slow};
-use super::View;
+use super::{Room, View};
 use crate::arithmetic::{div_ceil, divide};
+use crate::limit::weights::{Asks, ClassName};
 use crate::limit::Shape;
 use crate::{Duration, Timestamp};
 
@@ -23,6 +25,8 @@ pub struct Bucket {
     /// What is promised; nothing for most buckets, which pay nothing for it. While there is a queue
     /// the level keeps its time, and its deficit counts from there.
     pub queue: Option<Box<Queue>>,
+    /// The classes that share it, where it has weights; then nothing is promised.
+    pub classes: Option<Box<Classes>>,
 }
 
 /// What is promised of a bucket.
@@ -43,6 +47,7 @@ impl Bucket {
         Bucket {
             level: Level::fresh(shape, now),
             queue: None,
+            classes: None,
         }
     }
 
@@ -75,9 +80,13 @@ impl Bucket {
     #[inline]
     pub(super) fn at(&self, shape: &Shape, now: Timestamp) -> Bucket {
         if self.queue.is_none() {
+            let level = self.level.at(shape, now);
+            let classes = self.classes.as_ref();
+            let classes = classes.and_then(|it| it.at(shape, &self.level, level.seen));
             return Bucket {
-                level: self.level.at(shape, now),
+                level,
                 queue: None,
+                classes: classes.map(Box::new),
             };
         }
         let mut next = self.clone();
@@ -144,12 +153,28 @@ impl Bucket {
         if cost > shape.capacity.saturating_add(shape.most_credits()) {
             return None;
         }
+        if self.classes.is_some() {
+            return match self.room(shape, cost) {
+                Room::At(at) | Room::Wait(at) => Some(at.max(from)),
+                Room::Never => None,
+            };
+        }
         let schedule = self.schedule(shape);
         Some(match (shape.leaky, delayed) {
             (false, _) => schedule.refilled(cost, from),
             (true, true) => schedule.in_turn(cost, from),
             (true, false) => schedule.leaked(shape.capacity - cost, from),
         })
+    }
+
+    /// Whether `cost` parts have room at once, for the class that asks where there are classes, and
+    /// if not, when. Nobody waits; the bucket must be projected to now.
+    #[inline]
+    pub(super) fn room(&self, shape: &Shape, cost: u128) -> Room {
+        match &self.classes {
+            Some(classes) => classes.room(shape, &self.level, cost),
+            None => self.level.room(shape, cost),
+        }
     }
 
     /// Until when a leaky bucket's queue is too long for `units` more; `None` when it is not. The
@@ -166,7 +191,7 @@ impl Bucket {
     /// Takes `units` now, or promises them for `at`. The bucket must be projected to now.
     #[inline]
     pub(super) fn take(&mut self, shape: &Shape, units: u64, at: Timestamp) {
-        if at > self.level.seen {
+        if at > self.level.seen && self.classes.is_none() {
             self.promise(shape, units, at);
         } else {
             self.spend(shape, shape.parts(units));
@@ -176,6 +201,9 @@ impl Bucket {
     fn spend(&mut self, shape: &Shape, cost: u128) {
         if self.queue.is_some() {
             self.level.deficit = self.schedule(shape).busy_until();
+        }
+        if let Some(classes) = &mut self.classes {
+            classes.take(cost);
         }
         self.level.take(shape, cost);
     }
@@ -198,8 +226,58 @@ impl Bucket {
 
     /// Gives back up to `units` of what is spent; never above full. Places ahead stay as they are.
     pub(super) fn give_back(&mut self, shape: &Shape, units: u64) {
-        let back = shape.parts(units).min(self.missing(shape));
+        let class = self.classes.as_ref().map(|classes| classes.asking());
+        self.return_parts(shape, shape.parts(units), class.as_ref());
+    }
+
+    /// Gives back up to so many parts, to this class where there are classes; how many.
+    fn return_parts(&mut self, shape: &Shape, parts: u128, class: Option<&ClassName>) -> u128 {
+        let mut back = parts.min(self.missing(shape));
+        if let Some(classes) = &self.classes {
+            back = class.map_or(0, |class| classes.owed(class, back));
+        }
         self.level.deficit -= back;
+        if let (Some(classes), Some(class)) = (&mut self.classes, class) {
+            classes.give_back(class, back, &self.level);
+        }
+        back
+    }
+
+    /// The class that asks, where there are classes.
+    pub(super) fn asking(&self) -> Option<ClassName> {
+        self.classes.as_ref().map(|classes| classes.asking())
+    }
+
+    /// The same, asked by a class of a policy with weights, or by nobody in particular where it has
+    /// none. `None` where that is already so. The bucket must be projected to `now`.
+    pub(super) fn asked_by(&self, shape: &Shape, asks: Option<&Asks>) -> Option<Bucket> {
+        let Some(asks) = asks else {
+            self.classes.as_ref()?;
+            return Some(Bucket {
+                classes: None,
+                ..self.clone()
+            });
+        };
+        let now = self.level.seen;
+        let Some(classes) = &self.classes else {
+            // Whoever waits goes in front of all classes.
+            let back = self.pace(shape).back(now);
+            let level = Level {
+                deficit: self.as_if_in_front(shape).saturating_sub(back),
+                time: now,
+                ..self.level
+            };
+            return Some(Bucket {
+                classes: Some(Box::new(Classes::first(asks, &level))),
+                queue: None,
+                level,
+            });
+        };
+        let joined = classes.joined(asks, shape, now);
+        (!joined.are_as(classes)).then(|| Bucket {
+            classes: Some(Box::new(joined)),
+            ..self.clone()
+        })
     }
 
     /// The level just after `at`, at which something was charged: now, or the instant of a place.
@@ -228,7 +306,7 @@ impl Bucket {
     pub(super) fn cancel(
         &mut self,
         shape: &Shape,
-        charged: &Level,
+        (charged, class): (&Level, Option<&ClassName>),
         at: Timestamp,
         units: u64,
     ) -> u128 {
@@ -236,10 +314,8 @@ impl Bucket {
             let still_charged = charged
                 .at(shape, self.level.seen)
                 .deficit
-                .min(shape.parts(units))
-                .min(self.missing(shape));
-            self.level.deficit -= still_charged;
-            return still_charged;
+                .min(shape.parts(units));
+            return self.return_parts(shape, still_charged, class);
         }
         let opened = (self.queue.as_mut()).is_some_and(|queue| queue.places.open_gap(at, units));
         if !opened {
@@ -264,7 +340,18 @@ impl Bucket {
         if self.queue.is_some() {
             return self.view_among_places(shape);
         }
-        self.level.view(shape)
+        match &self.classes {
+            Some(classes) => classes.view(shape, &self.level),
+            None => self.level.view(shape),
+        }
+    }
+
+    /// The same of the whole, whatever class asks.
+    pub(super) fn view_of_whole(&self, shape: &Shape) -> View {
+        match self.classes {
+            Some(_) => self.level.view(shape),
+            None => self.view(shape),
+        }
     }
 
     fn view_among_places(&self, shape: &Shape) -> View {
@@ -289,6 +376,8 @@ impl Bucket {
     /// When nothing tells it from a new subject's bucket, or when it is forgotten.
     pub(super) fn idle_at(&self, shape: &Shape) -> Timestamp {
         let full = self.schedule(shape).full_at();
+        let gone = (self.classes.as_ref()).map(|classes| classes.gone_at(shape, &self.level));
+        let full = gone.map_or(full, |gone| gone.max(full));
         shape
             .forget_after
             .map_or(full, |after| full.max(self.level.seen.plus(after)))
@@ -298,6 +387,10 @@ impl Bucket {
     /// Answers how many.
     pub(super) fn run_ahead(&mut self, shape: &Shape, units: u64) -> u64 {
         let Some(queue) = &self.queue else {
+            let units = match &mut self.classes {
+                Some(classes) => classes.run_ahead(shape, units),
+                None => units,
+            };
             self.level.take(shape, shape.parts(units));
             return units;
         };
@@ -317,6 +410,14 @@ impl Bucket {
     /// Whether a subject restarted from this would never be given more than one with `real`. Both
     /// projected to one instant.
     pub(super) fn covers(&self, real: &Bucket, shape: &Shape) -> bool {
+        let classes_cover = match (&self.classes, &real.classes) {
+            (Some(kept), Some(real)) => kept.cover(real),
+            (kept, real) => kept.is_some() || real.is_none(),
+        };
+        classes_cover && self.whole_covers(real, shape)
+    }
+
+    fn whole_covers(&self, real: &Bucket, shape: &Shape) -> bool {
         match (&self.queue, &real.queue) {
             (None, None) => self.level.covers(&real.level),
             (None, Some(_)) => false,

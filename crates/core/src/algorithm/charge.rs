@@ -3,6 +3,7 @@
 use super::level::Level;
 use super::state::{shape, LimitState};
 use super::Take;
+use crate::limit::weights::ClassName;
 use crate::limit::Algorithm;
 use crate::Timestamp;
 
@@ -24,6 +25,8 @@ pub enum Charge {
         at: Timestamp,
         /// Units charged.
         units: u64,
+        /// The class that was charged, where the bucket has classes.
+        class: Option<ClassName>,
     },
     /// Units that an override grants.
     Granted {
@@ -56,6 +59,7 @@ impl LimitState {
                 after: bucket.level_after(shape, at),
                 at,
                 units,
+                class: bucket.asking(),
             },
             (LimitState::Slots(_), _) => Charge::Slots {
                 permit: take.hold?.holder.permit,
@@ -83,9 +87,19 @@ impl LimitState {
                 Algorithm::SlidingWindow(window),
             ) => sliding.cancel(window, *at, *units),
             (LimitState::Log(log), Charge::At { at, units }, _) => log.cancel(*at, *units, now),
-            (LimitState::Bucket(bucket), Charge::Bucket { after, at, units }, _) => {
+            (
+                LimitState::Bucket(bucket),
+                Charge::Bucket {
+                    after,
+                    at,
+                    units,
+                    class,
+                },
+                _,
+            ) => {
+                let charged = (after, class.as_ref());
                 return shape(algorithm)
-                    .map_or(0, |shape| bucket.cancel(shape, after, *at, *units));
+                    .map_or(0, |shape| bucket.cancel(shape, charged, *at, *units));
             }
             (LimitState::Slots(slots), Charge::Slots { permit }, _) => slots.release(*permit, now),
             _ => {}

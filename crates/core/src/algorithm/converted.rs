@@ -29,7 +29,11 @@ impl Bucket {
                 ..*level
             },
             queue: (self.queue.as_ref()).map(|queue| Box::new(queue.converted(old.rate, new.rate))),
+            classes: None,
         };
+        let classes = self.classes.as_ref();
+        let classes = classes.map(|it| it.converted(from, to, next.level.deficit));
+        next.classes = classes.map(Box::new);
         if let Some(queue) = &next.queue {
             let (was, is) = (self.pace(old), next.pace(new));
             let places = queue.places.iter().map(|place| {

@@ -18,7 +18,7 @@ impl Shape {
     }
 
     /// What comes back in `elapsed`, continuously. Below 2^117: no overflow.
-    pub(super) fn refill(&self, elapsed: Duration) -> u128 {
+    pub(crate) fn refill(&self, elapsed: Duration) -> u128 {
         u128::from(self.rate.parts()) * u128::from(elapsed.as_millis())
     }
 

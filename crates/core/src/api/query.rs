@@ -6,6 +6,7 @@ use super::request::{LimitRequest, Rule, MAX_WAIT};
 use super::suits::clash_of_wait;
 use super::{bytes_between, clipped, to_json, BadRequest, Problem};
 use crate::decide::Check;
+use crate::limit::weights::MAX_CLASS;
 use crate::limit::{Name, MAX_WINDOW};
 use crate::number::MAX_SAFE;
 use crate::percent::{decode_query, encode_component};
@@ -84,7 +85,8 @@ pub fn optional_subject(query: &str) -> Result<Option<SubjectParts>, BadRequest>
 }
 
 /// Reads a check of a named policy from a query string without its `?`: `policy`, `identifier`, and
-/// where wanted `provider`, `scope`, `cost`, `peek`, `maxDelay` and `hold`, each as the body of
+/// where wanted `provider`, `scope`, `cost`, `peek`, `maxDelay`, `hold`, `wait`, `pressure` and
+/// `priority`, each as the body of
 /// `POST /limit` has it, texts without quotes.
 ///
 /// ```
@@ -92,7 +94,7 @@ pub fn optional_subject(query: &str) -> Result<Option<SubjectParts>, BadRequest>
 /// assert_eq!(request.check.cost, 3);
 /// ```
 pub fn check(query: &str) -> Result<LimitRequest, BadRequest> {
-    let [provider, scope, identifier, policy, cost, peek, max_delay, hold, wait, pressure] =
+    let [provider, scope, identifier, policy, cost, peek, max_delay, hold, wait, pressure, priority] =
         parameters(
             query,
             [
@@ -106,6 +108,7 @@ pub fn check(query: &str) -> Result<LimitRequest, BadRequest> {
                 "hold",
                 "wait",
                 "pressure",
+                "priority",
             ],
         )?;
     let policy = policy.ok_or_else(|| BadRequest::new("policy", Problem::Missing))?;
@@ -128,10 +131,19 @@ pub fn check(query: &str) -> Result<LimitRequest, BadRequest> {
         },
         wait: duration("wait", wait.as_deref(), (Duration::ZERO, MAX_WAIT))?,
         pressure: flag("pressure", pressure.as_deref())?,
+        priority: priority.map(class).transpose()?,
     };
     match clash_of_wait(&request.check, request.wait) {
         Some((field, problem)) => Err(BadRequest::new(field, problem)),
         None => Ok(request),
+    }
+}
+
+/// The name of a class.
+fn class(name: String) -> Result<String, BadRequest> {
+    match name.len() {
+        1..=MAX_CLASS => Ok(name),
+        _ => Err(BadRequest::new("priority", bytes_between(1, MAX_CLASS))),
     }
 }
 

@@ -18,6 +18,7 @@ use super::suits::{clash, clash_of_wait, unknown_cost};
 use super::terms::{costs, on_expiry, overage};
 use super::{rule, subject, BadRequest, Problem};
 use crate::decide::{Check, OnExpiry, Overage};
+use crate::limit::weights::MAX_CLASS;
 use crate::limit::{Costs, MAX_WINDOW};
 use crate::number::MAX_SAFE;
 use crate::subject::SubjectParts;
@@ -41,10 +42,14 @@ pub struct LimitRequest {
     /// Whether the answer tells how full the tightest limit is.
     #[serde(skip_serializing_if = "core::ops::Not::not")]
     pub pressure: bool,
+    /// Which of the classes that share the limits asks, where the policy has `weights`: 1 to
+    /// [`MAX_CLASS`] bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<String>,
 }
 
 /// Fields of a request beside those of one inline limit and of the settings of a policy.
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 16] = [
     "identifier",
     "provider",
     "scope",
@@ -60,24 +65,17 @@ const FIELDS: [&str; 15] = [
     "hold",
     "wait",
     "pressure",
+    "priority",
 ];
 
 /// The longest time for which an answer is held.
 pub const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// Fields that the design knows and this version does not, with what to do meanwhile.
-const LATER: [(&str, &str); 6] = [
+const LATER: [(&str, &str); 4] = [
     (
         "idempotencyKey",
         "leave it out; a request that is sent again counts again",
-    ),
-    (
-        "priority",
-        "leave it out; all callers of a limit are served alike",
-    ),
-    (
-        "weights",
-        "leave it out; all callers of a limit are served alike",
     ),
     (
         "parent",
@@ -136,6 +134,7 @@ pub(super) fn take(mut fields: Fields<'_>) -> Result<LimitRequest, BadRequest> {
     };
     let wait = fields.duration("wait", Duration::ZERO, MAX_WAIT)?;
     let pressure = fields.boolean("pressure")?.unwrap_or(false);
+    let priority = fields.text("priority", 1, MAX_CLASS)?.map(Into::into);
     if let Some((field, problem)) = clash_of_wait(&check, wait) {
         return Err(fields.error(field, problem));
     }
@@ -155,6 +154,7 @@ pub(super) fn take(mut fields: Fields<'_>) -> Result<LimitRequest, BadRequest> {
         check,
         wait,
         pressure,
+        priority,
     })
 }
 

@@ -89,6 +89,7 @@ fn of_policy(check: &Check, policy: &Policy) -> Option<(&'static str, Problem)> 
         clash_of_costs,
         clash_of_overage,
         clash_of_record,
+        clash_of_weights,
     ];
     let mut clashes = clashes.iter().filter_map(|clash| clash(check, policy));
     if let Some((field, with)) = clashes.next() {
@@ -149,6 +150,30 @@ fn clash_of_overage(check: &Check, policy: &Policy) -> Clash {
         return None;
     };
     Some(("overage", with))
+}
+
+/// What cannot be asked of limits that classes share.
+fn clash_of_weights(check: &Check, policy: &Policy) -> Clash {
+    policy.weights()?;
+    let (field, with) = if check.max_delay.is_some() {
+        let with = "`weights`: whoever comes later may have a part in what would be promised";
+        ("maxDelay", with)
+    } else if check.hold.is_some() {
+        ("hold", "`weights`: what is held is no class's part")
+    } else if check.overage != Overage::Deny {
+        (
+            "overage",
+            "`weights`: a class takes no more than what is there",
+        )
+    } else if check.record {
+        (
+            "record",
+            "`weights`: a class takes no more than what is there",
+        )
+    } else {
+        return None;
+    };
+    Some((field, with))
 }
 
 /// What cannot have happened already.

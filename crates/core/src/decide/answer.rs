@@ -76,7 +76,8 @@ pub(super) fn decision(
         .and_then(|standing| standing.retry_at)
         .map(|at| at.since(moment.now));
     let reason = refusal.and_then(|standing| standing.refused);
-    let is_special = policy.gives_permits() || policy.shapes();
+    // By a refusal of one class an isolate would refuse all.
+    let is_special = policy.gives_permits() || policy.shapes() || policy.weights().is_some();
     let timeless = is_special || check.max_delay.is_some() || !check.costs.is_empty();
     Decision {
         at: moment.now,

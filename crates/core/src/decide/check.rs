@@ -108,7 +108,8 @@ impl Check {
         Ask {
             cost,
             now,
-            max_delay: self.max_delay,
+            // Where classes share a limit, no place is promised.
+            max_delay: self.max_delay.filter(|_| policy.weights().is_none()),
             before: policy.in_force_until(now),
         }
     }

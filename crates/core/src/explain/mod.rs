@@ -7,10 +7,12 @@
 //! [`crate::isolate`] admits by. Only the worst case is a formula, which no decision contains.
 
 mod curve;
+mod least;
 mod modes;
 mod worst_case;
 
 pub use curve::{Curve, Point};
+pub use least::Least;
 pub use modes::{Admits, HoldsFor, OutOfReach, OverAdmission};
 pub use worst_case::{most_in, Sustained, WorstCase};
 
@@ -32,6 +34,8 @@ pub struct LimitExplanation<'a> {
     pub over_admission: Option<OverAdmission>,
     /// What each isolate admits under it while the object is out of reach, where that is a number.
     pub out_of_reach: Option<OutOfReach>,
+    /// The least that each class has that shares it.
+    pub classes: Vec<Least>,
 }
 
 /// What is to be known of each limit of `policy`, in its order. All limits have to have room, so no
@@ -66,6 +70,7 @@ pub fn explain<'a>(
             curve: Curve::of(limit, moment)?,
             over_admission: OverAdmission::of(policy.consistency(), limit),
             out_of_reach: fail_mode.and_then(|mode| OutOfReach::of(mode, limit)),
+            classes: Least::of(policy, limit),
         });
     }
     Ok(explained)

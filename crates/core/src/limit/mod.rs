@@ -13,6 +13,7 @@ mod rate;
 pub mod schedule;
 mod scheduled;
 mod shape;
+pub mod weights;
 
 pub use algorithm::{Algorithm, Concurrency, Window, MAX_LOG};
 pub(crate) use bounds::in_range;

@@ -4,6 +4,7 @@ use tollgate_versions::Version;
 
 use super::permits::{get_objects, get_settled, get_topped, put_objects, put_settled, put_topped};
 use super::refusal_code::RefusalCode;
+use super::shares::{get_shares, shares_text};
 use super::{duration, hex, instant, optional_bits, policy_name, MESSAGES};
 use crate::block::Block;
 use crate::codec::{Line, LineWriter, Unreadable};
@@ -342,6 +343,7 @@ fn put_status(line: LineWriter, status: &Status) -> LineWriter {
             .put_some("held", (limit.held > 0).then_some(limit.held))
             .put_some("debt", (limit.debt > 0).then_some(limit.debt))
             .put("reset", limit.reset.as_millis())
+            .put_some("classes", shares_text(&limit.classes))
     });
     let line = match &status.stage {
         Some(clock) => put_clock(line.and("stage"), clock),
@@ -436,6 +438,7 @@ fn get_status<'a>(
                 held: line.number("held")?.unwrap_or(0),
                 debt: line.number("debt")?.unwrap_or(0),
                 reset: instant(&line, "reset")?,
+                classes: get_shares(&line)?,
             }),
             "stage" => status.stage = Some(get_clock(&line)?),
             "block" => status.blocks.push(Block::get(&line)?),

@@ -12,8 +12,8 @@ use crate::limit::Real;
 use crate::overrides::Revision;
 use crate::policy::Policy;
 use crate::row::{costs_text, get_costs, get_real, put_real};
-use crate::row::{get_limit, get_policy, get_reference};
-use crate::row::{put_limits_of, put_policy, put_reference};
+use crate::row::{get_class, get_limit, get_policy, get_reference};
+use crate::row::{put_class, put_limits_of, put_policy, put_reference};
 use crate::subject_state::{Home, Item, Outcome, StageOverride, Topup};
 use crate::{Duration, Limit, Timestamp};
 
@@ -415,7 +415,7 @@ fn put_item(line: LineWriter, item: &Item, is_kept: bool) -> LineWriter {
     };
     let costs = (!check.costs.is_empty()).then(|| costs_text(&check.costs));
     let overage = (check.overage != Overage::Deny).then(|| check.overage.word());
-    let line = line
+    let line = put_class(line, policy)
         .put("cost", check.cost)
         .put_some("costs", costs)
         .put_some("overage", overage)
@@ -483,5 +483,6 @@ fn get_item(line: &Line, limits: Vec<Limit>) -> Result<Item, Unreadable> {
         true => get_reference(line)?,
         false => get_policy(line, limits)?,
     };
+    let policy = policy.asked_by(get_class(line)?);
     Ok(Item { policy, check })
 }

@@ -11,6 +11,7 @@ mod news;
 mod object;
 mod permits;
 mod refusal_code;
+mod shares;
 
 pub use answer::Answer;
 pub use call::{

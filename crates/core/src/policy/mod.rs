@@ -7,6 +7,7 @@ mod fail_mode;
 mod granted;
 mod later;
 pub mod penalty;
+mod shared;
 mod version;
 
 pub use counting::MIN_COUNTED_WINDOW;
@@ -15,10 +16,14 @@ pub use granted::Granted;
 pub use later::{Later, MAX_LATER};
 pub use version::Version;
 
+use std::sync::Arc;
+
 use consistency::{Consistency, LocalLimit};
 use penalty::Penalty;
+use shared::Shared;
 
 use crate::error::InvalidLimit;
+use crate::limit::weights::{Asks, ClassName, Weights};
 use crate::limit::{in_range, Limit, Name};
 use crate::number::MAX_SAFE;
 use crate::subject::Ipv6Prefix;
@@ -50,6 +55,8 @@ pub struct Policy {
     replaces_inline: bool,
     ipv6_prefix: Option<Ipv6Prefix>,
     penalty: Option<Box<Penalty>>,
+    /// Of a policy that classes share, or that a class asks; apart, because few are.
+    shared: Option<Box<Shared>>,
     /// What overrides grant beyond the limits.
     granted: Vec<Granted>,
     /// What its limits will be when overrides have ended.
@@ -98,6 +105,7 @@ impl Policy {
             replaces_inline: false,
             ipv6_prefix: None,
             penalty: None,
+            shared: None,
             granted: Vec::new(),
             later: Vec::new(),
             until: None,
@@ -125,7 +133,7 @@ impl Policy {
     }
 
     /// The policy with what an object decides by taken from another of its versions: the limits,
-    /// `writeAhead`, `replacesInline`, `penalty`, and what overrides say.
+    /// `writeAhead`, `replacesInline`, `penalty`, `weights`, and what overrides say.
     #[must_use]
     pub fn under(&self, other: &Policy) -> Policy {
         Policy {
@@ -134,6 +142,7 @@ impl Policy {
             write_ahead: other.write_ahead,
             replaces_inline: other.replaces_inline,
             penalty: other.penalty.clone(),
+            shared: Shared::boxed(other.weights().cloned(), self.class().cloned()),
             granted: other.granted.clone(),
             later: other.later.clone(),
             gives_permits: other.gives_permits,
@@ -143,7 +152,8 @@ impl Policy {
         }
     }
 
-    /// The same policy with other limits. An error where they could not be decided so.
+    /// The same policy with other limits. An error where they could not be decided so; where they
+    /// cannot be shared, all callers are served alike.
     pub fn with_limits(&self, limits: Vec<Limit>) -> Result<Policy, InvalidLimit> {
         let bare = Policy::new(limits)?;
         self.consistency.suits(&bare.limits)?;
@@ -154,7 +164,9 @@ impl Policy {
             bare.clone().replacing_inline()?;
         }
         let write_ahead = self.write_ahead.map(|it| it.min(bare.max_write_ahead()));
+        let is_shared = shared::suits(&bare.limits).is_ok();
         Ok(Policy {
+            shared: self.shared.clone().filter(|_| is_shared),
             limits: bare.limits,
             gives_permits: bare.gives_permits,
             shapes: bare.shapes,
@@ -243,7 +255,7 @@ impl Policy {
 
     /// Whether an object decides by its limits alone.
     pub fn is_plain(&self) -> bool {
-        self.penalty.is_none() && !self.is_overridden()
+        self.penalty.is_none() && self.weights().is_none() && !self.is_overridden()
     }
 
     /// Whether units may be granted beyond its limits.
@@ -267,6 +279,7 @@ impl Policy {
             write_ahead: self.write_ahead,
             replaces_inline: self.replaces_inline,
             penalty: self.penalty.clone(),
+            shared: self.shared.clone(),
             later: self.later.clone(),
             ..part
         })
@@ -299,6 +312,7 @@ impl Policy {
                 with: "`consistency`: only the subject's object charges both",
             });
         }
+        self.shared_checked()?;
         if self.penalty.is_some() && self.consistency != Consistency::Strong {
             return Err(InvalidLimit::Conflict {
                 field: "penalty",
@@ -354,6 +368,62 @@ impl Policy {
     pub fn with_penalty(mut self, penalty: Penalty) -> Result<Policy, InvalidLimit> {
         self.penalty = Some(Box::new(penalty));
         self.checked()
+    }
+
+    /// Divides its limits among classes of callers. Only for plain buckets, which no policy counts
+    /// elsewhere than in the subject's object: it alone sees all classes.
+    pub fn with_weights(mut self, weights: Weights) -> Result<Policy, InvalidLimit> {
+        shared::suits(&self.limits)?;
+        self.shared = Shared::boxed(Some(weights), self.class().cloned());
+        self.checked()
+    }
+
+    fn shared_checked(&self) -> Result<(), InvalidLimit> {
+        if self.weights().is_some() && self.replaces_inline {
+            let with = "`replacesInline`: inline limits have no classes";
+            return Err(InvalidLimit::Conflict {
+                field: shared::FIELD,
+                with,
+            });
+        }
+        Ok(())
+    }
+
+    /// The weights of the classes that share its limits, if it has any.
+    pub fn weights(&self) -> Option<&Weights> {
+        self.shared.as_ref()?.weights.as_ref()
+    }
+
+    /// The class that asks it, as far as it is not the rest.
+    pub fn class(&self) -> Option<&Arc<str>> {
+        self.shared.as_ref()?.class.as_ref()
+    }
+
+    /// The same policy, asked by this class.
+    #[must_use]
+    pub fn asked_by(mut self, class: ClassName) -> Policy {
+        self.shared = Shared::boxed(self.weights().cloned(), class);
+        self
+    }
+
+    /// The same policy, asked with this priority, for this subject below; it changes nothing where
+    /// the policy has no weights.
+    #[must_use]
+    pub fn asked_with(self, priority: Option<&str>, child: Option<&str>) -> Policy {
+        match self.weights() {
+            Some(weights) => {
+                let class = weights.class(priority, child);
+                self.asked_by(class)
+            }
+            None => self,
+        }
+    }
+
+    /// Who asks, where its limits are shared.
+    pub(crate) fn asks(&self) -> Option<Asks<'_>> {
+        let Shared { weights, class } = self.shared.as_deref()?;
+        let weights = weights.as_ref()?;
+        Some(Asks { weights, class })
     }
 
     /// How many units a stored row may run ahead of the real use, plus one (R of the write-ahead

@@ -3,6 +3,7 @@
 //! A stored row holds the definition beside the state, so a build can show and continue it without
 //! the request or the policy that created it.
 
+mod classes;
 mod costs;
 mod granted;
 mod later;
@@ -14,6 +15,7 @@ mod policy;
 mod schedule;
 mod slots;
 mod state;
+mod weights;
 
 pub use costs::{costs_text, get_costs, get_real, put_real};
 pub(crate) use later::{get_later, put_later};
@@ -24,6 +26,7 @@ pub use policy::{
 };
 pub(crate) use slots::{get_slots, slots_text};
 pub use state::{get_state, put_state};
+pub(crate) use weights::{get_class, put_class};
 
 use tollgate_versions::Versions;
 

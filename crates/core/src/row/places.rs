@@ -26,6 +26,8 @@ use crate::limit::{Rate, Shape, Window};
 use crate::number::Decimal;
 use crate::{Duration, Timestamp};
 
+use super::classes::{get_classes, put_classes};
+
 /// The most places that a row may hold: more than are ever promised, and few enough for a damaged
 /// row to fit in memory.
 const MAX_STORED: usize = 8 * MAX_PLACES as usize;
@@ -130,6 +132,7 @@ pub(super) fn put_bucket(line: LineWriter, bucket: &Bucket, shape: &Shape) -> Li
             "creditsUntil",
             (level.credits > 0).then(|| level.credits_until.as_millis()),
         );
+    let line = put_classes(line, bucket.classes.as_deref());
     let Some(queue) = &bucket.queue else {
         return line;
     };
@@ -148,7 +151,11 @@ pub(super) fn get_bucket(line: &Line, level: Level) -> Result<Bucket, Unreadable
         ..level
     };
     let Some(deficit) = line.number("spent")? else {
-        return Ok(Bucket { level, queue: None });
+        return Ok(Bucket {
+            level,
+            queue: None,
+            classes: get_classes(line, &level)?,
+        });
     };
     let queue = Queue {
         places: get_places(line)?,
@@ -158,6 +165,7 @@ pub(super) fn get_bucket(line: &Line, level: Level) -> Result<Bucket, Unreadable
     Ok(Bucket {
         level: Level { deficit, ..level },
         queue: Some(Box::new(queue)).filter(|queue| !queue.places.is_empty()),
+        classes: None,
     })
 }
 

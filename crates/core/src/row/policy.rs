@@ -9,6 +9,7 @@ use super::granted::{get_granted, put_granted};
 use super::later::{get_later, put_later};
 use super::penalty::{get_penalty, put_penalty};
 use super::put_limit;
+use super::weights::{get_weights, put_weights};
 
 /// Adds a version to a line, where there is one.
 pub fn put_version(line: LineWriter, version: Version) -> LineWriter {
@@ -35,7 +36,7 @@ pub fn put_policy(line: LineWriter, policy: &Policy) -> LineWriter {
         .put_some("writeAhead", policy.write_ahead())
         .flag("replacesInline", policy.replaces_inline());
     put_later(
-        put_granted(put_penalty(line, policy), policy),
+        put_granted(put_penalty(put_weights(line, policy), policy), policy),
         policy.later(),
     )
 }
@@ -80,6 +81,9 @@ pub fn get_policy(line: &Line, limits: Vec<Limit>) -> Result<Policy, Unreadable>
     }
     if let Some(penalty) = get_penalty(line)? {
         policy = policy.with_penalty(penalty)?;
+    }
+    if let Some(weights) = get_weights(line)? {
+        policy = policy.with_weights(weights)?;
     }
     policy = policy.with_granted(get_granted(line)?);
     policy = policy.with_later(get_later(line)?);

@@ -110,9 +110,11 @@ impl Decider<'_> {
             if item.check.overage != Overage::Deny {
                 return self.over(picked, decision, holder, moment, effects);
             }
+            let final_for = picked.put_in_force(self.limits, moment, effects);
+            picked.reserve(self.limits, moment, effects)?;
             Changed {
                 charges: None,
-                final_for: picked.put_in_force(self.limits, moment, effects),
+                final_for,
             }
         };
         Look::new(item, self.limits).look_ahead(&mut decision, moment)?;
@@ -211,9 +213,15 @@ impl Decider<'_> {
     ) -> Result<(Vec<Decision>, Changed), Refusal> {
         let mut final_for = Vec::new();
         let decided = |item: &&Item| self.blocks.may_change(item, moment.now);
-        for item in items.iter().filter(decided) {
+        for (item, answer) in items.iter().zip(&answers) {
+            if !decided(&item) {
+                continue;
+            }
             let picked = Picked::pick(item, self.limits, moment, effects)?;
             final_for.extend(picked.put_in_force(self.limits, moment, effects));
+            if !answer.success {
+                picked.reserve(self.limits, moment, effects)?;
+            }
         }
         let undo = |(item, answer): (&Item, Decision)| match answer.success {
             true => self.look(&item.peek(), moment),

@@ -201,6 +201,14 @@ impl Entry {
         })
     }
 
+    /// The same with other classes.
+    pub(super) fn with_usage(&self, usage: Usage) -> Entry {
+        Entry {
+            usage,
+            ..self.clone()
+        }
+    }
+
     /// The same use, of which the stages run by another clock from now on.
     pub(super) fn restaged(
         &self,
@@ -400,7 +408,7 @@ impl Entry {
         moment: Moment,
     ) -> Result<LimitStatus, UnknownTimeZone> {
         let usage = self.usage.present(clock, moment)?;
-        let view = usage.view(moment)?;
+        let (view, classes) = usage.whole(moment)?;
         let stage = usage.limit.stage(clock, moment)?;
         Ok(LimitStatus {
             policy: self.policy.clone(),
@@ -411,6 +419,7 @@ impl Entry {
             held: self.on_hold,
             debt: usage.debt(moment)?,
             reset: view.reset,
+            classes,
         })
     }
 }

@@ -105,7 +105,10 @@ impl<'a> Look<'a> {
         let found = self.lookup().find(limit, moment)?;
         let usage = match &found {
             Found::InForce(place) => &self.limits.entries[*place].usage,
-            Found::Changed(_, entry) | Found::Stepped(_, entry) | Found::New(entry) => &entry.usage,
+            Found::Changed(_, entry)
+            | Found::Stepped(_, entry)
+            | Found::Joined(_, entry)
+            | Found::New(entry) => &entry.usage,
         };
         reset(usage, &coming, clock, moment)
     }
@@ -179,13 +182,15 @@ impl<'a> Look<'a> {
                     redefines = true;
                     entry.usage.state
                 }
-                Found::Stepped(_, entry) => entry.usage.state,
+                Found::Stepped(_, entry) | Found::Joined(_, entry) => entry.usage.state,
                 Found::New(entry) => {
                     redefines |= limit.name().is_some();
                     entry.usage.state
                 }
             });
         }
+        let asks = item.policy.asks();
+        (states.iter_mut()).for_each(|state: &mut LimitState| state.turn_to(asks.as_ref()));
         let mut states: Vec<&mut LimitState> = states.iter_mut().collect();
         let check = item.peek().check;
         let (policy, on_hold) = (&item.policy, limits.on_hold(&item.policy));

@@ -24,6 +24,8 @@ pub(super) enum Found {
     Changed(usize, Box<Entry>),
     /// On the entry under other numbers of its definition, which came by themselves.
     Stepped(usize, Box<Entry>),
+    /// On the entry with a class among those that share it that is new there.
+    Joined(usize, Box<Entry>),
     /// On an entry that is not there yet.
     New(Box<Entry>),
 }
@@ -105,6 +107,7 @@ impl<'a> Lookup<'a> {
             let fresh = Entry::fresh(policy, limit, moment)?;
             let mut begun = self.in_force(fresh, moment)?;
             self.take_over_beside(&mut begun, moment)?;
+            begun.usage.join(&self.item.policy, moment.now);
             return Ok(Found::New(Box::new(begun)));
         };
         let entry = &self.limits.entries[place];
@@ -114,11 +117,15 @@ impl<'a> Lookup<'a> {
         let goes_on = is_in_force && !begins_to_replace;
         let clock = self.limits.clock();
         if goes_on && entry.usage.limit == *limit && !entry.usage.has_changed(clock, moment)? {
-            return Ok(Found::InForce(place));
+            return Ok(match entry.usage.joined(&self.item.policy, moment.now) {
+                Some(usage) => Found::Joined(place, Box::new(entry.with_usage(usage))),
+                None => Found::InForce(place),
+            });
         }
         let moment = self.not_before(limit, moment);
         let mut next = entry.redefined(limit, clock, moment)?;
         if goes_on && entry.usage.limit.is_written_as(limit) {
+            next.usage.join(&self.item.policy, moment.now);
             return Ok(Found::Stepped(place, Box::new(next)));
         }
         if !is_in_force {
@@ -131,6 +138,7 @@ impl<'a> Lookup<'a> {
         if begins_to_replace || !entry.usage.limit.is_of_kind(limit) {
             self.take_over_beside(&mut next, moment)?;
         }
+        next.usage.join(&self.item.policy, moment.now);
         Ok(Found::Changed(place, Box::new(next)))
     }
 

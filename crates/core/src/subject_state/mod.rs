@@ -66,6 +66,7 @@ mod recent;
 mod refusal;
 mod renamed;
 mod restaged;
+mod shared;
 mod stage;
 mod status;
 mod summary;

@@ -19,6 +19,8 @@ pub(super) struct Picked<'a> {
     pub(super) places: Vec<usize>,
     /// The entries as they were under another definition.
     before: Vec<(usize, Entry)>,
+    /// The entries at which a class is new.
+    joined: Vec<usize>,
     /// How many entries there were; those behind are new.
     known: usize,
     /// Whether the item's limits are all that its policy has.
@@ -43,11 +45,13 @@ impl<'a> Picked<'a> {
             item,
             places: Vec::with_capacity(item.policy.limits().len()),
             before: Vec::new(),
+            joined: Vec::new(),
             known: limits.entries.len(),
             is_whole: true,
         };
         for limit in item.policy.limits() {
             let place = picked.place(limit, limits, moment)?;
+            limits.entries[place].usage.turn_to(&item.policy);
             picked.places.push(place);
         }
         Ok(picked)
@@ -62,6 +66,11 @@ impl<'a> Picked<'a> {
         let item = self.item;
         match (Lookup { item, limits }).find(limit, moment)? {
             Found::InForce(place) => Ok(place),
+            Found::Joined(place, entry) => {
+                limits.entries[place] = *entry;
+                self.joined.push(place);
+                Ok(place)
+            }
             Found::Changed(place, entry) | Found::Stepped(place, entry) => {
                 let before = core::mem::replace(&mut limits.entries[place], *entry);
                 self.before.push((place, before));
@@ -137,20 +146,45 @@ impl<'a> Picked<'a> {
             self.enforce(&mut limits.entries[place], moment, effects);
         }
         for &place in self.places.iter().filter(|place| **place < self.known) {
-            if limits.entries[place].becomes_another(&self.item.policy) {
+            let becomes_another = limits.entries[place].becomes_another(&self.item.policy);
+            if becomes_another || self.joined.contains(&place) {
                 self.enforce(&mut limits.entries[place], moment, effects);
             }
         }
         // It may be what is held that has refused.
         let is_held = limits.on_hold(&self.item.policy).is_some();
         let begun = limits.entries.split_off(self.known);
-        let is_lasting = |entry: &Entry| is_held || entry.usage.idle_at(moment.now) > moment.now;
+        let is_lasting = |entry: &Entry| is_held || entry.usage.is_lasting(moment.now);
         for mut entry in begun.into_iter().filter(is_lasting) {
             self.enforce(&mut entry, moment, effects);
             final_for.push(entry.key());
             limits.entries.push(entry);
         }
         final_for
+    }
+
+    /// Has the class that was refused fill up to what it asked for, where that is more than its
+    /// part.
+    pub(super) fn reserve(
+        &self,
+        limits: &mut Limits,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(), UnknownTimeZone> {
+        if self.item.policy.weights().is_none() {
+            return Ok(());
+        }
+        // At a limit that is new the first class owns all.
+        for &place in self.places.iter().filter(|place| **place < self.known) {
+            let entry = &mut limits.entries[place];
+            if entry
+                .usage
+                .reserve(self.item.units_of(&entry.usage.limit), moment)?
+            {
+                self.enforce(entry, moment, effects);
+            }
+        }
+        Ok(())
     }
 
     /// Has a picked entry take the settings of the policy.

@@ -42,7 +42,8 @@ impl Known {
     /// Whether a build that knew less of policies has kept this one.
     fn lacks(&self, policy: &Policy) -> bool {
         let lacks_penalty = policy.penalty().is_some() && self.policy.penalty().is_none();
-        lacks_penalty || (policy.is_overridden() && !self.policy.is_overridden())
+        let lacks_weights = policy.weights().is_some() && self.policy.weights().is_none();
+        lacks_penalty || lacks_weights || (policy.is_overridden() && !self.policy.is_overridden())
     }
 
     /// Whether it gives way to this version that was decided: a newer one, or another edition,

@@ -1,5 +1,6 @@
 //! What a subject shows of itself: limits, blocks, and the newest refusals.
 
+use crate::algorithm::classes::Share;
 use crate::block::Block;
 use crate::limit::schedule::StageClock;
 use crate::policy::Version;
@@ -18,7 +19,7 @@ pub struct LimitStatus {
     pub limit: Limit,
     /// Which of its stages is in force, where it has any.
     pub stage: Option<StageStatus>,
-    /// Units left.
+    /// Units left, of the whole where classes share it.
     pub remaining: u64,
     /// Units that permits hold.
     pub held: u64,
@@ -26,6 +27,8 @@ pub struct LimitStatus {
     pub debt: u64,
     /// As in a decision.
     pub reset: Timestamp,
+    /// The classes that share it now.
+    pub classes: Vec<Share>,
 }
 
 /// The stage of a limit.

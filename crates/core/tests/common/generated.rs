@@ -1,11 +1,13 @@
 //! Every limit, policy and text that can be built, for tests of what is written of them.
 
+use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use tollgate_core::dots::is_dots;
 use tollgate_core::limit::quota::{Anchor, Period, Quota, TimeZoneName, Weekday};
 use tollgate_core::limit::schedule::{Hours, Numbers, Stage, WeekDays};
+use tollgate_core::limit::weights::{By, Weights};
 use tollgate_core::limit::{
     BurstCredits, Concurrency, LeakyBucket, Name, Rate, TokenBucket, Window, MAX_LOG, MAX_WINDOW,
 };
@@ -256,6 +258,14 @@ fn limits() -> impl Strategy<Value = Vec<Limit>> {
     ]
 }
 
+fn weights() -> impl Strategy<Value = Weights> {
+    let written = vec((text(1, 64), whole(1, 1_000)), 1..4);
+    (written, select(vec![By::Priority, By::Child]))
+        .prop_filter_map("different names", |(written, by)| {
+            Weights::new(by, written).ok()
+        })
+}
+
 /// Any policy without a name. A setting that its limits do not allow is left as it is.
 pub(crate) fn policy() -> impl Strategy<Value = Policy> {
     let consistency = select(vec![
@@ -276,16 +286,20 @@ pub(crate) fn policy() -> impl Strategy<Value = Policy> {
         shed,
         any::<bool>(),
         option::of(whole(1, MAX_SAFE)),
+        option::of(weights()),
     );
     let parts = (limits(), settings);
     parts.prop_filter_map("states apart", |(limits, settings)| {
-        let (consistency, fail_mode, shed, refunds, write_ahead) = settings;
+        let (consistency, fail_mode, shed, refunds, write_ahead, weights) = settings;
         let mut policy = Policy::new(limits).ok()?;
         policy = policy.clone().with_fail_mode(fail_mode).unwrap_or(policy);
         policy = (policy.clone().with_consistency(consistency)).unwrap_or(policy);
         if let Some((limit, seconds)) = shed {
             let shed = LocalLimit::new(limit, Duration::from_secs(seconds)).unwrap();
             policy = policy.clone().with_shed(shed).unwrap_or(policy);
+        }
+        if let Some(weights) = weights {
+            policy = policy.clone().with_weights(weights).unwrap_or(policy);
         }
         if !refunds {
             policy = policy.without_refunds();

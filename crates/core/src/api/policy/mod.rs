@@ -22,6 +22,7 @@ pub mod record;
 pub mod rollback;
 pub mod schedule;
 pub(super) mod settings;
+mod weights;
 mod written;
 
 use self::numbers::at;
@@ -34,8 +35,8 @@ use crate::policy::{Policy, MAX_LIMITS};
 const RENAMED: [(&str, &str); 1] = [("reserve", "writeAhead")];
 
 /// Reads a policy: 1 to 8 limits in `limits` or one beside the settings, and `consistency`,
-/// `failMode`, `shed`, `writeAhead`, `refunds`, `ipv6Prefix` and `penalty` where they are not as by
-/// default.
+/// `failMode`, `shed`, `writeAhead`, `refunds`, `ipv6Prefix`, `penalty`, and `weights` with `by`
+/// where they are not as by default.
 ///
 /// ```
 /// use tollgate_core::api::{policy::parse, to_json};

@@ -57,9 +57,12 @@ fn millionths(share: Decimal) -> Option<u32> {
 
 /// Whether the use of `policy` can be recorded.
 pub(super) fn suits(policy: &Policy) -> Result<(), BadRequest> {
-    if policy.consistency() == Consistency::Strong {
+    let with = if policy.consistency() != Consistency::Strong {
+        "`consistency`: only what the subject's object decides can be decided once more"
+    } else if policy.weights().is_some() {
+        "`weights`: records do not tell who asked"
+    } else {
         return Ok(());
-    }
-    let with = "`consistency`: only what the subject's object decides can be decided once more";
+    };
     Err(BadRequest::new("record", Problem::Conflict { with }))
 }

@@ -3,6 +3,7 @@
 use super::ipv6_prefix;
 use super::numbers::{at, span};
 use super::penalty;
+use super::weights;
 use crate::api::fields::Fields;
 use crate::api::{BadRequest, Problem};
 use crate::number::MAX_SAFE;
@@ -11,7 +12,7 @@ use crate::policy::{FailMode, Policy};
 use crate::InvalidLimit;
 
 /// The fields of the settings.
-pub(in crate::api) const SETTINGS: [&str; 7] = [
+pub(in crate::api) const SETTINGS: [&str; 9] = [
     "failMode",
     "consistency",
     "shed",
@@ -19,6 +20,8 @@ pub(in crate::api) const SETTINGS: [&str; 7] = [
     "writeAhead",
     ipv6_prefix::FIELD,
     "penalty",
+    weights::FIELD,
+    weights::BY,
 ];
 
 const UNCOUNTABLE: &str = "these limits when it is `eventual`, which adds up fixedWindow, slidingWindow and quota of 10m and longer through KV: take open, closed or share";
@@ -70,7 +73,8 @@ pub(super) fn take(fields: &mut Fields<'_>, mut policy: Policy) -> Result<Policy
     if let Some(prefix) = ipv6_prefix::take(fields)? {
         policy = policy.with_ipv6_prefix(prefix);
     }
-    penalty::take(fields, policy)
+    let policy = penalty::take(fields, policy)?;
+    weights::take(fields, policy)
 }
 
 /// Limits that cannot be decided as wanted are an error of the setting, whichever of their fields

@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::definition::DefinitionBody;
+use crate::limit::weights::{By, Weights};
 use crate::limit::{Kind, Limit, Name};
 use crate::policy::consistency::{Consistency, LocalLimit};
 use crate::policy::penalty::Penalty;
@@ -31,6 +32,24 @@ struct PolicyForm<'a> {
     ipv6_prefix: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     penalty: Option<&'a Penalty>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weights: Option<WeightsForm<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'static str>,
+}
+
+/// The weights by the names of the classes, in the order in which they are written.
+struct WeightsForm<'a>(&'a Weights);
+
+impl Serialize for WeightsForm<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(
+            self.0
+                .written()
+                .iter()
+                .map(|(name, weight)| (&**name, weight)),
+        )
+    }
 }
 
 /// One limit, as an element of `limits`.
@@ -68,6 +87,10 @@ impl<'a> From<&'a Policy> for PolicyForm<'a> {
             replaces_inline: policy.replaces_inline().then_some(true),
             ipv6_prefix: policy.ipv6_prefix().map(Ipv6Prefix::bits),
             penalty: policy.penalty(),
+            weights: policy.weights().map(WeightsForm),
+            by: (policy.weights().map(Weights::by))
+                .filter(|by| *by != By::default())
+                .map(By::word),
         }
     }
 }

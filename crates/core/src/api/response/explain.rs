@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::api::policy::schedule::{stages_of, times_of, StepBody};
-use crate::explain::{admits_out_of_reach, Admits, HoldsFor, LimitExplanation, WorstCase};
+use crate::explain::{admits_out_of_reach, Admits, HoldsFor, Least, LimitExplanation, WorstCase};
 use crate::limit::{Kind, Name};
 use crate::policy::consistency::Consistency;
 use crate::policy::{FailMode, Policy};
@@ -88,12 +88,43 @@ pub struct LimitExplainBody<'a> {
     /// absent where that is nothing, or has no bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out_of_reach: Option<OutOfReachBody>,
+    /// Of a shared limit the least that each class has, in the order in which they are written and
+    /// last, without a name, that of each other; absent where it is not shared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<LeastBody>,
     /// When everything was used at once in `curve`, in Unix ms: at the start of the window or
     /// period under way, or now where there is none.
     pub emptied_at: u64,
     /// How the units come back after that, if nobody asks: at most eight points, the first at 0,
     /// both numbers rising.
     pub curve: Vec<PointBody>,
+}
+
+/// The least that a class of callers has of a limit while all others ask for all they can get, in
+/// units, rounded down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeastBody {
+    /// The class; absent for each that is not named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its weight.
+    pub weight: u64,
+    /// Its own part of the capacity.
+    pub capacity: u64,
+    /// What comes back to it in an hour.
+    pub per_hour: u64,
+}
+
+impl From<&Least> for LeastBody {
+    fn from(least: &Least) -> LeastBody {
+        LeastBody {
+            name: least.name.as_deref().map(str::to_owned),
+            weight: least.weight,
+            capacity: least.capacity,
+            per_hour: least.per_hour,
+        }
+    }
 }
 
 /// The most units that a limit admits.
@@ -197,6 +228,7 @@ impl<'a> LimitExplainBody<'a> {
                 units: reach.units,
                 window: reach.window.as_millis(),
             }),
+            classes: explained.classes.iter().map(LeastBody::from).collect(),
             emptied_at: explained.curve.emptied_at.as_millis(),
             curve: points
                 .map(|point| PointBody {

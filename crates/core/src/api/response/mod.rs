@@ -16,6 +16,7 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
+mod classes;
 mod decision;
 mod explain;
 mod permit;
@@ -23,11 +24,12 @@ mod stage;
 mod status;
 
 pub use super::to_json;
+pub use classes::ClassBody;
 pub use decision::{
     AcquireBody, DecisionBody, GrantedBody, MultiBody, StandingBody, WouldDenyBody,
 };
 pub use explain::{
-    ExplainBody, FailModeBody, LimitExplainBody, ModeBody, OutOfReachBody,
+    ExplainBody, FailModeBody, LeastBody, LimitExplainBody, ModeBody, OutOfReachBody,
     OverAdmissionPerIsolateBody, PointBody, WorstCaseBody,
 };
 pub use permit::{RenewedBody, SettledBody, ToppedBody, Units};

@@ -6,6 +6,7 @@ use serde::de::{DeserializeOwned, Error, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use super::classes::ClassBody;
 use super::StageClockBody;
 use crate::api::policy::definition::DefinitionBody;
 use crate::block::Block;
@@ -71,6 +72,9 @@ pub struct LimitBody<'a> {
     /// Which of its stages is in force; absent where it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stage: Option<StageInForceBody>,
+    /// The classes that share it now, by name, the rest last; absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<ClassBody>,
     /// What is only there where isolates count through KV.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub counted: Option<CountedBody>,
@@ -330,6 +334,7 @@ impl<'a> LimitBody<'a> {
             },
             definition: (&status.limit).into(),
             stage: StageInForceBody::new(status, clock),
+            classes: status.classes.iter().map(ClassBody::from).collect(),
             counted: None,
         }
     }
@@ -342,6 +347,7 @@ impl<'a> LimitBody<'a> {
             usage: UsageBody::new(policy, &definition.limit, at),
             definition: (&definition.limit).into(),
             stage: None,
+            classes: Vec::new(),
             counted: Some(CountedBody {
                 consistency: Consistency::Eventual,
                 isolates: counted.isolates,
@@ -365,14 +371,18 @@ impl<'de> Deserialize<'de> for LimitBody<'_> {
         #[derive(Deserialize)]
         struct Stage {
             stage: Option<StageInForceBody>,
+            #[serde(default)]
+            classes: Vec<ClassBody>,
         }
         let object = Box::<RawValue>::deserialize(deserializer)?;
         let text = object.get();
         let is_counted = part::<Mark, D>(text)?.consistency.is_some();
+        let Stage { stage, classes } = part::<Stage, D>(text)?;
         Ok(LimitBody {
             usage: part::<UsageBody, D>(text)?,
             definition: part::<DefinitionBody, D>(text)?,
-            stage: part::<Stage, D>(text)?.stage,
+            stage,
+            classes,
             counted: is_counted
                 .then(|| part::<CountedBody, D>(text))
                 .transpose()?,

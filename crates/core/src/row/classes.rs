@@ -1,0 +1,67 @@
+//! The text of the classes that share a bucket:
+//!
+//! - `classes`: `name:weight:missing:brim:wants:since` of each, the name percent-encoded and empty
+//!   for the rest, `since` in Unix ms where nothing is missing.
+//! - `coming`: the grains that are not handed out yet.
+//! - `fullSince`: since when the whole lacks nothing, in Unix ms.
+//!
+//! A build from before weights passes over them: it decides by the level alone, which admits no
+//! more, and writes rows without classes.
+
+use std::sync::Arc;
+
+use crate::algorithm::classes::{Class, Classes};
+use crate::algorithm::level::Level;
+use crate::codec::{Line, LineWriter, Unreadable};
+use crate::percent::{decode_component, encode_component};
+use crate::Timestamp;
+
+use super::items;
+
+const KEY: &str = "classes";
+
+pub(super) fn put_classes(line: LineWriter, classes: Option<&Classes>) -> LineWriter {
+    let Some(classes) = classes else {
+        return line;
+    };
+    let text = |class: &Class| {
+        let mut text = String::new();
+        encode_component(class.name.as_deref().unwrap_or(""), &mut text);
+        let since = match class.missing {
+            0 => class.full_since.as_millis(),
+            _ => 0,
+        };
+        let (weight, missing) = (class.weight, class.missing);
+        let (brim, wants) = (class.brim, class.wants);
+        format!("{text}:{weight}:{missing}:{brim}:{wants}:{since}")
+    };
+    let list: Vec<String> = classes.list.iter().map(text).collect();
+    line.put(KEY, list.join(","))
+        .put_some("coming", (classes.coming > 0).then_some(classes.coming))
+        .put_some("fullSince", classes.full_since.map(Timestamp::as_millis))
+}
+
+/// Reads the classes of a bucket at this level.
+pub(super) fn get_classes(line: &Line, level: &Level) -> Result<Option<Box<Classes>>, Unreadable> {
+    let class = |text: &str| {
+        let mut parts = text.split(':');
+        let name = decode_component(parts.next()?)?;
+        let weight = parts.next()?.parse().ok().filter(|weight| *weight > 0)?;
+        Some(Class {
+            name: (!name.is_empty()).then(|| Arc::from(name)),
+            weight,
+            missing: parts.next()?.parse().ok()?,
+            brim: parts.next()?.parse().ok()?,
+            wants: parts.next()?.parse().ok()?,
+            full_since: Timestamp::from_millis(parts.next()?.parse().ok()?),
+        })
+    };
+    let list: Option<Vec<Class>> = items(line, KEY).map(class).collect();
+    let list = list.ok_or(Unreadable::Damaged(KEY))?;
+    let coming = line.number("coming")?.unwrap_or(0);
+    let full_since = line.number("fullSince")?.map(Timestamp::from_millis);
+    match Classes::stored(list, coming, full_since) {
+        Some(classes) if !classes.divide(level) => Err(Unreadable::Damaged(KEY)),
+        classes => Ok(classes.map(Box::new)),
+    }
+}
