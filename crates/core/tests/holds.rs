@@ -176,7 +176,8 @@ fn an_ended_permit_answers_the_same_call_alike_and_refuses_another() {
         it.top_up(&topup, now).map(drop)
     };
     let ended = |how| Err(Refusal::PermitEnded(how));
-    let cases: [(Act, [(Act, Result<(), Refusal>); 5]); 2] = [
+    type Answered = (Act, Result<(), Refusal>);
+    let cases: [(Act, [Answered; 5]); 2] = [
         (
             settle,
             [
@@ -436,7 +437,7 @@ fn overage_admits_what_is_left_or_goes_into_debt_once() {
         assert_eq!(capped.limits[0].remaining, 0);
         let none = ask(1, Overage::Cap);
         assert_eq!((none.success, none.granted), (false, None));
-        assert_eq!(none.retry_after.is_some(), true);
+        assert!(none.retry_after.is_some());
 
         let mut object = Object::default();
         let mut ask = |cost, overage| {
