@@ -39,6 +39,7 @@ pub fn parse(body: &str) -> Result<LimitRequest, BadRequest> {
         check: Check::of(cost(&mut fields)?),
         wait: None,
         pressure: false,
+        repeat: None,
     };
     fields.finish()?;
     Ok(request)

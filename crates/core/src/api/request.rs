@@ -16,8 +16,9 @@ use super::fields::Fields;
 use super::policy::{self, limit, settings::SETTINGS};
 use super::suits::{clash, clash_of_wait, unknown_cost};
 use super::terms::{costs, on_expiry, overage};
-use super::{rule, subject, BadRequest, Problem};
+use super::{repeat, rule, subject, to_json, BadRequest, Problem};
 use crate::decide::{Check, OnExpiry, Overage};
+use crate::idempotency::Repeat;
 use crate::limit::{Costs, MAX_WINDOW};
 use crate::number::MAX_SAFE;
 use crate::subject::SubjectParts;
@@ -41,10 +42,23 @@ pub struct LimitRequest {
     /// Whether the answer tells how full the tightest limit is.
     #[serde(skip_serializing_if = "core::ops::Not::not")]
     pub pressure: bool,
+    /// What the caller calls it, so that it is known when it comes again.
+    #[serde(flatten)]
+    pub repeat: Option<Repeat>,
+}
+
+impl LimitRequest {
+    /// What is asked, in the canonical form: a request that comes again asks the same.
+    pub fn question(&self) -> String {
+        to_json(&LimitRequest {
+            repeat: None,
+            ..self.clone()
+        })
+    }
 }
 
 /// Fields of a request beside those of one inline limit and of the settings of a policy.
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 17] = [
     "identifier",
     "provider",
     "scope",
@@ -60,17 +74,15 @@ const FIELDS: [&str; 15] = [
     "hold",
     "wait",
     "pressure",
+    repeat::KEY,
+    repeat::OPERATION,
 ];
 
 /// The longest time for which an answer is held.
 pub const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// Fields that the design knows and this version does not, with what to do meanwhile.
-const LATER: [(&str, &str); 6] = [
-    (
-        "idempotencyKey",
-        "leave it out; a request that is sent again counts again",
-    ),
+const LATER: [(&str, &str); 5] = [
     (
         "priority",
         "leave it out; all callers of a limit are served alike",
@@ -136,6 +148,11 @@ pub(super) fn take(mut fields: Fields<'_>) -> Result<LimitRequest, BadRequest> {
     };
     let wait = fields.duration("wait", Duration::ZERO, MAX_WAIT)?;
     let pressure = fields.boolean("pressure")?.unwrap_or(false);
+    let repeat = repeat::take(&mut fields)?;
+    if let Some(repeat) = repeat.as_ref().filter(|_| check.peek) {
+        let (field, problem) = repeat::clash_of_peek(repeat);
+        return Err(fields.error(field, problem));
+    }
     if let Some((field, problem)) = clash_of_wait(&check, wait) {
         return Err(fields.error(field, problem));
     }
@@ -155,6 +172,7 @@ pub(super) fn take(mut fields: Fields<'_>) -> Result<LimitRequest, BadRequest> {
         check,
         wait,
         pressure,
+        repeat,
     })
 }
 

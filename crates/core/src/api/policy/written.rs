@@ -31,6 +31,8 @@ struct PolicyForm<'a> {
     ipv6_prefix: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     penalty: Option<&'a Penalty>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idempotency_for: Option<Duration>,
 }
 
 /// One limit, as an element of `limits`.
@@ -68,6 +70,7 @@ impl<'a> From<&'a Policy> for PolicyForm<'a> {
             replaces_inline: policy.replaces_inline().then_some(true),
             ipv6_prefix: policy.ipv6_prefix().map(Ipv6Prefix::bits),
             penalty: policy.penalty(),
+            idempotency_for: policy.idempotency_for(),
         }
     }
 }
