@@ -58,7 +58,7 @@ const LAYERS = {
     ["subject"],
     ["limit"],
     ["arithmetic"],
-    ["time", "codec"],
+    ["time", "codec", "idempotency"],
     ["duration"],
     ["number", "percent", "dots", "hash", "error"],
   ],

@@ -223,6 +223,7 @@ mod tests {
             newer: None,
             keeps_policy: false,
             granted: None,
+            recognition: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! A question to an object about items, and whether their policies have to be sent whole.
 
 use tollgate_core::decision::Decision;
+use tollgate_core::idempotency::Keyed;
 use tollgate_core::isolate::bounded::Key;
 use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::message::{Answer, Call, Holding, RefusalCode};
@@ -20,6 +21,8 @@ pub(super) struct Asking {
     operation: Option<u128>,
     /// On what terms units are held that are one permit with those of other objects.
     holding: Option<Holding>,
+    /// How it is known when it comes again.
+    keyed: Option<Keyed>,
     /// How far the overrides are known by which the items were made, where the object is told.
     known: Option<Revision>,
     /// Whether any policy is told so.
@@ -32,7 +35,7 @@ impl Asking {
         object: &str,
         (operation, holding): (Option<u128>, Option<Holding>),
         items: &[Item],
-        known: Option<Revision>,
+        (keyed, known): (Option<Keyed>, Option<Revision>),
         key: &dyn Fn(&Policy) -> Key,
     ) -> Asking {
         let now = clock::now();
@@ -46,9 +49,10 @@ impl Asking {
         let is_brief = items.iter().any(|item| is_kept(&item.policy));
         let asked = (items, holding.as_ref());
         Asking {
-            question: Question::limit(object, operation, asked, known, &is_kept),
+            question: Question::limit(object, operation, asked, (keyed.as_ref(), known), &is_kept),
             operation,
             holding,
+            keyed,
             known,
             is_brief,
         }
@@ -60,6 +64,7 @@ impl Asking {
             question: Question::new(object, call),
             operation: None,
             holding: None,
+            keyed: None,
             known: None,
             is_brief: false,
         }
@@ -79,13 +84,15 @@ impl Asking {
     pub(super) fn whole(&self, items: &[Item]) -> Question {
         let object = &self.question.object;
         let asked = (items, self.holding.as_ref());
-        Question::limit(object, self.operation, asked, self.known, &|_| false)
+        let by = (self.keyed.as_ref(), self.known);
+        Question::limit(object, self.operation, asked, by, &|_| false)
     }
 }
 
 /// Remembers whether the object can be asked by the policy's name and version alone.
 pub(super) fn record_kept(key: Key, item: &Item, times: CallTimes, decision: &Decision) {
-    if item.policy.version().is_given() {
+    // What was answered before says nothing of what is kept now.
+    if item.policy.version().is_given() && !decision.is_repeated() {
         isolate::with(|isolate| {
             let kept = &mut isolate.kept;
             kept.record(key, decision.keeps_policy, times.received);

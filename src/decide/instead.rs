@@ -5,14 +5,19 @@
 
 use core::mem;
 
+use tollgate_core::limit::Name;
+use tollgate_core::message::{Answer, Call};
 use tollgate_core::multi::Time;
+use tollgate_core::Duration;
 
 use super::levels::decide;
 use super::newer;
+use super::object;
 use super::outcome::Outcome;
 use super::pending::Levels;
 use crate::clock;
 use crate::context::Context;
+use crate::doors::limiter::Question;
 use crate::error::{ApiError, Code};
 
 /// The decision of the first policy that admits, or the refusal of the first of all. Another one is
@@ -23,7 +28,13 @@ pub(super) async fn check(context: &Context<'_>, mut levels: Levels) -> Result<O
         elapsed: clock::now().since(began),
         deadline: context.deadline(),
     };
-    let others = mem::take(&mut levels.instead);
+    let mut others = mem::take(&mut levels.instead);
+    if levels.own.keyed.is_some() {
+        if let Some(outcome) = again(context, &levels, &mut others).await? {
+            return Ok(outcome);
+        }
+    }
+    let context = &context.within(time().left());
     let objects = newer::objects(levels.all());
     let mut first = decide(context, levels).await?;
     let mut is_known = first.is_of_objects;
@@ -69,4 +80,40 @@ pub(super) async fn check(context: &Context<'_>, mut levels: Levels) -> Result<O
         }
         None => first,
     })
+}
+
+/// The first answer of the policy that has admitted the request before, where it is known when it
+/// comes again. Else another one, which has room by now, would be charged too. Objects that do not
+/// answer in half of the time know nothing; a stop of the first policy is a stop.
+async fn again(
+    context: &Context<'_>,
+    first: &Levels,
+    others: &mut Vec<Levels>,
+) -> Result<Option<Outcome>, ApiError> {
+    let question = |levels: &Levels| {
+        let keyed = levels.own.keyed?;
+        let call = Box::new(Call::Recall);
+        Some(Question::new(
+            &levels.own.object,
+            &Call::Keyed { keyed, call },
+        ))
+    };
+    let questions: Vec<Question> = others.iter().filter_map(question).collect();
+    if first.all().any(|it| it.stopped.is_some()) {
+        return Ok(None);
+    }
+    let half = Duration::from_millis(context.deadline().as_millis() / 2);
+    let answers = object::answers(&context.within(half), &questions).await;
+    let is_known = |answer: &Option<Answer>| matches!(answer, Some(Answer::Decided(_)));
+    let Some(place) = answers.iter().position(is_known) else {
+        return Ok(None);
+    };
+    let before = [first].into_iter().chain(&others[..place]);
+    let refused: Vec<Name> = before
+        .filter_map(|it| it.own.item.policy.name().cloned())
+        .collect();
+    newer::rule_out(context, &newer::objects(first.all())).await?;
+    let mut outcome = decide(&context.within(half), others.swap_remove(place)).await?;
+    outcome.tell(context);
+    Ok(Some(outcome.after(refused)))
 }

@@ -31,9 +31,15 @@ pub(super) async fn decide(context: &Context<'_>, levels: Levels) -> Result<Outc
         pending.record_refusal(context);
         return Ok(Outcome::new(pending, refusal, Source::Cache));
     }
-    let Pending { object, item, .. } = &pending;
+    let Pending {
+        object,
+        item,
+        keyed,
+        ..
+    } = &pending;
+    let keyed = *keyed;
     let decided = match item.policy.consistency() {
-        Consistency::Strong => ObjectStore { context }.decide(object, item).await,
+        Consistency::Strong => ObjectStore { context, keyed }.decide(object, item).await,
         // Boxed: the first request waits until all functions that it calls are compiled, with
         // whatever is inlined into them.
         Consistency::Local => Box::pin(BindingStore { context }.decide(object, item)).await,

@@ -57,6 +57,7 @@ async fn shut_out(context: &Context<'_>, read: Reads<'_, LimitRequest>) -> Optio
         let mut request = read()?;
         request.wait = None;
         request.check.cost = 0;
+        request.repeat = None;
         Ok(request)
     };
     let outcome = decided(context, &look).await.ok()?;

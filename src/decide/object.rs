@@ -4,6 +4,7 @@
 use core::slice;
 
 use tollgate_core::decision::{Decision, Source};
+use tollgate_core::idempotency::Keyed;
 use tollgate_core::isolate::bounded::Key;
 use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::message::{Answer, Call, RefusalCode};
@@ -27,6 +28,8 @@ use crate::telemetry::flush;
 /// The subjects' objects, and what the isolate knows of them, for the time of one request.
 pub(super) struct ObjectStore<'a> {
     pub(super) context: &'a Context<'a>,
+    /// How the request is known when it comes again.
+    pub(super) keyed: Option<Keyed>,
 }
 
 impl RateLimitStore for ObjectStore<'_> {
@@ -37,8 +40,11 @@ impl RateLimitStore for ObjectStore<'_> {
     async fn decide(&self, object: &str, item: &Item) -> Result<(Decision, Source), ApiError> {
         let context = self.context;
         let key = key_of(object, &item.policy);
-        if let Some(decision) = remembered(key, item) {
-            return Ok((decision, Source::Cache));
+        // Who has been admitted before is not refused now.
+        if self.keyed.is_none() {
+            if let Some(decision) = remembered(key, item) {
+                return Ok((decision, Source::Cache));
+            }
         }
         if let Some(shed) = item.policy.shed() {
             if item.check.cost > 0 && !item.check.peek {
@@ -50,7 +56,8 @@ impl RateLimitStore for ObjectStore<'_> {
             }
         }
         let items = slice::from_ref(item);
-        let asking = Asking::new(object, (None, None), items, context.known, &|_| key);
+        let terms = (self.keyed, context.known);
+        let asking = Asking::new(object, (None, None), items, terms, &|_| key);
         let mut answered = ask(context, &asking.question, context.deadline()).await;
         if asking.lacks_definition(&answered) {
             let left = left(context, &answered);
@@ -77,8 +84,9 @@ impl RateLimitStore for ObjectStore<'_> {
             }
             Err(failure) => {
                 let (decision, source) = fallback::decide(context, failure, object, item)?;
-                if decision.success && !failure.may_have_counted() {
-                    debts::owe(object, item);
+                let is_stored = self.keyed.is_some_and(|it| it.is_stored());
+                if decision.success && (is_stored || !failure.may_have_counted()) {
+                    debts::owe(object, item, self.keyed.as_ref());
                 }
                 Ok((decision, source))
             }
@@ -108,6 +116,9 @@ pub(super) fn remembers(object: &str, item: &Item) -> bool {
 
 /// Remembers what the object said.
 pub(super) fn learn(key: Key, item: &Item, times: CallTimes, decision: &Decision) {
+    if decision.is_repeated() {
+        return; // it is of a time before
+    }
     isolate::with(|isolate| {
         let refusals = &mut isolate.refusals;
         refusals.record_decision(key, &item.check, times, decision);
@@ -269,6 +280,7 @@ pub(crate) fn refused(answer: &Answer) -> ApiError {
     match answer {
         Answer::Refused(RefusalCode::UnknownTimeZone, zone) => ApiError::unknown_time_zone(zone),
         Answer::Refused(RefusalCode::StaleOverrides, _) => ApiError::stale_overrides(Stale::Known),
+        Answer::Refused(RefusalCode::KeyReused, _) => ApiError::key_reused(),
         Answer::Refused(RefusalCode::UnknownPermit, _) => ApiError::unknown_permit(),
         Answer::Refused(RefusalCode::PermitEnded, how) => ApiError::permit_ended(how),
         Answer::Refused(RefusalCode::NotHeld, name) => ApiError::not_held(name),

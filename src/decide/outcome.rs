@@ -2,7 +2,7 @@
 
 use tollgate_core::api::response::DecisionBody;
 use tollgate_core::decide::{capped, Check};
-use tollgate_core::decision::{Decision, Reason, Source};
+use tollgate_core::decision::{Decision, Reason, Recognition, Source};
 use tollgate_core::limit::Name;
 use tollgate_core::multi::{deciding, whole};
 use tollgate_core::policy::FailMode;
@@ -67,7 +67,7 @@ impl Outcome {
         }
         pending.follow(&decision);
         let pressure = decision.pressure();
-        let is_near = decision.success && pressure >= Some(pending.near);
+        let is_near = decision.success && !decision.is_repeated() && pressure >= Some(pending.near);
         let shadow = pending.is_shadow.then(|| {
             Box::new(Shadow {
                 pending: pending.clone(),
@@ -139,7 +139,9 @@ impl Outcome {
         let mut each = levels.iter().zip(&pressures);
         let is_near = each.any(|(level, pressure)| *pressure >= Some(level.near));
         let left = left(&levels, &decisions);
-        let whole = whole(decisions)?;
+        let recognition = recognition(&decisions);
+        let mut whole = whole(decisions)?;
+        whole.decision.recognition = recognition;
         let holder = whole.holder.map(|at| levels[at].subject.clone());
         let level = levels[whole.level].clone();
         let mut outcome = Outcome::new(level, whole.decision, whole.source);
@@ -225,6 +227,10 @@ impl Outcome {
                 body.beside(&shadow.decision, policy, shadow.source)
             }
         };
+        let body = match (self.lowest().keyed, decision.recognition) {
+            (Some(_), None) => body.unrepeatable(),
+            _ => body,
+        };
         let body = match self.lowest().tells_pressure {
             true => body.under(self.pressure),
             false => body,
@@ -255,21 +261,28 @@ impl Outcome {
         if core::mem::replace(&mut self.is_told, true) {
             return;
         }
+        flush::checked(context, &self.counted());
+        recording::send_later(context);
+    }
+
+    fn counted(&self) -> Checked<'_> {
         let Pending { subject, item, .. } = self.lowest();
         let (decision, is_shadow) = self.decided();
-        flush::checked(
-            context,
-            &Checked {
-                subject,
-                policy: &item.policy,
-                cost: item.check.cost,
-                decision,
-                is_shadow,
-                is_near: self.is_near,
-                source: self.source,
-            },
-        );
-        recording::send_later(context);
+        Checked {
+            subject,
+            policy: &item.policy,
+            cost: item.check.cost,
+            decision,
+            is_shadow,
+            is_near: self.is_near,
+            waits: self.waits(),
+            source: self.source,
+        }
+    }
+
+    /// Counts for how long the answer was held.
+    pub(super) fn tell_wait(&self, time: Duration) {
+        flush::waited(&self.counted(), time);
     }
 
     /// The same where the outcome is going to be a part of another one, as soon as nothing can have
@@ -299,6 +312,18 @@ fn left(levels: &[Pending], decisions: &[Option<(Decision, Source)>]) -> Option<
     capped(check, policies.zip(known)).map(Box::new)
 }
 
+/// How all levels know the request when it comes again: `None` where one does not.
+fn recognition(decisions: &[Option<(Decision, Source)>]) -> Option<Recognition> {
+    let known = || decisions.iter().flatten().map(|(it, _)| it.recognition);
+    let all: Option<Vec<Recognition>> = known().collect();
+    let all = all.filter(|all| !all.is_empty())?;
+    Some(Recognition {
+        since: all.iter().filter_map(|it| it.since).max(),
+        is_repeated: all.iter().all(|it| it.is_repeated),
+        version: all.first().and_then(|it| it.version),
+    })
+}
+
 impl Pending {
     /// What an object has decided by a newer version of the policy than this isolate knows is shown
     /// as decided by that one: its version, and the limits by their names and numbers there.
@@ -314,6 +339,9 @@ impl Pending {
         let Pending { object, item, .. } = self;
         if let Some(newer) = &decision.newer {
             policies::notice(context, newer);
+        }
+        if decision.is_repeated() {
+            return; // it is of a time before
         }
         match item.policy.fail_mode() {
             FailMode::Share if source == Source::Object => isolate::with(|isolate| {

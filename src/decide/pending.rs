@@ -7,6 +7,7 @@ use tollgate_core::api::request::{knows_costs, suits, suits_waiting, LimitReques
 use tollgate_core::api::{BadRequest, Problem};
 use tollgate_core::decide::{Check, OnExpiry, Overage};
 use tollgate_core::decision::Decision;
+use tollgate_core::idempotency::{Aim, Keyed, Repeat, KEPT_FOR};
 use tollgate_core::limit::Name;
 use tollgate_core::overrides::Stopped;
 use tollgate_core::policy::{FailMode, Policy};
@@ -49,6 +50,8 @@ pub(super) struct Pending {
     pub(super) tells_pressure: bool,
     /// Whether the answer may be held until the caller's turn has come.
     pub(super) waits: bool,
+    /// How the request is known when it comes again, if its caller wants that.
+    pub(super) keyed: Option<Keyed>,
 }
 
 /// Sees to it that the policies and overrides can be used that these requests need; whether they
@@ -91,6 +94,7 @@ impl Levels {
         request: LimitRequest,
         is_degraded: bool,
     ) -> Result<Levels, ApiError> {
+        let question = request.repeat.as_ref().map(|_| request.question());
         let LimitRequest {
             subject,
             rule,
@@ -98,6 +102,7 @@ impl Levels {
             wait,
             pressure,
             priority,
+            repeat,
         } = request;
         let priority = priority.as_deref();
         // Who waits is promised a place.
@@ -121,7 +126,45 @@ impl Levels {
         for instead in &mut levels.instead {
             instead.answer(wait, pressure)?;
         }
+        if let Some((repeat, question)) = repeat.zip(question) {
+            let kept_for = levels.kept_for();
+            let keyed = levels.keyed(&repeat, &question, kept_for);
+            levels.know_by(keyed);
+        }
         Ok(levels)
+    }
+
+    /// For how long its answer is kept under an idempotency key.
+    pub(super) fn kept_for(&self) -> Duration {
+        let kept_for = self.own.item.policy.idempotency_for();
+        kept_for.unwrap_or(KEPT_FOR)
+    }
+
+    /// How a request is known when it comes again of which this is the first check.
+    pub(super) fn keyed(&self, repeat: &Repeat, question: &str, kept_for: Duration) -> Keyed {
+        let aim = match repeat {
+            Repeat::Operation(_) => Aim::Remember,
+            // It names what is taken back.
+            Repeat::Key(_) if self.own.item.check.cost < 0 => Aim::TakeBack { only_known: true },
+            Repeat::Key(_) => Aim::Store(kept_for),
+        };
+        repeat.keyed(&self.own.object, question, aim)
+    }
+
+    /// All objects are told so.
+    pub(super) fn know_by(&mut self, keyed: Keyed) {
+        for level in [&mut self.own].into_iter().chain(&mut self.above) {
+            // What is not enforced is asked by itself, maybe of the same object.
+            level.keyed = Some(match level.is_shadow {
+                true => keyed.instead(level.item.policy.name_or_empty()),
+                false => keyed,
+            });
+        }
+        for instead in &mut self.instead {
+            let policy = instead.own.item.policy.name_or_empty();
+            let keyed = keyed.instead(policy);
+            instead.know_by(keyed);
+        }
     }
 
     /// How the caller wants to be answered.
@@ -184,7 +227,9 @@ impl Levels {
 
     /// Whether the isolate refuses them by itself: of one that is stopped, or that it remembers.
     pub(super) fn are_refused(&self) -> bool {
-        let remembers = |it: &Pending| !it.is_shadow && object::remembers(&it.object, &it.item);
+        let remembers = |it: &Pending| {
+            !it.is_shadow && it.keyed.is_none() && object::remembers(&it.object, &it.item)
+        };
         self.all().any(|it| it.stopped.is_some() || remembers(it))
     }
 
@@ -323,6 +368,7 @@ impl Pending {
             near: Pressure::NEAR,
             tells_pressure: false,
             waits: false,
+            keyed: None,
         })
     }
 

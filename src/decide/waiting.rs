@@ -22,6 +22,7 @@ pub(super) async fn held(
         return outcome;
     };
     if delay == Duration::ZERO {
+        outcome.tell_wait(delay);
         return outcome.waited(delay);
     }
     let turn = hot::turn(context.request, hot::millis(delay));
@@ -36,6 +37,8 @@ pub(super) async fn held(
         if let Some(charged) = &outcome.charged {
             charged.give_back(context);
         }
+    } else {
+        outcome.tell_wait(delay);
     }
     refused.unwrap_or_else(|| outcome.waited(delay))
 }

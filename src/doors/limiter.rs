@@ -5,11 +5,13 @@
 //! platform itself retries errors marked `retryable` where it knows that the call did not run.
 //! Errors marked `overloaded` must not be retried, and open the circuit.
 
+use tollgate_core::decision::Decision;
+use tollgate_core::idempotency::Keyed;
 use tollgate_core::isolate::circuit::{CallKind, CallOutcome};
 use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::message::{
-    encode_charge, encode_hold, encode_limit, in_version, knowing, recorded, Answer, Call, Holding,
-    RefusalCode, MESSAGES,
+    encode_charge, encode_hold, encode_limit, in_version, keyed, knowing, recorded, Answer, Call,
+    Holding, RefusalCode, MESSAGES,
 };
 use tollgate_core::overrides::Revision;
 use tollgate_core::policy::Policy;
@@ -43,12 +45,13 @@ impl Question {
     }
 
     /// A [`Call::Limit`]. Of policies that the object keeps, as `is_kept` says, only name and
-    /// version are sent; and how far the overrides are known, where that is said.
+    /// version are sent; and how far the overrides are known, where that is said. `by`: how it is
+    /// known when it comes again, if it is.
     pub(crate) fn limit(
         object: &str,
         operation: Option<u128>,
         (items, holding): (&[Item], Option<&Holding>),
-        known: Option<Revision>,
+        (by, known): (Option<&Keyed>, Option<Revision>),
         is_kept: &dyn Fn(&Policy) -> bool,
     ) -> Question {
         let call = || Call::Limit {
@@ -60,6 +63,10 @@ impl Question {
             Some(holding) => encode_hold(operation, items, holding, is_kept),
             None => encode_limit(operation, items, is_kept),
         };
+        let text = match by {
+            Some(by) => keyed(&text, by),
+            None => text,
+        };
         let text = match known {
             Some(known) => knowing(&text, known),
             None => text,
@@ -67,13 +74,23 @@ impl Question {
         Question::of(object, text, false, &call)
     }
 
-    /// A [`Call::Charge`].
-    pub(crate) fn charge(object: &str, operation: u128, items: &[Item]) -> Question {
+    /// A [`Call::Charge`]; `by` as in [`Question::limit`].
+    pub(crate) fn charge(
+        object: &str,
+        operation: u128,
+        items: &[Item],
+        by: Option<&Keyed>,
+    ) -> Question {
         let call = || Call::Charge {
             operation,
             items: items.to_vec(),
         };
-        Question::of(object, encode_charge(operation, items), false, &call)
+        let text = encode_charge(operation, items);
+        let text = match by {
+            Some(by) => keyed(&text, by),
+            None => text,
+        };
+        Question::of(object, text, false, &call)
     }
 
     /// Asks for what is recorded of it, where its object is.
@@ -200,8 +217,10 @@ fn permission(question: &Question) -> Option<CallKind> {
 /// The answer as who asked wants it; what is recorded of it is noted.
 fn noted(question: &Question, answer: Answer) -> Answer {
     if let Some((call, with_state)) = &question.recorded {
+        let unasked = has_charged_nothing(&answer).then(|| uncharged(call));
         isolate::with(|isolate| {
             let recorder = &mut isolate.recorder;
+            let call = unasked.as_ref().unwrap_or(call);
             recorder.note(&question.object, call, *with_state, &answer);
         });
     }
@@ -209,6 +228,24 @@ fn noted(question: &Question, answer: Answer) -> Answer {
         Answer::Recorded { answer, .. } => *answer,
         answer => answer,
     }
+}
+
+/// Whether it is an answer that was given before.
+fn has_charged_nothing(answer: &Answer) -> bool {
+    match answer {
+        Answer::Recorded { answer, .. } => has_charged_nothing(answer),
+        Answer::Decided(decisions) => decisions.iter().any(Decision::is_repeated),
+        _ => false,
+    }
+}
+
+/// The call as it would have charged nothing.
+fn uncharged(call: &Call) -> Call {
+    let mut call = call.clone();
+    for item in call.items_mut() {
+        item.check.cost = 0;
+    }
+    call
 }
 
 fn read(reply: Reply) -> Result<Answer, Failure> {

@@ -54,6 +54,8 @@ pub enum Code {
     UnsupportedMediaType,
     /// The subject has as many limits in use as it can have.
     TooManyLimits,
+    /// Another request was sent before under the same idempotency key, or as the same operation.
+    IdempotencyKeyReused,
     /// A fault of this program.
     Internal,
     /// The Worker lacks a setting, or has a wrong one.
@@ -69,7 +71,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the documentation and its test.
-    pub const ALL: [Code; 30] = [
+    pub const ALL: [Code; 31] = [
         Code::InvalidJson,
         Code::InvalidField,
         Code::UnknownTimeZone,
@@ -95,6 +97,7 @@ impl Code {
         Code::PolicyTooLarge,
         Code::UnsupportedMediaType,
         Code::TooManyLimits,
+        Code::IdempotencyKeyReused,
         Code::Internal,
         Code::NotConfigured,
         Code::ObjectUnavailable,
@@ -138,6 +141,9 @@ impl Code {
                 "The body is of a type that is not read",
             ),
             Code::TooManyLimits => (422, "tooManyLimits", "The subject has too many limits"),
+            Code::IdempotencyKeyReused => {
+                (422, "idempotencyKeyReused", "Another request had this key")
+            }
             Code::Internal => (500, "internal", "Something went wrong here"),
             Code::NotConfigured => (503, "notConfigured", "The Worker is not set up"),
             Code::ObjectUnavailable => (503, "objectUnavailable", "The limit is out of reach"),

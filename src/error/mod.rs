@@ -195,6 +195,12 @@ impl ApiError {
         ApiError::new(Code::UnknownTimeZone, detail).with_field("timeZone")
     }
 
+    /// Another request was sent before under the name that a request is given.
+    pub fn key_reused() -> ApiError {
+        let detail = "Another request was sent before under this `idempotencyKey` or `operation`, and is still known: take a new one for each request, and send a request again as it was.";
+        ApiError::new(Code::IdempotencyKeyReused, detail)
+    }
+
     /// The subject has as many limits in use as it can have, with so many different names, where
     /// that is known.
     pub fn too_many_limits(names: Option<usize>) -> ApiError {

@@ -97,6 +97,11 @@ impl LoadedSubject {
     fn answer(&mut self, call: &Call, woken: bool, is_listed: bool) -> Result<Answer> {
         let moment = clock::moment();
         self.at = moment.now;
+        if let Some(keyed) = call.keyed() {
+            if let Err(unreadable) = self.look_up(keyed.id)? {
+                return Ok(unavailable(&unreadable));
+            }
+        }
         let mut effects = Effects::default();
         let answer = self
             .state
@@ -115,6 +120,18 @@ impl LoadedSubject {
         }
         self.expect_news(call, &answer)?;
         Ok(answer)
+    }
+
+    /// Tells the state what a row knows of a request that may have come before.
+    fn look_up(&mut self, id: u128) -> Result<core::result::Result<(), Unreadable>> {
+        if !self.state.lacks_key(id, self.at) {
+            return Ok(Ok(()));
+        }
+        let found = self.store.find_key(id)?;
+        Ok(match found {
+            Some((number, row)) => self.state.found_key(id, number, &row, self.at),
+            None => Ok(()),
+        })
     }
 
     /// Sets the alarm for what is not as the directory was told, where it may not be told yet.

@@ -3,7 +3,6 @@
 use tollgate_core::api::multi as form;
 use tollgate_core::api::response::{to_json, MultiBody};
 use tollgate_core::multi::deciding;
-use tollgate_core::Duration;
 
 use super::limit::status_of;
 use crate::context::Context;
@@ -20,12 +19,9 @@ pub(crate) async fn multi(context: &Context<'_>, body: &str) -> Result<Reply, Ap
     let deciding = deciding.map(|i| &together.outcomes[i]);
     let retry_after = deciding.and_then(|it| it.decision.retry_after);
     let permit = together.outcomes.iter().find_map(Outcome::held_permit);
-    let body = to_json(&MultiBody {
-        success: together.success,
-        permit,
-        retry_after: retry_after.map(Duration::as_millis),
-        results: together.outcomes.iter().map(Outcome::body).collect(),
-    });
+    let results = together.outcomes.iter().map(Outcome::body).collect();
+    let success = together.success;
+    let body = to_json(&MultiBody::new(success, retry_after, permit, results));
     let headers = deciding.map(Outcome::headers).unwrap_or_default();
     let status = status_of(together.success);
     Ok(Reply::decision(status, body, headers))

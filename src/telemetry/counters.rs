@@ -4,6 +4,9 @@
 
 use serde::Serialize;
 use tollgate_core::isolate::bounded::{BoundedMap, Key, Secret, Worth};
+use tollgate_core::Duration;
+
+use super::histogram::Histogram;
 
 /// Maximum number of kinds with their own counter, and of common counters. Namespaces share both
 /// fairly.
@@ -41,6 +44,12 @@ pub struct Counter {
     /// How many of them were admitted near a limit.
     #[serde(skip_serializing_if = "is_none")]
     pub near_limit: u64,
+    /// How long those have to wait that were promised a turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delays: Option<Box<Histogram>>,
+    /// For how long answers were held until the caller's turn had come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits: Option<Box<Histogram>>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -69,9 +78,31 @@ impl Counters {
         }
     }
 
-    /// Counts one check.
-    pub(super) fn count(&mut self, kind: &Kind, is_near: bool) {
-        let one = Counter::one(kind, is_near);
+    /// Counts one check, and how long its caller has to wait, if that was promised.
+    pub(super) fn count(&mut self, kind: &Kind, is_near: bool, delay: Option<Duration>) {
+        self.add(
+            kind,
+            Counter {
+                count: 1,
+                near_limit: u64::from(is_near),
+                delays: delay.map(|delay| Box::new(Histogram::of(delay))),
+                ..Counter::none(kind)
+            },
+        );
+    }
+
+    /// Counts how long the answer to a check was held that is counted already.
+    pub(super) fn waited(&mut self, kind: &Kind, time: Duration) {
+        self.add(
+            kind,
+            Counter {
+                waits: Some(Box::new(Histogram::of(time))),
+                ..Counter::none(kind)
+            },
+        );
+    }
+
+    fn add(&mut self, kind: &Kind, one: Counter) {
         let key = self.secret.key_in(kind.namespace, kind);
         if let Some(counter) = self.own.get_mut(key) {
             counter.add(&one);
@@ -120,6 +151,12 @@ impl Counters {
     }
 }
 
+fn add_times(times: &mut Option<Box<Histogram>>, more: &Option<Box<Histogram>>) {
+    if let Some(more) = more {
+        times.get_or_insert_default().add(more);
+    }
+}
+
 fn by_count(counter: &Counter) -> Worth {
     (0, counter.count)
 }
@@ -133,20 +170,16 @@ impl Counter {
             outcome: kind.outcome,
             count: 0,
             near_limit: 0,
-        }
-    }
-
-    fn one(kind: &Kind, is_near: bool) -> Counter {
-        Counter {
-            count: 1,
-            near_limit: u64::from(is_near),
-            ..Counter::none(kind)
+            delays: None,
+            waits: None,
         }
     }
 
     fn add(&mut self, other: &Counter) {
         self.count += other.count;
         self.near_limit += other.near_limit;
+        add_times(&mut self.delays, &other.delays);
+        add_times(&mut self.waits, &other.waits);
     }
 
     fn kind(&self) -> Kind<'_> {
@@ -170,7 +203,7 @@ mod tests {
             source: "object",
             outcome: "allowed",
         };
-        counters.count(&kind, policy == "near");
+        counters.count(&kind, policy == "near", None);
     }
 
     fn of(counters: &Counters, namespace: &str, policy: &str) -> u64 {
@@ -197,6 +230,38 @@ mod tests {
         assert!(near.iter().all(|it| it.near_limit <= it.count));
         let text = tollgate_core::api::response::to_json(near[0]);
         assert!(text.ends_with(r#","count":512,"nearLimit":512}"#), "{text}");
+    }
+
+    #[test]
+    fn times_are_counted_by_policy_and_none_is_lost_beyond_the_room() {
+        let mut counters = Counters::new(Secret::new(1));
+        let ms = Duration::from_millis;
+        for i in 0..2 * MAX_COUNTERS as u64 {
+            let kind = Kind {
+                namespace: "a",
+                policy: &format!("p{i}"),
+                source: "object",
+                outcome: "allowed",
+            };
+            counters.count(&kind, false, Some(ms(i)));
+            counters.waited(&kind, ms(2 * i));
+        }
+        let n = 2 * MAX_COUNTERS as u64;
+        let all = counters.all();
+        let counted = |times: fn(&Counter) -> Option<&Histogram>| {
+            let all = all.iter().filter_map(|it| times(it));
+            all.fold((0, 0), |(count, sum), it| {
+                (count + it.counts.iter().sum::<u64>(), sum + it.sum)
+            })
+        };
+        let delays = counted(|it| it.delays.as_deref());
+        let waits = counted(|it| it.waits.as_deref());
+        assert_eq!((delays, waits), ((n, n * (n - 1) / 2), (n, n * (n - 1))));
+        assert_eq!(all.iter().map(|it| it.count).sum::<u64>(), n);
+        let first = all.iter().find(|it| it.policy == "p7");
+        let text = first.map(tollgate_core::api::response::to_json).unwrap();
+        let end = r#""count":1,"delays":{"counts":[0,1,0,0,0,0,0,0,0,0,0,0,0,0],"sum":7},"waits":{"counts":[0,0,1,0,0,0,0,0,0,0,0,0,0,0],"sum":14}}"#;
+        assert!(text.ends_with(end), "{text}");
     }
 
     #[test]

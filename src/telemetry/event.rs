@@ -40,6 +40,9 @@ pub(super) struct FailureCount {
 pub(super) struct CountersEvent<'a> {
     pub(super) event: &'static str,
     pub(super) checks: Vec<&'a Counter>,
+    /// The longest time of each step of their times, in ms, where there are any.
+    #[serde(skip_serializing_if = "<[u64]>::is_empty")]
+    pub(super) bounds: &'static [u64],
     pub(super) failures: Vec<FailureCount>,
     pub(super) dropped: u64,
     pub(super) version: &'a str,

@@ -44,6 +44,11 @@ pub(crate) fn checked(context: &Context, checked: &Checked) {
     flush_later(context, origin.version);
 }
 
+/// Counts for how long an answer was held.
+pub(crate) fn waited(checked: &Checked, time: Duration) {
+    RECORDER.with_borrow_mut(|recorder| recorder.waited(checked, time));
+}
+
 /// Counts a failure.
 pub(crate) fn failed(failure: Failure) {
     RECORDER.with_borrow_mut(|recorder| recorder.fail(failure));

@@ -9,13 +9,16 @@ use tollgate_core::decision::{Decision, Reason, Source};
 use tollgate_core::isolate::bounded::{BoundedMap, Secret, Worth};
 use tollgate_core::policy::Policy;
 use tollgate_core::subject::Subject;
+use tollgate_core::Duration;
 
 mod counters;
 mod event;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod flush;
+mod histogram;
 
 pub use counters::{Counter, Kind};
+pub use histogram::{Histogram, BOUNDS};
 
 use counters::Counters;
 use event::{CountersEvent, Event, FailureCount};
@@ -42,8 +45,24 @@ pub struct Checked<'a> {
     pub is_shadow: bool,
     /// Whether it is an admission near a limit.
     pub is_near: bool,
+    /// Whether the answer is held until the caller's turn has come.
+    pub waits: bool,
     /// Where it was decided.
     pub source: Source,
+}
+
+impl Checked<'_> {
+    fn kind(&self) -> Kind<'_> {
+        Kind {
+            namespace: self.subject.namespace().as_str(),
+            policy: self.policy.name_or_empty(),
+            source: self.source.word(),
+            outcome: match (self.is_shadow, self.decision.success) {
+                (true, false) => "wouldDeny",
+                _ => outcome(self.decision),
+            },
+        }
+    }
 }
 
 /// The context of a log event.
@@ -78,16 +97,9 @@ impl Recorder {
     /// logged within the last second.
     pub fn count(&mut self, checked: &Checked, every: u64) -> bool {
         let namespace = checked.subject.namespace().as_str();
-        let kind = Kind {
-            namespace,
-            policy: checked.policy.name_or_empty(),
-            source: checked.source.word(),
-            outcome: match (checked.is_shadow, checked.decision.success) {
-                (true, false) => "wouldDeny",
-                _ => outcome(checked.decision),
-            },
-        };
-        self.counters.count(&kind, checked.is_near);
+        let is_promised = !checked.waits && !checked.decision.is_repeated();
+        let delay = checked.decision.delay.filter(|_| is_promised);
+        (self.counters).count(&checked.kind(), checked.is_near, delay);
         match (checked.decision.success, checked.source) {
             // Repeats a denial that was logged within the last second.
             (false, Source::Cache) => false,
@@ -100,6 +112,11 @@ impl Recorder {
             }
             (false, _) => true,
         }
+    }
+
+    /// Counts for how long the answer to a check was held, after its caller's turn has come.
+    pub fn waited(&mut self, checked: &Checked, time: Duration) {
+        self.counters.waited(&checked.kind(), time);
     }
 
     /// Records the log event of a decision.
@@ -139,6 +156,9 @@ const fn by_age((number, _): &(u64, String)) -> Worth {
 }
 
 fn outcome(decision: &Decision) -> &'static str {
+    if decision.success && decision.is_repeated() {
+        return "repeated"; // it was counted before
+    }
     match decision.reason {
         Some(reason) => reason.word(),
         None if decision.success => "allowed",
@@ -187,9 +207,16 @@ impl Recorder {
             failure: failure.word(),
             count: self.failures(failure),
         });
+        let checks = self.counters();
+        let has_times = |it: &&Counter| it.delays.is_some() || it.waits.is_some();
+        let bounds: &[u64] = match checks.iter().any(has_times) {
+            true => &BOUNDS,
+            false => &[],
+        };
         to_json(&CountersEvent {
             event: "rate_limit_counters",
-            checks: self.counters(),
+            checks,
+            bounds,
             failures: failures.filter(|failure| failure.count > 0).collect(),
             dropped: self.dropped,
             version,
@@ -201,6 +228,7 @@ impl Recorder {
 mod tests {
     use super::*;
     use tollgate_core::api::request::{parse, Rule};
+    use tollgate_core::decision::Recognition;
     use tollgate_core::isolate::bounded::Secret;
     use tollgate_core::subject::{Namespace, SubjectParts};
     use tollgate_core::Timestamp;
@@ -260,6 +288,7 @@ mod tests {
             decision: &decision,
             is_shadow: false,
             is_near: false,
+            waits: false,
             source,
         };
         recorder.count(&checked, every)
@@ -309,6 +338,7 @@ mod tests {
             decision: &decision,
             is_shadow: true,
             is_near: false,
+            waits: false,
             source: Source::Object,
         };
         assert!(recorder.count(&checked, 0));
@@ -345,6 +375,7 @@ mod tests {
             decision: &decision,
             is_shadow: false,
             is_near: false,
+            waits: false,
             source: Source::Object,
         };
         let mut recorder = recorder();
@@ -380,6 +411,7 @@ mod tests {
             decision: &decision,
             is_shadow: false,
             is_near: false,
+            waits: false,
             source: Source::Object,
         };
         let origin = Origin {
@@ -419,6 +451,65 @@ mod tests {
             events[0].contains("quiet"),
             "in the order in which they came"
         );
+    }
+
+    #[test]
+    fn promised_delays_and_held_answers_are_told_with_their_steps() {
+        let mut recorder = recorder();
+        let (subject, policy) = (subject(), policy());
+        let turn = Duration::from_millis(40);
+        let decision = Decision {
+            delay: Some(turn),
+            ..decision(true)
+        };
+        let checked = |waits| Checked {
+            subject: &subject,
+            policy: &policy,
+            cost: 1,
+            decision: &decision,
+            is_shadow: false,
+            is_near: false,
+            waits,
+            source: Source::Object,
+        };
+        recorder.count(&checked(false), 0);
+        recorder.count(&checked(true), 0);
+        recorder.waited(&checked(true), turn);
+        let counter = recorder.counters()[0];
+        let once = Some(Box::new(Histogram::of(turn)));
+        assert_eq!(
+            (counter.count, &counter.delays, &counter.waits),
+            (2, &once, &once)
+        );
+        let event = recorder.counters_event("v1");
+        assert!(event.contains(r#""bounds":[0,10,50,"#), "{event}");
+    }
+
+    #[test]
+    fn an_answer_that_was_given_before_is_counted_as_that() {
+        let mut recorder = recorder();
+        let (subject, policy) = (subject(), policy());
+        let decision = Decision {
+            delay: Some(Duration::from_millis(40)),
+            recognition: Some(Recognition {
+                is_repeated: true,
+                ..Recognition::default()
+            }),
+            ..decision(true)
+        };
+        let checked = Checked {
+            subject: &subject,
+            policy: &policy,
+            cost: 1,
+            decision: &decision,
+            is_shadow: false,
+            is_near: false,
+            waits: false,
+            source: Source::Object,
+        };
+        recorder.count(&checked, 0);
+        let counter = recorder.counters()[0];
+        assert_eq!((counter.outcome, &counter.delays), ("repeated", &None));
     }
 
     #[test]

@@ -52,6 +52,7 @@ impl Block {
             granted: None,
             newer: None,
             keeps_policy: false,
+            recognition: None,
             cache_for: MAX_CACHE_FOR.min(self.until.since(now)),
             contended: false,
         }

@@ -190,6 +190,20 @@ pub struct Decision {
     /// Whether the object keeps the whole policy, so that it can be asked by its name and version
     /// alone.
     pub keeps_policy: bool,
+    /// How the request is known when it comes again; `None` where it is not.
+    pub recognition: Option<Recognition>,
+}
+
+/// How an object knows a request when it comes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Recognition {
+    /// All requests from this instant on are known, if they were admitted; `None` where they are
+    /// remembered in memory alone.
+    pub since: Option<Timestamp>,
+    /// Whether this is the answer that it was given before, and nothing was charged now.
+    pub is_repeated: bool,
+    /// The number of the policy's version by which a repeated one was decided, if that has one.
+    pub version: Option<u64>,
 }
 
 /// One to eight standings, without an allocation for the usual one.
@@ -253,6 +267,7 @@ impl Decision {
             contended: false,
             newer: None,
             keeps_policy: false,
+            recognition: None,
         }
     }
 
@@ -336,6 +351,11 @@ impl Decision {
         if let Some(standing) = limit.and_then(|limit| standings.get_mut(limit)) {
             change(standing);
         }
+    }
+
+    /// Whether it is an answer that was given before.
+    pub fn is_repeated(&self) -> bool {
+        self.recognition.is_some_and(|it| it.is_repeated)
     }
 
     /// The standing that the top-level fields speak of.

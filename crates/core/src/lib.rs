@@ -55,6 +55,7 @@
 //! | [`pressure`] | how full limits are |
 //! | [`decision`], [`multi`] | the form of an answer; a request over several subjects |
 //! | [`number`], [`duration`], [`time`] | the units in which everything counts |
+//! | [`idempotency`] | how a request is known when it comes again |
 //! | [`codec`], [`percent`], [`dots`], [`hash`] | texts, and numbers for them |
 //! | [`error`] | why a limit cannot be built |
 #![forbid(unsafe_code)]
@@ -72,6 +73,7 @@ pub mod duration;
 pub mod error;
 pub mod explain;
 pub mod hash;
+pub mod idempotency;
 mod in_force;
 pub mod isolate;
 pub mod limit;

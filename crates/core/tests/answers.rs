@@ -18,7 +18,7 @@ use tollgate_core::api::response::{
     StatusBody,
 };
 use tollgate_core::block::Block;
-use tollgate_core::decision::{Decision, Grant, Reason, Source, Standing};
+use tollgate_core::decision::{Decision, Grant, Reason, Recognition, Source, Standing};
 use tollgate_core::explain::explain;
 use tollgate_core::isolate::counts::{bounds::Bounds, CountStatus, Definition};
 use tollgate_core::limit::schedule::{Pause, StageClock};
@@ -75,10 +75,29 @@ fn decision(limits: usize) -> impl Strategy<Value = Decision> {
         4 => prop::collection::vec(standing(), limits),
     ];
     let grant = option::of((1u128.., any::<u64>(), instant()));
+    let recognition = (
+        option::of(instant()),
+        any::<bool>(),
+        option::of(any::<u64>()),
+    );
+    let recognition =
+        option::of(
+            recognition.prop_map(|(since, is_repeated, version)| Recognition {
+                since,
+                is_repeated,
+                version,
+            }),
+        );
     let times = (instant(), option::of(duration()), option::of(duration()));
     let verdict = (any::<bool>(), option::of(reason()), option::of(0u8..8));
-    (verdict, times, standings, grant).prop_map(
-        |((success, reason, deciding), (at, retry_after, delay), standings, grant)| Decision {
+    (verdict, times, standings, (grant, recognition)).prop_map(
+        |(
+            (success, reason, deciding),
+            (at, retry_after, delay),
+            standings,
+            (grant, recognition),
+        )| Decision {
+            recognition,
             deciding,
             retry_after,
             delay,
@@ -303,7 +322,8 @@ proptest! {
         };
         let texts: Vec<String> = all.iter().map(body).collect();
         let results = texts.iter().map(|text| serde_json::from_str(text).unwrap());
-        let body = MultiBody { success, retry_after, permit: None, results: results.collect() };
+        let retry_after = retry_after.map(Duration::from_millis);
+        let body = MultiBody::new(success, retry_after, None, results.collect());
         prop_assert!(comes_back(&body));
     }
 }

@@ -633,7 +633,7 @@ fn check_for(policy: &Policy, cost: i64, hold: Option<u64>, patience: Option<u64
 
 fn told(object: &mut Object, item: &Item, count: usize, now: u64) -> Vec<u64> {
     let call = Call::Next {
-        item: item.clone(),
+        item: Box::new(item.clone()),
         count,
     };
     let (version, call) = Call::decode(&call.encode()).unwrap();
@@ -735,7 +735,7 @@ fn a_subject_that_cannot_be_read_has_no_next_admission() {
     let mut object = object.restarted();
     let (policy, check) = (policy_of(fixed(1, 1_000)), Check::ONE);
     let call = Call::Next {
-        item: Item { policy, check },
+        item: Box::new(Item { policy, check }),
         count: 1,
     };
     let effects = &mut Effects::default();

@@ -180,7 +180,7 @@ fn messages_have_these_forms() {
         (Call::Cancel { operation: 0xbeef }, "1 cancel operation=beef"),
         (Call::Status { policy: None }, "1 status"),
         (
-            Call::Next { item: item(r#""limit": 5, "window": "1s", "cost": 3"#), count: 10 },
+            Call::Next { item: Box::new(item(r#""limit": 5, "window": "1s", "cost": 3"#)), count: 10 },
             "1 next count=10\nitem cost=3\nlimit algorithm=slidingWindow limit=5 window=1000",
         ),
         (Call::Reset { policy: Some("p".to_owned()) }, "1 reset policy=p"),

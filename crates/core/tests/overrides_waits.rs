@@ -342,6 +342,7 @@ proptest! {
             }
             let answers = [&mut silent, &mut asked].map(|it| Decision {
                 keeps_policy: false,
+                recognition: None,
                 ..isolate.ask(it, cost, now)
             });
             prop_assert_eq!(&answers[0], &answers[1], "at {}", now);

@@ -9,13 +9,14 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use tollgate_core::api::block::{self, Block, MAX_REASON};
-use tollgate_core::api::multi::{self, MultiRequest, MAX_ENTRIES};
+use tollgate_core::api::multi::{self, Checks, MultiRequest, MAX_ENTRIES};
 use tollgate_core::api::permit::{self, Release, Renew};
 use tollgate_core::api::query::{self, SubjectQuery};
 use tollgate_core::api::request::{self, suits, suits_waiting, LimitRequest, Rule, MAX_WAIT};
 use tollgate_core::api::stage::{self, NewStage};
 use tollgate_core::api::{policy as form, to_json};
 use tollgate_core::decide::{Check, OnExpiry, Overage};
+use tollgate_core::idempotency::Repeat;
 use tollgate_core::limit::{Name, MAX_WINDOW};
 use tollgate_core::number::MAX_SAFE;
 use tollgate_core::policy::consistency::Consistency;
@@ -60,12 +61,23 @@ fn check() -> impl Strategy<Value = Check> {
     )
 }
 
+/// What a request may be called.
+fn repeat() -> impl Strategy<Value = Repeat> {
+    let name = "[a-zA-Z0-9é \"\\\\/-]{1,120}";
+    prop_oneof![name.prop_map(Repeat::Key), name.prop_map(Repeat::Operation),]
+}
+
 /// Any request that can be asked. What its policy does not allow is not asked.
 fn limit_request() -> impl Strategy<Value = LimitRequest> {
     let wait = option::of(whole(0, MAX_WAIT.as_millis()));
-    let asked = (any::<bool>(), wait, option::of(text(1, 64)));
+    let asked = (
+        any::<bool>(),
+        wait,
+        option::of(text(1, 64)),
+        option::of(repeat()),
+    );
     (subject(), rule(), check(), asked).prop_map(|(subject, rule, mut check, asked)| {
-        let (pressure, wait, priority) = asked;
+        let (pressure, wait, priority, repeat) = asked;
         if let Rule::Inline(policy) = &rule {
             for part in 0..4 {
                 match part {
@@ -84,6 +96,7 @@ fn limit_request() -> impl Strategy<Value = LimitRequest> {
             Rule::Inline(policy) => suits_waiting(&check, wait, policy).is_ok(),
             Rule::Named(_) => true,
         });
+        let repeat = repeat.filter(|_| !check.peek);
         LimitRequest {
             subject,
             rule,
@@ -91,6 +104,7 @@ fn limit_request() -> impl Strategy<Value = LimitRequest> {
             wait,
             pressure,
             priority,
+            repeat,
         }
     })
 }
@@ -188,16 +202,23 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn several_checks_come_back(requests in prop::collection::vec(limit_request(), 1..=MAX_ENTRIES)) {
+    fn several_checks_come_back(
+        requests in prop::collection::vec(limit_request(), 1..=MAX_ENTRIES),
+        repeat in option::of(repeat()),
+    ) {
         let mut requests: Vec<LimitRequest> =
             requests.into_iter().filter(is_decided_there).collect();
         for (i, request) in requests.iter_mut().enumerate() {
             request.subject = renamed(&request.subject, format!("u{i}"));
             request.wait = None; // each for itself
+            request.repeat = None;
+            if matches!(repeat, Some(Repeat::Key(_))) {
+                request.check.cost = request.check.cost.max(0);
+            }
         }
         prop_assume!(!requests.is_empty());
-        let written = to_json(&MultiRequest { limits: &requests });
-        prop_assert_eq!(multi::parse(&written), Ok(requests));
+        let written = to_json(&MultiRequest { limits: &requests, repeat: repeat.as_ref() });
+        prop_assert_eq!(multi::parse(&written), Ok(Checks { limits: requests, repeat }));
     }
 }
 

@@ -220,6 +220,7 @@ pub(crate) async fn next_of(
         check: Check::ONE,
     };
     let count = MAX_NEXT;
+    let item = Box::new(item);
     let call = ObjectCall::Next { item, count };
     match object::call(context, &subject.object_name(), &call).await {
         Ok(Answer::Next(next)) => Ok(Some(next)),

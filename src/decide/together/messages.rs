@@ -31,9 +31,10 @@ impl Request<'_> {
 
     fn asking(&self, message: Message) -> Asking {
         let object = self.object_of(message.object());
-        let operation = match message {
-            Message::Charge { operation, .. } => operation,
-            Message::Look { .. } => None,
+        let first = self.multi.entries_of(message.object())[0];
+        let (operation, keyed) = match message {
+            Message::Charge { operation, .. } => (operation, self.pending[first].keyed),
+            Message::Look { .. } => (None, None),
             Message::Cancel { operation, .. } => {
                 return Asking::call(object, &Call::Cancel { operation })
             }
@@ -42,7 +43,7 @@ impl Request<'_> {
         let known = self.context.known;
         let holding = operation.and_then(|it| self.holding(message.object(), it));
         let terms = (operation, holding);
-        Asking::new(object, terms, &self.items_of(message), known, &key)
+        Asking::new(object, terms, &self.items_of(message), (keyed, known), &key)
     }
 
     /// On what terms an object holds its part of the permit that this operation takes, if it does.
@@ -93,8 +94,9 @@ impl Request<'_> {
             .iter()
             .for_each(|&entry| self.last[entry] = Some((times, failure)));
         match (message, answer) {
+            // Known when it comes again, it is charged once in any case.
             (_, Err(failure)) => Reply::Silent {
-                may_have_counted: failure.may_have_counted(),
+                may_have_counted: failure.may_have_counted() && !self.is_stored(),
             },
             (Message::Cancel { .. }, Ok(_)) => Reply::Cancelled,
             (_, Ok(answer)) => match object::decisions(answer) {
@@ -103,6 +105,12 @@ impl Request<'_> {
                 Err(error) => Reply::Failed(error),
             },
         }
+    }
+
+    /// Whether the request is known when it comes again, after a restart as well.
+    fn is_stored(&self) -> bool {
+        let mut keyed = self.pending.iter().filter_map(|it| it.keyed);
+        keyed.any(|it| it.is_stored())
     }
 
     /// Has objects cancel an operation, in the background.

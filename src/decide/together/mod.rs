@@ -5,8 +5,7 @@ mod messages;
 mod refund;
 mod shadow;
 
-use tollgate_core::api::multi;
-use tollgate_core::api::request::LimitRequest;
+use tollgate_core::api::multi::{self, Checks};
 use tollgate_core::decision::{Decision, Source};
 use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::multi::{Asked, Decided, Effect, Event, Multi, Terms};
@@ -62,7 +61,7 @@ pub(super) async fn check_levels(
 /// Decides all requests; once more where an object knows newer overrides than the isolate.
 pub(crate) async fn check_all(
     context: &Context<'_>,
-    read: Reads<'_, Vec<LimitRequest>>,
+    read: Reads<'_, Checks>,
 ) -> Result<Together, ApiError> {
     again::decided(context, async |context: &Context<'_>, turn: &Turn| {
         checked(context, read()?, turn).await
@@ -70,16 +69,21 @@ pub(crate) async fn check_all(
     .await
 }
 
-async fn checked(
-    context: &Context<'_>,
-    requests: Vec<LimitRequest>,
-    turn: &Turn,
-) -> Result<Together, ApiError> {
-    let is_degraded = pending::confirmed(context, &requests).await?;
+async fn checked(context: &Context<'_>, checks: Checks, turn: &Turn) -> Result<Together, ApiError> {
+    let is_degraded = pending::confirmed(context, &checks.limits).await?;
     let context = &turn.ready(context);
-    let all = requests.into_iter();
+    let question = checks.repeat.as_ref().map(|_| checks.question());
+    let all = checks.limits.into_iter();
     let all = all.map(|it| Levels::of(context, it, is_degraded));
-    let all = all.collect::<Result<Vec<Levels>, ApiError>>()?;
+    let mut all = all.collect::<Result<Vec<Levels>, ApiError>>()?;
+    if let Some((repeat, question)) = checks.repeat.zip(question) {
+        let kept_for = all.iter().map(Levels::kept_for).min();
+        let first = all.first().zip(kept_for);
+        let keyed = first.map(|(first, kept_for)| first.keyed(&repeat, &question, kept_for));
+        if let Some(keyed) = keyed {
+            all.iter_mut().for_each(|levels| levels.know_by(keyed));
+        }
+    }
     for (i, levels) in all.iter().enumerate() {
         if !levels.instead.is_empty() {
             return Err(multi::fallback_alone(i).into());
@@ -198,7 +202,11 @@ fn asked(pending: &Pending) -> Asked<'_> {
     Asked {
         object,
         is_peek: item.check.peek,
-        remembered: (pending.refusal()).or_else(|| object::remembered(key, item)),
+        // Who has been admitted before is not refused now by what was refused to others.
+        remembered: (pending.refusal()).or_else(|| match pending.keyed {
+            Some(_) => None,
+            None => object::remembered(key, item),
+        }),
         refused_last: isolate::with(|isolate| isolate.refused_last.contains(object, &item.policy)),
         gives_back: item.check.cost < 0,
     }
@@ -258,8 +266,8 @@ impl Request<'_> {
                 fallback::give_back(self.context, object, item, &decision);
             }
             Effect::Owe { entry } => {
-                let Pending { object, item, .. } = &self.pending[entry];
-                debts::owe(object, item);
+                let pending = &self.pending[entry];
+                debts::owe(&pending.object, &pending.item, pending.keyed.as_ref());
             }
             Effect::Send { .. } | Effect::FallBack { .. } | Effect::Done(_) => {}
         }
@@ -270,7 +278,7 @@ impl Request<'_> {
         let Some((times, _)) = self.last[entry] else {
             return; // no answer without a message
         };
-        if !decision.contended {
+        if !decision.contended && !decision.is_repeated() {
             isolate::with(|isolate| {
                 let last = &mut isolate.refused_last;
                 last.record_answer(object, &item.policy, !decision.success, times.received);

@@ -5,6 +5,7 @@
 
 use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Source};
+use tollgate_core::idempotency::{Aim, Keyed};
 use tollgate_core::subject_state::Item;
 
 use crate::context::Context;
@@ -44,7 +45,13 @@ async fn to_own(context: &Context<'_>, own: &Pending) -> Result<(Decision, Sourc
     };
     let items = [look, own.item.clone()];
     let key = |policy: &_| object::key_of(&own.object, policy);
-    let askings = [Asking::new(&own.object, (None, None), &items, None, &key)];
+    let askings = [Asking::new(
+        &own.object,
+        (None, None),
+        &items,
+        (own.keyed, None),
+        &key,
+    )];
     let all = |_| items.to_vec();
     let mut answers = object::ask_all(context, &askings, &all, context.deadline()).await;
     let answered = answers.pop().ok_or_else(ApiError::object_unavailable)?; // one was asked
@@ -77,6 +84,15 @@ fn given_back(before: &Decision, after: &Decision) -> i64 {
     i64::try_from(given.max().unwrap_or(0)).unwrap_or(i64::MAX)
 }
 
+/// The level that was asked has known it: the others give back as much, and forget it.
+const fn taken_back(keyed: Keyed) -> Keyed {
+    let aim = match keyed.aim {
+        Aim::TakeBack { .. } => Aim::TakeBack { only_known: false },
+        other => other,
+    };
+    Keyed { aim, ..keyed }
+}
+
 /// Gives units back to the levels above; their decisions, as far as they are known.
 async fn to_above(context: &Context<'_>, above: &[Pending]) -> Vec<Option<(Decision, Source)>> {
     let asking = |it: &Pending| {
@@ -85,7 +101,7 @@ async fn to_above(context: &Context<'_>, above: &[Pending]) -> Vec<Option<(Decis
             &it.object,
             (None, None),
             core::slice::from_ref(&it.item),
-            None,
+            (it.keyed.map(taken_back), None),
             &key,
         )
     };

@@ -93,7 +93,9 @@ async fn decided(context: &Context<'_>, parts: &[Part], success: bool) -> Vec<(D
     };
     let asking = |pending: &&Pending| {
         let key = |policy: &_| object::key_of(&pending.object, policy);
-        Asking::new(&pending.object, (None, None), &[item(pending)], None, &key)
+        let keyed = pending.keyed.filter(|_| success);
+        let items = [item(pending)];
+        Asking::new(&pending.object, (None, None), &items, (keyed, None), &key)
     };
     let askings: Vec<Asking> = all.iter().map(asking).collect();
     let items = |place: usize| vec![item(all[place])];

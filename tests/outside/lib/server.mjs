@@ -110,7 +110,9 @@ function rowsBelow(directory) {
   const rows = {};
   for (const file of files.sort()) {
     const database = new DatabaseSync(join(directory, file));
-    const tables = database.prepare("SELECT name FROM sqlite_master WHERE name IN ('state', 'keys', 'alive')").all();
+    const tables = database
+      .prepare("SELECT name FROM sqlite_master WHERE name IN ('state', 'answers', 'keys', 'alive')")
+      .all();
     for (const { name } of tables) rows[`${file} ${name}`] = database.prepare(`SELECT * FROM ${name}`).all();
     database.close();
   }

@@ -40,6 +40,7 @@ pub fn parse(body: &str) -> Result<LimitRequest, BadRequest> {
         wait: None,
         pressure: false,
         priority: None,
+        repeat: None,
     };
     fields.finish()?;
     Ok(request)

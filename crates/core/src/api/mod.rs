@@ -21,6 +21,7 @@ pub mod permit;
 pub mod policy;
 pub mod query;
 mod raw;
+mod repeat;
 pub mod request;
 pub mod response;
 mod rule;

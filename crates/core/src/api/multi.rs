@@ -11,7 +11,8 @@ use serde::Serialize;
 use super::fields::Fields;
 use super::policy::{limit, settings::SETTINGS};
 use super::request::{self, only_known, LimitRequest, Rule};
-use super::{BadRequest, Problem};
+use super::{repeat, to_json, BadRequest, Problem};
+use crate::idempotency::Repeat;
 use crate::policy::consistency::Consistency;
 use crate::policy::Policy;
 use crate::subject::{SubjectParts, DEFAULT_PROVIDER};
@@ -24,6 +25,29 @@ pub const MAX_ENTRIES: usize = 32;
 pub struct MultiRequest<'a> {
     /// The checks, in order.
     pub limits: &'a [LimitRequest],
+    /// What the caller calls all of it, so that it is known when it comes again.
+    #[serde(flatten)]
+    pub repeat: Option<&'a Repeat>,
+}
+
+/// Checks that are decided together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checks {
+    /// In order.
+    pub limits: Vec<LimitRequest>,
+    /// What the caller calls all of them, so that they are known when they come again.
+    pub repeat: Option<Repeat>,
+}
+
+impl Checks {
+    /// What is asked, in the canonical form: a request that comes again asks the same.
+    pub fn question(&self) -> String {
+        let limits = &self.limits;
+        to_json(&MultiRequest {
+            limits,
+            repeat: None,
+        })
+    }
 }
 
 /// Reads the body of `POST /limit/multi`: 1 to 32 checks, no two of which charge the same state.
@@ -32,12 +56,14 @@ pub struct MultiRequest<'a> {
 /// let body = r#"{"limit": 10, "window": "1m", "limits": [
 ///     {"identifier": "a"}, {"identifier": "b", "cost": 2}
 /// ]}"#;
-/// let requests = tollgate_core::api::multi::parse(body).unwrap();
+/// let requests = tollgate_core::api::multi::parse(body).unwrap().limits;
 /// assert_eq!((requests[0].check.cost, requests[1].check.cost), (1, 2));
 /// ```
-pub fn parse(body: &str) -> Result<Vec<LimitRequest>, BadRequest> {
+pub fn parse(body: &str) -> Result<Checks, BadRequest> {
     let mut defaults = Fields::parse(body)?;
     only_known(&defaults)?;
+    // Taken, so that it is no default of the entries.
+    let repeat = repeat::take(&mut defaults)?;
     let entries = defaults.array("limits", MAX_ENTRIES)?;
     let entries = defaults.required("limits", entries)?;
     let mut requests: Vec<LimitRequest> = Vec::with_capacity(entries.len());
@@ -51,6 +77,12 @@ pub fn parse(body: &str) -> Result<Vec<LimitRequest>, BadRequest> {
             let with = "POST /limit/multi: ask with `maxDelay`, and wait for the longest `delay`";
             return Err(BadRequest::new(
                 format!("{path}.wait"),
+                Problem::Conflict { with },
+            ));
+        }
+        if let Some((field, with)) = clash_of_repeat(&request, repeat.as_ref()) {
+            return Err(BadRequest::new(
+                format!("{path}.{field}"),
                 Problem::Conflict { with },
             ));
         }
@@ -69,7 +101,29 @@ pub fn parse(body: &str) -> Result<Vec<LimitRequest>, BadRequest> {
         }
         requests.push(request);
     }
-    Ok(requests)
+    Ok(Checks {
+        limits: requests,
+        repeat,
+    })
+}
+
+/// What an entry cannot have of its own, or where all of it is called so.
+fn clash_of_repeat(
+    request: &LimitRequest,
+    whole: Option<&Repeat>,
+) -> Option<(&'static str, &'static str)> {
+    match (&request.repeat, whole) {
+        (Some(own), _) => {
+            let with = "an entry of its own: write it beside `limits`, for the whole request";
+            Some((own.field(), with))
+        }
+        (None, Some(Repeat::Key(_))) if request.check.cost < 0 => {
+            let with =
+                "`idempotencyKey` when it is below 0: send the refund alone, with POST /limit";
+            Some(("cost", with))
+        }
+        _ => None,
+    }
 }
 
 /// Whether an entry that lacks the field takes it from the defaults.

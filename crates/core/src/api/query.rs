@@ -4,7 +4,7 @@
 
 use super::request::{LimitRequest, Rule, MAX_WAIT};
 use super::suits::clash_of_wait;
-use super::{bytes_between, clipped, to_json, BadRequest, Problem};
+use super::{bytes_between, clipped, repeat, to_json, BadRequest, Problem};
 use crate::decide::Check;
 use crate::limit::weights::MAX_CLASS;
 use crate::limit::{Name, MAX_WINDOW};
@@ -85,16 +85,16 @@ pub fn optional_subject(query: &str) -> Result<Option<SubjectParts>, BadRequest>
 }
 
 /// Reads a check of a named policy from a query string without its `?`: `policy`, `identifier`, and
-/// where wanted `provider`, `scope`, `cost`, `peek`, `maxDelay`, `hold`, `wait`, `pressure` and
-/// `priority`, each as the body of
-/// `POST /limit` has it, texts without quotes.
+/// where wanted `provider`, `scope`, `cost`, `peek`, `maxDelay`, `hold`, `wait`, `pressure`,
+/// `priority`, `idempotencyKey` and `operation`, each as the body of `POST /limit` has it, texts
+/// without quotes.
 ///
 /// ```
 /// let request = tollgate_core::api::query::check("policy=mail&identifier=u1&cost=3").unwrap();
 /// assert_eq!(request.check.cost, 3);
 /// ```
 pub fn check(query: &str) -> Result<LimitRequest, BadRequest> {
-    let [provider, scope, identifier, policy, cost, peek, max_delay, hold, wait, pressure, priority] =
+    let [provider, scope, identifier, policy, cost, peek, max_delay, hold, wait, pressure, priority, key, operation] =
         parameters(
             query,
             [
@@ -109,6 +109,8 @@ pub fn check(query: &str) -> Result<LimitRequest, BadRequest> {
                 "wait",
                 "pressure",
                 "priority",
+                repeat::KEY,
+                repeat::OPERATION,
             ],
         )?;
     let policy = policy.ok_or_else(|| BadRequest::new("policy", Problem::Missing))?;
@@ -132,8 +134,12 @@ pub fn check(query: &str) -> Result<LimitRequest, BadRequest> {
         wait: duration("wait", wait.as_deref(), (Duration::ZERO, MAX_WAIT))?,
         pressure: flag("pressure", pressure.as_deref())?,
         priority: priority.map(class).transpose()?,
+        repeat: repeat::of(key, operation)
+            .map_err(|(field, problem)| BadRequest::new(field, problem))?,
     };
-    match clash_of_wait(&request.check, request.wait) {
+    let looks = request.repeat.as_ref().filter(|_| request.check.peek);
+    let clash = looks.map(repeat::clash_of_peek);
+    match clash.or(clash_of_wait(&request.check, request.wait)) {
         Some((field, problem)) => Err(BadRequest::new(field, problem)),
         None => Ok(request),
     }

@@ -16,8 +16,9 @@ use super::fields::Fields;
 use super::policy::{self, limit, settings::SETTINGS};
 use super::suits::{clash, clash_of_wait, unknown_cost};
 use super::terms::{costs, on_expiry, overage};
-use super::{rule, subject, BadRequest, Problem};
+use super::{repeat, rule, subject, to_json, BadRequest, Problem};
 use crate::decide::{Check, OnExpiry, Overage};
+use crate::idempotency::Repeat;
 use crate::limit::weights::MAX_CLASS;
 use crate::limit::{Costs, MAX_WINDOW};
 use crate::number::MAX_SAFE;
@@ -46,10 +47,23 @@ pub struct LimitRequest {
     /// [`MAX_CLASS`] bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<String>,
+    /// What the caller calls it, so that it is known when it comes again.
+    #[serde(flatten)]
+    pub repeat: Option<Repeat>,
+}
+
+impl LimitRequest {
+    /// What is asked, in the canonical form: a request that comes again asks the same.
+    pub fn question(&self) -> String {
+        to_json(&LimitRequest {
+            repeat: None,
+            ..self.clone()
+        })
+    }
 }
 
 /// Fields of a request beside those of one inline limit and of the settings of a policy.
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 18] = [
     "identifier",
     "provider",
     "scope",
@@ -66,17 +80,15 @@ const FIELDS: [&str; 16] = [
     "wait",
     "pressure",
     "priority",
+    repeat::KEY,
+    repeat::OPERATION,
 ];
 
 /// The longest time for which an answer is held.
 pub const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// Fields that the design knows and this version does not, with what to do meanwhile.
-const LATER: [(&str, &str); 4] = [
-    (
-        "idempotencyKey",
-        "leave it out; a request that is sent again counts again",
-    ),
+const LATER: [(&str, &str); 3] = [
     (
         "parent",
         "name a policy that has it, or ask for both levels at once with POST /limit/multi",
@@ -135,6 +147,11 @@ pub(super) fn take(mut fields: Fields<'_>) -> Result<LimitRequest, BadRequest> {
     let wait = fields.duration("wait", Duration::ZERO, MAX_WAIT)?;
     let pressure = fields.boolean("pressure")?.unwrap_or(false);
     let priority = fields.text("priority", 1, MAX_CLASS)?.map(Into::into);
+    let repeat = repeat::take(&mut fields)?;
+    if let Some(repeat) = repeat.as_ref().filter(|_| check.peek) {
+        let (field, problem) = repeat::clash_of_peek(repeat);
+        return Err(fields.error(field, problem));
+    }
     if let Some((field, problem)) = clash_of_wait(&check, wait) {
         return Err(fields.error(field, problem));
     }
@@ -155,6 +172,7 @@ pub(super) fn take(mut fields: Fields<'_>) -> Result<LimitRequest, BadRequest> {
         wait,
         pressure,
         priority,
+        repeat,
     })
 }
 

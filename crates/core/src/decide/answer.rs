@@ -101,6 +101,7 @@ pub(super) fn decision(
         contended: false,
         newer: None,
         keeps_policy: false,
+        recognition: None,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::algorithm::state::{LimitState, Moment};
 use crate::algorithm::Take;
 use crate::calendar::UnknownTimeZone;
 use crate::decide::Check;
+use crate::idempotency::Keyed;
 use crate::isolate::bounded::{BoundedMap, Secret};
 use crate::message::Answer;
 use crate::policy::Policy;
@@ -21,12 +22,17 @@ pub const MAX_SUBJECTS: usize = 2_048;
 /// Maximum number of limits with a debt for one subject: two policies of the largest size. Callers
 /// choose windows freely, so this has to be bounded.
 const MAX_LIMITS: usize = 16;
+/// Maximum number of requests of one subject that are owed one by one, because they are known when
+/// they come again. What is beyond is owed together with the rest.
+const MAX_KEYED: usize = 64;
 
 /// The debts of one isolate.
 #[derive(Debug)]
 pub struct Debts {
     secret: Secret,
     subjects: BoundedMap<Vec<Debt>>,
+    /// Of requests that are known when they come again, each by itself.
+    keyed: BoundedMap<Vec<(Keyed, Vec<Debt>)>>,
 }
 
 /// What is known of a charge that an object was sent.
@@ -65,12 +71,61 @@ impl Debts {
         Debts {
             secret,
             subjects: BoundedMap::new(MAX_SUBJECTS),
+            keyed: BoundedMap::new(MAX_SUBJECTS),
         }
     }
 
     /// Whether there are no debts.
     pub fn is_empty(&self) -> bool {
-        self.subjects.is_empty()
+        self.subjects.is_empty() && self.keyed.is_empty()
+    }
+
+    /// As [`Debts::record`], of a request that is known when it comes again: however often that is
+    /// recorded, it is owed once.
+    pub fn record_keyed(
+        &mut self,
+        object: &str,
+        keyed: &Keyed,
+        policy: &Policy,
+        check: &Check,
+        moment: Moment,
+    ) -> Result<(), UnknownTimeZone> {
+        let units = units_of(policy, check);
+        if units == 0 {
+            return Ok(());
+        }
+        let key = self.secret.key(object, &());
+        let many = |all: &Vec<(Keyed, Vec<Debt>)>| (0, all.len() as u64);
+        let (all, _) = self.keyed.get_or_put(key, Vec::new, many);
+        let place = match all.iter().position(|(known, _)| known.id == keyed.id) {
+            Some(place) => place,
+            None if all.len() >= MAX_KEYED => return self.record(object, policy, check, moment),
+            None => {
+                all.push((*keyed, Vec::new()));
+                all.len() - 1
+            }
+        };
+        let debts = &mut all[place].1;
+        for limit in policy.limits() {
+            let before = debts.len();
+            debt_of(debts, policy, limit, moment)?;
+            if let Some(new) = debts.get_mut(before) {
+                new.take(limit, units, moment)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Debts::take`], of requests that are known when they come again. One of which nothing
+    /// is left to charge is told all the same, so that it is not charged when it comes.
+    pub fn take_keyed(
+        &mut self,
+        object: &str,
+        moment: Moment,
+    ) -> Result<Vec<(Keyed, Vec<Item>)>, UnknownTimeZone> {
+        let all = self.keyed.remove(self.secret.key(object, &()));
+        let items = |(keyed, debts)| Ok((keyed, items_of(debts, moment)?));
+        all.unwrap_or_default().into_iter().map(items).collect()
     }
 
     /// Records that the cost of `check` was admitted without the object of this name. Permits are
@@ -82,8 +137,8 @@ impl Debts {
         check: &Check,
         moment: Moment,
     ) -> Result<(), UnknownTimeZone> {
-        let units = u64::try_from(check.cost).unwrap_or(0);
-        if units == 0 || check.peek || policy.gives_permits() {
+        let units = units_of(policy, check);
+        if units == 0 {
             return Ok(());
         }
         let part = |debt: &Debt| debt.part(moment);
@@ -107,22 +162,36 @@ impl Debts {
         let Some(debts) = self.subjects.remove(self.secret.key(object, &())) else {
             return Ok(Vec::new());
         };
-        let mut items = Vec::with_capacity(debts.len());
-        for mut debt in debts {
-            if let Some(units) = debt.units(moment)? {
-                items.push(Item {
-                    policy: debt.policy,
-                    check: Check::of(units),
-                });
-            }
-        }
-        Ok(items)
+        items_of(debts, moment)
     }
 
     /// Number of subjects with a debt.
     pub fn len(&self) -> usize {
         self.subjects.len()
     }
+}
+
+/// The units that a check owes of each limit.
+fn units_of(policy: &Policy, check: &Check) -> u64 {
+    let is_owed = !check.peek && !policy.gives_permits();
+    u64::try_from(check.cost)
+        .ok()
+        .filter(|_| is_owed)
+        .unwrap_or(0)
+}
+
+/// What is left of debts, an item each.
+fn items_of(debts: Vec<Debt>, moment: Moment) -> Result<Vec<Item>, UnknownTimeZone> {
+    let mut items = Vec::with_capacity(debts.len());
+    for mut debt in debts {
+        if let Some(units) = debt.units(moment)? {
+            items.push(Item {
+                policy: debt.policy,
+                check: Check::of(units),
+            });
+        }
+    }
+    Ok(items)
 }
 
 /// The debt of one limit, inserted if absent; `None` if the subject has [`MAX_LIMITS`] already.
@@ -214,6 +283,7 @@ fn used(algorithm: &Algorithm, state: &LimitState, moment: Moment) -> u64 {
 mod tests {
     use super::*;
     use crate::calendar::UtcOnly;
+    use crate::idempotency::Aim;
     use crate::isolate::tests::policy;
     use crate::subject_state::{Effects, SubjectState};
     use crate::Timestamp;
@@ -292,6 +362,55 @@ mod tests {
         };
         debts.record("u1", &policy, &peek, moment(0)).unwrap();
         assert!(debts.is_empty());
+    }
+
+    fn keyed(id: u128) -> Keyed {
+        Keyed {
+            id,
+            question: 0,
+            aim: Aim::Remember,
+        }
+    }
+
+    #[test]
+    fn a_request_that_comes_again_is_owed_once_and_apart_from_others() {
+        let (mut debts, policy) = (
+            debts(),
+            policy(r#""algorithm": "fixedWindow", "limit": 100, "window": "1m""#),
+        );
+        let mut owe = |id, cost| {
+            let check = Check::of(cost);
+            let keyed = keyed(id);
+            (debts.record_keyed("u1", &keyed, &policy, &check, moment(0))).unwrap();
+        };
+        for (id, cost) in [(1, 3), (2, 4), (1, 3), (2, 4)] {
+            owe(id, cost);
+        }
+        let owed = debts.take_keyed("u1", moment(1)).unwrap();
+        let costs = owed.iter().map(|(keyed, items)| {
+            let costs = items.iter().map(|item| item.check.cost);
+            (keyed.id, costs.collect())
+        });
+        let costs: Vec<(u128, Vec<i64>)> = costs.collect();
+        assert_eq!(costs, [(1, vec![3]), (2, vec![4])]);
+        assert!(debts.is_empty());
+    }
+
+    #[test]
+    fn a_request_whose_window_has_passed_is_told_and_those_beyond_the_room_are_owed_together() {
+        let (mut debts, policy) = (
+            debts(),
+            policy(r#""algorithm": "fixedWindow", "limit": 1000, "window": "1m""#),
+        );
+        let many = MAX_KEYED as u128 + 5;
+        for id in 0..many {
+            (debts.record_keyed("u1", &keyed(id), &policy, &Check::ONE, moment(0))).unwrap();
+        }
+        let rest = debts.take("u1", moment(1)).unwrap();
+        assert_eq!(rest[0].check.cost, 5);
+        let owed = debts.take_keyed("u1", moment(60_000)).unwrap();
+        assert_eq!(owed.len(), MAX_KEYED);
+        assert!(owed.iter().all(|(_, items)| items.is_empty()));
     }
 
     #[test]

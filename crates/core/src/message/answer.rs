@@ -8,7 +8,7 @@ use super::shares::{get_shares, shares_text};
 use super::{duration, hex, instant, optional_bits, policy_name, MESSAGES};
 use crate::block::Block;
 use crate::codec::{Line, LineWriter, Unreadable};
-use crate::decision::{Decision, Grant, Granted, Reason, Standing};
+use crate::decision::{Decision, Grant, Granted, Reason, Recognition, Standing};
 use crate::row::{
     costs_text, get_costs, get_limit, get_policy, get_version, items, put_limit, put_limits_of,
     put_policy, put_version,
@@ -80,6 +80,7 @@ impl From<&Refusal> for Answer {
             Refusal::UnknownDefinition(name) => {
                 Answer::Refused(RefusalCode::UnknownDefinition, name.clone())
             }
+            Refusal::KeyReused => Answer::Refused(RefusalCode::KeyReused, String::new()),
             Refusal::Cancelled => Answer::Refused(RefusalCode::Cancelled, String::new()),
             Refusal::TooManyOperations => {
                 Answer::Refused(RefusalCode::Unavailable, refusal.to_string())
@@ -235,6 +236,7 @@ fn put_decision(line: LineWriter, decision: &Decision) -> LineWriter {
         Some(granted) => put_granted(line, granted),
         None => line,
     };
+    let line = put_recognition(line, decision.recognition);
     let line = put_grant(line, decision.grant.as_deref());
     let line = match decision.newer.as_deref() {
         Some(newer) => put_limits_of(put_policy(line, newer), newer),
@@ -303,6 +305,7 @@ fn get_decision(
         contended: line.flag("contended"),
         newer: newer.transpose()?.map(Box::new),
         keeps_policy: line.flag("keeps"),
+        recognition: get_recognition(line)?,
     })
 }
 
@@ -317,6 +320,28 @@ fn get_granted(line: &Line) -> Result<Option<Granted>, Unreadable> {
     };
     let costs = get_costs(line)?;
     Ok(Some(Granted { cost, costs }))
+}
+
+/// A Worker of a build from before passes over it: it has asked for none.
+fn put_recognition(line: LineWriter, recognition: Option<Recognition>) -> LineWriter {
+    match recognition {
+        Some(it) => line
+            .put("known", if it.is_repeated { "repeated" } else { "first" })
+            .put_some("knownSince", it.since.map(Timestamp::as_millis))
+            .put_some("firstVersion", it.version),
+        None => line,
+    }
+}
+
+fn get_recognition(line: &Line) -> Result<Option<Recognition>, Unreadable> {
+    let Some(known) = line.get("known") else {
+        return Ok(None);
+    };
+    Ok(Some(Recognition {
+        since: line.number("knownSince")?.map(Timestamp::from_millis),
+        is_repeated: known == "repeated",
+        version: line.number("firstVersion")?,
+    }))
 }
 
 /// A Worker of a build from before grants passes over a field of the first line.

@@ -8,6 +8,7 @@ use super::permits::{
 use super::{bits, duration, hex, optional_bits, policy_name, MESSAGES};
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decide::{Check, OnExpiry, Overage};
+use crate::idempotency::{Aim, Keyed};
 use crate::limit::Real;
 use crate::overrides::Revision;
 use crate::policy::Policy;
@@ -50,6 +51,12 @@ pub enum Call {
         /// The operation.
         operation: u128,
     },
+    /// Answer what a request was answered that is known ([`Call::Keyed`]), and decide nothing. An
+    /// object of a build from before this call takes its word for damage and answers
+    /// [`RefusalCode::Unavailable`]: it knows none.
+    ///
+    /// [`RefusalCode::Unavailable`]: super::RefusalCode::Unavailable
+    Recall,
     /// Show the state.
     Status {
         /// Of one policy only.
@@ -63,7 +70,7 @@ pub enum Call {
     /// [`RefusalCode::Unavailable`]: super::RefusalCode::Unavailable
     Next {
         /// What is asked each time; its `peek` makes no difference.
-        item: Item,
+        item: Box<Item>,
         /// Of how many admissions to tell; of at most [`MAX_NEXT`] it is told.
         ///
         /// [`MAX_NEXT`]: crate::subject_state::MAX_NEXT
@@ -119,6 +126,18 @@ pub enum Call {
         /// The permit's bits.
         permit: u128,
     },
+    /// A [`Call::Limit`], [`Call::Charge`] or [`Call::Recall`] of a request that is known when it
+    /// comes again. It is fields of that call: an object of a build from before passes over them,
+    /// decides each attempt anew, and its answer tells no [`Recognition`]. The operation names the
+    /// attempt, so that it is cancelled by it as ever.
+    ///
+    /// [`Recognition`]: crate::decision::Recognition
+    Keyed {
+        /// How it is known.
+        keyed: Keyed,
+        /// The call.
+        call: Box<Call>,
+    },
     /// Another call, by a Worker that knows the overrides of this revision. An object that was told
     /// of a newer one ([`Call::Overridden`]) answers [`RefusalCode::StaleOverrides`]. It is a field
     /// of that call: an object of a build from before passes over it.
@@ -155,8 +174,10 @@ impl Call {
     pub fn may_change(&self) -> bool {
         match self {
             Call::Limit { items, .. } => items.iter().any(Item::changes),
-            Call::Status { .. } | Call::Next { .. } | Call::Overridden(_) => false,
-            Call::Recorded { call, .. } | Call::Knowing { call, .. } => call.may_change(),
+            Call::Status { .. } | Call::Next { .. } | Call::Overridden(_) | Call::Recall => false,
+            Call::Recorded { call, .. } | Call::Knowing { call, .. } | Call::Keyed { call, .. } => {
+                call.may_change()
+            }
             _ => true,
         }
     }
@@ -165,8 +186,19 @@ impl Call {
     pub fn items_mut(&mut self) -> &mut [Item] {
         match self {
             Call::Limit { items, .. } => items,
-            Call::Recorded { call, .. } | Call::Knowing { call, .. } => call.items_mut(),
+            Call::Recorded { call, .. } | Call::Knowing { call, .. } | Call::Keyed { call, .. } => {
+                call.items_mut()
+            }
             _ => &mut [],
+        }
+    }
+
+    /// How the request is known when it comes again; `None` where it is not.
+    pub fn keyed(&self) -> Option<&Keyed> {
+        match self {
+            Call::Keyed { keyed, .. } => Some(keyed),
+            Call::Recorded { call, .. } | Call::Knowing { call, .. } => call.keyed(),
+            _ => None,
         }
     }
 
@@ -186,6 +218,7 @@ impl Call {
             } => put_limits(version, *operation, items, holding.as_ref(), &|_| false),
             Call::Charge { operation, items } => put_charges(version, *operation, items),
             Call::Cancel { operation } => new("cancel").put("operation", hex(*operation)),
+            Call::Recall => new("recall"),
             Call::Status { policy } => new("status").put_some("policy", policy.as_ref()),
             Call::Next { item, count } => put_item(new("next").put("count", count), item, false),
             Call::Reset { policy } => new("reset").put_some("policy", policy.as_ref()),
@@ -210,6 +243,7 @@ impl Call {
             Call::Conclude { permit, outcome } => put_outcome(new("conclude"), *permit, outcome),
             Call::Release { permit } => new("release").put("permit", hex(*permit)),
             Call::Overridden(at) => new("overridden").put("revision", text_of(*at)),
+            Call::Keyed { keyed: by, call } => return keyed(&call.encode_in(version), by),
             Call::Knowing { overrides, call } => {
                 return knowing(&call.encode_in(version), *overrides)
             }
@@ -241,13 +275,14 @@ impl Call {
             "cancel" => Call::Cancel {
                 operation: bits(&line, "operation")?,
             },
+            "recall" => Call::Recall,
             "status" => Call::Status {
                 policy: policy_name(&line),
             },
             "next" => Call::Next {
                 count: line.needed("count")?,
                 item: match <[Item; 1]>::try_from(get_items(lines)?) {
-                    Ok([item]) => item,
+                    Ok([item]) => Box::new(item),
                     Err(_) => return Err(Unreadable::Damaged("item")),
                 },
             },
@@ -282,6 +317,13 @@ impl Call {
             "overridden" => Call::Overridden(get_revision(&line, "revision")?),
             _ => return Err(Unreadable::Damaged("word")),
         };
+        let call = match get_keyed(&line)? {
+            Some(keyed) => Call::Keyed {
+                keyed,
+                call: Box::new(call),
+            },
+            None => call,
+        };
         let call = match line.get(KNOWN) {
             Some(_) => Call::Knowing {
                 overrides: get_revision(&line, KNOWN)?,
@@ -313,6 +355,35 @@ pub fn recorded(call: &str, with_state: bool) -> String {
 /// The text of a [`Call::Knowing`], of the text of its call.
 pub fn knowing(call: &str, overrides: Revision) -> String {
     with_field(call, format_args!("{KNOWN}={}", text_of(overrides)))
+}
+
+/// The text of a [`Call::Keyed`], of the text of its call.
+pub fn keyed(call: &str, keyed: &Keyed) -> String {
+    let Keyed { id, question, aim } = keyed;
+    let aim = match aim {
+        Aim::Store(kept_for) => format!("keep={}", kept_for.as_millis()),
+        Aim::Remember => "keep=memory".to_owned(),
+        Aim::TakeBack { only_known: true } => "keep=known".to_owned(),
+        Aim::TakeBack { only_known: false } => "keep=none".to_owned(),
+    };
+    with_field(call, format_args!("key={id:x} question={question:x} {aim}"))
+}
+
+fn get_keyed(line: &Line) -> Result<Option<Keyed>, Unreadable> {
+    let Some(id) = optional_bits(line, "key")? else {
+        return Ok(None);
+    };
+    let aim = match line.get("keep") {
+        Some("memory") => Aim::Remember,
+        Some("known") => Aim::TakeBack { only_known: true },
+        Some("none") => Aim::TakeBack { only_known: false },
+        _ => Aim::Store(Duration::from_millis(line.needed("keep")?)),
+    };
+    Ok(Some(Keyed {
+        id,
+        question: bits(line, "question")?,
+        aim,
+    }))
 }
 
 /// The text of a call with one field more in its first line.

@@ -15,7 +15,7 @@ mod shares;
 
 pub use answer::Answer;
 pub use call::{
-    encode_charge, encode_hold, encode_limit, in_version, knowing, recorded, Call, Holding,
+    encode_charge, encode_hold, encode_limit, in_version, keyed, knowing, recorded, Call, Holding,
 };
 pub use news::may_be_news;
 pub use refusal_code::RefusalCode;

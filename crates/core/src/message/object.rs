@@ -61,6 +61,31 @@ impl SubjectState {
                 true => return Answer::Refused(RefusalCode::StaleOverrides, String::new()),
                 false => return self.answered(call, random, moment, effects),
             },
+            Call::Keyed { keyed, call } => match &**call {
+                Call::Limit {
+                    operation,
+                    items,
+                    holding: None,
+                } => self
+                    .limit_keyed(items, (*operation, None), keyed, random, moment, effects)
+                    .map(Answer::Decided),
+                Call::Limit {
+                    operation,
+                    items,
+                    holding: Some(Holding { permit, home }),
+                } => {
+                    let (terms, random) = ((*operation, Some(home)), &mut || *permit);
+                    self.limit_keyed(items, terms, keyed, random, moment, effects)
+                        .map(Answer::Decided)
+                }
+                Call::Charge { operation, items } => self
+                    .charge_keyed(items, *operation, keyed, moment, effects)
+                    .map(|()| Answer::Done),
+                Call::Recall => (self.recall(keyed.id, moment))
+                    .map(|known| known.map_or(Answer::Done, Answer::Decided)),
+                other => return self.answered(other, random, moment, effects),
+            },
+            Call::Recall => Ok(Answer::Done), // nobody says what
             Call::Overridden(at) => {
                 self.overridden(*at);
                 Ok(Answer::Done)

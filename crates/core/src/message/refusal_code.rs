@@ -27,12 +27,14 @@ pub enum RefusalCode {
     StaleOverrides,
     /// [`Refusal::Cancelled`].
     Cancelled,
+    /// [`Refusal::KeyReused`].
+    KeyReused,
     /// [`Refusal::Unavailable`], or the object cannot read the call or write its storage.
     Unavailable,
 }
 
 impl RefusalCode {
-    pub(super) const ALL: [RefusalCode; 10] = [
+    pub(super) const ALL: [RefusalCode; 11] = [
         RefusalCode::UnknownTimeZone,
         RefusalCode::UnknownPermit,
         RefusalCode::PermitEnded,
@@ -42,6 +44,7 @@ impl RefusalCode {
         RefusalCode::UnknownDefinition,
         RefusalCode::StaleOverrides,
         RefusalCode::Cancelled,
+        RefusalCode::KeyReused,
         RefusalCode::Unavailable,
     ];
 
@@ -57,6 +60,7 @@ impl RefusalCode {
             RefusalCode::UnknownDefinition => "unknownDefinition",
             RefusalCode::StaleOverrides => "staleOverrides",
             RefusalCode::Cancelled => "cancelled",
+            RefusalCode::KeyReused => "keyReused",
             RefusalCode::Unavailable => "unavailable",
         }
     }

@@ -23,14 +23,18 @@ use penalty::Penalty;
 use shared::Shared;
 
 use crate::error::InvalidLimit;
+use crate::idempotency::{MAX_KEPT_FOR, MIN_KEPT_FOR};
 use crate::limit::weights::{Asks, ClassName, Weights};
 use crate::limit::{in_range, Limit, Name};
 use crate::number::MAX_SAFE;
 use crate::subject::Ipv6Prefix;
-use crate::Timestamp;
+use crate::{Duration, Timestamp};
 
 /// The most limits in one policy.
 pub const MAX_LIMITS: usize = 8;
+
+/// The setting of how long idempotency keys are known.
+const IDEMPOTENCY_FOR: &str = "idempotencyFor";
 
 /// A set of limits, named and versioned or inline.
 ///
@@ -54,6 +58,7 @@ pub struct Policy {
     write_ahead: Option<u64>,
     replaces_inline: bool,
     ipv6_prefix: Option<Ipv6Prefix>,
+    idempotency_for: Option<Duration>,
     penalty: Option<Box<Penalty>>,
     /// Of a policy that classes share, or that a class asks; apart, because few are.
     shared: Option<Box<Shared>>,
@@ -104,6 +109,7 @@ impl Policy {
             write_ahead: None,
             replaces_inline: false,
             ipv6_prefix: None,
+            idempotency_for: None,
             penalty: None,
             shared: None,
             granted: Vec::new(),
@@ -313,6 +319,12 @@ impl Policy {
             });
         }
         self.shared_checked()?;
+        if self.idempotency_for.is_some() && self.consistency != Consistency::Strong {
+            return Err(InvalidLimit::Conflict {
+                field: IDEMPOTENCY_FOR,
+                with: "`consistency`: only the subject's object knows a request again",
+            });
+        }
         if self.penalty.is_some() && self.consistency != Consistency::Strong {
             return Err(InvalidLimit::Conflict {
                 field: "penalty",
@@ -361,6 +373,15 @@ impl Policy {
     pub const fn with_ipv6_prefix(mut self, prefix: Ipv6Prefix) -> Policy {
         self.ipv6_prefix = Some(prefix);
         self
+    }
+
+    /// For how long a request is known under its idempotency key: [`MIN_KEPT_FOR`] to
+    /// [`MAX_KEPT_FOR`]; only where the object decides, which alone knows it again.
+    pub fn with_idempotency_for(mut self, kept_for: Duration) -> Result<Policy, InvalidLimit> {
+        let (min, max) = (MIN_KEPT_FOR.as_millis(), MAX_KEPT_FOR.as_millis());
+        in_range(IDEMPOTENCY_FOR, kept_for.as_millis(), min, max)?;
+        self.idempotency_for = Some(kept_for);
+        self.checked()
     }
 
     /// Shuts subjects out that go on being refused; only where the object decides, which alone sees
@@ -440,6 +461,11 @@ impl Policy {
     pub fn max_write_ahead(&self) -> u64 {
         let limits = self.limits.iter();
         limits.fold(1, |max, limit| max.max(limit.largest().algorithm().limit()))
+    }
+
+    /// For how long a request is to be known under its idempotency key, where that is said.
+    pub const fn idempotency_for(&self) -> Option<Duration> {
+        self.idempotency_for
     }
 
     /// Whether any of its limits has numbers that change by themselves.

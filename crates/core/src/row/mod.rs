@@ -6,6 +6,7 @@
 mod classes;
 mod costs;
 mod granted;
+mod kept;
 mod later;
 mod limit;
 mod lost;
@@ -18,6 +19,7 @@ mod state;
 mod weights;
 
 pub use costs::{costs_text, get_costs, get_real, put_real};
+pub(crate) use kept::{get_admission, put_admission};
 pub(crate) use later::{get_later, put_later};
 pub use limit::{get_limit, put_limit};
 pub use lost::{get_lost, put_lost};

@@ -17,8 +17,31 @@ pub enum Write {
         /// The row's key.
         key: String,
     },
-    /// Remove every row.
+    /// Remove every row, those of keys too.
     DeleteAll,
+    /// Insert or replace the row of a key: those are apart, and not read at waking.
+    PutKey {
+        /// The key's number of 128 bits.
+        id: u128,
+        /// Its number in the order of all keys.
+        number: u64,
+        /// Until when it is needed.
+        until: Timestamp,
+        /// The row's text.
+        row: String,
+    },
+    /// Remove the row of a key.
+    DeleteKey {
+        /// The key's number of 128 bits.
+        id: u128,
+    },
+    /// Remove a hundred of the rows of keys that are before a number, or were needed until then.
+    DropKeys {
+        /// The first number that is needed.
+        before: u64,
+        /// The instant.
+        until: Timestamp,
+    },
 }
 
 /// What the object does before it answers.
@@ -55,6 +78,7 @@ impl Effects {
         let last = self.writes.iter_mut().rev().find(|write| match write {
             Write::Put { key: known, .. } | Write::Delete { key: known } => *known == key,
             Write::DeleteAll => true,
+            Write::PutKey { .. } | Write::DeleteKey { .. } | Write::DropKeys { .. } => false,
         });
         match last {
             Some(Write::Put { row: old, .. }) => *old = row,

@@ -70,9 +70,14 @@ impl Holding<'_> {
         self.slots.renew(permit, hold, now)
     }
 
+    /// Whether a permit is live here.
+    pub(super) fn holds(&self, permit: u128, now: Timestamp) -> bool {
+        self.slots.find(permit, now).is_some()
+    }
+
     /// Frees the slots of a live permit; `false` when this limit does not hold it.
     pub(super) fn release(&mut self, permit: u128, now: Timestamp) -> bool {
-        let is_held = self.slots.find(permit, now).is_some();
+        let is_held = self.holds(permit, now);
         if is_held {
             self.slots.release(permit, now);
         }

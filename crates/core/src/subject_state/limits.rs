@@ -198,6 +198,12 @@ impl Limits {
         Ok(())
     }
 
+    /// Whether a limit here holds a permit.
+    pub(super) fn gives(&mut self, permit: u128, now: Timestamp) -> bool {
+        let mut holding = self.entries.iter_mut().filter_map(|it| it.usage.holding());
+        holding.any(|it| it.holds(permit, now))
+    }
+
     /// Moves a permit's deadline to `hold` from now; `None` when no limit here holds it.
     pub(super) fn renew(
         &mut self,

@@ -14,6 +14,7 @@
 //! | `Blocks`, `Penalties` | who is shut out, until when; who is about to be |
 //! | `Permits` | the newest fence, and which permits were released lately |
 //! | `Operations` | what recent operations charged, so that it can be taken back |
+//! | `Keys` | what was answered to requests that may come again, in a `Shelf` and in rows |
 //! | `Denials` | the newest refusals |
 //! | `Alarm`, `Loaded` | the cleaning alarm; rows that cannot be read, or are of an older version |
 //! | `Calls` | how many calls have come since waking |
@@ -50,6 +51,7 @@ mod held;
 mod holding;
 mod holds;
 mod item;
+mod keys;
 mod limits;
 mod loaded;
 mod look;
@@ -65,8 +67,10 @@ mod policies;
 mod recent;
 mod refusal;
 mod renamed;
+mod repeated;
 mod restaged;
 mod shared;
+mod shelf;
 mod stage;
 mod status;
 mod summary;
@@ -82,6 +86,7 @@ pub use effects::{Effects, Write};
 pub use holding::{Notice, Outcome, Settled, Share, Topped, Topup};
 pub use holds::{End, Home, Part, MAX_ENDED, MAX_HELD};
 pub use item::Item;
+pub use keys::{KEYS, MAX_KEYS};
 pub use next::MAX_NEXT;
 pub use place::Place;
 pub use refusal::Refusal;
@@ -99,6 +104,7 @@ use decider::Decider;
 use denials::Denials;
 use entry::Entry;
 use holds::{Held, Terms};
+use keys::Keys;
 use limits::Limits;
 use loaded::Loaded;
 use operations::{Operation, Operations};
@@ -126,6 +132,7 @@ pub struct SubjectState {
     blocks: Blocks,
     permits: Permits,
     operations: Operations,
+    keys: Keys,
     begun: Begun,
     denials: Denials,
     alarm: Alarm,
@@ -173,6 +180,7 @@ impl SubjectState {
             "granted" => self.limits.taken.add_found(&line)?,
             "permit" => self.limits.holds.add(Held::get(text)?),
             "fence" => self.permits.add_found(line.needed("fence")?),
+            KEYS => self.keys.add_found(&line)?,
             _ => return Err(Unreadable::Damaged("word")),
         }
         Ok(())
@@ -396,7 +404,8 @@ impl SubjectState {
         Ok(())
     }
 
-    /// Takes back what the operation charged here, as far as its windows have not passed. Doing it
+    /// Takes back what the operation charged here, as far as its windows have not passed, unless
+    /// another attempt of its request was given the same answers; its key is forgotten. Doing it
     /// again, or for an operation that never came, changes nothing; one that comes after its
     /// cancellation is not charged. An error takes nothing back, so that it can be done again.
     pub fn cancel(
@@ -409,11 +418,19 @@ impl SubjectState {
         self.end(moment, effects);
         self.limits.expire(moment, effects)?;
         let operations = &mut self.operations;
+        if operations.leave(operation, moment.now) {
+            return Ok(());
+        }
+        let charged = operations.charged_as(operation);
         self.limits
             .take_back(operation, operations, moment, effects)?;
-        if self.begun.is_taken_back(operation) {
+        let (charged_as, key) = charged.unwrap_or((operation, None));
+        if self.begun.is_taken_back(charged_as) {
             self.limits.stage = None;
             effects.writes.push(SubjectStage::deletion());
+        }
+        if let Some(key) = key {
+            self.keys.forget(key, effects);
         }
         Ok(())
     }
@@ -606,6 +623,7 @@ impl SubjectState {
                 alarm: self.alarm,
                 calls: core::mem::take(&mut self.calls),
                 overrides: self.overrides,
+                keys: core::mem::take(&mut self.keys),
                 operations: Operations::kept_for(self.operations.kept()),
                 ..SubjectState::default()
             };
@@ -616,6 +634,7 @@ impl SubjectState {
         self.policies.settle(&self.limits, effects);
         self.operations.drop_charges_of(&final_for);
         self.denials.clear();
+        self.keys.give_up_all(moment.now, effects);
         if self.permits.is_fence_ahead(moment.now) {
             effects.writes.push(self.permits.row());
         }

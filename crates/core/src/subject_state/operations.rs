@@ -30,7 +30,16 @@ pub(super) struct Operation {
     charges: Vec<KeyedCharge>,
     answers: Vec<Decision>,
     at: Timestamp,
+    /// The key under which it is known when its request comes again, where it is.
+    key: Option<u128>,
+    /// The other attempts of that request, which were given the same answers.
+    others: Vec<u128>,
+    /// Whether its own attempt has been cancelled, and only others hold it.
+    is_left: bool,
 }
+
+/// So many other attempts at most are told apart; after more of them the charge stays.
+const MAX_ATTEMPTS: usize = 64;
 
 impl Operation {
     pub(super) const fn new(
@@ -44,6 +53,9 @@ impl Operation {
             charges,
             answers,
             at,
+            key: None,
+            others: Vec::new(),
+            is_left: false,
         }
     }
 
@@ -77,6 +89,7 @@ impl Operation {
         };
         size_of::<Operation>()
             + 64
+            + 64 * self.others.len()
             + self.charges.iter().map(charge).sum::<usize>()
             + self.answers.iter().map(answer).sum::<usize>()
     }
@@ -190,6 +203,9 @@ impl Operations {
             }
             self.bytes -= oldest.bytes();
             self.numbers.remove(&oldest.id);
+            for other in &oldest.others {
+                self.numbers.remove(other);
+            }
             self.recent.pop_front();
             self.first += 1;
         }
@@ -205,6 +221,73 @@ impl Operations {
         self.numbers.insert(operation.id, number);
         self.bytes += operation.bytes();
         self.recent.push_back(operation);
+    }
+
+    /// Whether it was cancelled before it came.
+    pub(super) fn is_cancelled(&self, id: u128, now: Timestamp) -> bool {
+        self.cancelled.contains(id, now)
+    }
+
+    /// Notes under which key the newest operation is known.
+    pub(super) fn set_key(&mut self, id: u128, key: u128) {
+        if let Some(place) = self.position(id) {
+            self.recent[place].key = Some(key);
+        }
+    }
+
+    /// Another attempt was given the answers of an operation: only when all attempts are cancelled
+    /// is it taken back.
+    pub(super) fn share(&mut self, id: u128, attempt: u128) {
+        let Some(place) = self
+            .position(id)
+            .filter(|_| self.position(attempt).is_none())
+        else {
+            return;
+        };
+        let number = self.first + place as u64;
+        let operation = &mut self.recent[place];
+        if operation.answers.is_empty() {
+            return; // it was taken back
+        }
+        self.bytes -= operation.bytes();
+        if operation.others.len() < MAX_ATTEMPTS {
+            operation.others.push(attempt);
+            self.numbers.insert(attempt, number);
+        } else {
+            operation.charges = Vec::new();
+            operation.key = None;
+        }
+        self.bytes += operation.bytes();
+    }
+
+    /// An attempt is cancelled: whether another one was given the same answers, so that nothing is
+    /// to be taken back. It is known as cancelled either way.
+    pub(super) fn leave(&mut self, attempt: u128, now: Timestamp) -> bool {
+        let Some(place) = self.position(attempt) else {
+            return false;
+        };
+        let operation = &mut self.recent[place];
+        let is_own = operation.id == attempt;
+        let holders = operation.others.len() + usize::from(!operation.is_left);
+        if holders < 2 && !(is_own && operation.is_left) {
+            return false;
+        }
+        self.bytes -= operation.bytes();
+        if is_own {
+            operation.is_left = true; // it stays the number by which others find it
+        } else {
+            operation.others.retain(|other| *other != attempt);
+            self.numbers.remove(&attempt);
+        }
+        self.bytes += operation.bytes();
+        self.cancelled.remember(attempt, now);
+        true
+    }
+
+    /// The operation of an attempt, by the number under which it was charged, and its key.
+    pub(super) fn charged_as(&self, attempt: u128) -> Option<(u128, Option<u128>)> {
+        let operation = &self.recent[self.position(attempt)?];
+        Some((operation.id, operation.key))
     }
 
     /// What an operation charged and has not been taken back; nothing for one that is not known.

@@ -18,6 +18,9 @@ pub enum Refusal {
     /// The operation was cancelled before it came.
     #[error("the operation was cancelled")]
     Cancelled,
+    /// Another question was asked before under the same key, or as the same operation.
+    #[error("another request had this key")]
+    KeyReused,
     /// The permit was never given, or is over.
     #[error("the permit is unknown or has expired")]
     UnknownPermit,

@@ -22,8 +22,8 @@ impl SubjectState {
             effects.writes.push(self.limits.taken.write());
         }
         let is_kept = self.limits.kept_until() > Some(moment.now);
-        let is_in_use = !self.limits.is_empty() || !self.limits.holds.is_empty();
-        let is_empty = !is_in_use && self.blocks.is_empty() && !is_kept;
+        self.keys.clean(moment.now, effects);
+        let is_empty = !self.is_in_use() && !is_kept;
         if is_empty && !self.permits.is_fence_ahead(moment.now) {
             effects.writes = vec![Write::DeleteAll];
             self.limits.stage = None;
@@ -47,6 +47,7 @@ impl SubjectState {
             self.policies.write_all(effects);
             effects.writes.extend(self.blocks.rows());
             effects.writes.extend(self.limits.kept_rows());
+            effects.writes.extend(self.keys.rows());
         }
         if older.fence {
             effects.writes.push(self.permits.row());
@@ -75,7 +76,7 @@ impl SubjectState {
 
     /// Whether anything is stored, so that there has to be a cleaning alarm.
     pub fn has_rows(&self) -> bool {
-        let is_in_use = !self.blocks.is_empty() || self.limits.has_rows();
+        let is_in_use = !self.blocks.is_empty() || self.limits.has_rows() || self.keys.has_rows();
         let is_in_use = is_in_use || !self.limits.holds.is_empty();
         let is_kept = self.limits.kept_until().is_some();
         self.loaded.readable().is_err() || is_in_use || is_kept
@@ -89,7 +90,7 @@ impl SubjectState {
 
     /// Sets the alarm when something is stored and none is set.
     pub(super) fn ensure_alarm(&mut self, moment: Moment, effects: &mut Effects) {
-        let is_far = self.alarm.is_far() && !(self.limits.is_empty() && self.blocks.is_empty());
+        let is_far = self.alarm.is_far() && self.is_in_use();
         let is_needed = !effects.writes.is_empty() || self.has_rows();
         if (!self.alarm.is_set() && is_needed) || is_far {
             self.set_alarm(moment, effects);
@@ -104,8 +105,15 @@ impl SubjectState {
         self.limits.holds.rings_by(now)
     }
 
+    /// Whether it has anything that is over some time.
+    fn is_in_use(&self) -> bool {
+        let has_limits = !self.limits.is_empty() || !self.limits.holds.is_empty();
+        has_limits || !self.blocks.is_empty() || self.keys.has_rows()
+    }
+
     fn set_alarm(&mut self, moment: Moment, effects: &mut Effects) {
         let over = self.limits.idle_at(moment.now).max(self.blocks.last_end());
+        let over = over.max(self.keys.over_at(moment.now));
         let kept = self.limits.kept_until();
         self.alarm.set(over, kept, moment.now, effects);
         if let Some(at) = self.rings_by(moment.now) {

@@ -287,10 +287,11 @@ pub(crate) fn policy() -> impl Strategy<Value = Policy> {
         any::<bool>(),
         option::of(whole(1, MAX_SAFE)),
         option::of(weights()),
+        option::of(whole(1_000, 86_400_000)),
     );
     let parts = (limits(), settings);
     parts.prop_filter_map("states apart", |(limits, settings)| {
-        let (consistency, fail_mode, shed, refunds, write_ahead, weights) = settings;
+        let (consistency, fail_mode, shed, refunds, write_ahead, weights, kept_for) = settings;
         let mut policy = Policy::new(limits).ok()?;
         policy = policy.clone().with_fail_mode(fail_mode).unwrap_or(policy);
         policy = (policy.clone().with_consistency(consistency)).unwrap_or(policy);
@@ -306,6 +307,12 @@ pub(crate) fn policy() -> impl Strategy<Value = Policy> {
         }
         if let Some(units) = write_ahead {
             policy = policy.with_write_ahead(units).unwrap();
+        }
+        if let Some(kept_for) = kept_for.map(Duration::from_millis) {
+            policy = policy
+                .clone()
+                .with_idempotency_for(kept_for)
+                .unwrap_or(policy);
         }
         Some(policy)
     })

@@ -16,6 +16,8 @@ use super::moment;
 pub(crate) struct Object {
     pub(crate) state: SubjectState,
     pub(crate) rows: BTreeMap<String, String>,
+    /// The rows of keys, each with its number and until when it is needed.
+    pub(crate) keys: BTreeMap<u128, (u64, Timestamp, String)>,
     pub(crate) writes: usize,
     pub(crate) alarm: Option<Timestamp>,
     pub(crate) permits: u128,
@@ -45,7 +47,25 @@ impl Object {
             match write {
                 Write::Put { key, row } => drop(self.rows.insert(key, row)),
                 Write::Delete { key } => drop(self.rows.remove(&key)),
-                Write::DeleteAll => self.rows.clear(),
+                Write::DeleteAll => {
+                    self.rows.clear();
+                    self.keys.clear();
+                }
+                Write::PutKey {
+                    id,
+                    number,
+                    until,
+                    row,
+                } => {
+                    self.keys.insert(id, (number, until, row));
+                }
+                Write::DeleteKey { id } => drop(self.keys.remove(&id)),
+                Write::DropKeys { before, until } => {
+                    let is_dead = |key: &(u64, Timestamp, String)| key.0 < before || key.1 <= until;
+                    let dead = self.keys.iter().filter(|(_, key)| is_dead(key));
+                    let dead: Vec<u128> = dead.take(100).map(|(id, _)| *id).collect();
+                    dead.iter().for_each(|id| drop(self.keys.remove(id)));
+                }
             }
         }
         self.alarm = effects.alarm.or(self.alarm);
@@ -120,6 +140,7 @@ impl Object {
             },
             young: self.young,
             rows: self.rows.clone(),
+            keys: self.keys.clone(),
             permits: self.permits + 1_000,
             writes: self.writes,
             ..Object::default()

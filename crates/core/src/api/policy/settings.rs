@@ -6,13 +6,14 @@ use super::penalty;
 use super::weights;
 use crate::api::fields::Fields;
 use crate::api::{BadRequest, Problem};
+use crate::idempotency::{MAX_KEPT_FOR, MIN_KEPT_FOR};
 use crate::number::MAX_SAFE;
 use crate::policy::consistency::{Consistency, LocalLimit};
 use crate::policy::{FailMode, Policy};
 use crate::InvalidLimit;
 
 /// The fields of the settings.
-pub(in crate::api) const SETTINGS: [&str; 9] = [
+pub(in crate::api) const SETTINGS: [&str; 10] = [
     "failMode",
     "consistency",
     "shed",
@@ -22,6 +23,7 @@ pub(in crate::api) const SETTINGS: [&str; 9] = [
     "penalty",
     weights::FIELD,
     weights::BY,
+    "idempotencyFor",
 ];
 
 const UNCOUNTABLE: &str = "these limits when it is `eventual`, which adds up fixedWindow, slidingWindow and quota of 10m and longer through KV: take open, closed or share";
@@ -72,6 +74,12 @@ pub(super) fn take(fields: &mut Fields<'_>, mut policy: Policy) -> Result<Policy
     }
     if let Some(prefix) = ipv6_prefix::take(fields)? {
         policy = policy.with_ipv6_prefix(prefix);
+    }
+    let kept_for = fields.duration("idempotencyFor", MIN_KEPT_FOR, MAX_KEPT_FOR)?;
+    if let Some(kept_for) = kept_for {
+        policy = policy
+            .with_idempotency_for(kept_for)
+            .map_err(|error| at(fields, error))?;
     }
     let policy = penalty::take(fields, policy)?;
     weights::take(fields, policy)

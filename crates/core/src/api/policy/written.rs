@@ -36,6 +36,8 @@ struct PolicyForm<'a> {
     weights: Option<WeightsForm<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idempotency_for: Option<Duration>,
 }
 
 /// The weights by the names of the classes, in the order in which they are written.
@@ -91,6 +93,7 @@ impl<'a> From<&'a Policy> for PolicyForm<'a> {
             by: (policy.weights().map(Weights::by))
                 .filter(|by| *by != By::default())
                 .map(By::word),
+            idempotency_for: policy.idempotency_for(),
         }
     }
 }

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::decision::{Decision, Granted, Reason, Source, Standing};
+use crate::decision::{Decision, Granted, Reason, Recognition, Source, Standing};
 use crate::limit::{Kind, Name};
 use crate::permit::Permit;
 use crate::policy::consistency::LocalLimit;
 use crate::policy::Policy;
 use crate::pressure::Pressure;
 use crate::subject::Subject;
-use crate::{Duration, Limit};
+use crate::{Duration, Limit, Timestamp};
 
 /// The body of a decision, 200 or 429.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +61,16 @@ pub struct DecisionBody<'a> {
     /// The policies that refused before this one admitted in their place, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fell_back_from: Vec<Cow<'a, str>>,
+    /// Whether it is the answer that the same request was given before: nothing was charged now.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub repeated: bool,
+    /// `false` where a request was admitted that is not known when it comes again, although its
+    /// caller has given it a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotent: Option<bool>,
+    /// Requests that were admitted under a key from this instant on, in Unix ms, are all known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotent_since: Option<u64>,
     /// Where it was decided.
     pub source: Source,
     /// The permit of a slot taken.
@@ -186,6 +196,12 @@ impl<'a> DecisionBody<'a> {
         self
     }
 
+    /// Says that an admission is not known when its request comes again.
+    pub fn unrepeatable(mut self) -> DecisionBody<'a> {
+        self.idempotent = self.success.then_some(false);
+        self
+    }
+
     /// Says how full the tightest limit is.
     pub fn under(mut self, pressure: Option<Pressure>) -> DecisionBody<'a> {
         self.pressure = pressure;
@@ -219,9 +235,12 @@ impl<'a> DecisionBody<'a> {
             reason: shown(decision),
             limited_by: limited_by(decision, policy, source),
             policy: policy.name().map(|name| Cow::Borrowed(name.as_str())),
-            version: policy.name().map(|_| policy.version().number),
+            version: policy.name().map(|_| version_of(decision, policy)),
             decided_by: None,
             fell_back_from: Vec::new(),
+            repeated: decision.is_repeated(),
+            idempotent: None,
+            idempotent_since: decision.recognition.and_then(|it| since(&it)),
             source,
             permit: decision.grant.as_ref().map(|grant| {
                 Permit {
@@ -244,6 +263,17 @@ impl<'a> DecisionBody<'a> {
     }
 }
 
+/// The version by which it was decided: of an answer that was given before, that of then.
+fn version_of(decision: &Decision, policy: &Policy) -> u64 {
+    let first = decision.recognition.and_then(|it| it.version);
+    let first = first.filter(|_| decision.is_repeated());
+    first.unwrap_or(policy.version().number)
+}
+
+fn since(recognition: &Recognition) -> Option<u64> {
+    recognition.since.map(Timestamp::as_millis)
+}
+
 /// The limit that refused, if one did.
 fn limited_by(decision: &Decision, policy: &Policy, source: Source) -> Option<String> {
     let deciding = decision.deciding.filter(|_| !decision.success)?;
@@ -263,7 +293,8 @@ fn shown(decision: &Decision) -> Option<Reason> {
 }
 
 fn standings(decision: &Decision, policy: &Policy) -> Vec<StandingBody> {
-    if decision.limits.len() < 2 {
+    // An answer that was given before may be about other limits than the policy has by now.
+    if decision.limits.len() < 2 || decision.limits.len() != policy.limits().len() {
         return Vec::new();
     }
     let body = |(limit, standing): (&Limit, &Standing)| StandingBody {
@@ -298,8 +329,44 @@ pub struct MultiBody<'a> {
     /// The one permit of all entries that hold units.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub permit: Option<String>,
+    /// Whether it is the answer that the same request was given before, to all of its entries.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub repeated: bool,
+    /// `false` where it is not known as a whole when it comes again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotent: Option<bool>,
+    /// Since when all keys are known to the objects of all entries, in Unix ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotent_since: Option<u64>,
     /// One decision an entry, in order.
     pub results: Vec<DecisionBody<'a>>,
+}
+
+impl<'a> MultiBody<'a> {
+    /// The body for these entries, in order.
+    pub fn new(
+        success: bool,
+        retry_after: Option<Duration>,
+        permit: Option<String>,
+        mut results: Vec<DecisionBody<'a>>,
+    ) -> MultiBody<'a> {
+        // Of a request that is refused some are only looked at.
+        let is_lacking = success && results.iter().any(|it| it.idempotent == Some(false));
+        let since = results.iter().filter_map(|it| it.idempotent_since).max();
+        let repeated = results.iter().all(|it| it.repeated);
+        for result in &mut results {
+            (result.idempotent, result.idempotent_since) = (None, None);
+        }
+        MultiBody {
+            success,
+            retry_after: retry_after.map(Duration::as_millis),
+            permit,
+            repeated,
+            idempotent: is_lacking.then_some(false),
+            idempotent_since: since.filter(|_| !is_lacking),
+            results,
+        }
+    }
 }
 
 /// The body of `POST /acquire`: the small older form, in seconds.

@@ -110,6 +110,7 @@ impl CachedRefusal {
             contended: false,
             newer: None, // such a refusal is not cached
             keeps_policy: false,
+            recognition: None,
         })
     }
 
