@@ -53,7 +53,7 @@ const LAYERS = {
     ["algorithm", "permit"],
     ["multi"],
     ["pressure"],
-    ["decision"],
+    ["decision", "report"],
     ["calendar", "policy"],
     ["subject"],
     ["limit"],

@@ -86,6 +86,7 @@ pub mod permit;
 pub mod policy;
 pub mod pressure;
 pub mod replay;
+pub mod report;
 pub mod row;
 pub mod store;
 pub mod subject;

@@ -1,6 +1,7 @@
 //! What an upstream's answer said.
 
-use tollgate_core::{Duration, Timestamp};
+use tollgate_core::report::When;
+use tollgate_core::Duration;
 
 /// What an upstream's answer said about its limits. The default says nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -41,26 +42,6 @@ pub struct Told {
     /// What its units are, where the upstream says so, such as `content-bytes`; at most
     /// [`MAX_NAME`](crate::MAX_NAME) visible characters.
     pub unit: Option<String>,
-}
-
-/// A point in time as an upstream told it: never further than
-/// [`FURTHEST`](crate::FURTHEST) after the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum When {
-    /// So long after the answer, whatever anybody's clock shows.
-    After(Duration),
-    /// At this instant of the upstream's clock. It may have passed.
-    At(Timestamp),
-}
-
-impl When {
-    /// As an instant, of an answer that came at `answered`.
-    pub const fn instant(self, answered: Timestamp) -> Timestamp {
-        match self {
-            When::After(duration) => answered.plus(duration),
-            When::At(instant) => instant,
-        }
-    }
 }
 
 /// What of an upstream refused.

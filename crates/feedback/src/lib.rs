@@ -46,7 +46,8 @@ mod notes;
 mod read;
 mod value;
 
-pub use feedback::{Cause, Feedback, Ignored, Measure, Scope, Told, When, Why};
+pub use feedback::{Cause, Feedback, Ignored, Measure, Scope, Told, Why};
 pub use notes::{MAX_LIMITS, MAX_NAME};
 pub use read::{read, MAX_BYTES, MAX_HEADERS, MAX_IGNORED};
+pub use tollgate_core::report::When;
 pub use value::when::FURTHEST;

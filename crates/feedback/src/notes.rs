@@ -201,7 +201,7 @@ impl Told {
         self.limit = of_both(self.limit, other.limit, u64::min);
         self.remaining = of_both(self.remaining, other.remaining, u64::min);
         self.used = of_both(self.used, other.used, u64::max);
-        self.reset = of_both(self.reset, other.reset, When::surer);
+        self.reset = of_both(self.reset, other.reset, surer);
         self.window = of_both(self.window, other.window, Duration::max);
         self.unit = of_both(self.unit.take(), other.unit, String::min);
     }
@@ -214,15 +214,13 @@ impl Told {
     }
 }
 
-impl When {
-    /// Of two times at which a limit comes back. A time from the answer on needs no clock to be
-    /// right, so it goes before an instant; of two of a kind the later counts.
-    fn surer(self, other: When) -> When {
-        match (self, other) {
-            (When::After(_), When::At(_)) => self,
-            (When::At(_), When::After(_)) => other,
-            _ => self.max(other),
-        }
+/// Of two times at which a limit comes back. A time from the answer on needs no clock to be right,
+/// so it goes before an instant; of two of a kind the later counts.
+fn surer(one: When, other: When) -> When {
+    match (one, other) {
+        (When::After(_), When::At(_)) => one,
+        (When::At(_), When::After(_)) => other,
+        _ => one.max(other),
     }
 }
 
