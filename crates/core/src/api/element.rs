@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::fields::Fields;
 use super::raw::{Values, MAX_FIELDS};
 use super::{values, BadRequest, Problem, Unit};
+use crate::number::MAX_SAFE;
 use crate::Duration;
 
 /// One element of a JSON array, with its path.
@@ -59,6 +60,28 @@ impl<'a> Element<'a> {
     pub fn duration(self, min: Duration, max: Duration) -> Result<Duration, BadRequest> {
         let duration = values::duration(self.value.get(), (min, max));
         duration.map_err(|problem| BadRequest::new(self.path, problem))
+    }
+
+    /// The element as a whole number, or a text, each as far as it is known; `expected` says which
+    /// are.
+    pub fn number_or_text<T>(
+        self,
+        expected: &'static str,
+        number: impl FnOnce(u64) -> Option<T>,
+        text: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, BadRequest> {
+        let value = self.value.get();
+        let meant = match value.starts_with('"') {
+            true => values::string(value, expected)
+                .ok()
+                .and_then(|it| text(&it)),
+            false => {
+                let bounds = (0, MAX_SAFE as i64); // 2^53
+                let read = values::integer(value, bounds).ok();
+                read.and_then(|it| number(it.unsigned_abs()))
+            }
+        };
+        meant.ok_or_else(|| BadRequest::new(self.path, Problem::Malformed { expected }))
     }
 
     /// The element as an object.

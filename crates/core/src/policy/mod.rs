@@ -6,6 +6,7 @@ mod counting;
 mod fail_mode;
 mod granted;
 mod later;
+pub mod outbound;
 pub mod penalty;
 mod shared;
 mod version;
@@ -19,6 +20,7 @@ pub use version::Version;
 use std::sync::Arc;
 
 use consistency::{Consistency, LocalLimit};
+use outbound::Outbound;
 use penalty::Penalty;
 use shared::Shared;
 
@@ -62,6 +64,8 @@ pub struct Policy {
     penalty: Option<Box<Penalty>>,
     /// Of a policy that classes share, or that a class asks; apart, because few are.
     shared: Option<Box<Shared>>,
+    /// How it heeds its upstream, where it says so.
+    outbound: Option<Box<Outbound>>,
     /// What overrides grant beyond the limits.
     granted: Vec<Granted>,
     /// What its limits will be when overrides have ended.
@@ -112,6 +116,7 @@ impl Policy {
             idempotency_for: None,
             penalty: None,
             shared: None,
+            outbound: None,
             granted: Vec::new(),
             later: Vec::new(),
             until: None,
@@ -139,7 +144,8 @@ impl Policy {
     }
 
     /// The policy with what an object decides by taken from another of its versions: the limits,
-    /// `writeAhead`, `replacesInline`, `penalty`, `weights`, and what overrides say.
+    /// `writeAhead`, `replacesInline`, `penalty`, `weights`, how it heeds its upstream, and what
+    /// overrides say.
     #[must_use]
     pub fn under(&self, other: &Policy) -> Policy {
         Policy {
@@ -149,6 +155,7 @@ impl Policy {
             replaces_inline: other.replaces_inline,
             penalty: other.penalty.clone(),
             shared: Shared::boxed(other.weights().cloned(), self.class().cloned()),
+            outbound: other.outbound.clone(),
             granted: other.granted.clone(),
             later: other.later.clone(),
             gives_permits: other.gives_permits,
@@ -179,6 +186,7 @@ impl Policy {
             write_ahead,
             name: self.name.clone(),
             penalty: self.penalty.clone(),
+            outbound: self.outbound.clone(),
             granted: self.granted.clone(),
             later: self.later.clone(),
             ..*self
@@ -261,7 +269,8 @@ impl Policy {
 
     /// Whether an object decides by its limits alone.
     pub fn is_plain(&self) -> bool {
-        self.penalty.is_none() && self.weights().is_none() && !self.is_overridden()
+        let is_bare = self.penalty.is_none() && self.weights().is_none();
+        is_bare && self.outbound.is_none() && !self.is_overridden()
     }
 
     /// Whether units may be granted beyond its limits.
@@ -286,6 +295,7 @@ impl Policy {
             replaces_inline: self.replaces_inline,
             penalty: self.penalty.clone(),
             shared: self.shared.clone(),
+            outbound: self.outbound.clone(),
             later: self.later.clone(),
             ..part
         })
@@ -329,6 +339,13 @@ impl Policy {
             return Err(InvalidLimit::Conflict {
                 field: "penalty",
                 with: "`consistency`: the subject's object has to see the refusals; take `strong`",
+            });
+        }
+        if self.outbound.is_some() && self.consistency != Consistency::Strong {
+            return Err(InvalidLimit::Conflict {
+                field: "consistency",
+                with:
+                    "settings that heed an upstream, which the subject's object does; take `strong`",
             });
         }
         Ok(self)
@@ -447,6 +464,12 @@ impl Policy {
         Some(Asks { weights, class })
     }
 
+    /// Heeds its upstream in this way; only where the object decides, which alone is told.
+    pub fn with_outbound(mut self, outbound: Outbound) -> Result<Policy, InvalidLimit> {
+        self.outbound = (!outbound.is_default()).then(|| Box::new(outbound));
+        self.checked()
+    }
+
     /// How many units a stored row may run ahead of the real use, plus one (R of the write-ahead
     /// rule): 1 to 2^53. A crash refuses at most R − 1 units too many and never admits one too
     /// many; a larger R writes less often. More than [`Policy::max_write_ahead`] means no more than
@@ -485,6 +508,11 @@ impl Policy {
             until,
             ..self.clone()
         }
+    }
+
+    /// The same policy with other numbers of a limit, as its upstream bears them.
+    pub(crate) fn with_adapted(&self, limits: Vec<Limit>) -> Policy {
+        self.with_numbers(limits, self.until)
     }
 
     /// The same policy with so many units less of each limit in force.
@@ -558,6 +586,11 @@ impl Policy {
     /// What becomes of subjects that go on being refused, if anything does.
     pub fn penalty(&self) -> Option<&Penalty> {
         self.penalty.as_deref()
+    }
+
+    /// How it heeds its upstream, where it says so.
+    pub fn outbound(&self) -> Option<&Outbound> {
+        self.outbound.as_deref()
     }
 
     /// The units that overrides grant beyond its limits.

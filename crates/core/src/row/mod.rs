@@ -10,6 +10,7 @@ mod kept;
 mod later;
 mod limit;
 mod lost;
+mod outbound;
 mod penalty;
 mod places;
 mod policy;

@@ -7,6 +7,7 @@ use crate::Limit;
 
 use super::granted::{get_granted, put_granted};
 use super::later::{get_later, put_later};
+use super::outbound::{get_outbound, put_outbound};
 use super::penalty::{get_penalty, put_penalty};
 use super::put_limit;
 use super::weights::{get_weights, put_weights};
@@ -35,10 +36,9 @@ pub fn put_policy(line: LineWriter, policy: &Policy) -> LineWriter {
     let line = put_reference(line, policy)
         .put_some("writeAhead", policy.write_ahead())
         .flag("replacesInline", policy.replaces_inline());
-    put_later(
-        put_granted(put_penalty(put_weights(line, policy), policy), policy),
-        policy.later(),
-    )
+    let line = put_penalty(put_weights(line, policy), policy);
+    let line = put_outbound(line, policy);
+    put_later(put_granted(line, policy), policy.later())
 }
 
 /// Adds the name and the version of a policy alone.
@@ -84,6 +84,9 @@ pub fn get_policy(line: &Line, limits: Vec<Limit>) -> Result<Policy, Unreadable>
     }
     if let Some(weights) = get_weights(line)? {
         policy = policy.with_weights(weights)?;
+    }
+    if let Some(outbound) = get_outbound(line)? {
+        policy = policy.with_outbound(outbound)?;
     }
     policy = policy.with_granted(get_granted(line)?);
     policy = policy.with_later(get_later(line)?);

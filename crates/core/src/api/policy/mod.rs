@@ -15,6 +15,7 @@ mod ipv6_prefix;
 pub(super) mod limit;
 pub mod named;
 pub(super) mod numbers;
+pub(super) mod outbound;
 pub mod parent;
 mod penalty;
 pub mod rate;

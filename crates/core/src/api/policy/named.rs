@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::fall_back;
 use super::limit::FIELDS;
 use super::numbers::at;
+use super::outbound;
 use super::parent::{self, Parent};
 use super::record::{self, Record};
 use super::settings::SETTINGS;
@@ -30,12 +31,17 @@ pub const MAX_SOURCE: usize = 128;
 const NEAR: &str = "a number between 0.001 and 1, with at most 3 decimals";
 
 /// The fields beside the limits and the settings.
-const OTHERS: [&str; 14] = [
+const OTHERS: [&str; 19] = [
     "provider",
     "scope",
     "parent",
     fall_back::FIELD,
     "replacesInline",
+    outbound::FIELDS[0],
+    outbound::FIELDS[1],
+    outbound::FIELDS[2],
+    outbound::FIELDS[3],
+    outbound::FIELDS[4],
     "record",
     "shadow",
     "nearLimit",
@@ -190,6 +196,7 @@ fn take(fields: Fields<'_>) -> Result<NamedPolicy, BadRequest> {
         let replacing = policy.replacing_inline();
         policy = replacing.map_err(|error| at(&fields, error))?;
     }
+    policy = outbound::take(&mut fields, policy)?;
     if record.is_some() {
         record::suits(&policy)?;
     }

@@ -107,6 +107,15 @@ impl Parent {
     }
 }
 
+impl Parent {
+    /// Whether one subject is above all of a provider and scope, whatever their identifiers are.
+    pub fn is_of_all(&self) -> bool {
+        !["{identifier}", "{prefix}"]
+            .iter()
+            .any(|it| self.identifier.contains(it))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 
 use super::definition::DefinitionBody;
 use crate::limit::weights::{By, Weights};
+use super::outbound::OutboundForm;
 use crate::limit::{Kind, Limit, Name};
 use crate::policy::consistency::{Consistency, LocalLimit};
 use crate::policy::penalty::Penalty;
@@ -38,6 +39,8 @@ struct PolicyForm<'a> {
     by: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     idempotency_for: Option<Duration>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    outbound: Option<OutboundForm>,
 }
 
 /// The weights by the names of the classes, in the order in which they are written.
@@ -94,6 +97,7 @@ impl<'a> From<&'a Policy> for PolicyForm<'a> {
                 .filter(|by| *by != By::default())
                 .map(By::word),
             idempotency_for: policy.idempotency_for(),
+            outbound: policy.outbound().map(OutboundForm::from),
         }
     }
 }
