@@ -25,10 +25,14 @@ pub enum Reason {
     Override,
     /// An override pauses the subject.
     Paused,
+    /// The upstream has refused a moment ago, as somebody reported.
+    CoolDown,
+    /// The upstream fails, as was reported, and its breaker is open.
+    Breaker,
 }
 
 impl Reason {
-    const ALL: [Reason; 8] = [
+    const ALL: [Reason; 10] = [
         Reason::Limit,
         Reason::CostExceedsCapacity,
         Reason::Blocked,
@@ -37,6 +41,8 @@ impl Reason {
         Reason::Busy,
         Reason::Override,
         Reason::Paused,
+        Reason::CoolDown,
+        Reason::Breaker,
     ];
 
     /// The word for it in JSON.
@@ -50,6 +56,8 @@ impl Reason {
             Reason::Busy => "busy",
             Reason::Override => "override",
             Reason::Paused => "paused",
+            Reason::CoolDown => "coolDown",
+            Reason::Breaker => "breaker",
         }
     }
 
@@ -63,7 +71,9 @@ impl Reason {
             | Reason::Degraded
             | Reason::Parent
             | Reason::Busy
-            | Reason::Paused => true,
+            | Reason::Paused
+            | Reason::CoolDown
+            | Reason::Breaker => true,
             Reason::Override => false,
         }
     }
@@ -278,6 +288,12 @@ impl Decision {
             deciding: refused.map(|_| 0),
             ..Decision::bare(at, success, refused)
         }
+    }
+
+    /// Whether one of two refusals that hold at once ends later; one that never ends is longest.
+    pub(crate) fn is_longer_than(&self, other: &Decision) -> bool {
+        let wait = |it: &Decision| it.retry_after.map_or(u64::MAX, Duration::as_millis);
+        wait(self) > wait(other)
     }
 
     /// Makes it a refusal that may end at any time until then.

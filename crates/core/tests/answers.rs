@@ -25,9 +25,12 @@ use tollgate_core::limit::schedule::{Pause, StageClock};
 use tollgate_core::limit::Name;
 use tollgate_core::message::{Answer, MESSAGES};
 use tollgate_core::policy::Policy;
+use tollgate_core::report::{
+    Adjusted, BreakerState, Broken, Closed, ClosedBy, Heeded, Reported, Unfit,
+};
 use tollgate_core::subject::{Namespace, Subject};
 use tollgate_core::subject_state::{
-    Denial, LimitStatus, StageChange, StageStatus, Status, StepChange,
+    Denial, LimitStatus, OutlookStatus, StageChange, StageStatus, Status, StepChange,
 };
 use tollgate_core::{Duration, Timestamp};
 
@@ -47,7 +50,14 @@ fn duration() -> impl Strategy<Value = Duration> {
 }
 
 fn reason() -> impl Strategy<Value = Reason> {
-    let words = ["limit", "costExceedsCapacity", "blocked", "degraded"];
+    let words = [
+        "limit",
+        "costExceedsCapacity",
+        "blocked",
+        "degraded",
+        "coolDown",
+        "breaker",
+    ];
     select(words.to_vec()).prop_map(|word| Reason::from_word(word).unwrap())
 }
 
@@ -142,6 +152,88 @@ fn clock() -> impl Strategy<Value = StageClock> {
     })
 }
 
+fn closed() -> impl Strategy<Value = Closed> {
+    let causes = [ClosedBy::Told, ClosedBy::Reset, ClosedBy::BackOff];
+    let parts = (
+        instant(),
+        prop::sample::select(causes.to_vec()),
+        text(0, 64),
+    );
+    parts.prop_map(|(until, cause, by)| Closed { until, cause, by })
+}
+
+fn broken() -> impl Strategy<Value = Broken> {
+    let states = [
+        BreakerState::Closed,
+        BreakerState::Open,
+        BreakerState::HalfOpen,
+    ];
+    let states = prop::sample::select(states.to_vec());
+    let parts = (states, option::of(instant()), 0u64..1_000);
+    parts.prop_map(|(state, until, failures)| Broken {
+        state,
+        until,
+        failures,
+    })
+}
+
+fn outlook() -> impl Strategy<Value = OutlookStatus> {
+    let parts = (
+        policy_name(),
+        option::of(closed()),
+        option::of(broken()),
+        option::of(instant()),
+        option::of(whole(0, 1 << 53)),
+    );
+    parts.prop_map(
+        |(policy, gate, breaker, paced_until, adapted_to)| OutlookStatus {
+            policy,
+            gate,
+            breaker,
+            paced_until,
+            adapted_to,
+        },
+    )
+}
+
+fn heeded() -> impl Strategy<Value = Heeded> {
+    let unfit = [
+        Unfit::Unsaid,
+        Unfit::Passed,
+        Unfit::AnotherLimit,
+        Unfit::Ambiguous,
+        Unfit::Slots,
+    ];
+    let of = (text(1, 64), whole(0, 1 << 53), whole(0, 1 << 53));
+    prop_oneof![
+        of.prop_map(|(limit, from, to)| Heeded::Of { limit, from, to }),
+        prop::sample::select(unfit.to_vec()).prop_map(Heeded::Ignored),
+    ]
+}
+
+fn reported() -> impl Strategy<Value = Reported> {
+    let limits = prop::collection::vec(heeded(), 0..4);
+    let adapted = (text(1, 64), whole(0, 1 << 53), whole(0, 1 << 53));
+    let adapted = adapted.prop_map(|(limit, from, to)| Adjusted { limit, from, to });
+    let state = (
+        option::of(closed()),
+        option::of(broken()),
+        option::of(adapted),
+    );
+    let parts = (instant(), state, any::<(bool, bool)>(), limits);
+    parts.prop_map(
+        |(at, (gate, breaker, adapted), (is_cut, is_late), limits)| Reported {
+            at,
+            gate,
+            is_cut,
+            is_late,
+            breaker,
+            adapted,
+            limits,
+        },
+    )
+}
+
 fn status() -> impl Strategy<Value = Status> {
     let numbers = (any::<u64>(), whole(0, 1 << 53), instant());
     let stage = option::of((0usize..64, option::of(instant())));
@@ -203,14 +295,16 @@ fn status() -> impl Strategy<Value = Status> {
         prop::collection::vec(block, 0..3),
         prop::collection::vec(denial, 0..3),
         option::of(clock()),
+        prop::collection::vec(outlook(), 0..3),
     );
-    parts.prop_map(|(limits, blocks, denials, stage)| Status {
+    parts.prop_map(|(limits, blocks, denials, stage, outlooks)| Status {
         taken: (denials.iter())
             .map(|it| (it.at.as_millis(), it.cost.unsigned_abs()))
             .collect(),
         limits,
         stage,
         blocks,
+        outlooks,
         denials,
     })
 }
@@ -302,6 +396,13 @@ proptest! {
     }
 
     #[test]
+    fn what_a_report_did_comes_back(reported in reported()) {
+        let answer = Answer::Reported(reported);
+        let text = answer.encode_in(MESSAGES.written());
+        prop_assert_eq!(Answer::decode(&text), Ok(answer));
+    }
+
+    #[test]
     fn a_renewed_permit_comes_back(permit in text(1, 100), fence: u64, expires: u64) {
         let body = RenewedBody { success: true, permit, fence, expires };
         prop_assert!(comes_back(&body));
@@ -380,7 +481,7 @@ fn a_reason_that_nothing_gives_is_an_unknown_word() {
         )
     };
     assert_eq!(read("degraded"), (true, true));
-    for word in ["coolDown", "breaker", "Limit", ""] {
+    for word in ["breakers", "Limit", ""] {
         assert_eq!(read(word), (false, false), "{word}");
     }
 }

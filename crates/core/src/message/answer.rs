@@ -4,18 +4,20 @@ use tollgate_versions::Version;
 
 use super::permits::{get_objects, get_settled, get_topped, put_objects, put_settled, put_topped};
 use super::refusal_code::RefusalCode;
+use super::report::{get_broken, get_closed, get_reported, put_broken, put_closed, put_reported};
 use super::shares::{get_shares, shares_text};
 use super::{duration, hex, instant, optional_bits, policy_name, MESSAGES};
 use crate::block::Block;
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decision::{Decision, Grant, Granted, Reason, Recognition, Standing};
+use crate::report::Reported;
 use crate::row::{
     costs_text, get_costs, get_limit, get_policy, get_version, items, put_limit, put_limits_of,
     put_policy, put_version,
 };
 use crate::subject_state::{get_clock, put_clock, Denial, LimitStatus, Place, Refusal, Status};
+use crate::subject_state::{OutlookStatus, StageChange, StageStatus, StepChange};
 use crate::subject_state::{Settled, Topped};
-use crate::subject_state::{StageChange, StageStatus, StepChange};
 use crate::{Duration, Limit, Timestamp};
 
 /// An answer of the object.
@@ -30,6 +32,8 @@ pub enum Answer {
     Next(Vec<Duration>),
     /// To [`Call::Stage`](super::Call::Stage).
     Staged(StageChange),
+    /// To [`Call::Report`](super::Call::Report).
+    Reported(Reported),
     /// To [`Call::Renew`](super::Call::Renew).
     Renewed {
         /// The permit.
@@ -101,6 +105,7 @@ impl Answer {
                 line.and("admission").put("after", after.as_millis())
             }),
             Answer::Staged(change) => put_staged(new("staged"), change),
+            Answer::Reported(reported) => put_reported(new("reported"), reported),
             Answer::Renewed { grant, others } => {
                 put_objects(put_grant(new("renewed"), Some(grant)), others)
             }
@@ -142,6 +147,7 @@ impl Answer {
             "status" => Answer::Status(get_status(&line, lines)?),
             "next" => Answer::Next(get_next(lines)?),
             "staged" => Answer::Staged(get_staged(lines)?),
+            "reported" => Answer::Reported(get_reported(&line, lines)?),
             "renewed" => Answer::Renewed {
                 grant: get_grant(&line)?.ok_or(Unreadable::Damaged("permit"))?,
                 others: get_objects(lines)?,
@@ -225,7 +231,8 @@ fn put_decision(line: LineWriter, decision: &Decision) -> LineWriter {
         .and("decision")
         .put("at", decision.at.as_millis())
         .flag("success", decision.success)
-        .put_some("reason", decision.reason.map(Reason::word))
+        .put_some("reason", decision.reason.map(plain))
+        .put_some("exactly", decision.reason.and_then(exactly))
         .put_some("deciding", decision.deciding)
         .put_some("retryAfter", decision.retry_after.map(Duration::as_millis))
         .put_some("delay", decision.delay.map(Duration::as_millis))
@@ -250,6 +257,26 @@ fn put_decision(line: LineWriter, decision: &Decision) -> LineWriter {
             .put_some("refused", standing.refused.map(Reason::word))
             .put_some("retryAt", standing.retry_at.map(Timestamp::as_millis))
     })
+}
+
+/// What a Worker of a build from before takes a reason for.
+fn plain(reason: Reason) -> &'static str {
+    match reason {
+        Reason::CoolDown | Reason::Breaker => Reason::Blocked.word(),
+        reason => reason.word(),
+    }
+}
+
+/// The reason itself, where [`plain`] tells another.
+fn exactly(reason: Reason) -> Option<&'static str> {
+    (plain(reason) != reason.word()).then(|| reason.word())
+}
+
+fn reason_of(line: &Line) -> Result<Option<Reason>, Unreadable> {
+    match reason(line, "exactly")? {
+        None => reason(line, "reason"),
+        exactly => Ok(exactly),
+    }
 }
 
 fn reason(line: &Line, key: &'static str) -> Result<Option<Reason>, Unreadable> {
@@ -294,7 +321,7 @@ fn get_decision(
     Ok(Decision {
         at: instant(line, "at")?,
         success: line.flag("success"),
-        reason: reason(line, "reason")?,
+        reason: reason_of(line)?,
         deciding: line.number("deciding")?,
         retry_after: duration(line, "retryAfter")?,
         delay: duration(line, "delay")?,
@@ -376,6 +403,7 @@ fn put_status(line: LineWriter, status: &Status) -> LineWriter {
     };
     let blocks = status.blocks.iter();
     let line = blocks.fold(line, |line, block| block.put(line.and("block")));
+    let line = status.outlooks.iter().fold(line, put_outlook);
     status.denials.iter().fold(line, |line, denial| {
         line.and("denial")
             .put("at", denial.at.as_millis())
@@ -385,7 +413,38 @@ fn put_status(line: LineWriter, status: &Status) -> LineWriter {
             )
             .put_some("limitedBy", denial.limited_by.as_ref())
             .put("cost", denial.cost)
-            .put("reason", denial.reason.word())
+            .put("reason", plain(denial.reason))
+            .put_some("exactly", exactly(denial.reason))
+    })
+}
+
+/// What tells the line of an outlook from a block's. A Worker of a build from before shows it as a
+/// block.
+const OUTLOOK: &str = "outlook";
+
+fn put_outlook(line: LineWriter, outlook: &OutlookStatus) -> LineWriter {
+    let gate = outlook.gate.as_ref().map(|it| it.until);
+    let open = outlook.breaker.as_ref().and_then(|it| it.until);
+    let block = Block {
+        policy: Some(outlook.policy.clone()),
+        until: gate.max(open).unwrap_or(Timestamp::ZERO),
+        reason: String::new(),
+        step: None,
+    };
+    let line = block.put(line.and("block")).flag(OUTLOOK, true);
+    let line = put_closed(line, outlook.gate.as_ref());
+    put_broken(line, outlook.breaker.as_ref())
+        .put_some("pacedUntil", outlook.paced_until.map(Timestamp::as_millis))
+        .put_some("adaptedTo", outlook.adapted_to)
+}
+
+fn get_outlook(line: &Line) -> Result<OutlookStatus, Unreadable> {
+    Ok(OutlookStatus {
+        policy: policy_name(line).unwrap_or_default(),
+        gate: get_closed(line)?,
+        breaker: get_broken(line)?,
+        paced_until: line.number("pacedUntil")?.map(Timestamp::from_millis),
+        adapted_to: line.number("adaptedTo")?,
     })
 }
 
@@ -466,13 +525,14 @@ fn get_status<'a>(
                 classes: get_shares(&line)?,
             }),
             "stage" => status.stage = Some(get_clock(&line)?),
+            "block" if line.flag(OUTLOOK) => status.outlooks.push(get_outlook(&line)?),
             "block" => status.blocks.push(Block::get(&line)?),
             "denial" => status.denials.push(Denial {
                 at: instant(&line, "at")?,
                 policy: policy.unwrap_or_default(),
                 limited_by: line.get("limitedBy").map(str::to_owned),
                 cost: line.needed("cost")?,
-                reason: reason(&line, "reason")?.ok_or(Unreadable::Damaged("reason"))?,
+                reason: reason_of(&line)?.ok_or(Unreadable::Damaged("reason"))?,
             }),
             _ => return Err(Unreadable::Damaged("word")),
         }

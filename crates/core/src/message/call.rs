@@ -5,6 +5,7 @@ use tollgate_versions::Version;
 use super::permits::{
     get_objects, get_outcome, get_overage, get_topup, put_home, put_outcome, put_topup,
 };
+use super::report::{get_report, put_report};
 use super::{bits, duration, hex, optional_bits, policy_name, MESSAGES};
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decide::{Check, OnExpiry, Overage};
@@ -12,6 +13,7 @@ use crate::idempotency::{Aim, Keyed};
 use crate::limit::Real;
 use crate::overrides::Revision;
 use crate::policy::Policy;
+use crate::report::Report;
 use crate::row::{costs_text, get_costs, get_real, put_real};
 use crate::row::{get_class, get_limit, get_policy, get_reference};
 use crate::row::{put_class, put_limits_of, put_policy, put_reference};
@@ -95,6 +97,11 @@ pub enum Call {
     ///
     /// [`RefusalCode::Unavailable`]: super::RefusalCode::Unavailable
     Stage(StageOverride),
+    /// Heed what an upstream answered. An object of a build from before this call takes its word
+    /// for damage and answers [`RefusalCode::Unavailable`]: nothing is heeded.
+    ///
+    /// [`RefusalCode::Unavailable`]: super::RefusalCode::Unavailable
+    Report(Box<Report>),
     /// Hold a permit longer.
     Renew {
         /// The permit's bits.
@@ -233,6 +240,7 @@ impl Call {
             Call::Stage(set) => new("stage")
                 .put_some("start", set.start.map(Timestamp::as_millis))
                 .put_some("paused", set.paused.map(u8::from)),
+            Call::Report(report) => put_report(new("report"), report),
             Call::Renew { permit, hold } => new("renew")
                 .put("permit", hex(*permit))
                 .put_some("hold", hold.map(Duration::as_millis)),
@@ -298,6 +306,7 @@ impl Call {
                 start: line.number("start")?.map(Timestamp::from_millis),
                 paused: line.number::<u8>("paused")?.map(|paused| paused != 0),
             }),
+            "report" => Call::Report(Box::new(get_report(&line, lines)?)),
             "renew" => Call::Renew {
                 permit: bits(&line, "permit")?,
                 hold: duration(&line, "hold")?,

@@ -11,6 +11,7 @@ mod news;
 mod object;
 mod permits;
 mod refusal_code;
+mod report;
 mod shares;
 
 pub use answer::Answer;

@@ -2,6 +2,7 @@
 
 use super::{Answer, Call};
 use crate::decision::{Decision, Reason};
+use crate::report::Heeded;
 use crate::summary::{State, Told, SPACING};
 use crate::Timestamp;
 
@@ -32,6 +33,10 @@ pub fn may_be_news(told: &Told, call: &Call, answer: &Answer, now: Timestamp) ->
             is_exhausted || !told.summary.policies().is_empty()
         }
         (Call::Block { .. }, Answer::Done) => true,
+        (Call::Report(_), Answer::Reported(reported)) => {
+            let is_empty = |it: &Heeded| matches!(it, Heeded::Of { to: 0, from, .. } if *from > 0);
+            reported.limits.iter().any(is_empty)
+        }
         _ => false,
     }
 }

@@ -123,6 +123,7 @@ impl SubjectState {
                 .block(policy.as_deref(), *duration, reason, moment, effects)
                 .map(|()| Answer::Done),
             Call::Stage(set) => self.set_stage(set, moment, effects).map(Answer::Staged),
+            Call::Report(report) => self.report(report, moment, effects).map(Answer::Reported),
             Call::Renew { permit, hold } => {
                 self.renew(*permit, *hold, moment, effects)
                     .map(|grant| Answer::Renewed {

@@ -22,6 +22,18 @@ pub fn adjusted(policy: &Policy, effect: &Effect) -> Option<Policy> {
     policy.with_limits(limits).ok()
 }
 
+/// A limit of so many units, with its rate in proportion where it has one.
+pub(crate) fn limited_to(limit: &Limit, units: u64) -> Result<Limit, InvalidLimit> {
+    let own = u128::from(limit.algorithm().limit().max(1));
+    // Rounded up, so that what is rounded down after it is exact up to 10^9 units.
+    let part = (u128::from(units) * 1_000_000_000).div_ceil(own);
+    let part = u64::try_from(part).ok().and_then(|it| Decimal::new(it, 9));
+    match part {
+        Some(part) => scaled(limit, part),
+        None => Ok(limit.clone()),
+    }
+}
+
 /// A limit with its units multiplied, in each of its steps, rounded down; at least 1 where there
 /// was any, and within the bounds of its algorithm.
 fn scaled(limit: &Limit, by: Decimal) -> Result<Limit, InvalidLimit> {

@@ -14,6 +14,7 @@ mod revision;
 mod target;
 
 pub use adjusted::adjusted;
+pub(crate) use adjusted::limited_to;
 pub use effect::{Effect, Grant, Kind, Stop, MAX_EXCEPT, MAX_FACTOR};
 pub use index::Index;
 pub use matched::Matched;

@@ -1,5 +1,5 @@
 //! The blocks of one subject: of all its policies, or of one by name; set by somebody, or begun by
-//! a penalty. They are decided before any limit is asked.
+//! a penalty. They are decided before any limit is asked, and so is what is known of its upstreams.
 
 use crate::block::Block;
 use crate::codec::{Line, LineWriter, Unreadable};
@@ -7,6 +7,7 @@ use crate::decision::Decision;
 use crate::row::ROWS;
 use crate::Timestamp;
 
+use super::outlook::{Outlooks, Shut};
 use super::penalties::Penalties;
 use super::{Effects, Item, Write};
 
@@ -16,16 +17,21 @@ pub(super) struct Blocks {
     /// Those that somebody set.
     set: Vec<Block>,
     penalties: Penalties,
+    /// What callers have reported of upstreams.
+    pub(super) outlooks: Outlooks,
 }
 
 impl Blocks {
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
-        self.set.is_empty() && self.penalties.is_empty()
+        self.set.is_empty() && self.penalties.is_empty() && self.outlooks.is_empty()
     }
 
     /// Adds what a row tells.
     pub(super) fn add_found(&mut self, line: &Line) -> Result<(), Unreadable> {
+        if Outlooks::is_row(line) {
+            return self.outlooks.add_found(line);
+        }
         let block = Block::get(line)?;
         if !self.penalties.add_found(&block, line)? {
             self.set.push(block);
@@ -85,9 +91,15 @@ impl Blocks {
         Some(block.refusal(now))
     }
 
-    /// Whether deciding the item may change anything: it is no peek, and no block refuses it.
+    /// Why the item is refused because of its upstream; `None` where it is not.
+    pub(super) fn shut(&self, item: &Item, now: Timestamp) -> Option<Shut> {
+        self.outlooks.shut(item, now)
+    }
+
+    /// Whether deciding the item may change anything: it is no peek, and neither a block nor its
+    /// upstream refuses it.
     pub(super) fn may_change(&self, item: &Item, now: Timestamp) -> bool {
-        item.changes() && self.refusal(item, now).is_none()
+        item.changes() && self.refusal(item, now).is_none() && self.shut(item, now).is_none()
     }
 
     /// Those in force of the policies that are wanted.
@@ -108,25 +120,31 @@ impl Blocks {
         let mut deleted: Vec<Write> = over.map(|it| delete(it.policy.as_deref())).collect();
         self.set.retain(|block| !is_over(block));
         deleted.extend(self.penalties.drop_over(now));
+        deleted.extend(self.outlooks.drop_over(now));
         deleted
     }
 
-    /// The same blocks, without what an operator has said of them.
+    /// The same blocks, without what an operator has said of them, and who has reported what.
     pub(super) fn without_reasons(&self) -> Blocks {
         let mut blocks = self.clone();
         blocks.set.iter_mut().for_each(|block| block.reason.clear());
+        blocks.outlooks.forget_names();
         blocks
     }
 
     /// The rows of all.
     pub(super) fn rows(&self) -> impl Iterator<Item = Write> + '_ {
-        self.set.iter().map(put).chain(self.penalties.rows())
+        let blocks = self.set.iter().map(put);
+        blocks
+            .chain(self.penalties.rows())
+            .chain(self.outlooks.rows())
     }
 
-    /// When the last of them is over, and no penalty is remembered.
+    /// When the last of them is over, and neither a penalty nor an upstream's answer counts.
     pub(super) fn last_end(&self) -> Option<Timestamp> {
         let last = self.set.iter().map(|block| block.until).max();
         last.max(self.penalties.last_end())
+            .max(self.outlooks.last_end())
     }
 }
 

@@ -56,7 +56,7 @@ impl Decider<'_> {
 
     /// Runs a step that may fail after it has changed something. After an error the limits are
     /// restored, and its effects are dropped. `step` is given the limits as they were.
-    fn or_restored<T>(
+    pub(super) fn or_restored<T>(
         &mut self,
         effects: &mut Effects,
         step: impl FnOnce(&mut Self, &Limits, &mut Effects) -> Result<T, Refusal>,
@@ -168,7 +168,15 @@ impl Decider<'_> {
 
     /// What the item would be answered, changing nothing.
     fn look(&self, item: &Item, moment: Moment) -> Result<Decision, Refusal> {
-        match self.blocks.refusal(item, moment.now) {
+        let blocked = self.blocks.refusal(item, moment.now);
+        if let Some(shut) = self.blocks.shut(item, moment.now) {
+            let refused = self.shut_out(item, shut, moment)?;
+            return Ok(match blocked {
+                Some(blocked) if !refused.is_longer_than(&blocked) => blocked,
+                _ => refused,
+            });
+        }
+        match blocked {
             Some(denied) => Ok(denied),
             None if item.check.bypass => self.standing(item, Some(Reason::Override), moment),
             None => Look::new(item, self.limits).answer(moment),

@@ -12,6 +12,7 @@
 //! | `Taken` | what it has taken of the units that overrides grant once, in `Limits` too |
 //! | `Policies` | the newest definition of each policy that has versions |
 //! | `Blocks`, `Penalties` | who is shut out, until when; who is about to be |
+//! | `Outlooks` | what callers have reported of upstreams, one `Outlook` a policy |
 //! | `Permits` | the newest fence, and which permits were released lately |
 //! | `Operations` | what recent operations charged, so that it can be taken back |
 //! | `Keys` | what was answered to requests that may come again, in a `Shelf` and in rows |
@@ -58,6 +59,7 @@ mod look;
 mod lookup;
 mod next;
 mod operations;
+mod outlook;
 mod overage;
 mod penalties;
 mod permits;
@@ -68,12 +70,15 @@ mod recent;
 mod refusal;
 mod renamed;
 mod repeated;
+mod reported;
 mod restaged;
 mod shared;
 mod shelf;
+mod shut_out;
 mod stage;
 mod status;
 mod summary;
+mod told;
 mod upkeep;
 mod usage;
 mod written;
@@ -92,7 +97,7 @@ pub use place::Place;
 pub use refusal::Refusal;
 pub use restaged::{StageChange, StageOverride, StepChange};
 pub(crate) use stage::{get_clock, put_clock};
-pub use status::{LimitStatus, StageStatus, Status};
+pub use status::{LimitStatus, OutlookStatus, StageStatus, Status};
 pub use written::STEADY;
 
 use alarm::Alarm;
@@ -252,7 +257,7 @@ impl SubjectState {
             self.end(moment, effects);
             self.limits.expire(moment, effects)?;
         }
-        let in_force = &*self.limits.in_force(items, moment)?;
+        let in_force = &*self.in_force(items, moment)?;
         let holder = self.permits.holder(items, random, moment.now);
         let decided = self
             .decider(terms)
@@ -261,6 +266,8 @@ impl SubjectState {
         self.operations.drop_charges_of(&final_for);
         self.take_up(items, moment, effects);
         if answers.iter().all(|it| it.success) {
+            let outlooks = &mut self.blocks.outlooks;
+            outlooks.admitted(items, moment.now, effects);
             self.note_admission(items, operation, moment, effects);
         }
         self.contended().mark(in_force, &mut answers, moment);
@@ -306,6 +313,13 @@ impl SubjectState {
     fn newest<'a>(&self, items: &'a [Item], moment: Moment) -> Cow<'a, [Item]> {
         let decides = |item: &Item| self.blocks.may_change(item, moment.now);
         self.policies.newest(items, &decides)
+    }
+
+    /// The items with the numbers that are in force: by the hour and the subject's stage, and as
+    /// upstreams bear them.
+    fn in_force<'a>(&self, items: &'a [Item], moment: Moment) -> Result<Cow<'a, [Item]>, Refusal> {
+        let items = self.limits.in_force(items, moment)?;
+        Ok(self.blocks.outlooks.adapted(items))
     }
 
     /// Takes up the versions of the items that were decided.
@@ -391,10 +405,12 @@ impl SubjectState {
         self.end(moment, effects);
         self.limits.expire(moment, effects)?;
         let items = self.policies.parts(items);
-        let items = self.limits.in_force(&items, moment)?;
+        let items = self.in_force(&items, moment)?;
         let final_for = self
             .decider(Terms::default())
             .charge(&items, moment, effects)?;
+        let outlooks = &mut self.blocks.outlooks;
+        outlooks.admitted(&items, moment.now, effects);
         self.note_admission(&items, None, moment, effects);
         self.operations.drop_charges_of(&final_for);
         self.policies.settle(&self.limits, effects);
@@ -596,14 +612,15 @@ impl SubjectState {
                 .map(|it| (it.id, it.units))
                 .collect(),
             blocks: self.blocks.in_force(wanted, moment.now).cloned().collect(),
+            outlooks: self.blocks.outlooks.status(wanted, moment.now),
             denials: self.denials.of(wanted),
         })
     }
 
-    /// Forgets what is spent, of one policy or all. Blocks stay: they are somebody's decision. So
-    /// do slots, as long as somebody holds them, and with them the version of their policy. Fences
-    /// go on rising, stages run on, and grants do not come back. Damaged rows are deleted, when all
-    /// is to be forgotten.
+    /// Forgets what is spent, of one policy or all, and what was reported of its upstream. Blocks
+    /// stay: they are somebody's decision. So do slots, as long as somebody holds them, and with
+    /// them the version of their policy. Fences go on rising, stages run on, and grants do not come
+    /// back. Damaged rows are deleted, when all is to be forgotten.
     pub fn reset(
         &mut self,
         policy: Option<&str>,
@@ -630,6 +647,8 @@ impl SubjectState {
         }
         self.loaded.readable()?;
         self.end(moment, effects);
+        let is_of = |name: &str| policy.is_none_or(|policy| policy == name);
+        effects.writes.extend(self.blocks.outlooks.forget(is_of));
         let final_for = self.limits.reset(policy, moment, effects);
         self.policies.settle(&self.limits, effects);
         self.operations.drop_charges_of(&final_for);

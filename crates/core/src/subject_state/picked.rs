@@ -22,7 +22,7 @@ pub(super) struct Picked<'a> {
     /// The entries at which a class is new.
     joined: Vec<usize>,
     /// How many entries there were; those behind are new.
-    known: usize,
+    pub(super) known: usize,
     /// Whether the item's limits are all that its policy has.
     pub(super) is_whole: bool,
 }

@@ -43,7 +43,9 @@ impl Known {
     fn lacks(&self, policy: &Policy) -> bool {
         let lacks_penalty = policy.penalty().is_some() && self.policy.penalty().is_none();
         let lacks_weights = policy.weights().is_some() && self.policy.weights().is_none();
-        lacks_penalty || lacks_weights || (policy.is_overridden() && !self.policy.is_overridden())
+        let lacks_outbound = policy.outbound().is_some() && self.policy.outbound().is_none();
+        let lacks_setting = lacks_penalty || lacks_weights || lacks_outbound;
+        lacks_setting || (policy.is_overridden() && !self.policy.is_overridden())
     }
 
     /// Whether it gives way to this version that was decided: a newer one, or another edition,

@@ -4,6 +4,7 @@ use crate::algorithm::classes::Share;
 use crate::block::Block;
 use crate::limit::schedule::StageClock;
 use crate::policy::Version;
+use crate::report::{Broken, Closed};
 use crate::{Limit, Timestamp};
 
 use super::Denial;
@@ -41,6 +42,21 @@ pub struct StageStatus {
     pub next: Option<Timestamp>,
 }
 
+/// What is known of the upstream of one policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutlookStatus {
+    /// The policy's name, empty for inline limits.
+    pub policy: String,
+    /// Its gate, where that is closed.
+    pub gate: Option<Closed>,
+    /// Its breaker, where failures count.
+    pub breaker: Option<Broken>,
+    /// Until when its admissions are spread.
+    pub paced_until: Option<Timestamp>,
+    /// The number of the limit that adapts, where it is not its own.
+    pub adapted_to: Option<u64>,
+}
+
 /// A subject's full state.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Status {
@@ -52,6 +68,8 @@ pub struct Status {
     pub taken: Vec<(u64, u64)>,
     /// Blocks in force.
     pub blocks: Vec<Block>,
+    /// What callers have reported of upstreams, where it holds.
+    pub outlooks: Vec<OutlookStatus>,
     /// The newest refusals, oldest first; forgotten when the object sleeps.
     pub denials: Vec<Denial>,
 }

@@ -3,8 +3,8 @@
 use serde::{Serialize, Serializer};
 
 use super::definition::DefinitionBody;
-use crate::limit::weights::{By, Weights};
 use super::outbound::OutboundForm;
+use crate::limit::weights::{By, Weights};
 use crate::limit::{Kind, Limit, Name};
 use crate::policy::consistency::{Consistency, LocalLimit};
 use crate::policy::penalty::Penalty;

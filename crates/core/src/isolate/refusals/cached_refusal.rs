@@ -58,6 +58,13 @@ impl CachedRefusal {
         // The object decided before its answer was received. At least this time has passed since,
         // so the rest of a wait suffices.
         let at = self.decision.at.plus(now.since(self.asked.received));
+        let is_of_upstream = matches!(
+            self.decision.reason,
+            Some(Reason::CoolDown | Reason::Breaker)
+        );
+        if cost > self.cost && is_of_upstream {
+            return None; // only the object knows what is left when the upstream may be called again
+        }
         if cost > self.cost && !self.decision.limits.is_empty() {
             return self.dearer(policy, cost, at);
         }
@@ -80,6 +87,9 @@ impl CachedRefusal {
         }
         let (limits, old) = (policy.limits(), &self.decision.limits);
         let standings = limits.iter().zip(old.iter()).map(|(limit, standing)| {
+            if standing.limit != limit.algorithm().limit() {
+                return None; // only the object knows the number that is in force
+            }
             let (refused, retry_at) = if cost > max_units(limit.algorithm()) {
                 (Some(Reason::CostExceedsCapacity), None)
             } else if standing.refused.is_none() && cost <= standing.remaining {
