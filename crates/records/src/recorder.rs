@@ -434,10 +434,12 @@ impl Space {
         }
     }
 
-    /// The call, without an operator's words; one for all that are equal.
+    /// The call, without an operator's words and names; one for all that are equal.
     fn asked_once(&mut self, mut asked: Asked) -> Rc<Asked> {
-        if let Call::Block { reason, .. } = &mut asked.call {
-            reason.clear();
+        match &mut asked.call {
+            Call::Block { reason, .. } => reason.clear(),
+            Call::Report(report) => report.by.clear(),
+            _ => {}
         }
         let text = put_asked(LineWriter::new(CHUNKS.written(), ""), &asked).finish();
         if let Some(known) = self.calls.get(&text) {

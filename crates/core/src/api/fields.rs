@@ -133,6 +133,18 @@ impl<'a> Fields<'a> {
         self.find(|name| names.contains(&name)).is_some()
     }
 
+    /// Whether the field is there, taken or not, and a text.
+    pub fn is_text(&self, name: &str) -> bool {
+        let found = self.position(name).map(|at| self.all[at].value.get());
+        found.is_some_and(|value| value.starts_with('"'))
+    }
+
+    /// Forgets a field that was taken: whoever looks for it finds none.
+    pub(super) fn forget(&mut self, name: &str) {
+        self.all
+            .retain(|field| !(field.taken && field.name == name));
+    }
+
     /// The first field that `which` approves of, taken or not, its own or a default.
     pub fn find(&self, which: impl Fn(&str) -> bool) -> Option<&str> {
         let mut names = self.all.iter().map(|field| &*field.name);

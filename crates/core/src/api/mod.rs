@@ -22,6 +22,7 @@ pub mod policy;
 pub mod query;
 mod raw;
 mod repeat;
+pub mod report;
 pub mod request;
 pub mod response;
 mod rule;

@@ -13,6 +13,14 @@ use crate::subject::{SubjectParts, MAX_IDENTIFIER, MAX_PART};
 pub(super) fn take(fields: &mut Fields<'_>) -> Result<SubjectParts, BadRequest> {
     let identifier = part(fields, "identifier", 1, MAX_IDENTIFIER)?;
     let identifier = fields.required("identifier", identifier)?;
+    take_of(fields, identifier)
+}
+
+/// Takes the other parts of a subject of this identifier.
+pub(super) fn take_of<'a>(
+    fields: &mut Fields<'a>,
+    identifier: Cow<'a, str>,
+) -> Result<SubjectParts, BadRequest> {
     let mut subject = SubjectParts::new(identifier)?;
     if let Some(provider) = part(fields, "provider", 1, MAX_PART)? {
         subject = subject.with_provider(provider)?;

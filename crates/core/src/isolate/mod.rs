@@ -5,6 +5,7 @@
 //! - [`kept`]: which policies objects keep whole.
 //! - [`circuit`]: the circuit breaker of each object.
 //! - [`debts`]: units admitted while an object was unavailable.
+//! - [`reports`]: which reports of upstreams' answers are sent, and when.
 //! - [`shares`]: the part of a limit that an isolate may admit in an object's place.
 //! - [`counts`]: the counts that isolates merge through KV.
 //!
@@ -17,6 +18,7 @@ pub mod debts;
 pub mod kept;
 pub mod refusals;
 pub mod refused_last;
+pub mod reports;
 pub mod shares;
 
 #[cfg(test)]

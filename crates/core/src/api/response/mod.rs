@@ -19,7 +19,9 @@
 mod classes;
 mod decision;
 mod explain;
+mod outlook;
 mod permit;
+mod report;
 mod stage;
 mod status;
 
@@ -32,7 +34,9 @@ pub use explain::{
     ExplainBody, FailModeBody, LeastBody, LimitExplainBody, ModeBody, OutOfReachBody,
     OverAdmissionPerIsolateBody, PointBody, WorstCaseBody,
 };
+pub use outlook::{BreakerBody, GateBody, OutlookBody};
 pub use permit::{RenewedBody, SettledBody, ToppedBody, Units};
+pub use report::{AdaptedBody, IgnoredBody, NotHeeded, ReportBody, ToldBody};
 pub use stage::{StageBody, StageClockBody, StagedBody, StepChangeBody};
 pub use status::{
     CountedBody, DenialBody, Kv, LimitBody, OverAdmissionBody, OverrideBody, OverrideKind, SetBy,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::classes::ClassBody;
+use super::outlook::OutlookBody;
 use super::StageClockBody;
 use crate::api::policy::definition::DefinitionBody;
 use crate::block::Block;
@@ -34,6 +35,9 @@ pub struct StatusBody<'a> {
     pub stage: Option<StageClockBody>,
     /// Exceptions in force.
     pub overrides: Vec<OverrideBody<'a>>,
+    /// What callers have reported of upstreams, where it holds; absent where nothing does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outlooks: Vec<OutlookBody<'a>>,
     /// The newest refusals, oldest first; forgotten when the object sleeps.
     pub recent_denials: Vec<DenialBody<'a>>,
     /// There where KV did not answer: limits that are counted through it are then missing.
@@ -305,6 +309,7 @@ impl<'a> StatusBody<'a> {
                         .map(|it| OverrideBody::of(it, &status.taken)),
                 )
                 .collect(),
+            outlooks: status.outlooks.iter().map(OutlookBody::new).collect(),
             recent_denials: (status.denials.iter()).map(DenialBody::new).collect(),
             kv,
         }
