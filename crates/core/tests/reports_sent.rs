@@ -1,0 +1,176 @@
+//! Which reports an isolate sends, and when: failures at once, successes summed up, and nothing
+//! that nobody heeds.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{version, START};
+use tollgate_core::api::policy::named::parse as parse_policy;
+use tollgate_core::isolate::bounded::Secret;
+use tollgate_core::isolate::reports::{Reports, Sending, MAX_FAILURES, MAX_SUBJECTS};
+use tollgate_core::limit::Name;
+use tollgate_core::policy::Policy;
+use tollgate_core::report::{Report, Told, When};
+use tollgate_core::{Duration, Timestamp};
+
+const SECOND: u64 = 1_000;
+
+fn at(ms: u64) -> Timestamp {
+    Timestamp::from_millis(START + ms)
+}
+
+fn policy(rest: &str) -> Policy {
+    let json = format!(r#"{{"limit":100,"window":"1h"{rest}}}"#);
+    let policy = parse_policy(&json).unwrap().policy;
+    policy.named(Name::new("policy", "api").unwrap(), version(1))
+}
+
+fn report(policy: &Policy, status: u16) -> Report {
+    Report {
+        policy: policy.clone(),
+        limit: None,
+        status,
+        refused: status == 429,
+        wait: None,
+        limits: Vec::new(),
+        age: Duration::ZERO,
+        by: String::new(),
+        count: 1,
+    }
+}
+
+fn reports() -> Reports {
+    Reports::new(Secret::new(7))
+}
+
+fn later(ms: u64) -> Sending {
+    Sending::Later(Duration::from_millis(ms))
+}
+
+#[test]
+fn a_thousand_successes_are_one_call_a_second() {
+    let (policy, mut reports) = (policy(r#","breaker":{}"#), reports());
+    let success = report(&policy, 200);
+    let (mut calls, mut counted) = (0, 0);
+    for now in 0..10 * SECOND {
+        for (object, sum) in reports.take_due(at(now)) {
+            assert_eq!(object, "a");
+            calls += 1;
+            counted += sum.count;
+        }
+        match reports.ask("a", &success, at(now)) {
+            Sending::Now => (calls, counted) = (calls + 1, counted + 1),
+            Sending::Later(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    counted += reports
+        .take_due(at(11 * SECOND))
+        .iter()
+        .map(|(_, it)| it.count)
+        .sum::<u64>();
+    assert_eq!((calls, counted), (10, 10 * SECOND));
+    assert_eq!(reports.wait(at(12 * SECOND)), None);
+}
+
+#[test]
+fn failures_are_sent_at_once_and_ten_a_second_at_most() {
+    let (policy, mut reports) = (policy(""), reports());
+    for status in [429, 500, 404] {
+        let now = u64::from(status) * SECOND;
+        for i in 0..20u64 {
+            let expected = match i < u64::from(MAX_FAILURES) {
+                true => Sending::Now,
+                false => Sending::TooMany,
+            };
+            let failure = report(&policy, status);
+            assert_eq!(
+                reports.ask("a", &failure, at(now + i)),
+                expected,
+                "{status} {i}"
+            );
+        }
+        // Another subject has its own.
+        assert_eq!(
+            reports.ask("b", &report(&policy, status), at(now)),
+            Sending::Now
+        );
+    }
+}
+
+#[test]
+fn a_success_that_nothing_heeds_is_not_sent() {
+    let (plain, mut reports) = (policy(""), reports());
+    let success = report(&plain, 200);
+    assert_eq!(reports.ask("a", &success, at(0)), Sending::Needless);
+    // A breaker or a limit that adapts counts it, a limit that was told moves one.
+    for rest in [r#","breaker":{}"#, r#","adapt":{}"#] {
+        let success = report(&policy(rest), 200);
+        assert_eq!(reports.ask(rest, &success, at(0)), Sending::Now);
+    }
+    let telling = Report {
+        limits: vec![Told::default()],
+        ..success.clone()
+    };
+    assert_eq!(reports.ask("b", &telling, at(0)), Sending::Now);
+    // So does a back-off that is remembered: a minute after the gate has opened, unless said.
+    reports.cooled("a", &plain, at(5 * SECOND), at(0));
+    assert_eq!(reports.ask("a", &success, at(10 * SECOND)), Sending::Now);
+    assert_eq!(
+        reports.ask("a", &success, at(65 * SECOND)),
+        Sending::Needless
+    );
+}
+
+#[test]
+fn of_what_is_told_twice_in_a_second_the_stricter_is_sent() {
+    let (policy, mut reports) = (policy(""), reports());
+    let telling = |remaining, reset, age| Report {
+        limits: vec![Told {
+            limit: Some(100),
+            remaining: Some(remaining),
+            reset: Some(When::After(Duration::from_millis(reset))),
+            ..Told::default()
+        }],
+        age: Duration::from_millis(age),
+        ..report(&policy, 200)
+    };
+    assert_eq!(
+        reports.ask("a", &telling(90, 9_000, 0), at(0)),
+        Sending::Now
+    );
+    assert_eq!(
+        reports.ask("a", &telling(80, 8_900, 0), at(100)),
+        later(900)
+    );
+    assert_eq!(
+        reports.ask("a", &telling(70, 8_700, 50), at(350)),
+        later(650)
+    );
+    assert_eq!(
+        reports.ask("a", &telling(75, 8_800, 0), at(400)),
+        later(600)
+    );
+    assert_eq!(reports.wait(at(500)), Some(Duration::from_millis(500)));
+    assert!(reports.take_due(at(999)).is_empty());
+    let due = reports.take_due(at(1_200));
+    let (object, sum) = &due[0];
+    assert_eq!((due.len(), object.as_str(), sum.count), (1, "a", 3));
+    // The first of them was answered 1.1 s ago, the last came back 8.8 s after 400 ms.
+    assert_eq!(sum.age, Duration::from_millis(1_100));
+    assert_eq!(sum.limits[0].remaining, Some(70));
+    let reset = sum.limits[0].reset.unwrap().instant(at(100));
+    assert_eq!(reset, at(9_200));
+}
+
+#[test]
+fn what_waits_is_bounded() {
+    let (policy, mut reports) = (policy(r#","breaker":{}"#), reports());
+    for i in 0..2 * MAX_SUBJECTS {
+        for now in [0, 1] {
+            reports.ask(&format!("subject-{i}"), &report(&policy, 200), at(now));
+        }
+    }
+    assert!(reports.take_due(at(2 * SECOND)).len() <= MAX_SUBJECTS);
+}
