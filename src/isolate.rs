@@ -1,4 +1,4 @@
-//! The state of one isolate between requests: refusals, circuits, debts, shares, copies of
+//! The state of one isolate between requests: refusals, circuits, debts, reports, shares, copies of
 //! policies, the counts that it publishes through KV, and what it records.
 //!
 //! Plain data only: one request must never see a promise or a waker of another. Every part is
@@ -14,6 +14,7 @@ use tollgate_core::isolate::debts::Debts;
 use tollgate_core::isolate::kept::Kept;
 use tollgate_core::isolate::refusals::Refusals;
 use tollgate_core::isolate::refused_last::RefusedLast;
+use tollgate_core::isolate::reports::Reports;
 use tollgate_core::isolate::shares::{self, Shares};
 use tollgate_policies::copies::Copies;
 use tollgate_records::recorder::Recorder;
@@ -30,6 +31,7 @@ pub(crate) struct Isolate {
     pub(crate) kept: Kept,
     pub(crate) circuits: Circuits,
     pub(crate) debts: Debts,
+    pub(crate) reports: Reports,
     pub(crate) counts: IsolateCounts,
     pub(crate) shares: Shares,
     pub(crate) policies: Copies,
@@ -44,6 +46,7 @@ impl Isolate {
             kept: Kept::default(),
             circuits: Circuits::new(secret),
             debts: Debts::new(secret),
+            reports: Reports::new(secret),
             counts: IsolateCounts::new(COUNTS, isolate, secret),
             shares: Shares::new(secret, shares::MAX_SUBJECTS),
             policies: Copies::default(),

@@ -19,6 +19,7 @@ mod outcome;
 mod pending;
 pub(crate) mod policies;
 pub(crate) mod preview;
+pub(crate) mod reports;
 pub(crate) mod session;
 pub(crate) mod subjects;
 pub(crate) mod together;

@@ -5,6 +5,7 @@ use core::slice;
 
 use tollgate_core::decision::{Decision, Source};
 use tollgate_core::idempotency::Keyed;
+use tollgate_core::decision::{Decision, Reason, Source};
 use tollgate_core::isolate::bounded::Key;
 use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::message::{Answer, Call, RefusalCode};
@@ -78,7 +79,7 @@ impl RateLimitStore for ObjectStore<'_> {
                 // One item was asked, so there is one decision.
                 let decision = decisions(answer)?.pop();
                 let decision = decision.ok_or_else(ApiError::object_unavailable)?;
-                learn(key, item, times, &decision);
+                learn(object, key, item, times, &decision);
                 record_kept(key, item, times, &decision);
                 Ok((decision, Source::Object))
             }
@@ -119,9 +120,17 @@ pub(super) fn learn(key: Key, item: &Item, times: CallTimes, decision: &Decision
     if decision.is_repeated() {
         return; // it is of a time before
     }
+pub(super) fn learn(object: &str, key: Key, item: &Item, times: CallTimes, decision: &Decision) {
     isolate::with(|isolate| {
         let refusals = &mut isolate.refusals;
         refusals.record_decision(key, &item.check, times, decision);
+        if decision.reason == Some(Reason::CoolDown) {
+            let opens = times
+                .received
+                .plus(decision.retry_after.unwrap_or_default());
+            let reports = &mut isolate.reports;
+            reports.cooled(object, &item.policy, opens, times.received);
+        }
     });
 }
 

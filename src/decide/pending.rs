@@ -432,7 +432,7 @@ impl Pending {
 }
 
 /// The limits that a request brings along, if its caller may bring any.
-fn inline(context: &Context, policy: Policy) -> Result<Policy, ApiError> {
+pub(super) fn inline(context: &Context, policy: Policy) -> Result<Policy, ApiError> {
     if context.caller.inline {
         Ok(policy)
     } else {

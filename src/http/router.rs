@@ -31,6 +31,8 @@ pub enum Api {
     Reset,
     /// `POST /limit/block`.
     Block,
+    /// `POST /limit/report`.
+    Report,
     /// `POST /limit/settle`.
     Settle,
     /// `POST /limit/topup`.
@@ -104,7 +106,7 @@ enum Place {
 const UPSTASH: &str = "/upstash";
 
 /// The first line that fits is the path's.
-static PATHS: [Path; 29] = [
+static PATHS: [Path; 30] = [
     Path {
         place: Place::At("/limit"),
         allow: "GET, POST, DELETE",
@@ -116,6 +118,7 @@ static PATHS: [Path; 29] = [
     },
     post("/limit/multi", &[("POST", Route::Api(Api::Multi, ""))]),
     post("/limit/block", &[("POST", Route::Api(Api::Block, ""))]),
+    post("/limit/report", &[("POST", Route::Api(Api::Report, ""))]),
     post("/limit/settle", &[("POST", Route::Api(Api::Settle, ""))]),
     post("/limit/topup", &[("POST", Route::Api(Api::TopUp, ""))]),
     post("/limit/renew", &[("POST", Route::Api(Api::Renew, ""))]),
@@ -323,6 +326,7 @@ impl Api {
             | Api::Subjects => Role::Read,
             Api::Limit
             | Api::Multi
+            | Api::Report
             | Api::Settle
             | Api::TopUp
             | Api::Renew
@@ -347,6 +351,7 @@ impl Api {
             Api::Limit
             | Api::Multi
             | Api::Block
+            | Api::Report
             | Api::Settle
             | Api::TopUp
             | Api::Renew
@@ -415,6 +420,7 @@ mod tests {
             ("DELETE", "/limit", Api::Reset, Role::Admin),
             ("POST", "/limit/multi", Api::Multi, Role::Check),
             ("POST", "/limit/block", Api::Block, Role::Admin),
+            ("POST", "/limit/report", Api::Report, Role::Check),
             ("POST", "/limit/settle", Api::Settle, Role::Check),
             ("POST", "/limit/topup", Api::TopUp, Role::Check),
             ("POST", "/limit/renew", Api::Renew, Role::Check),

@@ -16,8 +16,8 @@ use crate::error::{ApiError, Code};
 use crate::hot::{self, ExecutionContext, Headers, Request};
 use crate::reply::Reply;
 use crate::routes::{
-    block, health, limit, multi, overrides, permits, policies, presets, stage, subject, subjects,
-    upstash,
+    block, health, limit, multi, overrides, permits, policies, presets, report, stage, subject,
+    subjects, upstash,
 };
 use crate::settings;
 use crate::task::settled;
@@ -135,6 +135,7 @@ impl Incoming<'_> {
             Api::Status => Box::pin(subject::status(&context, query)).await,
             Api::Reset => Box::pin(subject::reset(&context, query)).await,
             Api::Block => Box::pin(block::block(&context, &body)).await,
+            Api::Report => Box::pin(report::report(&context, &body)).await,
             Api::Settle => Box::pin(permits::settle(&context, &body)).await,
             Api::TopUp => Box::pin(permits::top_up(&context, &body)).await,
             Api::Renew => Box::pin(permits::renew(&context, &body)).await,

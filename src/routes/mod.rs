@@ -12,6 +12,7 @@ pub(crate) mod overrides;
 pub(crate) mod permits;
 pub(crate) mod policies;
 pub(crate) mod presets;
+pub(crate) mod report;
 pub(crate) mod stage;
 pub(crate) mod subject;
 pub(crate) mod subjects;

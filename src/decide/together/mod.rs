@@ -287,7 +287,7 @@ impl Request<'_> {
         let key = object::key_of(object, &item.policy);
         record_kept(key, item, times, decision);
         if is_alone {
-            object::learn(key, item, times, decision);
+            object::learn(object, key, item, times, decision);
         }
     }
 

@@ -121,7 +121,7 @@ fn learnt(
         return absent(Err(ApiError::object_unavailable()));
     };
     let key = object::key_of(&pending.object, &item.policy);
-    object::learn(key, item, answered.times, &decision);
+    object::learn(&pending.object, key, item, answered.times, &decision);
     record_kept(key, item, answered.times, &decision);
     (decision, Source::Object)
 }

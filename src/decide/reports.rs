@@ -1,0 +1,195 @@
+//! What an upstream answered, on its way to the object that heeds it: whose it is, what of it the
+//! object is told, and when.
+
+use std::cell::Cell;
+
+use tollgate_core::api::policy::named::NamedPolicy;
+use tollgate_core::api::report::{ReportRequest, NO_SUCH_LIMIT};
+use tollgate_core::api::request::Rule;
+use tollgate_core::api::{BadRequest, Problem};
+use tollgate_core::isolate::reports::Sending;
+use tollgate_core::message::{Answer, Call};
+use tollgate_core::policy::consistency::Consistency;
+use tollgate_core::policy::Policy;
+use tollgate_core::report::{Outcome, Report, Reported, Told};
+use tollgate_core::subject::{Subject, SubjectParts};
+use tollgate_core::{Duration, Timestamp};
+use tollgate_feedback::Feedback;
+
+use super::{object, pending, policies};
+use crate::clock;
+use crate::context::Context;
+use crate::doors::limiter::{Limiter, Question};
+use crate::error::ApiError;
+use crate::isolate;
+use crate::task;
+use crate::telemetry::flush;
+
+thread_local! {
+    /// Until when a sending is pending, if it was not cancelled with its request.
+    static SENDING: Cell<Option<Timestamp>> = const { Cell::new(None) };
+}
+
+/// A sending that has not ended so long after it was due was cancelled with its request.
+const OVERDUE: Duration = Duration::from_secs(5);
+
+/// A report, and what it did.
+pub(crate) struct Heeded {
+    pub(crate) subject: Subject,
+    pub(crate) report: Report,
+    pub(crate) outcome: Outcome,
+}
+
+/// Has the subject's object heed what an upstream's answer said, now or with others of its kind.
+pub(crate) async fn heed(
+    context: &Context<'_>,
+    request: &ReportRequest,
+    feedback: &Feedback,
+) -> Result<Heeded, ApiError> {
+    let (subject, policy) = meant(context, request).await?;
+    let report = told(context, request, policy, feedback);
+    let subject = context.subject(subject);
+    let object = subject.object_name();
+    let now = clock::now();
+    let outcome = match isolate::with(|isolate| isolate.reports.ask(&object, &report, now)) {
+        Sending::Now => Outcome::Done(ask(context, &object, &report).await?),
+        Sending::Later(_) => {
+            send_later(context);
+            Outcome::Later
+        }
+        Sending::Needless => Outcome::Needless,
+        Sending::TooMany => Outcome::TooMany,
+    };
+    Ok(Heeded {
+        subject,
+        report,
+        outcome,
+    })
+}
+
+async fn ask(context: &Context<'_>, object: &str, report: &Report) -> Result<Reported, ApiError> {
+    let call = Call::Report(Box::new(report.clone()));
+    let Answer::Reported(reported) = object::call(context, object, &call).await? else {
+        return Err(ApiError::object_unavailable());
+    };
+    learn(object, report, &reported);
+    Ok(reported)
+}
+
+/// Has the isolate know that a success is worth telling.
+fn learn(object: &str, report: &Report, reported: &Reported) {
+    let now = clock::now();
+    if let Some(gate) = &reported.gate {
+        let opens = now.plus(gate.until.since(reported.at));
+        isolate::with(|isolate| isolate.reports.cooled(object, &report.policy, opens, now));
+    }
+}
+
+/// Has what was summed up sent when it is due, in the background.
+fn send_later(context: &Context) {
+    let now = clock::now();
+    if SENDING.get().is_some_and(|until| until > now) {
+        return;
+    }
+    let (env, deadline) = (context.env.clone(), context.config.deadline());
+    let Some(wait) = next_sending() else { return };
+    context.in_background(async move {
+        let mut next = Some(wait);
+        // The platform ends it sooner or later; the next report begins anew.
+        while let Some(wait) = next {
+            task::wait(wait).await;
+            let due = isolate::with(|isolate| isolate.reports.take_due(clock::now()));
+            let limiter = Limiter::new(&env, deadline, deadline);
+            for (object, report) in due {
+                send(&limiter, &object, &report).await;
+            }
+            next = next_sending();
+        }
+    });
+}
+
+/// How long until the next one, which is pending from now on; `None` where none is.
+fn next_sending() -> Option<Duration> {
+    let now = clock::now();
+    let wait = isolate::with(|isolate| isolate.reports.wait(now));
+    SENDING.set(wait.map(|wait| now.plus(wait).plus(OVERDUE)));
+    wait
+}
+
+async fn send(limiter: &Limiter, object: &str, report: &Report) {
+    let call = Call::Report(Box::new(report.clone()));
+    match limiter.ask(&Question::new(object, &call)).await.answer {
+        Ok(Answer::Reported(reported)) => learn(object, report, &reported),
+        Ok(_) => {}
+        Err(failure) => flush::failed(failure),
+    }
+}
+
+/// Whose upstream, and which policy: that of the request, or its parent where that is meant.
+async fn meant(
+    context: &Context<'_>,
+    request: &ReportRequest,
+) -> Result<(SubjectParts, Policy), ApiError> {
+    let (subject, policy) = match &request.rule {
+        Rule::Inline(policy) => {
+            let policy = pending::inline(context, policy.clone())?;
+            (request.subject.clone(), policy)
+        }
+        Rule::Named(name) => {
+            let is_degraded = policies::confirm(context).await?;
+            let named = policies::policy(context, name, is_degraded)?;
+            match request.is_of_parent {
+                true => above(context, &named, &request.subject, is_degraded)?,
+                false => {
+                    let subject = named.limited(request.subject.clone())?;
+                    (subject, named.policy.clone())
+                }
+            }
+        }
+    };
+    if policy.consistency() != Consistency::Strong {
+        let with = "a report: its `consistency` has no object that heeds it";
+        return Err(BadRequest::new("policy", Problem::Conflict { with }).into());
+    }
+    let is_named = |label: &String| policy.limits().iter().any(|it| it.label() == *label);
+    if request.limit.as_ref().is_some_and(|label| !is_named(label)) {
+        return Err(BadRequest::new("limit", NO_SUCH_LIMIT).into());
+    }
+    Ok((subject, policy))
+}
+
+/// The one subject above all of a policy, and the policy by which that is limited.
+fn above(
+    context: &Context,
+    named: &NamedPolicy,
+    below: &SubjectParts,
+    is_degraded: bool,
+) -> Result<(SubjectParts, Policy), ApiError> {
+    let parent = named.parent.as_ref().filter(|it| it.is_of_all());
+    let parent = parent.ok_or_else(|| BadRequest::new("identifier", Problem::Missing))?;
+    let above = policies::find(context, &parent.policy, is_degraded)?;
+    let subject = parent.subject(&named.limited(below.clone())?)?;
+    Ok((above.limited(subject)?, above.policy.clone()))
+}
+
+/// What the object is told: numbers, and times as the upstream told them.
+fn told(context: &Context, request: &ReportRequest, policy: Policy, feedback: &Feedback) -> Report {
+    let limit = |it: &tollgate_feedback::Told| Told {
+        name: it.name.clone(),
+        limit: it.limit,
+        remaining: it.remaining,
+        reset: it.reset,
+        window: it.window,
+    };
+    Report {
+        policy,
+        limit: request.limit.clone(),
+        status: request.status,
+        refused: feedback.refused,
+        wait: feedback.wait,
+        limits: feedback.limits.iter().map(limit).collect(),
+        age: request.age,
+        by: context.caller.name.clone().unwrap_or_default(),
+        count: 1,
+    }
+}
