@@ -216,6 +216,7 @@ test("every policy that docs/policies.md shows is one", async () => {
 });
 
 test.each(["runbooks", "connectors", "fairness"])(
+test.each(["runbooks", "connectors", "outbound"])(
   "every call with a body that docs/%s.md shows is answered",
   async (page) => {
     const text = readFileSync(`docs/${page}.md`, "utf8");
@@ -226,6 +227,7 @@ test.each(["runbooks", "connectors", "fairness"])(
     calls.sort(([one], [other]) => (one === other ? 0 : one === "PUT" ? -1 : 1));
     for (const [method, path, body] of calls) {
       if (path === "/limit") await inForce();
+      if (path.startsWith("/limit")) await inForce();
       const answer = await main.call(method, path, body, { token: "docs" });
       expect([200, 201], `${method} ${path} ${answer.text}`).toContain(answer.status);
     }
