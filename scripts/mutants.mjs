@@ -3905,8 +3905,8 @@ const MUTANTS = [
   [
     "probes survive a restart",
     "crates/core/src/subject_state/outlook/mod.rs",
-    "if outlook.paces.admitted(item.units(), now) || is_probe {",
-    "if outlook.paces.admitted(item.units(), now) {",
+    "place), now) || is_probe {",
+    "place), now) {",
     "reports",
   ],
   [
