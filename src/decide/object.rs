@@ -3,9 +3,8 @@
 
 use core::slice;
 
-use tollgate_core::decision::{Decision, Source};
-use tollgate_core::idempotency::Keyed;
 use tollgate_core::decision::{Decision, Reason, Source};
+use tollgate_core::idempotency::Keyed;
 use tollgate_core::isolate::bounded::Key;
 use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::message::{Answer, Call, RefusalCode};
@@ -116,11 +115,10 @@ pub(super) fn remembers(object: &str, item: &Item) -> bool {
 }
 
 /// Remembers what the object said.
-pub(super) fn learn(key: Key, item: &Item, times: CallTimes, decision: &Decision) {
+pub(super) fn learn(object: &str, key: Key, item: &Item, times: CallTimes, decision: &Decision) {
     if decision.is_repeated() {
         return; // it is of a time before
     }
-pub(super) fn learn(object: &str, key: Key, item: &Item, times: CallTimes, decision: &Decision) {
     isolate::with(|isolate| {
         let refusals = &mut isolate.refusals;
         refusals.record_decision(key, &item.check, times, decision);

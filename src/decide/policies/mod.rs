@@ -215,10 +215,10 @@ pub(crate) async fn next_of(
     if named.policy.consistency() != Consistency::Strong {
         return Ok(None);
     }
-    let item = Box::new(Item {
+    let item = Item {
         policy: named.policy.clone(),
         check: Check::ONE,
-    });
+    };
     let count = MAX_NEXT;
     let item = Box::new(item);
     let call = ObjectCall::Next { item, count };
