@@ -3136,8 +3136,8 @@ const MUTANTS = [
   [
     "a call tells the penalty of its policy",
     `${CORE}/row/policy.rs`,
-    "put_outbound(put_penalty(line, policy), policy)",
-    "put_outbound(line, policy)",
+    "put_penalty(put_weights(line, policy), policy)",
+    "put_weights(line, policy)",
     "penalty",
   ],
   [
