@@ -11,6 +11,10 @@ use crate::policy::Policy;
 
 /// The limits of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one a request, taken apart at once: a box would only be one allocation more"
+)]
 pub enum Rule {
     /// A stored policy.
     #[serde(rename = "policy")]
