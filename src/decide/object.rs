@@ -290,6 +290,7 @@ pub(crate) fn refused(answer: &Answer) -> ApiError {
         Answer::Refused(RefusalCode::KeyReused, _) => ApiError::key_reused(),
         Answer::Refused(RefusalCode::UnknownPermit, _) => ApiError::unknown_permit(),
         Answer::Refused(RefusalCode::PermitEnded, how) => ApiError::permit_ended(how),
+        Answer::Refused(RefusalCode::IsPlace, _) => ApiError::is_place(),
         Answer::Refused(RefusalCode::NotHeld, name) => ApiError::not_held(name),
         Answer::Refused(RefusalCode::TooManyPermits, _) => ApiError::too_many_permits(),
         Answer::Refused(RefusalCode::TooManyLimits, of) => match of.strip_prefix("name/") {

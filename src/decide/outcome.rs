@@ -180,7 +180,7 @@ impl Outcome {
 
     /// Whether it is of a permit that holds units.
     fn holds(&self) -> bool {
-        self.lowest().item.holds() && self.decision.grant.is_some()
+        self.lowest().is_of_permit() && self.decision.grant.is_some()
     }
 
     /// Whether the answer may be held until the caller's turn has come.
@@ -192,6 +192,7 @@ impl Outcome {
     pub(super) fn waited(mut self, time: Duration) -> Outcome {
         self.waited = Some(time).filter(|time| *time > Duration::ZERO);
         self.decision.delay = None;
+        self.decision.grant = None; // his turn has come: there is nothing to give back
         self
     }
 

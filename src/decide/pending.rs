@@ -415,6 +415,11 @@ impl Pending {
 }
 
 impl Pending {
+    /// Whether what is admitted of it may be one permit with what other objects admit.
+    pub(super) fn is_of_permit(&self) -> bool {
+        self.item.holds() || self.item.may_wait()
+    }
+
     /// The refusal of what is stopped, if it is.
     pub(super) fn refusal(&self) -> Option<Decision> {
         Some(self.stopped.as_ref()?.refusal(clock::now()))

@@ -157,6 +157,12 @@ impl ApiError {
         ApiError::new(Code::PermitEnded, detail).with_field("permit")
     }
 
+    /// The permit is that of a place, of which only one thing can be done.
+    pub fn is_place() -> ApiError {
+        let detail = "The permit is that of a place: go ahead at its turn, or release it before.";
+        ApiError::new(Code::InvalidField, detail).with_field("permit")
+    }
+
     /// The permit holds nothing of a limit that is named.
     pub fn not_held(name: &str) -> ApiError {
         let detail = format!(

@@ -113,6 +113,36 @@ describe("one object", () => {
     expect((await used("kept"))["10/52w"]).toEqual({ used: 8, held: 0, debt: 0 });
   });
 
+  test("a place is given back by its permit, also after kill -9 and sleep", { timeout: 60_000 }, async () => {
+    const shaper = { algorithm: "leakyBucket", capacity: 100, leak: { amount: 1, interval: "30s" }, maxDelay: "1h" };
+    const ask = () => json("/limit", { identifier: "places", ...shaper });
+    const places = [];
+    for (let i = 0; i < 4; i++) places.push(await ask());
+    const [first, second, third] = places;
+    expect([first.permit, first.delay]).toEqual([undefined, 0]);
+    expect(third).toMatchObject({ permit: expect.stringMatching(/^p1\./), expires: expect.any(Number) });
+    await main.kill();
+    await main.start();
+    await sleep(ASLEEP_MS);
+    for (let i = 0; i < 2; i++) expect((await send("/limit/release", { permit: third.permit })).status).toBe(200);
+    const next = await ask();
+    expect(Math.abs(next.expires - third.expires)).toBeLessThan(2);
+    expect((await send("/limit/settle", { permit: second.permit, cost: 1 })).json).toMatchObject({
+      code: "invalidField",
+      field: "permit",
+    });
+    const entry = (identifier) => ({ identifier, ...shaper });
+    const limits = [entry("places-a"), entry("places-b")];
+    const both = await json("/limit/multi", { limits });
+    expect([both.success, both.permit]).toEqual([true, undefined]);
+    const later = await json("/limit/multi", { limits });
+    expect(later.results.map(({ permit }) => permit)).toEqual([later.permit, later.permit]);
+    expect((await send("/limit/release", { permit: later.permit })).status).toBe(200);
+    await sleep(500);
+    const again = await json("/limit/multi", { limits });
+    again.results.forEach(({ delay }) => expect(delay).toBeLessThan(30_000));
+  });
+
   test("what has happened is recorded past the limit, and overage goes as far as it is allowed", async () => {
     const ask = (rest) => send("/limit", { identifier: "past", ...year(10), ...rest });
     expect((await ask({ cost: 13, record: true })).status).toBe(200);

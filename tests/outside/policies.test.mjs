@@ -275,7 +275,7 @@ describe("policies are in force", () => {
       ["identifier=a", "policy"],
       ["policy=queried&identifier=a&cost=1.5", "cost"],
       ["policy=queried&identifier=a&peek=1", "peek"],
-      ["policy=queried&identifier=a&hold=1m", "hold"],
+      ["policy=queried&identifier=a&hold=1m&maxDelay=1s", "hold"],
       ["policy=queried&identifier=a&maxDelay=soon", "maxDelay"],
       ["policy=queried&identifier=a&limit=5", "limit"],
       ["policy=queried&identifier=a&identifier=b", "identifier"],
@@ -405,7 +405,7 @@ describe("policies are in force", () => {
     await put("plain", { ...hour(5), refunds: false });
     await put("counted", { ...hour(100), consistency: "eventual" });
     await inForce();
-    expect((await ask({ policy: "plain", identifier: "u", hold: "1m" })).json.field).toBe("hold");
+    expect((await ask({ policy: "plain", identifier: "u", hold: "1m", maxDelay: "1s" })).json.field).toBe("hold");
     expect((await ask({ policy: "plain", identifier: "u", cost: -1 })).json.field).toBe("cost");
     expect((await ask({ policy: "plain", identifier: "u", failMode: "open" })).json.field).toBe("failMode");
     const multi = await main.call("POST", "/limit/multi", { limits: [{ policy: "counted", identifier: "u" }] }, ann);

@@ -52,7 +52,7 @@ impl Request<'_> {
         let mask = self.mask?;
         let holds = |it: &usize| {
             let entries = self.multi.entries_of(*it).iter();
-            entries.copied().any(|it| self.pending[it].item.holds())
+            entries.copied().any(|it| self.pending[it].is_of_permit())
         };
         let mut holders = (0..self.multi.objects()).filter(holds);
         let home = holders.next()?;

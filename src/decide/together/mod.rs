@@ -165,7 +165,7 @@ async fn enforced(
         deadline: context.deadline(),
     };
     let (multi, mut effects) = Multi::begin(asked, terms, now, &mut hot::random_bits);
-    let holds = pending.iter().any(|it| it.item.holds());
+    let holds = pending.iter().any(Pending::is_of_permit);
     let mut request = Request {
         context,
         mask: holds.then(hot::random_bits),

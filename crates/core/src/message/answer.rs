@@ -73,6 +73,7 @@ impl From<&Refusal> for Answer {
             Refusal::PermitEnded(how) => {
                 Answer::Refused(RefusalCode::PermitEnded, how.word().to_owned())
             }
+            Refusal::IsPlace => Answer::Refused(RefusalCode::IsPlace, String::new()),
             Refusal::NotHeld(name) => Answer::Refused(RefusalCode::NotHeld, name.clone()),
             Refusal::TooManyPermits => Answer::Refused(RefusalCode::TooManyPermits, String::new()),
             Refusal::TooManyLimits(names) => {

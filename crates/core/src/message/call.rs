@@ -3,7 +3,7 @@
 use tollgate_versions::Version;
 
 use super::permits::{
-    get_objects, get_outcome, get_overage, get_topup, put_home, put_outcome, put_topup,
+    get_home, get_outcome, get_overage, get_topup, put_home, put_outcome, put_topup,
 };
 use super::report::{get_report, put_report};
 use super::{bits, duration, hex, optional_bits, policy_name, MESSAGES};
@@ -269,7 +269,8 @@ impl Call {
         let line = lines.next().ok_or(Unreadable::Damaged("empty"))?;
         let call = match line.word() {
             "limit" | "take" => {
-                let (holding, items) = get_holding(&line, lines)?;
+                let holding = get_holding(&line)?;
+                let items = get_items(lines)?;
                 Call::Limit {
                     operation: optional_bits(&line, "operation")?,
                     items,
@@ -472,7 +473,7 @@ fn put_limits(
 ) -> LineWriter {
     // A build that does not know all of what is asked must not decide the rest of it.
     let is_plain = |item: &Item| item.check.is_plain() && !item.holds();
-    let word = match holding.is_none() && items.iter().all(is_plain) {
+    let word = match items.iter().all(is_plain) {
         true => "limit",
         false => "take",
     };
@@ -512,21 +513,13 @@ fn put_item(line: LineWriter, item: &Item, is_kept: bool) -> LineWriter {
     }
 }
 
-/// Reads on what terms units are held, and the items.
-fn get_holding<'a>(
-    first: &Line,
-    lines: impl Iterator<Item = Line<'a>>,
-) -> Result<(Option<Holding>, Vec<Item>), Unreadable> {
-    let permit = optional_bits(first, "permit")?;
-    let lines: Vec<Line> = lines.collect();
-    let is_item = |line: &Line| line.word() == "item";
-    let items = lines.iter().position(is_item).unwrap_or(lines.len());
-    let home = match lines[..items].first().map(Line::word) {
-        Some("elsewhere") => Home::Elsewhere,
-        _ => Home::Here(get_objects(lines[..items].iter().copied())?),
+/// Reads on what terms units are held.
+fn get_holding(line: &Line) -> Result<Option<Holding>, Unreadable> {
+    let Some(permit) = optional_bits(line, "permit")? else {
+        return Ok(None);
     };
-    let holding = permit.map(|permit| Holding { permit, home });
-    Ok((holding, get_items(lines[items..].iter().copied())?))
+    let home = get_home(line)?;
+    Ok(Some(Holding { permit, home }))
 }
 
 fn get_items<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<Vec<Item>, Unreadable> {

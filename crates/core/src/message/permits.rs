@@ -2,7 +2,8 @@
 
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decide::Overage;
-use crate::row::{get_real, put_real};
+use crate::percent::{decode_component, encode_component};
+use crate::row::{get_real, items, put_real};
 use crate::subject_state::{End, Home, Outcome, Settled, Share, Topped, Topup};
 
 use super::{bits, duration, hex, instant};
@@ -24,12 +25,32 @@ pub(super) fn get_objects<'a>(
     lines.map(read).collect()
 }
 
-/// Adds where the outcome is known.
+/// Adds where the outcome is known, to the first line: who does not know of permits passes over it.
 pub(super) fn put_home(line: LineWriter, home: &Home) -> LineWriter {
     match home {
-        Home::Here(others) => put_objects(line, others),
-        Home::Elsewhere => line.and("elsewhere"),
+        Home::Here(others) if others.is_empty() => line,
+        Home::Here(others) => {
+            let others: Vec<String> = others.iter().map(|it| encoded(it)).collect();
+            line.put("parts", others.join(","))
+        }
+        Home::Elsewhere => line.flag("elsewhere", true),
     }
+}
+
+fn encoded(name: &str) -> String {
+    let mut text = String::new();
+    encode_component(name, &mut text);
+    text
+}
+
+/// Reads what [`put_home`] wrote.
+pub(super) fn get_home(line: &Line) -> Result<Home, Unreadable> {
+    if line.flag("elsewhere") {
+        return Ok(Home::Elsewhere);
+    }
+    let others = items(line, "parts").map(decode_component);
+    let others = others.collect::<Option<_>>();
+    others.map(Home::Here).ok_or(Unreadable::Damaged("parts"))
 }
 
 /// Adds what a permit is to hold.

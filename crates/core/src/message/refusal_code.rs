@@ -12,6 +12,8 @@ pub enum RefusalCode {
     UnknownPermit,
     /// [`Refusal::PermitEnded`]; the text says how.
     PermitEnded,
+    /// [`Refusal::IsPlace`].
+    IsPlace,
     /// [`Refusal::NotHeld`]; the text is the name of a limit.
     NotHeld,
     /// [`Refusal::TooManyPermits`].
@@ -34,10 +36,11 @@ pub enum RefusalCode {
 }
 
 impl RefusalCode {
-    pub(super) const ALL: [RefusalCode; 11] = [
+    pub(super) const ALL: [RefusalCode; 12] = [
         RefusalCode::UnknownTimeZone,
         RefusalCode::UnknownPermit,
         RefusalCode::PermitEnded,
+        RefusalCode::IsPlace,
         RefusalCode::NotHeld,
         RefusalCode::TooManyPermits,
         RefusalCode::TooManyLimits,
@@ -54,6 +57,7 @@ impl RefusalCode {
             RefusalCode::UnknownTimeZone => "unknownTimeZone",
             RefusalCode::UnknownPermit => "unknownPermit",
             RefusalCode::PermitEnded => "permitEnded",
+            RefusalCode::IsPlace => "isPlace",
             RefusalCode::NotHeld => "notHeld",
             RefusalCode::TooManyPermits => "tooManyPermits",
             RefusalCode::TooManyLimits => "tooManyLimits",

@@ -1,5 +1,6 @@
 //! Deciding items: all or nothing, blocks before limits.
 
+use crate::algorithm::charge::Charge;
 use crate::algorithm::state::Moment;
 use crate::algorithm::Holder;
 use crate::decide::{Check, Overage};
@@ -101,7 +102,16 @@ impl Decider<'_> {
         }
         let changed = if decision.success {
             let at = moment.now.plus(decision.delay.unwrap_or(Duration::ZERO));
-            Changed::by(&picked, holder, at, self.limits, moment, effects)?
+            let mut changed = Changed::by(&picked, holder, at, self.limits, moment, effects)?;
+            if let Some(holder) = holder.filter(|_| at > moment.now) {
+                let charges = changed.charges.get_or_insert_with(Vec::new);
+                decision.grant = self.keep_place(item, charges, (holder, at), effects);
+                if decision.grant.is_some() {
+                    let permit = holder.permit;
+                    charges.push((String::new(), Charge::Held { permit }));
+                }
+            }
+            changed
         } else {
             let left = self.limits.taken.left(&item.policy, moment.now);
             if left > 0 && item.check.costs.is_empty() {

@@ -438,6 +438,10 @@ impl SubjectState {
             return Ok(());
         }
         let charged = operations.charged_as(operation);
+        if charged.is_none() {
+            // Memory has lost it, but not the place.
+            self.limits.leave_place(operation, moment, effects)?;
+        }
         self.limits
             .take_back(operation, operations, moment, effects)?;
         let (charged_as, key) = charged.unwrap_or((operation, None));
@@ -560,8 +564,12 @@ impl SubjectState {
         self.loaded.readable()?;
         self.end(moment, effects);
         self.limits.expire(moment, effects)?;
+        let operation = self.limits.holds.operation_of_place(permit);
         match self.limits.release_held(permit, moment, effects) {
             Ok(()) => {
+                if let Some(operation) = operation {
+                    self.operations.cancel(operation, moment.now);
+                }
                 self.limits.release(permit, moment, effects);
                 self.ensure_alarm(moment, effects);
                 Ok(())

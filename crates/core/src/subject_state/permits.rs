@@ -32,7 +32,10 @@ impl Permits {
         random: &mut dyn FnMut() -> u128,
         now: Timestamp,
     ) -> Option<Holder> {
-        let gives = |item: &Item| !item.check.peek && (item.policy.gives_permits() || item.holds());
+        let gives = |item: &Item| {
+            let may_hold = item.policy.gives_permits() || item.holds() || item.may_wait();
+            may_hold && !item.check.peek
+        };
         items.iter().any(gives).then(|| Holder {
             permit: random().max(1),
             fence: (self.fence + 1).max(now.as_millis()),

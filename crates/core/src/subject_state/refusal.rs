@@ -27,6 +27,9 @@ pub enum Refusal {
     /// The permit has ended in another way than it is to end now.
     #[error("the permit was {}", .0.word())]
     PermitEnded(End),
+    /// The permit is that of a place, which can only be given back.
+    #[error("the permit is that of a place")]
+    IsPlace,
     /// The permit holds nothing of a limit of this name.
     #[error("the permit holds nothing of a limit `{0}`")]
     NotHeld(String),

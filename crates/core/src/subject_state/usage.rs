@@ -391,6 +391,28 @@ impl Usage {
         Ok(self.state.cancel(algorithm, charge, moment.now))
     }
 
+    /// Gives back what was charged for an instant that lies ahead.
+    pub(super) fn cancel_place(
+        &mut self,
+        at: Timestamp,
+        units: u64,
+        moment: Moment,
+    ) -> Result<(), UnknownTimeZone> {
+        if at <= self.state.seen().max(moment.now) {
+            return Ok(());
+        }
+        let charge = match &self.state {
+            LimitState::Bucket(bucket) => Charge::Bucket {
+                after: bucket.level, // of a place ahead it says nothing
+                at,
+                units,
+                class: None, // who shares a limit by weights is promised no place
+            },
+            _ => Charge::At { at, units },
+        };
+        self.cancel(&charge, moment).map(drop)
+    }
+
     /// Adds the use that an older row tells of the same limit; `false` where that is over.
     pub(super) fn merge(&mut self, older: &Usage) -> bool {
         let (LimitState::Counter(counter), LimitState::Counter(before)) =

@@ -45,7 +45,8 @@ impl Limits {
 
     /// Counts what permits hold that were found in rows; the newest of their fences.
     pub(crate) fn found_holds(&mut self) -> u64 {
-        let live = self.holds.live().flat_map(|held| held.parts.clone());
+        let live = self.holds.live().filter(|held| !held.is_place);
+        let live = live.flat_map(|held| held.parts.clone());
         let parts: Vec<Part> = live.collect();
         for part in parts {
             self.put_on_hold(&part.key, 0, part.units);
@@ -83,7 +84,17 @@ impl Limits {
         at: Moment,
         effects: &mut Effects,
     ) -> Result<(), UnknownTimeZone> {
-        let held = &self.holds.all[place];
+        let held = &mut self.holds.all[place];
+        if held.is_place {
+            // Its row says so too: at this instant it has come.
+            held.end = Some(Ended {
+                how: End::Settled,
+                at: at.now,
+                real: None,
+                owed: Vec::new(),
+            });
+            return Ok(());
+        }
         // Whoever is not at home has not been told that nothing happened.
         let keeps = held.on_expiry == OnExpiry::Keep || held.home == Home::Elsewhere;
         let units = |part: &Part| if keeps { part.units } else { 0 };
@@ -104,7 +115,10 @@ impl Limits {
     ) -> Result<Vec<Share>, UnknownTimeZone> {
         let held = self.holds.all[place].clone();
         for part in &held.parts {
-            self.put_on_hold(&part.key, part.units, 0);
+            match held.is_place {
+                true => self.give_place_back(part, held.until, moment, effects)?,
+                false => self.put_on_hold(&part.key, part.units, 0),
+            }
         }
         let mut shares = Vec::with_capacity(units.len());
         for (part, &units) in held.parts.iter().zip(units) {
@@ -127,6 +141,24 @@ impl Limits {
         let (key, row) = held.row();
         effects.put(key, row);
         Ok(shares)
+    }
+
+    /// Gives back what a place ahead was charged of one limit.
+    fn give_place_back(
+        &mut self,
+        part: &Part,
+        at: Timestamp,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(), UnknownTimeZone> {
+        let clock = self.clock().copied();
+        let Some(entry) = self.entries.iter_mut().find(|it| it.key() == part.key) else {
+            return Ok(());
+        };
+        entry.follow(clock.as_ref(), moment)?;
+        entry.usage.cancel_place(at, part.units, moment)?;
+        entry.write_exact(moment, effects);
+        Ok(())
     }
 
     /// Holds `now` units of a limit in place of `before`.
@@ -211,12 +243,16 @@ impl Limits {
     ) -> Result<Settled, Refusal> {
         let place = self.holds.find(permit).ok_or(Refusal::UnknownPermit)?;
         let held = &self.holds.all[place];
+        if held.is_place && held.end.is_none() {
+            return Err(Refusal::IsPlace);
+        }
         held.knows(real)?;
         let units = |part: &Part| Held::units_under(part, real);
         let units: Vec<u64> = held.parts.iter().map(units).collect();
         let shares = match &held.end {
             None => self.end_hold(place, &units, End::Settled, Some(real), moment, effects)?,
             Some(end) if end.real.as_ref() == Some(real) => held.shares(),
+            Some(end) if held.is_place => return Err(Refusal::PermitEnded(end.how)),
             Some(end) if end.how == End::Expired => {
                 self.settle_late(place, &units, real, moment, effects)?
             }
@@ -314,6 +350,9 @@ impl Limits {
         if let Some(end) = &held.end {
             return Err(Refusal::PermitEnded(end.how));
         }
+        if held.is_place {
+            return Err(Refusal::IsPlace);
+        }
         let hold = hold.unwrap_or(held.hold);
         held.until = held.until.max(moment.now.plus(hold));
         let (key, row) = held.row();
@@ -323,6 +362,22 @@ impl Limits {
             fence: held.fence,
             expires: held.until,
         })
+    }
+
+    /// Gives back the place that an operation was promised, if it lies ahead.
+    pub(crate) fn leave_place(
+        &mut self,
+        operation: u128,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        match self.holds.place_of(operation) {
+            Some(place) => {
+                let permit = self.holds.all[place].permit;
+                self.release_held(permit, moment, effects)
+            }
+            None => Ok(()),
+        }
     }
 
     /// Takes back a hold that an operation has taken, as if it had never been.
@@ -336,7 +391,7 @@ impl Limits {
             return;
         };
         let held = self.holds.all.remove(place);
-        for part in &held.parts {
+        for part in held.parts.iter().filter(|_| !held.is_place) {
             self.put_on_hold(&part.key, part.units, 0);
         }
         effects.writes.push(held.deletion());

@@ -53,7 +53,9 @@ impl Holds {
     /// of them ends by itself, or when it is time to tell it again.
     pub(crate) fn rings_by(&self, now: Timestamp) -> Option<Timestamp> {
         let rings = |held: &Held| match (&held.home, &held.end) {
-            (Home::Here(others), None) if !others.is_empty() => Some(held.until.max(now)),
+            (Home::Here(others), None) if !others.is_empty() && !held.is_place => {
+                Some(held.until.max(now))
+            }
             (_, Some(end)) if !end.owed.is_empty() => {
                 let since = now.since(end.at).as_millis() / 2;
                 let wait = Duration::from_millis(since).clamp(TELL_AGAIN, TELL_AGAIN_MOST);

@@ -4,7 +4,7 @@ use crate::algorithm::charge::Charge;
 use crate::algorithm::state::Moment;
 use crate::algorithm::{Holder, Take};
 use crate::calendar::UnknownTimeZone;
-use crate::decide::{capped, hold_for, Check, Overage};
+use crate::decide::{capped, hold_for, Check, OnExpiry, Overage};
 use crate::decision::{Decision, Grant};
 use crate::limit::{Algorithm, Name};
 use crate::policy::Policy;
@@ -18,6 +18,7 @@ use crate::subject_state::holds::{Held, Part};
 use crate::subject_state::item::Item;
 use crate::subject_state::limits::Limits;
 use crate::subject_state::look::Look;
+use crate::subject_state::operations::KeyedCharge;
 use crate::subject_state::picked::Picked;
 use crate::subject_state::refusal::Refusal;
 
@@ -48,6 +49,14 @@ impl Item {
         self.check.hold.is_some()
             && self.changes()
             && limits.any(|limit| is_counted(limit.algorithm()))
+    }
+}
+
+impl Item {
+    /// Whether its admission may be for later.
+    pub fn may_wait(&self) -> bool {
+        let waits = self.check.max_delay.is_some() || self.policy.shapes();
+        waits && self.changes() && self.check.cost > 0
     }
 }
 
@@ -172,6 +181,7 @@ impl Decider<'_> {
                 until: moment.now.plus(hold),
                 on_expiry: check.on_expiry,
                 home: self.terms.home.clone(),
+                is_place: false,
                 end: None,
             },
             effects,
@@ -204,6 +214,57 @@ fn take_slots(
     let charge = usage.state.charge(limit.algorithm(), &take, moment.now);
     let key = entry.key();
     Ok(charge.map(|charge| (key, charge)))
+}
+
+impl Decider<'_> {
+    /// Keeps a place that was promised for `at` as a permit, so that it can be given back. Where
+    /// there is no room for one more permit it cannot.
+    pub(crate) fn keep_place(
+        &mut self,
+        item: &Item,
+        charges: &[KeyedCharge],
+        (holder, at): (Holder, Timestamp),
+        effects: &mut Effects,
+    ) -> Option<Box<Grant>> {
+        let is_first = self.taken != Some(holder.permit);
+        let is_known = self.limits.holds.get(holder.permit).is_some();
+        if is_first && (is_known || !self.limits.holds.has_room()) {
+            return None;
+        }
+        self.taken = Some(holder.permit);
+        let part = |(key, charge): &KeyedCharge| {
+            let units = match charge {
+                Charge::At { units, .. } | Charge::Bucket { units, .. } => *units,
+                _ => return None,
+            };
+            Some(Part {
+                key: key.clone(),
+                name: String::new(),
+                units,
+                is_named: !item.check.costs.is_empty(),
+            })
+        };
+        self.limits.add_hold(
+            Held {
+                permit: holder.permit,
+                fence: holder.fence,
+                operation: self.terms.operation,
+                parts: charges.iter().filter_map(part).collect(),
+                hold: Duration::ZERO,
+                until: at,
+                on_expiry: OnExpiry::Keep,
+                home: self.terms.home.clone(),
+                is_place: true,
+                end: None,
+            },
+            effects,
+        );
+        Some(Box::new(Grant {
+            permit: holder.permit,
+            fence: holder.fence,
+            expires: at,
+        }))
+    }
 }
 
 impl Limits {

@@ -57,6 +57,9 @@ impl Limits {
         if let Some(end) = &held.end {
             return Err(Refusal::PermitEnded(end.how));
         }
+        if held.is_place {
+            return Err(Refusal::IsPlace);
+        }
         held.knows(&topup.total)?;
         let mut wanted = Vec::with_capacity(held.parts.len());
         let mut refused = None;

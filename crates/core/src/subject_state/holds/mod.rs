@@ -12,6 +12,9 @@
 //! knows the outcome, and tells the others until each has acknowledged it ([`super::holding`]). A
 //! part elsewhere holds on until it is told, or until the home has been silent for too long.
 //!
+//! A place in a queue is a permit too. Its units are charged for its instant; released before, it
+//! is a gap there ([`crate::algorithm::places`]), at its instant it is settled.
+//!
 //! A permit that has ended is remembered for as long again as it was to be held, so that a call
 //! that comes twice is answered alike, and one that comes late is charged the difference.
 
@@ -63,6 +66,19 @@ impl Holds {
     /// Whether one more permit can be held.
     pub(super) fn has_room(&self) -> bool {
         self.live().count() < MAX_HELD
+    }
+
+    /// The operation by which a place was promised that lies ahead.
+    pub(super) fn operation_of_place(&self, permit: u128) -> Option<u128> {
+        let held = self.get(permit)?;
+        held.operation
+            .filter(|_| held.is_place && held.end.is_none())
+    }
+
+    /// The place that an operation was promised, if it lies ahead.
+    pub(super) fn place_of(&self, operation: u128) -> Option<usize> {
+        let is_of = |it: &Held| it.is_place && it.end.is_none() && it.operation == Some(operation);
+        self.all.iter().position(is_of)
     }
 
     /// Those that hold units.

@@ -84,7 +84,8 @@ pub(crate) struct Ended {
 pub(crate) struct Held {
     pub(crate) permit: u128,
     pub(crate) fence: u64,
-    /// The operation that took it, as long as it can be taken back: in memory alone.
+    /// The operation that took it, as long as it can be taken back: in memory alone, but of a place
+    /// for as long as it lies ahead.
     pub(crate) operation: Option<u128>,
     pub(crate) parts: Vec<Part>,
     /// For how long it was asked.
@@ -93,6 +94,9 @@ pub(crate) struct Held {
     pub(crate) until: Timestamp,
     pub(crate) on_expiry: OnExpiry,
     pub(crate) home: Home,
+    /// Whether it is that of a place: its units are charged for the deadline already, and come back
+    /// only if it is released before.
+    pub(crate) is_place: bool,
     /// `None` while it is held.
     pub(crate) end: Option<Ended>,
 }
@@ -108,8 +112,8 @@ impl Held {
     /// home would know of it.
     pub(crate) fn ends_at(&self) -> Timestamp {
         match self.home {
-            Home::Here(_) => self.until,
-            Home::Elsewhere => self.until.plus(self.kept()),
+            Home::Elsewhere if !self.is_place => self.until.plus(self.kept()),
+            _ => self.until,
         }
     }
 

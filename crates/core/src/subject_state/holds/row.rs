@@ -13,7 +13,7 @@ use crate::subject_state::effects::Write;
 const KEY: &str = "permit/";
 
 fn key_of(permit: u128) -> String {
-    format!("{KEY}{permit:032x}")
+    format!("{KEY}{}", hex(permit))
 }
 
 impl Held {
@@ -21,12 +21,17 @@ impl Held {
     pub(crate) fn row(&self) -> (String, String) {
         let is_part = self.home == Home::Elsewhere;
         let line = LineWriter::new(ROWS.written(), "permit")
-            .put("permit", format_args!("{:032x}", self.permit))
+            .put("permit", hex(self.permit))
             .put("fence", self.fence)
             .put("hold", self.hold.as_millis())
             .put("until", self.until.as_millis())
             .flag("giveBack", self.on_expiry == OnExpiry::GiveBack)
-            .flag("elsewhere", is_part);
+            .flag("elsewhere", is_part)
+            .flag("place", self.is_place)
+            .put_some(
+                "operation",
+                self.operation.filter(|_| self.is_place).map(hex),
+            );
         let line = match &self.end {
             Some(end) => put_end(line, end),
             None => line,
@@ -60,12 +65,11 @@ impl Held {
     pub(crate) fn get(text: &str) -> Result<Held, Unreadable> {
         let mut lines = text.split('\n').map(Line::parse);
         let line = lines.next().ok_or(Unreadable::Damaged("empty"))?;
-        let permit = line.get("permit");
-        let permit = permit.and_then(|it| u128::from_str_radix(it, 16).ok());
+        let permit = line.get("permit").and_then(bits);
         let mut held = Held {
             permit: permit.ok_or(Unreadable::Damaged("permit"))?,
             fence: line.needed("fence")?,
-            operation: None,
+            operation: line.get("operation").and_then(bits),
             parts: Vec::new(),
             hold: Duration::from_millis(line.needed("hold")?),
             until: Timestamp::from_millis(line.needed("until")?),
@@ -77,6 +81,7 @@ impl Held {
                 true => Home::Elsewhere,
                 false => Home::Here(Vec::new()),
             },
+            is_place: line.flag("place"),
             end: get_end(&line)?,
         };
         for line in lines {
@@ -94,6 +99,14 @@ impl Held {
         }
         Ok(held)
     }
+}
+
+fn hex(bits: u128) -> String {
+    format!("{bits:032x}")
+}
+
+fn bits(text: &str) -> Option<u128> {
+    u128::from_str_radix(text, 16).ok()
 }
 
 fn put_end(line: LineWriter, end: &Ended) -> LineWriter {
