@@ -115,7 +115,9 @@ describe("one object", () => {
 
   test("a place is given back by its permit, also after kill -9 and sleep", { timeout: 60_000 }, async () => {
     const shaper = { algorithm: "leakyBucket", capacity: 100, leak: { amount: 1, interval: "30s" }, maxDelay: "1h" };
-    const ask = () => json("/limit", { identifier: "places", ...shaper });
+    const { maxDelay, ...limit } = shaper;
+    const patient = (identifier) => ({ identifier, limits: [{ ...limit, maxDelay }], maxDelay });
+    const ask = () => json("/limit", patient("places"));
     const places = [];
     for (let i = 0; i < 4; i++) places.push(await ask());
     const [first, second, third] = places;
@@ -131,8 +133,7 @@ describe("one object", () => {
       code: "invalidField",
       field: "permit",
     });
-    const entry = (identifier) => ({ identifier, ...shaper });
-    const limits = [entry("places-a"), entry("places-b")];
+    const limits = [patient("places-a"), patient("places-b")];
     const both = await json("/limit/multi", { limits });
     expect([both.success, both.permit]).toEqual([true, undefined]);
     const later = await json("/limit/multi", { limits });

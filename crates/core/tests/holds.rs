@@ -944,6 +944,13 @@ fn rows_come_back_as_they_were() {
     }
 }
 
+fn patient() -> Check {
+    Check {
+        max_delay: Some(ms(MINUTE)),
+        ..Check::ONE
+    }
+}
+
 fn queue() -> Policy {
     let one_a_second = common::leaky(100, 1, SECOND).with_max_delay(ms(MINUTE));
     policy_of(Algorithm::LeakyBucket(one_a_second.unwrap()))
@@ -953,7 +960,7 @@ fn queue() -> Policy {
 fn a_place_is_a_permit_until_its_turn() {
     let (policy, mut object) = (queue(), Object::with_exact_waits());
     let mut ask = |object: &mut Object, operation, now| {
-        object.limit(&policy, Check::ONE, operation, now).unwrap()
+        object.limit(&policy, patient(), operation, now).unwrap()
     };
     let first = ask(&mut object, None, START);
     assert_eq!((first.delay, first.grant), (Some(ms(0)), None));
@@ -1006,7 +1013,7 @@ fn a_place_in_several_objects_is_given_back_in_all() {
     let (mut home, mut other) = (Object::default(), Object::default());
     let items = [Item {
         policy: policy.clone(),
-        check: Check::ONE,
+        check: patient(),
     }];
     let homes = [Home::Here(vec!["other".to_owned()]), Home::Elsewhere];
     for (object, at) in [&mut home, &mut other].into_iter().zip(homes) {
