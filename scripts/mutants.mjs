@@ -374,10 +374,60 @@ const MUTANTS = [
     "overrides_waits",
   ],
   [
+    "a limit is decided as if it were smaller by what is held of it",
+    `${CORE}/decide/beside.rs`,
+    "let lessened = policy.lessened(on_hold);",
+    "let lessened = policy.lessened(&vec![0; on_hold.len()]);",
+    "holds",
+  ],
+  [
+    "a settlement is charged whole",
+    `${CORE}/subject_state/holding/ending.rs`,
+    "let units: Vec<u64> = held.parts.iter().map(units).collect();\n        let shares",
+    "let units: Vec<u64> = held.parts.iter().map(|part| units(part).min(part.units)).collect();\n        let shares",
+    "holds",
+  ],
+  [
+    "no limit carries more debt than the whole of it",
+    `${CORE}/subject_state/usage.rs`,
+    "units.min(limit.saturating_mul(2).saturating_sub(used))",
+    "units.min(limit.saturating_mul(3).saturating_sub(used))",
+    "holds",
+  ],
+  [
+    "what expires is charged at its instant",
+    `${CORE}/subject_state/holding/ending.rs`,
+    "self.expire_one(place, Moment { now, ..moment }, effects)?;",
+    "let _ = now;\n            self.expire_one(place, moment, effects)?;",
+    "holds",
+  ],
+  [
+    "a part gives nothing back by itself",
+    `${CORE}/subject_state/holding/ending.rs`,
+    "held.on_expiry == OnExpiry::Keep || held.home == Home::Elsewhere;",
+    "held.on_expiry == OnExpiry::Keep;",
+    "holds",
+  ],
+  ["who is in debt goes no further into it", `${CORE}/subject_state/overage.rs`, "used > most ||", "false ||", "holds"],
+  [
+    "who wants nothing of a limit is not refused by it",
+    `${CORE}/decide/many.rs`,
+    "(units > 0).then_some((place, units))",
+    "Some((place, units.max(1)))",
+    "holds",
+  ],
+  [
+    "a place is known to whom it was promised after a restart",
+    `${CORE}/subject_state/holds/row.rs`,
+    'is_place: line.flag("place"),',
+    "is_place: false,",
+    "holds",
+  ],
+  [
     "an override that ends later is in the rows of those whom it limits the same",
     `${CORE}/subject_state/picked.rs`,
-    "if limits.entries[place].becomes_another(&self.item.policy) {",
-    "if false {",
+    "let becomes_another = limits.entries[place].becomes_another(&self.item.policy);",
+    "let becomes_another = false;",
     "overrides_waits",
   ],
   [
@@ -1184,8 +1234,8 @@ const MUTANTS = [
   [
     "refunds are never above full",
     `${CORE}/algorithm/bucket.rs`,
-    "let back = shape.parts(units).min(self.missing(shape));",
-    "let back = shape.parts(units).min(self.missing(shape));\n        self.level.credits += shape.parts(units) - back;",
+    "let mut back = parts.min(self.missing(shape));",
+    "let mut back = parts.min(self.missing(shape));\n        self.level.credits += parts - back;",
     "algorithms",
   ],
   [
@@ -1541,9 +1591,9 @@ const MUTANTS = [
   ],
   [
     "a peek puts nothing in force",
-    `${CORE}/subject_state/item.rs`,
-    "self.check.cost != 0 && !self.check.peek",
-    "self.check.cost != 0",
+    `${CORE}/decide/check.rs`,
+    "!self.wants_nothing() && !self.peek",
+    "!self.wants_nothing()",
     "definitions",
   ],
   [
@@ -1556,8 +1606,8 @@ const MUTANTS = [
   [
     "all definitions of a named limit are charged",
     `${CORE}/subject_state/changed.rs`,
-    "let is_another = is_any(&|limit| entry.is_named_as(name, limit))\n            &&",
-    "let is_another = false &&",
+    ".filter(|_| entry.usage.idle_at(moment.now) > moment.now);\n        let beside",
+    ".filter(|_| false);\n        let beside",
     "definitions",
   ],
   [
@@ -1675,8 +1725,8 @@ const MUTANTS = [
   [
     "a refused call of several puts its definitions in force",
     `${CORE}/subject_state/decider.rs`,
-    "for item in items.iter().filter(decided) {",
-    "for item in items.iter().filter(decided).filter(|item| item.check.peek) {",
+    "if !decided(&item) {",
+    "if !decided(&item) || !item.check.peek {",
     "definitions",
   ],
   [
@@ -1689,8 +1739,8 @@ const MUTANTS = [
   [
     "a reset frees no slot that is held",
     `${CORE}/subject_state/limits.rs`,
-    "} else if entry.usage.forget_spent(moment) {",
-    "} else if entry.usage.forget_spent(moment) && false {",
+    "} else if entry.usage.forget_spent(moment) |",
+    "} else if (entry.usage.forget_spent(moment) && false) |",
     "definitions",
   ],
   [
@@ -1731,15 +1781,15 @@ const MUTANTS = [
   [
     "memory is cleared with the storage",
     `${CORE}/subject_state/limits.rs`,
-    "entry.usage.idle_at(now) > now {\n            return false;",
-    "entry.usage.idle_at(now) > Timestamp::ZERO {\n            return false;",
+    "entry.usage.idle_at(now) > now || self.holds_of(entry, now) {",
+    "entry.usage.idle_at(now) > Timestamp::ZERO || self.holds_of(entry, now) {",
     "durability",
   ],
   [
     "what is in use is not forgotten",
     `${CORE}/subject_state/limits.rs`,
-    "entry.usage.idle_at(now) > now {\n            return false;",
-    "entry.usage.idle_at(now) < Timestamp::ZERO {\n            return false;",
+    "entry.usage.idle_at(now) > now || self.holds_of(entry, now) {",
+    "entry.usage.idle_at(now) < Timestamp::ZERO || self.holds_of(entry, now) {",
     "durability",
   ],
   [
@@ -2982,8 +3032,8 @@ const MUTANTS = [
   [
     "limits beside are charged also when they are idle",
     `${CORE}/subject_state/changed.rs`,
-    "entry.is_beside(policy, limit)) {",
-    "{\n            entry.is_beside(policy, limit) && entry.usage.idle_at(moment.now) > moment.now\n        }) {",
+    "any(&|limit| entry.is_beside(policy, limit));",
+    "any(&|limit| {\n            entry.is_beside(policy, limit) && entry.usage.idle_at(moment.now) > moment.now\n        });",
     "replaces_inline",
   ],
   [

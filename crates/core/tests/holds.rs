@@ -959,7 +959,7 @@ fn queue() -> Policy {
 #[test]
 fn a_place_is_a_permit_until_its_turn() {
     let (policy, mut object) = (queue(), Object::with_exact_waits());
-    let mut ask = |object: &mut Object, operation, now| {
+    let ask = |object: &mut Object, operation, now| {
         object.limit(&policy, patient(), operation, now).unwrap()
     };
     let first = ask(&mut object, None, START);
