@@ -140,11 +140,12 @@ impl Decider<'_> {
         effects: &mut Effects,
     ) -> Result<(Decision, Changed), Refusal> {
         let item = picked.item;
-        for &place in &picked.places {
+        let on_hold = self.limits.on_hold(&item.policy);
+        for (i, &place) in picked.places.iter().enumerate() {
             let entry = &mut self.limits.entries[place];
             let limit = entry.usage.limit.clone();
             let units = item.units_of(&limit);
-            let on_hold = entry.on_hold;
+            let on_hold = on_hold.as_ref().map_or(0, |held| held[i]);
             let units = entry.usage.take_left(units, on_hold, moment)?;
             picked.set_policy(entry);
             entry.write_ahead(units, moment, effects)?;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::algorithm::charge::Charge;
-use crate::algorithm::state::Moment;
+use crate::algorithm::state::{LimitState, Moment};
 use crate::calendar::UnknownTimeZone;
 use crate::decision::Grant;
 use crate::limit::schedule::StageClock;
@@ -264,7 +264,7 @@ impl Limits {
             if !is_meant {
                 self.entries.push(entry);
             } else if entry.usage.forget_spent(moment) | self.holds_of(&entry, moment.now) {
-                if entry.usage.held.is_some() {
+                if !matches!(entry.usage.state, LimitState::Slots(_)) {
                     final_for.push(entry.key());
                 }
                 entry.write_exact(moment, effects);

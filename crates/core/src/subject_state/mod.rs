@@ -456,7 +456,7 @@ impl SubjectState {
     }
 
     /// Moves a permit's deadline to `hold` from now (its limit's `ttl` when absent, and never
-    /// longer), and never to an earlier instant.
+    /// longer), and never to an earlier instant. One whose slots are free by now is not renewed.
     pub fn renew(
         &mut self,
         permit: u128,
@@ -467,6 +467,9 @@ impl SubjectState {
         self.loaded.readable()?;
         self.limits.expire(moment, effects)?;
         let slots = self.limits.renew(permit, hold, moment, effects);
+        if slots.is_none() && self.limits.holds.has_lost_slots(permit) {
+            return Err(Refusal::PermitEnded(End::Expired)); // another one may have them
+        }
         match self.limits.renew_held(permit, hold, moment, effects) {
             Ok(grant) => {
                 let expires = slots.map_or(grant.expires, |slots| slots.expires.min(grant.expires));
@@ -655,6 +658,7 @@ impl SubjectState {
         }
         self.loaded.readable()?;
         self.end(moment, effects);
+        self.limits.expire(moment, effects)?; // else it would be charged after the reset
         let is_of = |name: &str| policy.is_none_or(|policy| policy == name);
         effects.writes.extend(self.blocks.outlooks.forget(is_of));
         let final_for = self.limits.reset(policy, moment, effects);

@@ -181,7 +181,10 @@ impl SubjectState {
         let grants = admissions.iter().filter_map(|(it, _)| it.grant.as_deref());
         let permit = grants.map(|grant| grant.permit).next();
         let kept = Kept {
-            has_slots: permit.is_some_and(|permit| self.limits.gives(permit, now)),
+            // Where units are held as well, they tell how the permit has ended.
+            has_slots: permit.is_some_and(|permit| {
+                self.limits.holds.get(permit).is_none() && self.limits.gives(permit, now)
+            }),
             question: keyed.question,
             admissions,
             until: now.plus(kept_for.unwrap_or(REMEMBERED_FOR)),
@@ -202,7 +205,27 @@ impl SubjectState {
         Some(self.keys.since(kept_for?, now))
     }
 
-    /// Gives back what was charged under a key, which is forgotten: at most what the items say.
+    /// Whether what was admitted is held still.
+    fn is_held(&self, kept: &Kept) -> bool {
+        let mut permits = kept.permits().filter_map(|it| self.limits.holds.get(it));
+        permits.any(|held| held.end.is_none())
+    }
+
+    /// Units that were charged by now of what was admitted: of what a permit holds those that it
+    /// was settled with, and none before.
+    fn charged_by(&self, kept: &Kept) -> i64 {
+        let mut permits = kept.permits().filter_map(|it| self.limits.holds.get(it));
+        let Some(held) = permits.next() else {
+            return kept.units();
+        };
+        match held.end {
+            None => 0,
+            Some(_) => i64::try_from(held.largest_unnamed()).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// Gives back what was charged under a key, which is forgotten unless it is held still: at most
+    /// what the items say.
     fn take_back_keyed(
         &mut self,
         items: &[Item],
@@ -212,7 +235,9 @@ impl SubjectState {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<Vec<Decision>, Refusal> {
-        let known = self.keys.find(id, moment.now).map(Kept::units);
+        let kept = self.keys.find(id, moment.now);
+        let known = kept.map(|kept| self.charged_by(kept));
+        let is_held = kept.is_some_and(|kept| self.is_held(kept));
         let most = match known {
             Some(units) => units,
             None if only_known => 0,
@@ -227,7 +252,7 @@ impl SubjectState {
         };
         let bounded: Vec<Item> = items.iter().map(bounded).collect();
         let mut answers = self.limit(&bounded, None, random, moment, effects)?;
-        if known.is_some() {
+        if known.is_some() && !is_held {
             self.keys.forget(id, effects);
         }
         let recognition = Recognition {

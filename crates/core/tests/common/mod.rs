@@ -6,6 +6,7 @@
 pub(crate) mod clocks;
 pub(crate) mod generated;
 pub(crate) mod object;
+pub(crate) mod permits;
 
 use tollgate_core::algorithm::state::{LimitState, Moment};
 use tollgate_core::calendar::UtcOnly;

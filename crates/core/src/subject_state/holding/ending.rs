@@ -8,7 +8,7 @@ use crate::limit::Real;
 use crate::{Duration, Timestamp};
 
 use crate::subject_state::effects::Effects;
-use crate::subject_state::holds::{End, Ended, Held, Home, Part, MAX_ENDED};
+use crate::subject_state::holds::{End, Ended, Held, Home, Part, MAX_BYTES, MAX_ENDED};
 use crate::subject_state::limits::Limits;
 use crate::subject_state::refusal::Refusal;
 
@@ -214,23 +214,35 @@ impl Limits {
         Ok(share)
     }
 
-    /// Forgets permits that are remembered for no longer, or are too many.
+    /// Forgets permits that are remembered for no longer, or are too many: those that ended first,
+    /// and owe nothing.
     fn forget_ended(&mut self, now: Timestamp, effects: &mut Effects) {
         let holds = &mut self.holds.all;
-        let ended = holds.iter().filter(|it| it.end.is_some()).count();
-        let mut too_many = ended.saturating_sub(MAX_ENDED);
         let mut forgotten = 0;
         holds.retain(|held| {
             let is_over = held.end.is_some() && held.known_until() <= now;
-            let is_oldest = held.end.is_some() && too_many > 0;
-            if forgotten == MAX_FORGOTTEN || !(is_over || is_oldest) {
+            if forgotten == MAX_FORGOTTEN || !is_over {
                 return true;
             }
-            too_many = too_many.saturating_sub(1);
             forgotten += 1;
             effects.writes.push(held.deletion());
             false
         });
+        let ended = || holds.iter().filter(|it| it.end.is_some());
+        let mut count = ended().count();
+        let mut bytes: usize = ended().map(Held::bytes).sum();
+        while (count > MAX_ENDED || bytes > MAX_BYTES) && forgotten < MAX_FORGOTTEN {
+            let ended = holds.iter().enumerate().filter(|(_, it)| !it.owes());
+            let ended = ended.filter_map(|(i, it)| Some((it.end.as_ref()?.at, i)));
+            let Some((_, oldest)) = ended.min() else {
+                break;
+            };
+            let oldest = holds.remove(oldest);
+            count -= 1;
+            bytes -= oldest.bytes();
+            forgotten += 1;
+            effects.writes.push(oldest.deletion());
+        }
     }
 
     /// Charges the real cost of what a permit holds, whole, and ends it. An error changes nothing.

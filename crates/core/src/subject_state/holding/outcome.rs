@@ -89,8 +89,7 @@ impl Limits {
 
     /// Whether another object has to be told something.
     pub(crate) fn has_notices(&self) -> bool {
-        let owes = |held: &Held| held.end.as_ref().is_some_and(|end| !end.owed.is_empty());
-        self.holds.iter().any(owes)
+        self.holds.iter().any(Held::owes)
     }
 
     /// An object has acknowledged what it was told.

@@ -171,12 +171,14 @@ impl Decider<'_> {
         let permit = holder.permit;
         let keys: Vec<String> = parts.iter().map(|part: &Part| part.key.clone()).collect();
         let hold = check.hold.unwrap_or(Duration::ZERO);
+        let has_slots = !charges.is_empty();
         self.limits.add_hold(
             Held {
                 permit,
                 fence: holder.fence,
                 operation: self.terms.operation,
                 parts,
+                has_slots,
                 hold,
                 until: moment.now.plus(hold),
                 on_expiry: check.on_expiry,
@@ -274,6 +276,7 @@ impl Limits {
             Some(place) => {
                 let known = &mut self.holds.all[place];
                 known.until = known.until.min(held.until);
+                known.has_slots |= held.has_slots;
                 known.parts.extend(held.parts);
                 place
             }

@@ -5,10 +5,11 @@ use crate::algorithm::state::Moment;
 use crate::algorithm::{Ask, Room};
 use crate::calendar::UnknownTimeZone;
 use crate::decide::Overage;
-use crate::limit::Real;
+use crate::limit::{Costs, Real};
 use crate::{Duration, Timestamp};
 
 use crate::subject_state::effects::Effects;
+use crate::subject_state::entry::Entry;
 use crate::subject_state::holds::{Held, Home, Part};
 use crate::subject_state::limits::Limits;
 use crate::subject_state::refusal::Refusal;
@@ -69,8 +70,8 @@ impl Limits {
             wanted.push(units);
             refused = later(refused, room);
         }
-        if topup.overage == Overage::Cap {
-            level_out(&held.parts, &mut wanted);
+        if topup.overage == Overage::Cap && topup.total.cost.is_some() {
+            level_out(&held.parts, &topup.total.costs, &mut wanted);
         }
         let before = named(&held.parts);
         if refused.is_none() {
@@ -98,6 +99,28 @@ impl Limits {
         })
     }
 
+    /// The definition of a part's limit that is in force: it may be another one by now than that
+    /// under which the part was taken.
+    fn in_force_for(&self, part: &Part) -> Option<&Entry> {
+        let own = self.entries.iter().find(|entry| entry.key() == part.key)?;
+        let newest = self
+            .of_name(&own.policy, &own.usage.limit)
+            .max_by_key(|entry| entry.turn);
+        newest.or(Some(own))
+    }
+
+    /// Units on hold under any definition of a limit, and of what is charged together with it.
+    fn on_hold_beside(&self, entry: &Entry) -> u64 {
+        let is_of = |it: &&Entry| {
+            it.key() == entry.key()
+                || it.is_named_as(&entry.policy, &entry.usage.limit)
+                || it.is_beside_entry(entry)
+        };
+        let held = self.entries.iter().filter(|it| it.on_hold > 0);
+        let held = held.filter(is_of).map(|it| it.on_hold);
+        held.fold(0, u64::saturating_add)
+    }
+
     /// How many units a part can hold in place of those that it does, and whether it is refused
     /// so many.
     fn room_for(
@@ -108,12 +131,11 @@ impl Limits {
         moment: Moment,
     ) -> Result<(u64, Option<Refused>), UnknownTimeZone> {
         let more = units.saturating_sub(part.units);
-        let entry = self.entries.iter().find(|entry| entry.key() == part.key);
-        let Some(entry) = entry.filter(|_| more > 0) else {
+        let Some(entry) = self.in_force_for(part).filter(|_| more > 0) else {
             return Ok((units, None));
         };
         let usage = entry.usage.present(self.clock(), moment)?;
-        let lessened = usage.limit.lessened(entry.on_hold);
+        let lessened = usage.limit.lessened(self.on_hold_beside(entry));
         let algorithm = lessened.algorithm();
         let projected = usage.state.projected(algorithm, moment)?;
         let state = projected.as_ref().unwrap_or(&usage.state);
@@ -132,7 +154,7 @@ impl Limits {
         let whole = usage.limit.algorithm().limit();
         let is_in_debt = state.used(algorithm, moment.now) > algorithm.limit();
         Ok(match overage {
-            Overage::Cap if left > 0 => (part.units.saturating_add(left), None),
+            Overage::Cap if left > 0 => (part.units.saturating_add(left.min(more)), None),
             Overage::Debt if !is_in_debt && more <= left.saturating_add(whole) => (units, None),
             _ => (part.units, Some(refused)),
         })
@@ -151,8 +173,12 @@ fn later(one: Option<Refused>, other: Option<Refused>) -> Option<Refused> {
 }
 
 /// Of all that were asked for by one cost each holds as many units as the others.
-fn level_out(parts: &[Part], units: &mut [u64]) {
-    let others = || parts.iter().enumerate().filter(|(_, part)| !part.is_named);
+fn level_out(parts: &[Part], costs: &Costs, units: &mut [u64]) {
+    let is_named = |part: &Part| {
+        let mut names = costs.iter().map(|(name, _)| name.as_str());
+        part.is_named || names.any(|name| name == part.name)
+    };
+    let others = || parts.iter().enumerate().filter(|(_, part)| !is_named(part));
     let least = others().map(|(i, _)| units[i]).min();
     for (i, _) in others() {
         units[i] = least.unwrap_or(units[i]);

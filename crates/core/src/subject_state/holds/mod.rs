@@ -31,8 +31,13 @@ use super::effects::Effects;
 /// The most permits of one subject that are held at once: each is kept in a row and in memory.
 pub const MAX_HELD: usize = 1_024;
 /// The most permits of one subject that have ended and are remembered. Beyond it the one that ended
-/// first is forgotten.
+/// first is forgotten, of those whose outcome every object knows.
 pub const MAX_ENDED: usize = 4_096;
+
+/// What those may take that are held or owed, and again those that are remembered besides: a permit
+/// with parts in a hundred objects takes as much as a hundred that have none. All objects of an
+/// isolate share 128 MB.
+pub(super) const MAX_BYTES: usize = 4 << 20;
 
 /// The permits of one subject that hold units, or did lately.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,13 +64,23 @@ impl Holds {
         self.find(permit).map(|at| &self.all[at])
     }
 
+    /// Whether slots, which its limits do not hold any more, belong to a permit that is held.
+    pub(super) fn has_lost_slots(&self, permit: u128) -> bool {
+        let held = self.get(permit);
+        held.is_some_and(|held| held.has_slots && held.end.is_none())
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Held> {
         self.all.iter()
     }
 
-    /// Whether one more permit can be held.
+    /// Whether one more permit can be held. What other objects are owed is not forgotten in its
+    /// place.
     pub(super) fn has_room(&self) -> bool {
-        self.live().count() < MAX_HELD
+        let needed = || self.all.iter().filter(|it| it.end.is_none() || it.owes());
+        let bytes: usize = needed().map(Held::bytes).sum();
+        let live = self.live().count();
+        live < MAX_HELD && needed().count() - live < MAX_ENDED && bytes < MAX_BYTES
     }
 
     /// The operation by which a place was promised that lies ahead.

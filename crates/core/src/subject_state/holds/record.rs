@@ -88,6 +88,8 @@ pub(crate) struct Held {
     /// for as long as it lies ahead.
     pub(crate) operation: Option<u128>,
     pub(crate) parts: Vec<Part>,
+    /// Whether it has taken slots as well, which their limits hold.
+    pub(crate) has_slots: bool,
     /// For how long it was asked.
     pub(crate) hold: Duration,
     /// The deadline.
@@ -124,6 +126,29 @@ impl Held {
             Some(end) if end.owed.is_empty() => end.at.plus(self.kept()),
             Some(end) => end.at.plus(KEPT_MOST),
         }
+    }
+
+    /// The most units that it holds, or was charged, of a limit that was not asked for by its name.
+    pub(crate) fn largest_unnamed(&self) -> u64 {
+        let unnamed = self.parts.iter().filter(|part| !part.is_named);
+        unnamed.map(|part| part.units).max().unwrap_or(0)
+    }
+
+    /// What it takes in memory; a guess on the large side.
+    pub(crate) fn bytes(&self) -> usize {
+        let part = |part: &Part| size_of::<Part>() + part.key.len() + part.name.len();
+        let name = |name: &String| size_of::<String>() + name.len();
+        let others = match &self.home {
+            Home::Here(others) => others.iter().map(name).sum(),
+            Home::Elsewhere => 0,
+        };
+        let owed = self.end.iter().flat_map(|end| &end.owed).map(name);
+        size_of::<Held>() + self.parts.iter().map(part).sum::<usize>() + others + owed.sum::<usize>()
+    }
+
+    /// Whether other objects have not acknowledged how it has ended.
+    pub(crate) fn owes(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| !end.owed.is_empty())
     }
 
     /// The units of a part under other costs. A limit that was asked for by its name keeps what it

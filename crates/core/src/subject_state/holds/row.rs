@@ -27,6 +27,7 @@ impl Held {
             .put("until", self.until.as_millis())
             .flag("giveBack", self.on_expiry == OnExpiry::GiveBack)
             .flag("elsewhere", is_part)
+            .flag("slots", self.has_slots)
             .flag("place", self.is_place)
             .put_some(
                 "operation",
@@ -71,6 +72,7 @@ impl Held {
             fence: line.needed("fence")?,
             operation: line.get("operation").and_then(bits),
             parts: Vec::new(),
+            has_slots: line.flag("slots"),
             hold: Duration::from_millis(line.needed("hold")?),
             until: Timestamp::from_millis(line.needed("until")?),
             on_expiry: match line.flag("giveBack") {
