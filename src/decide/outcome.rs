@@ -45,6 +45,8 @@ pub(crate) struct Outcome {
     waited: Option<Duration>,
     /// Whose permit the decision carries, where that is another level's.
     holder: Option<Subject>,
+    /// Whether any level holds units.
+    holds: bool,
     /// What a policy has decided that is not enforced; of several the one that refuses longest.
     shadow: Option<Box<Shadow>>,
     /// The policies that refused before, in whose place this one was asked.
@@ -78,6 +80,7 @@ impl Outcome {
         if shadow.is_some() {
             decision = decision.unenforced();
         }
+        let holds = pending.is_of_permit();
         Outcome {
             pending,
             decision,
@@ -91,6 +94,7 @@ impl Outcome {
             charged: None,
             waited: None,
             holder: None,
+            holds,
             shadow,
             fell_back_from: Vec::new(),
         }
@@ -140,9 +144,16 @@ impl Outcome {
         let is_near = each.any(|(level, pressure)| *pressure >= Some(level.near));
         let left = left(&levels, &decisions);
         let recognition = recognition(&decisions);
+        // A permit is that of the first level which holds units under it, and told so.
+        let holds = |(level, known): (&Pending, &Option<(Decision, _)>)| {
+            let grants = |(it, _): &(Decision, _)| it.grant.is_some();
+            level.is_of_permit() && known.as_ref().is_some_and(grants)
+        };
+        let home = levels.iter().zip(&decisions).position(holds);
         let mut whole = whole(decisions)?;
         whole.decision.recognition = recognition;
-        let holder = whole.holder.map(|at| levels[at].subject.clone());
+        let holder = home.or(whole.holder);
+        let holder = holder.map(|at| levels[at].subject.clone());
         let level = levels[whole.level].clone();
         let mut outcome = Outcome::new(level, whole.decision, whole.source);
         outcome.is_of_objects = is_of_objects;
@@ -152,6 +163,7 @@ impl Outcome {
         if levels.len() > 1 {
             outcome.asked = Some(Box::new(levels.swap_remove(0)));
             outcome.holder = holder;
+            outcome.holds = home.is_some();
         }
         Some(outcome)
     }
@@ -180,7 +192,7 @@ impl Outcome {
 
     /// Whether it is of a permit that holds units.
     fn holds(&self) -> bool {
-        self.lowest().is_of_permit() && self.decision.grant.is_some()
+        self.holds && self.decision.grant.is_some()
     }
 
     /// Whether the answer may be held until the caller's turn has come.

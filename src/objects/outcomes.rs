@@ -64,15 +64,10 @@ impl Outcomes {
         let questions: Vec<Question> = notices.iter().map(question).collect();
         let limiter = Limiter::new(&self.env, PATIENCE, PATIENCE);
         let answers = limiter.ask_all(&questions).await;
-        let mut all = true;
-        for (notice, answered) in notices.iter().zip(answers) {
-            let has_it = matches!(answered.answer, Ok(Answer::Done));
-            let noted = has_it
-                && subject
-                    .with(|awake, _| awake.loaded.acknowledge(notice))
-                    .is_ok();
-            all &= noted;
-        }
-        all
+        let told = notices.iter().zip(answers);
+        let told = told.filter(|(_, answered)| matches!(answered.answer, Ok(Answer::Done)));
+        let told: Vec<&Notice> = told.map(|(notice, _)| notice).collect();
+        let noted = subject.with(|awake, _| awake.loaded.acknowledge(&told));
+        noted.is_ok() && told.len() == notices.len()
     }
 }

@@ -168,10 +168,10 @@ impl LoadedSubject {
         self.state.has_notices()
     }
 
-    /// Another object has taken notice.
-    pub(super) fn acknowledge(&mut self, notice: &Notice) -> Result<()> {
+    /// Other objects have taken notice.
+    pub(super) fn acknowledge(&mut self, notices: &[&Notice]) -> Result<()> {
         let mut effects = Effects::default();
-        self.state.acknowledge(notice, &mut effects);
+        self.state.acknowledge_all(notices, &mut effects);
         self.apply(&effects)
     }
 

@@ -5,7 +5,7 @@ use tollgate_core::api::permit as form;
 use tollgate_core::api::response::{to_json, RenewedBody, SettledBody, ToppedBody};
 use tollgate_core::decide::Overage;
 use tollgate_core::limit::{Costs, Name, Real};
-use tollgate_core::message::{Answer, Call};
+use tollgate_core::message::{Answer, Call, RefusalCode};
 use tollgate_core::permit::Permit;
 use tollgate_core::subject_state::{Topped, Topup};
 
@@ -89,7 +89,7 @@ async fn in_all_parts(
     at_home: Topped,
 ) -> Result<Topped, ApiError> {
     let wanted = Topup {
-        total: total_of(&at_home.held, &topup.total),
+        total: total_of(&at_home, &topup.total),
         ..topup.clone()
     };
     let others = at_home.others.clone();
@@ -101,27 +101,42 @@ async fn in_all_parts(
     for answer in &answers {
         match answer {
             Some(Answer::Topped(topped)) if topped.success => {
-                least = smaller(least, &total_of(&topped.held, &wanted.total));
+                least = smaller(least, &total_of(topped, &wanted.total));
             }
             Some(Answer::Topped(topped)) => refused = Some(topped.clone()),
-            // It may hold more now, which is lowered with the others, or does not know the permit.
+            // It holds slots alone, or was out of reach when the permit was taken.
+            Some(Answer::Refused(RefusalCode::UnknownPermit, _)) => {}
             _ => is_silent = true,
         }
     }
-    if refused.is_none() && !is_silent && least == wanted.total {
+    let is_less = refused.is_none() && !is_silent;
+    if is_less && least == wanted.total {
         return Ok(at_home);
     }
-    let is_less = refused.is_none() && !is_silent;
-    let back = Topup {
+    let back = |total: Real| Topup {
         permit: topup.permit,
-        total: match is_less {
-            true => least,
-            false => total_of(&at_home.before, &wanted.total),
-        },
+        total,
         overage: Overage::Deny,
     };
-    object::tell_later(context, &others, &Call::TopUp(back.clone()));
-    let lowered = asked(context, home, &back).await?;
+    let at_home_back = match is_less {
+        true => back(least),
+        false => back(before(&at_home)),
+    };
+    for (object, answer) in others.iter().zip(&answers) {
+        let total = match answer {
+            Some(Answer::Topped(topped)) if topped.success && !is_less => before(topped),
+            Some(Answer::Topped(topped)) if topped.success => at_home_back.total.clone(),
+            Some(_) => continue, // nothing has changed there
+            // It may hold more now.
+            None => total_of_units(&at_home.before, &at_home.named, &wanted.total),
+        };
+        object::tell_later(
+            context,
+            core::slice::from_ref(object),
+            &Call::TopUp(back(total)),
+        );
+    }
+    let lowered = asked(context, home, &at_home_back).await?;
     if is_silent {
         return Err(ApiError::object_unavailable());
     }
@@ -132,8 +147,26 @@ async fn in_all_parts(
     })
 }
 
-/// What is held of the limits that are named, and of all others.
-fn total_of(held: &[(String, u64)], asked: &Real) -> Real {
+/// What one object held before, limit by limit.
+fn before(topped: &Topped) -> Real {
+    let cost = topped.before.iter().find(|(name, _)| name.is_empty());
+    let named = topped.before.iter().filter_map(|(name, units)| {
+        let name = Name::new("costs", name).ok()?;
+        Some((name, *units))
+    });
+    Real {
+        cost: cost.map(|(_, units)| *units),
+        costs: Costs::new(named.collect()),
+    }
+}
+
+/// What one object holds of the limits that are named, and of all others.
+fn total_of(topped: &Topped, asked: &Real) -> Real {
+    total_of_units(&topped.held, &topped.named, asked)
+}
+
+/// The same of these units; those that were asked for by name are none of the others.
+fn total_of_units(held: &[(String, u64)], asked_by_name: &[String], asked: &Real) -> Real {
     let of = |name: &Name| {
         let mut held = held.iter();
         held.find(|(known, _)| known == name.as_str())
@@ -141,8 +174,10 @@ fn total_of(held: &[(String, u64)], asked: &Real) -> Real {
     };
     let named = asked.costs.iter();
     let named = named.map(|(name, cost)| (name.clone(), of(name).unwrap_or(*cost)));
-    let is_other =
-        |(name, _): &&(String, u64)| !asked.costs.iter().any(|(known, _)| known.as_str() == name);
+    let is_other = |(name, _): &&(String, u64)| {
+        !asked.costs.iter().any(|(known, _)| known.as_str() == name)
+            && !asked_by_name.contains(name)
+    };
     let other = held.iter().filter(is_other).map(|(_, units)| *units).min();
     Real {
         cost: asked.cost.map(|cost| other.unwrap_or(cost)),

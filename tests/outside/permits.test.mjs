@@ -253,6 +253,45 @@ describe("several objects", () => {
     await until(used, same(45, 0, 0));
   });
 
+  test("what was asked for by name lessens no other level's total", { timeout: 60_000 }, async () => {
+    const two = [
+      { name: "mails", ...year(50) },
+      { name: "cents", ...year(50) },
+    ];
+    const { ask, used } = await levels({ limits: two });
+    const { permit } = (await ask({ cost: 1, costs: { cents: 2 }, hold: "1m" })).json;
+    const topped = await send("/limit/topup", { permit, cost: 10 });
+    expect([topped.status, topped.json.costs]).toEqual([200, { mails: 10, cents: 2 }]);
+    expect(await used()).toEqual(same(10, 10, 0));
+    // Named once, in a topup: it counts for the cap of the others no more than before.
+    await send("/limit/topup", { permit, costs: { cents: 30 } });
+    await ask({ cost: 20 });
+    const capped = await send("/limit/topup", { permit, cost: 500, overage: "cap" });
+    expect([capped.status, capped.json.costs]).toEqual([200, { mails: 30, cents: 30 }]);
+    await until(used, same(50, 30, 0));
+  });
+
+  test("slots of another level belong to the same permit", { timeout: 60_000 }, async () => {
+    const name = "slotted";
+    const slots = { name: "slots", algorithm: "concurrency", limit: 1, ttl: "30s" };
+    const put = (level, body) => main.call("PUT", `/policies/${name}.${level}`, body);
+    await put("day", { limits: [{ name: "mails", ...year(300) }], provider: name, scope: "day", writeAhead: 1 });
+    await put("inbox", { limits: [slots], provider: name, scope: "inbox", parent: { policy: `${name}.day` } });
+    await sleep(5_100);
+    const of = async (level, identifier) => Object.values(await used(identifier, `&policy=${name}.${level}`))[0];
+    const ask = () => json("/limit", { policy: `${name}.inbox`, identifier: "s", hold: "1h" });
+    const held = await ask();
+    expect(held).toMatchObject({ success: true, permit: expect.stringMatching(/^p1\./) });
+    expect(held.expires - Date.now()).toBeLessThan(31_000);
+    expect((await ask()).success).toBe(false);
+    const topped = await send("/limit/topup", { permit: held.permit, cost: 3 });
+    expect([topped.status, topped.json.costs]).toEqual([200, { mails: 3 }]);
+    const settled = await json("/limit/settle", { permit: held.permit, cost: 2 });
+    expect(settled).toMatchObject({ state: "settled", costs: { mails: 2 } });
+    expect(await of("day", "all")).toEqual({ used: 2, held: 0, debt: 0 });
+    await until(async () => (await ask()).success, true);
+  });
+
   test("a topup that one level refuses holds nothing more anywhere", { timeout: 60_000 }, async () => {
     const { ask, used } = await levels({ limits: [{ name: "mails", ...year(1_000) }] });
     const { permit } = (await ask({ cost: 30, hold: "1m" })).json;

@@ -10,6 +10,7 @@ use super::Request;
 use crate::decide::asking::Asking;
 use crate::decide::charged::Charged;
 use crate::decide::object;
+use crate::decide::pending::Pending;
 use crate::doors::limiter::Answered;
 use crate::error::ApiError;
 
@@ -47,19 +48,25 @@ impl Request<'_> {
     }
 
     /// On what terms an object holds its part of the permit that this operation takes, if it does.
-    /// The home is the first object that holds any.
+    /// The home is the first object that holds units. Where slots alone are taken they belong to
+    /// the same permit, and the home tells of its end as well.
     fn holding(&self, object: usize, operation: u128) -> Option<Holding> {
         let mask = self.mask?;
-        let holds = |it: &usize| {
-            let entries = self.multi.entries_of(*it).iter();
-            entries.copied().any(|it| self.pending[it].is_of_permit())
+        let any = |object: usize, has: fn(&Pending) -> bool| {
+            let entries = self.multi.entries_of(object).iter();
+            entries.copied().any(|it| has(&self.pending[it]))
         };
-        let mut holders = (0..self.multi.objects()).filter(holds);
-        let home = holders.next()?;
+        let takes_part = |it: &Pending| {
+            let Item { policy, check } = &it.item;
+            it.is_of_permit() || (check.hold.is_some() && policy.gives_permits())
+        };
+        let objects = 0..self.multi.objects();
+        let home = objects.clone().find(|it| any(*it, Pending::is_of_permit))?;
+        let others = objects.filter(|it| *it != home && any(*it, takes_part));
         let name = |it: usize| self.object_of(it).to_owned();
         let home = match object {
-            _ if object == home => Home::Here(holders.map(name).collect()),
-            _ if holders.any(|it| it == object) => Home::Elsewhere,
+            _ if object == home => Home::Here(others.map(name).collect()),
+            _ if any(object, takes_part) => Home::Elsewhere,
             _ => return None,
         };
         let permit = (operation ^ mask).max(1);

@@ -133,7 +133,10 @@ pub(super) fn put_topped(line: LineWriter, topped: &Topped) -> LineWriter {
             line.and(word).text("name", name).put("units", units)
         }
     };
-    let line = topped.held.iter().fold(line, units("held"));
+    let held = |line: LineWriter, held: &(String, u64)| {
+        units("held")(line, held).flag("named", topped.named.contains(&held.0))
+    };
+    let line = topped.held.iter().fold(line, held);
     let line = topped.before.iter().fold(line, units("before"));
     put_objects(line, &topped.others)
 }
@@ -146,6 +149,7 @@ pub(super) fn get_topped<'a>(
         success: line.flag("success"),
         held: Vec::new(),
         before: Vec::new(),
+        named: Vec::new(),
         expires: instant(line, "expires")?,
         retry_after: duration(line, "retryAfter")?,
         others: Vec::new(),
@@ -153,7 +157,12 @@ pub(super) fn get_topped<'a>(
     for line in lines {
         let name = line.text("name")?;
         match line.word() {
-            "held" => topped.held.push((name, line.needed("units")?)),
+            "held" => {
+                if line.flag("named") {
+                    topped.named.push(name.clone());
+                }
+                topped.held.push((name, line.needed("units")?));
+            }
             "before" => topped.before.push((name, line.needed("units")?)),
             "object" => topped.others.push(name),
             _ => return Err(Unreadable::Damaged("word")),

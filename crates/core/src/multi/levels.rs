@@ -43,7 +43,14 @@ pub fn whole(levels: Vec<Option<(Decision, Source)>>) -> Option<Whole> {
         granted.unwrap_or(false)
     });
     let mut levels = levels;
-    let grant = holder.and_then(|at| levels[at].as_mut()?.0.grant.take());
+    let mut grant = holder.and_then(|at| levels[at].as_mut()?.0.grant.take());
+    if let Some(grant) = &mut grant {
+        // Of a permit with parts at several levels the first end is told.
+        let others = levels.iter().flatten();
+        let others = others.filter_map(|(it, _)| it.grant.as_deref());
+        let parts = others.filter(|it| it.permit == grant.permit);
+        grant.expires = parts.map(|it| it.expires).fold(grant.expires, Ord::min);
+    }
     let (mut decision, mut source) = levels.swap_remove(level)?;
     decision.grant = grant;
     if success {

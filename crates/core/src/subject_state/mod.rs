@@ -553,7 +553,12 @@ impl SubjectState {
 
     /// An object has what it was to be told.
     pub fn acknowledge(&mut self, notice: &Notice, effects: &mut Effects) {
-        self.limits.acknowledge(notice, effects);
+        self.acknowledge_all(&[notice], effects);
+    }
+
+    /// The same of several, in one step: each permit's row is written once.
+    pub fn acknowledge_all(&mut self, notices: &[&Notice], effects: &mut Effects) {
+        self.limits.acknowledge(notices, effects);
     }
 
     /// Ends a permit and charges nothing; its slots are free. Releasing once more, soon after, is

@@ -13,6 +13,7 @@ use crate::decision::{Decision, Reason, Recognition};
 use crate::idempotency::{Aim, Keyed, REMEMBERED_FOR};
 use crate::{Duration, Timestamp};
 
+use super::holds::Held;
 use super::shelf::Kept;
 use super::{Effects, End, Home, Item, Refusal, SubjectState};
 
@@ -205,17 +206,23 @@ impl SubjectState {
         Some(self.keys.since(kept_for?, now))
     }
 
+    /// The permits that hold, or held, units of what was admitted. Those of a place are charged.
+    fn held_by<'a>(&'a self, kept: &'a Kept) -> impl Iterator<Item = &'a Held> {
+        let held = kept
+            .permits()
+            .filter_map(|permit| self.limits.holds.get(permit));
+        held.filter(|held| !held.is_place)
+    }
+
     /// Whether what was admitted is held still.
     fn is_held(&self, kept: &Kept) -> bool {
-        let mut permits = kept.permits().filter_map(|it| self.limits.holds.get(it));
-        permits.any(|held| held.end.is_none())
+        self.held_by(kept).any(|held| held.end.is_none())
     }
 
     /// Units that were charged by now of what was admitted: of what a permit holds those that it
     /// was settled with, and none before.
     fn charged_by(&self, kept: &Kept) -> i64 {
-        let mut permits = kept.permits().filter_map(|it| self.limits.holds.get(it));
-        let Some(held) = permits.next() else {
+        let Some(held) = self.held_by(kept).next() else {
             return kept.units();
         };
         match held.end {

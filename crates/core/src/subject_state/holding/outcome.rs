@@ -92,17 +92,19 @@ impl Limits {
         self.holds.iter().any(Held::owes)
     }
 
-    /// An object has acknowledged what it was told.
-    pub(crate) fn acknowledge(&mut self, notice: &Notice, effects: &mut Effects) {
-        let Some(place) = self.holds.find(notice.permit) else {
-            return;
+    /// Objects have acknowledged what they were told.
+    pub(crate) fn acknowledge(&mut self, notices: &[&Notice], effects: &mut Effects) {
+        let is_known = |held: &Held, notice: &Notice| {
+            // Else it is to be told something newer.
+            notice.permit == held.permit && held.outcome().as_ref() == Some(&notice.outcome)
         };
-        let held = &mut self.holds.all[place];
-        if held.outcome().as_ref() != Some(&notice.outcome) {
-            return; // it is to be told something newer
-        }
-        if let Some(end) = &mut held.end {
-            end.owed.retain(|object| *object != notice.object);
+        for held in self.holds.all.iter_mut().filter(|it| it.owes()) {
+            let known = notices.iter().filter(|notice| is_known(held, notice));
+            let known: Vec<&str> = known.map(|notice| notice.object.as_str()).collect();
+            let Some(end) = held.end.as_mut().filter(|_| !known.is_empty()) else {
+                continue;
+            };
+            end.owed.retain(|object| !known.contains(&object.as_str()));
             let (key, row) = held.row();
             effects.put(key, row);
         }

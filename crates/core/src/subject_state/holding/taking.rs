@@ -256,6 +256,7 @@ impl Decider<'_> {
                 until: at,
                 on_expiry: OnExpiry::Keep,
                 home: self.terms.home.clone(),
+                has_slots: false,
                 is_place: true,
                 end: None,
             },

@@ -34,6 +34,8 @@ pub struct Topped {
     pub held: Vec<(String, u64)>,
     /// The same before the call.
     pub before: Vec<(String, u64)>,
+    /// Those of them that were asked for by their names, which a cost for all others is not for.
+    pub named: Vec<String>,
     /// When the permit expires.
     pub expires: Timestamp,
     /// How long until there is room, where that is known.
@@ -90,6 +92,7 @@ impl Limits {
             success: refused.is_none(),
             held: named(&held.parts),
             before,
+            named: asked_by_name(&held.parts),
             expires: held.until,
             retry_after: refused.flatten().map(|at| at.since(moment.now)),
             others: match &held.home {
@@ -190,4 +193,9 @@ fn named(parts: &[Part]) -> Vec<(String, u64)> {
         .iter()
         .map(|part| (part.name.clone(), part.units))
         .collect()
+}
+
+fn asked_by_name(parts: &[Part]) -> Vec<String> {
+    let asked = parts.iter().filter(|part| part.is_named);
+    asked.map(|part| part.name.clone()).collect()
 }

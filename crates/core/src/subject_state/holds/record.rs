@@ -143,7 +143,10 @@ impl Held {
             Home::Elsewhere => 0,
         };
         let owed = self.end.iter().flat_map(|end| &end.owed).map(name);
-        size_of::<Held>() + self.parts.iter().map(part).sum::<usize>() + others + owed.sum::<usize>()
+        size_of::<Held>()
+            + self.parts.iter().map(part).sum::<usize>()
+            + others
+            + owed.sum::<usize>()
     }
 
     /// Whether other objects have not acknowledged how it has ended.
