@@ -11,6 +11,7 @@ use common::{bucket, fixed, moment, named, policy_of, START};
 use tollgate_core::decide::{Check, Overage};
 use tollgate_core::decision::Decision;
 use tollgate_core::idempotency::{Aim, Keyed};
+use tollgate_core::limit::weights::{By, Weights};
 use tollgate_core::limit::{Concurrency, Real};
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::{End, Home, Item, Refusal, Topup, MAX_ENDED};
@@ -269,4 +270,39 @@ fn permits_with_parts_in_many_objects_are_bounded_by_what_they_take() {
         assert!(kept(&object) < 10 << 20, "{i} {}", kept(&object));
     }
     assert!(object.settle(2, &real(1), START + 300).is_ok());
+}
+
+#[test]
+fn weights_that_come_and_go_while_units_are_held_admit_no_more() {
+    let plain = units("units", Algorithm::TokenBucket(bucket(100, 1, HOUR)));
+    let written = [("a", 3), ("b", 1)].map(|(name, weight)| (name.to_owned(), weight));
+    let weights = Weights::new(By::Priority, written.to_vec()).unwrap();
+    let shared = plain.clone().with_weights(weights).unwrap();
+    let mut object = Object::default();
+    let held = permit(&object.hold(&plain, 60, HOUR, START));
+    let take = |object: &mut Object, policy: &Policy, now| {
+        (0..200)
+            .filter(|_| object.ask(policy, 1, now).success)
+            .count()
+    };
+    assert_eq!(take(&mut object, &shared, START + 1), 40);
+    assert!(
+        !object
+            .top_up(&total(held, real(61), Overage::Deny), START + 1)
+            .unwrap()
+            .success
+    );
+    let mut object = object.restarted();
+    assert_eq!(take(&mut object, &plain, START + 2), 0);
+    object.settle(held, &real(50), START + 2).unwrap();
+    assert_eq!(take(&mut object, &shared, START + 3), 10);
+    assert_eq!(take(&mut object, &plain, START + 4), 0);
+    // Settled past the limit while it is shared, it is in debt.
+    let mut object = Object::default();
+    let held = permit(&object.hold(&plain, 60, HOUR, START));
+    assert_eq!(take(&mut object, &shared, START + 1), 40);
+    let settled = object.settle(held, &real(90), START + 2).unwrap();
+    assert_eq!((settled.shares[0].units, settled.shares[0].debt), (90, 30));
+    assert_eq!(take(&mut object, &shared, START + 30 * HOUR), 0);
+    assert_eq!(take(&mut object, &shared, START + 31 * HOUR + 10), 1);
 }
