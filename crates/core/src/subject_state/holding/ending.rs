@@ -113,6 +113,7 @@ impl Limits {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<Vec<Share>, UnknownTimeZone> {
+        self.can_charge(moment)?;
         let held = self.holds.all[place].clone();
         for part in &held.parts {
             match held.is_place {
@@ -141,6 +142,14 @@ impl Limits {
         let (key, row) = held.row();
         effects.put(key, row);
         Ok(shares)
+    }
+
+    /// Whether the limits can be charged now: an error where a time zone is gone, before anything is
+    /// changed.
+    fn can_charge(&self, moment: Moment) -> Result<(), UnknownTimeZone> {
+        let clock = self.clock();
+        let mut entries = self.entries.iter();
+        entries.try_for_each(|entry| entry.usage.can_cancel(clock, moment))
     }
 
     /// Gives back what a place ahead was charged of one limit.
@@ -305,6 +314,7 @@ impl Limits {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<Vec<Share>, UnknownTimeZone> {
+        self.can_charge(moment)?;
         let held = self.holds.all[place].clone();
         let mut shares = Vec::with_capacity(units.len());
         for (part, &units) in held.parts.iter().zip(units) {
