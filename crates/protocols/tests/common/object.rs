@@ -117,13 +117,15 @@ impl Object {
         self.alarm.is_some_and(|at| at < moment(self.clock + 1).now)
     }
 
+    /// Whether no other object waits, or will, to be told anything.
+    pub(crate) fn owes_nothing(&self) -> bool {
+        self.state.rings_by(moment(self.clock).now).is_none()
+    }
+
     /// Whether an alarm sees to all that other objects wait for.
     pub(crate) fn is_seen_to(&self) -> bool {
         let needed = self.state.rings_by(moment(self.clock).now);
-        needed.is_none_or(|needed| {
-            self.alarm
-                .is_some_and(|at| at <= needed.max(moment(self.clock).now.plus(ALARM_SPACING)))
-        })
+        needed.is_none_or(|needed| self.alarm.is_some_and(|at| at <= needed))
     }
 
     /// The alarm rings.

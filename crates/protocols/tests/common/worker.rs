@@ -215,10 +215,7 @@ impl Worker {
                     return self.step(event, wire);
                 }
                 Effect::CancelLater { objects, operation } => {
-                    for object in objects {
-                        let text = Call::Cancel { operation }.encode();
-                        wire.put(self.envelope(object, None, vec![(0, text)]));
-                    }
+                    self.cancel_later(objects, operation, wire);
                 }
                 Effect::Done(decided) => {
                     self.end = Some(match decided {
@@ -232,6 +229,14 @@ impl Worker {
                 | Effect::GiveBack { .. }
                 | Effect::Owe { .. } => {}
             }
+        }
+    }
+
+    /// Has objects cancel an operation, and does not wait for it.
+    pub(crate) fn cancel_later(&self, objects: Vec<usize>, operation: u128, wire: &mut Wire) {
+        for object in objects {
+            let text = Call::Cancel { operation }.encode();
+            wire.put(self.envelope(object, None, vec![(0, text)]));
         }
     }
 
