@@ -88,6 +88,7 @@ impl Object {
                 Write::Put { key, row } => drop(self.rows.insert(key, row)),
                 Write::Delete { key } => drop(self.rows.remove(&key)),
                 Write::DeleteAll => self.rows.clear(),
+                keys => unreachable!("no key is used: {keys:?}"),
             }
         }
         if effects.alarm.is_some() {
