@@ -250,7 +250,14 @@ impl Eq for State {}
 impl Hash for State {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         (&self.objects, self.clocks, &self.worker, &self.wire).hash(hasher);
-        (self.silent, self.deaths, &self.acts, self.asks, self.crashes).hash(hasher);
+        (
+            self.silent,
+            self.deaths,
+            &self.acts,
+            self.asks,
+            self.crashes,
+        )
+            .hash(hasher);
         (self.renewals, &self.toppings).hash(hasher);
         format!("{:?} {:?}", self.telling, self.told).hash(hasher);
         (self.asked, self.until, self.ending, self.ended).hash(hasher);

@@ -138,9 +138,7 @@ impl Limits {
             _ if is_over => Ok(()),
             Outcome::Released => self.release_held(permit, moment, effects),
             Outcome::GivenBack => Ok(self.end_in_time(place, false, moment, effects)?),
-            kept if *kept == Outcome::kept() => {
-                Ok(self.end_in_time(place, true, moment, effects)?)
-            }
+            kept if *kept == Outcome::kept() => Ok(self.end_in_time(place, true, moment, effects)?),
             Outcome::Settled(real) => self.settle(permit, real, moment, effects).map(drop),
         }
     }
