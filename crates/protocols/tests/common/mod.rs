@@ -49,16 +49,14 @@ where
     M::State: core::fmt::Debug + core::hash::Hash + Clone + PartialEq + Send + Sync + 'static,
     M::Action: core::fmt::Debug + Clone + PartialEq + Send + Sync + 'static,
 {
-    let began = std::time::Instant::now();
     let checker = model.checker().threads(2);
     let done = checker.finish_when(HasDiscoveries::AnyFailures);
     let done = done.spawn_bfs().join();
     println!(
-        "{} states, {} unique, depth {}, {:?}",
-        done.state_count(),
+        "{} states in {} steps, at most {} after the first",
         done.unique_state_count(),
-        done.max_depth(),
-        began.elapsed()
+        done.state_count(),
+        done.max_depth()
     );
     done.assert_properties();
 }
