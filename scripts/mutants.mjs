@@ -33,15 +33,15 @@ const MUTANTS = [
   [
     "a part waits for its home beyond its deadline",
     `${CORE}/subject_state/holds/record.rs`,
-    "Home::Elsewhere => self.until.plus(self.kept()),",
-    "Home::Elsewhere => self.until,",
+    "Home::Elsewhere if !self.is_place => self.until.plus(self.kept()),",
+    "Home::Elsewhere if !self.is_place => self.until,",
     "protocols/permits",
   ],
   [
     "a part remembers what its home may yet correct",
     `${CORE}/subject_state/holds/record.rs`,
-    "let kept_expired = if is_elsewhere { KEPT_MOST } else { self.kept() };",
-    "let kept_expired = if is_elsewhere { self.kept() } else { self.kept() };",
+    "Home::Elsewhere if !self.is_place => KEPT_MOST,",
+    "Home::Elsewhere if !self.is_place => self.kept(),",
     "protocols/permits",
   ],
   [

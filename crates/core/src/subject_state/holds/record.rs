@@ -118,10 +118,12 @@ impl Held {
     }
 
     /// Until when it is to be known. What other objects are still owed is known until they have it,
-    /// and whose home may yet tell a late settlement, as long as that may be owed.
+    /// and a part whose home may yet tell a late settlement, as long as that may be owed.
     pub(crate) fn known_until(&self) -> Timestamp {
-        let is_elsewhere = self.home == Home::Elsewhere;
-        let kept_expired = if is_elsewhere { KEPT_MOST } else { self.kept() };
+        let kept_expired = match self.home {
+            Home::Elsewhere if !self.is_place => KEPT_MOST,
+            _ => self.kept(),
+        };
         match &self.end {
             None => self.ends_at().plus(kept_expired),
             Some(end) if !end.owed.is_empty() => end.at.plus(KEPT_MOST),
