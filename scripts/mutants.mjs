@@ -17,6 +17,118 @@ const RECORDS = "crates/records/src";
 // ("lib": the tests beside the code; of another crate than the core with its name in front).
 const MUTANTS = [
   [
+    "a late settlement is charged once",
+    `${CORE}/subject_state/holding/ending.rs`,
+    "let more = units.saturating_sub(part.units);",
+    "let more = units;",
+    "protocols/permits",
+  ],
+  [
+    "a part gives nothing back by itself",
+    `${CORE}/subject_state/holding/ending.rs`,
+    "let keeps = held.on_expiry == OnExpiry::Keep || held.home == Home::Elsewhere;",
+    "let keeps = held.on_expiry == OnExpiry::Keep;",
+    "protocols/permits",
+  ],
+  [
+    "a part waits for its home beyond its deadline",
+    `${CORE}/subject_state/holds/record.rs`,
+    "Home::Elsewhere if !self.is_place => self.until.plus(self.kept()),",
+    "Home::Elsewhere if !self.is_place => self.until,",
+    "protocols/permits",
+  ],
+  [
+    "a part remembers what its home may yet correct",
+    `${CORE}/subject_state/holds/record.rs`,
+    "Home::Elsewhere if !self.is_place => KEPT_MOST,",
+    "Home::Elsewhere if !self.is_place => self.kept(),",
+    "protocols/permits",
+  ],
+  [
+    "what is given back may yet be settled",
+    `${CORE}/subject_state/holding/outcome.rs`,
+    "(None, End::Expired, OnExpiry::GiveBack) => Outcome::GivenBack,",
+    "(None, End::Expired, OnExpiry::GiveBack) => Outcome::Released,",
+    "protocols/permits",
+  ],
+  [
+    "what was kept is no settlement",
+    `${CORE}/subject_state/holding/ending.rs`,
+    "if known == Some(real) || *real == Real::default() {",
+    "if known == Some(real) {",
+    "protocols/permits",
+  ],
+  [
+    "an acknowledgement is of the outcome that was told",
+    `${CORE}/subject_state/holding/outcome.rs`,
+    "if held.outcome().as_ref() != Some(&notice.outcome) {",
+    "if held.outcome().is_none() {",
+    "protocols/permits",
+  ],
+  [
+    "a late settlement is told again",
+    `${CORE}/subject_state/holding/ending.rs`,
+    "end.owed.clone_from(others);",
+    "let _ = others;",
+    "protocols/permits",
+  ],
+  [
+    "a topup names the total",
+    `${CORE}/subject_state/holding/topup.rs`,
+    "let units = Held::units_under(part, &topup.total);",
+    "let units = part.units + Held::units_under(part, &topup.total);",
+    "protocols/permits",
+  ],
+  [
+    "a topup is asked for in its limit beside what is held",
+    `${CORE}/subject_state/holding/topup.rs`,
+    "let lessened = usage.limit.lessened(entry.on_hold);",
+    "let lessened = usage.limit.lessened(0);",
+    "protocols/permits",
+  ],
+  [
+    "a hold is taken back with its operation",
+    `${CORE}/subject_state/holding/ending.rs`,
+    "let is_of = |it: &Held| it.operation == Some(operation) && it.end.is_none();",
+    "let is_of = |it: &Held| it.operation.is_none() && it.end.is_none();",
+    "protocols/permits",
+  ],
+  [
+    "an alarm sees to what other objects wait for",
+    `${CORE}/subject_state/upkeep.rs`,
+    "} else if let Some(at) = self.rings_by(moment.now) {",
+    "} else if let Some(at) = None {",
+    "protocols/permits",
+  ],
+  [
+    "objects that were silent are told to cancel",
+    `${CORE}/multi/rounds.rs`,
+    "                self.cancel_later(silent, effects);\n",
+    "                let _ = silent;\n",
+    "protocols/multi",
+  ],
+  [
+    "an operation that comes after its cancellation is not charged",
+    `${CORE}/subject_state/operations.rs`,
+    "self.cancelled.remember(id, now);",
+    "",
+    "protocols/multi",
+  ],
+  [
+    "in the last round all ask in the order of names",
+    `${CORE}/multi/plan.rs`,
+    "by_name.sort_unstable_by_key(|index| (is_last(index), names[*index]));",
+    "by_name.sort_by_key(|index| is_last(index));",
+    "protocols/multi",
+  ],
+  [
+    "each round charges under an operation of its own",
+    `${CORE}/multi/rounds.rs`,
+    "(self.objects.len() > 1 || self.terms.is_revocable).then(random)",
+    "(self.objects.len() > 1 || self.terms.is_revocable).then(|| self.operation.unwrap_or_else(random))",
+    "protocols/multi",
+  ],
+  [
     "a class that comes makes no units",
     `${CORE}/algorithm/classes/join.rs`,
     "moved += less;",
@@ -4010,7 +4122,7 @@ function copyTree() {
   const profiles = workspace.slice(workspace.indexOf("[profile.dev"), workspace.indexOf("[profile.release]"));
   writeFileSync(
     join(tree, "Cargo.toml"),
-    `[workspace]\nmembers = ["crates/cli", "crates/core", "crates/feedback", "crates/policies", "crates/records"]\nresolver = "2"\n\n${shared}\n${profiles}`,
+    `[workspace]\nmembers = ["crates/cli", "crates/core", "crates/feedback", "crates/policies", "crates/protocols", "crates/records"]\nresolver = "2"\n\n${shared}\n${profiles}`,
   );
 }
 

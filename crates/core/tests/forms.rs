@@ -9,12 +9,13 @@ use common::{moment, START};
 use proptest::prelude::*;
 use tollgate_core::api::request::{parse, Rule};
 use tollgate_core::limit::schedule::{Pause, StageClock};
+use tollgate_core::limit::Real;
 use tollgate_core::message::{Answer, Call, RefusalCode, MESSAGES};
 use tollgate_core::overrides::Revision;
 use tollgate_core::policy::Version;
 use tollgate_core::row::ROWS;
 use tollgate_core::subject_state::{
-    Effects, Item, Refusal, StageChange, StageOverride, StepChange, SubjectState, Write,
+    Effects, Item, Outcome, Refusal, StageChange, StageOverride, StepChange, SubjectState, Write,
 };
 use tollgate_core::{Duration, Timestamp};
 
@@ -154,6 +155,11 @@ fn rows_say_how_far_they_are_ahead_and_what_waking_has_lost() {
     );
 }
 
+fn conclude(outcome: Outcome) -> Call {
+    let permit = 0xabc;
+    Call::Conclude { permit, outcome }
+}
+
 #[test]
 fn messages_have_these_forms() {
     let version = MESSAGES.written();
@@ -198,6 +204,13 @@ fn messages_have_these_forms() {
         (Call::Stage(StageOverride { start: None, paused: Some(false) }), "1 stage paused=0"),
         (Call::Renew { permit: 0xabc, hold: None }, "1 renew permit=abc"),
         (Call::Release { permit: 0xabc }, "1 release permit=abc"),
+        (conclude(Outcome::Released), "1 conclude permit=abc"),
+        (conclude(Outcome::GivenBack), "1 conclude permit=abc givenBack=1"),
+        (conclude(Outcome::Settled(Real::default())), "1 conclude permit=abc settled=1"),
+        (
+            conclude(Outcome::Settled(Real { cost: Some(3), ..Real::default() })),
+            "1 conclude permit=abc settled=1 cost=3",
+        ),
     ];
     for (call, text) in calls {
         assert_eq!(call.encode(), text);

@@ -576,6 +576,40 @@ fn a_part_gives_nothing_back_before_its_home_has_said_so() {
 }
 
 #[test]
+fn a_part_that_was_away_is_charged_what_was_settled_meanwhile() {
+    for on_expiry in [OnExpiry::Keep, OnExpiry::GiveBack] {
+        let mut pair = Pair::new(on_expiry);
+        pair.home.settle(pair.permit, &real(80), START + 1).unwrap();
+        // Its home is silent for too long, and its alarm deletes what it knows no longer.
+        pair.other.clean(START + 2 * MINUTE);
+        assert_eq!(pair.left(START + 2 * MINUTE), (20, 40));
+        pair.other.clean(START + 20 * HOUR);
+        pair.other = pair.other.restarted();
+        pair.tell(START + 20 * HOUR);
+        assert_eq!(pair.other.left(&pair.policy, START + 20 * HOUR), 80);
+    }
+}
+
+#[test]
+fn a_part_that_was_told_what_was_not_settled_in_time_is_told_a_late_settlement_too() {
+    for (on_expiry, told, left) in [
+        (OnExpiry::Keep, Outcome::Settled(Real::default()), 70),
+        (OnExpiry::GiveBack, Outcome::GivenBack, 10),
+    ] {
+        let mut pair = Pair::new(on_expiry);
+        pair.home.clean(START + MINUTE);
+        let notices = pair.tell(START + MINUTE);
+        assert_eq!(notices[0].outcome, told);
+        // Just before its home forgets the permit; the other one is away for an hour.
+        let at = START + 2 * MINUTE - 1;
+        pair.home.settle(pair.permit, &real(90), at).unwrap();
+        pair.other.clean(at + HOUR);
+        pair.tell(at + HOUR);
+        assert_eq!(pair.other.left(&pair.policy, at + HOUR), left);
+    }
+}
+
+#[test]
 fn what_is_kept_at_home_is_kept_elsewhere() {
     let mut pair = Pair::new(OnExpiry::Keep);
     pair.home.clean(START + MINUTE);

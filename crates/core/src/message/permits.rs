@@ -82,14 +82,16 @@ pub(super) fn put_outcome(line: LineWriter, permit: u128, outcome: &Outcome) -> 
     match outcome {
         Outcome::Settled(real) => put_real(line.flag("settled", true), real),
         Outcome::Released => line,
+        Outcome::GivenBack => line.flag("givenBack", true),
     }
 }
 
 pub(super) fn get_outcome(line: &Line) -> Result<Outcome, Unreadable> {
-    match line.flag("settled") {
-        true => Ok(Outcome::Settled(get_real(line)?)),
-        false => Ok(Outcome::Released),
-    }
+    Ok(match (line.flag("settled"), line.flag("givenBack")) {
+        (true, _) => Outcome::Settled(get_real(line)?),
+        (false, true) => Outcome::GivenBack,
+        (false, false) => Outcome::Released,
+    })
 }
 
 pub(super) fn put_settled(line: LineWriter, settled: &Settled) -> LineWriter {

@@ -18,7 +18,7 @@ pub struct Asked<'a> {
 }
 
 /// One entry while its request is decided.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Entry {
     is_peek: bool,
     /// Its decision, as far as it is known.

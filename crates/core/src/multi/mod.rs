@@ -18,8 +18,10 @@
 //!    each entry is to be answered. Where a refusal is all that is to be told, nobody waits for the
 //!    cancellations.
 //!
-//! Because all requests take the objects in one order in step 4, one of the requests that contend
-//! is admitted, provided that their messages take about the same time.
+//! Because all requests take the objects in one order in step 4, one of two requests that contend
+//! is admitted, and one of any that begin at once, provided that their messages take about the same
+//! time. A third one that begins just when two others are in step 4 can be refused because of the
+//! one and refuse the other.
 //!
 //! This module is pure: [`Multi`] is told of [`Event`]s and answers with [`Effect`]s, which the
 //! caller carries out. The order of steps 2 to 4 alone is a [`Plan`]. If the caller dies in

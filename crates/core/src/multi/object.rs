@@ -3,7 +3,7 @@
 use super::entry::Asked;
 
 /// The entries of one object.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Object {
     pub(super) name: String,
     /// The indices of its entries in the request.

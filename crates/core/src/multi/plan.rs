@@ -63,7 +63,7 @@ pub struct Round {
 }
 
 /// The steps of one request.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     /// All objects in the order of their names, those that only give back after the others.
     by_name: Vec<usize>,

@@ -11,7 +11,7 @@ use super::time::Time;
 
 /// One request over several subjects. `E` is why something cannot be decided; of several reasons
 /// the first is answered.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Multi<E> {
     pub(super) entries: Vec<Entry>,
     pub(super) objects: Vec<Object>,
@@ -38,7 +38,7 @@ pub struct Terms {
 }
 
 /// What the request waits for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Phase {
     /// Objects charge their parts.
     Charging(Vec<Message>),

@@ -9,7 +9,7 @@
 const MAX_OPERATIONS: usize = 64;
 
 /// The operations of all admissions since the clock began; `None` where the start stays.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Begun(Option<Vec<u128>>);
 
 impl Begun {

@@ -26,7 +26,7 @@ pub struct Denial {
 }
 
 /// The newest [`RECENT_DENIALS`], oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Denials(VecDeque<Denial>);
 
 impl Denials {

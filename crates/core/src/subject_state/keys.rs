@@ -33,7 +33,7 @@ const STATEMENTS: usize = 10;
 pub const KEYS: &str = "keys";
 
 /// The keys of a subject.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Keys {
     /// The number of the next key.
     next: u64,

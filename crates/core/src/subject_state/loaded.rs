@@ -9,7 +9,7 @@ use crate::codec::Unreadable;
 use super::Refusal;
 
 /// What was met.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Loaded {
     unreadable: Option<Unreadable>,
     /// In a version before the one that is written.
@@ -17,7 +17,7 @@ pub(super) struct Loaded {
 }
 
 /// Rows of an older version.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Older {
     /// Any row but the fence's.
     pub(super) rows: bool,

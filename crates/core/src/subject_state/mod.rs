@@ -130,7 +130,7 @@ use crate::row::{get_policy, ROWS};
 use crate::{Duration, Timestamp};
 
 /// The state of one subject, of which rows are stored.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct SubjectState {
     limits: Limits,
     policies: Policies,

@@ -96,7 +96,7 @@ impl Operation {
 }
 
 /// The recent operations.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Operations {
     /// Oldest first; their numbers rise by one.
     recent: VecDeque<Operation>,

@@ -11,7 +11,7 @@ use super::recent::Recent;
 use super::{Item, Refusal, Write};
 
 /// What is known of permits.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Permits {
     /// The newest fence given.
     fence: u64,

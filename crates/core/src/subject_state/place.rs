@@ -23,7 +23,7 @@ impl Place {
 }
 
 /// Counts the calls since waking.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Calls {
     since: Option<Timestamp>,
     number: u64,

@@ -23,10 +23,10 @@ use super::limits::Limits;
 use super::{Effects, Item, Refusal, Write};
 
 /// The policies that have versions.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Policies(Vec<Known>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Known {
     /// The newest definition.
     policy: Policy,

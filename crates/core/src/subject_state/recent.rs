@@ -14,7 +14,7 @@ pub(super) const REMEMBERED: Duration = Duration::from_secs(60);
 const MAX_REMEMBERED: usize = 16_384;
 
 /// At most [`MAX_REMEMBERED`] numbers, each for [`REMEMBERED`].
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Recent {
     order: VecDeque<(u128, Timestamp)>,
     newest: HashMap<u128, Timestamp>,

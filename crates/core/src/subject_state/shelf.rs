@@ -105,7 +105,7 @@ impl Kept {
 }
 
 /// The newest requests that may come again, each as long as it is to be known.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Shelf {
     kept: HashMap<u128, (u64, Kept)>,
     /// In the order in which they came, each with its number.

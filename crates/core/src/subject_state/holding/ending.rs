@@ -97,6 +97,19 @@ impl Limits {
         }
         // Whoever is not at home has not been told that nothing happened.
         let keeps = held.on_expiry == OnExpiry::Keep || held.home == Home::Elsewhere;
+        self.end_in_time(place, keeps, at, effects)
+    }
+
+    /// Ends a live hold that nobody has settled in time. `keeps`: what it holds is charged, else
+    /// given back.
+    pub(crate) fn end_in_time(
+        &mut self,
+        place: usize,
+        keeps: bool,
+        at: Moment,
+        effects: &mut Effects,
+    ) -> Result<(), UnknownTimeZone> {
+        let held = &self.holds.all[place];
         let units = |part: &Part| if keeps { part.units } else { 0 };
         let real: Vec<u64> = held.parts.iter().map(units).collect();
         self.end_hold(place, &real, End::Expired, None, at, effects)?;
@@ -292,12 +305,9 @@ impl Limits {
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
         let held = &self.holds.all[place];
-        if held
-            .end
-            .as_ref()
-            .is_some_and(|end| end.real.as_ref() == Some(real))
-        {
-            return Ok(());
+        let known = held.end.as_ref().and_then(|end| end.real.as_ref());
+        if known == Some(real) || *real == Real::default() {
+            return Ok(()); // it is no news, or what was kept
         }
         let units = |part: &Part| Held::units_under(part, real);
         let units: Vec<u64> = held.parts.iter().map(units).collect();

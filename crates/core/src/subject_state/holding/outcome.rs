@@ -19,10 +19,20 @@ const TELL_AGAIN_MOST: Duration = Duration::from_secs(300);
 /// How a permit has ended, as its home tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// This is to be charged.
+    /// This is to be charged. Where it says nothing, what was held: nobody has settled it in time.
     Settled(Real),
     /// Nothing is.
     Released,
+    /// Nothing is, because nobody has settled it in time. A build from before this word takes it
+    /// for a release.
+    GivenBack,
+}
+
+impl Outcome {
+    /// What is to be charged of a permit whose time was over: what was held.
+    fn kept() -> Outcome {
+        Outcome::Settled(Real::default())
+    }
 }
 
 /// What one object is to be told.
@@ -42,7 +52,8 @@ impl Held {
         let end = self.end.as_ref()?;
         Some(match (&end.real, end.how, self.on_expiry) {
             (Some(real), ..) => Outcome::Settled(real.clone()),
-            (None, End::Expired, OnExpiry::Keep) => Outcome::Settled(Real::default()),
+            (None, End::Expired, OnExpiry::Keep) => Outcome::kept(),
+            (None, End::Expired, OnExpiry::GiveBack) => Outcome::GivenBack,
             _ => Outcome::Released,
         })
     }
@@ -124,9 +135,11 @@ impl Limits {
         };
         let is_over = self.holds.all[place].end.is_some();
         match outcome {
-            Outcome::Released if is_over => Ok(()),
-            Outcome::Released => self.release_held(permit, moment, effects),
             Outcome::Settled(real) if is_over => self.correct(place, real, moment, effects),
+            _ if is_over => Ok(()),
+            Outcome::Released => self.release_held(permit, moment, effects),
+            Outcome::GivenBack => Ok(self.end_in_time(place, false, moment, effects)?),
+            kept if *kept == Outcome::kept() => Ok(self.end_in_time(place, true, moment, effects)?),
             Outcome::Settled(real) => self.settle(permit, real, moment, effects).map(drop),
         }
     }

@@ -119,12 +119,18 @@ impl Held {
         }
     }
 
-    /// Until when it is to be known. What other objects are still owed is known until they have it.
+    /// Until when it is to be known. What other objects are still owed is known until they have it,
+    /// and a part whose home may yet tell a late settlement, as long as that may be owed.
     pub(crate) fn known_until(&self) -> Timestamp {
+        let kept_expired = match self.home {
+            Home::Elsewhere if !self.is_place => KEPT_MOST,
+            _ => self.kept(),
+        };
         match &self.end {
-            None => self.ends_at().plus(self.kept()),
-            Some(end) if end.owed.is_empty() => end.at.plus(self.kept()),
-            Some(end) => end.at.plus(KEPT_MOST),
+            None => self.ends_at().plus(kept_expired),
+            Some(end) if !end.owed.is_empty() => end.at.plus(KEPT_MOST),
+            Some(end) if end.how == End::Expired => end.at.plus(kept_expired),
+            Some(end) => end.at.plus(self.kept()),
         }
     }
 
