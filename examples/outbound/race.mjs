@@ -1,0 +1,139 @@
+// The race: three ways to get the same jobs done at the same upstream, each with three Workers.
+//
+//   node scripts/run.mjs node examples/outbound/race.mjs --seeds 20
+//
+// Prints the table of docs/outbound.md.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { freePort, prepare, start, tollgate } from "../../scripts/lib/workerd.mjs";
+
+const WAYS = ["tollgate", "backoff", "nothing"];
+const WORKERS = 3;
+/** How many jobs one Worker has, and how many of them it works on at once. */
+const JOBS = 40;
+const AT_ONCE = 8;
+/** How long a minute of the race is, in milliseconds. */
+const MINUTE_MS = 6_000;
+/** A way that takes longer than this has failed. */
+const PATIENCE_MS = 20 * MINUTE_MS;
+
+/** Begins with what the upstream announces, and finds out what it bears. */
+export const POLICY = {
+  provider: "upstream",
+  limits: [
+    { name: "minute", algorithm: "tokenBucket", capacity: 60, refill: { amount: 60, interval: MINUTE_MS } },
+  ],
+  maxCoolDown: MINUTE_MS,
+  pace: true,
+  adapt: { floor: 6, increase: 1, decrease: 0.75 },
+};
+
+/** Starts Tollgate and the Workers of each way. `run` lets a way race. */
+export async function arena(policy = POLICY) {
+  const directory = mkdtempSync(join(tmpdir(), "tollgate-race-"));
+  const ports = Object.fromEntries(await Promise.all(WAYS.map(async (way) => [way, await freePort()])));
+  const workers = WAYS.flatMap((way) => Array.from({ length: WORKERS }, (_, n) => worker(way, n, ports[way])));
+  const tokens = JSON.stringify([{ token: "race", role: "admin" }]);
+  const main = tollgate({ texts: [{ name: "TOLLGATE_TOKENS", text: tokens }] });
+  const server = await start(await prepare([main, ...workers], directory));
+  const urlOf = (id) => `http://127.0.0.1:${server.ports[id]}`;
+  await put(`${urlOf("T")}/policies/upstream`, policy);
+  return {
+    /** What the upstream of this seed has seen, and how many minutes it took. */
+    async run(way, seed) {
+      const upstream = await startUpstream(ports[way], seed);
+      try {
+        const began = performance.now();
+        const account = `${way}-${seed}`;
+        await Promise.all(Array.from({ length: WORKERS }, (_, n) => work(`${urlOf(way + n)}/?account=${account}`)));
+        const minutes = (performance.now() - began) / MINUTE_MS;
+        const counts = await fetch(`http://127.0.0.1:${ports[way]}/counts`);
+        return { ...(await counts.json()), minutes };
+      } finally {
+        upstream.kill();
+        await once(upstream, "exit");
+      }
+    },
+    async end() {
+      await server.stop();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function worker(way, n, port) {
+  const texts = { UPSTREAM: `http://127.0.0.1:${port}/`, MINUTE_MS, WAIT_MS: MINUTE_MS / 2, TOLLGATE_TOKEN: "race" };
+  return {
+    id: `${way}${n}`,
+    modules: [`examples/outbound/src/${way}.js`],
+    objects: [],
+    texts: Object.entries(texts).map(([name, text]) => ({ name, text: String(text) })),
+    services: [{ binding: "TOLLGATE", of: "T" }],
+    reaches: "private", // the upstream is on this machine
+  };
+}
+
+async function put(url, policy) {
+  const headers = { authorization: "Bearer race" };
+  const answer = await fetch(url, { method: "PUT", headers, body: JSON.stringify(policy) });
+  if (!answer.ok) throw new Error(await answer.text());
+}
+
+async function startUpstream(port, seed) {
+  const file = join(import.meta.dirname, "upstream.mjs");
+  const child = spawn(process.execPath, [file, port, MINUTE_MS, seed], { stdio: ["ignore", "pipe", "inherit"] });
+  await once(child.stdout, "data");
+  return child;
+}
+
+/** Gets the jobs of one Worker done, so many at once. */
+async function work(url) {
+  let left = JOBS;
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  const oneAfterTheOther = async () => {
+    while (left-- > 0) {
+      const answer = await fetch(url, { signal });
+      if (!answer.ok) throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, oneAfterTheOther));
+}
+
+/** Mean and standard deviation. */
+function told(numbers, digits) {
+  const mean = numbers.reduce((sum, it) => sum + it, 0) / numbers.length;
+  const squares = numbers.reduce((sum, it) => sum + (it - mean) ** 2, 0);
+  const spread = Math.sqrt(squares / Math.max(1, numbers.length - 1));
+  return `${mean.toFixed(digits)} ± ${spread.toFixed(digits)}`;
+}
+
+async function main() {
+  const { values } = parseArgs({ options: { seeds: { type: "string", default: "1" } } });
+  const results = Object.fromEntries(WAYS.map((way) => [way, []]));
+  const race = await arena();
+  try {
+    for (let seed = 1; seed <= Number(values.seeds); seed++) {
+      const all = await Promise.all(WAYS.map((way) => race.run(way, seed)));
+      for (const [i, way] of WAYS.entries()) results[way].push(all[i]);
+      console.error(`seed ${seed}: ${JSON.stringify(Object.fromEntries(WAYS.map((way, i) => [way, all[i]])))}`);
+    }
+  } finally {
+    await race.end();
+  }
+  console.log("| way | 429s | requests sent | minutes |\n|---|---|---|---|");
+  for (const [way, runs] of Object.entries(results)) {
+    const column = (field, digits) =>
+      told(
+        runs.map((it) => it[field]),
+        digits,
+      );
+    console.log(`| ${way} | ${column("refused", 1)} | ${column("sent", 1)} | ${column("minutes", 2)} |`);
+  }
+}
+
+if (process.argv[1] === import.meta.filename) await main();
