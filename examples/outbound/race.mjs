@@ -17,41 +17,44 @@ const WORKERS = 3;
 /** How many jobs one Worker has, and how many of them it works on at once. */
 const JOBS = 40;
 const AT_ONCE = 8;
-/** How long a minute of the race is, in milliseconds. */
-const MINUTE_MS = 6_000;
-/** A way that takes longer than this has failed. */
-const PATIENCE_MS = 20 * MINUTE_MS;
+/** A way that takes longer than so many minutes has failed. */
+const PATIENCE = 20;
+/** How many seeds race at once, each with a Tollgate of its own. */
+const LANES = 4;
 
 /** Begins with what the upstream announces, and finds out what it bears. */
-export const POLICY = {
+const policy = (minute) => ({
   provider: "upstream",
-  limits: [
-    { name: "minute", algorithm: "tokenBucket", capacity: 60, refill: { amount: 60, interval: MINUTE_MS } },
-  ],
-  maxCoolDown: MINUTE_MS,
+  limits: [{ name: "minute", algorithm: "tokenBucket", capacity: 60, refill: { amount: 60, interval: minute } }],
+  maxCoolDown: minute,
   pace: true,
   adapt: { floor: 6, increase: 1, decrease: 0.75 },
-};
+});
 
-/** Starts Tollgate and the Workers of each way. `run` lets a way race. */
-export async function arena(policy = POLICY) {
+/**
+ * Starts Tollgate and the Workers of each way; a minute takes so many milliseconds. `run` lets a
+ * way race.
+ */
+export async function arena(minute) {
   const directory = mkdtempSync(join(tmpdir(), "tollgate-race-"));
   const ports = Object.fromEntries(await Promise.all(WAYS.map(async (way) => [way, await freePort()])));
-  const workers = WAYS.flatMap((way) => Array.from({ length: WORKERS }, (_, n) => worker(way, n, ports[way])));
+  const workers = WAYS.flatMap((way) => Array.from({ length: WORKERS }, (_, n) => worker(way, n, { port: ports[way], minute })));
   const tokens = JSON.stringify([{ token: "race", role: "admin" }]);
   const main = tollgate({ texts: [{ name: "TOLLGATE_TOKENS", text: tokens }] });
   const server = await start(await prepare([main, ...workers], directory));
   const urlOf = (id) => `http://127.0.0.1:${server.ports[id]}`;
-  await put(`${urlOf("T")}/policies/upstream`, policy);
+  await put(`${urlOf("T")}/policies/upstream`, policy(minute));
   return {
     /** What the upstream of this seed has seen, and how many minutes it took. */
     async run(way, seed) {
-      const upstream = await startUpstream(ports[way], seed);
+      const upstream = await startUpstream(ports[way], minute, seed);
       try {
         const began = performance.now();
         const account = `${way}-${seed}`;
-        await Promise.all(Array.from({ length: WORKERS }, (_, n) => work(`${urlOf(way + n)}/?account=${account}`)));
-        const minutes = (performance.now() - began) / MINUTE_MS;
+        const signal = AbortSignal.timeout(PATIENCE * minute);
+        const urls = Array.from({ length: WORKERS }, (_, n) => `${urlOf(way + n)}/?account=${account}`);
+        await Promise.all(urls.map((url) => work(url, signal)));
+        const minutes = (performance.now() - began) / minute;
         const counts = await fetch(`http://127.0.0.1:${ports[way]}/counts`);
         return { ...(await counts.json()), minutes };
       } finally {
@@ -66,8 +69,13 @@ export async function arena(policy = POLICY) {
   };
 }
 
-function worker(way, n, port) {
-  const texts = { UPSTREAM: `http://127.0.0.1:${port}/`, MINUTE_MS, WAIT_MS: MINUTE_MS / 2, TOLLGATE_TOKEN: "race" };
+function worker(way, n, { port, minute }) {
+  const texts = {
+    UPSTREAM: `http://127.0.0.1:${port}/`,
+    MINUTE_MS: minute,
+    WAIT_MS: minute / 2,
+    TOLLGATE_TOKEN: "race",
+  };
   return {
     id: `${way}${n}`,
     modules: [`examples/outbound/src/${way}.js`],
@@ -84,17 +92,16 @@ async function put(url, policy) {
   if (!answer.ok) throw new Error(await answer.text());
 }
 
-async function startUpstream(port, seed) {
+async function startUpstream(port, minute, seed) {
   const file = join(import.meta.dirname, "upstream.mjs");
-  const child = spawn(process.execPath, [file, port, MINUTE_MS, seed], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [file, port, minute, seed], { stdio: ["ignore", "pipe", "inherit"] });
   await once(child.stdout, "data");
   return child;
 }
 
 /** Gets the jobs of one Worker done, so many at once. */
-async function work(url) {
+async function work(url, signal) {
   let left = JOBS;
-  const signal = AbortSignal.timeout(PATIENCE_MS);
   const oneAfterTheOther = async () => {
     while (left-- > 0) {
       const answer = await fetch(url, { signal });
@@ -112,27 +119,31 @@ function told(numbers, digits) {
   return `${mean.toFixed(digits)} ± ${spread.toFixed(digits)}`;
 }
 
-async function main() {
-  const { values } = parseArgs({ options: { seeds: { type: "string", default: "1" } } });
+/** Races every way with each seed; the results of each way. */
+async function raceAll(seeds, minute) {
   const results = Object.fromEntries(WAYS.map((way) => [way, []]));
-  const race = await arena();
-  try {
-    for (let seed = 1; seed <= Number(values.seeds); seed++) {
+  const lane = async () => {
+    const race = await arena(minute);
+    for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
       const all = await Promise.all(WAYS.map((way) => race.run(way, seed)));
       for (const [i, way] of WAYS.entries()) results[way].push(all[i]);
-      console.error(`seed ${seed}: ${JSON.stringify(Object.fromEntries(WAYS.map((way, i) => [way, all[i]])))}`);
+      console.error(`seed ${seed}: ${WAYS.map((way, i) => `${way} ${JSON.stringify(all[i])}`).join(" ")}`);
     }
-  } finally {
     await race.end();
-  }
+  };
+  await Promise.all(Array.from({ length: Math.min(LANES, seeds.length) }, lane));
+  return results;
+}
+
+async function main() {
+  const options = { seeds: { type: "string", default: "1" }, minute: { type: "string", default: "12" } };
+  const { values } = parseArgs({ options });
+  const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => i + 1);
+  const results = await raceAll(seeds, Number(values.minute) * 1_000);
   console.log("| way | 429s | requests sent | minutes |\n|---|---|---|---|");
   for (const [way, runs] of Object.entries(results)) {
-    const column = (field, digits) =>
-      told(
-        runs.map((it) => it[field]),
-        digits,
-      );
-    console.log(`| ${way} | ${column("refused", 1)} | ${column("sent", 1)} | ${column("minutes", 2)} |`);
+    const of = (field, digits) => told(runs.map((it) => it[field]), digits);
+    console.log(`| ${way} | ${of("refused", 1)} | ${of("sent", 1)} | ${of("minutes", 2)} |`);
   }
 }
 
