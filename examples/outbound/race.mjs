@@ -13,9 +13,9 @@ import { parseArgs } from "node:util";
 import { freePort, prepare, start, tollgate } from "../../scripts/lib/workerd.mjs";
 
 const WAYS = ["tollgate", "backoff", "nothing"];
-const WORKERS = 3;
+export const WORKERS = 3;
 /** How many jobs one Worker has, and how many of them it works on at once. */
-const JOBS = 40;
+export const JOBS = 40;
 const AT_ONCE = 8;
 /** A way that takes longer than so many minutes has failed. */
 const PATIENCE = 20;
@@ -124,12 +124,15 @@ async function raceAll(seeds, minute) {
   const results = Object.fromEntries(WAYS.map((way) => [way, []]));
   const lane = async () => {
     const race = await arena(minute);
-    for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
-      const all = await Promise.all(WAYS.map((way) => race.run(way, seed)));
-      for (const [i, way] of WAYS.entries()) results[way].push(all[i]);
-      console.error(`seed ${seed}: ${WAYS.map((way, i) => `${way} ${JSON.stringify(all[i])}`).join(" ")}`);
+    try {
+      for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
+        const all = await Promise.all(WAYS.map((way) => race.run(way, seed)));
+        for (const [i, way] of WAYS.entries()) results[way].push(all[i]);
+        console.error(`seed ${seed}: ${WAYS.map((way, i) => `${way} ${JSON.stringify(all[i])}`).join(" ")}`);
+      }
+    } finally {
+      await race.end();
     }
-    await race.end();
   };
   await Promise.all(Array.from({ length: Math.min(LANES, seeds.length) }, lane));
   return results;
