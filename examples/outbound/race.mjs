@@ -1,8 +1,8 @@
 // The race: three ways to get the same jobs done at the same upstream, each with three Workers.
 //
-//   node scripts/run.mjs node examples/outbound/race.mjs --seeds 20
+//   node scripts/run.mjs node examples/outbound/race.mjs --seeds 20 --minute 12
 //
-// Prints the table of docs/outbound.md.
+// A minute of the race takes so many seconds. Prints the table of docs/outbound.md.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { freePort, prepare, start, tollgate } from "../../scripts/lib/workerd.mjs";
 
-const WAYS = ["tollgate", "backoff", "nothing"];
+export const WAYS = ["tollgate", "backoff", "nothing"];
 export const WORKERS = 3;
 /** How many jobs one Worker has, and how many of them it works on at once. */
 export const JOBS = 40;
@@ -73,7 +73,7 @@ function worker(way, n, { port, minute }) {
   const texts = {
     UPSTREAM: `http://127.0.0.1:${port}/`,
     MINUTE_MS: minute,
-    WAIT_MS: minute / 2,
+    WAIT: `${minute / 2}ms`,
     TOLLGATE_TOKEN: "race",
   };
   return {

@@ -1,9 +1,7 @@
 // The race of examples/outbound, with one seed and short minutes.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { arena, JOBS, WORKERS } from "../../examples/outbound/race.mjs";
-
-const WAYS = ["tollgate", "backoff", "nothing"];
+import { arena, JOBS, WAYS, WORKERS } from "../../examples/outbound/race.mjs";
 
 let race;
 beforeAll(async () => {

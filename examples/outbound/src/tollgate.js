@@ -21,8 +21,7 @@ export default {
 /** Comes back when it is this caller's turn. */
 async function turn(env, account) {
   for (;;) {
-    const wait = env.WAIT_MS ?? "30s";
-    const decision = await ask(env, "/limit", { policy: "upstream", identifier: account, wait: Number(wait) || wait });
+    const decision = await ask(env, "/limit", { policy: "upstream", identifier: account, wait: env.WAIT ?? "30s" });
     if (decision.success) return;
     await new Promise((resolve) => setTimeout(resolve, decision.retryAfter));
   }
