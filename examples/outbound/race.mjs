@@ -38,7 +38,9 @@ const policy = (minute) => ({
 export async function arena(minute) {
   const directory = mkdtempSync(join(tmpdir(), "tollgate-race-"));
   const ports = Object.fromEntries(await Promise.all(WAYS.map(async (way) => [way, await freePort()])));
-  const workers = WAYS.flatMap((way) => Array.from({ length: WORKERS }, (_, n) => worker(way, n, { port: ports[way], minute })));
+  const workers = WAYS.flatMap((way) =>
+    Array.from({ length: WORKERS }, (_, n) => worker(way, n, { port: ports[way], minute })),
+  );
   const tokens = JSON.stringify([{ token: "race", role: "admin" }]);
   const main = tollgate({ texts: [{ name: "TOLLGATE_TOKENS", text: tokens }] });
   const server = await start(await prepare([main, ...workers], directory));
@@ -145,7 +147,11 @@ async function main() {
   const results = await raceAll(seeds, Number(values.minute) * 1_000);
   console.log("| way | 429s | requests sent | minutes |\n|---|---|---|---|");
   for (const [way, runs] of Object.entries(results)) {
-    const of = (field, digits) => told(runs.map((it) => it[field]), digits);
+    const of = (field, digits) =>
+      told(
+        runs.map((it) => it[field]),
+        digits,
+      );
     console.log(`| ${way} | ${of("refused", 1)} | ${of("sent", 1)} | ${of("minutes", 2)} |`);
   }
 }
