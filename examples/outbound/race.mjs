@@ -14,8 +14,9 @@ import { freePort, prepare, start, tollgate } from "../../scripts/lib/workerd.mj
 
 export const WAYS = ["tollgate", "backoff", "nothing"];
 export const WORKERS = 3;
-/** How many jobs one Worker has, and how many of them it works on at once. */
+/** How many jobs one Worker has. */
 export const JOBS = 40;
+/** How many of them it works on at once. */
 const AT_ONCE = 8;
 /** A way that takes longer than so many minutes has failed. */
 const PATIENCE = 20;
@@ -113,8 +114,9 @@ async function work(url, signal) {
   await Promise.all(Array.from({ length: AT_ONCE }, oneAfterTheOther));
 }
 
-/** Mean and standard deviation. */
-function told(numbers, digits) {
+/** Mean and standard deviation of a figure. */
+function told(runs, field, digits) {
+  const numbers = runs.map((it) => it[field]);
   const mean = numbers.reduce((sum, it) => sum + it, 0) / numbers.length;
   const squares = numbers.reduce((sum, it) => sum + (it - mean) ** 2, 0);
   const spread = Math.sqrt(squares / Math.max(1, numbers.length - 1));
@@ -147,12 +149,8 @@ async function main() {
   const results = await raceAll(seeds, Number(values.minute) * 1_000);
   console.log("| way | 429s | requests sent | minutes |\n|---|---|---|---|");
   for (const [way, runs] of Object.entries(results)) {
-    const of = (field, digits) =>
-      told(
-        runs.map((it) => it[field]),
-        digits,
-      );
-    console.log(`| ${way} | ${of("refused", 1)} | ${of("sent", 1)} | ${of("minutes", 2)} |`);
+    const cells = [told(runs, "refused", 1), told(runs, "sent", 1), told(runs, "minutes", 2)];
+    console.log(`| ${way} | ${cells.join(" | ")} |`);
   }
 }
 
