@@ -4100,6 +4100,13 @@ const MUTANTS = [
     "reports_sent",
   ],
   [
+    "a gate is known until it opens",
+    "crates/core/src/isolate/reports.rs",
+    "entry.closed = entry.closed.max(opens);",
+    "entry.closed = opens;",
+    "reports_sent",
+  ],
+  [
     "of what is told twice the stricter is sent",
     "crates/core/src/isolate/reports.rs",
     "(Some(one), Some(other)) => Some(one.min(other)),",

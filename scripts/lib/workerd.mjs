@@ -69,12 +69,17 @@ export async function prepare(variants, directory) {
   return { command: [WORKERD, "serve", file], ports, directory };
 }
 
-/** The configuration in workerd's own language. */
+/**
+ * The configuration in workerd's own language. What a Worker fetches may be anywhere in the
+ * internet; where it says that it `reaches` "private" instead, on this machine and around it.
+ */
 export function configuration(variants, ports, directory) {
   const services = variants.flatMap(({ id }) => [
     `    (name = "worker-${id}", worker = .worker${id}),`,
     `    (name = "storage-${id}", disk = (path = "${join(directory, `storage-${id}`)}", writable = true)),`,
   ]);
+  const reached = new Set(variants.flatMap(({ reaches }) => reaches ?? []));
+  for (const kind of reached) services.push(`    (name = "network-${kind}", network = (allow = ["${kind}"])),`);
   const socket = (id, service) =>
     `    (name = "${id}", address = "127.0.0.1:${ports[id]}", http = (), service = "${service}"),`;
   const sockets = [...variants.map(({ id }) => socket(id, `worker-${id}`)), socket(KV, "kv")];
@@ -98,7 +103,7 @@ const kv :Workerd.Worker = (
 ${variants.map((variant) => worker(variant, directory)).join("")}`;
 }
 
-function worker({ id, modules, objects, texts = [], kv = [], services = [] }, directory) {
+function worker({ id, modules, objects, texts = [], kv = [], services = [], reaches }, directory) {
   const lines = modules.map((path) => {
     const kind = path.endsWith(".wasm") ? "wasm" : "esModule";
     return `    (name = "${basename(path)}", ${kind} = embed "${relative(directory, join(root, path))}"),`;
@@ -125,7 +130,7 @@ ${lines.join("\n")}
   durableObjectNamespaces = [
 ${classes.join("\n")}
   ],
-  durableObjectStorage = (localDisk = "storage-${id}"),
+  durableObjectStorage = (localDisk = "storage-${id}"),${reaches ? `\n  globalOutbound = "network-${reaches}",` : ""}
   bindings = [
 ${bindings.join("\n")}
   ],

@@ -14,6 +14,7 @@ use super::charged::Charged;
 use super::counts;
 use super::pending::Pending;
 use super::policies;
+use crate::clock;
 use crate::context::Context;
 use crate::headers::RateLimitHeaders;
 use crate::isolate;
@@ -198,6 +199,15 @@ impl Outcome {
     /// Whether the answer may be held until the caller's turn has come.
     pub(super) fn waits(&self) -> bool {
         self.lowest().waits
+    }
+
+    /// Whether this isolate knows of a closed gate of the level that decided or of the lowest.
+    pub(super) fn is_gate_closed(&self) -> bool {
+        let now = clock::now();
+        let is_closed = |it: &Pending| {
+            isolate::with(|isolate| isolate.reports.is_closed(&it.object, &it.item.policy, now))
+        };
+        is_closed(&self.pending) || is_closed(self.lowest())
     }
 
     /// The same after the caller's turn has come, so long after it was promised.

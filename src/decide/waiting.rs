@@ -8,7 +8,8 @@ use crate::context::Context;
 use crate::hot;
 use crate::task::settled;
 
-/// Who has waited longer is let go only if nothing has shut him out meanwhile.
+/// Who has waited longer is let go only if nothing has shut him out meanwhile; who has not, too,
+/// where this isolate knows that a gate has closed.
 const LOOKS_AGAIN: Duration = Duration::from_secs(1);
 
 /// The outcome once the caller's turn has come, or that of who was shut out while he waited, as
@@ -29,7 +30,8 @@ pub(super) async fn held(
     // Else nothing would be done any more once the caller has gone.
     let _ = context.execution.wait_until(&turn);
     let has_come = settled(turn).await.is_ok_and(|it| it.is_truthy());
-    let refused = match has_come && delay > LOOKS_AGAIN {
+    let looks_again = delay > LOOKS_AGAIN || outcome.is_gate_closed();
+    let refused = match has_come && looks_again {
         true => shut_out().await,
         false => None,
     };

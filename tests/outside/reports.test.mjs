@@ -172,6 +172,19 @@ test("who waited more than a second is answered by the closed gate, and his plac
   expect(answer.at + answer.retryAfter).toBeGreaterThanOrEqual(json.closedUntil - 5);
 });
 
+test("who waits for less is stopped, too, by a gate that this isolate saw close", { timeout: 30_000 }, async () => {
+  const limit = { algorithm: "tokenBucket", capacity: 1, refill: { amount: 10, interval: "8s" }, maxCoolDown: "10s" };
+  await send("PUT", "/policies/brisk", limit);
+  const body = { policy: "brisk", identifier: "brisk" };
+  expect(await ask(body)).toMatchObject({ success: true });
+  const waiting = ask({ ...body, wait: "5s" });
+  await sleep(100);
+  const { json } = await report({ ...body, status: 429, headers: { "retry-after": "6" } });
+  const answer = await waiting;
+  expect(answer).toMatchObject({ success: false, reason: "coolDown" });
+  expect(answer.at).toBeLessThan(json.closedUntil - 3_000);
+});
+
 test("successes are summed up and told once a second, and what nothing heeds is not told", {
   timeout: 30_000,
 }, async () => {

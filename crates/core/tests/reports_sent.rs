@@ -174,3 +174,18 @@ fn what_waits_is_bounded() {
     }
     assert!(reports.take_due(at(2 * SECOND)).len() <= MAX_SUBJECTS);
 }
+
+#[test]
+fn a_gate_is_known_to_be_closed_until_it_opens_and_of_its_own_subject_and_policy() {
+    let (api, mut reports) = (policy(""), reports());
+    let other = api
+        .clone()
+        .named(Name::new("policy", "b").unwrap(), version(1));
+    assert!(!reports.is_closed("a", &api, at(0)));
+    reports.cooled("a", &api, at(5 * SECOND), at(0));
+    reports.cooled("a", &api, at(3 * SECOND), at(1));
+    assert!(reports.is_closed("a", &api, at(5 * SECOND - 1)));
+    assert!(!reports.is_closed("a", &api, at(5 * SECOND)));
+    assert!(!reports.is_closed("b", &api, at(1)));
+    assert!(!reports.is_closed("a", &other, at(1)));
+}

@@ -36,6 +36,8 @@ struct Entry {
     sum: Option<Sum>,
     /// In the second that began then so many failures were sent.
     failures: (Timestamp, u32),
+    /// Until when the gate is closed.
+    closed: Timestamp,
     /// Until when a success may end a back-off.
     cooled: Timestamp,
 }
@@ -99,7 +101,15 @@ impl Reports {
         let cooled = opens.plus(outbound.back_off().max());
         let worth = |entry: &Entry| entry.worth(now);
         let (entry, _) = self.entries.get_or_put(key, Entry::default, worth);
+        entry.closed = entry.closed.max(opens);
         entry.cooled = entry.cooled.max(cooled);
+    }
+
+    /// Whether a report that went through this isolate has closed the gate until after `now`. It
+    /// may have been opened again meanwhile, and others may have closed it.
+    pub fn is_closed(&mut self, object: &str, policy: &Policy, now: Timestamp) -> bool {
+        let entry = self.entries.get_mut(self.key(object, policy));
+        entry.is_some_and(|it| it.closed > now)
     }
 
     /// How long it is until a sum is to be sent; `None` where none waits.
