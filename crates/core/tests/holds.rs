@@ -13,6 +13,7 @@ use common::{algorithm, counted, fixed, moment, named, policy_of, Admitted, Kind
 use proptest::prelude::*;
 use tollgate_core::decide::{Check, OnExpiry, Overage};
 use tollgate_core::decision::{Decision, Reason};
+use tollgate_core::limit::Real;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::{
     Effects, End, Home, Item, Notice, Outcome, Refusal, Topup, MAX_HELD,
