@@ -61,8 +61,8 @@ const MUTANTS = [
   [
     "an acknowledgement is of the outcome that was told",
     `${CORE}/subject_state/holding/outcome.rs`,
-    "if held.outcome().as_ref() != Some(&notice.outcome) {",
-    "if held.outcome().is_none() {",
+    "notice.permit == held.permit && held.outcome().as_ref() == Some(&notice.outcome)",
+    "notice.permit == held.permit",
     "protocols/permits",
   ],
   [
@@ -82,7 +82,7 @@ const MUTANTS = [
   [
     "a topup is asked for in its limit beside what is held",
     `${CORE}/subject_state/holding/topup.rs`,
-    "let lessened = usage.limit.lessened(entry.on_hold);",
+    "let lessened = usage.limit.lessened(self.on_hold_beside(entry));",
     "let lessened = usage.limit.lessened(0);",
     "protocols/permits",
   ],
