@@ -18,9 +18,9 @@
 //!
 //! **Exact in whole numbers.** A part ([`crate::limit::Shape`]) has [`class::GRAINS`] grains, and
 //! what comes back is handed out in steps: in each step a class gets as many grains as its weight,
-//! or what it lacks. How many steps have been made depends on what has come back alone, so it does not
-//! matter how often one looks. What is too little for a step is kept as `coming`: less than a part,
-//! because all weights together are less than its grains.
+//! or what it lacks. How many steps have been made depends on what has come back alone, so it does
+//! not matter how often one looks. What is too little for a step is kept as `coming`: less than a
+//! part, because all weights together are less than its grains.
 
 mod class;
 mod join;

@@ -157,8 +157,8 @@ impl Limits {
         Ok(shares)
     }
 
-    /// Whether the limits can be charged now: an error where a time zone is gone, before anything is
-    /// changed.
+    /// Whether the limits can be charged now: an error where a time zone is gone, before anything
+    /// is changed.
     fn can_charge(&self, moment: Moment) -> Result<(), UnknownTimeZone> {
         let clock = self.clock();
         let mut entries = self.entries.iter();
