@@ -430,9 +430,7 @@ impl SubjectState {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
-        self.loaded.readable()?;
-        self.end(moment, effects);
-        self.limits.expire(moment, effects)?;
+        self.make_up(moment, effects)?;
         let operations = &mut self.operations;
         if operations.leave(operation, moment.now) {
             return Ok(());
@@ -481,6 +479,14 @@ impl SubjectState {
         }
     }
 
+    /// Makes up for what has come by itself: ends of overrides, and of holds. An error where rows
+    /// cannot be read.
+    fn make_up(&mut self, moment: Moment, effects: &mut Effects) -> Result<(), Refusal> {
+        self.loaded.readable()?;
+        self.end(moment, effects);
+        Ok(self.limits.expire(moment, effects)?)
+    }
+
     /// Charges the real cost of what a permit holds, whole, and ends it; its slots are free. A
     /// repeated call is answered alike, one that comes after the deadline charges the difference.
     pub fn settle(
@@ -490,9 +496,7 @@ impl SubjectState {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<Settled, Refusal> {
-        self.loaded.readable()?;
-        self.end(moment, effects);
-        self.limits.expire(moment, effects)?;
+        self.make_up(moment, effects)?;
         let settled = self.limits.settle(permit, real, moment, effects);
         if matches!(settled, Err(Refusal::UnknownPermit)) {
             self.release(permit, moment, effects)?;
@@ -512,9 +516,7 @@ impl SubjectState {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<Topped, Refusal> {
-        self.loaded.readable()?;
-        self.end(moment, effects);
-        self.limits.expire(moment, effects)?;
+        self.make_up(moment, effects)?;
         self.limits.top_up(topup, moment, effects)
     }
 
@@ -526,9 +528,7 @@ impl SubjectState {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
-        self.loaded.readable()?;
-        self.end(moment, effects);
-        self.limits.expire(moment, effects)?;
+        self.make_up(moment, effects)?;
         self.limits.conclude(permit, outcome, moment, effects)?;
         self.limits.release(permit, moment, effects);
         self.ensure_alarm(moment, effects);
@@ -569,9 +569,7 @@ impl SubjectState {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<(), Refusal> {
-        self.loaded.readable()?;
-        self.end(moment, effects);
-        self.limits.expire(moment, effects)?;
+        self.make_up(moment, effects)?;
         let operation = self.limits.holds.operation_of_place(permit);
         match self.limits.release_held(permit, moment, effects) {
             Ok(()) => {

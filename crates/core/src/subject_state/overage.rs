@@ -48,7 +48,7 @@ impl Decider<'_> {
     pub(super) fn over(
         &mut self,
         picked: Picked,
-        mut refused: Decision,
+        refused: Decision,
         holder: Option<Holder>,
         moment: Moment,
         effects: &mut Effects,
@@ -66,21 +66,30 @@ impl Decider<'_> {
             };
             let picked = picked.asking(&less);
             let mut decision = picked.decide(self.limits, holder, moment)?;
-            if decision.success {
-                let now = moment.now;
-                let changed = Changed::by(&picked, holder, now, self.limits, moment, effects)?;
-                Look::new(&less, self.limits).look_ahead(&mut decision, moment)?;
-                decision.granted = Some(left.into());
-                return Ok((decision, changed));
+            if !decision.success {
+                return self.refused(item, &picked, refused, moment, effects);
             }
-            let charges = None;
-            let final_for = picked.put_in_force(self.limits, moment, effects);
-            Look::new(item, self.limits).look_ahead(&mut refused, moment)?;
-            return Ok((refused, Changed { charges, final_for }));
+            let now = moment.now;
+            let changed = Changed::by(&picked, holder, now, self.limits, moment, effects)?;
+            Look::new(&less, self.limits).look_ahead(&mut decision, moment)?;
+            decision.granted = Some(left.into());
+            return Ok((decision, changed));
         }
         if check.overage == Overage::Debt && picked.may_owe(check, self.limits, moment)? {
             return self.record(&picked, moment, effects);
         }
+        self.refused(item, &picked, refused, moment, effects)
+    }
+
+    /// The refusal of an item: its definitions come into force, and its wait is told.
+    pub(super) fn refused(
+        &mut self,
+        item: &Item,
+        picked: &Picked,
+        mut refused: Decision,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(Decision, Changed), Refusal> {
         let charges = None;
         let final_for = picked.put_in_force(self.limits, moment, effects);
         Look::new(item, self.limits).look_ahead(&mut refused, moment)?;

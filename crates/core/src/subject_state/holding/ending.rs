@@ -138,10 +138,7 @@ impl Limits {
         for (part, &units) in held.parts.iter().zip(units) {
             shares.push(self.charge_part(part, units, moment, effects)?);
         }
-        let owed = match &held.home {
-            Home::Here(others) => others.clone(),
-            Home::Elsewhere => Vec::new(),
-        };
+        let owed = held.home.others().to_vec();
         let held = &mut self.holds.all[place];
         for (part, share) in held.parts.iter_mut().zip(&shares) {
             part.units = share.units;

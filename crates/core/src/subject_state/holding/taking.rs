@@ -17,7 +17,6 @@ use crate::subject_state::entry::Entry;
 use crate::subject_state::holds::{Held, Part};
 use crate::subject_state::item::Item;
 use crate::subject_state::limits::Limits;
-use crate::subject_state::look::Look;
 use crate::subject_state::operations::KeyedCharge;
 use crate::subject_state::picked::Picked;
 use crate::subject_state::refusal::Refusal;
@@ -50,9 +49,7 @@ impl Item {
             && self.changes()
             && limits.any(|limit| is_counted(limit.algorithm()))
     }
-}
 
-impl Item {
     /// Whether it asks for a place, which can be given back. Where a limit delays by itself, for a
     /// caller who did not say how long he would wait, no place has a row of its own.
     pub fn may_wait(&self) -> bool {
@@ -81,15 +78,12 @@ impl Decider<'_> {
         }
         let look = item.peek();
         let picked = picked.asking(&look);
-        let mut decision = picked.decide(self.limits, None, moment)?;
+        let decision = picked.decide(self.limits, None, moment)?;
         let mut granted = None;
         if !decision.success {
             granted = self.beyond(&item.check, &picked, &decision, moment)?;
             if granted.is_none() {
-                let final_for = picked.put_in_force(self.limits, moment, effects);
-                Look::new(item, self.limits).look_ahead(&mut decision, moment)?;
-                let charges = None;
-                return Ok((decision, Changed { charges, final_for }));
+                return self.refused(item, &picked, decision, moment, effects);
             }
         }
         let check = granted.as_ref().unwrap_or(&item.check);

@@ -10,7 +10,7 @@ use crate::{Duration, Timestamp};
 
 use crate::subject_state::effects::Effects;
 use crate::subject_state::entry::Entry;
-use crate::subject_state::holds::{Held, Home, Part};
+use crate::subject_state::holds::{Held, Part};
 use crate::subject_state::limits::Limits;
 use crate::subject_state::refusal::Refusal;
 
@@ -95,10 +95,7 @@ impl Limits {
             named: asked_by_name(&held.parts),
             expires: held.until,
             retry_after: refused.flatten().map(|at| at.since(moment.now)),
-            others: match &held.home {
-                Home::Here(others) => others.clone(),
-                Home::Elsewhere => Vec::new(),
-            },
+            others: held.home.others().to_vec(),
         })
     }
 

@@ -118,10 +118,8 @@ impl Holds {
 
     /// The objects that have further parts of a permit whose home is here.
     pub(super) fn others(&self, permit: u128) -> Vec<String> {
-        match self.get(permit).map(|held| &held.home) {
-            Some(Home::Here(others)) => others.clone(),
-            _ => Vec::new(),
-        }
+        let held = self.get(permit);
+        held.map_or_else(Vec::new, |held| held.home.others().to_vec())
     }
 
     /// Writes the rows of all.

@@ -61,6 +61,16 @@ pub enum Home {
     Elsewhere,
 }
 
+impl Home {
+    /// The objects that have further parts, where it is here.
+    pub fn others(&self) -> &[String] {
+        match self {
+            Home::Here(others) => others,
+            Home::Elsewhere => &[],
+        }
+    }
+}
+
 impl Default for Home {
     /// Here, and nowhere else.
     fn default() -> Home {
