@@ -1,0 +1,52 @@
+// Faults in buckets that classes share by their weights.
+// `scripts/mutants.mjs` runs them.
+
+const CORE = "crates/core/src";
+
+/** The files and folders that they are in. */
+export const SOURCES = [`${CORE}/algorithm/classes`, `${CORE}/limit/weights.rs`];
+
+export const MUTANTS = [
+  [
+    "a class that comes makes no units",
+    `${CORE}/algorithm/classes/join.rs`,
+    "moved += less;",
+    "moved += 0 * less;",
+    "weights",
+  ],
+  [
+    "a class that asks seldom is not forgotten",
+    `${CORE}/algorithm/classes/class.rs`,
+    "pub const STAYS: Duration = Duration::from_secs(60);",
+    "pub const STAYS: Duration = Duration::from_secs(5);",
+    "weights",
+  ],
+  [
+    "classes are served by their weights",
+    `${CORE}/limit/weights.rs`,
+    "named.map_or(1, |(_, weight)| *weight)",
+    "named.map_or(1, |_| 1)",
+    "weights",
+  ],
+  [
+    "the parts of all classes are the capacity and no more",
+    `${CORE}/algorithm/classes/class.rs`,
+    "divide(whole, all).saturating_mul(own)",
+    "divide(whole, all).saturating_mul(own + 1)",
+    "weights",
+  ],
+  [
+    "what comes back is handed out to the last grain",
+    `${CORE}/algorithm/classes/refill.rs`,
+    "if steps < turn && (steps + 1 < turn || self.handed(turn) > come) {",
+    "if steps < turn {",
+    "weights",
+  ],
+  [
+    "who wants more than its part is served in its turn",
+    `${CORE}/algorithm/classes/room.rs`,
+    "class.wants > 0",
+    "class.wants > u128::MAX - 1",
+    "weights",
+  ],
+];
