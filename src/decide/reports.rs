@@ -16,7 +16,7 @@ use tollgate_core::subject::{Subject, SubjectParts};
 use tollgate_core::{Duration, Timestamp};
 use tollgate_feedback::Feedback;
 
-use super::{object, pending, policies};
+use super::{counts, object, pending, policies};
 use crate::clock;
 use crate::context::Context;
 use crate::doors::limiter::{Limiter, Question};
@@ -47,9 +47,10 @@ pub(crate) async fn heed(
     feedback: &Feedback,
 ) -> Result<Heeded, ApiError> {
     let (subject, policy) = meant(context, request).await?;
-    let report = told(context, request, policy, feedback);
+    let mut report = told(context, request, policy, feedback);
     let subject = context.subject(subject);
     let object = subject.object_name();
+    report.in_use = counts::in_use(context, &object, &report.policy)?;
     let now = clock::now();
     let outcome = match isolate::with(|isolate| isolate.reports.ask(&object, &report, now)) {
         Sending::Now => Outcome::Done(ask(context, &object, &report).await?),
@@ -73,11 +74,13 @@ async fn ask(context: &Context<'_>, object: &str, report: &Report) -> Result<Rep
         return Err(ApiError::object_unavailable());
     };
     learn(object, report, &reported);
+    counts::sync_later(context);
     Ok(reported)
 }
 
-/// Has the isolate know that a success is worth telling.
+/// Has the isolate know that a success is worth telling, and shut out what it counts itself.
 fn learn(object: &str, report: &Report, reported: &Reported) {
+    counts::subject::hear(object, report, reported);
     let now = clock::now();
     if let Some(gate) = &reported.gate {
         let opens = now.plus(gate.until.since(reported.at));
@@ -147,9 +150,12 @@ async fn meant(
             }
         }
     };
-    if policy.consistency() != Consistency::Strong {
-        let with = "a report: its `consistency` has no object that heeds it";
+    if policy.consistency() == Consistency::Local {
+        let with = "a report: native bindings hear of none; take `strong` or `eventual`";
         return Err(BadRequest::new("policy", Problem::Conflict { with }).into());
+    }
+    if policy.consistency() == Consistency::Eventual && !context.has_kv() {
+        return Err(ApiError::no_kv());
     }
     let is_named = |label: &String| policy.limits().iter().any(|it| it.label() == *label);
     if request.limit.as_ref().is_some_and(|label| !is_named(label)) {
@@ -191,5 +197,6 @@ fn told(context: &Context, request: &ReportRequest, policy: Policy, feedback: &F
         age: request.age,
         by: context.caller.name.clone().unwrap_or_default(),
         count: 1,
+        in_use: None,
     }
 }

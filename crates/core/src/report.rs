@@ -3,6 +3,7 @@
 //! A report is read by the Worker from a status and headers; here it is plain numbers. Times that
 //! the upstream told from its answer on stay so: the object that owns the state owns its time.
 
+use crate::decision::Reason;
 use crate::policy::Policy;
 use crate::{Duration, Timestamp};
 
@@ -30,6 +31,9 @@ pub struct Report {
     pub by: String,
     /// How many calls were answered so: 1, unless successes were summed up.
     pub count: u64,
+    /// Of a policy that isolates count through KV: units in use, as far as the one knows that tells
+    /// it. `None` where the object decides, and counts them itself.
+    pub in_use: Option<u64>,
 }
 
 /// A limit as an upstream told it. What it did not tell is `None`.
@@ -84,6 +88,18 @@ pub struct Reported {
     pub adapted: Option<Adjusted>,
     /// What became of each limit that was told, in their order.
     pub limits: Vec<Heeded>,
+}
+
+impl Reported {
+    /// Until when the upstream is not to be called, and why, if so: by the gate or the breaker,
+    /// whichever is shut for longer.
+    pub fn shut(&self) -> Option<(Timestamp, Reason)> {
+        let gate = self.gate.as_ref();
+        let gate = gate.map(|it| (it.until, Reason::CoolDown));
+        let broken = self.breaker.as_ref().and_then(|it| it.until);
+        let broken = broken.map(|until| (until, Reason::Breaker));
+        gate.into_iter().chain(broken).max_by_key(|(until, _)| *until)
+    }
 }
 
 /// What became of a report.
@@ -179,15 +195,18 @@ pub enum Unfit {
     Ambiguous,
     /// It would be a limit of slots, which their holders free.
     Slots,
+    /// It is counted through KV: what one isolate took away, others would take away again.
+    Eventual,
 }
 
 impl Unfit {
-    const ALL: [Unfit; 5] = [
+    const ALL: [Unfit; 6] = [
         Unfit::Unsaid,
         Unfit::Passed,
         Unfit::AnotherLimit,
         Unfit::Ambiguous,
         Unfit::Slots,
+        Unfit::Eventual,
     ];
 
     /// The word for it.
@@ -198,6 +217,7 @@ impl Unfit {
             Unfit::AnotherLimit => "anotherLimit",
             Unfit::Ambiguous => "ambiguous",
             Unfit::Slots => "slots",
+            Unfit::Eventual => "eventual",
         }
     }
 

@@ -203,6 +203,7 @@ fn heeded() -> impl Strategy<Value = Heeded> {
         Unfit::AnotherLimit,
         Unfit::Ambiguous,
         Unfit::Slots,
+        Unfit::Eventual,
     ];
     let of = (text(1, 64), whole(0, 1 << 53), whole(0, 1 << 53));
     prop_oneof![

@@ -57,6 +57,7 @@ fn answered(policy: &Policy, status: u16) -> Report {
         age: Duration::ZERO,
         by: "worker".to_owned(),
         count: 1,
+        in_use: None,
     }
 }
 

@@ -37,6 +37,7 @@ fn report(policy: &Policy, status: u16) -> Report {
         age: Duration::ZERO,
         by: String::new(),
         count: 1,
+        in_use: None,
     }
 }
 

@@ -5,9 +5,12 @@
 pub(crate) mod subject;
 mod sync;
 
+pub(super) use sync::sync_later;
+
 use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Reason, Source};
 use tollgate_core::isolate::counts::Purpose;
+use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::policy::Policy;
 use tollgate_core::store::RateLimitStore;
 use tollgate_core::subject_state::Item;
@@ -47,7 +50,7 @@ fn decide_for(
         let counts = &mut isolate.counts;
         counts.check(purpose, &name, policy, check, moment())
     });
-    sync::sync_later(context);
+    sync_later(context);
     decision.map_err(|unknown| ApiError::unknown_time_zone(unknown.zone.as_str()))
 }
 
@@ -60,6 +63,21 @@ pub(super) fn decide_degraded(
     let mut decision = decide_for(Purpose::Fallback, context, object, item)?;
     decision.reason = Some(Reason::Degraded);
     Ok(decision)
+}
+
+/// Units of a policy in use, as far as this isolate knows; `None` where its object counts them.
+pub(super) fn in_use(
+    context: &Context,
+    object: &str,
+    policy: &Policy,
+) -> Result<Option<u64>, ApiError> {
+    if policy.consistency() != Consistency::Eventual {
+        return Ok(None);
+    }
+    let name = placement::short_name(object);
+    let used = isolate::with(|isolate| isolate.counts.in_use(&name, policy, moment()));
+    sync_later(context);
+    used.map(Some).map_err(|unknown| ApiError::unknown_time_zone(unknown.zone.as_str()))
 }
 
 /// Gives back what was counted in place of an object for a request that was refused by another

@@ -1,7 +1,9 @@
-//! A subject as KV knows it: a reset or a block told to every isolate, and how its limits stand by
-//! what all have told.
+//! A subject as KV knows it: a reset or a block told to every isolate, that an upstream is not to be
+//! called, and how its limits stand by what all have told.
 
 use tollgate_core::isolate::counts::{read_definitions, Command, CountStatus, Instruction, Put};
+use tollgate_core::policy::consistency::Consistency;
+use tollgate_core::report::{Report, Reported};
 use tollgate_core::{Duration, Timestamp};
 
 use crate::clock::{self, moment};
@@ -40,7 +42,7 @@ pub(crate) async fn announce(
                 .map_err(|_| ApiError::kv_unavailable())?
                 .until
         }
-        Command::Block { .. } => at,
+        Command::Block { .. } | Command::Shut { .. } => at,
     };
     let mark = Instruction {
         policy,
@@ -49,6 +51,24 @@ pub(crate) async fn announce(
     };
     let put = marked(&name, mark, until);
     write(context, &kv, &put).await
+}
+
+/// Refuses what counts through KV for as long as the subject's object says that the upstream is not
+/// to be called, and has the other isolates told in the background.
+pub(in crate::decide) fn hear(object: &str, report: &Report, reported: &Reported) {
+    if report.policy.consistency() != Consistency::Eventual {
+        return;
+    }
+    let Some((until, reason)) = reported.shut() else {
+        return;
+    };
+    let said = Instruction {
+        policy: Some(report.policy.name_or_empty().to_owned()),
+        at: reported.at,
+        command: Command::Shut { until, reason },
+    };
+    let name = placement::short_name(object);
+    isolate::with(|isolate| isolate.counts.shut(&name, said, clock::now()));
 }
 
 fn marked(name: &str, mark: Instruction, until: Timestamp) -> Put {

@@ -31,7 +31,7 @@ thread_local! {
 }
 
 /// Sees to it that what is due is synced, even if this is the last request.
-pub(super) fn sync_later(context: &Context) {
+pub(in crate::decide) fn sync_later(context: &Context) {
     let Some(due) = isolate::with(|isolate| isolate.counts.next_due()) else {
         return;
     };
@@ -65,21 +65,22 @@ async fn sync_until(kv: &Kv, end: Timestamp) {
         let begun: Vec<_> = due
             .iter()
             .map(|sync| {
-                let writing = sync.put.as_ref().map(|put| kv.write(put, PATIENCE));
+                let puts = sync.put.iter().chain(&sync.told);
+                let writings: Vec<_> = puts.map(|put| kv.write(put, PATIENCE)).collect();
                 let is_listed = !sync.prefix.is_empty();
-                (writing, is_listed.then(|| kv.list(&sync.prefix, PATIENCE)))
+                (writings, is_listed.then(|| kv.list(&sync.prefix, PATIENCE)))
             })
             .collect();
-        for (sync, (writing, listing)) in due.iter().zip(begun) {
-            let written = match writing {
-                Some(writing) => writing.await,
-                None => Ok(()),
-            };
+        for (sync, (writings, listing)) in due.iter().zip(begun) {
+            let mut written = true;
+            for writing in writings {
+                written &= writing.await.is_ok();
+            }
             let keys = match listing {
                 Some(listing) => listing.await.map(|listed| listed.keys),
                 None => Ok(Vec::new()),
             };
-            apply(sync, written.is_ok(), keys.ok());
+            apply(sync, written, keys.ok());
         }
         match isolate::with(|isolate| isolate.counts.next_due()) {
             Some(next) if next <= end => {

@@ -13,7 +13,8 @@ pub(super) fn put_report(line: LineWriter, report: &Report) -> LineWriter {
         .put("status", report.status)
         .flag("refused", report.refused)
         .put("age", report.age.as_millis())
-        .put_some("count", (report.count != 1).then_some(report.count));
+        .put_some("count", (report.count != 1).then_some(report.count))
+        .put_some("inUse", report.in_use);
     let line = put_when(line, "wait", report.wait);
     let line = put_text(line, "of", report.limit.as_deref()).text("by", &report.by);
     let line = put_limits_of(line, &report.policy);
@@ -48,6 +49,7 @@ pub(super) fn get_report<'a>(
         age: Duration::from_millis(line.needed("age")?),
         by: line.text("by")?,
         count: line.number("count")?.unwrap_or(1),
+        in_use: line.number("inUse")?,
     })
 }
 

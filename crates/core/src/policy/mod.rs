@@ -341,14 +341,19 @@ impl Policy {
                 with: "`consistency`: the subject's object has to see the refusals; take `strong`",
             });
         }
-        if self.outbound.is_some() && self.consistency != Consistency::Strong {
-            return Err(InvalidLimit::Conflict {
+        match (&self.outbound, self.consistency) {
+            (Some(outbound), Consistency::Eventual) if outbound.needs_object() => {
+                Err(InvalidLimit::Conflict {
+                    field: "consistency",
+                    with: "`pace` or `adapt`: only the subject's object sees each call; take `strong`",
+                })
+            }
+            (Some(_), Consistency::Local) => Err(InvalidLimit::Conflict {
                 field: "consistency",
-                with:
-                    "settings that heed an upstream, which the subject's object does; take `strong`",
-            });
+                with: "settings that heed an upstream, of which a native binding hears nothing; take `strong` or `eventual`",
+            }),
+            _ => Ok(self),
         }
-        Ok(self)
     }
 
     /// What happens when the object cannot be reached; [`FailMode::Open`] unless said.
@@ -464,7 +469,8 @@ impl Policy {
         Some(Asks { weights, class })
     }
 
-    /// Heeds its upstream in this way; only where the object decides, which alone is told.
+    /// Heeds its upstream in this way; not where a native binding decides, and where isolates count
+    /// only what [needs no object](Outbound::needs_object).
     pub fn with_outbound(mut self, outbound: Outbound) -> Result<Policy, InvalidLimit> {
         self.outbound = (!outbound.is_default()).then(|| Box::new(outbound));
         self.checked()

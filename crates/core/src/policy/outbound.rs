@@ -51,6 +51,12 @@ impl Outbound {
         self.breaker.is_some() || self.adapt.is_some()
     }
 
+    /// Whether only the object that decides can heed it: it sees every call, and has numbers that
+    /// it can change.
+    pub const fn needs_object(&self) -> bool {
+        self.pace || self.adapt.is_some()
+    }
+
     /// Whether it says nothing.
     pub fn is_default(&self) -> bool {
         *self == Outbound::default()

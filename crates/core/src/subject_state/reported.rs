@@ -5,6 +5,9 @@
 //! within whose window it comes back. It only ever takes units away. Anything else moves nothing
 //! and says why: another limit's remainder would cost an hour of this one.
 //!
+//! A policy that isolates count through KV has no limits here: its gate and its breaker do, which
+//! the isolates are told of.
+//!
 //! **The gate** closes for the policy's subject. What was promised before is kept; buckets are
 //! spent so that they are empty when it opens.
 
@@ -47,17 +50,29 @@ impl SubjectState {
         let [item] = &*items else {
             return Err(Refusal::Cancelled); // not reached: there is one
         };
-        let heard = Heard::new(report, &item.policy, moment)?;
+        let mut heard = Heard::new(report, &item.policy, moment)?;
         let asked = heard.asked(report, &item.policy, moment)?;
+        let is_elsewhere = report.in_use.is_some();
+        if is_elsewhere {
+            heard.move_none();
+        }
         let counted = self.count(report, &item.policy, moment)?;
         let outlook = self.blocks.outlooks.of(item.policy.name_or_empty());
         let before = outlook.clone();
+        if is_elsewhere {
+            let outbound = item.policy.outbound().filter(|_| counted > 0);
+            let breaker = outbound.and_then(|it| it.breaker.as_ref());
+            outlook.admitted_elsewhere(breaker, heard.answered, moment.now);
+        }
         let told = (asked.as_ref(), counted);
         let closing = heard.heed(report, &item.policy, told, outlook, moment.now);
         let after = outlook.clone();
         let opens = after.gate.closed(moment.now).map(|it| it.until);
         let opens = opens.filter(|_| closing.is_longer);
-        let done = self.take_away(&items, &heard, opens, moment, effects);
+        let done = match is_elsewhere {
+            true => Ok(Vec::new()),
+            false => self.take_away(&items, &heard, opens, moment, effects),
+        };
         if done.is_err() {
             self.blocks.outlooks.put(before.clone());
         }
@@ -95,7 +110,7 @@ impl SubjectState {
     /// How many of the calls that are reported count: no more than were admitted.
     fn count(&mut self, report: &Report, policy: &Policy, moment: Moment) -> Result<u64, Refusal> {
         let name = policy.name_or_empty();
-        let mut in_use = 0;
+        let mut in_use = report.in_use.unwrap_or(0);
         for entry in self.limits.entries.iter().filter(|it| it.policy == name) {
             in_use = entry.usage.in_use(moment)?.max(in_use);
         }
@@ -142,6 +157,13 @@ impl Heard {
             }));
         }
         Ok(Heard { answered, fits })
+    }
+
+    /// No limit of the policy is here.
+    fn move_none(&mut self) {
+        for fit in &mut self.fits {
+            *fit = fit.and(Err(Unfit::Eventual));
+        }
     }
 
     /// Tells what is known of the upstream. `counted`: so many of the calls count.

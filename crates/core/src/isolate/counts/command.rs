@@ -1,9 +1,16 @@
-//! An operator's reset or block of a subject that is counted through KV. It is written to a key
-//! beside those of the isolates, so every isolate reads it with the same list. Of two for the same
-//! policy the newer is in force.
+//! What every isolate that counts a subject through KV is to know of it beside the counts: an
+//! operator's reset or block, and that the upstream of a policy is not to be called. It is written
+//! to a key beside those of the isolates, so every isolate reads it with the same list. Of two of a
+//! kind for the same policy the newer is in force.
+//!
+//! What the object says is written by each isolate that hears it to a key of its own: KV takes one
+//! writing of a key a second, and a late one would replace what is newer.
+
+use core::mem::discriminant;
 
 use crate::block::Block;
 use crate::codec::{Line, LineWriter, Unreadable};
+use crate::decision::{Decision, Reason};
 use crate::limit::MAX_WINDOW;
 use crate::{Duration, Timestamp};
 
@@ -16,7 +23,7 @@ const MIN_LIFE_OF_RESET: Duration = Duration::from_secs(86_400);
 /// Maximum number of instructions for one subject: one for all policies, and others by name.
 const MAX_INSTRUCTIONS: usize = 32;
 
-/// An operator's command for a subject.
+/// A command for a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instruction {
     /// The policy concerned; `None` means all.
@@ -27,10 +34,10 @@ pub struct Instruction {
     pub command: Command,
 }
 
-/// A command of an operator.
+/// A command of an operator, or of the subject's object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Drop all use so far.
+    /// Drop all use so far, and end what shut it before.
     Reset,
     /// Refuse every request before an instant; a past instant ends a block.
     Block {
@@ -39,29 +46,61 @@ pub enum Command {
         /// The operator's reason.
         reason: String,
     },
+    /// Refuse every request before an instant, because the upstream has refused or fails.
+    Shut {
+        /// When its gate, or its breaker, opens to calls again.
+        until: Timestamp,
+        /// [`Reason::CoolDown`] or [`Reason::Breaker`].
+        reason: Reason,
+    },
+}
+
+impl Command {
+    const fn word(&self) -> &'static str {
+        match self {
+            Command::Reset => "reset",
+            Command::Block { .. } => "block",
+            Command::Shut { .. } => "shut",
+        }
+    }
+
+    /// When it is over; `None` of what is done at once.
+    const fn until(&self) -> Option<Timestamp> {
+        match self {
+            Command::Reset => None,
+            Command::Block { until, .. } | Command::Shut { until, .. } => Some(*until),
+        }
+    }
 }
 
 impl Instruction {
     /// The key to write, under the subject's prefix. It lives at least until `until`, while an
-    /// earlier count may still be read.
-    pub(super) fn put(&self, prefix: &str, until: Timestamp, now: Timestamp) -> Put {
-        let word = match self.command {
-            Command::Reset => "reset",
-            Command::Block { .. } => "block",
-        };
+    /// earlier count may still be read. `isolate` is whoever writes what the object said; `None`
+    /// of an operator's, which all isolates write to one key.
+    pub(super) fn put(
+        &self,
+        prefix: &str,
+        isolate: Option<&str>,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Put {
+        let word = self.command.word();
+        let policy = self.policy.as_deref().unwrap_or("");
+        let by = isolate.map_or_else(String::new, |isolate| format!(".{isolate}"));
         let line = LineWriter::new(RECORDS.written(), word)
             .put("time", self.at.as_millis())
             .put_some("policy", self.policy.as_ref());
-        let (line, life) = match &self.command {
-            Command::Reset => (line, MIN_LIFE_OF_RESET),
-            Command::Block { until, reason } => {
-                let line = line.put("until", until.as_millis());
-                (line.text("reason", reason), until.since(now))
-            }
+        let over = self.command.until();
+        let life = over.map_or(MIN_LIFE_OF_RESET, |over| over.since(now));
+        let line = line.put_some("until", over.map(Timestamp::as_millis));
+        let line = match &self.command {
+            Command::Reset => line,
+            Command::Block { reason, .. } => line.text("reason", reason),
+            Command::Shut { reason, .. } => line.put("reason", reason.word()),
         };
         Put {
             // A name has no `!`, so no isolate's key is like it.
-            key: format!("{prefix}!{word}.{}", self.policy.as_deref().unwrap_or("")),
+            key: format!("{prefix}!{word}.{policy}{by}"),
             value: String::new(),
             metadata: line.finish(),
             life: life.max(until.since(now)).max(MIN_LIFE),
@@ -77,6 +116,13 @@ impl Instruction {
                 until: Timestamp::from_millis(line.needed("until")?),
                 reason: line.text("reason")?,
             },
+            "shut" => Command::Shut {
+                until: Timestamp::from_millis(line.needed("until")?),
+                reason: line
+                    .get("reason")
+                    .and_then(Reason::from_word)
+                    .ok_or(Unreadable::Damaged("reason"))?,
+            },
             _ => return Ok(None),
         };
         Ok(Some(Instruction {
@@ -91,6 +137,11 @@ impl Instruction {
         self.policy.as_deref().is_none_or(|name| name == policy)
     }
 
+    /// Until when it refuses requests, if it does.
+    pub(super) fn refuses_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.command.until().filter(|until| *until > now)
+    }
+
     /// The block, if it is one and in force.
     pub(super) fn block(&self, now: Timestamp) -> Option<Block> {
         match &self.command {
@@ -103,24 +154,72 @@ impl Instruction {
             _ => None,
         }
     }
+
+    /// Why and until when the upstream is not to be called, if it says so and is in force.
+    pub(super) fn shut(&self, now: Timestamp) -> Option<(Timestamp, Reason)> {
+        match self.command {
+            Command::Shut { until, reason } if until > now => Some((until, reason)),
+            _ => None,
+        }
+    }
+
+    /// Whether it is as new as another of its kind, or newer.
+    fn is_newer(&self, other: &Instruction) -> bool {
+        let age = |it: &Instruction| (it.at, it.shut(Timestamp::ZERO).map(|(until, _)| until));
+        age(self) >= age(other)
+    }
+
+    /// Whether it is of the same kind, for the same policy.
+    pub(super) fn is_like(&self, other: &Instruction) -> bool {
+        let is_same = discriminant(&self.command) == discriminant(&other.command);
+        is_same && self.policy == other.policy
+    }
+
+    /// Whether a reset ends it: an upstream is called again.
+    pub(super) fn is_ended_by(&self, reset: &Instruction) -> bool {
+        let is_shut = matches!(self.command, Command::Shut { .. });
+        is_shut && self.at <= reset.at && reset.is_for(self.policy.as_deref().unwrap_or(""))
+    }
 }
 
-/// Adds an instruction; for each policy the newest is kept. If there are too many, the one that
+/// The refusal of what is asked while the upstream is not to be called. `counted`: what the counts
+/// say now; the wait ends when they, too, have room.
+pub(super) fn shut_out(
+    (until, reason): (Timestamp, Reason),
+    counted: &Decision,
+    now: Timestamp,
+) -> Decision {
+    let opens = until.since(now);
+    let wait = match counted.success {
+        true => Some(opens),
+        false => counted.retry_after.map(|wait| wait.max(opens)),
+    };
+    let never = counted.reason.filter(|_| wait.is_none());
+    Decision {
+        retry_after: wait,
+        ..Decision::bare(now, false, Some(never.unwrap_or(reason)))
+    }
+}
+
+/// Adds an instruction; of each kind the newest for each policy is kept. If there are too many, the one that
 /// ends first is removed.
 pub(super) fn keep_newest(
     instructions: &mut Vec<Instruction>,
     instruction: Instruction,
     now: Timestamp,
 ) {
-    instructions.retain(|known| known.block(now).is_some() || known.at.plus(MAX_WINDOW) > now);
-    let same = |known: &&mut Instruction| known.policy == instruction.policy;
+    let is_kept = |known: &Instruction| {
+        known.refuses_until(now).is_some() || known.at.plus(MAX_WINDOW) > now
+    };
+    instructions.retain(is_kept);
+    let same = |known: &&mut Instruction| known.is_like(&instruction);
     match instructions.iter_mut().find(same) {
-        Some(known) if known.at <= instruction.at => *known = instruction,
+        Some(known) if instruction.is_newer(known) => *known = instruction,
         Some(_) => {}
         None => instructions.push(instruction),
     }
     if instructions.len() > MAX_INSTRUCTIONS {
-        let over = |place: &usize| instructions[*place].block(now).map(|block| block.until);
+        let over = |place: &usize| instructions[*place].refuses_until(now);
         if let Some(first) = (0..instructions.len()).min_by_key(over) {
             instructions.swap_remove(first);
         }

@@ -225,6 +225,13 @@ impl Count {
         self.time
     }
 
+    /// Units in use, those that others have told included.
+    pub(super) fn used(&self, now: Timestamp) -> u64 {
+        let algorithm = self.limit.algorithm();
+        let left = self.estimate(now).view(algorithm, now).remaining;
+        algorithm.limit().saturating_sub(left)
+    }
+
     /// The part of the limit that this isolate has admitted in the current or previous window, in
     /// thousandths.
     pub(super) fn part_used(&self, now: Timestamp) -> u64 {

@@ -20,8 +20,10 @@ pub(super) struct Evicted {
     pub(super) asked: u64,
     pub(super) asked_at: Timestamp,
     pub(super) counts: Box<[EvictedCount]>,
-    /// The blocks in force.
+    /// The instructions that refuse requests.
     pub(super) blocks: Vec<Instruction>,
+    /// Those of them that no other isolate can have read yet.
+    pub(super) untold: Vec<Instruction>,
     /// When the last of its windows and blocks ends.
     pub(super) until: Timestamp,
     /// When the last exhausted window or block ends.

@@ -147,6 +147,25 @@ impl IsolateCounts {
         Ok(())
     }
 
+    /// Units of the policy's limits in use, of that with the most, as this isolate knows them; in
+    /// an isolate that has not counted the subject yet those of others are missing until it has read
+    /// them.
+    pub fn in_use(
+        &mut self,
+        name: &str,
+        policy: &Policy,
+        moment: Moment,
+    ) -> Result<u64, UnknownTimeZone> {
+        let policy = &*hours::present(policy, moment)?;
+        let counted = self.counted(name, moment.now);
+        let next = counted.timing.touch(moment.now);
+        let places = counted.places(Purpose::Mode, policy, moment)?;
+        let used = places.iter().map(|&place| counted.counts[place].used(moment.now));
+        let used = used.max().unwrap_or(0);
+        self.soonest = self.soonest.min(next);
+        Ok(used)
+    }
+
     /// Number of subjects that are counted.
     pub fn len(&self) -> usize {
         self.subjects.len()

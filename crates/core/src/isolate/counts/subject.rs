@@ -9,7 +9,7 @@ use crate::isolate::bounded::Worth;
 use crate::policy::Policy;
 use crate::{Duration, Timestamp};
 
-use super::command::Instruction;
+use super::command::{shut_out, Instruction};
 use super::count::{decided, Count};
 use super::evicted::{Evicted, EvictedCount};
 use super::hours::{present, Later};
@@ -36,7 +36,10 @@ pub(super) struct SubjectCounts {
     pub(super) counts: Vec<Count>,
     /// Limits counted before its eviction and not requested since.
     pub(super) evicted: Vec<EvictedCount>,
+    /// What refuses requests.
     pub(super) blocks: Vec<Instruction>,
+    /// What the subject's object has said to this isolate alone, until it is written.
+    pub(super) untold: Vec<Instruction>,
     pub(super) timing: Timing,
 }
 
@@ -50,6 +53,7 @@ impl SubjectCounts {
             counts: Vec::with_capacity(1),
             evicted: Vec::new(),
             blocks: Vec::new(),
+            untold: Vec::new(),
             timing: Timing::default(),
         }
     }
@@ -79,6 +83,9 @@ impl SubjectCounts {
             };
             later.look_ahead(&mut decision, moment)?;
         }
+        if let Some(shut) = self.shut(policy, check, moment.now) {
+            decision = shut_out(shut, &decision, moment.now);
+        }
         decision.cache_for = Duration::ZERO;
         if decision.success && !check.peek {
             for &place in &places {
@@ -98,6 +105,15 @@ impl SubjectCounts {
         let named = instructions.filter(|instruction| instruction.is_for(policy.name_or_empty()));
         let in_force = named.filter_map(|instruction| instruction.block(now));
         in_force.max_by_key(|block| block.until)
+    }
+
+    /// Why and until when the policy's upstream is not to be called. What was used may be given
+    /// back.
+    fn shut(&self, policy: &Policy, check: &Check, now: Timestamp) -> Option<(Timestamp, Reason)> {
+        let name = Some(policy.name_or_empty());
+        let instructions = self.blocks.iter().filter(|_| check.cost >= 0);
+        let own = instructions.filter(|instruction| instruction.policy.as_deref() == name);
+        own.filter_map(|instruction| instruction.shut(now)).max_by_key(|(until, _)| *until)
     }
 
     /// The index of each limit's count, inserted if absent and advanced to the current window.
@@ -190,11 +206,11 @@ impl SubjectCounts {
             .chain(self.evicted);
         let counts: Box<[EvictedCount]> = used.filter(|count| count.until > now).collect();
         let mut blocks = self.blocks;
-        blocks.retain(|instruction| instruction.block(now).is_some());
+        blocks.retain(|instruction| instruction.refuses_until(now).is_some());
         let blocked = blocks
             .iter()
-            .filter_map(|instruction| instruction.block(now));
-        let blocked_until = blocked.map(|block| block.until).max();
+            .filter_map(|instruction| instruction.refuses_until(now));
+        let blocked_until = blocked.max();
         let exhausted = counts.iter().filter(|count| count.exhausted);
         let exhausted_until = exhausted.map(|count| count.until).max().max(blocked_until);
         let until = counts.iter().map(|count| count.until).max();
@@ -206,6 +222,7 @@ impl SubjectCounts {
             exhausted_until: exhausted_until.unwrap_or(Timestamp::ZERO),
             counts,
             blocks,
+            untold: self.untold,
         })
     }
 
@@ -221,6 +238,7 @@ impl SubjectCounts {
             counts: Vec::with_capacity(1),
             evicted: counts,
             blocks: evicted.blocks,
+            untold: evicted.untold,
             timing: Timing::default(),
         }
     }

@@ -30,6 +30,8 @@ pub struct Sync {
     pub own: String,
     /// The key to write, if anything is unpublished.
     pub put: Option<Put>,
+    /// Further keys to write, by which the others learn what the subject's object has said.
+    pub told: Vec<Put>,
     /// The prefix of the keys to list, with their metadata.
     pub prefix: String,
 }
@@ -64,8 +66,8 @@ impl IsolateCounts {
         Some(self.soonest).filter(|&soonest| soonest < Timestamp::MAX)
     }
 
-    /// Records the outcome of a synchronisation. `written`: whether its key was written, or there
-    /// was none to write. `read`: key and metadata of each listed key; `None` if the list failed.
+    /// Records the outcome of a synchronisation. `written`: whether all its keys were written, or
+    /// there was none to write. `read`: key and metadata of each listed key; `None` if the list failed.
     pub fn record_sync(
         &mut self,
         sync: &Sync,
@@ -74,7 +76,7 @@ impl IsolateCounts {
         now: Timestamp,
     ) {
         if let Some(counted) = self.subjects.get_mut(sync.subject) {
-            counted.record_sync(&sync.own, written, read, now);
+            counted.record_sync(sync, written, read, now);
             let next = counted.timing.next.unwrap_or(Timestamp::MAX);
             self.soonest = self.soonest.min(next);
         }
@@ -89,9 +91,18 @@ impl IsolateCounts {
         until: Timestamp,
         now: Timestamp,
     ) -> Put {
-        let put = instruction.put(&self.prefix_of(name), until, now);
+        let put = instruction.put(&self.prefix_of(name), None, until, now);
         self.counted(name, now).apply(instruction, now);
         put
+    }
+
+    /// Notes that the upstream of a policy is not to be called before an instant, as the subject's
+    /// object says. Here it is in force at once; the other isolates read it after the next
+    /// synchronisation, which is due as soon as KV takes it.
+    pub fn shut(&mut self, name: &str, instruction: Instruction, now: Timestamp) {
+        let counted = self.counted(name, now);
+        let next = counted.hear(instruction, now);
+        self.soonest = self.soonest.min(next.unwrap_or(Timestamp::MAX));
     }
 
     /// Before every key of a subject.
@@ -122,12 +133,29 @@ impl SubjectCounts {
                 .iter_mut()
                 .for_each(|count| count.published.mark_published(now));
         }
+        self.untold.retain(|it| it.refuses_until(now).is_some());
+        let untold = self.untold.iter();
+        let told = untold.map(|it| it.put(&prefix, Some(isolate), now, now));
         Sync {
             subject,
             own,
             put,
+            told: told.collect(),
             prefix,
         }
+    }
+
+    /// Takes in what the subject's object has said, if it is news; when a synchronisation is due
+    /// then.
+    fn hear(&mut self, instruction: Instruction, now: Timestamp) -> Option<Timestamp> {
+        let until = instruction.refuses_until(now)?;
+        let mut alike = self.blocks.iter().filter(|known| known.is_like(&instruction));
+        if alike.any(|known| known.refuses_until(now) >= Some(until)) {
+            return None;
+        }
+        keep_newest(&mut self.untold, instruction.clone(), now);
+        keep_newest(&mut self.blocks, instruction, now);
+        Some(self.timing.hurry(now))
     }
 
     /// The life of the key: until the last of its windows no longer matters.
@@ -143,19 +171,25 @@ impl SubjectCounts {
 
     fn record_sync(
         &mut self,
-        own: &str,
+        sync: &Sync,
         written: bool,
         read: Option<&[(String, String)]>,
         now: Timestamp,
     ) {
         self.timing.under_way = None;
-        if !written {
+        if written {
+            let is_told = |it: &Instruction| {
+                let metadata = it.put(&sync.prefix, None, now, now).metadata;
+                sync.told.iter().any(|told| told.metadata == metadata)
+            };
+            self.untold.retain(|it| !is_told(it));
+        } else {
             self.counts
                 .iter_mut()
                 .for_each(|count| count.published.mark_unpublished());
         }
         if let Some(read) = read {
-            self.read(own, read, now);
+            self.read(&sync.own, read, now);
         }
         if written && read.is_some() {
             self.timing.failures = 0;
@@ -164,11 +198,11 @@ impl SubjectCounts {
         }
         let interval = self.interval(now);
         self.timing.interval = Some(interval);
+        let mut counts = self.counts.iter();
+        let is_untold = !self.untold.is_empty();
         if self.timing.next.is_some()
-            || self
-                .counts
-                .iter()
-                .any(|count| count.published.has_unpublished())
+            || is_untold
+            || counts.any(|count| count.published.has_unpublished())
         {
             self.timing.next = self.timing.last.map(|last| last.plus(interval));
         }
@@ -182,12 +216,12 @@ impl SubjectCounts {
         for count in &mut self.counts {
             count.begin_reading(now);
         }
+        // What was not written yet is not missing.
+        let mut instructions = self.untold.clone();
         for (_, metadata) in read.iter().filter(|(key, _)| key != own) {
             // Texts of another version or another author are not added.
             let Ok((at, records)) = read_counts(metadata) else {
-                if let Ok(Some(instruction)) = Instruction::read(metadata) {
-                    self.apply(instruction, now);
-                }
+                instructions.extend(Instruction::read(metadata).ok().flatten());
                 continue;
             };
             for record in &records {
@@ -197,9 +231,14 @@ impl SubjectCounts {
                 }
             }
         }
+        // A reset comes after what it ends.
+        instructions.sort_by_key(|it| it.command == Command::Reset);
+        for instruction in instructions {
+            self.apply(instruction, now);
+        }
     }
 
-    /// Applies an operator's instruction.
+    /// Applies an instruction.
     pub(super) fn apply(&mut self, instruction: Instruction, now: Timestamp) {
         if instruction.command == Command::Reset {
             let counts = self.counts.iter_mut();
@@ -211,6 +250,8 @@ impl SubjectCounts {
                 instruction.policy.is_some() || !count.is_before(instruction.at)
             };
             self.evicted.retain(stays);
+            self.blocks.retain(|known| !known.is_ended_by(&instruction));
+            self.untold.retain(|known| !known.is_ended_by(&instruction));
         } else {
             keep_newest(&mut self.blocks, instruction, now);
         }

@@ -40,6 +40,14 @@ impl Timing {
         })
     }
 
+    /// There is something to tell at once: as soon as KV takes another writing. When that is due.
+    pub(super) fn hurry(&mut self, now: Timestamp) -> Timestamp {
+        let soonest = self.last.map_or(now, |last| last.plus(MIN_INTERVAL).max(now));
+        let next = self.next.map_or(soonest, |next| next.min(soonest));
+        self.next = Some(next);
+        next
+    }
+
     /// Whether the last synchronisations have failed.
     pub(super) const fn is_alone(&self) -> bool {
         self.failures >= ALONE_AFTER

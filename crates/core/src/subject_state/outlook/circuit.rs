@@ -66,6 +66,14 @@ impl Circuit {
         is_probe
     }
 
+    /// Half open, calls go that are decided elsewhere: whatever was answered since then is the
+    /// answer of a probe.
+    pub(super) fn admitted_elsewhere(&mut self, breaker: &Breaker, answered: Timestamp) {
+        if self.open_until.is_some_and(|until| until <= answered) {
+            self.admitted(breaker, answered);
+        }
+    }
+
     /// Counts what the upstream answered at `answered` to so many calls, all failures or none.
     pub(crate) fn count(
         &mut self,

@@ -283,6 +283,19 @@ fn adapted_policy(policy: &Policy, adapted: Adapted) -> Option<Policy> {
 const FLAG: &str = "outlook";
 
 impl Outlook {
+    /// Calls go that are decided elsewhere, unseen: an answer from since it opened is that of one.
+    pub(super) fn admitted_elsewhere(
+        &mut self,
+        breaker: Option<&Breaker>,
+        answered: Timestamp,
+        now: Timestamp,
+    ) {
+        self.gate.admitted(now);
+        if let Some(breaker) = breaker {
+            self.circuit.admitted_elsewhere(breaker, answered);
+        }
+    }
+
     fn key(&self) -> String {
         format!("outlook/{}", self.policy)
     }
