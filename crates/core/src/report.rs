@@ -3,7 +3,6 @@
 //! A report is read by the Worker from a status and headers; here it is plain numbers. Times that
 //! the upstream told from its answer on stay so: the object that owns the state owns its time.
 
-use crate::decision::Reason;
 use crate::policy::Policy;
 use crate::{Duration, Timestamp};
 
@@ -88,18 +87,6 @@ pub struct Reported {
     pub adapted: Option<Adjusted>,
     /// What became of each limit that was told, in their order.
     pub limits: Vec<Heeded>,
-}
-
-impl Reported {
-    /// Until when the upstream is not to be called, and why, if so: by the gate or the breaker,
-    /// whichever is shut for longer.
-    pub fn shut(&self) -> Option<(Timestamp, Reason)> {
-        let gate = self.gate.as_ref();
-        let gate = gate.map(|it| (it.until, Reason::CoolDown));
-        let broken = self.breaker.as_ref().and_then(|it| it.until);
-        let broken = broken.map(|until| (until, Reason::Breaker));
-        gate.into_iter().chain(broken).max_by_key(|(until, _)| *until)
-    }
 }
 
 /// What became of a report.

@@ -111,11 +111,11 @@ impl World {
         let Answer::Reported(reported) = answer else {
             panic!("{answer:?}");
         };
-        if let Some((until, reason)) = reported.shut() {
+        if let Some(command) = Command::after(&reported) {
             let said = Instruction {
                 policy: Some("api".to_owned()),
                 at: reported.at,
-                command: Command::Shut { until, reason },
+                command,
             };
             self.isolates[isolate].shut("u1", said, at(now));
         }
@@ -138,7 +138,8 @@ impl World {
     fn reset(&mut self, isolate: usize, now: u64) {
         let mut effects = Effects::default();
         let call = Call::Reset { policy: None };
-        let answer = (self.object.state).answer(&call, &mut bits, moment(START + now), &mut effects);
+        let answer =
+            (self.object.state).answer(&call, &mut bits, moment(START + now), &mut effects);
         assert_eq!(answer, Answer::Done);
         self.object.apply(effects);
         let reset = Instruction {
@@ -172,7 +173,10 @@ fn a_gate_is_closed_at_once_where_it_is_reported_and_elsewhere_after_a_reading()
     world.sync(0, true, 2 * SECOND);
     world.sync(1, true, SECOND + INTERVAL.as_millis());
     let there = world.ask(1, &policy, 1, 11_001);
-    assert_eq!((there.success, there.reason), (false, Some(Reason::CoolDown)));
+    assert_eq!(
+        (there.success, there.reason),
+        (false, Some(Reason::CoolDown))
+    );
     assert_eq!(there.retry_after, Some(Duration::from_millis(50_999)));
     for isolate in [0, 1] {
         assert!(!world.ask(isolate, &policy, 1, 62 * SECOND - 1).success);
@@ -366,7 +370,9 @@ fn half_open_the_first_answer_closes_a_breaker_or_opens_it_again() {
         assert_eq!(done.breaker.unwrap().state, BreakerState::HalfOpen);
         assert!(world.ask(0, &policy, 1, open).success);
         let done = world.report(0, answered(&policy, status), open + 1);
-        let is_open = done.breaker.is_some_and(|it| it.state == BreakerState::Open);
+        let is_open = done
+            .breaker
+            .is_some_and(|it| it.state == BreakerState::Open);
         assert_eq!(is_open, status == 500);
         assert_eq!(world.ask(0, &policy, 1, open + 2).success, !is_open);
     }

@@ -77,7 +77,8 @@ pub(super) fn in_use(
     let name = placement::short_name(object);
     let used = isolate::with(|isolate| isolate.counts.in_use(&name, policy, moment()));
     sync_later(context);
-    used.map(Some).map_err(|unknown| ApiError::unknown_time_zone(unknown.zone.as_str()))
+    used.map(Some)
+        .map_err(|unknown| ApiError::unknown_time_zone(unknown.zone.as_str()))
 }
 
 /// Gives back what was counted in place of an object for a request that was refused by another

@@ -1,5 +1,5 @@
-//! A subject as KV knows it: a reset or a block told to every isolate, that an upstream is not to be
-//! called, and how its limits stand by what all have told.
+//! A subject as KV knows it: a reset or a block told to every isolate, that an upstream is not to
+//! be called, and how its limits stand by what all have told.
 
 use tollgate_core::isolate::counts::{read_definitions, Command, CountStatus, Instruction, Put};
 use tollgate_core::policy::consistency::Consistency;
@@ -59,13 +59,13 @@ pub(in crate::decide) fn hear(object: &str, report: &Report, reported: &Reported
     if report.policy.consistency() != Consistency::Eventual {
         return;
     }
-    let Some((until, reason)) = reported.shut() else {
+    let Some(command) = Command::after(reported) else {
         return;
     };
     let said = Instruction {
         policy: Some(report.policy.name_or_empty().to_owned()),
         at: reported.at,
-        command: Command::Shut { until, reason },
+        command,
     };
     let name = placement::short_name(object);
     isolate::with(|isolate| isolate.counts.shut(&name, said, clock::now()));

@@ -12,6 +12,7 @@ use crate::block::Block;
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decision::{Decision, Reason};
 use crate::limit::MAX_WINDOW;
+use crate::report::Reported;
 use crate::{Duration, Timestamp};
 
 use super::record::{Put, MIN_LIFE, RECORDS};
@@ -56,6 +57,20 @@ pub enum Command {
 }
 
 impl Command {
+    /// What the subject's object says after a report, if the upstream is not to be called: by the
+    /// gate or the breaker, whichever is shut for longer.
+    pub fn after(reported: &Reported) -> Option<Command> {
+        let gate = reported.gate.as_ref();
+        let gate = gate.map(|it| (it.until, Reason::CoolDown));
+        let broken = reported.breaker.as_ref().and_then(|it| it.until);
+        let broken = broken.map(|until| (until, Reason::Breaker));
+        let longest = gate
+            .into_iter()
+            .chain(broken)
+            .max_by_key(|(until, _)| *until);
+        longest.map(|(until, reason)| Command::Shut { until, reason })
+    }
+
     const fn word(&self) -> &'static str {
         match self {
             Command::Reset => "reset",
@@ -201,16 +216,15 @@ pub(super) fn shut_out(
     }
 }
 
-/// Adds an instruction; of each kind the newest for each policy is kept. If there are too many, the one that
-/// ends first is removed.
+/// Adds an instruction; of each kind the newest for each policy is kept. If there are too many, the
+/// one that ends first is removed.
 pub(super) fn keep_newest(
     instructions: &mut Vec<Instruction>,
     instruction: Instruction,
     now: Timestamp,
 ) {
-    let is_kept = |known: &Instruction| {
-        known.refuses_until(now).is_some() || known.at.plus(MAX_WINDOW) > now
-    };
+    let is_kept =
+        |known: &Instruction| known.refuses_until(now).is_some() || known.at.plus(MAX_WINDOW) > now;
     instructions.retain(is_kept);
     let same = |known: &&mut Instruction| known.is_like(&instruction);
     match instructions.iter_mut().find(same) {

@@ -147,9 +147,8 @@ impl IsolateCounts {
         Ok(())
     }
 
-    /// Units of the policy's limits in use, of that with the most, as this isolate knows them; in
-    /// an isolate that has not counted the subject yet those of others are missing until it has read
-    /// them.
+    /// Units of the policy's limits in use, of that with the most, as this isolate knows them: one
+    /// that has not counted the subject yet has to read those of others first.
     pub fn in_use(
         &mut self,
         name: &str,
@@ -160,7 +159,9 @@ impl IsolateCounts {
         let counted = self.counted(name, moment.now);
         let next = counted.timing.touch(moment.now);
         let places = counted.places(Purpose::Mode, policy, moment)?;
-        let used = places.iter().map(|&place| counted.counts[place].used(moment.now));
+        let used = places
+            .iter()
+            .map(|&place| counted.counts[place].used(moment.now));
         let used = used.max().unwrap_or(0);
         self.soonest = self.soonest.min(next);
         Ok(used)

@@ -113,7 +113,8 @@ impl SubjectCounts {
         let name = Some(policy.name_or_empty());
         let instructions = self.blocks.iter().filter(|_| check.cost >= 0);
         let own = instructions.filter(|instruction| instruction.policy.as_deref() == name);
-        own.filter_map(|instruction| instruction.shut(now)).max_by_key(|(until, _)| *until)
+        own.filter_map(|instruction| instruction.shut(now))
+            .max_by_key(|(until, _)| *until)
     }
 
     /// The index of each limit's count, inserted if absent and advanced to the current window.

@@ -67,7 +67,8 @@ impl IsolateCounts {
     }
 
     /// Records the outcome of a synchronisation. `written`: whether all its keys were written, or
-    /// there was none to write. `read`: key and metadata of each listed key; `None` if the list failed.
+    /// there was none to write. `read`: key and metadata of each listed key; `None` if the list
+    /// failed.
     pub fn record_sync(
         &mut self,
         sync: &Sync,
@@ -149,7 +150,10 @@ impl SubjectCounts {
     /// then.
     fn hear(&mut self, instruction: Instruction, now: Timestamp) -> Option<Timestamp> {
         let until = instruction.refuses_until(now)?;
-        let mut alike = self.blocks.iter().filter(|known| known.is_like(&instruction));
+        let mut alike = self
+            .blocks
+            .iter()
+            .filter(|known| known.is_like(&instruction));
         if alike.any(|known| known.refuses_until(now) >= Some(until)) {
             return None;
         }

@@ -42,7 +42,9 @@ impl Timing {
 
     /// There is something to tell at once: as soon as KV takes another writing. When that is due.
     pub(super) fn hurry(&mut self, now: Timestamp) -> Timestamp {
-        let soonest = self.last.map_or(now, |last| last.plus(MIN_INTERVAL).max(now));
+        let soonest = self
+            .last
+            .map_or(now, |last| last.plus(MIN_INTERVAL).max(now));
         let next = self.next.map_or(soonest, |next| next.min(soonest));
         self.next = Some(next);
         next
