@@ -272,6 +272,44 @@ fn a_reset_opens_it_everywhere_whatever_is_read_first() {
 }
 
 #[test]
+fn a_shorter_gate_after_a_reset_is_news_also_to_who_has_not_read_the_reset() {
+    let (mut world, policy) = (World::new(3), hourly(""));
+    world.report(0, refused(&policy, HOUR), 0);
+    world.sync(0, true, 0);
+    world.reset(1, SECOND);
+    world.report(0, refused(&policy, 5 * MINUTE), 2 * SECOND);
+    world.sync(0, true, 2 * SECOND);
+    world.ask(2, &policy, 0, 2 * SECOND);
+    world.sync(2, true, 3 * SECOND);
+    for isolate in [0, 2] {
+        assert!(!world.ask(isolate, &policy, 1, 4 * MINUTE).success);
+        assert!(world.ask(isolate, &policy, 1, 6 * MINUTE).success);
+    }
+}
+
+#[test]
+fn what_the_object_said_earlier_and_comes_later_changes_nothing() {
+    let (mut world, policy) = (World::new(2), hourly(""));
+    world.report(0, refused(&policy, 10 * MINUTE), SECOND);
+    world.sync(0, true, SECOND);
+    let early = Instruction {
+        policy: Some("api".to_owned()),
+        at: at(0),
+        command: Command::Shut {
+            until: at(MINUTE),
+            reason: Reason::CoolDown,
+        },
+    };
+    world.isolates[0].shut("u1", early, at(2 * SECOND));
+    world.sync(0, true, 11 * SECOND);
+    world.ask(1, &policy, 0, 11 * SECOND);
+    world.sync(1, true, 12 * SECOND);
+    for isolate in [0, 1] {
+        assert!(!world.ask(isolate, &policy, 1, 9 * MINUTE).success);
+    }
+}
+
+#[test]
 fn a_block_and_a_gate_stand_beside_each_other() {
     let (mut world, policy) = (World::new(1), hourly(""));
     let block = |until: u64, now: u64| Instruction {

@@ -179,7 +179,7 @@ impl Instruction {
     }
 
     /// Whether it is as new as another of its kind, or newer.
-    fn is_newer(&self, other: &Instruction) -> bool {
+    pub(super) fn is_newer(&self, other: &Instruction) -> bool {
         let age = |it: &Instruction| (it.at, it.shut(Timestamp::ZERO).map(|(until, _)| until));
         age(self) >= age(other)
     }

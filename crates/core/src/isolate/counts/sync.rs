@@ -150,11 +150,12 @@ impl SubjectCounts {
     /// then.
     fn hear(&mut self, instruction: Instruction, now: Timestamp) -> Option<Timestamp> {
         let until = instruction.refuses_until(now)?;
-        let mut alike = self
-            .blocks
-            .iter()
-            .filter(|known| known.is_like(&instruction));
-        if alike.any(|known| known.refuses_until(now) >= Some(until)) {
+        let alike = self.blocks.iter();
+        let mut alike = alike.filter(|known| known.is_like(&instruction));
+        let is_known = |known: &Instruction| {
+            known.refuses_until(now) == Some(until) || !instruction.is_newer(known)
+        };
+        if alike.any(is_known) {
             return None;
         }
         keep_newest(&mut self.untold, instruction.clone(), now);
