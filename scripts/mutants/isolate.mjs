@@ -322,11 +322,4 @@ export const MUTANTS = [
     "known.refuses_until(now) == Some(until)",
     "eventual_upstreams",
   ],
-  [
-    "a breaker of calls that isolates count is bound by what they have counted",
-    `${CORE}/subject_state/reported.rs`,
-    "let mut in_use = report.in_use.unwrap_or(0);",
-    "let mut in_use = report.in_use.map_or(0, |_| u64::MAX);",
-    "eventual_upstreams",
-  ],
 ];
