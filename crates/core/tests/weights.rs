@@ -1,5 +1,6 @@
 //! Buckets that classes share: each class has its part, what it does not take is the others', and
-//! all together are never given more than the undivided bucket gives.
+//! all together are never given more than the undivided bucket gives. `TOLLGATE_LONGER=10` looks
+//! ten times as long, and at ten times as many cases.
 
 #![allow(clippy::unwrap_used)]
 
@@ -23,6 +24,12 @@ use tollgate_core::{Algorithm, Duration, Limit};
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
+
+/// How many times as long as usual, and at how many times as many cases.
+fn longer() -> u32 {
+    let text = std::env::var("TOLLGATE_LONGER").unwrap_or_default();
+    text.parse().unwrap_or(1)
+}
 
 fn tokens(capacity: u64, amount: u64, interval: u64) -> Algorithm {
     Algorithm::TokenBucket(bucket(capacity, amount, interval))
@@ -198,26 +205,29 @@ fn nine_of_ten_tenants_get_all_they_ask_for_beside_one_who_asks_a_hundred_times_
 
 #[test]
 fn classes_that_have_less_than_a_unit_each_are_served_alike() {
+    let seconds = 7 * u64::from(longer());
     for capacity in [1, 3, 5] {
         let policy = by_child(tokens(capacity, 100, SECOND), &[("big", 4)]);
         let names: Vec<String> = (0..10).map(|i| format!("t{i}")).collect();
-        let mut callers: Vec<Caller> = names.iter().map(|name| every(name, 1)).collect();
-        callers.push(every("big", 1));
-        let given = given(&policy, &callers, 5 * SECOND, 47 * SECOND);
+        let mut callers: Vec<Caller> = names.iter().map(|name| every(name, 5)).collect();
+        callers.push(every("big", 5));
+        // A hundred a second for weights of 14.
+        let given = given(&policy, &callers, SECOND, SECOND + seconds * SECOND);
+        let part = (seconds * 100 / 14) as f64;
         for small in &given[..10] {
-            within(*small, 300.0, 5.0);
+            within(*small, part, 5.0);
         }
-        within(given[10], 1_200.0, 5.0);
+        within(given[10], 4.0 * part, 5.0);
     }
 }
 
 #[test]
 fn identifiers_one_after_the_other_make_no_units() {
-    // j1: 2,000 identifiers at one instant.
+    // j1: 700 identifiers at one instant.
     let policy = by_child(tokens(640, 1, SECOND), &[]);
     let mut object = Object::default();
     let mut admitted = 0;
-    for i in 0..2_000 {
+    for i in 0..700 {
         let name = format!("made up {i}");
         for _ in 0..12 {
             admitted += u64::from(ask(&mut object, &policy, &name, 1, START).success);
@@ -299,15 +309,18 @@ fn a_cost_above_the_own_part_is_admitted_and_owed_alone() {
 
 #[test]
 fn who_wants_more_than_its_part_at_once_gets_it_under_load() {
-    let policy = by_child(tokens(640, 640, SECOND), &[]);
+    // All come back ten times a second; each class owns 10 of the 640, and asks for more of them
+    // than that.
+    let policy = by_child(tokens(640, 6_400, SECOND), &[]);
     let names: Vec<String> = (0..63).map(|i| format!("t{i}")).collect();
     let mut callers: Vec<Caller> = names.iter().map(|name| every(name, 7)).collect();
     callers.push(Caller {
         cost: 20,
         ..every("big", 20)
     });
-    let given = given(&policy, &callers, 10 * SECOND, 40 * SECOND);
-    within(given[63], 300.0, 7.0);
+    let seconds = 3 * u64::from(longer());
+    let given = given(&policy, &callers, SECOND / 2, SECOND / 2 + seconds * SECOND);
+    within(given[63], (seconds * 100) as f64, 7.0);
 }
 
 #[test]
@@ -583,7 +596,7 @@ fn first() -> impl Strategy<Value = (u64, u64, u64, u8)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(800))]
+    #![proptest_config(ProptestConfig::with_cases(800 * longer()))]
 
     /// Whoever asks, whatever is given back, and however the definition changes.
     #[test]
@@ -640,6 +653,46 @@ proptest! {
         }
     }
 
+    /// It does not matter how often one looks.
+    #[test]
+    fn time_that_passes_in_steps_passes_as_at_once(
+        first in first(),
+        steps in prop::collection::vec((gap(), 0..CLASSES.len(), 1u64..30), 1..30),
+        looks in prop::collection::vec(1u64..2_000, 1..40),
+    ) {
+        let (policy, _) = definition(1, first);
+        let algorithm = policy.limits()[0].algorithm();
+        let mut state = LimitState::fresh(algorithm, moment(START)).unwrap();
+        let mut now = START;
+        for (gap, class, units) in steps {
+            now += gap;
+            let name = Some(Arc::from(CLASSES[class]));
+            let weights = policy.weights().unwrap();
+            let class = weights.known(&name);
+            let asks = tollgate_core::limit::weights::Asks { weights, class: &class };
+            state.project(algorithm, moment(now)).unwrap();
+            if let Some(joined) = state.joined(algorithm, Some(&asks), moment(now).now) {
+                state = joined;
+            }
+            state.turn_to(Some(&asks));
+            state.take(algorithm, Take::of(units), moment(now).now, moment(now)).unwrap();
+            let mut stepped = state.clone();
+            let mut at = now;
+            for look in &looks {
+                at += look;
+                stepped.project(algorithm, moment(at)).unwrap();
+                let mut at_once = state.clone();
+                at_once.project(algorithm, moment(at)).unwrap();
+                prop_assert_eq!(&stepped, &at_once);
+            }
+        }
+    }
+}
+
+proptest! {
+    // Each case restarts the object at each of its steps and looks ahead from there.
+    #![proptest_config(ProptestConfig::with_cases(200 * longer()))]
+
     #[test]
     fn a_restart_gives_no_class_more_than_the_lost_state_would_have(
         first in first(),
@@ -675,41 +728,6 @@ proptest! {
                 } else {
                     prop_assert!(write_ahead > 1);
                 }
-            }
-        }
-    }
-
-    /// It does not matter how often one looks.
-    #[test]
-    fn time_that_passes_in_steps_passes_as_at_once(
-        first in first(),
-        steps in prop::collection::vec((gap(), 0..CLASSES.len(), 1u64..30), 1..30),
-        looks in prop::collection::vec(1u64..2_000, 1..40),
-    ) {
-        let (policy, _) = definition(1, first);
-        let algorithm = policy.limits()[0].algorithm();
-        let mut state = LimitState::fresh(algorithm, moment(START)).unwrap();
-        let mut now = START;
-        for (gap, class, units) in steps {
-            now += gap;
-            let name = Some(Arc::from(CLASSES[class]));
-            let weights = policy.weights().unwrap();
-            let class = weights.known(&name);
-            let asks = tollgate_core::limit::weights::Asks { weights, class: &class };
-            state.project(algorithm, moment(now)).unwrap();
-            if let Some(joined) = state.joined(algorithm, Some(&asks), moment(now).now) {
-                state = joined;
-            }
-            state.turn_to(Some(&asks));
-            state.take(algorithm, Take::of(units), moment(now).now, moment(now)).unwrap();
-            let mut stepped = state.clone();
-            let mut at = now;
-            for look in &looks {
-                at += look;
-                stepped.project(algorithm, moment(at)).unwrap();
-                let mut at_once = state.clone();
-                at_once.project(algorithm, moment(at)).unwrap();
-                prop_assert_eq!(&stepped, &at_once);
             }
         }
     }
