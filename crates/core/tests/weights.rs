@@ -11,6 +11,7 @@ use std::sync::Arc;
 use common::object::Object;
 use common::{bucket, leaky, moment, START};
 use proptest::prelude::*;
+use tollgate_core::algorithm::classes::{Class, Classes};
 use tollgate_core::algorithm::state::LimitState;
 use tollgate_core::algorithm::Take;
 use tollgate_core::decide::Check;
@@ -20,10 +21,12 @@ use tollgate_core::limit::Name;
 use tollgate_core::message::Call;
 use tollgate_core::policy::{Policy, Version};
 use tollgate_core::subject_state::Item;
-use tollgate_core::{Algorithm, Duration, Limit};
+use tollgate_core::{Algorithm, Duration, Limit, Timestamp};
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
+/// In so many grains a unit is handed out to classes.
+const GRAINS: u128 = 1 << 15;
 
 /// How many times as long as usual, and at how many times as many cases.
 fn longer() -> u32 {
@@ -591,6 +594,14 @@ impl Both {
     }
 }
 
+/// What all of these get in a step.
+fn step_of(classes: &[Class]) -> u128 {
+    let handed = classes
+        .iter()
+        .map(|class| class.missing.min(u128::from(class.weight)));
+    handed.sum()
+}
+
 fn first() -> impl Strategy<Value = (u64, u64, u64, u8)> {
     (1u64..60, 1u64..20, 1u64..300, 2u8..6)
 }
@@ -730,5 +741,47 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+proptest! {
+    // One of some hundred comes to the last step of a class that lacks less than a whole one.
+    #![proptest_config(ProptestConfig::with_cases(20_000 * longer()))]
+
+    /// What has come back and is kept is never enough for a step more.
+    #[test]
+    fn what_comes_back_is_handed_out_to_the_last_grain(
+        classes in prop::collection::vec((prop::sample::select(vec![1u32, 3, 7]), 0u128..6), 2..5),
+        kept in any::<prop::sample::Index>(),
+        passed in any::<prop::sample::Index>(),
+    ) {
+        let deficit = classes.iter().map(|(_, units)| units).sum::<u128>();
+        prop_assume!(deficit > 0);
+        let lacking = |&(i, (weight, units)): &(usize, (u32, u128))| Class {
+            name: Some(Arc::from(format!("c{i}"))),
+            weight,
+            missing: units * GRAINS,
+            brim: 0,
+            wants: 0,
+            full_since: Timestamp::from_millis(START),
+        };
+        let classes: Vec<(usize, (u32, u128))> = classes.into_iter().enumerate().collect();
+        let mut list: Vec<Class> = classes.iter().map(lacking).collect();
+        let coming = kept.index(step_of(&list) as usize) as u128;
+        let first = list.iter().position(|class| class.missing > 0).unwrap();
+        list[first].missing += coming;
+
+        // A unit comes back in each millisecond.
+        let algorithm = tokens(100, 1, 1);
+        let mut state = LimitState::fresh(&algorithm, moment(START)).unwrap();
+        let LimitState::Bucket(bucket) = &mut state else { unreachable!() };
+        bucket.level.deficit = deficit;
+        bucket.classes = Classes::stored(list, coming, None).map(Box::new);
+        let now = START + 1 + passed.index(deficit as usize) as u64;
+        state.project(&algorithm, moment(now)).unwrap();
+        let LimitState::Bucket(bucket) = &state else { unreachable!() };
+        let classes = bucket.classes.as_ref().unwrap();
+        prop_assert!(classes.divide(&bucket.level), "{classes:?}");
+        prop_assert!(classes.coming < step_of(&classes.list).max(1), "{classes:?}");
     }
 }
