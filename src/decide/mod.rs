@@ -43,12 +43,14 @@ pub(crate) async fn check(
     context: &Context<'_>,
     read: Reads<'_, LimitRequest>,
 ) -> Result<Outcome, ApiError> {
-    let outcome = decided(context, read).await?;
+    let mut outcome = decided(context, read).await?;
     if !outcome.waits() {
         return Ok(outcome);
     }
     let shut_out = async || shut_out(context, read).await;
-    Ok(Box::pin(waiting::held(context, outcome, shut_out)).await)
+    let outcomes = slice::from_mut(&mut outcome);
+    let refused = Box::pin(waiting::held(context, outcomes, shut_out)).await;
+    Ok(refused.unwrap_or(outcome))
 }
 
 /// What refuses now whoever asks for nothing: a block, a penalty, an override. `None` where nothing
@@ -57,7 +59,7 @@ async fn shut_out(context: &Context<'_>, read: Reads<'_, LimitRequest>) -> Optio
     let look = || {
         let mut request = read()?;
         request.wait = None;
-        request.check.cost = 0;
+        request.check = waiting::of_nothing(request.check);
         request.repeat = None;
         Ok(request)
     };

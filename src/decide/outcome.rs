@@ -42,7 +42,7 @@ pub(crate) struct Outcome {
     pub(super) left: Option<Box<Check>>,
     /// What can be taken back while the caller waits for its turn.
     pub(super) charged: Option<Charged>,
-    /// For how long the answer was held.
+    /// For how long the answer was held until its turn had come.
     waited: Option<Duration>,
     /// Whose permit the decision carries, where that is another level's.
     holder: Option<Subject>,
@@ -210,12 +210,11 @@ impl Outcome {
         is_closed(&self.pending) || is_closed(self.lowest())
     }
 
-    /// The same after the caller's turn has come, so long after it was promised.
-    pub(super) fn waited(mut self, time: Duration) -> Outcome {
+    /// The caller's turn has come, so long after it was promised.
+    pub(super) fn wait_is_over(&mut self, time: Duration) {
         self.waited = Some(time).filter(|time| *time > Duration::ZERO);
         self.decision.delay = None;
         self.decision.grant = None; // his turn has come: there is nothing to give back
-        self
     }
 
     /// The same after these policies had refused.

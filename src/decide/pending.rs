@@ -28,8 +28,8 @@ use crate::recording;
 /// How what is asked is read: once more where it is decided once more.
 pub(crate) type Reads<'a, T> = &'a dyn Fn() -> Result<T, BadRequest>;
 
-/// What is asked, and with which priority.
-type Asked<'a> = (&'a Check, Option<&'a str>);
+/// What is asked, with which priority, and how long the answer may be held.
+type Asked<'a> = (&'a Check, Option<&'a str>, Option<Duration>);
 
 /// One check of one subject, before it is decided.
 #[derive(Clone)]
@@ -115,7 +115,7 @@ impl Levels {
             }
             Rule::Named(name) => {
                 let named = policies::policy(context, &name, is_degraded)?;
-                let asked = (&check, priority);
+                let asked = (&check, priority, wait);
                 let instead = instead(context, &named, &subject, asked, is_degraded)?;
                 let subject = named.limited(subject)?;
                 let levels = Levels::named(context, &named, subject, asked, is_degraded)?;
@@ -184,19 +184,19 @@ impl Levels {
         context: &Context,
         named: &NamedPolicy,
         subject: SubjectParts,
-        (check, priority): Asked,
+        (check, priority, wait): Asked,
         is_degraded: bool,
     ) -> Result<Levels, ApiError> {
         let check = on_terms(named, check.clone())?;
         match &named.parent {
             Some(parent) => {
-                let asked = (&check, priority);
+                let asked = (&check, priority, wait);
                 several(context, (named, parent), subject, asked, is_degraded)
             }
             None => {
                 let policy = named.policy.clone().asked_with(priority, None);
                 knows_costs(&check, core::iter::once(&policy))?;
-                suits(&check, &policy)?;
+                suits_waiting(&check, wait, &policy)?;
                 let item = Item { policy, check };
                 let own = Pending::new(context, subject, item, is_degraded)?;
                 own.asked(context, named.record.as_ref());
@@ -262,7 +262,7 @@ fn several(
     context: &Context,
     (named, parent): (&NamedPolicy, &Parent),
     subject: SubjectParts,
-    (check, priority): Asked,
+    (check, priority, wait): Asked,
     is_degraded: bool,
 ) -> Result<Levels, ApiError> {
     let said = |named: &NamedPolicy| {
@@ -302,7 +302,7 @@ fn several(
             overage,
             ..check.clone()
         };
-        suits(&check, &policy)?;
+        suits_waiting(&check, wait, &policy)?;
         let pending = Pending::new(context, subject, Item { policy, check }, is_degraded)?;
         pending.asked(context, record.as_ref());
         pending.near(near).in_shadow(is_shadow)

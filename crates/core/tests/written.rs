@@ -205,20 +205,31 @@ proptest! {
     fn several_checks_come_back(
         requests in prop::collection::vec(limit_request(), 1..=MAX_ENTRIES),
         repeat in option::of(repeat()),
+        wait in option::of(whole(0, MAX_WAIT.as_millis())),
     ) {
+        let wait = wait.map(Duration::from_millis);
         let mut requests: Vec<LimitRequest> =
             requests.into_iter().filter(is_decided_there).collect();
         for (i, request) in requests.iter_mut().enumerate() {
             request.subject = renamed(&request.subject, format!("u{i}"));
             request.wait = None; // each for itself
+            // An entry that cannot wait is refused together with `wait`.
+            let max_delay = request.check.max_delay.filter(|_| wait.is_none());
+            request.check.max_delay = max_delay;
+            request.check.peek &= wait.is_none();
             request.repeat = None;
             if matches!(repeat, Some(Repeat::Key(_))) {
                 request.check.cost = request.check.cost.max(0);
             }
         }
+        requests.retain(|request| match &request.rule {
+            Rule::Inline(policy) => suits_waiting(&request.check, wait, policy).is_ok(),
+            Rule::Named(_) => true,
+        });
         prop_assume!(!requests.is_empty());
-        let written = to_json(&MultiRequest { limits: &requests, repeat: repeat.as_ref() });
-        prop_assert_eq!(multi::parse(&written), Ok(Checks { limits: requests, repeat }));
+        let written = MultiRequest { limits: &requests, wait, repeat: repeat.as_ref() };
+        let parsed = multi::parse(&to_json(&written));
+        prop_assert_eq!(parsed, Ok(Checks { limits: requests, wait, repeat }));
     }
 }
 

@@ -6,6 +6,7 @@ mod refund;
 mod shadow;
 
 use tollgate_core::api::multi::{self, Checks};
+use tollgate_core::api::request::LimitRequest;
 use tollgate_core::decision::{Decision, Source};
 use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::multi::{Asked, Decided, Effect, Event, Multi, Terms};
@@ -17,6 +18,7 @@ use super::newer;
 use super::outcome::Outcome;
 use super::pending::{self, Levels, Pending, Reads};
 
+use super::waiting::{self, of_nothing};
 use super::{debts, fallback, object};
 use crate::clock;
 use crate::context::Context;
@@ -58,11 +60,38 @@ pub(super) async fn check_levels(
     outcome.ok_or_else(ApiError::object_unavailable) // one was asked
 }
 
-/// Decides all requests; once more where an object knows newer overrides than the isolate.
+/// Decides all requests; once more where an object knows newer overrides than the isolate. Where
+/// they wait, the outcomes come with the turn of the last of them.
 pub(crate) async fn check_all(
     context: &Context<'_>,
     read: Reads<'_, Checks>,
 ) -> Result<Together, ApiError> {
+    let mut together = decided(context, read).await?;
+    let waits = together.success && together.outcomes.iter().any(Outcome::waits);
+    if !waits {
+        return Ok(together);
+    }
+    let shut_out = async || shut_out(context, read).await;
+    let outcomes = &mut together.outcomes;
+    let refused = Box::pin(waiting::held(context, outcomes, shut_out)).await;
+    Ok(refused.unwrap_or(together))
+}
+
+/// What refuses now whoever asks for nothing, as [`super::shut_out`].
+async fn shut_out(context: &Context<'_>, read: Reads<'_, Checks>) -> Option<Together> {
+    let look = || {
+        let mut checks = read()?;
+        (checks.wait, checks.repeat) = (None, None);
+        for request in &mut checks.limits {
+            request.check = of_nothing(request.check.clone());
+        }
+        Ok(checks)
+    };
+    let together = decided(context, &look).await.ok()?;
+    (!together.success).then_some(together)
+}
+
+async fn decided(context: &Context<'_>, read: Reads<'_, Checks>) -> Result<Together, ApiError> {
     again::decided(context, async |context: &Context<'_>, turn: &Turn| {
         checked(context, read()?, turn).await
     })
@@ -73,8 +102,9 @@ async fn checked(context: &Context<'_>, checks: Checks, turn: &Turn) -> Result<T
     let is_degraded = pending::confirmed(context, &checks.limits).await?;
     let context = &turn.ready(context);
     let question = checks.repeat.as_ref().map(|_| checks.question());
+    let wait = checks.wait;
     let all = checks.limits.into_iter();
-    let all = all.map(|it| Levels::of(context, it, is_degraded));
+    let all = all.map(|it| Levels::of(context, LimitRequest { wait, ..it }, is_degraded));
     let mut all = all.collect::<Result<Vec<Levels>, ApiError>>()?;
     if let Some((repeat, question)) = checks.repeat.zip(question) {
         let kept_for = all.iter().map(Levels::kept_for).min();
@@ -309,7 +339,7 @@ impl Request<'_> {
         if self.mask.is_some() {
             Outcome::share_permit(&mut outcomes);
         }
-        // Who waits asks for one check alone.
+        // It is one operation: the first outcome knows it for all.
         if let Some(outcome) = outcomes.first_mut() {
             outcome.charged = charged;
         }
@@ -324,6 +354,7 @@ impl Request<'_> {
         let operation = self.multi.operation().filter(|_| decided.success)?;
         let waiting = self.pending.iter().filter(|it| it.waits);
         let mut objects: Vec<String> = waiting.map(|it| it.object.clone()).collect();
+        objects.sort_unstable();
         objects.dedup();
         (!objects.is_empty()).then_some(Charged { operation, objects })
     }

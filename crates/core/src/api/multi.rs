@@ -5,6 +5,9 @@
 //! inline limit from the defaults, one with an inline limit no `policy`, and of two spellings
 //! (`capacity`, `maxTokens`) the entry's stands alone. A default that an entry's algorithm does not
 //! have passes it by. What is written has no defaults: each entry has all that it needs.
+//!
+//! How the request is known when it comes again, and `wait`, are said of the whole of it and stand
+//! beside `limits` alone: it has one answer, which comes once.
 
 use serde::Serialize;
 
@@ -16,6 +19,7 @@ use crate::idempotency::Repeat;
 use crate::policy::consistency::Consistency;
 use crate::policy::Policy;
 use crate::subject::{SubjectParts, DEFAULT_PROVIDER};
+use crate::Duration;
 
 /// The most entries of one request: each may be an object of its own to ask.
 pub const MAX_ENTRIES: usize = 32;
@@ -23,8 +27,11 @@ pub const MAX_ENTRIES: usize = 32;
 /// The canonical body that asks these 1 to 32 checks, which [`parse`] reads back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct MultiRequest<'a> {
-    /// The checks, in order.
+    /// The checks, in order; none of them waits for itself.
     pub limits: &'a [LimitRequest],
+    /// How long the answer may be held until the turn of all of them has come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait: Option<Duration>,
     /// What the caller calls all of it, so that it is known when it comes again.
     #[serde(flatten)]
     pub repeat: Option<&'a Repeat>,
@@ -33,8 +40,11 @@ pub struct MultiRequest<'a> {
 /// Checks that are decided together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checks {
-    /// In order.
+    /// In order; none of them waits for itself.
     pub limits: Vec<LimitRequest>,
+    /// How long the answer may be held until the turn of all of them has come: at most
+    /// [`MAX_WAIT`](super::request::MAX_WAIT).
+    pub wait: Option<Duration>,
     /// What the caller calls all of them, so that they are known when they come again.
     pub repeat: Option<Repeat>,
 }
@@ -42,9 +52,10 @@ pub struct Checks {
 impl Checks {
     /// What is asked, in the canonical form: a request that comes again asks the same.
     pub fn question(&self) -> String {
-        let limits = &self.limits;
+        let Checks { limits, wait, .. } = self;
         to_json(&MultiRequest {
             limits,
+            wait: *wait,
             repeat: None,
         })
     }
@@ -67,19 +78,18 @@ pub fn parse(body: &str) -> Result<Checks, BadRequest> {
     let entries = defaults.array("limits", MAX_ENTRIES)?;
     let entries = defaults.required("limits", entries)?;
     let mut requests: Vec<LimitRequest> = Vec::with_capacity(entries.len());
+    let mut wait = None;
     for entry in entries {
         let mut fields = entry.object()?;
         only_known(&fields)?;
+        if fields.has("wait") {
+            let with = "an entry of its own: write it beside `limits`, for the whole request";
+            return Err(fields.error("wait", Problem::Conflict { with }));
+        }
         fields.add_defaults(&defaults, wanted);
         let path = fields.here().to_owned();
-        let request = request::take(fields)?;
-        if request.wait.is_some() {
-            let with = "POST /limit/multi: ask with `maxDelay`, and wait for the longest `delay`";
-            return Err(BadRequest::new(
-                format!("{path}.wait"),
-                Problem::Conflict { with },
-            ));
-        }
+        let mut request = request::take(fields)?;
+        wait = request.wait.take();
         if let Some((field, with)) = clash_of_repeat(&request, repeat.as_ref()) {
             return Err(BadRequest::new(
                 format!("{path}.{field}"),
@@ -103,6 +113,7 @@ pub fn parse(body: &str) -> Result<Checks, BadRequest> {
     }
     Ok(Checks {
         limits: requests,
+        wait,
         repeat,
     })
 }

@@ -326,6 +326,10 @@ pub struct MultiBody<'a> {
     /// absent where waiting cannot help.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
+    /// For how long the answer was held until the turn of the last entry had come, in ms. Each
+    /// entry tells for how long its own turn was away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waited: Option<u64>,
     /// The one permit of all entries that hold units.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub permit: Option<String>,
@@ -354,12 +358,14 @@ impl<'a> MultiBody<'a> {
         let is_lacking = success && results.iter().any(|it| it.idempotent == Some(false));
         let since = results.iter().filter_map(|it| it.idempotent_since).max();
         let repeated = results.iter().all(|it| it.repeated);
+        let waited = results.iter().filter_map(|it| it.waited).max();
         for result in &mut results {
             (result.idempotent, result.idempotent_since) = (None, None);
         }
         MultiBody {
             success,
             retry_after: retry_after.map(Duration::as_millis),
+            waited,
             permit,
             repeated,
             idempotent: is_lacking.then_some(false),
