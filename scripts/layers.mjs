@@ -46,6 +46,7 @@ const LAYERS = {
     ["api", "store"],
     ["explain"],
     ["isolate"],
+    ["parts"],
     ["message"],
     ["subject_state"],
     ["block", "overrides", "summary"],

@@ -244,9 +244,27 @@ pub(crate) async fn call_each(
     answers(context, &questions).await
 }
 
-/// Has each of these objects answer one call, in the background.
-pub(crate) fn tell_later(context: &Context<'_>, objects: &[String], call: &Call) {
-    let questions = objects.iter().map(|object| Question::new(object, call));
+/// Has these objects answer these calls, all at once, as [`call`]; `None` for one that did not.
+pub(crate) async fn call_all(
+    context: &Context<'_>,
+    calls: &[(String, Call)],
+    patience: Duration,
+) -> Vec<Option<Answer>> {
+    let questions = calls
+        .iter()
+        .map(|(object, call)| Question::new(object, call));
+    let questions: Vec<Question> = questions.collect();
+    let answered = send_all(context, &questions, patience).await;
+    recording::send_later(context);
+    let answer = |answered: Answered| answered.answer.map_err(flush::failed).ok();
+    answered.into_iter().map(answer).collect()
+}
+
+/// Has these objects answer these calls, in the background.
+pub(crate) fn tell_later(context: &Context<'_>, calls: &[(String, Call)]) {
+    let questions = calls
+        .iter()
+        .map(|(object, call)| Question::new(object, call));
     let questions: Vec<Question> = questions.collect();
     if questions.is_empty() {
         return;

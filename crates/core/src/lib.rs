@@ -81,6 +81,7 @@ pub mod message;
 pub mod multi;
 pub mod number;
 pub mod overrides;
+pub mod parts;
 pub mod percent;
 pub mod permit;
 pub mod policy;

@@ -8,14 +8,16 @@ mod common;
 use common::{moment, START};
 use proptest::prelude::*;
 use tollgate_core::api::request::{parse, Rule};
+use tollgate_core::decide::Overage;
 use tollgate_core::limit::schedule::{Pause, StageClock};
 use tollgate_core::limit::Real;
-use tollgate_core::message::{Answer, Call, RefusalCode, MESSAGES};
+use tollgate_core::message::{Answer, Call, Holding, RefusalCode, MESSAGES};
 use tollgate_core::overrides::Revision;
 use tollgate_core::policy::Version;
 use tollgate_core::row::ROWS;
 use tollgate_core::subject_state::{
-    Effects, Item, Outcome, Refusal, StageChange, StageOverride, StepChange, SubjectState, Write,
+    Effects, Home, Item, Others, Outcome, Refusal, StageChange, StageOverride, StepChange,
+    SubjectState, Topup, Write,
 };
 use tollgate_core::{Duration, Timestamp};
 
@@ -155,6 +157,67 @@ fn rows_say_how_far_they_are_ahead_and_what_waking_has_lost() {
     );
 }
 
+fn topup() -> Topup {
+    let real = Real {
+        cost: Some(3),
+        ..Real::default()
+    };
+    Topup::new(0xabc, real, Overage::Deny)
+}
+
+/// A call that takes a permit with a part elsewhere, of whose limits these names are told.
+fn taking(limits: Option<&[&str]>) -> Call {
+    let home = Home::Here(Others {
+        objects: vec!["o/1".to_owned()],
+        limits: limits.map(|names| names.iter().map(|&name| name.to_owned()).collect()),
+    });
+    let permit = 0xabc;
+    Call::Limit {
+        operation: Some(0xbeef),
+        items: vec![item(r#""limit": 5, "window": "1s", "hold": "1s""#)],
+        holding: Some(Holding { permit, home }),
+    }
+}
+
+/// The row of a permit after a call of it was answered.
+fn permit_row(state: &mut SubjectState, call: &Call) -> (Answer, String) {
+    let mut effects = Effects::default();
+    let answer = state.answer(call, &mut || 1, moment(START), &mut effects);
+    let row = effects.writes.into_iter().find_map(|write| match write {
+        Write::Put { key, row } if key.starts_with("permit/") => Some(row),
+        _ => None,
+    });
+    (answer, row.unwrap())
+}
+
+#[test]
+fn a_permit_with_parts_elsewhere_has_these_rows() {
+    let mut state = SubjectState::default();
+    let (_, taken) = permit_row(&mut state, &taking(Some(&["cents"])));
+    let first = "1 permit permit=0000000000000000000000000000abc fence=1798848000000 hold=1000 until=1798848001000";
+    let first = first.replace(
+        "permit=0000000000000000000000000000abc",
+        &format!("permit={:032x}", 0xabc),
+    );
+    let rest = |units| {
+        format!("part key=limit%2F%2FslidingWindow%2F1000 name= units={units}\nobject name=o%2F1")
+    };
+    assert_eq!(taken, format!("{first} limits=cents\n{}", rest(1)));
+    let (answer, topped) = permit_row(&mut state, &Call::TopUp(topup()));
+    assert_eq!(topped, format!("{first} turn=1 limits=cents\n{}", rest(3)));
+    let text = "1 topped success=1 expires=1798848001000 turn=1\nheld name= units=3\nbefore name= units=1\nobject name=o%2F1";
+    assert_eq!(answer.encode_in(MESSAGES.written()), text);
+    assert_eq!(Answer::decode(text), Ok(answer));
+    // As it is after a restart, and without what a build from before has dropped.
+    let key = format!("permit/{:032x}", 0xabc);
+    let before = topped.replace(" turn=1 limits=cents", "");
+    for (row, turn) in [(&topped, 2), (&before, 1)] {
+        let mut state = SubjectState::from_rows([(key.as_str(), row.as_str())]);
+        let (answer, _) = permit_row(&mut state, &Call::TopUp(topup()));
+        assert!(matches!(answer, Answer::Topped(topped) if topped.turn == turn));
+    }
+}
+
 fn conclude(outcome: Outcome) -> Call {
     let permit = 0xabc;
     Call::Conclude { permit, outcome }
@@ -204,6 +267,14 @@ fn messages_have_these_forms() {
         (Call::Stage(StageOverride { start: None, paused: Some(false) }), "1 stage paused=0"),
         (Call::Renew { permit: 0xabc, hold: None }, "1 renew permit=abc"),
         (Call::Release { permit: 0xabc }, "1 release permit=abc"),
+        (Call::TopUp(topup()), "1 topUp permit=abc cost=3"),
+        (
+            Call::TopUp(Topup { turn: Some(2), is_undone: true, overage: Overage::Cap, ..topup() }),
+            "1 topUp permit=abc overage=cap turn=2 undone=1 cost=3",
+        ),
+        (taking(None), "1 take operation=beef permit=abc parts=o%2F1\nitem cost=1 hold=1000\nlimit algorithm=slidingWindow limit=5 window=1000"),
+        (taking(Some(&["cents", "mails"])), "1 take operation=beef permit=abc limits=cents,mails parts=o%2F1\nitem cost=1 hold=1000\nlimit algorithm=slidingWindow limit=5 window=1000"),
+        (taking(Some(&[])), "1 take operation=beef permit=abc limits= parts=o%2F1\nitem cost=1 hold=1000\nlimit algorithm=slidingWindow limit=5 window=1000"),
         (conclude(Outcome::Released), "1 conclude permit=abc"),
         (conclude(Outcome::GivenBack), "1 conclude permit=abc givenBack=1"),
         (conclude(Outcome::Settled(Real::default())), "1 conclude permit=abc settled=1"),

@@ -99,12 +99,7 @@ fn an_ended_permit_answers_the_same_call_alike_and_refuses_another() {
     let renew: Act = |it, permit, now| it.renew(permit, MINUTE, now).map(drop);
     let top_up: Act = |it, permit, now| {
         let total = real(7);
-        let overage = Overage::Deny;
-        let topup = Topup {
-            permit,
-            total,
-            overage,
-        };
+        let topup = Topup::new(permit, total, Overage::Deny);
         it.top_up(&topup, now).map(drop)
     };
     let ended = |how| Err(Refusal::PermitEnded(how));
@@ -323,11 +318,7 @@ fn slots_and_units_are_one_permit() {
 fn topping_up_names_the_new_total_and_is_all_or_nothing() {
     let (policy, mut object) = (policy_of(fixed(10, HOUR)), Object::default());
     let permit = permit(&object.hold(&policy, 4, MINUTE, START));
-    let topup = |total, overage| Topup {
-        permit,
-        total: real(total),
-        overage,
-    };
+    let topup = |total, overage| Topup::new(permit, real(total), overage);
     for (total, overage, success, held) in [
         (7, Overage::Deny, true, 7),
         (7, Overage::Deny, true, 7),
@@ -500,7 +491,7 @@ impl Pair {
             ..held_for(60, MINUTE)
         };
         let items = [Item { policy, check }];
-        let homes = [Home::Here(vec!["other".to_owned()]), Home::Elsewhere];
+        let homes = [Home::Here(vec!["other".to_owned()].into()), Home::Elsewhere];
         for (object, home) in [&mut pair.home, &mut pair.other].into_iter().zip(homes) {
             let decided = object.change(|it, effects| {
                 let permit = &mut || 77;
@@ -849,7 +840,7 @@ proptest! {
                 }
                 Step::TopUp { which, total } => {
                     let Some(known) = model.all.get(which).cloned() else { continue };
-                    let topup = Topup { permit: known.permit, total: real(total), overage: Overage::Deny };
+                    let topup = Topup::new(known.permit, real(total), Overage::Deny);
                     let answer = object.top_up(&topup, now);
                     prop_assert_eq!(answer.is_ok(), known.is_live);
                     let Ok(topped) = answer else { continue };
@@ -981,7 +972,7 @@ fn a_place_in_several_objects_is_given_back_in_all() {
         policy: policy.clone(),
         check: patient(),
     }];
-    let homes = [Home::Here(vec!["other".to_owned()]), Home::Elsewhere];
+    let homes = [Home::Here(vec!["other".to_owned()].into()), Home::Elsewhere];
     for (object, at) in [&mut home, &mut other].into_iter().zip(homes) {
         assert!(object.ask(&policy, 1, START).success);
         let decided = object.change(|it, effects| {

@@ -22,11 +22,7 @@ const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 
 fn total(permit: u128, total: Real, overage: Overage) -> Topup {
-    Topup {
-        permit,
-        total,
-        overage,
-    }
+    Topup::new(permit, total, overage)
 }
 
 fn units(name: &str, algorithm: Algorithm) -> Policy {
@@ -205,7 +201,7 @@ fn hold_with(object: &mut Object, policy: &Policy, check: Check, home: &Home, no
 #[test]
 fn what_is_forgotten_has_ended_first_and_owes_nothing() {
     let (policy, mut object) = (policy_of(fixed(1_000_000, HOUR)), Object::default());
-    let owing = Home::Here(vec!["other".to_owned()]);
+    let owing = Home::Here(vec!["other".to_owned()].into());
     let owes = hold_with(&mut object, &policy, held_for(1, HOUR), &owing, START);
     object.settle(owes, &real(1), START).unwrap();
     let long = permit(&object.hold(&policy, 1, HOUR, START));
@@ -229,7 +225,7 @@ fn what_is_forgotten_has_ended_first_and_owes_nothing() {
 fn permits_with_parts_in_many_objects_are_bounded_by_what_they_take() {
     let (policy, mut object) = (policy_of(fixed(1_000_000, HOUR)), Object::default());
     let others: Vec<String> = (0..128).map(|i| format!("{i:01280}")).collect();
-    let home = Home::Here(others);
+    let home = Home::Here(others.into());
     let kept = |object: &Object| {
         let rows = object
             .rows

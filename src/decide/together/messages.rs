@@ -3,7 +3,7 @@
 use tollgate_core::message::{Call, Holding};
 use tollgate_core::multi::{Message, Reply};
 use tollgate_core::policy::Policy;
-use tollgate_core::subject_state::{Home, Item};
+use tollgate_core::subject_state::{Home, Item, Others};
 use tollgate_core::Duration;
 
 use super::Request;
@@ -65,12 +65,32 @@ impl Request<'_> {
         let others = objects.filter(|it| *it != home && any(*it, takes_part));
         let name = |it: usize| self.object_of(it).to_owned();
         let home = match object {
-            _ if object == home => Home::Here(others.map(name).collect()),
+            _ if object == home => Home::Here(Others {
+                objects: others.map(name).collect(),
+                limits: self.limits_beside(home),
+            }),
             _ if any(object, takes_part) => Home::Elsewhere,
             _ => return None,
         };
         let permit = (operation ^ mask).max(1);
         Some(Holding { permit, home })
+    }
+
+    /// The names of all limits that are asked together with those of this object, and of those that
+    /// are not enforced: costs may be meant for them. Of places nobody settles anything.
+    fn limits_beside(&self, object: usize) -> Option<Vec<String>> {
+        if !self.pending.iter().any(|it| it.item.holds()) {
+            return None;
+        }
+        let own = self.multi.entries_of(object);
+        let others = self.pending.iter().enumerate();
+        let others = others.filter(|(entry, _)| !own.contains(entry));
+        let others = others.flat_map(|(_, it)| it.item.limits_held());
+        let mut names: Vec<String> = others.map(|it| it.as_str().to_owned()).collect();
+        names.extend_from_slice(&self.apart);
+        names.sort_unstable();
+        names.dedup();
+        Some(names)
     }
 
     /// What a message asks of its object.

@@ -140,7 +140,7 @@ async fn decide(
         return Box::pin(partly_enforced(context, checks, answers_all)).await;
     }
     let checks = checks.into_iter().map(|it| it.into_all().collect());
-    enforced(context, checks.collect(), answers_all).await
+    enforced(context, checks.collect(), Vec::new(), answers_all).await
 }
 
 /// Decides checks with levels that are not enforced.
@@ -158,6 +158,7 @@ async fn partly_enforced(
         newer::rule_out(context, &newer::objects(apart)).await?;
     }
     let (parts, levels) = shadow::taken_apart(checks);
+    let apart = shadow::limits(&parts);
     let Together {
         success,
         mut outcomes,
@@ -166,7 +167,7 @@ async fn partly_enforced(
             success: true,
             outcomes: Vec::new(),
         },
-        false => enforced(context, levels, answers_all).await?,
+        false => enforced(context, levels, apart, answers_all).await?,
     };
     // Each as what it is, and not as the whole of which it becomes a part.
     outcomes.iter_mut().for_each(|it| it.tell_later(context));
@@ -179,9 +180,11 @@ async fn partly_enforced(
 }
 
 /// Decides checks of which all levels are enforced: of each check its levels, from the lowest.
+/// `apart`: the names of the limits of those that are not.
 async fn enforced(
     context: &Context<'_>,
     checks: Vec<Vec<Pending>>,
+    apart: Vec<String>,
     answers_all: bool,
 ) -> Result<Together, ApiError> {
     let counts = checks.iter().map(Vec::len).collect();
@@ -203,6 +206,7 @@ async fn enforced(
         counts,
         is_unasked,
         pending,
+        apart,
         multi,
     };
     loop {
@@ -247,6 +251,8 @@ struct Request<'a> {
     context: &'a Context<'a>,
     /// All levels of all checks, those of one check in a row from the lowest.
     pending: Vec<Pending>,
+    /// The names of the limits of levels that are not enforced.
+    apart: Vec<String>,
     /// How many levels each check has.
     counts: Vec<usize>,
     /// Whether the isolate refuses a level by itself.

@@ -39,6 +39,13 @@ pub(super) fn taken_apart(checks: Vec<Levels>) -> (Vec<Part>, Vec<Vec<Pending>>)
     (parts, enforced)
 }
 
+/// The names of the limits that are not enforced.
+pub(super) fn limits(parts: &[Part]) -> Vec<String> {
+    let apart = parts.iter().flat_map(|part| &part.apart);
+    let limits = apart.flat_map(|it| it.item.limits_held());
+    limits.map(|name| name.as_str().to_owned()).collect()
+}
+
 /// The outcomes of checks that are refused before the levels were asked that are not enforced, with
 /// the names of the policies that were asked.
 pub(super) fn named(parts: Vec<Part>, outcomes: Vec<Outcome>) -> Vec<Outcome> {

@@ -1,12 +1,13 @@
 // Stands between Tollgate and its real objects, counts the calls that reach it, and fails in the
 // way it is told over HTTP: `PUT /?how=silent|broken|overloaded|slow|well` begins a new count,
-// `GET /` tells the count. With `&only=…` just the object whose name ends so fails; `&ms=` says how
-// long slow ones take to answer what they have done.
+// `GET /` tells the count. With `&only=…` just the object whose name ends so fails, with `&times=n`
+// no more than n times; `&ms=` says how long slow ones take to answer what they have done.
 
 import { DurableObject } from "cloudflare:workers";
 
 let how = "well";
 let only = "";
+let times = Number.POSITIVE_INFINITY;
 let ms = 0;
 let reached = 0;
 
@@ -14,7 +15,8 @@ export class RateLimitDO extends DurableObject {
   async call(text) {
     reached++;
     const real = this.env.REAL.getByName(this.ctx.id.name);
-    switch (this.ctx.id.name.endsWith(only) ? how : "well") {
+    const fails = this.ctx.id.name.endsWith(only) && times-- > 0;
+    switch (fails ? how : "well") {
       case "silent":
         return new Promise((resolve) => setTimeout(resolve, 60_000));
       case "broken":
@@ -38,6 +40,7 @@ export default {
       const { searchParams } = new URL(request.url);
       how = searchParams.get("how");
       only = searchParams.get("only") ?? "";
+      times = Number(searchParams.get("times") ?? Number.POSITIVE_INFINITY);
       ms = Number(searchParams.get("ms") ?? 0);
       reached = 0;
     }

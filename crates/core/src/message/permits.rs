@@ -3,8 +3,8 @@
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decide::Overage;
 use crate::percent::{decode_component, encode_component};
-use crate::row::{get_real, items, put_real};
-use crate::subject_state::{End, Home, Outcome, Settled, Share, Topped, Topup};
+use crate::row::{get_limit_names, get_real, items, put_limit_names, put_real};
+use crate::subject_state::{End, Home, Others, Outcome, Settled, Share, Topped, Topup};
 
 use super::{bits, duration, hex, instant};
 
@@ -27,10 +27,11 @@ pub(super) fn get_objects<'a>(
 
 /// Adds where the outcome is known, to the first line: who does not know of permits passes over it.
 pub(super) fn put_home(line: LineWriter, home: &Home) -> LineWriter {
+    let line = put_limit_names(line, home.limits());
     match home {
-        Home::Here(others) if others.is_empty() => line,
+        Home::Here(others) if others.objects.is_empty() => line,
         Home::Here(others) => {
-            let others: Vec<String> = others.iter().map(|it| encoded(it)).collect();
+            let others: Vec<String> = others.objects.iter().map(|it| encoded(it)).collect();
             line.put("parts", others.join(","))
         }
         Home::Elsewhere => line.flag("elsewhere", true),
@@ -48,16 +49,23 @@ pub(super) fn get_home(line: &Line) -> Result<Home, Unreadable> {
     if line.flag("elsewhere") {
         return Ok(Home::Elsewhere);
     }
-    let others = items(line, "parts").map(decode_component);
-    let others = others.collect::<Option<_>>();
-    others.map(Home::Here).ok_or(Unreadable::Damaged("parts"))
+    let objects = items(line, "parts").map(decode_component);
+    let objects = objects.collect::<Option<_>>();
+    Ok(Home::Here(Others {
+        objects: objects.ok_or(Unreadable::Damaged("parts"))?,
+        limits: get_limit_names(line)?,
+    }))
 }
 
 /// Adds what a permit is to hold.
 pub(super) fn put_topup(line: LineWriter, topup: &Topup) -> LineWriter {
     let overage = (topup.overage != Overage::Deny).then(|| topup.overage.word());
-    let line = line.put("permit", hex(topup.permit));
-    put_real(line.put_some("overage", overage), &topup.total)
+    let line = line
+        .put("permit", hex(topup.permit))
+        .put_some("overage", overage)
+        .put_some("turn", topup.turn)
+        .flag("undone", topup.is_undone);
+    put_real(line, &topup.total)
 }
 
 pub(super) fn get_topup(line: &Line) -> Result<Topup, Unreadable> {
@@ -65,6 +73,8 @@ pub(super) fn get_topup(line: &Line) -> Result<Topup, Unreadable> {
         permit: bits(line, "permit")?,
         total: get_real(line)?,
         overage: get_overage(line)?,
+        turn: line.number("turn")?,
+        is_undone: line.flag("undone"),
     })
 }
 
@@ -129,7 +139,8 @@ pub(super) fn put_topped(line: LineWriter, topped: &Topped) -> LineWriter {
     let line = line
         .flag("success", topped.success)
         .put("expires", topped.expires.as_millis())
-        .put_some("retryAfter", topped.retry_after.map(|it| it.as_millis()));
+        .put_some("retryAfter", topped.retry_after.map(|it| it.as_millis()))
+        .put_some("turn", Some(topped.turn).filter(|turn| *turn > 0));
     let units = |word| {
         move |line: LineWriter, (name, units): &(String, u64)| {
             line.and(word).text("name", name).put("units", units)
@@ -155,6 +166,7 @@ pub(super) fn get_topped<'a>(
         expires: instant(line, "expires")?,
         retry_after: duration(line, "retryAfter")?,
         others: Vec::new(),
+        turn: line.number("turn")?.unwrap_or(0),
     };
     for line in lines {
         let name = line.text("name")?;

@@ -27,6 +27,21 @@ pub fn put_real(line: LineWriter, real: &Real) -> LineWriter {
     line.put_some("cost", real.cost).put_some("costs", costs)
 }
 
+/// Adds the names of limits to a line, where they are known.
+pub(crate) fn put_limit_names(line: LineWriter, names: Option<&[String]>) -> LineWriter {
+    line.put_some("limits", names.map(|names| names.join(",")))
+}
+
+/// Reads what [`put_limit_names`] wrote.
+pub(crate) fn get_limit_names(line: &Line) -> Result<Option<Vec<String>>, Unreadable> {
+    let is_name = |name: &str| Name::stored("limits", name).is_ok();
+    let names: Vec<String> = items(line, "limits").map(str::to_owned).collect();
+    if !names.iter().all(|name| is_name(name)) {
+        return Err(Unreadable::Damaged("limits"));
+    }
+    Ok(line.flag("limits").then_some(names))
+}
+
 /// Reads what [`put_real`] wrote.
 pub fn get_real(line: &Line) -> Result<Real, Unreadable> {
     Ok(Real {

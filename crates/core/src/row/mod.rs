@@ -20,6 +20,7 @@ mod state;
 mod weights;
 
 pub use costs::{costs_text, get_costs, get_real, put_real};
+pub(crate) use costs::{get_limit_names, put_limit_names};
 pub(crate) use kept::{get_admission, put_admission};
 pub(crate) use later::{get_later, put_later};
 pub use limit::{get_limit, put_limit};

@@ -30,6 +30,8 @@ pub(crate) struct Object {
     has_answered: bool,
     /// What its memory alone knows: what each operation was answered, and when.
     operations: BTreeMap<u128, String>,
+    /// For the same reason the newest topup by its number, and what was held before it.
+    topped: (u64, String),
     /// In ticks.
     pub(crate) clock: u64,
     pub(crate) seen: Seen,
@@ -61,6 +63,11 @@ impl Object {
                 self.operations.insert(operation, known);
             }
             _ => {}
+        }
+        if let Answer::Topped(topped) = &answer {
+            if topped.success && topped.turn != self.topped.0 {
+                self.topped = (topped.turn, format!("{:?}", topped.before));
+            }
         }
         if !is_stored {
             effects.writes.clear();
@@ -103,6 +110,7 @@ impl Object {
         let rows = self.rows.iter();
         self.state = SubjectState::from_rows(rows.map(|(key, row)| (key.as_str(), row.as_str())));
         self.operations.clear();
+        self.topped = <(u64, String)>::default();
         self.has_answered = false;
         self.look();
     }
@@ -155,7 +163,8 @@ impl Object {
         }
         self.identity.clear();
         let to = &mut self.identity;
-        let memory = (self.clock, self.alarm, self.has_answered, &self.operations);
+        let operations = (&self.operations, &self.topped);
+        let memory = (self.clock, self.alarm, self.has_answered, operations);
         write!(to, "{memory:?} {:?}", self.rows).unwrap();
         write!(to, "{:?}", self.state.exact_rows(now)).unwrap();
     }

@@ -304,7 +304,7 @@ impl Worker {
         let others = others.map(|it| self.request.names[*it].to_owned());
         let home = match object {
             0 if self.request.forgets_parts => Home::default(),
-            0 => Home::Here(others.collect()),
+            0 => Home::Here(others.collect::<Vec<String>>().into()),
             _ => Home::Elsewhere,
         };
         let permit = self.permit();

@@ -3,10 +3,12 @@
 use tollgate_core::decide::Overage;
 use tollgate_core::limit::Real;
 use tollgate_core::message::{Answer, Call, RefusalCode};
+use tollgate_core::parts::{Next, Renewal, Topping};
 use tollgate_core::subject_state::{Settled, Topped, Topup};
+use tollgate_core::Timestamp;
 
-use super::state::{Ending, State, Topping, Why, ALIKE, HOME, OTHER};
-use crate::common::TICK;
+use super::state::{Ending, Errand, Machine, State, Why, ALIKE, AS_LONG, HOME, OTHER};
+use crate::common::{moment, TICK};
 
 /// What a caller does with the permit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +32,7 @@ impl Act {
                 permit,
                 hold: Some(TICK),
             },
-            Act::TopUp(total) => top_up(permit, total),
+            Act::TopUp(total) => Call::TopUp(top_up(permit, total)),
         }
     }
 }
@@ -42,12 +44,8 @@ fn real(cost: u64) -> Real {
     }
 }
 
-fn top_up(permit: u128, total: u64) -> Call {
-    Call::TopUp(Topup {
-        permit,
-        total: real(total),
-        overage: Overage::Deny,
-    })
+fn top_up(permit: u128, total: u64) -> Topup {
+    Topup::new(permit, real(total), Overage::Deny)
 }
 
 impl State {
@@ -65,8 +63,14 @@ impl State {
         match (act, answer) {
             (Act::Settle(cost), Answer::Settled(settled)) => self.settled(cost, &settled),
             (Act::Release, Answer::Done) => self.released(),
-            (Act::Renew, Answer::Renewed { .. }) => self.renewed(HOME),
-            (Act::TopUp(total), Answer::Topped(topped)) => self.topped(total, &topped),
+            (Act::Renew, answer @ Answer::Renewed { .. }) => {
+                self.renewed(HOME);
+                let asked = (self.worker.permit(), Some(TICK));
+                let now = moment(self.clocks[HOME]).now;
+                let (renewal, _) = Renewal::begin("home".to_owned(), asked, TICK, now);
+                self.work(Machine::Renew(renewal), answer);
+            }
+            (Act::TopUp(total), Answer::Topped(topped)) => self.topped(total, topped),
             (_, Answer::Refused(RefusalCode::UnknownPermit, _)) => self.is_unknown(),
             (_, Answer::Refused(RefusalCode::PermitEnded, _)) => self.has_ended(act),
             _ => self.flag(ALIKE),
@@ -108,9 +112,6 @@ impl State {
             self.flag(ALIKE);
         }
         self.until[object] = self.until[object].max(self.clocks[object] + 1);
-        if object == HOME {
-            self.renewals += 1;
-        }
     }
 
     /// The home does not know the permit: it was forgotten, after as long again as it was held.
@@ -135,71 +136,114 @@ impl State {
         }
     }
 
-    /// The other part is told of a longer hold, in the background.
-    pub(crate) fn renew_elsewhere(&mut self) {
-        self.renewals -= 1;
-        let text = Act::Renew.call(self.worker.permit()).encode();
-        let answer = self.with(OTHER, Why::Time, |it| it.answer(&text, true));
-        if let Answer::Renewed { .. } = answer {
-            self.renewed(OTHER);
-        }
-    }
-
-    /// The home holds another total: the other part is asked for the same.
-    fn topped(&mut self, total: u64, topped: &Topped) {
+    /// The home holds another total, or not.
+    fn topped(&mut self, total: u64, topped: Topped) {
         if self.ended[HOME].is_some() {
             self.flag(ALIKE);
         }
-        if topped.success && !topped.others.is_empty() {
-            self.put(Topping {
-                object: OTHER,
-                total,
-                before: Some(topped.before[0].1),
-                is_given_up: false,
-            });
-        } else if topped.success {
-            self.answered = Some(total);
+        if topped.success {
+            (self.turn, self.answered) = (topped.turn, None);
+        }
+        let topup = top_up(self.worker.permit(), total);
+        let (topping, _) = Topping::begin("home".to_owned(), topup, TICK);
+        let machine = Machine::TopUp(topping, topped.turn);
+        self.work(machine, Answer::Topped(topped));
+    }
+
+    /// A Worker asks its home first, which has answered; the machine goes on.
+    fn work(&mut self, machine: Machine, answer: Answer) {
+        self.machines.push(Some(machine));
+        self.go_on(self.machines.len() - 1, Some(answer));
+    }
+
+    /// A machine hears an answer, or that there is none, and does what comes next.
+    fn go_on(&mut self, which: usize, answer: Option<Answer>) {
+        let Some(mut machine) = self.machines[which].take() else {
+            return;
+        };
+        let now = moment(self.clocks[HOME]).now;
+        match &mut machine {
+            Machine::TopUp(topping, turn) => {
+                let turn = *turn;
+                let step = topping.step(vec![answer]);
+                self.tell(step.tell);
+                match step.next {
+                    Next::Ask { calls, .. } => self.ask_for(which, calls, machine),
+                    Next::Done(Ok(topped)) if topped.success && turn == self.turn => {
+                        self.answered = Some(topped.held[0].1);
+                    }
+                    Next::Done(_) => {}
+                }
+            }
+            Machine::Renew(renewal) => {
+                let step = renewal.step(vec![answer], now);
+                self.tell(step.tell);
+                match step.next {
+                    Next::Ask { calls, .. } => self.ask_for(which, calls, machine),
+                    Next::Done(Ok(grant)) => self.promised(grant.expires),
+                    Next::Done(Err(_)) => {}
+                }
+            }
         }
     }
 
-    fn put(&mut self, topping: Topping) {
-        self.toppings.push(topping);
-        self.toppings.sort_unstable();
+    fn ask_for(&mut self, which: usize, calls: Vec<(String, Call)>, machine: Machine) {
+        self.machines[which] = Some(machine);
+        self.send(calls, Some(which));
     }
 
-    /// All hold again what they did before.
-    fn put_back(&mut self, total: u64) {
-        for object in [HOME, OTHER] {
-            self.put(Topping {
+    fn tell(&mut self, calls: Vec<(String, Call)>) {
+        self.send(calls, None);
+    }
+
+    fn send(&mut self, calls: Vec<(String, Call)>, waits: Option<usize>) {
+        for (name, call) in calls {
+            let object = [HOME, OTHER][usize::from(name != "home")];
+            let text = call.encode();
+            self.put(Errand {
                 object,
-                total,
-                before: None,
-                is_given_up: true,
+                text,
+                waits,
             });
         }
     }
 
-    /// A topup arrives at its object.
-    pub(crate) fn top(&mut self, place: usize) {
-        let topping = self.toppings.remove(place);
-        let text = top_up(self.worker.permit(), topping.total).encode();
-        let answer = self.with(topping.object, Why::Time, |it| it.answer(&text, true));
-        let is_held = matches!(answer, Answer::Topped(topped) if topped.success);
-        match topping.before.filter(|_| !topping.is_given_up) {
-            Some(_) if is_held => self.answered = Some(topping.total),
-            Some(before) => self.put_back(before),
-            None => {}
+    fn put(&mut self, errand: Errand) {
+        self.errands.push(errand);
+        self.errands.sort_unstable();
+    }
+
+    /// A renewal was answered: so long no part ends.
+    fn promised(&mut self, expires: Timestamp) {
+        let ticks = |object: usize| moment(self.until[object]).now;
+        if [HOME, OTHER].into_iter().any(|it| ticks(it) < expires) {
+            self.flag(AS_LONG);
         }
     }
 
-    /// The Worker waits no longer for the other part.
-    pub(crate) fn give_up_top(&mut self, place: usize) {
-        let mut topping = self.toppings.remove(place);
-        topping.is_given_up = true;
-        let before = topping.before;
-        self.put(topping);
-        if let Some(before) = before {
-            self.put_back(before);
+    /// What a Worker asks of one part arrives there.
+    pub(crate) fn arrive(&mut self, place: usize) {
+        let Errand {
+            object,
+            text,
+            waits,
+        } = self.errands.remove(place);
+        let answer = self.with(object, Why::Time, |it| it.answer(&text, true));
+        if let Answer::Renewed { .. } = answer {
+            self.renewed(object);
+        }
+        if let Some(which) = waits {
+            self.go_on(which, Some(answer));
+        }
+    }
+
+    /// The Worker waits no longer for it; it is on its way still.
+    pub(crate) fn give_up_waiting(&mut self, place: usize) {
+        let mut errand = self.errands.remove(place);
+        let which = errand.waits.take();
+        self.put(errand);
+        if let Some(which) = which {
+            self.go_on(which, None);
         }
     }
 }

@@ -7,7 +7,7 @@ use stateright::{Model, Property};
 use super::calls::Act;
 use super::life::Life;
 use super::state::{
-    Ending, State, Why, ALIKE, COMES_BACK, EARLY, HOME, NEVER_ABOVE, OTHER, TOTALS,
+    Ending, State, Why, ALIKE, AS_LONG, COMES_BACK, EARLY, HOME, NEVER_ABOVE, OTHER, TOTALS,
 };
 use crate::common::object::Object;
 use crate::common::worker::End;
@@ -30,9 +30,10 @@ pub(crate) enum Action {
     Die,
     /// A caller's call arrives at the home.
     Act(usize),
-    RenewElsewhere,
-    Top(usize),
-    GiveUpTop(usize),
+    /// What a Worker asks of a part arrives there.
+    Arrive(usize),
+    /// The Worker waits no longer for it.
+    GiveUpWaiting(usize),
     /// An object is asked for a unit.
     Ask(usize),
     Crash(usize),
@@ -74,10 +75,9 @@ impl Model for Life {
         for (which, times) in state.acts.iter().enumerate() {
             may(*times > 0 && state.is_known(), Action::Act(which));
         }
-        may(state.renewals > 0, Action::RenewElsewhere);
-        for (place, topping) in state.toppings.iter().enumerate() {
-            may(true, Action::Top(place));
-            may(!topping.is_given_up, Action::GiveUpTop(place));
+        for (place, errand) in state.errands.iter().enumerate() {
+            may(true, Action::Arrive(place));
+            may(errand.waits.is_some(), Action::GiveUpWaiting(place));
         }
         for object in [HOME, OTHER] {
             may(state.asks[object] > 0, Action::Ask(object));
@@ -109,9 +109,8 @@ impl Model for Life {
                 Arc::make_mut(&mut state.worker).end = Some(End::Died);
             }
             Action::Act(which) => self.act(&mut state, which),
-            Action::RenewElsewhere => state.renew_elsewhere(),
-            Action::Top(place) => state.top(place),
-            Action::GiveUpTop(place) => state.give_up_top(place),
+            Action::Arrive(place) => state.arrive(place),
+            Action::GiveUpWaiting(place) => state.give_up_waiting(place),
             Action::Ask(object) => Life::ask(&mut state, object),
             Action::Crash(object) => {
                 state.crashes[object] -= 1;
@@ -148,6 +147,7 @@ impl Model for Life {
             never_seen!(COMES_BACK),
             never_seen!(TOTALS),
             never_seen!(ALIKE),
+            never_seen!(AS_LONG),
             Property::always(AT_HOME, |_, state: &State| state.is_charged_at_home()),
             Property::always(ELSEWHERE, |_, state: &State| {
                 !state.is_quiet() || state.is_charged_elsewhere()
@@ -185,7 +185,7 @@ impl Model for Life {
                 |_, state: &State| state.ended[OTHER].is_some_and(|it| it.is_alone),
             ));
         }
-        if self.times_of(|act| matches!(act, Act::TopUp(_))) == 1 {
+        if self.times_of(|act| matches!(act, Act::TopUp(_))) > 0 {
             properties.push(Property::always(AS_MUCH, |_, state: &State| {
                 let held = [HOME, OTHER].map(|it| state.objects[it].seen.held);
                 let is_less = |held: &u64| *held > 0 && Some(*held) < state.answered;

@@ -4,6 +4,7 @@
 use core::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use tollgate_core::parts::{Renewal, Topping};
 use tollgate_core::subject_state::{Notice, Outcome};
 
 use crate::common::object::Object;
@@ -21,6 +22,7 @@ pub(crate) const EARLY: &str = "a part ends when it is told, or its home is sile
 pub(crate) const COMES_BACK: &str = "what has ended never comes back";
 pub(crate) const TOTALS: &str = "what is held is the estimate or a total that was named";
 pub(crate) const ALIKE: &str = "a permit has one outcome, and each call is answered by it";
+pub(crate) const AS_LONG: &str = "no part ends before the deadline that a renewal was answered";
 
 /// How the permit has ended at its home, as callers were answered and its clock has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,15 +60,21 @@ pub(crate) enum Why {
     Cancelled,
 }
 
-/// What the Worker asks an object to hold, on its way.
+/// A call of a Worker that does something in all parts, on its way to an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Topping {
+pub(crate) struct Errand {
     pub(crate) object: usize,
-    pub(crate) total: u64,
-    /// What the home held before; none where this only puts it back.
-    pub(crate) before: Option<u64>,
-    /// Whether the Worker waits no longer.
-    pub(crate) is_given_up: bool,
+    pub(crate) text: String,
+    /// Which of the Workers waits for the answer, if one does.
+    pub(crate) waits: Option<usize>,
+}
+
+/// What a Worker does in all parts of the permit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Machine {
+    /// With the number that the home has given it.
+    TopUp(Topping, u64),
+    Renew(Renewal),
 }
 
 /// All of it at one instant.
@@ -82,8 +90,9 @@ pub(crate) struct State {
     pub(crate) acts: Vec<u8>,
     pub(crate) asks: [u8; 2],
     pub(crate) crashes: [u8; 2],
-    pub(crate) renewals: u8,
-    pub(crate) toppings: Vec<Topping>,
+    /// Those at work; none where one is done.
+    pub(crate) machines: Vec<Option<Machine>>,
+    pub(crate) errands: Vec<Errand>,
     /// What the home is telling now, and whether it was acknowledged.
     pub(crate) telling: Option<(Notice, bool)>,
     /// What it has told: each may arrive late, and again and again.
@@ -98,7 +107,9 @@ pub(crate) struct State {
     pub(crate) has_restarted: [bool; 2],
     /// Totals that the permit may hold.
     pub(crate) totals: Vec<u64>,
-    /// The total of a topup that was answered.
+    /// The number of the newest topup at home.
+    pub(crate) turn: u64,
+    /// The total of that topup, once it was answered.
     pub(crate) answered: Option<u64>,
     /// What was seen that must not be.
     pub(crate) broken: Vec<&'static str>,
@@ -118,8 +129,8 @@ impl State {
             acts: Vec::new(),
             asks: [0, 0],
             crashes: [0, 0],
-            renewals: 0,
-            toppings: Vec::new(),
+            machines: Vec::new(),
+            errands: Vec::new(),
             telling: None,
             told: Vec::new(),
             asked: [0, 0],
@@ -129,6 +140,7 @@ impl State {
             is_dropped: [false, false],
             has_restarted: [false, false],
             totals: vec![ESTIMATE],
+            turn: 0,
             answered: None,
             broken: Vec::new(),
             gives_back,
@@ -258,10 +270,11 @@ impl Hash for State {
             self.crashes,
         )
             .hash(hasher);
-        (self.renewals, &self.toppings).hash(hasher);
+        format!("{:?}", self.machines).hash(hasher);
+        self.errands.hash(hasher);
         format!("{:?} {:?}", self.telling, self.told).hash(hasher);
         (self.asked, self.until, self.ending, self.ended).hash(hasher);
         (self.is_dropped, self.has_restarted).hash(hasher);
-        (&self.totals, self.answered, &self.broken).hash(hasher);
+        (&self.totals, self.turn, self.answered, &self.broken).hash(hasher);
     }
 }

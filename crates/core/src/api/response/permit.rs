@@ -21,7 +21,7 @@ pub struct RenewedBody {
 }
 
 /// Units by the names of limits; of limits without a name, or of all where each has the same,
-/// under `cost`.
+/// under `cost`. Of several limits of one name the most.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Units {
     /// Of each limit that is not in `costs`; absent where all are.
@@ -33,16 +33,18 @@ pub struct Units {
 }
 
 impl Units {
-    /// Of these limits: with the most of those that have no name.
-    fn of<'a>(units: impl Iterator<Item = (&'a str, u64)> + Clone) -> Units {
-        let unnamed = units.clone().filter(|(name, _)| name.is_empty());
-        let named = units.filter(|(name, _)| !name.is_empty());
-        Units {
-            cost: unnamed.map(|(_, units)| units).max(),
-            costs: named
-                .map(|(name, units)| (name.to_owned(), units))
-                .collect(),
+    /// Of these limits: with the most of those that have no name, or the same.
+    fn of<'a>(units: impl Iterator<Item = (&'a str, u64)>) -> Units {
+        let mut all = Units::default();
+        for (name, units) in units {
+            if name.is_empty() {
+                all.cost = all.cost.max(Some(units));
+                continue;
+            }
+            let known = all.costs.entry(name.to_owned()).or_default();
+            *known = (*known).max(units);
         }
+        all
     }
 }
 

@@ -338,7 +338,7 @@ impl Limits {
             end.how = End::Settled;
             end.real = Some(real.clone());
             if let Home::Here(others) = &held.home {
-                end.owed.clone_from(others);
+                end.owed.clone_from(&others.objects);
             }
         }
         let (key, row) = held.row();
@@ -428,12 +428,10 @@ impl Limits {
 }
 
 impl Held {
-    /// Refuses costs of limits that it does not hold, where it has all of its parts here.
+    /// Refuses costs of limits that none of its parts holds, as far as they are known here.
     pub(crate) fn knows(&self, real: &Real) -> Result<(), Refusal> {
-        if !matches!(&self.home, Home::Here(others) if others.is_empty()) {
-            return Ok(());
-        }
-        let is_unknown = |name: &str| !self.parts.iter().any(|part| part.name == name);
+        let is_here = |name: &str| self.parts.iter().any(|part| part.name == name);
+        let is_unknown = |name: &str| !is_here(name) && !self.home.may_know(name);
         let mut names = real.costs.iter().map(|(name, _)| name.as_str());
         match names.find(|name| is_unknown(name)) {
             Some(name) => Err(Refusal::NotHeld(name.to_owned())),

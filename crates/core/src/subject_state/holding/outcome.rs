@@ -64,7 +64,7 @@ impl Holds {
     /// of them ends by itself, or when it is time to tell it again.
     pub(crate) fn rings_by(&self, now: Timestamp) -> Option<Timestamp> {
         let rings = |held: &Held| match (&held.home, &held.end) {
-            (Home::Here(others), None) if !others.is_empty() && !held.is_place => {
+            (Home::Here(others), None) if !others.objects.is_empty() && !held.is_place => {
                 Some(held.until.max(now))
             }
             (_, Some(end)) if !end.owed.is_empty() => {

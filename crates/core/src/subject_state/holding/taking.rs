@@ -8,7 +8,7 @@ use crate::decide::{capped, hold_for, Check, OnExpiry, Overage};
 use crate::decision::{Decision, Grant};
 use crate::limit::{Algorithm, Name};
 use crate::policy::Policy;
-use crate::{Duration, Timestamp};
+use crate::{Duration, Limit, Timestamp};
 
 use crate::subject_state::changed::Changed;
 use crate::subject_state::decider::Decider;
@@ -48,6 +48,13 @@ impl Item {
         self.check.hold.is_some()
             && self.changes()
             && limits.any(|limit| is_counted(limit.algorithm()))
+    }
+
+    /// The names of the limits of which its admission holds units, as far as they have any.
+    pub fn limits_held(&self) -> impl Iterator<Item = &Name> {
+        let limits = self.policy.limits().iter();
+        let counted = limits.filter(|it| !matches!(it.algorithm(), Algorithm::Concurrency(_)));
+        counted.filter_map(Limit::name)
     }
 
     /// Whether it asks for a place, which can be given back. Where a limit delays by itself, for a
@@ -177,6 +184,8 @@ impl Decider<'_> {
                 until: moment.now.plus(hold),
                 on_expiry: check.on_expiry,
                 home: self.terms.home.clone(),
+                turn: 0,
+                before: None,
                 is_place: false,
                 end: None,
             },
@@ -250,6 +259,8 @@ impl Decider<'_> {
                 until: at,
                 on_expiry: OnExpiry::Keep,
                 home: self.terms.home.clone(),
+                turn: 0,
+                before: None,
                 has_slots: false,
                 is_place: true,
                 end: None,

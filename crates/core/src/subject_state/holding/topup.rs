@@ -5,12 +5,12 @@ use crate::algorithm::state::Moment;
 use crate::algorithm::{Ask, Room};
 use crate::calendar::UnknownTimeZone;
 use crate::decide::Overage;
-use crate::limit::{Costs, Real};
+use crate::limit::Real;
 use crate::{Duration, Timestamp};
 
 use crate::subject_state::effects::Effects;
 use crate::subject_state::entry::Entry;
-use crate::subject_state::holds::{Held, Part};
+use crate::subject_state::holds::{Before, Held, Home, Part};
 use crate::subject_state::limits::Limits;
 use crate::subject_state::refusal::Refusal;
 
@@ -23,6 +23,26 @@ pub struct Topup {
     pub total: Real,
     /// What is done with what there is no room for.
     pub overage: Overage,
+    /// Which topup of the permit it is, as its home has numbered it; `None` for one that its home
+    /// is to number. One that a newer one has overtaken changes nothing.
+    pub turn: Option<u64>,
+    /// Whether this topup is undone: each part holds again what it did before. Where that is not
+    /// known any more, it holds what it does. An object of a build from before passes over it, and
+    /// holds the totals.
+    pub is_undone: bool,
+}
+
+impl Topup {
+    /// One that the home of the permit is to number.
+    pub const fn new(permit: u128, total: Real, overage: Overage) -> Topup {
+        Topup {
+            permit,
+            total,
+            overage,
+            turn: None,
+            is_undone: false,
+        }
+    }
 }
 
 /// What is held now.
@@ -42,6 +62,9 @@ pub struct Topped {
     pub retry_after: Option<Duration>,
     /// The objects that have further parts of the permit.
     pub others: Vec<String>,
+    /// The number of the newest topup that is held; 0 where there is none, or where an object of a
+    /// build from before has answered.
+    pub turn: u64,
 }
 
 impl Limits {
@@ -64,29 +87,22 @@ impl Limits {
             return Err(Refusal::IsPlace);
         }
         held.knows(&topup.total)?;
-        let mut wanted = Vec::with_capacity(held.parts.len());
         let mut refused = None;
-        for part in &held.parts {
-            let units = Held::units_under(part, &topup.total);
-            let (units, room) = self.room_for(part, units, topup.overage, moment)?;
-            wanted.push(units);
-            refused = later(refused, room);
-        }
-        if topup.overage == Overage::Cap && topup.total.cost.is_some() {
-            level_out(&held.parts, &topup.total.costs, &mut wanted);
+        if topup.turn.is_none_or(|turn| turn >= held.turn) {
+            let mut wanted = Vec::with_capacity(held.parts.len());
+            for (part, units) in held.parts.iter().zip(held.units_after(topup)) {
+                let (units, room) = self.room_for(part, units, topup.overage, moment)?;
+                wanted.push(units);
+                refused = later(refused, room);
+            }
+            if topup.overage == Overage::Cap {
+                level_out(&held.parts, &topup.total, &mut wanted);
+            }
+            if refused.is_none() {
+                self.hold_instead(place, &wanted, topup, effects);
+            }
         }
         let before = named(&held.parts);
-        if refused.is_none() {
-            for (part, units) in held.parts.iter().zip(&wanted) {
-                self.put_on_hold(&part.key, part.units, *units);
-            }
-            let held = &mut self.holds.all[place];
-            for (part, units) in held.parts.iter_mut().zip(wanted) {
-                part.units = units;
-            }
-            let (key, row) = held.row();
-            effects.put(key, row);
-        }
         let held = &self.holds.all[place];
         Ok(Topped {
             success: refused.is_none(),
@@ -96,7 +112,23 @@ impl Limits {
             expires: held.until,
             retry_after: refused.flatten().map(|at| at.since(moment.now)),
             others: held.home.others().to_vec(),
+            turn: held.turn,
         })
+    }
+
+    /// Holds so many units of each part from now on, because of a topup.
+    fn hold_instead(&mut self, place: usize, units: &[u64], topup: &Topup, effects: &mut Effects) {
+        let held = &mut self.holds.all[place];
+        held.note(topup);
+        let parts = held.parts.clone();
+        for (part, units) in held.parts.iter_mut().zip(units) {
+            part.units = *units;
+        }
+        let (key, row) = held.row();
+        effects.put(key, row);
+        for (part, units) in parts.iter().zip(units) {
+            self.put_on_hold(&part.key, part.units, *units);
+        }
     }
 
     /// The definition of a part's limit that is in force: it may be another one by now than that
@@ -161,6 +193,41 @@ impl Limits {
     }
 }
 
+impl Held {
+    /// Notes a topup before it changes anything. One that nobody has numbered is the next one, if
+    /// the home is here. Undone, it counts as overtaken: it may arrive later than that.
+    fn note(&mut self, topup: &Topup) {
+        let next = self.turn.saturating_add(1);
+        let is_home = self.home != Home::Elsewhere;
+        let Some(turn) = topup.turn.or(is_home.then_some(next)) else {
+            return; // by a build from before
+        };
+        if topup.is_undone {
+            (self.turn, self.before) = (turn.saturating_add(1), None);
+            return;
+        }
+        self.turn = turn;
+        // Asked twice, it is undone to what was held before the first time.
+        if self.before.as_ref().is_none_or(|it| it.turn != turn) {
+            let units = self.parts.iter().map(|part| part.units).collect();
+            self.before = Some(Before { turn, units });
+        }
+    }
+
+    /// What each part is to hold after a topup, or after it was undone.
+    fn units_after(&self, topup: &Topup) -> Vec<u64> {
+        let units = |part: &Part| match topup.is_undone && topup.turn.is_some() {
+            true => part.units,
+            false => Held::units_under(part, &topup.total),
+        };
+        let before = self.before.as_ref().filter(|_| topup.is_undone);
+        match before.filter(|it| topup.turn == Some(it.turn)) {
+            Some(before) => before.units.clone(),
+            None => self.parts.iter().map(units).collect(),
+        }
+    }
+}
+
 /// When there is room; `None` where that is not known.
 type Refused = Option<Timestamp>;
 
@@ -172,17 +239,29 @@ fn later(one: Option<Refused>, other: Option<Refused>) -> Option<Refused> {
     }
 }
 
-/// Of all that were asked for by one cost each holds as many units as the others.
-fn level_out(parts: &[Part], costs: &Costs, units: &mut [u64]) {
-    let is_named = |part: &Part| {
-        let mut names = costs.iter().map(|(name, _)| name.as_str());
-        part.is_named || names.any(|name| name == part.name)
-    };
-    let others = || parts.iter().enumerate().filter(|(_, part)| !is_named(part));
-    let least = others().map(|(i, _)| units[i]).min();
-    for (i, _) in others() {
-        units[i] = least.unwrap_or(units[i]);
+/// Of all that are asked for by one cost, or by one name, each holds as many units as the others.
+fn level_out(parts: &[Part], total: &Real, units: &mut [u64]) {
+    let names = || total.costs.iter().map(|(name, _)| name.as_str());
+    for name in names() {
+        level(units, |i| parts[i].name == name);
     }
+    if total.cost.is_some() {
+        let is_named = |part: &Part| part.is_named || names().any(|name| name == part.name);
+        level(units, |i| !is_named(&parts[i]));
+    }
+}
+
+/// Makes all of these as small as the least of them.
+fn level(units: &mut [u64], is_meant: impl Fn(usize) -> bool) {
+    let meant = |(i, _): &(usize, &mut u64)| is_meant(*i);
+    let least = units
+        .iter_mut()
+        .enumerate()
+        .filter(meant)
+        .map(|(_, it)| *it);
+    let Some(least) = least.min() else { return };
+    let all = units.iter_mut().enumerate().filter(meant);
+    all.for_each(|(_, it)| *it = least);
 }
 
 fn named(parts: &[Part]) -> Vec<(String, u64)> {

@@ -21,8 +21,8 @@
 mod record;
 mod row;
 
-pub use record::{End, Home, Part};
-pub(super) use record::{Ended, Held, Terms};
+pub(super) use record::{Before, Ended, Held, Terms};
+pub use record::{End, Home, Others, Part};
 
 use crate::Timestamp;
 

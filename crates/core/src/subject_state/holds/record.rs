@@ -52,11 +52,41 @@ pub struct Part {
     pub is_named: bool,
 }
 
+/// The further parts of a permit, as its home knows them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Others {
+    /// The names of their objects.
+    pub objects: Vec<String>,
+    /// The names of the limits that were asked together with those here, whether they hold anything
+    /// or not; each once. `None` where nobody has said it: a build from before did not.
+    pub limits: Option<Vec<String>>,
+}
+
+impl From<Vec<String>> for Others {
+    /// In these objects, of whose limits nobody has said the names.
+    fn from(objects: Vec<String>) -> Others {
+        Others {
+            objects,
+            limits: None,
+        }
+    }
+}
+
+impl Others {
+    /// Whether a cost of this name may be meant for one of them.
+    fn may_know(&self, name: &str) -> bool {
+        match &self.limits {
+            Some(limits) => limits.iter().any(|it| it == name),
+            None => !self.objects.is_empty(),
+        }
+    }
+}
+
 /// Where the outcome of a permit is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Home {
-    /// Here; the objects that have further parts of it.
-    Here(Vec<String>),
+    /// Here.
+    Here(Others),
     /// In another object.
     Elsewhere,
 }
@@ -65,8 +95,24 @@ impl Home {
     /// The objects that have further parts, where it is here.
     pub fn others(&self) -> &[String] {
         match self {
-            Home::Here(others) => others,
+            Home::Here(others) => &others.objects,
             Home::Elsewhere => &[],
+        }
+    }
+
+    /// The names of the limits that were asked together with those here, where they are known.
+    pub fn limits(&self) -> Option<&[String]> {
+        match self {
+            Home::Here(others) => others.limits.as_deref(),
+            Home::Elsewhere => None,
+        }
+    }
+
+    /// Whether a cost of this name may be meant for a part that is not here. Only the home knows.
+    pub(crate) fn may_know(&self, name: &str) -> bool {
+        match self {
+            Home::Here(others) => others.may_know(name),
+            Home::Elsewhere => true,
         }
     }
 }
@@ -74,8 +120,17 @@ impl Home {
 impl Default for Home {
     /// Here, and nowhere else.
     fn default() -> Home {
-        Home::Here(Vec::new())
+        Home::Here(Others::default())
     }
+}
+
+/// What the parts of a permit held here before a topup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Before {
+    /// Which topup it was.
+    pub(crate) turn: u64,
+    /// Of each part its units.
+    pub(crate) units: Vec<u64>,
 }
 
 /// How it ended, and by what call.
@@ -106,6 +161,10 @@ pub(crate) struct Held {
     pub(crate) until: Timestamp,
     pub(crate) on_expiry: OnExpiry,
     pub(crate) home: Home,
+    /// The number of the newest topup that is held here; its home numbers them, from 1.
+    pub(crate) turn: u64,
+    /// What was held before that one, so that it can be undone: in memory alone.
+    pub(crate) before: Option<Before>,
     /// Whether it is that of a place: its units are charged for the deadline already, and come back
     /// only if it is released before.
     pub(crate) is_place: bool,
@@ -154,14 +213,13 @@ impl Held {
     pub(crate) fn bytes(&self) -> usize {
         let part = |part: &Part| size_of::<Part>() + part.key.len() + part.name.len();
         let name = |name: &String| size_of::<String>() + name.len();
-        let others = match &self.home {
-            Home::Here(others) => others.iter().map(name).sum(),
-            Home::Elsewhere => 0,
-        };
+        let others = self.home.others().iter().map(name).sum::<usize>();
+        let limits = self.home.limits().unwrap_or_default().iter().map(name);
         let owed = self.end.iter().flat_map(|end| &end.owed).map(name);
         size_of::<Held>()
             + self.parts.iter().map(part).sum::<usize>()
             + others
+            + limits.sum::<usize>()
             + owed.sum::<usize>()
     }
 

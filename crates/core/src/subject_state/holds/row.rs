@@ -3,10 +3,10 @@
 
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decide::OnExpiry;
-use crate::row::{get_real, put_real, ROWS};
+use crate::row::{get_limit_names, get_real, put_limit_names, put_real, ROWS};
 use crate::{Duration, Timestamp};
 
-use super::record::{End, Ended, Held, Home, Part};
+use super::record::{End, Ended, Held, Home, Others, Part};
 use crate::subject_state::effects::Write;
 
 /// What the keys of these rows begin with.
@@ -32,7 +32,9 @@ impl Held {
             .put_some(
                 "operation",
                 self.operation.filter(|_| self.is_place).map(hex),
-            );
+            )
+            .put_some("turn", Some(self.turn).filter(|turn| *turn > 0));
+        let line = put_limit_names(line, self.home.limits());
         let line = match &self.end {
             Some(end) => put_end(line, end),
             None => line,
@@ -46,10 +48,7 @@ impl Held {
         };
         let line = self.parts.iter().fold(line, part);
         let name = |word| move |line: LineWriter, name: &String| line.and(word).text("name", name);
-        let line = match &self.home {
-            Home::Here(others) => others.iter().fold(line, name("object")),
-            Home::Elsewhere => line,
-        };
+        let line = self.home.others().iter().fold(line, name("object"));
         let owed = self.end.iter().flat_map(|end| &end.owed);
         let line = owed.fold(line, name("owed"));
         (key_of(self.permit), line.finish())
@@ -81,8 +80,13 @@ impl Held {
             },
             home: match line.flag("elsewhere") {
                 true => Home::Elsewhere,
-                false => Home::Here(Vec::new()),
+                false => Home::Here(Others {
+                    objects: Vec::new(),
+                    limits: get_limit_names(&line)?,
+                }),
             },
+            turn: line.number("turn")?.unwrap_or(0),
+            before: None,
             is_place: line.flag("place"),
             end: get_end(&line)?,
         };
@@ -94,7 +98,7 @@ impl Held {
                     units: line.needed("units")?,
                     is_named: line.flag("named"),
                 }),
-                ("object", Home::Here(others), _) => others.push(line.text("name")?),
+                ("object", Home::Here(others), _) => others.objects.push(line.text("name")?),
                 ("owed", _, Some(end)) => end.owed.push(line.text("name")?),
                 _ => return Err(Unreadable::Damaged("word")),
             }
