@@ -237,11 +237,14 @@ fn a_limit_that_takes_nothing_refuses_nobody() {
         named("free", fixed(5, HOUR)),
     ])
     .unwrap();
-    for hold in [None, Some(ms(MINUTE))] {
+    // Nor does it have who would wait go later.
+    let minute = Some(ms(MINUTE));
+    for (hold, max_delay) in [(None, None), (minute, None), (None, minute)] {
         let mut object = Object::default();
         let check = Check {
             costs: costs(&[("full", 0)]),
             hold,
+            max_delay,
             ..Check::of(5)
         };
         assert!(
