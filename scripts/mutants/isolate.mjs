@@ -295,6 +295,13 @@ export const MUTANTS = [
     "eventual_upstreams",
   ],
   [
+    "what the object says while KV is written is told a second later",
+    `${CORE}/isolate/counts/sync.rs`,
+    "let wait = if written && is_untold {",
+    "let wait = if written && is_untold && false {",
+    "eventual_upstreams",
+  ],
+  [
     "a reset opens the gates that isolates know",
     `${CORE}/isolate/counts/sync.rs`,
     "self.blocks.retain(|known| !known.is_ended_by(&instruction));",

@@ -236,6 +236,21 @@ fn what_is_told_twice_is_written_once_and_what_kv_refuses_again() {
 }
 
 #[test]
+fn what_the_object_says_while_kv_is_written_is_written_after() {
+    let (mut world, policy) = (World::new(2), hourly(""));
+    world.report(0, refused(&policy, MINUTE), 0);
+    let under_way = world.isolates[0].due(at(0), 100).remove(0);
+    world.report(0, refused(&policy, 10 * MINUTE), 1);
+    world.isolates[0].record_sync(&under_way, true, Some(&[]), at(2));
+    let due = world.isolates[0].next_due().unwrap();
+    let due = due.since(at(0)).as_millis();
+    world.sync(0, true, due);
+    world.ask(1, &policy, 0, due);
+    world.sync(1, true, due + SECOND);
+    assert!(!world.ask(1, &policy, 1, 9 * MINUTE).success);
+}
+
+#[test]
 fn a_reset_opens_it_everywhere_whatever_is_read_first() {
     for is_reversed in [false, true] {
         let (mut world, policy) = (World::new(2), hourly(""));

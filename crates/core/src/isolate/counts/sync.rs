@@ -209,7 +209,13 @@ impl SubjectCounts {
             || is_untold
             || counts.any(|count| count.published.has_unpublished())
         {
-            self.timing.next = self.timing.last.map(|last| last.plus(interval));
+            // What the object has said since this one began is told as soon as KV takes it.
+            let wait = if written && is_untold {
+                MIN_INTERVAL
+            } else {
+                interval
+            };
+            self.timing.next = self.timing.last.map(|last| last.plus(wait));
         }
     }
 
