@@ -1,0 +1,142 @@
+import { TollgateError } from "./errors.js";
+
+/** What stands in for the global `fetch`: that of a service binding, or one's own. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** For one call. */
+export interface CallOptions {
+  /** Ends the call, and whatever it waits for. */
+  signal?: AbortSignal;
+  /** The longest that the call takes, in ms, its second attempt included. */
+  timeout?: number;
+}
+
+/** One request of the API. */
+export interface Request {
+  method: "GET" | "POST" | "PUT" | "DELETE";
+  /** The path, and the query where there is one. */
+  path: string;
+  body?: unknown;
+  headers?: Record<string, string>;
+  /** Whether it may be sent a second time without doing anything twice. */
+  repeatable: boolean;
+  /** For how much longer the server may hold the answer back, in ms. */
+  held?: number;
+}
+
+/** An answer of the API: 2xx, or 429 with a decision. */
+export interface Answer {
+  status: number;
+  body: unknown;
+  headers: Headers;
+}
+
+/** The shortest time left for which a second attempt is worth it, in ms. */
+const WORTH = 20;
+/** Before a second attempt, so that callers of a server that is away do not come all at once, in ms. */
+const PAUSE = 100;
+
+/** Sends requests to one server. */
+export class Transport {
+  readonly #base: string;
+  readonly #token: string;
+  readonly #fetch: Fetch;
+  readonly #timeout: number;
+
+  constructor(options: { url: string; token: string; fetch?: Fetch; timeout?: number }) {
+    this.#base = options.url.replace(/\/+$/, "");
+    this.#token = options.token;
+    this.#fetch = options.fetch ?? ((url, init) => fetch(url, init));
+    this.#timeout = options.timeout ?? 5000;
+  }
+
+  /**
+   * Sends a request, and once more where there was no answer, or one that says to come again, and
+   * nothing can happen twice by it.
+   */
+  async send(request: Request, { signal, timeout }: CallOptions = {}): Promise<Answer> {
+    const end = now() + (timeout ?? this.#timeout) + (request.held ?? 0);
+    const first = this.#attempt(request, end, signal);
+    if (!request.repeatable) return first;
+    try {
+      return await first;
+    } catch (error) {
+      if (!isPassing(error) || end - now() < PAUSE + WORTH) throw error;
+      await sleep(PAUSE * Math.random(), signal);
+      return this.#attempt(request, end, signal);
+    }
+  }
+
+  async #attempt(request: Request, end: number, signal: AbortSignal | undefined): Promise<Answer> {
+    signal?.throwIfAborted();
+    const { method, path, body } = request;
+    const over = new AbortController();
+    const timer = setTimeout(() => over.abort(), Math.max(0, end - now()));
+    const leave = () => over.abort();
+    signal?.addEventListener("abort", leave, { once: true });
+    try {
+      const response = await this.#fetch(this.#base + path, {
+        method,
+        headers: { authorization: `Bearer ${this.#token}`, "content-type": "application/json", ...request.headers },
+        signal: over.signal,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      return read(response, await response.text());
+    } catch (cause) {
+      if (cause instanceof TollgateError) throw cause;
+      signal?.throwIfAborted();
+      const code = over.signal.aborted ? "timeout" : "unreachable";
+      const why = code === "timeout" ? "did not answer in time" : "could not be reached";
+      throw new TollgateError(`Tollgate at ${this.#base} ${why}.`, { code, cause });
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", leave);
+    }
+  }
+}
+
+/** Whether the server was out of reach, so that another attempt may find it. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof TollgateError && (error.status === 0 || error.status === 503);
+}
+
+/** Waits, at most until the signal says to stop, which is an error then. */
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const leave = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", leave);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", leave, { once: true });
+  });
+}
+
+/** Milliseconds of a clock that does not jump. */
+export const now = (): number => performance.now();
+
+function read(response: Response, text: string): Answer {
+  const { status, headers } = response;
+  let body: unknown;
+  try {
+    body = text === "" ? undefined : JSON.parse(text);
+  } catch (cause) {
+    throw new TollgateError(`The answer (status ${status}) is not Tollgate's.`, { status, code: "notTollgate", cause });
+  }
+  const isDecision = typeof body === "object" && body !== null && "success" in body;
+  if (response.ok || (status === 429 && isDecision)) return { status, body, headers };
+  const problem = (body ?? {}) as Record<string, unknown>;
+  const text_ = (key: string) => (typeof problem[key] === "string" ? problem[key] : undefined);
+  const field = text_("field");
+  const requestId = text_("requestId");
+  throw new TollgateError(text_("detail") ?? `The server answered with status ${status}.`, {
+    status,
+    code: text_("code") ?? "notTollgate",
+    ...(field === undefined ? {} : { field }),
+    ...(requestId === undefined ? {} : { requestId }),
+  });
+}
