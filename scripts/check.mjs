@@ -43,6 +43,7 @@ const GATES = [
     command: ["cargo", ...DOC, "-p", "tollgate-worker", "--target", WASM_TARGET],
     env: STRICT_DOC,
   },
+  { name: "client", command: ["node", "scripts/client.mjs", "--check"] },
   { name: "bench-page", command: ["node", "bench/run.mjs", "--check"] },
   { name: "size", command: ["node", "scripts/size.mjs"] },
   { name: "deploy", command: ["wrangler", "deploy", "--dry-run"] },

@@ -3,6 +3,7 @@
 // runs the files of vitest that are named so; vitest's own options may follow.
 
 import { build } from "./build.mjs";
+import { buildClient } from "./client.mjs";
 import { capture, fail } from "./lib/process.mjs";
 import { chosen, PARTS, runPart } from "./lib/suite.mjs";
 import { line, sum, words } from "./lib/totals.mjs";
@@ -11,6 +12,7 @@ import { setup } from "./setup.mjs";
 const start = performance.now();
 setup({ tests: true });
 build();
+buildClient();
 const filters = process.argv.slice(2);
 if (filters.length === 0) {
   // The published packages that the Upstash tests read. Two of those tests would else install them

@@ -44,6 +44,18 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
+      {
+        root,
+        // `await using` is older than the Node that runs it.
+        oxc: { target: "node22" },
+        test: {
+          name: "client",
+          include: ["client/tests/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
     ],
   },
 });

@@ -12,7 +12,10 @@ export class TollgateError extends Error {
   /** By which logs find the request. */
   readonly requestId: string | undefined;
 
-  constructor(message: string, about: { status?: number; code: string; field?: string; requestId?: string; cause?: unknown }) {
+  constructor(
+    message: string,
+    about: { status?: number; code: string; field?: string; requestId?: string; cause?: unknown },
+  ) {
     super(message, about.cause === undefined ? undefined : { cause: about.cause });
     this.status = about.status ?? 0;
     this.code = about.code;

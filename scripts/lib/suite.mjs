@@ -12,7 +12,10 @@ const VITEST = ["run", "--config", "tests/vitest.config.mjs"];
 
 export const PARTS = [
   { name: "cargo test", run: cargoTests },
-  ...["scripts", "inside", "outside"].map((name) => ({ name, run: (show) => vitestPart(["--project", name], show) })),
+  ...["scripts", "inside", "outside", "client"].map((name) => ({
+    name,
+    run: (show) => vitestPart(["--project", name], show),
+  })),
 ];
 
 /**

@@ -1,0 +1,256 @@
+// The client against the built Worker.
+
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { server } from "../../tests/outside/lib/server.mjs";
+import { Limiter, RateLimitedError, TollgateError } from "../dist/index.js";
+
+let tollgate;
+let limiter;
+beforeAll(async () => {
+  tollgate = await server();
+  await tollgate.start();
+  limiter = new Limiter({ url: tollgate.url, token: "test-admin" });
+});
+afterAll(() => tollgate?.remove());
+
+let made = 0;
+const fresh = () => `client${made++}`;
+const window = (limit) => ({ limit, window: "1h" });
+/** A `fetch` that counts, and does with each call what `plan` says, by its number from 0. */
+function planned(plan) {
+  const calls = [];
+  const fetcher = async (url, init) => {
+    calls.push(JSON.parse(init.body ?? "null"));
+    const does = plan[calls.length - 1];
+    return does === undefined ? fetch(url, init) : does(url, init);
+  };
+  return { calls, fetcher };
+}
+const through = (fetcher, rest) => new Limiter({ url: tollgate.url, token: "test-admin", fetch: fetcher, ...rest });
+const lost = () => Promise.reject(new TypeError("fetch failed"));
+const lostAnswer = async (url, init) => {
+  await (await fetch(url, init)).text();
+  throw new TypeError("terminated");
+};
+
+test("limit, peek, remaining, status, reset, block", async () => {
+  const check = { identifier: fresh(), ...window(2) };
+  expect(await limiter.remaining(check)).toBe(2);
+  expect(await limiter.limit(check)).toMatchObject({ success: true, limit: 2, remaining: 1, source: "object" });
+  expect(await limiter.peek(check)).toMatchObject({ success: true, remaining: 1 });
+  expect(await limiter.limit(check)).toMatchObject({ success: true, remaining: 0 });
+  const refused = await limiter.limit(check);
+  expect(refused).toMatchObject({ success: false, reason: "limit", limitedBy: "2/1h" });
+  expect(refused.retryAfter).toBeGreaterThan(0);
+  const { identifier } = check;
+  expect((await limiter.status({ identifier })).limits).toMatchObject([{ used: 2, remaining: 0 }]);
+  await limiter.reset({ identifier });
+  expect(await limiter.remaining(check)).toBe(2);
+  await limiter.block({ identifier }, "1h", "fraud");
+  expect(await limiter.limit(check)).toMatchObject({ success: false, reason: "blocked" });
+  await limiter.block({ identifier }, 0);
+  expect(await limiter.limit(check)).toMatchObject({ success: true });
+});
+
+test("acquire throws what a limit refuses, with its wait", async () => {
+  const check = { identifier: fresh(), ...window(1) };
+  await limiter.acquire(check);
+  const error = await limiter.acquire(check).catch((error) => error);
+  expect(error).toBeInstanceOf(RateLimitedError);
+  expect(error.retryAfter).toBe(error.decision.retryAfter);
+  expect(error.message).toMatch(/^Refused by 1\/1h \(limit\): try again in \d+ ms\.$/);
+  const never = await limiter.acquire({ ...check, cost: 5 }).catch((error) => error);
+  expect(never.retryAfter).toBeUndefined();
+  expect(never.message).toContain("waiting does not help");
+});
+
+test("several checks are admitted together or not at all", async () => {
+  const [one, two] = [fresh(), fresh()].map((identifier) => ({ identifier, ...window(1) }));
+  expect(await limiter.multi([one, two])).toMatchObject({ success: true, results: [{ success: true }, {}] });
+  const three = { identifier: fresh(), ...window(1) };
+  expect(await limiter.multi([one, three])).toMatchObject({ success: false });
+  expect(await limiter.remaining(three)).toBe(1);
+});
+
+describe("a permit", () => {
+  const slots = { algorithm: "concurrency", limit: 1, ttl: "1m" };
+
+  test("is released at the end of its block, also by an exception", async () => {
+    const check = { identifier: fresh(), ...slots, hold: "30s" };
+    const work = async (fails) => {
+      await using permit = await limiter.hold(check);
+      expect(permit.fence).toBeGreaterThan(0);
+      expect(await limiter.peek(check)).toMatchObject({ success: false });
+      if (fails) throw new Error("no luck");
+    };
+    await work(false);
+    expect(await limiter.peek(check)).toMatchObject({ success: true });
+    await expect(work(true)).rejects.toThrow("no luck");
+    expect(await limiter.peek(check)).toMatchObject({ success: true });
+    await limiter.hold(check);
+    await expect(limiter.hold(check)).rejects.toThrow(RateLimitedError);
+  });
+
+  test("settles its real cost, and is not released then", async () => {
+    const check = { identifier: fresh(), ...window(100), cost: 50, hold: "1m" };
+    {
+      await using permit = await limiter.hold(check);
+      expect(await limiter.remaining(check)).toBe(50);
+      expect(await permit.topup({ cost: 70 })).toMatchObject({ success: true });
+      await permit.renew("5m");
+      expect(await permit.settle({ cost: 60 })).toMatchObject({ success: true, state: "settled" });
+    }
+    expect(await limiter.remaining(check)).toBe(40);
+  });
+
+  test("is one for several checks", async () => {
+    const checks = [fresh(), fresh()].map((identifier) => ({ identifier, ...window(10), cost: 4 }));
+    const permit = await limiter.holdAll({ limits: checks, hold: "1m" });
+    for (const check of checks) expect(await limiter.remaining(check)).toBe(6);
+    await permit.release();
+    for (const check of checks) {
+      await expect.poll(() => limiter.remaining(check)).toBe(10);
+    }
+    const full = { limits: [...checks, { ...checks[0], identifier: fresh(), cost: 11 }], hold: "1m" };
+    const error = await limiter.holdAll(full).catch((error) => error);
+    expect(error).toBeInstanceOf(RateLimitedError);
+    expect(error.decision.reason).toBe("costExceedsCapacity");
+  });
+});
+
+describe("waiting", () => {
+  const bucket = { algorithm: "tokenBucket", capacity: 1, refill: { amount: 1, interval: "200ms" } };
+
+  test("ends with one's turn", async () => {
+    const check = { identifier: fresh(), ...bucket };
+    const begun = performance.now();
+    const all = await Promise.all(Array.from({ length: 5 }, () => limiter.waitForToken(check)));
+    expect(all.every(({ success }) => success)).toBe(true);
+    expect(performance.now() - begun).toBeGreaterThan(790);
+  });
+
+  test("is not begun where it cannot end in time, and is broken off by a signal", async () => {
+    const check = { identifier: fresh(), ...bucket, refill: { amount: 1, interval: "1h" } };
+    await limiter.acquire(check);
+    const begun = performance.now();
+    await expect(limiter.waitForToken(check, { timeout: 10_000 })).rejects.toThrow(RateLimitedError);
+    expect(performance.now() - begun).toBeLessThan(5_000);
+    const soon = { identifier: fresh(), ...bucket, refill: { amount: 1, interval: "20s" } };
+    await limiter.acquire(soon);
+    const signal = AbortSignal.timeout(300);
+    await expect(limiter.waitForToken(soon, { signal })).rejects.toThrow("timeout");
+  });
+});
+
+describe("one retry", () => {
+  test("charges once what was charged before its answer was lost", async () => {
+    const check = { identifier: fresh(), ...window(10) };
+    const { calls, fetcher } = planned([lostAnswer]);
+    const decision = await through(fetcher).limit(check);
+    expect(decision).toMatchObject({ success: true, remaining: 9, repeated: true });
+    expect(calls).toHaveLength(2);
+    expect(calls[0].operation).toBe(calls[1].operation);
+    expect(await limiter.remaining(check)).toBe(9);
+  });
+
+  test("is only one, and what comes then is as failMode says", async () => {
+    for (const [failMode, success] of [
+      ["open", true],
+      ["closed", false],
+    ]) {
+      const { calls, fetcher } = planned([lost, lost, lost]);
+      const decision = await through(fetcher, { failMode }).limit({ identifier: "x", ...window(1) });
+      expect(decision).toEqual({ success, reason: "degraded", source: "client" });
+      expect(calls).toHaveLength(2);
+    }
+    const { fetcher } = planned([lost, lost]);
+    const error = await through(fetcher, { failMode: "throw" })
+      .limit({ identifier: "x", ...window(1) })
+      .catch((error) => error);
+    expect(error).toMatchObject({ name: "TollgateError", code: "unreachable", status: 0 });
+    expect(error.cause.message).toBe("fetch failed");
+  });
+
+  test("keeps the caller's own name, and gives a peek none", async () => {
+    const { calls, fetcher } = planned([]);
+    const check = { identifier: fresh(), ...window(10) };
+    await through(fetcher).limit({ ...check, idempotencyKey: "k" });
+    await through(fetcher).peek(check);
+    expect(calls.map(({ operation }) => operation)).toEqual([undefined, undefined]);
+  });
+
+  test("stores no more than curl does", async () => {
+    const rows = async (ask) => {
+      const own = await server();
+      await own.start();
+      await ask(own);
+      await own.kill();
+      const all = Object.values(own.rows()).flat();
+      await own.remove();
+      return all.length;
+    };
+    const check = { identifier: "rows", ...window(10) };
+    const curl = await rows((own) => own.call("POST", "/limit", check));
+    const client = await rows((own) => new Limiter({ url: own.url, token: "test-admin" }).limit(check));
+    expect(client).toBe(curl);
+  });
+
+  test("ends with the deadline, and nothing hangs", async () => {
+    const never = (_, { signal }) =>
+      new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    const { calls, fetcher } = planned([never, never]);
+    const options = { failMode: "throw", timeout: 300 };
+    const begun = performance.now();
+    const error = await through(fetcher, options)
+      .limit({ identifier: "x", ...window(1) })
+      .catch((error) => error);
+    expect(error.code).toBe("timeout");
+    expect(performance.now() - begun).toBeLessThan(3_000);
+    expect(calls).toHaveLength(1);
+  });
+
+  test("is none for reports, and none after the caller has left", async () => {
+    const { calls, fetcher } = planned([lost, lost]);
+    const report = { policy: "none", identifier: "x", status: 429 };
+    await expect(through(fetcher).report(report)).rejects.toThrow(TollgateError);
+    expect(calls).toHaveLength(1);
+    const signal = AbortSignal.abort(new Error("left"));
+    await expect(through(fetcher).limit({ identifier: "x", ...window(1) }, { signal })).rejects.toThrow("left");
+    expect(calls).toHaveLength(1);
+  });
+});
+
+test("what is wrong is an error with its field and code, and never sent twice", async () => {
+  const { calls, fetcher } = planned([]);
+  const error = await through(fetcher)
+    .limit({ identifier: "x", limit: 1.5, window: "1h" })
+    .catch((error) => error);
+  expect(error).toBeInstanceOf(TollgateError);
+  expect(error).toMatchObject({ status: 400, code: "invalidField", field: "limit" });
+  expect(error.requestId).toMatch(/^[0-9a-f]{32}$/);
+  expect(error.message).toContain("`limit`");
+  expect(calls).toHaveLength(1);
+  const wrong = new Limiter({ url: tollgate.url, token: "wrong" });
+  await expect(wrong.limit({ identifier: "x", ...window(1) })).rejects.toMatchObject({ status: 401 });
+  const html = async () => new Response("<html>", { status: 200 });
+  await expect(through(html).limit({ identifier: "x", ...window(1) })).rejects.toMatchObject({ code: "notTollgate" });
+});
+
+test("policies: put, get, list, versions, explain, rollback, delete, report", async () => {
+  const { policies } = limiter;
+  const policy = { limits: [{ name: "hour", algorithm: "fixedWindow", limit: 5, window: "1h" }] };
+  await policies.put("client.api", policy);
+  expect(await policies.get("client.api")).toMatchObject({ policy });
+  expect((await policies.list()).policies.map(({ name }) => name)).toContain("client.api");
+  await policies.put("client.api", { ...policy, description: "second" });
+  expect((await policies.versions("client.api")).versions).toHaveLength(2);
+  await policies.rollback("client.api", 1, "as before");
+  expect((await policies.explain("client.api", "u1")).limits).toHaveLength(1);
+  const check = { policy: "client.api", identifier: "u1" };
+  expect(await limiter.limit(check)).toMatchObject({ success: true, policy: "client.api", remaining: 4 });
+  const done = await limiter.report({ ...check, status: 429, headers: new Headers({ "Retry-After": "60" }) });
+  expect(done).toMatchObject({ refused: true, closedBy: "told" });
+  expect(await limiter.limit(check)).toMatchObject({ success: false, reason: "coolDown" });
+  await policies.delete("client.api");
+  await expect(policies.get("client.api")).rejects.toMatchObject({ status: 404 });
+});

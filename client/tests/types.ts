@@ -1,0 +1,62 @@
+// What the compiler has to refuse, and to take. It is compiled and never run.
+
+import { type Check, type Duration, Limiter, RateLimitedError } from "../dist/index.js";
+
+const limiter = new Limiter({ url: "http://127.0.0.1:8787", token: "…" });
+// @ts-expect-error: a server is behind an address
+new Limiter({ token: "…" });
+// @ts-expect-error: and known by its token
+new Limiter({ url: "…" });
+
+const times: Duration[] = ["500ms", "10s", "15m", "1h", "1d", "1w", 500];
+// @ts-expect-error: no such unit
+const years: Duration = "2y";
+// @ts-expect-error: no number
+const none: Duration = "h";
+
+const checks: Check[] = [
+  { policy: "github.rest", identifier: "octocat" },
+  { identifier: "u1", limit: 100, window: "15m", cost: 3 },
+  { identifier: "u1", algorithm: "tokenBucket", capacity: 100, refill: { amount: 1.67, interval: "1s" } },
+  { identifier: "u1", algorithm: "quota", limit: 5, period: "month", timeZone: "Europe/Berlin" },
+  { identifier: "u1", algorithm: "concurrency", limit: 10, ttl: "30s" },
+  { identifier: "u1", limits: [{ name: "hour", limit: 20, window: "1h" }], wait: "5s", priority: "high" },
+];
+
+// @ts-expect-error: nobody is named
+limiter.limit({ policy: "github.rest" });
+// @ts-expect-error: neither a policy nor a limit
+limiter.limit({ identifier: "u1" });
+// @ts-expect-error: a window has a length
+limiter.limit({ identifier: "u1", limit: 5 });
+// @ts-expect-error: a text is no number
+limiter.limit({ identifier: "u1", limit: "5", window: "1h" });
+// @ts-expect-error: no such algorithm
+limiter.limit({ identifier: "u1", algorithm: "magic", limit: 5, window: "1h" });
+// @ts-expect-error: unknown fields are errors there, and here
+limiter.limit({ identifier: "u1", limit: 5, window: "1h", colour: "red" });
+// @ts-expect-error: a bucket has a capacity
+limiter.limit({ identifier: "u1", algorithm: "tokenBucket", limit: 5, refill: { amount: 1, interval: "1s" } });
+// @ts-expect-error: what is held is held for some time
+limiter.hold({ policy: "llm", identifier: "acme" });
+// @ts-expect-error: an upstream answers with a status
+limiter.report({ policy: "github.rest", identifier: "octocat", headers: {} });
+
+export async function answers(): Promise<number> {
+  const decision = await limiter.limit(checks[0] as Check);
+  // @ts-expect-error: it may be absent
+  const left: number = decision.remaining;
+  // @ts-expect-error: it may be absent, too
+  const wait: number = decision.retryAfter;
+  await using permit = await limiter.hold({ policy: "llm", identifier: "acme", costs: { tokens: 900 }, hold: "1m" });
+  const settled = await permit.settle({ costs: { tokens: 612 } });
+  // @ts-expect-error: real costs are numbers
+  await permit.settle({ cost: "612" });
+  try {
+    await limiter.acquire(checks[1] as Check);
+  } catch (error) {
+    if (error instanceof RateLimitedError) return error.retryAfter ?? Number.POSITIVE_INFINITY;
+    throw error;
+  }
+  return left + wait + (settled.cost ?? 0) + times.length + String(years).length + String(none).length;
+}
