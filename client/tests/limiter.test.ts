@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { server } from "../../tests/outside/lib/server.mjs";
 import { Limiter, RateLimitedError, TollgateError } from "../dist/index.js";
 
-let tollgate;
-let limiter;
+let tollgate: Awaited<ReturnType<typeof server>>;
+let limiter: Limiter;
 beforeAll(async () => {
   tollgate = await server();
   await tollgate.start();
