@@ -96,9 +96,10 @@ export class Limiter {
       const wait = Math.min(left, MAX_WAIT);
       const decision = await this.limit({ ...check, wait }, signal ? { signal } : {});
       if (decision.success) return decision;
-      // So much later a turn is within the longest wait that the server knows.
-      const { retryAfter } = decision;
-      if (retryAfter === undefined || retryAfter + wait > left) throw new RateLimitedError(decision);
+      const { retryAfter = Number.POSITIVE_INFINITY, reason } = decision;
+      // So much later a turn is within the wait; what a limit does not decide nobody waits out there.
+      const longest = reason === "limit" || reason === "parent" ? retryAfter + wait : retryAfter;
+      if (longest > left) throw new RateLimitedError(decision);
       await sleep(retryAfter, signal);
     }
   }

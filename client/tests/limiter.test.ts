@@ -220,6 +220,16 @@ describe("one retry", () => {
   });
 });
 
+test("whoever waits, waits for a gate to open as well", async () => {
+  const policy = { limits: [{ algorithm: "fixedWindow", limit: 5, window: "1h" }] };
+  await limiter.policies.put("client.gate", policy);
+  const check = { policy: "client.gate", identifier: fresh() };
+  await limiter.report({ ...check, status: 429, headers: { "Retry-After": "1" } });
+  const begun = performance.now();
+  expect(await limiter.waitForToken(check)).toMatchObject({ success: true });
+  expect(performance.now() - begun).toBeGreaterThan(900);
+});
+
 test("what is wrong is an error with its field and code, and never sent twice", async () => {
   const { calls, fetcher } = planned([]);
   const error = await through(fetcher)

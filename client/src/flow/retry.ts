@@ -1,0 +1,58 @@
+import { CircuitState, ConsecutiveBreaker, circuitBreaker, DelegateBackoff, handleWhen, retry, wrap } from "cockatiel";
+import { RateLimitedError } from "../errors.js";
+
+/** How often something is tried, and when it is not tried any more. */
+export interface RetryOptions {
+  /** Tries after the first; 3 unless said. */
+  maxRetries?: number;
+  /** The longest first pause, in ms; 1,000 unless said. Each is half of chance, and doubles. */
+  initialDelayMs?: number;
+  /** The longest pause, in ms; 30,000 unless said. A limit's own wait is never cut: it is thrown. */
+  maxDelayMs?: number;
+  /** So many failures in a row open the breaker; 5 unless said. */
+  failureThreshold?: number;
+  /** For so long it is open, in ms; 30,000 unless said. */
+  resetTimeoutMs?: number;
+  /** Which errors are worth another try; all unless said. */
+  isRetryable?: (error: unknown) => boolean;
+}
+
+/** Tries something again and again, behind a breaker. */
+export interface RetryWithBackoff {
+  /** The result of the first try that succeeds, or what the last one threw. */
+  execute<T>(work: (signal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T>;
+  /** Whether the breaker lets through. */
+  readonly state: "closed" | "open" | "halfOpen";
+}
+
+/**
+ * Exponential backoff with full jitter and a circuit breaker. Where a limit has refused it waits
+ * exactly as long as the limit says, and a refusal is no failure for the breaker: rate-limited is
+ * not broken.
+ */
+export function createRetryWithBackoff(options: RetryOptions = {}): RetryWithBackoff {
+  const { maxRetries = 3, initialDelayMs = 1_000, maxDelayMs = 30_000 } = options;
+  const { failureThreshold = 5, resetTimeoutMs = 30_000, isRetryable = () => true } = options;
+  const breaker = circuitBreaker(
+    handleWhen((error) => !(error instanceof RateLimitedError)),
+    { halfOpenAfter: resetTimeoutMs, breaker: new ConsecutiveBreaker(failureThreshold) },
+  );
+  const isWorthIt = (error: unknown) => {
+    if (!(error instanceof RateLimitedError)) return breaker.state !== CircuitState.Open && isRetryable(error);
+    return error.retryAfter !== undefined && error.retryAfter <= maxDelayMs;
+  };
+  const backoff = new DelegateBackoff<{ attempt: number; result: unknown }>(({ attempt, result }) => {
+    const error = (result as { error?: unknown }).error;
+    if (error instanceof RateLimitedError && error.retryAfter !== undefined) return error.retryAfter;
+    return Math.random() * Math.min(maxDelayMs, initialDelayMs * 2 ** (attempt - 1));
+  });
+  const again = retry(handleWhen(isWorthIt), { maxAttempts: maxRetries, backoff });
+  const policy = wrap(again, breaker);
+  return {
+    execute: (work, signal) => policy.execute(({ signal: own }) => work(own), signal),
+    get state() {
+      if (breaker.state === CircuitState.Open) return "open";
+      return breaker.state === CircuitState.HalfOpen ? "halfOpen" : "closed";
+    },
+  };
+}
