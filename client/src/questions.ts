@@ -137,8 +137,13 @@ export type Report = Partial<Subject> & {
   status: number;
   /** Its headers: a `Headers`, or an object. All of them, those that say nothing are passed over. */
   headers?: Headers | Record<string, string | readonly string[]>;
-  /** Which limit of the policy the answer is about. */
-  limit?: string;
   /** How long ago it answered. */
   age?: Duration;
-} & ({ policy: string } | (Mode & Limit));
+} & (
+    | {
+        policy: string;
+        /** Which limit of the policy the answer is about. */
+        limit?: string;
+      }
+    | (Mode & Limit)
+  );
