@@ -47,10 +47,21 @@ export class Limiter {
    * @throws TollgateError where the question is wrong or not allowed.
    */
   async limit(check: Check, options?: CallOptions): Promise<Decision> {
-    return this.#degraded(async () => {
-      const answer = await this.#ask("/limit", named(check), options);
-      return answer.body as Decision;
-    });
+    return (await this.decide(check, options)).decision;
+  }
+
+  /**
+   * The same with the headers for whoever is limited: `RateLimit`, `RateLimit-Policy`,
+   * `X-RateLimit-*`, `Retry-After`; none where the server was out of reach.
+   */
+  async decide(check: Check, options?: CallOptions): Promise<{ decision: Decision; headers: Headers }> {
+    return this.#degraded(
+      async () => {
+        const { body, headers } = await this.#ask("/limit", named(check), options);
+        return { decision: body as Decision, headers: forCallers(headers) };
+      },
+      (decision) => ({ decision, headers: new Headers() }),
+    );
   }
 
   /** Answers what `limit` would, and changes nothing. */
@@ -197,10 +208,7 @@ export class Limiter {
   }
 
   /** The answer, or what stands for it while the server is out of reach. */
-  async #degraded<T = Decision>(
-    ask: () => Promise<T>,
-    shape: (decision: Decision) => T = (decision) => decision as T,
-  ): Promise<T> {
+  async #degraded<T>(ask: () => Promise<T>, shape: (decision: Decision) => T): Promise<T> {
     try {
       return await ask();
     } catch (error) {
@@ -214,6 +222,15 @@ export class Limiter {
 function named<T extends Terms>(question: T): T {
   const hasName = question.idempotencyKey !== undefined || question.operation !== undefined;
   return hasName || question.peek === true ? question : { ...question, operation: crypto.randomUUID() };
+}
+
+/** Those that a client of the caller understands. */
+function forCallers(headers: Headers): Headers {
+  const kept = new Headers();
+  headers.forEach((text, name) => {
+    if (/^(x-)?ratelimit|^retry-after$/.test(name)) kept.set(name, text);
+  });
+  return kept;
 }
 
 /** All headers, each with its texts. */

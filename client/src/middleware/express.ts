@@ -1,0 +1,41 @@
+import type { Decision } from "../answers.js";
+import { type ProtectOptions, verdict } from "./protect.js";
+
+export type { ProtectOptions, Rule } from "./protect.js";
+
+/** What is used of a request of Express, or of Node's own server. */
+export interface ExpressRequest {
+  headers: Record<string, string | string[] | undefined>;
+  socket: { remoteAddress?: string | undefined };
+  rateLimit?: Decision | undefined;
+}
+
+/** What is used of its response. */
+export interface ExpressResponse {
+  statusCode: number;
+  setHeader(name: string, value: string): unknown;
+  end(text: string): unknown;
+}
+
+/** A middleware of Express, Connect and whatever takes their form; `req.rateLimit` has the decision. */
+export function tollgate<Request extends ExpressRequest>(
+  options: ProtectOptions<Request>,
+): (request: Request, response: ExpressResponse, next: (error?: unknown) => void) => Promise<void> {
+  return async (request, response, next) => {
+    try {
+      const { isAdmitted, decision, headers, status, text } = await verdict(options, request, {
+        header: (name) => [request.headers[name.toLowerCase()]].flat().join(",") || undefined,
+        remote: request.socket.remoteAddress,
+      });
+      request.rateLimit = decision;
+      headers.forEach((value, name) => {
+        response.setHeader(name, value);
+      });
+      if (isAdmitted) return next();
+      response.statusCode = status;
+      response.end(text);
+    } catch (error) {
+      next(error);
+    }
+  };
+}

@@ -1,0 +1,37 @@
+import type { Decision } from "../answers.js";
+import { type ProtectOptions, verdict } from "./protect.js";
+
+export type { ProtectOptions, Rule } from "./protect.js";
+
+/** What is used of a request of Fastify. */
+export interface FastifyRequest {
+  headers: Record<string, string | string[] | undefined>;
+  socket: { remoteAddress?: string | undefined };
+  rateLimit?: Decision | undefined;
+}
+
+/** What is used of its reply. */
+export interface FastifyReply {
+  code(status: number): unknown;
+  header(name: string, value: string): unknown;
+  send(text: string): unknown;
+}
+
+/** An `onRequest` hook of Fastify, for all routes or for one; `request.rateLimit` has the decision. */
+export function tollgate<Request extends FastifyRequest>(
+  options: ProtectOptions<Request>,
+): (request: Request, reply: FastifyReply) => Promise<unknown> {
+  return async (request, reply) => {
+    const { isAdmitted, decision, headers, status, text } = await verdict(options, request, {
+      header: (name) => [request.headers[name.toLowerCase()]].flat().join(",") || undefined,
+      remote: request.socket.remoteAddress,
+    });
+    request.rateLimit = decision;
+    headers.forEach((value, name) => {
+      reply.header(name, value);
+    });
+    if (isAdmitted) return undefined;
+    reply.code(status);
+    return reply.send(text);
+  };
+}

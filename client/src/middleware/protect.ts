@@ -1,0 +1,78 @@
+import type { Decision } from "../answers.js";
+import type { Limiter } from "../limiter.js";
+import type { Limit, Mode, Terms } from "../questions.js";
+import { callerOf } from "./address.js";
+
+/** What is asked for each request, but for who asks. */
+export type Rule = { provider?: string; scope?: string } & Terms &
+  ({ policy: string } | (Mode & Limit) | (Mode & { limits: readonly Limit[] }));
+
+/** How requests are protected. */
+export interface ProtectOptions<Request> {
+  limiter: Limiter;
+  /** A policy of the server, or a limit in numbers. */
+  rule: Rule;
+  /** Who asks, where that is not the address: a user, an API key. `undefined`: nobody knows. */
+  key?: (request: Request) => string | undefined | Promise<string | undefined>;
+  /**
+   * The header in which a proxy in front names the caller's address, such as `x-real-ip` or
+   * `x-forwarded-for`, and of a list how many proxies in front may be believed: the address that
+   * the outermost of them saw. Without it headers are not believed, for anybody can send them; only
+   * on Workers `CF-Connecting-IP` is, which Cloudflare sets.
+   */
+  trustProxy?: { header: string; hops?: number };
+  /** What becomes of a request of which nobody knows who asks: `deny` (usual), `allow`. */
+  unknown?: "deny" | "allow";
+  /** Of an IPv6 address so many bits are one caller; 64 unless said. */
+  ipv6Prefix?: number;
+}
+
+/** What is known of a request. */
+export interface Seen {
+  header: (name: string) => string | null | undefined;
+  /** The address of the connection, where there is one. */
+  remote?: string | undefined;
+}
+
+/** May it go on, and what its answer's headers say. */
+export interface Verdict {
+  isAdmitted: boolean;
+  decision?: Decision;
+  headers: Headers;
+  /** The status and text of a refusal. */
+  status: number;
+  text: string;
+}
+
+const REFUSED = "Too Many Requests";
+const UNKNOWN = "Nobody knows who asks: there is no address.";
+
+/** Whether this runs on Cloudflare Workers, where the platform names the caller. */
+const onWorkers = (): boolean => globalThis.navigator?.userAgent === "Cloudflare-Workers";
+
+/** Decides about one request. */
+export async function verdict<Request>(
+  options: ProtectOptions<Request>,
+  request: Request,
+  seen: Seen,
+): Promise<Verdict> {
+  const identifier = await (options.key === undefined ? addressOf(options, seen) : options.key(request));
+  if (identifier === undefined || identifier === "") {
+    const isAdmitted = options.unknown === "allow";
+    return { isAdmitted, headers: new Headers(), status: 403, text: UNKNOWN };
+  }
+  const { decision, headers } = await options.limiter.decide({ ...options.rule, identifier });
+  return { isAdmitted: decision.success, decision, headers, status: 429, text: REFUSED };
+}
+
+function addressOf<Request>({ trustProxy, ipv6Prefix }: ProtectOptions<Request>, seen: Seen): string | undefined {
+  const found = told(trustProxy, seen) ?? (trustProxy === undefined ? seen.remote : undefined);
+  return found === undefined ? undefined : callerOf(found, ipv6Prefix);
+}
+
+function told(trustProxy: { header: string; hops?: number } | undefined, seen: Seen): string | undefined {
+  if (trustProxy === undefined) return (onWorkers() && seen.header("cf-connecting-ip")) || undefined;
+  // Each proxy adds the address that it saw at the end: what is before those is the caller's word.
+  const all = (seen.header(trustProxy.header) ?? "").split(",").map((part) => part.trim());
+  return all.at(-(trustProxy.hops ?? 1)) || undefined;
+}
