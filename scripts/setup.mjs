@@ -23,7 +23,10 @@ export function setup({ tests = false, gates = false, baselines = false } = {}) 
   checkMachine(baselines && !isInstalled(worker));
   if (!isInstalled(bindgen)) say("the first run takes about three minutes on two cores, later ones a few seconds");
   installPackages();
-  if (tests || gates) installPackagesOf("tests", "the locked npm packages of the tests (about 10 s)");
+  if (tests || gates) {
+    installPackagesOf("tests", "the locked npm packages of the tests (about 10 s)");
+    installPackagesOf("client", "the locked npm packages of the client and of its tests (about 10 s)");
+  }
   addRustParts(gates);
   install(bindgen);
   if (gates) install({ crate: "cargo-deny", version: CARGO_DENY, bin: "cargo-deny" });
