@@ -71,21 +71,37 @@ pub fn authorize<'a>(
     let token = bearer(header).ok_or_else(|| {
         unauthorized("Send the header `Authorization: Bearer <token>` with a token of this Worker.")
     })?;
+    by_token(callers, token, needed)
+}
+
+/// The caller of a token, if its role includes `needed`.
+pub fn by_token<'a>(
+    callers: &'a [Caller],
+    token: &str,
+    needed: Role,
+) -> Result<&'a Caller, ApiError> {
     let caller = find(callers, &hash(token)).ok_or_else(|| {
         unauthorized("The token is not one of this Worker's: check it for a slip, or ask whoever runs it for another.")
     })?;
-    if caller.role >= needed {
-        return Ok(caller);
-    }
-    let detail = format!(
-        "This needs the role `{}`, and the token has `{}`.",
-        needed.word(),
-        caller.role.word()
-    );
-    Err(ApiError::new(Code::Forbidden, detail))
+    caller.may(needed)
 }
 
-fn unauthorized(detail: &str) -> ApiError {
+impl Caller {
+    /// The caller, if its role includes `needed`.
+    pub fn may(&self, needed: Role) -> Result<&Caller, ApiError> {
+        if self.role >= needed {
+            return Ok(self);
+        }
+        let detail = format!(
+            "This needs the role `{}`, and the caller has `{}`.",
+            needed.word(),
+            self.role.word()
+        );
+        Err(ApiError::new(Code::Forbidden, detail))
+    }
+}
+
+pub(crate) fn unauthorized(detail: &str) -> ApiError {
     ApiError::new(Code::Unauthorized, detail)
 }
 

@@ -4,7 +4,7 @@
 // request that was under way in it. The next event makes a new one, and an object that outlives its
 // instance makes its Rust half anew, which loads its state from storage.
 
-import { DurableObject } from "cloudflare:workers";
+import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
 import * as rust from "tollgate-worker"; // what wasm-bindgen made; scripts/build.mjs says where it lies
 
 /** Kept by the `worker` crate: the number of the wasm instance, and whether it has ended. */
@@ -26,6 +26,82 @@ export default {
     return rust.fetch(request, env, context);
   },
 };
+
+/** Stands for the request that a call has not: without headers, and nobody leaves. */
+const NO_REQUEST = { headers: { get: () => undefined } };
+
+/** An answer: a decision, what was asked for, or a problem, which is thrown. */
+function read(answer) {
+  if (answer instanceof Response) throw new Error("internal: a fault in the limiter ended the call");
+  const end = answer.indexOf("\n");
+  const body = JSON.parse(answer.slice(end + 1));
+  if (body.code === undefined) return body;
+  // The message alone is sure to arrive, the rest where the caller keeps properties of errors.
+  const { code, detail, field, requestId } = body;
+  throw Object.assign(new Error(`${code}: ${detail}`), { code, field, requestId, status: Number(answer.slice(0, end)) });
+}
+
+/**
+ * What other Workers call over a service binding with this entrypoint: `env.TOLLGATE.limit({…})`.
+ * Questions and answers are those of the API in JSON; the last argument is a token, unless the
+ * binding's `props` say who calls.
+ */
+export class Tollgate extends WorkerEntrypoint {
+  limit(check, token) {
+    return this.#post("/limit", check, token);
+  }
+
+  peek(check, token) {
+    return this.#post("/limit", { ...check, peek: true }, token);
+  }
+
+  multi(checks, token) {
+    return this.#post("/limit/multi", Array.isArray(checks) ? { limits: checks } : checks, token);
+  }
+
+  settle(permit, token) {
+    return this.#post("/limit/settle", permit, token);
+  }
+
+  topup(permit, token) {
+    return this.#post("/limit/topup", permit, token);
+  }
+
+  renew(permit, token) {
+    return this.#post("/limit/renew", permit, token);
+  }
+
+  release(permit, token) {
+    return this.#post("/limit/release", permit, token);
+  }
+
+  report(report, token) {
+    return this.#post("/limit/report", report, token);
+  }
+
+  block(subject, token) {
+    return this.#post("/limit/block", subject, token);
+  }
+
+  status(subject, token) {
+    return this.#call("GET", `/limit?${new URLSearchParams(subject)}`, "", token);
+  }
+
+  reset(subject, token) {
+    return this.#call("DELETE", `/limit?${new URLSearchParams(subject)}`, "", token);
+  }
+
+
+  #post(path, question, token) {
+    return this.#call("POST", path, JSON.stringify(question) ?? "", token);
+  }
+
+  async #call(method, path, body, token) {
+    revive();
+    const props = this.ctx.props === undefined ? "" : JSON.stringify(this.ctx.props);
+    return read(await rust.rpc(method, path, body, token ?? "", props, NO_REQUEST, this.env, this.ctx));
+  }
+}
 
 /** The class of objects whose Rust halves are of the class `Half`. */
 const objectClass = (Half) =>

@@ -250,8 +250,8 @@ export function turn({ signal }, milliseconds) {
       clearTimeout(timer);
       resolve(false);
     };
-    if (signal.aborted) gone();
-    else signal.addEventListener("abort", gone, { once: true });
+    if (signal?.aborted) gone();
+    else signal?.addEventListener("abort", gone, { once: true });
   });
 }
 

@@ -75,6 +75,36 @@ pub fn fetch(request: JsValue, env: worker::Env, execution: JsValue) -> JsValue 
     ))
 }
 
+/// The entry of calls over a service binding: the method and path of a route, the question as JSON,
+/// the token and the binding's `props` where there are any, and what stands for a request. Its
+/// promise never rejects; it is a text, or a response where the call broke off.
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "each is a crossing of its own, in one call"
+)]
+pub fn rpc(
+    method: String,
+    path: String,
+    body: String,
+    token: String,
+    props: String,
+    request: JsValue,
+    env: worker::Env,
+    execution: JsValue,
+) -> JsValue {
+    let called = http::rpc::Called {
+        method,
+        path,
+        body,
+        token,
+        props,
+        request: request.unchecked_into(),
+    };
+    task::spawn(http::rpc::serve(called, env, execution.unchecked_into()))
+}
+
 /// For the tests that run several builds side by side: what `__tollgateVersions` says, how many
 /// versions later forms are written and read.
 #[cfg(all(target_arch = "wasm32", feature = "other-versions"))]

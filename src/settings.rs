@@ -66,6 +66,7 @@ fn parse(env: &Env) -> Result<Config, InvalidSetting> {
         log_every: text("TOLLGATE_LOG_EVERY").as_deref(),
         log_identifiers: text("TOLLGATE_LOG_IDENTIFIERS").as_deref(),
         policies: text(POLICIES).as_deref(),
+        bindings: text("TOLLGATE_BINDINGS").as_deref(),
     })
 }
 

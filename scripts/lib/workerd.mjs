@@ -116,7 +116,7 @@ function worker({ id, modules, objects, texts = [], kv = [], services = [], reac
     of === undefined ? `"${className}"` : `(className = "${className}", serviceName = "worker-${of}")`;
   const bindings = [
     ...objects.map((object) => `    (name = "${object.binding}", durableObjectNamespace = ${namespace(object)}),`),
-    ...services.map(({ binding, of }) => `    (name = "${binding}", service = "worker-${of}"),`),
+    ...services.map((service) => `    (name = "${service.binding}", service = ${designator(service)}),`),
     ...texts.map(({ name, text }) => `    (name = "${name}", text = ${JSON.stringify(text)}),`),
     ...kv.map((binding) => `    (name = "${binding}", kvNamespace = "kv"),`),
   ];
@@ -136,6 +136,13 @@ ${bindings.join("\n")}
   ],
 );
 `;
+}
+
+/** Another Worker: its usual entry, or one of its own with what it is told of who calls. */
+function designator({ of, entrypoint, props }) {
+  if (entrypoint === undefined) return `"worker-${of}"`;
+  const told = props === undefined ? "" : `, props = (json = ${JSON.stringify(JSON.stringify(props))})`;
+  return `(name = "worker-${of}", entrypoint = "${entrypoint}"${told})`;
 }
 
 /**

@@ -23,6 +23,7 @@ use invalid_setting::wrong;
 use origins::origins;
 pub use policies::POLICIES;
 use tokens::callers;
+pub(crate) use tokens::of_props;
 pub use tokens::{secret, SECRETS};
 
 /// How long the Worker waits for an object: long enough for an object on another continent that has
@@ -50,6 +51,8 @@ pub struct Settings<'a> {
     pub log_identifiers: Option<&'a str>,
     /// `TOLLGATE_POLICIES`.
     pub policies: Option<&'a str>,
+    /// `TOLLGATE_BINDINGS`.
+    pub bindings: Option<&'a str>,
 }
 
 /// The validated settings.
@@ -61,6 +64,7 @@ pub struct Config {
     log_every: u64,
     log_identifiers: bool,
     deployed: Rc<Deployed>,
+    believes_props: bool,
 }
 
 impl Config {
@@ -80,6 +84,11 @@ impl Config {
             log_every: match settings.log_every {
                 Some(text) => whole("TOLLGATE_LOG_EVERY", text, 0, u64::from(u32::MAX))?,
                 None => LOG_EVERY,
+            },
+            believes_props: match settings.bindings {
+                Some("props") => true,
+                Some("token") | None => false,
+                Some(_) => return Err(wrong("TOLLGATE_BINDINGS", "must be `props` or `token`")),
             },
             log_identifiers: match settings.log_identifiers {
                 Some("true") => true,
@@ -119,6 +128,12 @@ impl Config {
     /// The policies that the deployment brings; none unless set.
     pub const fn deployed(&self) -> &Rc<Deployed> {
         &self.deployed
+    }
+
+    /// Whether the `props` of a service binding say who calls: whoever may deploy Workers of the
+    /// account writes them. Not unless set.
+    pub const fn believes_props(&self) -> bool {
+        self.believes_props
     }
 
     /// One admission in so many is logged, 0 none; 1,000 unless set.

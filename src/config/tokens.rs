@@ -95,19 +95,41 @@ fn of_secret(secret: &str, text: &str) -> Result<Vec<Caller>, String> {
 fn caller(mut fields: Fields<'_>) -> Result<Caller, String> {
     let here = fields.here().to_owned();
     let text = |bad: BadRequest| bad.to_string();
+    let hash = presented(&mut fields, &here)?;
+    let caller = rights(&mut fields, &here, hash)?;
+    fields.finish().map_err(text)?;
+    Ok(caller)
+}
+
+/// The caller that the `props` of a service binding name, as an entry of the secret does without a
+/// token. The error is a sentence that begins with the field.
+pub(crate) fn of_props(props: &str) -> Result<Caller, String> {
+    let text = |bad: BadRequest| bad.to_string();
+    let mut fields = Fields::parse(props).map_err(text)?;
+    let caller = rights(&mut fields, "props", [0; 32])?;
+    fields.finish().map_err(text)?;
+    Ok(caller)
+}
+
+/// The hash of an entry's token.
+fn presented(fields: &mut Fields<'_>, here: &str) -> Result<Hash, String> {
+    let text = |bad: BadRequest| bad.to_string();
     let token = fields.text("token", 1, MAX_TOKEN).map_err(text)?;
     let sha256 = fields.text("sha256", 64, 64).map_err(text)?;
-    let hash = match (token, sha256) {
-        (Some(token), None) if token.bytes().all(|b| b.is_ascii_graphic()) => hash(&token),
-        (Some(_), None) => {
-            return Err(format!(
-                "`{here}.token` must be of letters, digits and signs, without spaces: a header has to carry it."
-            ))
-        }
+    match (token, sha256) {
+        (Some(token), None) if token.bytes().all(|b| b.is_ascii_graphic()) => Ok(hash(&token)),
+        (Some(_), None) => Err(format!(
+            "`{here}.token` must be of letters, digits and signs, without spaces: a header has to carry it."
+        )),
         (None, Some(hex)) => from_hex(&hex)
-            .ok_or_else(|| format!("`{here}.sha256` must be 64 lower-case hexadecimal digits."))?,
-        _ => return Err(format!("`{here}` needs `token` or `sha256`, one of them.")),
-    };
+            .ok_or_else(|| format!("`{here}.sha256` must be 64 lower-case hexadecimal digits.")),
+        _ => Err(format!("`{here}` needs `token` or `sha256`, one of them.")),
+    }
+}
+
+/// What the fields beside a token say.
+fn rights(fields: &mut Fields<'_>, here: &str, hash: Hash) -> Result<Caller, String> {
+    let text = |bad: BadRequest| bad.to_string();
     let role = fields
         .word("role", ROLES, |word| {
             Role::from_word(word).ok_or(Problem::Malformed { expected: ROLES })
@@ -126,7 +148,6 @@ fn caller(mut fields: Fields<'_>) -> Result<Caller, String> {
         ));
     }
     let inline = fields.boolean("inline").map_err(text)?.unwrap_or(true);
-    fields.finish().map_err(text)?;
     Ok(Caller {
         hash,
         name: name.map(Into::into),

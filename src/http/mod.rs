@@ -4,9 +4,13 @@ pub mod body;
 #[cfg(target_arch = "wasm32")]
 mod cors;
 #[cfg(target_arch = "wasm32")]
+mod dispatch;
+#[cfg(target_arch = "wasm32")]
 mod request;
 #[cfg(target_arch = "wasm32")]
 mod response;
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod rpc;
 #[cfg(target_arch = "wasm32")]
 mod serve;
 
