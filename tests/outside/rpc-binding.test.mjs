@@ -92,7 +92,6 @@ describe("with a token", () => {
       [{ ...window(1) }, "invalidField", "identifier"],
       ["text", "invalidField"],
       [null, "invalidField"],
-      [undefined, "invalidJson"],
       [{ policy: "none", identifier: "x" }, "unknownPolicy"],
       [{ identifier: "x".repeat(70_000), ...window(1) }, "bodyTooLarge"],
     ];
