@@ -38,7 +38,12 @@ function read(answer) {
   if (body.code === undefined) return body;
   // The message alone is sure to arrive, the rest where the caller keeps properties of errors.
   const { code, detail, field, requestId } = body;
-  throw Object.assign(new Error(`${code}: ${detail}`), { code, field, requestId, status: Number(answer.slice(0, end)) });
+  throw Object.assign(new Error(`${code}: ${detail}`), {
+    code,
+    field,
+    requestId,
+    status: Number(answer.slice(0, end)),
+  });
 }
 
 /**
@@ -90,7 +95,6 @@ export class Tollgate extends WorkerEntrypoint {
   reset(subject, token) {
     return this.#call("DELETE", `/limit?${new URLSearchParams(subject)}`, "", token);
   }
-
 
   #post(path, question, token) {
     return this.#call("POST", path, JSON.stringify(question) ?? "", token);

@@ -135,7 +135,7 @@ export class Limiter {
   }
 
   /** Charges the real cost of what a permit holds, and ends it. */
-  async settle(permit: string, real: Real = {}, options?: CallOptions): Promise<Settled> {
+  async settle(permit: string, real: Real, options?: CallOptions): Promise<Settled> {
     return (await this.#end("settle", { permit, ...real }, options)).body as Settled;
   }
 

@@ -4,7 +4,7 @@ import type { CallOptions } from "./transport.js";
 
 /** What a permit asks of the limiter that gave it. */
 export interface Holder {
-  settle(permit: string, real?: Real, options?: CallOptions): Promise<Settled>;
+  settle(permit: string, real: Real, options?: CallOptions): Promise<Settled>;
   release(permit: string, options?: CallOptions): Promise<void>;
   renew(permit: string, hold?: Duration, options?: CallOptions): Promise<{ expires: number }>;
   topup(permit: string, total: Real & { overage?: "deny" | "cap" | "debt" }, options?: CallOptions): Promise<ToppedUp>;
@@ -37,7 +37,7 @@ export class Permit implements AsyncDisposable {
   }
 
   /** Charges the real cost, which may be more or less than what is held, and ends the permit. */
-  async settle(real: Real = {}, options?: CallOptions): Promise<Settled> {
+  async settle(real: Real, options?: CallOptions): Promise<Settled> {
     const settled = await this.#holder.settle(this.id, real, options);
     this.#isOver = true;
     return settled;

@@ -23,8 +23,7 @@ use invalid_setting::wrong;
 use origins::origins;
 pub use policies::POLICIES;
 use tokens::callers;
-pub(crate) use tokens::of_props;
-pub use tokens::{secret, SECRETS};
+pub use tokens::{of_props, secret, SECRETS};
 
 /// How long the Worker waits for an object: long enough for an object on another continent that has
 /// to wake, short enough that a caller's own deadline of a few seconds still sees the answer.
@@ -163,7 +162,29 @@ fn whole(name: &str, text: &str, min: u64, max: u64) -> Result<u64, InvalidSetti
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::Role;
     use crate::error::ApiError;
+
+    #[test]
+    fn props_say_what_an_entry_without_a_token_does() {
+        let caller = of_props(r#"{"namespace": "shop", "role": "check", "name": "mailer"}"#);
+        let caller = caller.unwrap();
+        let rights = (caller.role, caller.namespace.as_str(), caller.inline);
+        assert_eq!(rights, (Role::Check, "shop", true));
+        assert_eq!(caller.name.as_deref(), Some("mailer"));
+        for wrong in [
+            "",
+            "[]",
+            "{}",
+            r#"{"role": "king"}"#,
+            r#"{"role": "check", "token": "x"}"#,
+            r#"{"role": "check", "namespace": "a/b"}"#,
+            r#"{"role": "check", "name": "a b"}"#,
+            r#"{"role": "check", "inline": "no"}"#,
+        ] {
+            assert!(of_props(wrong).is_err(), "{wrong}");
+        }
+    }
 
     fn parse(tokens: &str) -> Result<Config, String> {
         Config::parse(&Settings {

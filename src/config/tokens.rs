@@ -103,7 +103,7 @@ fn caller(mut fields: Fields<'_>) -> Result<Caller, String> {
 
 /// The caller that the `props` of a service binding name, as an entry of the secret does without a
 /// token. The error is a sentence that begins with the field.
-pub(crate) fn of_props(props: &str) -> Result<Caller, String> {
+pub fn of_props(props: &str) -> Result<Caller, String> {
     let text = |bad: BadRequest| bad.to_string();
     let mut fields = Fields::parse(props).map_err(text)?;
     let caller = rights(&mut fields, "props", [0; 32])?;

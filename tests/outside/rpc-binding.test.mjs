@@ -100,7 +100,7 @@ describe("with a token", () => {
       expect(error.message, JSON.stringify(question)?.slice(0, 80)).toMatch(/^\w+: .+/);
       expect(error.message.split(":")[0]).toBe(code);
     }
-    await expect(admin("settle", { permit: "p1.nonsense" })).rejects.toThrow(/^unknownPermit: /);
+    await expect(admin("settle", { permit: "p1.nonsense", cost: 1 })).rejects.toThrow(/^unknownPermit: /);
     await expect(admin("status", { identifier: "x", colour: "red" })).rejects.toThrow(/^invalidField: /);
   });
 
