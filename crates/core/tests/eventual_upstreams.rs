@@ -12,7 +12,9 @@ use tollgate_core::api::policy::named::parse;
 use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Reason};
 use tollgate_core::isolate::bounded::Secret;
-use tollgate_core::isolate::counts::{Command, Instruction, IsolateCounts, Purpose, INTERVAL};
+use tollgate_core::isolate::counts::{
+    Command, Instruction, IsolateCounts, Purpose, INTERVAL, MAX_SUBJECTS,
+};
 use tollgate_core::limit::Name;
 use tollgate_core::message::{Answer, Call};
 use tollgate_core::policy::Policy;
@@ -322,6 +324,78 @@ fn what_the_object_said_earlier_and_comes_later_changes_nothing() {
     for isolate in [0, 1] {
         assert!(!world.ask(isolate, &policy, 1, 9 * MINUTE).success);
     }
+}
+
+#[test]
+fn a_reset_stays_where_it_was_given_though_a_list_does_not_show_it_yet() {
+    let (mut world, policy) = (World::new(2), hourly(""));
+    world.ask(0, &policy, 1_000, 0);
+    world.sync(0, true, SECOND);
+    world.report(0, refused(&policy, HOUR), 2 * SECOND);
+    world.sync(0, true, 3 * SECOND);
+    let stale = world.kv.clone();
+    world.reset(0, 5 * SECOND);
+    assert!(world.ask(0, &policy, 1, 5 * SECOND).success);
+    for now in [20 * SECOND, 40 * SECOND] {
+        let [sync] = &world.isolates[0].due(at(now), 100)[..] else {
+            panic!("one is due");
+        };
+        world.isolates[0].record_sync(sync, true, Some(&stale), at(now));
+        assert!(world.ask(0, &policy, 1, now + 1).success);
+    }
+}
+
+#[test]
+fn what_callers_report_puts_no_block_out() {
+    let (mut world, policy) = (World::new(1), hourly(""));
+    let block = Instruction {
+        policy: None,
+        at: at(0),
+        command: Command::Block {
+            until: at(10 * MINUTE),
+            reason: "fraud".to_owned(),
+        },
+    };
+    world.isolates[0].apply_instruction("u1", block, at(0), at(0));
+    for i in 0..100 {
+        let said = Instruction {
+            policy: Some(format!("p{i}")),
+            at: at(2),
+            command: Command::Shut {
+                until: at(HOUR),
+                reason: Reason::CoolDown,
+            },
+        };
+        world.isolates[0].shut("u1", said, at(2));
+    }
+    let blocked = world.ask(0, &policy, 1, 3);
+    assert_eq!(blocked.reason, Some(Reason::Blocked));
+    // As much as KV takes is told at a time, and all of it in the end.
+    let mut told = 0;
+    for second in 0..40 {
+        for sync in world.isolates[0].due(at(second * SECOND), 1) {
+            assert!(sync.told.len() <= 4);
+            told += sync.told.len();
+            world.isolates[0].record_sync(&sync, true, Some(&[]), at(second * SECOND));
+        }
+    }
+    assert_eq!(told, 32);
+}
+
+#[test]
+fn a_subject_that_has_something_to_tell_is_not_evicted_before() {
+    let (mut world, policy) = (World::new(1), hourly(""));
+    world.report(0, refused(&policy, HOUR), 0);
+    for i in 0..MAX_SUBJECTS {
+        for _ in 0..3 {
+            let (name, moment) = (format!("other{i}"), moment(START + 10));
+            let counts = &mut world.isolates[0];
+            let decision = counts.check(Purpose::Mode, &name, &policy, &Check::ONE, moment);
+            assert!(decision.unwrap().success);
+        }
+    }
+    let due = world.isolates[0].due(at(SECOND), MAX_SUBJECTS);
+    assert!(due.iter().any(|sync| !sync.told.is_empty()));
 }
 
 #[test]

@@ -21,9 +21,10 @@ const LIFE: Duration = Duration::from_secs(25);
 const LOOK: Duration = Duration::from_secs(1);
 /// How long KV may take in the background.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How many subjects one task syncs: each is two calls, of which an invocation has fifty on the
-/// platform's free plan.
-const MAX_SYNCS: usize = 20;
+/// How many calls of KV one task makes, about: an invocation has fifty on the platform's free plan.
+const MAX_CALLS: usize = 40;
+/// A subject is two calls, and more where its object has said something.
+const CALLS_EACH: usize = 2;
 
 thread_local! {
     /// Whatever is due until then is synced by a task that runs already.
@@ -54,14 +55,15 @@ pub(in crate::decide) fn sync_later(context: &Context) {
 }
 
 async fn sync_until(kv: &Kv, end: Timestamp) {
-    let mut left = MAX_SYNCS;
-    while left > 0 {
+    let mut left = MAX_CALLS;
+    while left >= CALLS_EACH {
         let now = clock::now();
         if now >= end {
             return;
         }
-        let due = isolate::with(|isolate| isolate.counts.due(now, left));
-        left -= due.len();
+        let due = isolate::with(|isolate| isolate.counts.due(now, left / CALLS_EACH));
+        let calls = due.iter().map(|sync| CALLS_EACH + sync.told.len());
+        left = left.saturating_sub(calls.sum());
         let begun: Vec<_> = due
             .iter()
             .map(|sync| {

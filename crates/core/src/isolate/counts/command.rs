@@ -15,13 +15,15 @@ use crate::limit::MAX_WINDOW;
 use crate::report::Reported;
 use crate::{Duration, Timestamp};
 
+use super::bounds::KV_DELAY;
 use super::record::{Put, MIN_LIFE, RECORDS};
 
 /// The least life of a reset's key. An isolate with unpublished units reads the reset when the
 /// subject is asked for again: within a day, if at all.
 const MIN_LIFE_OF_RESET: Duration = Duration::from_secs(86_400);
 
-/// Maximum number of instructions for one subject: one for all policies, and others by name.
+/// Maximum number of instructions of one kind for one subject: one for all policies, and others by
+/// name. Of one kind, so that what callers report puts no block out.
 const MAX_INSTRUCTIONS: usize = 32;
 
 /// A command for a subject.
@@ -178,6 +180,16 @@ impl Instruction {
         }
     }
 
+    /// Whether it is a reset that a list of KV may not show yet, while it shows what it has ended.
+    pub(super) fn is_late_reset(&self, now: Timestamp) -> bool {
+        self.command == Command::Reset && self.is_lately(now)
+    }
+
+    /// Whether a list of KV may not show it yet.
+    pub(super) fn is_lately(&self, now: Timestamp) -> bool {
+        self.at.plus(KV_DELAY).plus(KV_DELAY) > now
+    }
+
     /// Whether it is as new as another of its kind, or newer.
     pub(super) fn is_newer(&self, other: &Instruction) -> bool {
         let age = |it: &Instruction| (it.at, it.shut(Timestamp::ZERO).map(|(until, _)| until));
@@ -226,15 +238,21 @@ pub(super) fn keep_newest(
     let is_kept =
         |known: &Instruction| known.refuses_until(now).is_some() || known.at.plus(MAX_WINDOW) > now;
     instructions.retain(is_kept);
+    let kind = discriminant(&instruction.command);
     let same = |known: &&mut Instruction| known.is_like(&instruction);
     match instructions.iter_mut().find(same) {
         Some(known) if instruction.is_newer(known) => *known = instruction,
         Some(_) => {}
         None => instructions.push(instruction),
     }
-    if instructions.len() > MAX_INSTRUCTIONS {
-        let over = |place: &usize| instructions[*place].refuses_until(now);
-        if let Some(first) = (0..instructions.len()).min_by_key(over) {
+    let is_of_kind = |place: &usize| discriminant(&instructions[*place].command) == kind;
+    let places: Vec<usize> = (0..instructions.len()).filter(is_of_kind).collect();
+    if places.len() > MAX_INSTRUCTIONS {
+        let over = |place: &usize| {
+            let instruction = &instructions[*place];
+            (instruction.refuses_until(now), instruction.at)
+        };
+        if let Some(first) = places.into_iter().min_by_key(over) {
             instructions.swap_remove(first);
         }
     }

@@ -20,13 +20,13 @@ pub(super) struct Evicted {
     pub(super) asked: u64,
     pub(super) asked_at: Timestamp,
     pub(super) counts: Box<[EvictedCount]>,
-    /// The instructions that refuse requests.
-    pub(super) blocks: Vec<Instruction>,
+    /// The instructions that refuse requests, and the resets of lately.
+    pub(super) instructions: Vec<Instruction>,
     /// Those of them that no other isolate can have read yet.
     pub(super) untold: Vec<Instruction>,
-    /// When the last of its windows and blocks ends.
+    /// When the last of its windows and refusals ends.
     pub(super) until: Timestamp,
-    /// When the last exhausted window or block ends.
+    /// When the last exhausted window or refusal ends.
     pub(super) exhausted_until: Timestamp,
 }
 

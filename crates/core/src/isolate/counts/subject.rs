@@ -36,8 +36,8 @@ pub(super) struct SubjectCounts {
     pub(super) counts: Vec<Count>,
     /// Limits counted before its eviction and not requested since.
     pub(super) evicted: Vec<EvictedCount>,
-    /// What refuses requests.
-    pub(super) blocks: Vec<Instruction>,
+    /// What refuses requests, and the resets of lately.
+    pub(super) instructions: Vec<Instruction>,
     /// What the subject's object has said to this isolate alone, until it is written.
     pub(super) untold: Vec<Instruction>,
     pub(super) timing: Timing,
@@ -52,7 +52,7 @@ impl SubjectCounts {
             asked_at: now,
             counts: Vec::with_capacity(1),
             evicted: Vec::new(),
-            blocks: Vec::new(),
+            instructions: Vec::new(),
             untold: Vec::new(),
             timing: Timing::default(),
         }
@@ -101,7 +101,7 @@ impl SubjectCounts {
     /// The block in force for this request, the longest if there are several. Refunds are not
     /// blocked.
     fn block(&self, policy: &Policy, check: &Check, now: Timestamp) -> Option<Block> {
-        let instructions = self.blocks.iter().filter(|_| check.cost >= 0);
+        let instructions = self.instructions.iter().filter(|_| check.cost >= 0);
         let named = instructions.filter(|instruction| instruction.is_for(policy.name_or_empty()));
         let in_force = named.filter_map(|instruction| instruction.block(now));
         in_force.max_by_key(|block| block.until)
@@ -111,7 +111,7 @@ impl SubjectCounts {
     /// back.
     fn shut(&self, policy: &Policy, check: &Check, now: Timestamp) -> Option<(Timestamp, Reason)> {
         let name = Some(policy.name_or_empty());
-        let instructions = self.blocks.iter().filter(|_| check.cost >= 0);
+        let instructions = self.instructions.iter().filter(|_| check.cost >= 0);
         let own = instructions.filter(|instruction| instruction.policy.as_deref() == name);
         own.filter_map(|instruction| instruction.shut(now))
             .max_by_key(|(until, _)| *until)
@@ -173,11 +173,16 @@ impl SubjectCounts {
         place
     }
 
-    /// Eviction rank: number of requests, then recency. Cost and limit are ignored, so that no
-    /// caller can buy a place.
+    /// Eviction rank: whether it has something to tell, number of requests, then recency. Cost and
+    /// limit are ignored, so that no caller can buy a place.
     pub(super) fn worth(&self, now: Timestamp) -> Worth {
         let forgotten = self.asked_at.plus(IDLE_AFTER) <= now;
-        let asked = if forgotten { 0 } else { self.asked };
+        let asked = match self.untold.is_empty() {
+            // What nobody else knows yet is not lost.
+            false => u64::MAX,
+            true if forgotten => 0,
+            true => self.asked,
+        };
         (asked, self.asked_at.as_millis())
     }
 
@@ -206,23 +211,21 @@ impl SubjectCounts {
             .filter_map(|count| count.evict(now))
             .chain(self.evicted);
         let counts: Box<[EvictedCount]> = used.filter(|count| count.until > now).collect();
-        let mut blocks = self.blocks;
-        blocks.retain(|instruction| instruction.refuses_until(now).is_some());
-        let blocked = blocks
-            .iter()
-            .filter_map(|instruction| instruction.refuses_until(now));
-        let blocked_until = blocked.max();
+        let mut instructions = self.instructions;
+        instructions.retain(|it| it.refuses_until(now).is_some() || it.is_late_reset(now));
+        let refusing = instructions.iter();
+        let refused_until = refusing.filter_map(|it| it.refuses_until(now)).max();
         let exhausted = counts.iter().filter(|count| count.exhausted);
-        let exhausted_until = exhausted.map(|count| count.until).max().max(blocked_until);
+        let exhausted_until = exhausted.map(|count| count.until).max().max(refused_until);
         let until = counts.iter().map(|count| count.until).max();
         Some(Evicted {
             writer: self.writer,
             asked: self.asked,
             asked_at: self.asked_at,
-            until: until.max(blocked_until)?,
+            until: until.max(refused_until)?,
             exhausted_until: exhausted_until.unwrap_or(Timestamp::ZERO),
             counts,
-            blocks,
+            instructions,
             untold: self.untold,
         })
     }
@@ -238,7 +241,7 @@ impl SubjectCounts {
             asked_at: now,
             counts: Vec::with_capacity(1),
             evicted: counts,
-            blocks: evicted.blocks,
+            instructions: evicted.instructions,
             untold: evicted.untold,
             timing: Timing::default(),
         }

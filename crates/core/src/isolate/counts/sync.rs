@@ -7,7 +7,6 @@
 use crate::isolate::bounded::Key;
 use crate::{Duration, Timestamp};
 
-use super::bounds::KV_DELAY;
 use super::command::{keep_newest, Command, Instruction};
 use super::count::Count;
 use super::evicted::EvictedCount;
@@ -17,6 +16,9 @@ use super::subject::SubjectCounts;
 use super::timing::{INTERVAL, MAX_INTERVAL, MIN_INTERVAL};
 use super::turns::in_turn;
 use super::IsolateCounts;
+
+/// So much of what the object has said is told at once; the rest a second later.
+const MAX_TOLD: usize = 4;
 
 /// Number of synchronisations before the limit is reached at the current rate.
 const LOOKS: u64 = 4;
@@ -135,7 +137,7 @@ impl SubjectCounts {
                 .for_each(|count| count.published.mark_published(now));
         }
         self.untold.retain(|it| it.refuses_until(now).is_some());
-        let untold = self.untold.iter();
+        let untold = self.untold.iter().take(MAX_TOLD);
         let told = untold.map(|it| it.put(&prefix, Some(isolate), now, now));
         Sync {
             subject,
@@ -150,7 +152,7 @@ impl SubjectCounts {
     /// then.
     fn hear(&mut self, instruction: Instruction, now: Timestamp) -> Option<Timestamp> {
         let until = instruction.refuses_until(now)?;
-        let alike = self.blocks.iter();
+        let alike = self.instructions.iter();
         let mut alike = alike.filter(|known| known.is_like(&instruction));
         let is_known = |known: &Instruction| {
             known.refuses_until(now) == Some(until) || !instruction.is_newer(known)
@@ -159,7 +161,7 @@ impl SubjectCounts {
             return None;
         }
         keep_newest(&mut self.untold, instruction.clone(), now);
-        keep_newest(&mut self.blocks, instruction, now);
+        keep_newest(&mut self.instructions, instruction, now);
         Some(self.timing.hurry(now))
     }
 
@@ -222,13 +224,14 @@ impl SubjectCounts {
     fn read(&mut self, own: &str, read: &[(String, String)], now: Timestamp) {
         // A block also ends when its key is gone. Because of KV's delay, a new key may still be
         // missing from the list, and a deleted one may still be in it.
-        let lately = |instruction: &Instruction| instruction.at.plus(KV_DELAY).plus(KV_DELAY) > now;
-        self.blocks.retain(lately);
+        self.instructions.retain(|it| it.is_lately(now));
         for count in &mut self.counts {
             count.begin_reading(now);
         }
-        // What was not written yet is not missing.
+        // What was not written yet is not missing, and neither is a reset that the list lacks.
         let mut instructions = self.untold.clone();
+        let resets = self.instructions.iter().filter(|it| it.is_late_reset(now));
+        instructions.extend(resets.cloned());
         for (_, metadata) in read.iter().filter(|(key, _)| key != own) {
             // Texts of another version or another author are not added.
             let Ok((at, records)) = read_counts(metadata) else {
@@ -261,11 +264,11 @@ impl SubjectCounts {
                 instruction.policy.is_some() || !count.is_before(instruction.at)
             };
             self.evicted.retain(stays);
-            self.blocks.retain(|known| !known.is_ended_by(&instruction));
+            self.instructions
+                .retain(|known| !known.is_ended_by(&instruction));
             self.untold.retain(|known| !known.is_ended_by(&instruction));
-        } else {
-            keep_newest(&mut self.blocks, instruction, now);
         }
+        keep_newest(&mut self.instructions, instruction, now);
     }
 
     /// The time until the next synchronisation: shorter than usual if a limit would soon be
