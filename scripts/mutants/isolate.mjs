@@ -227,8 +227,8 @@ export const MUTANTS = [
   [
     "a block that was lifted ends where its end was not read",
     `${CORE}/isolate/counts/sync.rs`,
-    "self.blocks.retain(lately);",
-    "let _ = lately;",
+    "self.instructions.retain(|it| it.is_lately(now));",
+    "",
     "eventual",
   ],
   [
@@ -304,7 +304,7 @@ export const MUTANTS = [
   [
     "a reset opens the gates that isolates know",
     `${CORE}/isolate/counts/sync.rs`,
-    "self.blocks.retain(|known| !known.is_ended_by(&instruction));",
+    "self.instructions\n                .retain(|known| !known.is_ended_by(&instruction));",
     "",
     "eventual_upstreams",
   ],
@@ -327,6 +327,27 @@ export const MUTANTS = [
     `${CORE}/isolate/counts/sync.rs`,
     "known.refuses_until(now) == Some(until) || !instruction.is_newer(known)",
     "known.refuses_until(now) == Some(until)",
+    "eventual_upstreams",
+  ],
+  [
+    "a list that does not show a reset yet does not bring back what it has ended",
+    `${CORE}/isolate/counts/sync.rs`,
+    "instructions.extend(resets.cloned());",
+    "drop(resets);",
+    "eventual_upstreams",
+  ],
+  [
+    "what callers report puts no block out",
+    `${CORE}/isolate/counts/command.rs`,
+    "(0..instructions.len()).filter(is_of_kind).collect();",
+    "(0..instructions.len()).filter(|_| kind == kind).collect();",
+    "eventual_upstreams",
+  ],
+  [
+    "a subject that has something to tell is not evicted before",
+    `${CORE}/isolate/counts/subject.rs`,
+    "false => u64::MAX,",
+    "false => self.asked,",
     "eventual_upstreams",
   ],
 ];
