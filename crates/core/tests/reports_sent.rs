@@ -8,7 +8,7 @@ mod common;
 use common::{version, START};
 use tollgate_core::api::policy::named::parse as parse_policy;
 use tollgate_core::isolate::bounded::Secret;
-use tollgate_core::isolate::reports::{Reports, Sending, MAX_FAILURES, MAX_SUBJECTS};
+use tollgate_core::isolate::reports::{Reports, Sending, MAX_SUBJECTS, MAX_URGENT};
 use tollgate_core::limit::Name;
 use tollgate_core::policy::Policy;
 use tollgate_core::report::{Report, Told, When};
@@ -76,28 +76,69 @@ fn a_thousand_successes_are_one_call_a_second() {
 }
 
 #[test]
-fn failures_are_sent_at_once_and_ten_a_second_at_most() {
-    let (policy, mut reports) = (policy(""), reports());
-    for status in [429, 500, 404] {
+fn what_is_urgent_is_sent_at_once_and_ten_a_second_at_most() {
+    let (policy, mut reports) = (policy(r#","breaker":{"statuses":["5xx",404]}"#), reports());
+    for status in [429, 500, 404, 503] {
         let now = u64::from(status) * SECOND;
+        let wait = (status == 503).then_some(When::After(Duration::from_secs(9)));
+        let urgent = Report {
+            wait,
+            ..report(&policy, status)
+        };
         for i in 0..20u64 {
-            let expected = match i < u64::from(MAX_FAILURES) {
+            let expected = match i < u64::from(MAX_URGENT) {
                 true => Sending::Now,
                 false => Sending::TooMany,
             };
-            let failure = report(&policy, status);
-            assert_eq!(
-                reports.ask("a", &failure, at(now + i)),
-                expected,
-                "{status} {i}"
-            );
+            let sending = reports.ask("a", &urgent, at(now + i));
+            assert_eq!(sending, expected, "{status} {i}");
         }
         // Another subject has its own.
-        assert_eq!(
-            reports.ask("b", &report(&policy, status), at(now)),
-            Sending::Now
-        );
+        assert_eq!(reports.ask("b", &urgent, at(now)), Sending::Now);
     }
+}
+
+#[test]
+fn a_refusal_is_told_however_many_errors_there_are() {
+    for rest in ["", r#","breaker":{"statuses":[500]}"#] {
+        let (policy, mut reports) = (policy(rest), reports());
+        for i in 0..20 {
+            for status in [404, 500] {
+                reports.ask("a", &report(&policy, status), at(i));
+            }
+        }
+        let refusal = report(&policy, 429);
+        assert_eq!(reports.ask("a", &refusal, at(21)), Sending::Now);
+        let busy = Report {
+            wait: Some(When::After(Duration::from_secs(9))),
+            ..report(&policy, 503)
+        };
+        assert_eq!(reports.ask("a", &busy, at(22)), Sending::Now);
+    }
+}
+
+#[test]
+fn an_error_that_is_neither_is_sent_where_a_breaker_or_a_limit_heeds_it() {
+    let (plain, mut reports) = (policy(""), reports());
+    for rest in ["", r#","adapt":{}"#] {
+        reports.cooled("a", &plain, at(5 * SECOND), at(0));
+        let error = report(&policy(rest), 404);
+        assert_eq!(reports.ask("a", &error, at(0)), Sending::Needless);
+    }
+    let telling = Report {
+        limits: vec![Told::default()],
+        ..report(&plain, 404)
+    };
+    assert_eq!(reports.ask("a", &telling, at(0)), Sending::Now);
+    // They are summed up, apart from successes.
+    let breaker = policy(r#","breaker":{}"#);
+    for (status, now) in [(404, 0), (404, 10), (200, 20), (200, 30), (404, 40)] {
+        reports.ask("b", &report(&breaker, status), at(now));
+    }
+    let mut due = reports.take_due(at(2 * SECOND));
+    due.sort_by_key(|(_, it)| it.status);
+    let sums: Vec<(u16, u64)> = due.iter().map(|(_, it)| (it.status, it.count)).collect();
+    assert_eq!(sums, [(200, 1), (404, 2)]);
 }
 
 #[test]
@@ -163,6 +204,65 @@ fn of_what_is_told_twice_in_a_second_the_stricter_is_sent() {
     assert_eq!(sum.limits[0].remaining, Some(70));
     let reset = sum.limits[0].reset.unwrap().instant(at(100));
     assert_eq!(reset, at(9_200));
+}
+
+/// What is sent of limits that are told one after the other in a second: what remains and, in ms
+/// from the start on, when it comes back.
+fn summed(told: &[(u64, Option<u64>, u64, u64)]) -> (Option<u64>, Option<u64>) {
+    let (policy, mut reports) = (policy(""), reports());
+    let telling = |remaining, reset: Option<u64>, age| Report {
+        limits: vec![Told {
+            limit: Some(100),
+            remaining: Some(remaining),
+            reset: reset.map(|reset| When::At(at(reset))),
+            ..Told::default()
+        }],
+        age: Duration::from_millis(age),
+        ..report(&policy, 200)
+    };
+    reports.ask("a", &telling(100, None, 0), at(0));
+    for (remaining, reset, age, now) in told {
+        let report = telling(*remaining, *reset, *age);
+        assert!(matches!(
+            reports.ask("a", &report, at(*now)),
+            Sending::Later(_)
+        ));
+    }
+    let (_, sum) = reports.take_due(at(SECOND)).remove(0);
+    let told = &sum.limits[0];
+    let reset = told.reset.map(|it| it.instant(at(0)));
+    (told.remaining, reset.map(|it| it.since(at(0)).as_millis()))
+}
+
+#[test]
+fn what_remained_of_the_last_window_is_not_what_remains_of_the_next() {
+    let hour = 3_601_000;
+    let last = [(3, Some(1_000), 0, 500), (2, Some(1_000), 0, 700)];
+    let turned = [last[0], last[1], (99, Some(hour), 0, 900)];
+    assert_eq!(summed(&turned), (Some(99), Some(hour)));
+    // However late it is told.
+    let late = [(99, Some(hour), 0, 800), (2, Some(1_000), 700, 900)];
+    assert_eq!(summed(&late), (Some(99), Some(hour)));
+    let both = [turned[2], (98, Some(hour + 400), 0, 950)];
+    assert_eq!(summed(&both), (Some(98), Some(hour + 400)));
+    // Upstreams tell whole seconds: a second later is another window.
+    let short = [(3, Some(1_000), 0, 500), (9, Some(2_000), 0, 900)];
+    assert_eq!(summed(&short), (Some(9), Some(2_000)));
+    // Where no reset is told the newest answer says it.
+    let unsaid = [(2, None, 0, 500), (99, None, 0, 900), (3, None, 300, 950)];
+    assert_eq!(summed(&unsaid), (Some(99), None));
+}
+
+#[test]
+fn a_clock_that_steps_back_holds_no_sum_up() {
+    let (policy, mut reports) = (policy(r#","breaker":{}"#), reports());
+    let success = report(&policy, 200);
+    for now in [100_000, 100_100] {
+        reports.ask("a", &success, at(now));
+    }
+    assert_eq!(reports.wait(at(50_000)), Some(Duration::ZERO));
+    assert_eq!(reports.take_due(at(50_000)).len(), 1);
+    assert_eq!(reports.ask("a", &success, at(50_100)), later(900));
 }
 
 #[test]
