@@ -42,4 +42,11 @@ export const MUTANTS = [
     'Target::Prefix(group, _) => [&group.provider, "", ""],',
     "lib",
   ],
+  [
+    "what an override puts in their place adapts not",
+    `${CORE}/overrides/adjusted.rs`,
+    "policy.with_limits(limits.clone()).ok()?.with_adapt(None)",
+    "policy.with_limits(limits.clone()).ok()?",
+    "reports",
+  ],
 ];

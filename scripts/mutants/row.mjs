@@ -99,4 +99,11 @@ export const MUTANTS = [
     "Call::Limit { .. } => true,",
     "replay",
   ],
+  [
+    "an override's scale of what adapts arrives at the object",
+    `${CORE}/row/outbound.rs`,
+    '("scaledFrom", [from]) => Outbound {',
+    '("scaledFrom", [from]) if *from == 0 => Outbound {',
+    "reports",
+  ],
 ];

@@ -76,7 +76,8 @@ pub struct Reported {
     pub at: Timestamp,
     /// The gate, where it is closed now.
     pub gate: Option<Closed>,
-    /// Whether the report asked for a longer cool-down than the policy allows.
+    /// Whether the report asked for a longer cool-down than the policy allows, or told what remains
+    /// of a limit for longer than is believed.
     pub is_cut: bool,
     /// Whether it was refused, or asked to wait, and closed nothing: the time that was told has
     /// passed, or the refusal is one of a cool-down that has been counted.

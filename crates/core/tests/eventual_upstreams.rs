@@ -479,6 +479,23 @@ fn a_breaker_counts_no_more_reports_than_isolates_have_counted_calls() {
 }
 
 #[test]
+fn a_breaker_counts_each_call_once_though_the_object_sleeps() {
+    let (mut world, policy) = (World::new(1), with_breaker());
+    for window in [0, HOUR] {
+        world.ask(0, &policy, 2, window);
+        for now in (0..10).map(|it| window + it * 4 * SECOND) {
+            world.object = world.object.restarted();
+            let done = world.report(0, answered(&policy, 500), now);
+            assert!(done.breaker.unwrap().failures <= 2, "{now}");
+        }
+        // Both of them, of this window.
+        let now = window + 40 * SECOND;
+        let breaker = world.report(0, answered(&policy, 200), now).breaker;
+        assert_eq!(breaker.map(|it| it.failures), Some(2));
+    }
+}
+
+#[test]
 fn half_open_the_first_answer_closes_a_breaker_or_opens_it_again() {
     for status in [200, 500] {
         let (mut world, policy) = (World::new(1), with_breaker());

@@ -30,6 +30,20 @@ impl Limit {
         }
     }
 
+    /// What it is known as among the limits of its policy, whatever its numbers are: its name, else
+    /// its algorithm and its time dimension.
+    pub(crate) fn known_as(&self) -> String {
+        match self.name() {
+            Some(name) => name.as_str().to_owned(),
+            None => format!("{}/{}", self.name_or_word(), self.algorithm().dimension()),
+        }
+    }
+
+    /// Whether it is meant by a label, or by what it is known as.
+    pub(crate) fn is_called(&self, text: &str) -> bool {
+        self.label() == text || self.known_as() == text
+    }
+
     /// Whether an admission takes slots.
     pub const fn gives_permits(&self) -> bool {
         matches!(self.algorithm(), Algorithm::Concurrency(_))

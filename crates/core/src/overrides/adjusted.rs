@@ -9,17 +9,24 @@ use crate::{Algorithm, InvalidLimit, Limit};
 
 /// The policy under an override: its limits multiplied, or others in their place. `None` where the
 /// override changes none, or where the policy could not be decided with these limits: then it stays
-/// as it is.
+/// as it is. A limit that follows its upstream is multiplied as it is then; those in its place
+/// follow none.
 pub fn adjusted(policy: &Policy, effect: &Effect) -> Option<Policy> {
-    let limits = match effect {
+    match effect {
         Effect::Scale(factor) => {
             let scaled = policy.limits().iter().map(|limit| scaled(limit, *factor));
-            scaled.collect::<Result<Vec<Limit>, InvalidLimit>>().ok()?
+            let limits = scaled.collect::<Result<Vec<Limit>, InvalidLimit>>().ok()?;
+            let adapt = policy.adapting().map(|(place, adapt)| {
+                let own = &policy.limits()[place];
+                let mut adapt = adapt.clone().of_scaled(own.algorithm().limit());
+                adapt.limit = Some(own.known_as()); // its label has its number
+                adapt
+            });
+            Some(policy.with_limits(limits).ok()?.with_adapt(adapt))
         }
-        Effect::Replace(limits) => limits.clone(),
-        Effect::Deny(_) | Effect::Pause(_) | Effect::Bypass | Effect::Grant(_) => return None,
-    };
-    policy.with_limits(limits).ok()
+        Effect::Replace(limits) => Some(policy.with_limits(limits.clone()).ok()?.with_adapt(None)),
+        Effect::Deny(_) | Effect::Pause(_) | Effect::Bypass | Effect::Grant(_) => None,
+    }
 }
 
 /// A limit of so many units, with its rate in proportion where it has one.

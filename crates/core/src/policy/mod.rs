@@ -20,7 +20,7 @@ pub use version::Version;
 use std::sync::Arc;
 
 use consistency::{Consistency, LocalLimit};
-use outbound::Outbound;
+use outbound::{Adapt, Outbound};
 use penalty::Penalty;
 use shared::Shared;
 
@@ -474,6 +474,25 @@ impl Policy {
     pub fn with_outbound(mut self, outbound: Outbound) -> Result<Policy, InvalidLimit> {
         self.outbound = (!outbound.is_default()).then(|| Box::new(outbound));
         self.checked()
+    }
+
+    /// The limit that follows what the upstream bears, by its place, and how.
+    pub(crate) fn adapting(&self) -> Option<(usize, &Adapt)> {
+        let adapt = self.outbound()?.adapt.as_ref()?;
+        let mut limits = self.limits.iter();
+        let place = match &adapt.limit {
+            Some(label) => limits.position(|it| it.is_called(label))?,
+            None => 0,
+        };
+        (place < self.limits.len()).then_some((place, adapt))
+    }
+
+    /// The same policy where another limit adapts, or none.
+    #[must_use]
+    pub(crate) fn with_adapt(mut self, adapt: Option<Adapt>) -> Policy {
+        let outbound = self.outbound.map(|it| Outbound { adapt, ..*it });
+        self.outbound = outbound.filter(|it| !it.is_default()).map(Box::new);
+        self
     }
 
     /// How many units a stored row may run ahead of the real use, plus one (R of the write-ahead

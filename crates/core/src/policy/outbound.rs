@@ -264,13 +264,16 @@ impl Breaker {
 /// well, within bounds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Adapt {
-    /// The label of the limit; `None`: the policy's only one.
+    /// The label of the limit, or what it [is known as](crate::Limit::known_as); `None`: the
+    /// policy's only one.
     pub limit: Option<String>,
     floor: u64,
     ceiling: Option<u64>,
     increase: u64,
     /// In thousandths.
     decrease: u64,
+    /// The limit's number before an override has scaled it.
+    scaled_from: Option<u64>,
 }
 
 impl Adapt {
@@ -305,7 +308,21 @@ impl Adapt {
             ceiling,
             increase,
             decrease,
+            scaled_from: None,
         })
+    }
+
+    /// The same where an override has scaled the limit, which had this number: that is what
+    /// adapts, and the scaled one follows it in proportion.
+    #[must_use]
+    pub(crate) const fn of_scaled(mut self, from: u64) -> Adapt {
+        self.scaled_from = Some(from);
+        self
+    }
+
+    /// The limit's number before an override has scaled it, if one has.
+    pub const fn scaled_from(&self) -> Option<u64> {
+        self.scaled_from
     }
 
     /// The least that it falls to; at most its ceiling.
@@ -328,17 +345,15 @@ impl Adapt {
         self.decrease
     }
 
-    /// The limit after a refusal, when it was `now` of `own`.
+    /// The limit after a refusal, when it was `now`: never below the floor, unless it was before.
     pub fn lowered(&self, now: u64) -> u64 {
         let lower = u128::from(now) * u128::from(self.decrease) / 1_000;
         (lower as u64).max(self.floor.min(now)) // below `now`
     }
 
-    /// The limit after so many successes, when it was `now` of `own`.
-    pub fn raised(&self, now: u64, successes: u64, own: u64) -> u64 {
-        let most = self.most(own);
-        let raised = now.saturating_add(self.increase.saturating_mul(successes));
-        raised.min(most)
+    /// Units that so many successes add.
+    pub const fn rise(&self, successes: u64) -> u64 {
+        self.increase.saturating_mul(successes)
     }
 
     /// The most that a limit of this number rises to.

@@ -54,6 +54,9 @@ fn text(outbound: &Outbound) -> String {
             it.decrease()
         );
         parts.push(numbers);
+        // Apart, so that a build from before reads the rest.
+        let scaled = it.scaled_from().map(|from| format!("scaledFrom:{from}"));
+        parts.extend(scaled);
     }
     parts.join(",")
 }
@@ -111,6 +114,10 @@ fn read(outbound: Outbound, name: &str, numbers: &[u64]) -> Result<Outbound, Unr
                 ..outbound
             }
         }
+        ("scaledFrom", [from]) => Outbound {
+            adapt: outbound.adapt.map(|it| it.of_scaled(*from)),
+            ..outbound
+        },
         ("maxCoolDown" | "backOff" | "breaker" | "adapt", _) => return Err(DAMAGED),
         _ => outbound,
     })

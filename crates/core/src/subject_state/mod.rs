@@ -252,6 +252,7 @@ impl SubjectState {
         let items = &*self.newest(asked, moment);
         Policies::are_whole(items)?;
         self.limits.forget_ends(items);
+        self.blocks.outlooks.step_back(moment.now);
         let decides = |item: &Item| self.blocks.may_change(item, moment.now);
         if items.iter().any(decides) {
             self.end(moment, effects);
@@ -265,9 +266,10 @@ impl SubjectState {
         let (mut answers, Changed { charges, final_for }) = decided?;
         self.operations.drop_charges_of(&final_for);
         self.take_up(items, moment, effects);
+        let mut calls = Vec::new();
         if answers.iter().all(|it| it.success) {
             let outlooks = &mut self.blocks.outlooks;
-            outlooks.admitted(items, moment.now, effects);
+            calls = outlooks.admitted(items, operation, moment.now, effects);
             self.note_admission(items, operation, moment, effects);
         }
         self.contended().mark(in_force, &mut answers, moment);
@@ -276,7 +278,7 @@ impl SubjectState {
         self.policies.tell(asked, items, &mut answers);
         if let (Some(id), Some(charges)) = (operation, charges) {
             let operation = Operation::new(id, charges, answers.clone(), moment.now);
-            self.operations.remember(operation);
+            self.operations.remember(operation.calling(calls));
         }
         self.denials.remember(in_force, &answers, moment.now);
         self.permits.granted(&answers);
@@ -319,7 +321,7 @@ impl SubjectState {
     /// upstreams bear them.
     fn in_force<'a>(&self, items: &'a [Item], moment: Moment) -> Result<Cow<'a, [Item]>, Refusal> {
         let items = self.limits.in_force(items, moment)?;
-        Ok(self.blocks.outlooks.adapted(items))
+        Ok(self.blocks.outlooks.adapted(items, moment.now))
     }
 
     /// Takes up the versions of the items that were decided.
@@ -410,7 +412,7 @@ impl SubjectState {
             .decider(Terms::default())
             .charge(&items, moment, effects)?;
         let outlooks = &mut self.blocks.outlooks;
-        outlooks.admitted(&items, moment.now, effects);
+        outlooks.admitted(&items, None, moment.now, effects);
         self.note_admission(&items, None, moment, effects);
         self.operations.drop_charges_of(&final_for);
         self.policies.settle(&self.limits, effects);
@@ -443,6 +445,7 @@ impl SubjectState {
         self.limits
             .take_back(operation, operations, moment, effects)?;
         let (charged_as, key) = charged.unwrap_or((operation, None));
+        self.make_no_call(charged_as, effects);
         if self.begun.is_taken_back(charged_as) {
             self.limits.stage = None;
             effects.writes.push(SubjectStage::deletion());
@@ -451,6 +454,13 @@ impl SubjectState {
             self.keys.forget(key, effects);
         }
         Ok(())
+    }
+
+    /// An operation was taken back, so that its call is not made.
+    fn make_no_call(&mut self, operation: u128, effects: &mut Effects) {
+        let calls = self.operations.take_calls(operation);
+        let outlooks = &mut self.blocks.outlooks;
+        outlooks.taken_back(operation, &calls, effects);
     }
 
     /// Moves a permit's deadline to `hold` from now (its limit's `ttl` when absent, and never
@@ -575,6 +585,7 @@ impl SubjectState {
             Ok(()) => {
                 if let Some(operation) = operation {
                     self.operations.cancel(operation, moment.now);
+                    self.make_no_call(operation, effects);
                 }
                 self.limits.release(permit, moment, effects);
                 self.ensure_alarm(moment, effects);
@@ -616,6 +627,8 @@ impl SubjectState {
     pub fn status(&self, policy: Option<&str>, moment: Moment) -> Result<Status, Refusal> {
         self.loaded.readable()?;
         let wanted = |name: &str| policy.is_none_or(|policy| policy == name);
+        let known = |name: &str| self.policies.find(name);
+        let outlooks = &self.blocks.outlooks;
         Ok(Status {
             limits: self.limits.after_ends(moment).status(wanted, moment)?,
             stage: self.limits.clock().copied(),
@@ -626,7 +639,7 @@ impl SubjectState {
                 .map(|it| (it.id, it.units))
                 .collect(),
             blocks: self.blocks.in_force(wanted, moment.now).cloned().collect(),
-            outlooks: self.blocks.outlooks.status(wanted, moment.now),
+            outlooks: outlooks.status(wanted, known, moment.now),
             denials: self.denials.of(wanted),
         })
     }

@@ -28,6 +28,8 @@ pub(super) type KeyedCharge = (String, Charge);
 pub(super) struct Operation {
     id: u128,
     charges: Vec<KeyedCharge>,
+    /// The policies whose calls are counted, and of which it is one.
+    calls: Vec<String>,
     answers: Vec<Decision>,
     at: Timestamp,
     /// The key under which it is known when its request comes again, where it is.
@@ -51,12 +53,18 @@ impl Operation {
         Operation {
             id,
             charges,
+            calls: Vec::new(),
             answers,
             at,
             key: None,
             others: Vec::new(),
             is_left: false,
         }
+    }
+
+    /// The same, which is a call of these policies.
+    pub(super) fn calling(self, calls: Vec<String>) -> Operation {
+        Operation { calls, ..self }
     }
 
     pub(super) const fn id(&self) -> u128 {
@@ -82,6 +90,7 @@ impl Operation {
             };
             size_of::<KeyedCharge>() + key.len() + by
         };
+        let call = |policy: &String| size_of::<String>() + policy.len();
         let policy = |it: &Policy| size_of::<Policy>() + size_of_val(it.limits());
         let answer = |answer: &Decision| {
             let newer = answer.newer.as_deref().map_or(0, policy);
@@ -91,6 +100,7 @@ impl Operation {
             + 64
             + 64 * self.others.len()
             + self.charges.iter().map(charge).sum::<usize>()
+            + self.calls.iter().map(call).sum::<usize>()
             + self.answers.iter().map(answer).sum::<usize>()
     }
 }
@@ -310,6 +320,18 @@ impl Operations {
         let charges = core::mem::take(&mut operation.charges);
         self.bytes += operation.bytes();
         Some((place, charges))
+    }
+
+    /// The policies of which an operation is a call, once.
+    pub(super) fn take_calls(&mut self, id: u128) -> Vec<String> {
+        let Some(place) = self.position(id) else {
+            return Vec::new();
+        };
+        let operation = &mut self.recent[place];
+        self.bytes -= operation.bytes();
+        let calls = core::mem::take(&mut operation.calls);
+        self.bytes += operation.bytes();
+        calls
     }
 
     /// Lowers what later operations remember of a bucket from which `parts` were taken back.

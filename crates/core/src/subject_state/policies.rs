@@ -135,6 +135,12 @@ impl Policies {
         self.0.iter_mut().find(is_same)
     }
 
+    /// The newest definition of a policy, where that is known.
+    pub(super) fn find(&self, name: &str) -> Option<&Policy> {
+        let mut known = self.0.iter().map(|known| &known.policy);
+        known.find(|known| known.name_or_empty() == name)
+    }
+
     /// The items, each under the newest version of its policy that is known here, or that an item
     /// beside it brings which `decides`: all of one call are decided by one.
     pub(super) fn newest<'a>(

@@ -31,7 +31,8 @@ pub struct ReportBody<'a> {
     /// The gate, where it is closed now.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub gate: Option<GateBody<'a>>,
-    /// There where the upstream asked for more than the policy's `maxCoolDown`.
+    /// There where the upstream asked for more than the policy's `maxCoolDown`, or told a reset
+    /// that is further away than that and than the limit's window.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub cut: bool,
     /// There where a refusal closed nothing: its time has passed, or it was counted with others.
@@ -53,11 +54,11 @@ pub struct ReportBody<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum NotHeeded {
-    /// Successes are summed up: it is heeded a second later at most.
+    /// It is summed up with others: it is heeded a second later at most.
     Later,
     /// It says nothing that anything heeds.
     Needless,
-    /// Ten failures of this policy and subject were sent in this second already.
+    /// Ten of its kind of this policy and subject were sent in this second already.
     TooMany,
 }
 

@@ -3,10 +3,13 @@
 //! **How long.** As long as the upstream told, at most as long as the policy allows from now on;
 //! where it told nothing, by the policy's back-off. A report never opens a gate earlier.
 //!
-//! **Back-off.** Successive refusals wait longer, one step for each cool-down: of a hundred calls
-//! in flight that are all refused the first counts. The others are known by the time of their
-//! answers, and where that is not told by this: since the gate has opened nobody was let through.
-//! The step is forgotten after a success since then, or when its longest wait has passed.
+//! **One counts.** Of a hundred calls in flight that are all refused the first begins a cool-down.
+//! The others are of the same one: their answers came before its end, whether or not the gate was
+//! still to be closed when they were told. Where it is not told when they came they are known by
+//! this: since the gate has opened nobody was let through.
+//!
+//! **Back-off.** Successive refusals wait longer, one step for each cool-down. The step is
+//! forgotten after a success since the gate has opened, or when its longest wait has passed.
 
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decision::Reason;
@@ -14,6 +17,8 @@ use crate::policy::outbound::BackOff;
 use crate::report::{Closed, ClosedBy};
 use crate::{Duration, Timestamp};
 
+use super::admitted::REMEMBERED;
+use super::back::Back;
 use super::shut::Shut;
 
 /// The gate of one policy of a subject.
@@ -27,6 +32,9 @@ pub(crate) struct Gate {
     step: u32,
     /// When the step is forgotten.
     kept: Timestamp,
+    /// When the last cool-down is over, or was: of a refusal that was told late the gate knows no
+    /// more.
+    cooled: Timestamp,
     /// Whether nobody was let through since it opened.
     is_untried: bool,
 }
@@ -84,7 +92,7 @@ impl Gate {
 
     /// Closes it, or leaves it as it is where it is closed for longer or the report comes too late.
     pub(crate) fn close(&mut self, asked: &Asked, now: Timestamp) -> Closing {
-        let begins = self.counts(asked.answered, now);
+        let begins = self.begins(asked.answered, now);
         let most = now.plus(asked.most);
         let (until, cause) = match asked.told {
             Some((until, cause)) => (until.min(most), cause),
@@ -98,6 +106,7 @@ impl Gate {
                 (asked.answered.plus(wait), ClosedBy::BackOff)
             }
         };
+        self.cooled = self.cooled.max(until);
         let is_longer = until > self.until.max(now);
         if is_longer {
             self.until = until;
@@ -109,12 +118,12 @@ impl Gate {
     }
 
     /// Whether a refusal is of another cool-down than the last one.
-    fn counts(&mut self, answered: Timestamp, now: Timestamp) -> bool {
+    fn begins(&mut self, answered: Timestamp, now: Timestamp) -> bool {
         if self.kept <= now {
             self.step = 0;
             self.is_untried = false;
         }
-        !self.is_closed(now) && answered >= self.until && !self.is_untried
+        !self.is_closed(now) && answered >= self.cooled && !self.is_untried
     }
 
     /// The upstream has answered well: the step is forgotten, if that was after the gate opened;
@@ -142,32 +151,58 @@ impl Gate {
 
     /// From when on nothing of it counts.
     pub(super) fn end(&self) -> Timestamp {
-        self.until.max(self.kept)
+        let known = match self.cooled > Timestamp::ZERO {
+            true => self.cooled.plus(REMEMBERED),
+            false => Timestamp::ZERO,
+        };
+        known.max(self.kept)
+    }
+
+    /// By this clock, which shows an earlier time.
+    pub(super) fn shift(&mut self, back: Back) {
+        for at in [&mut self.until, &mut self.kept, &mut self.cooled] {
+            back.shift(at);
+        }
     }
 
     /// Adds it to the row.
     pub(super) fn put(&self, line: LineWriter) -> LineWriter {
-        let Some((cause, by)) = &self.by else {
-            return line;
+        let line = match &self.by {
+            Some((cause, by)) => line
+                .put("gate", self.until.as_millis())
+                .put("cause", cause.word())
+                .text("by", by),
+            None => line,
         };
-        line.put("gate", self.until.as_millis())
-            .put("cause", cause.word())
-            .text("by", by)
-            .put_some("backOff", (self.step > 0).then_some(self.step))
-            .put("kept", self.kept.as_millis())
+        let instant = |at: Timestamp| (at > Timestamp::ZERO).then(|| at.as_millis());
+        let cooled = Some(self.cooled).filter(|it| *it > self.until);
+        line.put_some("backOff", (self.step > 0).then_some(self.step))
+            .put_some("kept", instant(self.kept))
+            .put_some("cooled", cooled.and_then(instant))
     }
 
     /// Reads it from a row.
     pub(super) fn get(line: &Line) -> Result<Gate, Unreadable> {
-        let Some(word) = line.get("cause") else {
-            return Ok(Gate::default());
+        let instant = |key| -> Result<Option<Timestamp>, Unreadable> {
+            Ok(line.number(key)?.map(Timestamp::from_millis))
         };
-        let cause = ClosedBy::from_word(word).ok_or(Unreadable::Damaged("cause"))?;
+        let by = match line.get("cause") {
+            Some(word) => {
+                let cause = ClosedBy::from_word(word).ok_or(Unreadable::Damaged("cause"))?;
+                Some((cause, line.text("by")?))
+            }
+            None => None,
+        };
+        let until = match by {
+            Some(_) => Timestamp::from_millis(line.needed("gate")?),
+            None => Timestamp::ZERO,
+        };
         Ok(Gate {
-            until: Timestamp::from_millis(line.needed("gate")?),
-            by: Some((cause, line.text("by")?)),
+            until,
+            by,
             step: line.number("backOff")?.unwrap_or(0),
-            kept: Timestamp::from_millis(line.needed("kept")?),
+            kept: instant("kept")?.unwrap_or_default(),
+            cooled: instant("cooled")?.unwrap_or(until),
             // Whether anybody was let through before the restart nobody knows.
             is_untried: false,
         })
