@@ -615,6 +615,8 @@ proptest! {
                 Step::Reset(isolate) => {
                     now += 1;
                     world.reset(isolate, now);
+                    // Of the same millisecond the reset is the later one.
+                    now += 1;
                     until = 0;
                     believes = [true; 3];
                     believes[isolate] = false;
