@@ -132,6 +132,11 @@ proptest! {
     fn a_cancelled_charge_never_gives_more_than_it_took((spec, _) in spec(), steps in prop::collection::vec((0u64..60, 1i64..4, any::<bool>(), any::<bool>()), 1..40)) {
         // Beside it runs the same subject to which the cancelled charges never came: it admits at
         // least as much.
+        // (A window that begins with the first use ends earlier when more was used: it may admit
+        // more at an instant, and never more in one window.)
+        if spec.kind == Kind::FirstUse {
+            return Ok(());
+        }
         let policy = policy(algorithm(&spec), Some(1));
         let (mut object, mut without) = (Object::default(), Object::default());
         let mut now = START;

@@ -152,10 +152,11 @@ fn spans() -> impl Strategy<Value = u64> {
 }
 
 fn algorithms() -> impl Strategy<Value = Algorithm> {
-    let windows = (0..3, 0u64..12, spans()).prop_map(|(kind, limit, window)| {
+    let windows = (0..4, 0u64..12, spans()).prop_map(|(kind, limit, window)| {
         let window = Window::new(limit, ms(window)).unwrap();
         match kind {
             0 => Algorithm::FixedWindow(window),
+            3 => Algorithm::FirstUse(window),
             1 => Algorithm::SlidingWindow(window),
             _ => Algorithm::SlidingLog(window),
         }

@@ -58,6 +58,11 @@ fn rows_have_these_forms() {
     assert_eq!(ROWS.written().number(), 1);
     let table = [
         (
+            r#""algorithm": "fixedWindow", "limit": 100, "window": "1m", "start": "firstUse""#,
+            "limit//fixedWindow/60000:firstUse",
+            "1 limit algorithm=fixedWindowFromFirstUse limit=100 window=60000 used=1 start=1798848000005 end=1798848060005 time=1798848000005",
+        ),
+        (
             r#""algorithm": "fixedWindow", "limit": 100, "window": "1m""#,
             "limit//fixedWindow/60000",
             "1 limit algorithm=fixedWindow limit=100 window=60000 used=1 start=1798848000000 end=1798848060000 time=1798848000005",

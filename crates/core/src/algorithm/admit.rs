@@ -81,7 +81,7 @@ impl LimitState {
                 ))
             }
             (LimitState::Counter(counter), _)
-                if !counter.is_over(moment.now)
+                if counter.is_current(algorithm, moment.now)
                     && counter.ahead.is_none()
                     && ask.max_delay.is_none() =>
             {

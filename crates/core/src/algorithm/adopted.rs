@@ -103,6 +103,11 @@ impl LimitState {
                 sliding.counts = Counts::fresh(window, sliding.counts.now(moment.now));
                 units.max(used)
             }
+            // A window that began earlier ends earlier: what was used now counts in one from now.
+            (LimitState::Counter(counter), Algorithm::FirstUse(_)) if counter.ahead.is_none() => {
+                counter.used = 0;
+                units.max(used)
+            }
             _ => {
                 self.give_back(algorithm, units, moment.now);
                 units

@@ -4,7 +4,7 @@
 use super::places::{Place, Places};
 use super::{Room, View};
 use crate::calendar::Span;
-use crate::{Duration, Timestamp};
+use crate::Timestamp;
 
 /// Units used in the present span, and places promised in it and in later ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,16 +27,6 @@ pub struct Ahead {
     pub places: Places,
     /// The later spans that they lie in, in order.
     pub spans: Vec<Span>,
-}
-
-/// The span of a window of fixed length that holds `now`: aligned to the Unix epoch.
-pub fn window_at(window: Duration, now: Timestamp) -> Span {
-    let length = window.as_millis();
-    let start = Timestamp::from_millis(now.as_millis() - now.as_millis() % length);
-    Span {
-        start,
-        end: start.plus(window),
-    }
 }
 
 impl Counter {

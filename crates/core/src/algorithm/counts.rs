@@ -2,7 +2,7 @@
 //! before, weighted by how much of it a window ending now still overlaps. Nothing is rounded before
 //! the comparison.
 
-use super::counter::window_at;
+use super::windows::window_at;
 use super::{Room, View};
 use crate::arithmetic::{div_ceil, wait};
 use crate::limit::Window;

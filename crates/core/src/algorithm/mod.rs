@@ -31,6 +31,7 @@ pub mod state;
 pub mod stored;
 pub mod together;
 mod used;
+pub(crate) mod windows;
 
 use crate::{Duration, Timestamp};
 

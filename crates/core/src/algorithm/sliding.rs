@@ -4,7 +4,7 @@
 use core::ops::Range;
 use std::borrow::Cow;
 
-use super::counter::window_at;
+use super::windows::window_at;
 use super::counts::{decayed, weighted, Counts};
 use super::places::{Place, Places};
 use super::View;

@@ -2,10 +2,12 @@
 //! algorithms to their arithmetic.
 
 use super::bucket::Bucket;
-use super::counter::{window_at, Counter};
+use super::counter::Counter;
+
 use super::log::Log;
 use super::sliding::Sliding;
 use super::slots::Slots;
+use super::windows::{window_at, window_from};
 use super::{Ask, Take, View};
 use crate::calendar::{period_at, Span, TimeZone, UnknownTimeZone};
 use crate::limit::{Algorithm, Shape};
@@ -23,7 +25,7 @@ pub struct Moment<'a> {
 /// The use of one limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LimitState {
-    /// `fixedWindow`, `quota`.
+    /// `fixedWindow`, whatever its windows begin with, and `quota`.
     Counter(Counter),
     /// `slidingWindow`.
     Sliding(Sliding),
@@ -45,8 +47,8 @@ pub(crate) const fn shape(algorithm: &Algorithm) -> Option<&Shape> {
     }
 }
 
-/// The window or period that holds `moment.now`, for the algorithms that count in aligned windows
-/// or in periods.
+/// The window or period that holds `moment.now`, for the algorithms that count in windows one after
+/// the other or in periods; where a window begins with the first use, the one that a use would open.
 pub(crate) fn span_at(
     algorithm: &Algorithm,
     moment: Moment,
@@ -55,6 +57,7 @@ pub(crate) fn span_at(
         Algorithm::FixedWindow(window) | Algorithm::SlidingWindow(window) => {
             Ok(Some(window_at(window.window(), moment.now)))
         }
+        Algorithm::FirstUse(window) => Ok(Some(window_from(window.window(), moment.now))),
         Algorithm::Quota(quota) => period_at(quota, moment.zones, moment.now).map(Some),
         _ => Ok(None),
     }
@@ -85,7 +88,7 @@ impl LimitState {
             (self, algorithm),
             (
                 LimitState::Counter(_),
-                Algorithm::FixedWindow(_) | Algorithm::Quota(_)
+                Algorithm::FixedWindow(_) | Algorithm::FirstUse(_) | Algorithm::Quota(_)
             ) | (LimitState::Sliding(_), Algorithm::SlidingWindow(_))
                 | (LimitState::Log(_), Algorithm::SlidingLog(_))
                 | (
@@ -105,6 +108,9 @@ impl LimitState {
         moment: Moment,
     ) -> Result<Option<LimitState>, UnknownTimeZone> {
         Ok(match (self, algorithm) {
+            (LimitState::Counter(counter), Algorithm::FirstUse(window)) => {
+                counter.from_use_at(window.window(), moment.now).map(LimitState::Counter)
+            }
             (LimitState::Counter(counter), _)
                 if counter.is_over(moment.now) || counter.is_due(moment.now) =>
             {
@@ -222,6 +228,9 @@ impl LimitState {
     ) -> Result<(), UnknownTimeZone> {
         let (units, now) = (take.units, moment.now);
         match (&mut *self, algorithm) {
+            (LimitState::Counter(counter), Algorithm::FirstUse(window)) => {
+                counter.take_from_use(window.window(), units, at, now);
+            }
             (LimitState::Counter(counter), _) if at <= counter.now(now) => {
                 counter.take(units, now);
             }

@@ -48,6 +48,7 @@ fn algorithm(kind: u8, limit: u64, span: u64, amount: u64) -> Algorithm {
             let max_delay = Duration::from_millis(3 * span);
             Algorithm::LeakyBucket(leaky.with_max_delay(max_delay).unwrap())
         }
+        10 => Algorithm::FirstUse(window),
         8 => {
             let zone = TimeZoneName::default();
             let quota = Quota::new(limit, Period::Minute, zone, Anchor::default());
@@ -61,7 +62,7 @@ fn algorithm(kind: u8, limit: u64, span: u64, amount: u64) -> Algorithm {
 }
 
 fn algorithms() -> impl Strategy<Value = Algorithm> {
-    (0u8..10, 0u64..12, 1u64..60, 1u64..12)
+    (0u8..11, 0u64..12, 1u64..60, 1u64..12)
         .prop_map(|(kind, limit, span, amount)| algorithm(kind, limit, span, amount))
 }
 

@@ -69,6 +69,7 @@ impl WorstCase {
             Algorithm::FixedWindow(w) => {
                 of_window(w, across(w.limit(), w.window()), Some(w.limit()))
             }
+            Algorithm::FirstUse(w) => of_window(w, across(w.limit(), w.window()), None),
             Algorithm::SlidingWindow(w) => of_window(w, sliding(w), Some(w.limit())),
             Algorithm::SlidingLog(w) => of_window(w, w.limit(), None),
             Algorithm::TokenBucket(bucket) => {
@@ -111,15 +112,17 @@ pub fn most_in(limit: &Limit, window: Duration) -> Option<u64> {
         Algorithm::TokenBucket(bucket) => Some(refilled(bucket, window)),
         Algorithm::LeakyBucket(bucket) => Some(leaked(bucket, window)),
         // So long as n of them, a window may touch n + 1.
-        Algorithm::FixedWindow(of) => Some(safe(u128::from(of.limit()) * (spans(of) + 1))),
+        Algorithm::FixedWindow(of) | Algorithm::FirstUse(of) => {
+            Some(safe(u128::from(of.limit()) * (spans(of) + 1)))
+        }
         Algorithm::SlidingWindow(of) => Some(safe(u128::from(sliding(of)) * spans(of))),
         Algorithm::SlidingLog(of) => Some(safe(u128::from(of.limit()) * spans(of))),
         Algorithm::Quota(_) | Algorithm::Concurrency(_) => None,
     }
 }
 
-/// A window that touches two aligned ones: the whole limit at the end of one, and at the start of
-/// the next.
+/// A window that touches two of the limit's own: the whole limit at the end of one, and at the start
+/// of the next.
 fn across(limit: u64, window: Duration) -> u64 {
     match window.as_millis() {
         1 => limit,

@@ -251,9 +251,10 @@ fn window_of(limit: &Limit) -> Duration {
         Duration::from_millis(millis.min(u128::from(MAX_WINDOW.as_millis())) as u64)
     };
     match limit.algorithm() {
-        Algorithm::FixedWindow(w) | Algorithm::SlidingWindow(w) | Algorithm::SlidingLog(w) => {
-            w.window()
-        }
+        Algorithm::FixedWindow(w)
+        | Algorithm::FirstUse(w)
+        | Algorithm::SlidingWindow(w)
+        | Algorithm::SlidingLog(w) => w.window(),
         Algorithm::TokenBucket(bucket) => refill(bucket.capacity(), &bucket.refill()),
         Algorithm::LeakyBucket(bucket) => refill(bucket.capacity(), &bucket.leak()),
         Algorithm::Concurrency(slots) => slots.ttl(),

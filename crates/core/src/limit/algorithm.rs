@@ -14,6 +14,9 @@ pub const MAX_LOG: u64 = 1_000;
 pub enum Algorithm {
     /// Counts in windows aligned to the Unix epoch.
     FixedWindow(Window),
+    /// Counts in windows each of which begins with the first use after the end of the one before:
+    /// `fixedWindow` with `start: "firstUse"`.
+    FirstUse(Window),
     /// Two counts, the older weighted by what of it still overlaps.
     SlidingWindow(Window),
     /// Exact times: never more than the limit in any window.
@@ -32,9 +35,10 @@ impl Algorithm {
     /// The most units ever admitted at once: `limit` or `capacity`.
     pub const fn limit(&self) -> u64 {
         match self {
-            Algorithm::FixedWindow(w) | Algorithm::SlidingWindow(w) | Algorithm::SlidingLog(w) => {
-                w.limit
-            }
+            Algorithm::FixedWindow(w)
+            | Algorithm::FirstUse(w)
+            | Algorithm::SlidingWindow(w)
+            | Algorithm::SlidingLog(w) => w.limit,
             Algorithm::TokenBucket(b) => b.capacity(),
             Algorithm::LeakyBucket(b) => b.capacity(),
             Algorithm::Quota(q) => q.limit(),
@@ -43,7 +47,7 @@ impl Algorithm {
     }
 }
 
-/// `limit` units per `window`: the numbers of the three window algorithms.
+/// `limit` units per `window`: the numbers of the window algorithms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Window {
     limit: u64,

@@ -5,7 +5,7 @@ use super::Algorithm;
 /// Which of the seven algorithms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// [`Algorithm::FixedWindow`].
+    /// [`Algorithm::FixedWindow`] and [`Algorithm::FirstUse`].
     FixedWindow,
     /// [`Algorithm::SlidingWindow`].
     SlidingWindow,
@@ -56,7 +56,7 @@ impl Algorithm {
     /// Which algorithm it is.
     pub const fn kind(&self) -> Kind {
         match self {
-            Algorithm::FixedWindow(_) => Kind::FixedWindow,
+            Algorithm::FixedWindow(_) | Algorithm::FirstUse(_) => Kind::FixedWindow,
             Algorithm::SlidingWindow(_) => Kind::SlidingWindow,
             Algorithm::SlidingLog(_) => Kind::SlidingLog,
             Algorithm::TokenBucket(_) => Kind::TokenBucket,

@@ -18,9 +18,10 @@ impl Limit {
         }
         let own = self.schedule().map_or(self.algorithm(), Schedule::own);
         match own {
-            Algorithm::FixedWindow(w) | Algorithm::SlidingWindow(w) | Algorithm::SlidingLog(w) => {
-                format!("{}/{}", w.limit(), w.window())
-            }
+            Algorithm::FixedWindow(w)
+            | Algorithm::FirstUse(w)
+            | Algorithm::SlidingWindow(w)
+            | Algorithm::SlidingLog(w) => format!("{}/{}", w.limit(), w.window()),
             Algorithm::TokenBucket(b) => {
                 format!("{}/{}", b.refill().amount(), b.refill().interval())
             }
@@ -76,11 +77,12 @@ impl Limit {
 }
 
 impl Algorithm {
-    /// Whether both count over the same time: equal windows, or equal period, zone and anchor;
-    /// buckets and slots have none.
+    /// Whether both count over the same time: equal windows that begin alike, or equal period, zone
+    /// and anchor; buckets and slots have none.
     fn same_dimension(&self, other: &Algorithm) -> bool {
+        let begins_with_use = |it: &Algorithm| matches!(it, Algorithm::FirstUse(_));
         match (self.window(), other.window()) {
-            (Some(a), Some(b)) => return a == b,
+            (Some(a), Some(b)) => return a == b && begins_with_use(self) == begins_with_use(other),
             (None, None) => {}
             _ => return false,
         }
@@ -94,18 +96,21 @@ impl Algorithm {
     /// The window's length, for the algorithms that have one.
     pub const fn window(&self) -> Option<Duration> {
         match self {
-            Algorithm::FixedWindow(w) | Algorithm::SlidingWindow(w) | Algorithm::SlidingLog(w) => {
-                Some(w.window())
-            }
+            Algorithm::FixedWindow(w)
+            | Algorithm::FirstUse(w)
+            | Algorithm::SlidingWindow(w)
+            | Algorithm::SlidingLog(w) => Some(w.window()),
             _ => None,
         }
     }
 
-    /// The time that it counts over, in one word without spaces: the window in milliseconds, or a
-    /// quota's calendar; empty for buckets and slots. The last part of a state's key.
+    /// The time that it counts over, in one word without spaces: the window in milliseconds, with a
+    /// word of its own where it begins with the first use, or a quota's calendar; empty for buckets
+    /// and slots. The last part of a state's key.
     pub(crate) fn dimension(&self) -> String {
         match self {
             Algorithm::Quota(quota) => quota.dimension(),
+            Algorithm::FirstUse(w) => format!("{}:firstUse", w.window().as_millis()),
             _ => self
                 .window()
                 .map(|window| window.as_millis().to_string())

@@ -56,6 +56,7 @@ fn scaled_algorithm(algorithm: &Algorithm, by: Decimal) -> Result<Algorithm, Inv
         |window: &Window, most: u64| Window::new(up_to(window.limit(), most), window.window());
     Ok(match algorithm {
         Algorithm::FixedWindow(it) => Algorithm::FixedWindow(window(it, MAX_SAFE)?),
+        Algorithm::FirstUse(it) => Algorithm::FirstUse(window(it, MAX_SAFE)?),
         Algorithm::SlidingWindow(it) => Algorithm::SlidingWindow(window(it, MAX_SAFE)?),
         Algorithm::SlidingLog(it) => Algorithm::SlidingLog(window(it, MAX_LOG)?),
         Algorithm::Quota(it) => {

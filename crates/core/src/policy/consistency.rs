@@ -58,11 +58,20 @@ impl Consistency {
             }
             (Consistency::Eventual, limits) => counting::suits(limits),
             (Consistency::Local, [limit]) if LocalLimit::of(limit).is_some() => Ok(()),
+            (Consistency::Local, [limit]) if is_from_use(limit) => Err(InvalidLimit::Conflict {
+                field: "start",
+                with: "a native binding (`local`), which has windows of its own: take `start: \"epoch\"`, or `strong`",
+            }),
             (Consistency::Local, _) => conflict(
                 "these limits when it is `local`: give one fixedWindow or slidingWindow with a window of 10s or 1m and a limit of 1 or more, or take `strong`",
             ),
         }
     }
+}
+
+/// Whether its windows begin with the first use.
+const fn is_from_use(limit: &Limit) -> bool {
+    matches!(limit.algorithm(), Algorithm::FirstUse(_))
 }
 
 /// So many requests per 10 s or 60 s and location: what a native rate-limit binding counts.

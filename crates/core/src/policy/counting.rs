@@ -17,6 +17,10 @@ pub(super) fn suits(limits: &[Limit]) -> Result<(), InvalidLimit> {
                 window.window() < MIN_COUNTED_WINDOW
             }
             Algorithm::Quota(quota) => quota.period() < Period::Hour,
+            Algorithm::FirstUse(_) => return conflict(
+                "start",
+                "counting through KV (`eventual`), which adds up aligned windows: take `start: \"epoch\"`, or `consistency: \"strong\"`",
+            ),
             _ => return conflict(
                 "algorithm",
                 "counting through KV (`eventual`), which adds up aligned windows: take fixedWindow, slidingWindow or quota, or `consistency: \"strong\"`",

@@ -35,11 +35,25 @@ pub fn put_limit(line: LineWriter, limit: &Limit) -> LineWriter {
     }
 }
 
+/// What stands for windows that begin with the first use. A build that knows of none takes the line
+/// for damaged and answers `unavailable`; by the usual word it would count in aligned windows.
+const FIRST_USE: &str = "fixedWindowFromFirstUse";
+
+const fn word(algorithm: &Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::FirstUse(_) => FIRST_USE,
+        _ => algorithm.word(),
+    }
+}
+
 /// Adds an algorithm with its numbers; its word under `key`.
 fn put_algorithm(line: LineWriter, key: &str, algorithm: &Algorithm) -> LineWriter {
-    let line = line.put(key, algorithm.word());
+    let line = line.put(key, word(algorithm));
     match algorithm {
-        Algorithm::FixedWindow(w) | Algorithm::SlidingWindow(w) | Algorithm::SlidingLog(w) => line
+        Algorithm::FixedWindow(w)
+        | Algorithm::FirstUse(w)
+        | Algorithm::SlidingWindow(w)
+        | Algorithm::SlidingLog(w) => line
             .put("limit", w.limit())
             .put("window", w.window().as_millis()),
         Algorithm::TokenBucket(bucket) => put_token_bucket(line, bucket),
@@ -106,6 +120,7 @@ pub fn get_limit(line: &Line) -> Result<Limit, Unreadable> {
     };
     let algorithm = match word {
         Some("fixedWindow") => Algorithm::FixedWindow(get_window(line)?),
+        Some(FIRST_USE) => Algorithm::FirstUse(get_window(line)?),
         Some("slidingWindow") => Algorithm::SlidingWindow(get_window(line)?),
         Some("slidingLog") => {
             let window = get_window(line)?;

@@ -42,7 +42,7 @@ pub fn put_state(line: LineWriter, state: &LimitState, algorithm: &Algorithm) ->
 pub fn get_state(line: &Line, algorithm: &Algorithm) -> Result<LimitState, Unreadable> {
     let time = instant(line, "time")?;
     Ok(match algorithm {
-        Algorithm::FixedWindow(_) | Algorithm::Quota(_) => {
+        Algorithm::FixedWindow(_) | Algorithm::FirstUse(_) | Algorithm::Quota(_) => {
             let span = Span {
                 start: instant(line, "start")?,
                 end: instant(line, "end")?,

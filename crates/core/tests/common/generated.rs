@@ -79,7 +79,8 @@ fn rate() -> impl Strategy<Value = Rate> {
 }
 
 fn window() -> impl Strategy<Value = Algorithm> {
-    (0..3, whole(0, MAX_SAFE), span()).prop_map(|(kind, limit, window)| match kind {
+    (0..4, whole(0, MAX_SAFE), span()).prop_map(|(kind, limit, window)| match kind {
+        3 => Algorithm::FirstUse(Window::new(limit, window).unwrap()),
         0 => Algorithm::FixedWindow(Window::new(limit, window).unwrap()),
         1 => Algorithm::SlidingWindow(Window::new(limit, window).unwrap()),
         _ => Algorithm::SlidingLog(Window::new_log(limit % (MAX_LOG + 1), window).unwrap()),

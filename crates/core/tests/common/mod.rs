@@ -11,7 +11,6 @@ pub(crate) mod permits;
 use tollgate_core::algorithm::state::{LimitState, Moment};
 use tollgate_core::calendar::UtcOnly;
 use tollgate_core::limit::quota::{Anchor, Period, Quota, TimeZoneName};
-pub(crate) use tollgate_core::limit::Kind;
 use tollgate_core::limit::{Concurrency, LeakyBucket, Name, Rate, TokenBucket, Window};
 use tollgate_core::number::Decimal;
 use tollgate_core::policy::{Policy, Version};
@@ -19,6 +18,32 @@ use tollgate_core::{Algorithm, Duration, Limit, Timestamp};
 
 /// A Monday in 2027, and a multiple of every window used.
 pub(crate) const START: u64 = 1_798_848_000_000;
+
+/// What limits count by: the algorithms, and windows that begin with the first use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    FixedWindow,
+    FirstUse,
+    SlidingWindow,
+    SlidingLog,
+    TokenBucket,
+    LeakyBucket,
+    Quota,
+    Concurrency,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Kind; 8] = [
+        Kind::FixedWindow,
+        Kind::FirstUse,
+        Kind::SlidingWindow,
+        Kind::SlidingLog,
+        Kind::TokenBucket,
+        Kind::LeakyBucket,
+        Kind::Quota,
+        Kind::Concurrency,
+    ];
+}
 
 /// Bits that no other call has had.
 pub(crate) fn bits() -> u128 {
@@ -76,6 +101,7 @@ pub(crate) fn algorithm(spec: &Spec) -> Algorithm {
     let window = || Window::new(spec.limit, duration).unwrap();
     match spec.kind {
         Kind::FixedWindow => Algorithm::FixedWindow(window()),
+        Kind::FirstUse => Algorithm::FirstUse(window()),
         Kind::SlidingWindow => Algorithm::SlidingWindow(window()),
         Kind::SlidingLog => Algorithm::SlidingLog(Window::new_log(spec.limit, duration).unwrap()),
         Kind::TokenBucket => Algorithm::TokenBucket(bucket(spec.limit, spec.amount, spec.window)),
@@ -150,6 +176,11 @@ impl Admitted {
         match spec.kind {
             _ if cost == 0 => true,
             Kind::FixedWindow => self.sum(|at| at / window == now / window) + cost <= limit,
+            Kind::FirstUse => {
+                let open = self.opened(window).last().copied();
+                let open = open.filter(|start| now < start + window);
+                self.sum(|at| open.is_some_and(|start| at >= start)) + cost <= limit
+            }
             Kind::Quota => self.sum(|at| at / 60_000 == now / 60_000) + cost <= limit,
             Kind::SlidingWindow => {
                 let current = self.sum(|at| at / window == now / window);
@@ -166,6 +197,17 @@ impl Admitted {
                 i128::from(cost) * i128::from(window) <= self.tokens(spec, now)
             }
         }
+    }
+
+    /// The starts of windows that begin with the first use after the end of the one before.
+    fn opened(&self, window: u64) -> Vec<u64> {
+        let mut starts: Vec<u64> = Vec::new();
+        for &(at, _) in &self.0 {
+            if starts.last().is_none_or(|start| at >= start + window) {
+                starts.push(at);
+            }
+        }
+        starts
     }
 
     /// The tokens of a bucket that starts full, times `window`, so that they are whole numbers;
@@ -203,7 +245,9 @@ impl Admitted {
                 let span = u128::from(to - from);
                 let most = match spec.kind {
                     Kind::SlidingLog | Kind::Concurrency if span < window => limit,
-                    Kind::FixedWindow | Kind::SlidingWindow if span < window => 2 * limit,
+                    Kind::FixedWindow | Kind::FirstUse | Kind::SlidingWindow if span < window => {
+                        2 * limit
+                    }
                     Kind::Quota if span < 60_000 => 2 * limit,
                     Kind::TokenBucket | Kind::LeakyBucket => {
                         limit + u128::from(spec.amount) * (span + u128::from(rounding)) / window

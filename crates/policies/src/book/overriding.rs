@@ -284,7 +284,11 @@ impl Book {
         let mut last = None;
         for limit in policy.limits() {
             let algorithm = limit.algorithm();
-            if matches!(algorithm, Algorithm::FixedWindow(_) | Algorithm::Quota(_)) {
+            // One that begins with the first use ends no later than if that was now.
+            if matches!(
+                algorithm,
+                Algorithm::FixedWindow(_) | Algorithm::FirstUse(_) | Algorithm::Quota(_)
+            ) {
                 let fresh = LimitState::fresh(algorithm, moment);
                 let fresh = fresh.map_err(|_| wrong("until", Problem::UnknownTimeZone))?;
                 last = last.max(Some(fresh.view(algorithm, moment.now).reset));

@@ -7,6 +7,7 @@ use crate::limit::quota::{Anchor, Period, Quota, Weekday};
 use crate::limit::{LeakyBucket, TokenBucket, FORGET_AFTER};
 use crate::{Algorithm, Duration, Limit};
 
+use super::numbers::Start;
 use super::rate::RateBody;
 use super::schedule::{stages_of, times_of, StepBody};
 
@@ -18,6 +19,9 @@ pub struct DefinitionBody {
     /// The window's length, in ms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<u64>,
+    /// What the window begins with, where it is not aligned to the epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
     /// A bucket's capacity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity: Option<u64>,
@@ -102,12 +106,14 @@ impl From<&Limit> for DefinitionBody {
 impl From<&Algorithm> for DefinitionBody {
     fn from(algorithm: &Algorithm) -> DefinitionBody {
         match algorithm {
-            Algorithm::FixedWindow(w) | Algorithm::SlidingWindow(w) | Algorithm::SlidingLog(w) => {
-                DefinitionBody {
-                    window: Some(w.window().as_millis()),
-                    ..DefinitionBody::default()
-                }
-            }
+            Algorithm::FixedWindow(w)
+            | Algorithm::FirstUse(w)
+            | Algorithm::SlidingWindow(w)
+            | Algorithm::SlidingLog(w) => DefinitionBody {
+                window: Some(w.window().as_millis()),
+                start: matches!(algorithm, Algorithm::FirstUse(_)).then_some(Start::FirstUse),
+                ..DefinitionBody::default()
+            },
             Algorithm::TokenBucket(bucket) => token_bucket(bucket),
             Algorithm::LeakyBucket(bucket) => leaky_bucket(bucket),
             Algorithm::Quota(quota) => of_quota(quota),

@@ -12,13 +12,14 @@ use crate::InvalidLimit;
 
 /// Every field of a limit. `maxDelay` is not among them: beside these it may also belong to the
 /// request.
-pub(in crate::api) const FIELDS: [&str; 25] = [
+pub(in crate::api) const FIELDS: [&str; 26] = [
     "name",
     "algorithm",
     "strategy",
     "limit",
     "requests",
     "window",
+    "start",
     "capacity",
     "maxTokens",
     "refill",
@@ -81,7 +82,7 @@ pub(super) fn limit(fields: &mut Fields<'_>) -> Result<Limit, BadRequest> {
     let steps = schedule::take(fields)?;
     let kind = kind(fields)?;
     let algorithm = match kind {
-        Kind::FixedWindow => Algorithm::FixedWindow(numbers::window(fields, MAX_SAFE)?),
+        Kind::FixedWindow => numbers::fixed_window(fields)?,
         Kind::SlidingWindow => Algorithm::SlidingWindow(numbers::window(fields, MAX_SAFE)?),
         Kind::SlidingLog => Algorithm::SlidingLog(numbers::window(fields, MAX_LOG)?),
         Kind::TokenBucket => Algorithm::TokenBucket(numbers::token_bucket(fields)?),

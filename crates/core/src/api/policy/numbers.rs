@@ -3,12 +3,14 @@
 //! Bounds are those of [`crate::limit`]; here they are checked first under the name that the caller
 //! used, so that an error about `maxTokens` says so.
 
+use serde::{Deserialize, Serialize};
+
 use crate::api::fields::Fields;
-use crate::api::{problem_of, BadRequest};
+use crate::api::{problem_of, BadRequest, Problem};
 use crate::limit::quota::{Anchor, Period, Quota, TimeZoneName, MAX_ZONE_NAME};
 use crate::limit::{BurstCredits, Concurrency, LeakyBucket, Rate, TokenBucket, Window, MAX_WINDOW};
 use crate::number::{Decimal, MAX_SAFE};
-use crate::{Duration, InvalidLimit};
+use crate::{Algorithm, Duration, InvalidLimit};
 
 /// The shortest window, interval and `ttl`.
 const MIN_DURATION: Duration = Duration::from_millis(1);
@@ -43,6 +45,30 @@ pub(super) fn window(fields: &mut Fields<'_>, max: u64) -> Result<Window, BadReq
     let window = span(fields, "window")?;
     let window = fields.required("window", window)?;
     Window::new(limit, window).map_err(|error| at(fields, error))
+}
+
+/// What the windows of `fixedWindow` begin with: `start`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Start {
+    /// The Unix epoch: they follow each other without a gap.
+    Epoch,
+    /// The first use after the end of the one before.
+    FirstUse,
+}
+
+pub(super) fn fixed_window(fields: &mut Fields<'_>) -> Result<Algorithm, BadRequest> {
+    const EXPECTED: &str = "epoch or firstUse";
+    let start = fields.word("start", EXPECTED, |word| match word {
+        "epoch" => Ok(Start::Epoch),
+        "firstUse" => Ok(Start::FirstUse),
+        _ => Err(Problem::Malformed { expected: EXPECTED }),
+    })?;
+    let window = window(fields, MAX_SAFE)?;
+    Ok(match start {
+        Some(Start::FirstUse) => Algorithm::FirstUse(window),
+        Some(Start::Epoch) | None => Algorithm::FixedWindow(window),
+    })
 }
 
 pub(super) fn span(fields: &mut Fields<'_>, name: &str) -> Result<Option<Duration>, BadRequest> {

@@ -1,7 +1,7 @@
 //! Which limit a count is of, and in which windows or periods it is counted.
 
-use crate::algorithm::counter::window_at;
 use crate::algorithm::state::{span_at, Moment};
+use crate::algorithm::windows::window_at;
 use crate::calendar::{Span, UnknownTimeZone};
 use crate::policy::{Policy, Version, MIN_COUNTED_WINDOW};
 use crate::{Algorithm, Limit, Timestamp};

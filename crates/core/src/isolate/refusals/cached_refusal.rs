@@ -129,7 +129,9 @@ impl CachedRefusal {
     fn fits_by(&self, limit: &Limit, standing: &Standing, cost: u64) -> Option<Timestamp> {
         match limit.algorithm() {
             // A new window or period starts empty.
-            Algorithm::FixedWindow(_) | Algorithm::Quota(_) => Some(standing.reset),
+            Algorithm::FixedWindow(_) | Algorithm::FirstUse(_) | Algorithm::Quota(_) => {
+                Some(standing.reset)
+            }
             Algorithm::SlidingLog(_) => Some(standing.reset),
             Algorithm::SlidingWindow(window) => Some(self.slid_by(window, standing, cost)),
             // Only the object knows whether credits last until then.

@@ -83,6 +83,7 @@ impl Algorithm {
         let limit = numbers.most.unwrap_or(self.limit());
         match self {
             Algorithm::FixedWindow(it) => Algorithm::FixedWindow(it.with_limit(limit)),
+            Algorithm::FirstUse(it) => Algorithm::FirstUse(it.with_limit(limit)),
             Algorithm::SlidingWindow(it) => Algorithm::SlidingWindow(it.with_limit(limit)),
             Algorithm::SlidingLog(it) => Algorithm::SlidingLog(it.with_limit(limit)),
             Algorithm::TokenBucket(bucket) => Algorithm::TokenBucket(
