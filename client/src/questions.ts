@@ -24,11 +24,16 @@ interface Named {
   name?: string;
 }
 
-/** Of a window that begins at fixed instants; `slidingWindow` is what a limit is without `algorithm`. */
+/** Of a window; `slidingWindow` is what a limit is without `algorithm`. */
 export interface WindowLimit extends Named {
   algorithm?: "fixedWindow" | "slidingWindow" | "slidingLog";
   limit: number;
   window: Duration;
+  /**
+   * What windows of `fixedWindow` begin with: the Unix epoch, so that all turn at one instant
+   * (usual), or each subject's first use after the end of the one before.
+   */
+  start?: "epoch" | "firstUse";
 }
 
 /** A bucket of tokens that fills while it is not used. */
