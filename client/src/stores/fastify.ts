@@ -25,7 +25,10 @@ export interface FastifyStore {
  * share the counts; each route with numbers of its own has its own. It answers with an error where
  * the server tells no count: see `skipOnError`.
  */
-export function fastifyStore({ limiter, prefix = PREFIX }: StoreOptions): new (
+export function fastifyStore({
+  limiter,
+  prefix = PREFIX,
+}: StoreOptions): new (
   parameters?: StoreParameters,
 ) => FastifyStore {
   return class TollgateStore implements FastifyStore {
@@ -34,7 +37,8 @@ export function fastifyStore({ limiter, prefix = PREFIX }: StoreOptions): new (
 
     constructor(parameters: StoreParameters = {}, ofRoute: string = prefix) {
       for (const option of ["continueExceeding", "exponentialBackoff"] as const) {
-        if (parameters[option]) throw new TypeError(`\`${option}\` is not possible: a window ends when it was told to.`);
+        if (parameters[option])
+          throw new TypeError(`\`${option}\` is not possible: a window ends when it was told to.`);
       }
       this.#prefix = ofRoute;
       this.#hits = new Hits(limiter, ofRoute);

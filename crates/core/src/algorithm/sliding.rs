@@ -4,9 +4,9 @@
 use core::ops::Range;
 use std::borrow::Cow;
 
-use super::windows::window_at;
 use super::counts::{decayed, weighted, Counts};
 use super::places::{Place, Places};
+use super::windows::window_at;
 use super::View;
 use crate::arithmetic::divide;
 use crate::limit::Window;

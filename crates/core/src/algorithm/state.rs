@@ -108,9 +108,9 @@ impl LimitState {
         moment: Moment,
     ) -> Result<Option<LimitState>, UnknownTimeZone> {
         Ok(match (self, algorithm) {
-            (LimitState::Counter(counter), Algorithm::FirstUse(window)) => {
-                counter.from_use_at(window.window(), moment.now).map(LimitState::Counter)
-            }
+            (LimitState::Counter(counter), Algorithm::FirstUse(window)) => counter
+                .from_use_at(window.window(), moment.now)
+                .map(LimitState::Counter),
             (LimitState::Counter(counter), _)
                 if counter.is_over(moment.now) || counter.is_due(moment.now) =>
             {
