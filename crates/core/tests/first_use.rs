@@ -83,9 +83,12 @@ fn while_somebody_waits_windows_follow_each_other() {
     let both = r#""limits": [{"name": "n", "algorithm": "fixedWindow", "limit": 10, "window": "10s", "start": "firstUse"}, {"name": "b", "algorithm": "tokenBucket", "capacity": 10, "refill": {"amount": 1, "interval": "1.4s"}}], "maxDelay": "1m", "cost": 10"#;
     let both = both.replace("1.4s", "1400ms");
     subject.ask(&both, 1_000);
-    // Promised for 15 s by the bucket: in the window from 11 s to 21 s, which no use before moves.
+    // Promised for 25 s, by the bucket: in the window from 21 s to 31 s, which no use before moves.
     let told = subject.ask(&both, 1_000);
     assert_eq!(told.delay, Some(Duration::from_millis(24_000)));
+    let next = format!("{FIRST_USE}, \"cost\": 10, \"maxDelay\": \"1m\", \"peek\": true");
+    let next = subject.ask(&next, 1_000);
+    assert_eq!(next.delay, Some(Duration::from_millis(30_000)));
     assert_eq!(subject.seen(FIRST_USE, 12_000), (0, 21_000));
     assert_eq!(subject.seen(FIRST_USE, 22_000), (0, 31_000));
     assert_eq!(subject.seen(FIRST_USE, 31_500), (10, 41_500));
