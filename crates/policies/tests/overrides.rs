@@ -216,6 +216,13 @@ fn e5_reset_is_an_instant_when_it_is_stored() {
     let reset = r#"{"until": "reset"}"#;
     let set = object.set("policy:mail", Kind::Pause, reset).unwrap();
     assert!(set.contains(r#""until":86400000"#), "{set}");
+    // Whenever they began, all that are open now have turned by then.
+    object.put(
+        "own",
+        r#"{"algorithm": "fixedWindow", "limit": 1, "window": "1h", "start": "firstUse"}"#,
+    );
+    let set = object.set("policy:own", Kind::Pause, reset).unwrap();
+    assert!(set.contains(r#""until":3605000"#), "{set}");
     let of = r#"{"until": "reset", "resetOf": "mail"}"#;
     let set = object.set("provider:smtp", Kind::Pause, of).unwrap();
     assert!(set.contains(r#""until":86400000"#), "{set}");

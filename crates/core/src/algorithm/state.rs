@@ -48,7 +48,8 @@ pub(crate) const fn shape(algorithm: &Algorithm) -> Option<&Shape> {
 }
 
 /// The window or period that holds `moment.now`, for the algorithms that count in windows one after
-/// the other or in periods; where a window begins with the first use, the one that a use would open.
+/// the other or in periods; where a window begins with the first use, the one that a use would
+/// open.
 pub(crate) fn span_at(
     algorithm: &Algorithm,
     moment: Moment,

@@ -121,8 +121,8 @@ pub fn most_in(limit: &Limit, window: Duration) -> Option<u64> {
     }
 }
 
-/// A window that touches two of the limit's own: the whole limit at the end of one, and at the start
-/// of the next.
+/// A window that touches two of the limit's own: the whole limit at the end of one, and at the
+/// start of the next.
 fn across(limit: u64, window: Duration) -> u64 {
     match window.as_millis() {
         1 => limit,
