@@ -110,7 +110,7 @@ impl LimitState {
     ) -> Result<Option<LimitState>, UnknownTimeZone> {
         Ok(match (self, algorithm) {
             (LimitState::Counter(counter), Algorithm::FirstUse(window)) => counter
-                .from_use_at(window.window(), moment.now)
+                .at_from_use(window.window(), moment.now)
                 .map(LimitState::Counter),
             (LimitState::Counter(counter), _)
                 if counter.is_over(moment.now) || counter.is_due(moment.now) =>

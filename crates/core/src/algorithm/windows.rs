@@ -49,7 +49,7 @@ impl Counter {
 
     /// The count at `now`, where windows begin with the first use: with the window that a use would
     /// open, where none is open. `None` where it serves as it is.
-    pub(super) fn from_use_at(&self, window: Duration, now: Timestamp) -> Option<Counter> {
+    pub(super) fn at_from_use(&self, window: Duration, now: Timestamp) -> Option<Counter> {
         let now = self.now(now);
         let mut next = match self.ahead {
             _ if self.is_unused() => self.clone(),
