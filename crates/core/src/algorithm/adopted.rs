@@ -91,7 +91,7 @@ impl LimitState {
         units: u64,
         moment: Moment,
     ) -> Result<(), UnknownTimeZone> {
-        if units == 0 {
+        if units == 0 || self.raise_for_all(algorithm, units) {
             return Ok(());
         }
         let used = self.used(algorithm, moment.now);

@@ -3,13 +3,14 @@
 //! the level in use.
 
 use super::classes::Classes;
+use super::divided::Payer;
 use super::level::Level;
 use super::places::{Place, Places, MAX_PLACES};
 use super::schedule::Schedule;
 use super::shape::{Pace, Slow};
 use super::{Room, View};
 use crate::arithmetic::{div_ceil, divide};
-use crate::limit::weights::{Asks, ClassName};
+use crate::limit::weights::ClassName;
 use crate::limit::Shape;
 use crate::{Duration, Timestamp};
 
@@ -80,6 +81,7 @@ impl Bucket {
     #[inline]
     pub(super) fn at(&self, shape: &Shape, now: Timestamp) -> Bucket {
         if self.queue.is_none() {
+            debug_assert!(self.is_divided());
             let level = self.level.at(shape, now);
             let classes = self.classes.as_ref();
             let classes = classes.and_then(|it| it.at(shape, &self.level, level.seen));
@@ -202,10 +204,7 @@ impl Bucket {
         if self.queue.is_some() {
             self.level.deficit = self.schedule(shape).busy_until();
         }
-        if let Some(classes) = &mut self.classes {
-            classes.take(cost);
-        }
-        self.level.take(shape, cost);
+        self.charge(shape, cost, Payer::Asking);
     }
 
     fn promise(&mut self, shape: &Shape, units: u64, at: Timestamp) {
@@ -228,56 +227,6 @@ impl Bucket {
     pub(super) fn give_back(&mut self, shape: &Shape, units: u64) {
         let class = self.classes.as_ref().map(|classes| classes.asking());
         self.return_parts(shape, shape.parts(units), class.as_ref());
-    }
-
-    /// Gives back up to so many parts, to this class where there are classes; how many.
-    fn return_parts(&mut self, shape: &Shape, parts: u128, class: Option<&ClassName>) -> u128 {
-        let mut back = parts.min(self.missing(shape));
-        if let Some(classes) = &self.classes {
-            back = class.map_or(0, |class| classes.owed(class, back));
-        }
-        self.level.deficit -= back;
-        if let (Some(classes), Some(class)) = (&mut self.classes, class) {
-            classes.give_back(class, back, &self.level);
-        }
-        back
-    }
-
-    /// The class that asks, where there are classes.
-    pub(super) fn asking(&self) -> Option<ClassName> {
-        self.classes.as_ref().map(|classes| classes.asking())
-    }
-
-    /// The same, asked by a class of a policy with weights, or by nobody in particular where it has
-    /// none. `None` where that is already so. The bucket must be projected to `now`.
-    pub(super) fn asked_by(&self, shape: &Shape, asks: Option<&Asks>) -> Option<Bucket> {
-        let Some(asks) = asks else {
-            self.classes.as_ref()?;
-            return Some(Bucket {
-                classes: None,
-                ..self.clone()
-            });
-        };
-        let now = self.level.seen;
-        let Some(classes) = &self.classes else {
-            // Whoever waits goes in front of all classes.
-            let back = self.pace(shape).back(now);
-            let level = Level {
-                deficit: self.as_if_in_front(shape).saturating_sub(back),
-                time: now,
-                ..self.level
-            };
-            return Some(Bucket {
-                classes: Some(Box::new(Classes::first(asks, &level))),
-                queue: None,
-                level,
-            });
-        };
-        let joined = classes.joined(asks, shape, now);
-        (!joined.are_as(classes)).then(|| Bucket {
-            classes: Some(Box::new(joined)),
-            ..self.clone()
-        })
     }
 
     /// The level just after `at`, at which something was charged: now, or the instant of a place.
@@ -346,14 +295,6 @@ impl Bucket {
         }
     }
 
-    /// The same of the whole, whatever class asks.
-    pub(super) fn view_of_whole(&self, shape: &Shape) -> View {
-        match self.classes {
-            Some(_) => self.level.view(shape),
-            None => self.view(shape),
-        }
-    }
-
     fn view_among_places(&self, shape: &Shape) -> View {
         let schedule = self.schedule(shape);
         let late = shape.shaper.is_some_and(|most| {
@@ -387,12 +328,7 @@ impl Bucket {
     /// Answers how many.
     pub(super) fn run_ahead(&mut self, shape: &Shape, units: u64) -> u64 {
         let Some(queue) = &self.queue else {
-            let units = match &mut self.classes {
-                Some(classes) => classes.run_ahead(shape, units),
-                None => units,
-            };
-            self.level.take(shape, shape.parts(units));
-            return units;
+            return self.charge_ahead(shape, units);
         };
         let room = MAX_PLACES.saturating_sub(queue.places.len() as u64);
         let soon = u64::try_from(shape.refill(AHEAD) / shape.unit()).unwrap_or(u64::MAX);
@@ -411,7 +347,7 @@ impl Bucket {
     /// projected to one instant.
     pub(super) fn covers(&self, real: &Bucket, shape: &Shape) -> bool {
         let classes_cover = match (&self.classes, &real.classes) {
-            (Some(kept), Some(real)) => kept.cover(real),
+            (Some(classes), Some(others)) => classes.cover(&self.level, others, &real.level),
             (kept, real) => kept.is_some() || real.is_none(),
         };
         classes_cover && self.whole_covers(real, shape)

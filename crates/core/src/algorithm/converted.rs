@@ -32,7 +32,7 @@ impl Bucket {
             classes: None,
         };
         let classes = self.classes.as_ref();
-        let classes = classes.map(|it| it.converted(from, to, next.level.deficit));
+        let classes = classes.map(|it| it.converted(from, to));
         next.classes = classes.map(Box::new);
         if let Some(queue) = &next.queue {
             let (was, is) = (self.pace(old), next.pace(new));

@@ -2,6 +2,7 @@
 //! that instant does not go at once.
 
 use super::bucket::Bucket;
+use super::divided::Payer;
 use super::state::{shape, LimitState};
 use crate::limit::{Algorithm, Shape};
 use crate::{Duration, Timestamp};
@@ -32,8 +33,12 @@ impl Bucket {
         if self.level.deficit >= deficit && self.level.credits == 0 {
             return false;
         }
-        self.level.deficit = self.level.deficit.max(deficit);
         self.level.credits = 0;
+        self.charge(
+            shape,
+            deficit.saturating_sub(self.level.deficit),
+            Payer::All,
+        );
         true
     }
 }

@@ -18,6 +18,7 @@ pub mod classes;
 mod converted;
 pub mod counter;
 pub mod counts;
+mod divided;
 pub(crate) mod emptied;
 pub mod level;
 pub mod log;

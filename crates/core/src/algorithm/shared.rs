@@ -52,6 +52,20 @@ impl LimitState {
         }
     }
 
+    /// Raises the use to at least so many units, at the cost of all classes; whether any share it.
+    /// The state must be projected to now.
+    pub(super) fn raise_for_all(&mut self, algorithm: &Algorithm, units: u64) -> bool {
+        match (self, shape(algorithm)) {
+            (LimitState::Bucket(bucket), Some(shape)) => bucket.raise_for_all(shape, units),
+            _ => false,
+        }
+    }
+
+    /// Whether classes share it.
+    pub(crate) const fn is_shared(&self) -> bool {
+        matches!(self, LimitState::Bucket(bucket) if bucket.classes.is_some())
+    }
+
     /// What is left of the whole, whatever class asks. The state must be projected.
     pub fn view_of_whole(&self, algorithm: &Algorithm, now: Timestamp) -> View {
         match self.bucket(algorithm) {

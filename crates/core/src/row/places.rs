@@ -132,7 +132,7 @@ pub(super) fn put_bucket(line: LineWriter, bucket: &Bucket, shape: &Shape) -> Li
             "creditsUntil",
             (level.credits > 0).then(|| level.credits_until.as_millis()),
         );
-    let line = put_classes(line, bucket.classes.as_deref());
+    let line = put_classes(line, bucket.classes.as_deref(), level);
     let Some(queue) = &bucket.queue else {
         return line;
     };

@@ -12,7 +12,7 @@ use super::changed::Changed;
 use super::holds::Terms;
 use super::limits::Limits;
 use super::look::Look;
-use super::lookup::Lookup;
+use super::lookup::{Found, Lookup};
 use super::picked::Picked;
 use super::{Effects, Item, Refusal};
 
@@ -37,7 +37,7 @@ impl Decider<'_> {
         effects: &mut Effects,
     ) -> Result<(Vec<Decision>, Changed), Refusal> {
         if let [item] = items {
-            if !self.blocks.may_change(item, moment.now) {
+            if !self.blocks.may_change(item, moment.now) && !self.brings_class(item, moment) {
                 return Ok((vec![self.look(item, moment)?], Changed::default()));
             }
             let limits = &*self.limits;
@@ -79,7 +79,12 @@ impl Decider<'_> {
         effects: &mut Effects,
     ) -> Result<(Decision, Changed), Refusal> {
         if !self.blocks.may_change(item, moment.now) {
-            return Ok((self.look(item, moment)?, Changed::default()));
+            let final_for = self.bring_class(item, moment, effects)?;
+            let changed = Changed {
+                charges: None,
+                final_for,
+            };
+            return Ok((self.look(item, moment)?, changed));
         }
         if item.check.cost < 0 && !self.limits.taken.is_empty() {
             if let Some(refunded) = self.refund(item, moment, effects)? {
@@ -129,6 +134,44 @@ impl Decider<'_> {
         };
         Look::new(item, self.limits).look_ahead(&mut decision, moment)?;
         Ok((decision, changed))
+    }
+
+    /// Whether an item that is refused for its upstream's sake is asked by a class of those that
+    /// share its limits.
+    fn brings_class(&self, item: &Item, moment: Moment) -> bool {
+        is_of_class(item) && self.blocks.shut(item, moment.now).is_some()
+    }
+
+    /// Has the class come that asks an item that is refused for its upstream's sake, and keeps for
+    /// it what the limits would refuse it as well when the gate opens: so the wait that it is told
+    /// is true. Another definition comes into force only where the limits decide. Answers the keys of
+    /// the states to which earlier charges can no longer be taken back.
+    fn bring_class(
+        &mut self,
+        item: &Item,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<Vec<String>, Refusal> {
+        let Some(shut) = (self.blocks.shut(item, moment.now)).filter(|_| is_of_class(item)) else {
+            return Ok(Vec::new());
+        };
+        for limit in item.policy.limits() {
+            let limits = &*self.limits;
+            if let Found::Changed(..) = (Lookup { item, limits }).find(limit, moment)? {
+                return Ok(Vec::new());
+            }
+        }
+        let picked = Picked::pick(item, self.limits, moment, effects)?;
+        let final_for = picked.put_in_force(self.limits, moment, effects);
+        let opens = Moment {
+            now: shut.until,
+            ..moment
+        };
+        if !Look::new(&item.peek(), self.limits).answer(opens)?.success {
+            let picked = Picked::pick(item, self.limits, moment, effects)?;
+            picked.reserve(self.limits, moment, effects)?;
+        }
+        Ok(final_for)
     }
 
     /// Admits what an override lets through although its limits refuse it: it is counted as far as
@@ -234,6 +277,7 @@ impl Decider<'_> {
         let decided = |item: &&Item| self.blocks.may_change(item, moment.now);
         for (item, answer) in items.iter().zip(&answers) {
             if !decided(&item) {
+                final_for.extend(self.bring_class(item, moment, effects)?);
                 continue;
             }
             let picked = Picked::pick(item, self.limits, moment, effects)?;
@@ -289,4 +333,9 @@ impl Decider<'_> {
         }
         Changed::by(&picked, None, moment.now, self.limits, moment, effects)
     }
+}
+
+/// Whether an item that may be refused is asked by a class of those that share its limits.
+fn is_of_class(item: &Item) -> bool {
+    item.policy.weights().is_some() && !item.check.peek
 }

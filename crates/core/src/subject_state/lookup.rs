@@ -7,6 +7,7 @@ use crate::{Algorithm, Limit};
 
 use super::entry::Entry;
 use super::limits::Limits;
+use super::usage::Usage;
 use super::{Item, Refusal, MAX_DEFINITIONS, MAX_ENTRIES};
 
 /// An item and the limits among which its own are looked up.
@@ -14,6 +15,15 @@ use super::{Item, Refusal, MAX_DEFINITIONS, MAX_ENTRIES};
 pub(super) struct Lookup<'a> {
     pub(super) item: &'a Item,
     pub(super) limits: &'a Limits,
+}
+
+/// Who asks a limit that classes share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// The class of the item, which comes where it is not here.
+    Class,
+    /// Nobody: something happens to the whole, and no class comes by that.
+    Nobody,
 }
 
 /// On what a limit is decided.
@@ -100,6 +110,22 @@ impl<'a> Lookup<'a> {
     /// On what `limit` of the item would be decided at this moment, if nothing is decided until
     /// then.
     pub(super) fn find(self, limit: &Limit, moment: Moment) -> Result<Found, UnknownTimeZone> {
+        self.find_for(limit, Asker::Class, moment)
+    }
+
+    /// The same, asked by the class of the item or by none.
+    pub(super) fn find_for(
+        self,
+        limit: &Limit,
+        asker: Asker,
+        moment: Moment,
+    ) -> Result<Found, UnknownTimeZone> {
+        let brings = asker == Asker::Class || self.item.policy.weights().is_none();
+        let join = |usage: &mut Usage, moment: Moment| {
+            if brings {
+                usage.join(&self.item.policy, moment.now);
+            }
+        };
         let policy = self.policy();
         let mut entries = self.limits.entries.iter();
         let Some(place) = entries.position(|entry| entry.keeps(policy, limit)) else {
@@ -107,7 +133,7 @@ impl<'a> Lookup<'a> {
             let fresh = Entry::fresh(policy, limit, moment)?;
             let mut begun = self.in_force(fresh, moment)?;
             self.take_over_beside(&mut begun, moment)?;
-            begun.usage.join(&self.item.policy, moment.now);
+            join(&mut begun.usage, moment);
             return Ok(Found::New(Box::new(begun)));
         };
         let entry = &self.limits.entries[place];
@@ -117,7 +143,8 @@ impl<'a> Lookup<'a> {
         let goes_on = is_in_force && !begins_to_replace;
         let clock = self.limits.clock();
         if goes_on && entry.usage.limit == *limit && !entry.usage.has_changed(clock, moment)? {
-            return Ok(match entry.usage.joined(&self.item.policy, moment.now) {
+            let joined = entry.usage.joined(&self.item.policy, moment.now);
+            return Ok(match joined.filter(|_| brings) {
                 Some(usage) => Found::Joined(place, Box::new(entry.with_usage(usage))),
                 None => Found::InForce(place),
             });
@@ -125,7 +152,7 @@ impl<'a> Lookup<'a> {
         let moment = self.not_before(limit, moment);
         let mut next = entry.redefined(limit, clock, moment)?;
         if goes_on && entry.usage.limit.is_written_as(limit) {
-            next.usage.join(&self.item.policy, moment.now);
+            join(&mut next.usage, moment);
             return Ok(Found::Stepped(place, Box::new(next)));
         }
         if !is_in_force {
@@ -138,7 +165,7 @@ impl<'a> Lookup<'a> {
         if begins_to_replace || !entry.usage.limit.is_of_kind(limit) {
             self.take_over_beside(&mut next, moment)?;
         }
-        next.usage.join(&self.item.policy, moment.now);
+        join(&mut next.usage, moment);
         Ok(Found::Changed(place, Box::new(next)))
     }
 

@@ -9,7 +9,7 @@ use crate::Limit;
 
 use super::entry::Entry;
 use super::limits::Limits;
-use super::lookup::{Found, Lookup};
+use super::lookup::{Asker, Found, Lookup};
 use super::{Effects, Item, Refusal};
 
 /// The entries picked for an item, and those of them that were changed to take part.
@@ -37,6 +37,17 @@ impl<'a> Picked<'a> {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<Picked<'a>, Refusal> {
+        Picked::pick_for(item, Asker::Class, limits, moment, effects)
+    }
+
+    /// The same, for the class of the item or for none.
+    pub(super) fn pick_for(
+        item: &'a Item,
+        asker: Asker,
+        limits: &mut Limits,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<Picked<'a>, Refusal> {
         if (Lookup { item, limits }).may_lack_room() {
             limits.drop_idle(moment, effects);
             (Lookup { item, limits }).has_room(moment)?;
@@ -50,8 +61,10 @@ impl<'a> Picked<'a> {
             is_whole: true,
         };
         for limit in item.policy.limits() {
-            let place = picked.place(limit, limits, moment)?;
-            limits.entries[place].usage.turn_to(&item.policy);
+            let place = picked.place(limit, asker, limits, moment)?;
+            if asker == Asker::Class {
+                limits.entries[place].usage.turn_to(&item.policy);
+            }
             picked.places.push(place);
         }
         Ok(picked)
@@ -60,11 +73,12 @@ impl<'a> Picked<'a> {
     fn place(
         &mut self,
         limit: &Limit,
+        asker: Asker,
         limits: &mut Limits,
         moment: Moment,
     ) -> Result<usize, UnknownTimeZone> {
         let item = self.item;
-        match (Lookup { item, limits }).find(limit, moment)? {
+        match (Lookup { item, limits }).find_for(limit, asker, moment)? {
             Found::InForce(place) => Ok(place),
             Found::Joined(place, entry) => {
                 limits.entries[place] = *entry;

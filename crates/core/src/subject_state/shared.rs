@@ -36,7 +36,7 @@ impl Usage {
     /// The class that asks was refused so many units: whether that changes anything.
     pub(super) fn reserve(&mut self, units: u64, moment: Moment) -> Result<bool, UnknownTimeZone> {
         let algorithm = self.limit.algorithm();
-        if self.state.shares(algorithm).is_empty() {
+        if !self.state.is_shared() {
             return Ok(false);
         }
         let mut next = self.state.clone();
@@ -46,6 +46,14 @@ impl Usage {
             self.state = next;
         }
         Ok(reserves)
+    }
+
+    /// What is left of the whole, whatever class asks.
+    pub(super) fn left_of_whole(&self, moment: Moment) -> Result<u64, UnknownTimeZone> {
+        let algorithm = self.algorithm();
+        let projected = self.state.projected(algorithm, moment)?;
+        let state = projected.as_ref().unwrap_or(&self.state);
+        Ok(state.view_of_whole(algorithm, moment.now).remaining)
     }
 
     /// What is left of the whole, and how each class stands.

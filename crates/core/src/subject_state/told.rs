@@ -7,11 +7,6 @@ use crate::Timestamp;
 use super::usage::Usage;
 
 impl Usage {
-    /// Units left now.
-    fn left(&self, moment: Moment) -> Result<u64, UnknownTimeZone> {
-        Ok(self.view(moment)?.remaining)
-    }
-
     /// Units in use now.
     pub(super) fn in_use(&self, moment: Moment) -> Result<u64, UnknownTimeZone> {
         let algorithm = self.limit.algorithm();
@@ -27,7 +22,7 @@ impl Usage {
         remaining: u64,
         moment: Moment,
     ) -> Result<(u64, u64), UnknownTimeZone> {
-        let from = self.left(moment)?;
+        let from = self.left_of_whole(moment)?;
         if from <= remaining || matches!(self.state, LimitState::Slots(_)) {
             return Ok((from, from));
         }
@@ -38,7 +33,7 @@ impl Usage {
         if let LimitState::Bucket(bucket) = &mut self.state {
             bucket.level.credits = 0; // else they would be left as well
         }
-        Ok((from, self.left(moment)?.min(from)))
+        Ok((from, self.left_of_whole(moment)?.min(from)))
     }
 
     /// Spends so much of a bucket that it is empty at this instant; whether anything had to be.

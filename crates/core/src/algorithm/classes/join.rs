@@ -2,6 +2,7 @@
 
 use super::class::{grains, Class, Classes, MAX_CLASSES};
 use crate::algorithm::level::Level;
+use crate::arithmetic::divide;
 use crate::limit::weights::{Asks, ClassName};
 use crate::limit::Shape;
 use crate::Timestamp;
@@ -35,15 +36,16 @@ impl Classes {
         self.list.len() == other.list.len() && self.list.iter().all(same)
     }
 
-    /// The first class of a bucket that lacks as much as `level`: all of it is lacking to this one.
-    pub(in crate::algorithm) fn first(asks: &Asks, level: &Level) -> Classes {
+    /// The first class of a bucket that lacks as much as `level`: all of it is lacking to this one,
+    /// but what is more than there can be.
+    pub(in crate::algorithm) fn first(asks: &Asks, shape: &Shape, level: &Level) -> Classes {
         Classes {
             list: vec![Class {
-                missing: grains(level.deficit),
+                missing: grains(level.deficit.min(shape.capacity)),
                 ..newcomer(asks.class.clone(), asks.weights.of(asks.class), level.seen)
             }],
             coming: 0,
-            full_since: None,
+            idle: 0,
             wanted: None,
         }
     }
@@ -122,10 +124,10 @@ impl Classes {
         let mut next = Classes {
             list,
             coming: self.coming,
-            full_since: self.full_since,
+            idle: 0,
             wanted: None,
         };
-        let parts: Vec<u128> = (next.list.iter().map(|it| next.part_of(shape, it))).collect();
+        let parts = next.parts(shape);
         let mut moved = 0u128;
         for (i, class) in next.list.iter_mut().enumerate() {
             let less = class.missing.min(had[i].saturating_sub(parts[i]));
@@ -176,14 +178,13 @@ const fn newcomer(name: ClassName, weight: u32, now: Timestamp) -> Class {
     }
 }
 
-/// `amount · part / whole`, `part` at most `whole`: all of it for the whole, else roughly, and
-/// never more than the amount.
-fn proportion(amount: u128, part: u128, whole: u128) -> u128 {
+/// `amount · part / whole`, `part` at most `whole`: all of it for the whole, else rounded down, and
+/// roughly where the numbers are so large that the product has more than 128 bits.
+pub(super) fn proportion(amount: u128, part: u128, whole: u128) -> u128 {
     if part == whole {
         return if part == 0 { 0 } else { amount };
     }
-    // Of both no more than 32 bits, so that nothing overflows.
-    let coarse = 96u32.saturating_sub(whole.leading_zeros());
-    let (part, whole) = (part >> coarse, (whole >> coarse).max(1));
-    amount / whole * part + amount % whole * part / whole
+    let bits = |number: u128| u128::BITS - number.leading_zeros();
+    let coarse = (bits(amount) + bits(part)).saturating_sub(u128::BITS);
+    divide(amount * (part >> coarse), (whole >> coarse).max(1))
 }

@@ -1,10 +1,25 @@
 //! What comes back, handed out.
 
-use super::class::{grains, Class, Classes, GRAINS, RESERVED, STAYS};
+use super::class::{grains, Class, Classes, GRAINS, STAYS};
+use super::ladder::{Ladder, Runs};
 use crate::algorithm::level::Level;
-use crate::arithmetic::{div_ceil, divide, wait};
+use crate::arithmetic::{div_ceil, wait};
 use crate::limit::Shape;
-use crate::Timestamp;
+use crate::{Duration, Timestamp};
+
+impl Class {
+    /// What it gets in so many steps: its weight in each until it lacks nothing of its own part,
+    /// then the same to its brim. So a brim changes nothing before.
+    fn handed(&self, steps: u128) -> u128 {
+        let (owed, weight) = (self.owed(), u128::from(self.weight));
+        let own = steps.saturating_mul(weight).min(owed);
+        if own < owed || self.missing == owed {
+            return own;
+        }
+        let more = steps - div_ceil(owed, weight);
+        owed + more.saturating_mul(weight).min(self.missing - owed)
+    }
+}
 
 impl Classes {
     /// The same seen from `now`; `level` is what the whole lacked at its time. `None` when nobody
@@ -17,8 +32,9 @@ impl Classes {
     ) -> Option<Classes> {
         let (mut next, mut level) = (self.clone(), *level);
         // Who goes with more than its own part leaves that to the others then, who lack less from
-        // then on. Nobody else who goes changes what the others lack.
-        while let Some(at) = next.next_surplus(shape, &level, now) {
+        // then on, and while somebody has more the weights of all count. Else nobody who goes
+        // changes what the others lack.
+        while let Some(at) = next.next_leaving(shape, &level, now) {
             next.hand_out(shape, &level, at);
             level = level.at(shape, at);
             let is_gone = |class: &Class| class.missing == 0 && class.full_since.plus(STAYS) <= at;
@@ -32,74 +48,54 @@ impl Classes {
         (!next.list.is_empty()).then_some(next)
     }
 
-    /// When the first class goes that has more than its own part, if that is by `now`.
-    fn next_surplus(&self, shape: &Shape, level: &Level, now: Timestamp) -> Option<Timestamp> {
-        let surplus = self.list.iter().filter(|class| class.brim > 0);
-        let leaves = surplus.map(|class| self.leaves_at(class, shape, level));
-        leaves.min().filter(|at| *at <= now)
+    /// When the next class goes, if that is by `now` and may change what others lack.
+    fn next_leaving(&self, shape: &Shape, level: &Level, now: Timestamp) -> Option<Timestamp> {
+        if self.list.iter().all(|class| class.brim == 0) {
+            return None;
+        }
+        let leaving = (self.list.iter())
+            .filter(|class| self.leaves_by(now, class, shape, level))
+            .map(|class| self.leaves_at(class, shape, level));
+        leaving.min()
     }
 
-    fn hand_out(&mut self, shape: &Shape, level: &Level, now: Timestamp) {
+    /// Hands out what has come back by `now`, while nobody goes.
+    pub(super) fn hand_out(&mut self, shape: &Shape, level: &Level, now: Timestamp) {
         let back = shape.refill(now.since(level.time)).min(level.deficit);
-        let come = self.coming + grains(back);
-        let steps = self.steps(come);
-        let before = self.clone();
-        for (class, was) in self.list.iter_mut().zip(&before.list) {
-            class.missing -= steps.map_or(was.missing, |steps| was.handed(steps));
-            if was.missing > 0 && class.missing == 0 {
-                class.full_since = before.has_got(was.missing, was, shape, level);
-            }
-        }
-        self.coming = steps.map_or(0, |steps| come - before.handed(steps));
-        if back == level.deficit {
-            let full = level.time.plus(shape.time_for(back));
-            self.full_since.get_or_insert(full);
-            // Too little for a step, and the last there is.
-            for class in self.list.iter_mut().filter(|class| class.owed() > 0) {
-                let rest = self.coming.min(class.owed());
-                self.coming -= rest;
-                class.missing -= rest;
-                if class.missing == 0 {
-                    class.full_since = full;
+        let full = level.time.plus(shape.time_for(level.deficit));
+        let (coming, common) = (self.coming, self.common(level));
+        let come = coming + grains(back).saturating_sub(common);
+        if self.list.iter().any(|class| class.missing > 0) {
+            let ladder = self.ladder();
+            let steps = ladder.steps(come);
+            let mut handed = 0;
+            for class in self.list.iter_mut().filter(|class| class.missing > 0) {
+                let own = steps.map_or(class.missing, |steps| class.handed(steps));
+                handed += own;
+                if own == class.missing {
+                    let sum = ladder.sum(class.steps_for(own));
+                    let needed = (sum + common).saturating_sub(coming);
+                    class.full_since = level.time.plus(time_for(needed, shape)).min(full);
                 }
+                class.missing -= own;
             }
-            self.fill_by(now);
+            self.coming = steps.map_or(0, |_| come - handed);
+        }
+        if back == level.deficit {
+            self.begin_full(full);
+            self.stay_full(shape, full, now);
         }
     }
 
-    /// How many steps so many grains are enough for; `None` when nobody lacks anything after.
-    fn steps(&self, come: u128) -> Option<u128> {
-        let lacking = self.list.iter().filter(|class| class.missing > 0);
-        let mut turns = Vec::with_capacity(self.list.len());
-        for class in lacking.clone() {
-            if class.owed() < class.missing {
-                turns.push((class.steps_for(class.owed()), class, false));
-            }
-            turns.push((class.steps_for(class.missing), class, true));
+    /// What all get, in the order of the steps.
+    fn ladder(&self) -> Ladder {
+        let mut runs = Runs::with_capacity(self.list.len());
+        for class in self.list.iter().filter(|class| class.missing > 0) {
+            let (owed, weight) = (class.owed(), u128::from(class.weight));
+            let from = runs.add(0, weight, owed);
+            runs.add(from, weight, class.missing - owed);
         }
-        turns.sort_unstable_by_key(|(steps, ..)| *steps);
-        let mut weight: u128 = lacking.map(|class| u128::from(class.weight)).sum();
-        let mut left = come;
-        for (turn, class, is_last) in turns {
-            // As many as if all who are left got their whole weight in each.
-            let steps = divide(left, weight);
-            if steps < turn && (steps + 1 < turn || self.handed(turn) > come) {
-                return Some(steps);
-            }
-            // The last of its own part was less than its weight.
-            let own = u128::from(class.weight);
-            let spared = match class.owed() < class.missing {
-                true => class.steps_for(class.owed()) * own - class.owed(),
-                false => 0,
-            };
-            if is_last {
-                left = left.saturating_sub(class.missing + spared);
-                weight -= own;
-            } else {
-                left += spared;
-            }
-        }
-        None
+        runs.added_up()
     }
 
     /// What all get in so many steps.
@@ -117,24 +113,12 @@ impl Classes {
         shape: &Shape,
         level: &Level,
     ) -> Timestamp {
-        let needed = self
-            .handed(class.steps_for(wanted))
+        let needed = (self.handed(class.steps_for(wanted)))
+            .saturating_add(self.common(level))
             .saturating_sub(self.coming);
-        let rate = u128::from(shape.rate.parts()) * GRAINS;
-        let at = level.time.plus(wait(div_ceil(needed, rate)));
         match needed <= grains(level.deficit) {
-            true => at,
-            false => self.all_full_at(shape, level),
-        }
-    }
-
-    /// When all lack nothing, if nobody takes anything.
-    pub(super) fn all_full_at(&self, shape: &Shape, level: &Level) -> Timestamp {
-        let full = level.time.plus(shape.time_for(level.deficit));
-        let full = self.full_since.unwrap_or(full);
-        match self.has_claims() {
-            true => full.plus(RESERVED),
-            false => full,
+            true => level.time.plus(time_for(needed, shape)),
+            false => self.has_got_when_full(wanted, class, shape, level),
         }
     }
 
@@ -151,12 +135,31 @@ impl Classes {
         self.full_at(class, shape, level).plus(STAYS)
     }
 
+    /// Whether a class goes by `at`, if it is not charged any more.
+    pub(super) fn leaves_by(
+        &self,
+        at: Timestamp,
+        class: &Class,
+        shape: &Shape,
+        level: &Level,
+    ) -> bool {
+        // Who lacks something now stays at least for that time.
+        let stays = class.missing > 0 && at < level.seen.plus(STAYS);
+        !stays && self.leaves_at(class, shape, level) <= at
+    }
+
     /// When the last class has gone.
     pub(in crate::algorithm) fn gone_at(&self, shape: &Shape, level: &Level) -> Timestamp {
-        let leaves = self
-            .list
-            .iter()
-            .map(|class| self.leaves_at(class, shape, level));
-        leaves.max().unwrap_or(level.seen)
+        let full = match self.list.iter().any(|class| class.missing > 0) {
+            true => Some(self.all_full_at(shape, level)),
+            false => self.list.iter().map(|class| class.full_since).max(),
+        };
+        full.map_or(level.seen, |full| full.plus(STAYS))
     }
+}
+
+/// In how long so many grains come back.
+pub(super) fn time_for(grains: u128, shape: &Shape) -> Duration {
+    let rate = u128::from(shape.rate.parts()) * GRAINS;
+    wait(div_ceil(grains, rate))
 }

@@ -1,11 +1,15 @@
 //! Whether the class that asks has room, and when.
 
-use super::class::{grains, Class, Classes, GRAINS, MAX_CLASSES};
+use super::class::{grains, part, Class, Classes, GRAINS};
 use crate::algorithm::level::Level;
 use crate::algorithm::{Room, View};
 use crate::arithmetic::divide;
 use crate::limit::Shape;
 use crate::{Duration, Timestamp};
+
+/// Up to so many times a cost above its part a class may fill that was refused it. Once would do for
+/// the cost; more, so that it loses nothing of what comes back to it until its turn.
+const FILLS: u128 = 2;
 
 impl Classes {
     /// Whether `cost` parts have room at once, and if not, when. Both must be projected to now.
@@ -31,7 +35,7 @@ impl Classes {
             _ => now,
         };
         let own = own.max(whole);
-        if !self.changes_before(own, shape, level) {
+        if !self.changes_before(own, shape, level, cost) {
             return own;
         }
         // Somebody goes before, or something is kept for others, or the one that asks is a class of
@@ -66,27 +70,62 @@ impl Classes {
         let Some(own) = self.list.first() else {
             return true;
         };
-        let has_it = own.has(self.part_of(shape, own), grains(cost)) || own.owed() == 0;
-        let wanted = cost.saturating_add(self.claimed(shape, own, grains(cost)) / GRAINS);
-        has_it && wanted <= shape.capacity.saturating_sub(level.deficit)
+        let has_it = own.owed() == 0 || own.has(self.part_of(shape, own), grains(cost));
+        has_it && {
+            let wanted = cost.saturating_add(self.claimed(shape, own, grains(cost)) / GRAINS);
+            wanted <= shape.capacity.saturating_sub(level.deficit)
+        }
     }
 
-    /// What is kept for other classes whose turn is before that of `own` with this cost, in grains.
-    /// Turns are taken in the order in which the classes would have paid from their parts of the
-    /// rate, among those that owe nothing or have it (worst-case fair weighted fair queueing).
+    /// What is kept for other classes whose turn is before that of `own` with this cost, in grains:
+    /// what they were refused although they have it, because the whole had not. Turns are taken in
+    /// the order in which the classes would have paid from their parts of the rate (worst-case fair
+    /// weighted fair queueing).
     fn claimed(&self, shape: &Shape, own: &Class, cost: u128) -> u128 {
         let turn = |class: &Class, cost: u128| {
             let paid = (class.missing + cost).saturating_sub(class.brim);
             divide(paid, u128::from(class.weight))
         };
         let comes_first = |class: &&Class| {
-            class.wants > 0
-                && (class.owed() == 0 || class.has(self.part_of(shape, class), class.wants))
+            class.has(self.part_of(shape, class), class.wants)
                 && turn(class, class.wants) < turn(own, cost)
         };
-        let others = self.list.iter().filter(|class| class.name != own.name);
-        let claims = others.filter(comes_first).map(|class| class.wants);
-        claims.fold(0, u128::saturating_add)
+        let claims = self.claims(shape, cost).filter(comes_first);
+        claims
+            .map(|class| class.wants)
+            .fold(0, u128::saturating_add)
+    }
+
+    /// The other classes that may come first. Who asks for no more than its part waits for nobody
+    /// who wants more than that.
+    fn claims(&self, shape: &Shape, cost: u128) -> impl Iterator<Item = &Class> {
+        let (shape, all) = (*shape, self.weight());
+        let is_more = (self.list.first()).is_some_and(|own| cost > part(&shape, all, own));
+        let others = self.list.iter().skip(1).filter(|class| class.wants > 0);
+        others.filter(move |class| is_more || class.wants <= part(&shape, all, class))
+    }
+
+    /// The class that asks was refused a cost of so many parts, at most the capacity: whether
+    /// anything is kept for it from now on. More than its part it may fill up to; what it has and
+    /// the whole has not it gets in its turn.
+    pub(in crate::algorithm) fn reserve(&mut self, shape: &Shape, parts: u128) -> bool {
+        let Some(part) = self.list.first().map(|own| self.part_of(shape, own)) else {
+            return false;
+        };
+        let (own, wants) = (&mut self.list[0], grains(parts));
+        if wants <= part && !own.has(part, wants) {
+            return false;
+        }
+        let most = match wants > part {
+            true => wants.saturating_mul(FILLS),
+            false => 0,
+        };
+        let more = most.saturating_sub(part).saturating_sub(own.brim);
+        own.brim += more;
+        own.missing = own.missing.saturating_add(more);
+        let is_more = wants > own.wants;
+        own.wants = own.wants.max(wants);
+        is_more || more > 0
     }
 
     /// When the class that asks has its room of `cost`, or is full, while the same classes are
@@ -102,15 +141,11 @@ impl Classes {
         }
     }
 
-    /// Whether anything but what comes back decides before `at`.
-    fn changes_before(&self, at: Timestamp, shape: &Shape, level: &Level) -> bool {
-        let leaves = |class| self.leaves_at(class, shape, level) <= at;
-        self.has_claims() || self.list.iter().any(leaves)
-    }
-
-    fn has_place(&self) -> bool {
-        let named = self.list.iter().filter(|class| class.name.is_some());
-        named.count() < MAX_CLASSES
+    /// Whether anything but what comes back decides before `at` about this cost.
+    fn changes_before(&self, at: Timestamp, shape: &Shape, level: &Level, cost: u128) -> bool {
+        let leaves = |class| self.leaves_by(at, class, shape, level);
+        let is_claimed = self.claims(shape, grains(cost)).next().is_some();
+        is_claimed || self.list.iter().any(leaves)
     }
 
     /// What the class that asks has left; `reset` is when it is full. Both must be projected to

@@ -6,6 +6,7 @@ use crate::Timestamp;
 
 use super::fit::Fit;
 use crate::subject_state::decider::Decider;
+use crate::subject_state::lookup::Asker;
 use crate::subject_state::picked::Picked;
 use crate::subject_state::{Effects, Item, Refusal};
 
@@ -43,7 +44,7 @@ impl Decider<'_> {
         }
         self.or_restored(effects, |decider, _, effects| {
             let limits = &mut *decider.limits;
-            let mut picked = Picked::pick(item, limits, moment, effects)?;
+            let mut picked = Picked::pick_for(item, Asker::Nobody, limits, moment, effects)?;
             picked.is_whole = false;
             let mut moved: Vec<Moved> = Vec::new();
             let mut changed = Vec::new();
