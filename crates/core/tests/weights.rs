@@ -18,9 +18,10 @@ use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Reason};
 use tollgate_core::limit::weights::{By, Weights};
 use tollgate_core::limit::Name;
-use tollgate_core::message::Call;
+use tollgate_core::message::{Answer, Call};
 use tollgate_core::policy::{Policy, Version};
-use tollgate_core::subject_state::Item;
+use tollgate_core::report::{Report, Told, When};
+use tollgate_core::subject_state::{Effects, Item};
 use tollgate_core::{Algorithm, Duration, Limit, Timestamp};
 
 const SECOND: u64 = 1_000;
@@ -88,6 +89,52 @@ fn peek(object: &mut Object, policy: &Policy, class: &str, cost: i64, now: u64) 
         ..Check::of(cost)
     };
     object.limit(&of(policy, class), check, None, now).unwrap()
+}
+
+/// What an upstream of this policy answered.
+fn answer_of(policy: &Policy, status: u16) -> Report {
+    Report {
+        policy: policy.clone(),
+        limit: None,
+        status,
+        refused: status == 429,
+        wait: None,
+        limits: Vec::new(),
+        age: Duration::ZERO,
+        by: String::new(),
+        count: 1,
+        in_use: None,
+    }
+}
+
+fn refused(policy: &Policy, wait: u64) -> Report {
+    Report {
+        wait: Some(When::After(Duration::from_millis(wait))),
+        ..answer_of(policy, 429)
+    }
+}
+
+/// So many units of the limit remain at the upstream.
+fn remaining(policy: &Policy, units: u64) -> Report {
+    let told = Told {
+        limit: Some(policy.limits()[0].algorithm().limit()),
+        remaining: Some(units),
+        ..Told::default()
+    };
+    Report {
+        limits: vec![told],
+        ..answer_of(policy, 200)
+    }
+}
+
+fn tell(object: &mut Object, report: Report, now: u64) {
+    let mut effects = Effects::default();
+    let report = Call::Report(Box::new(report));
+    let answer = object
+        .state
+        .answer(&report, &mut || 1, moment(now), &mut effects);
+    object.apply(effects);
+    assert!(matches!(answer, Answer::Reported(_)), "{answer:?}");
 }
 
 /// Who asks how often: every `gap` ms for `cost`, from `from` on.
@@ -212,8 +259,8 @@ fn classes_that_have_less_than_a_unit_each_are_served_alike() {
     for capacity in [1, 3, 5] {
         let policy = by_child(tokens(capacity, 100, SECOND), &[("big", 4)]);
         let names: Vec<String> = (0..10).map(|i| format!("t{i}")).collect();
-        let mut callers: Vec<Caller> = names.iter().map(|name| every(name, 5)).collect();
-        callers.push(every("big", 5));
+        let mut callers: Vec<Caller> = names.iter().map(|name| every(name, 2)).collect();
+        callers.push(every("big", 2));
         // A hundred a second for weights of 14.
         let given = given(&policy, &callers, SECOND, SECOND + seconds * SECOND);
         let part = (seconds * 100 / 14) as f64;
@@ -468,6 +515,13 @@ enum Step {
     Refund(usize, i64),
     Revocable(usize, i64),
     CancelLast,
+    /// So many eighths of the capacity.
+    TakeMuch(usize, u64),
+    /// An upstream's refusal with this wait, and so many eighths that it says remain.
+    Refused(u64),
+    Remains(u64),
+    Restart,
+    Reset,
     /// Another capacity, rate, and weights: see [`definition`].
     Define(u64, u64, u64, u8),
 }
@@ -480,11 +534,21 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (class(), 1i64..9).prop_map(|(class, cost)| Step::Refund(class, cost)),
         2 => (class(), 1i64..9).prop_map(|(class, cost)| Step::Revocable(class, cost)),
         1 => Just(Step::CancelLast),
-        2 => (1u64..60, 1u64..20, 1u64..300, 0u8..6)
+        2 => (class(), 1u64..9).prop_map(|(class, share)| Step::TakeMuch(class, share)),
+        1 => (1u64..3_000).prop_map(Step::Refused),
+        1 => (0u64..8).prop_map(Step::Remains),
+        1 => Just(Step::Restart),
+        1 => prop_oneof![4 => Just(Step::Restart), 1 => Just(Step::Reset)],
+        2 => (capacity(), 1u64..20, 1u64..300, 0u8..6)
             .prop_map(|(capacity, amount, interval, kind)| {
                 Step::Define(capacity, amount, interval, kind)
             }),
     ]
+}
+
+/// Few units, or as many as there can be.
+fn capacity() -> impl Strategy<Value = u64> {
+    prop_oneof![9 => 1u64..60, 1 => Just(1_000_000_000_000u64)]
 }
 
 fn gap() -> impl Strategy<Value = u64> {
@@ -502,7 +566,7 @@ fn definition(version: u64, step: (u64, u64, u64, u8)) -> (Policy, Policy) {
     let shared = match kind / 2 {
         0 => plain.clone(),
         1 => {
-            let weights = weights(By::Priority, &[("a", 3), ("b", capacity), ("c", 2)]);
+            let weights = weights(By::Priority, &[("a", 3), ("b", capacity.min(60)), ("c", 2)]);
             plain.clone().with_weights(weights).unwrap()
         }
         _ => plain
@@ -576,6 +640,28 @@ impl Both {
                 }
                 Some(answer)
             }
+            Step::TakeMuch(class, share) => {
+                let most = shared.limits()[0].algorithm().limit();
+                let cost = (most * share).div_ceil(8) as i64;
+                self.step(&Step::Take(class, cost), now)
+            }
+            Step::Refused(wait) => self.report(&|policy| refused(policy, wait), now),
+            Step::Remains(share) => {
+                let most = shared.limits()[0].algorithm().limit();
+                self.report(&|policy| remaining(policy, most * share / 8), now)
+            }
+            Step::Restart => {
+                self.object = self.object.restarted();
+                self.whole = self.whole.restarted();
+                self.last = None;
+                None
+            }
+            Step::Reset => {
+                self.object.reset(now);
+                self.whole.reset(now);
+                self.last = None;
+                None
+            }
             Step::CancelLast => {
                 if let Some(operation) = self.last.take() {
                     self.object.cancel(operation, now);
@@ -584,6 +670,13 @@ impl Both {
                 None
             }
         }
+    }
+
+    fn report(&mut self, report: &dyn Fn(&Policy) -> Report, now: u64) -> Option<Decision> {
+        let (shared, plain) = &self.policies;
+        tell(&mut self.object, report(shared), now);
+        tell(&mut self.whole, report(plain), now);
+        None
     }
 
     /// Has the undivided one decided by the present definition, too: a refusal.
@@ -655,9 +748,14 @@ proptest! {
             now += gap;
             let answer = both.step(step, now);
             let Some(wait) = answer.and_then(|answer| answer.retry_after) else { continue };
-            let (Step::Take(class, cost) | Step::Revocable(class, cost)) = *step else { continue };
-            let at = now + wait.as_millis();
             let policy = both.policies.0.clone();
+            let most = policy.limits()[0].algorithm().limit();
+            let (class, cost) = match *step {
+                Step::Take(class, cost) | Step::Revocable(class, cost) => (class, cost),
+                Step::TakeMuch(class, share) => (class, (most * share).div_ceil(8) as i64),
+                _ => continue,
+            };
+            let at = now + wait.as_millis();
             let mut asked = |at| peek(&mut both.object, &policy, CLASSES[class], cost, at).success;
             prop_assert!(asked(at), "{step:?}: after {wait:?}");
             prop_assert!(!asked(at - 1), "{step:?}: 1 ms before {wait:?}");
@@ -776,7 +874,7 @@ proptest! {
         let mut state = LimitState::fresh(&algorithm, moment(START)).unwrap();
         let LimitState::Bucket(bucket) = &mut state else { unreachable!() };
         bucket.level.deficit = deficit;
-        bucket.classes = Classes::stored(list, coming, None).map(Box::new);
+        bucket.classes = Classes::stored(list, coming, 0).map(Box::new);
         let now = START + 1 + passed.index(deficit as usize) as u64;
         state.project(&algorithm, moment(now)).unwrap();
         let LimitState::Bucket(bucket) = &state else { unreachable!() };
