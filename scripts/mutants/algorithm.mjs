@@ -143,7 +143,7 @@ export const MUTANTS = [
   ],
   [
     "refunds are never above full",
-    `${CORE}/algorithm/bucket.rs`,
+    `${CORE}/algorithm/divided.rs`,
     "let mut back = parts.min(self.missing(shape));",
     "let mut back = parts.min(self.missing(shape));\n        self.level.credits += parts - back;",
     "algorithms",
@@ -449,5 +449,12 @@ export const MUTANTS = [
     "let deficit = shape.capacity.saturating_add(back);",
     "let deficit = shape.capacity.max(back.min(1));",
     "reports",
+  ],
+  [
+    "what a report takes away all classes pay",
+    `${CORE}/algorithm/emptied.rs`,
+    "Payer::All",
+    "Payer::Asking",
+    "weights_parts",
   ],
 ];

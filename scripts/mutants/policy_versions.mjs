@@ -203,4 +203,11 @@ export const MUTANTS = [
     "policy.name() == other.name()",
     "policy_versions",
   ],
+  [
+    "a report brings no class",
+    `${CORE}/subject_state/lookup.rs`,
+    "asker == Asker::Class ||",
+    "asker != Asker::Class || true ||",
+    "weights_parts",
+  ],
 ];

@@ -56,4 +56,11 @@ export const MUTANTS = [
     "        let more = remaining.saturating_sub(from);\n        self.state.give_back(self.limit.algorithm(), more, moment.now);\n        if from <= remaining || matches!(self.state, LimitState::Slots(_)) {",
     "reports",
   ],
+  [
+    "what is left at the upstream is compared with the whole",
+    `${CORE}/subject_state/told.rs`,
+    "let from = self.left_of_whole(moment)?;",
+    "let from = self.view(moment)?.remaining;",
+    "weights_parts",
+  ],
 ];

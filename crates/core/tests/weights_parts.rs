@@ -317,7 +317,7 @@ proptest! {
         let all: u64 = weights.iter().sum();
         let gap = (SECOND * all).div_ceil(weights[0] * rate);
         let (mut now, mut next, mut refused, mut above) = (begin, begin, 0, 0);
-        for asked in others.iter().cycle().take(1_000) {
+        for asked in others.iter().cycle().take(400) {
             let until = now + asked.gap;
             while next <= until {
                 refused += u64::from(!ask(&mut object, &policy, "o", 1, next).success);

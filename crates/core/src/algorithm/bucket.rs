@@ -2,8 +2,7 @@
 //! same arithmetic read from two ends: a token bucket speaks of the tokens left, a leaky bucket of
 //! the level in use.
 
-use super::classes::Classes;
-use super::divided::Payer;
+use super::classes::{Classes, Payer};
 use super::level::Level;
 use super::places::{Place, Places, MAX_PLACES};
 use super::schedule::Schedule;

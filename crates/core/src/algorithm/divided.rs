@@ -3,30 +3,18 @@
 //! moves both as well.
 
 use super::bucket::Bucket;
-use super::classes::Classes;
+use super::classes::{Classes, Payer};
 use super::level::Level;
 use super::View;
 use crate::limit::weights::{Asks, ClassName};
 use crate::limit::Shape;
-
-/// Whose a charge is, where there are classes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Payer {
-    /// The class that asks.
-    Asking,
-    /// All classes, each in proportion to what it has.
-    All,
-}
 
 impl Bucket {
     /// Charges so many parts, also those that are not there. Nobody waits.
     #[inline]
     pub(super) fn charge(&mut self, shape: &Shape, parts: u128, payer: Payer) {
         if let Some(classes) = &mut self.classes {
-            match payer {
-                Payer::Asking => classes.take(parts),
-                Payer::All => classes.take_from_all(shape, parts),
-            }
+            classes.charge(shape, parts, payer);
         }
         self.level.take(shape, parts);
     }

@@ -2,7 +2,7 @@
 //! that instant does not go at once.
 
 use super::bucket::Bucket;
-use super::divided::Payer;
+use super::classes::Payer;
 use super::state::{shape, LimitState};
 use crate::limit::{Algorithm, Shape};
 use crate::{Duration, Timestamp};

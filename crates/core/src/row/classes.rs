@@ -2,8 +2,8 @@
 //!
 //! - `classes`: `name:weight:missing:brim:wants:since` of each, the name percent-encoded and empty
 //!   for the rest, `since` in Unix ms where nothing is missing.
-//! - `coming`: the grains that are not handed out yet; `idle`: those that would have come back since
-//!   the whole is full.
+//! - `coming`: the grains that are not handed out yet.
+//! - `idle`: those that would have come back since the whole is full.
 //! - `common`: of what the first class lacks as told, what all owe.
 //!
 //! A build from before weights passes over them: it decides by the level alone, which admits no

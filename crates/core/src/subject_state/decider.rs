@@ -144,8 +144,8 @@ impl Decider<'_> {
 
     /// Has the class come that asks an item that is refused for its upstream's sake, and keeps for
     /// it what the limits would refuse it as well when the gate opens: so the wait that it is told
-    /// is true. Another definition comes into force only where the limits decide. Answers the keys of
-    /// the states to which earlier charges can no longer be taken back.
+    /// is true. Another definition comes into force only where the limits decide. Answers the keys
+    /// of the states to which earlier charges can no longer be taken back.
     fn bring_class(
         &mut self,
         item: &Item,

@@ -8,9 +8,25 @@ use crate::arithmetic::divide;
 use crate::limit::weights::ClassName;
 use crate::limit::Shape;
 
+/// Who pays for a charge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payer {
+    /// The class that asks.
+    Asking,
+    /// All classes, each in proportion to what it has.
+    All,
+}
+
 impl Classes {
-    /// Charges the class that asks with so many parts.
-    pub(in crate::algorithm) fn take(&mut self, parts: u128) {
+    /// Charges so many parts, also those that are not there.
+    pub(in crate::algorithm) fn charge(&mut self, shape: &Shape, parts: u128, payer: Payer) {
+        match payer {
+            Payer::Asking => self.take(parts),
+            Payer::All => self.take_from_all(shape, parts),
+        }
+    }
+
+    fn take(&mut self, parts: u128) {
         if let Some(own) = self.list.first_mut().filter(|_| parts > 0) {
             self.idle = 0;
             own.wants = 0;
@@ -20,7 +36,7 @@ impl Classes {
 
     /// Charges all classes with so many parts: each with its part of them in proportion to what it
     /// has. What they do not have they owe in common.
-    pub(in crate::algorithm) fn take_from_all(&mut self, shape: &Shape, parts: u128) {
+    fn take_from_all(&mut self, shape: &Shape, parts: u128) {
         if parts == 0 {
             return;
         }

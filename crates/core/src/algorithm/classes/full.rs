@@ -27,8 +27,8 @@ impl Classes {
     }
 
     /// The whole lacks nothing from `full` on, and nothing was taken until `now`. Each class that
-    /// owes something gets its part of what would have come back. It is paid by those that have more
-    /// than their own, who fill to that no more.
+    /// owes something gets its part of what would have come back. Those pay it that have more than
+    /// their own, and fill to that no more.
     pub(super) fn stay_full(&mut self, shape: &Shape, full: Timestamp, now: Timestamp) {
         if !self.owe() {
             return;

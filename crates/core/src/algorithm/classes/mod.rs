@@ -38,5 +38,6 @@ mod refill;
 mod room;
 mod share;
 
+pub use charged::Payer;
 pub use class::{Class, Classes, MAX_CLASSES, STAYS};
 pub use share::Share;

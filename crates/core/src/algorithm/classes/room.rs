@@ -7,8 +7,8 @@ use crate::arithmetic::divide;
 use crate::limit::Shape;
 use crate::{Duration, Timestamp};
 
-/// Up to so many times a cost above its part a class may fill that was refused it. Once would do for
-/// the cost; more, so that it loses nothing of what comes back to it until its turn.
+/// Up to so many times a cost above its part a class may fill that was refused it. Once would do
+/// for the cost; more, so that it loses nothing of what comes back to it until its turn.
 const FILLS: u128 = 2;
 
 impl Classes {
