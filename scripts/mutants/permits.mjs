@@ -71,8 +71,8 @@ export const MUTANTS = [
   [
     "a topup names the total",
     `${CORE}/subject_state/holding/topup.rs`,
-    "false => Held::units_under(part, &topup.total),",
-    "false => part.units + Held::units_under(part, &topup.total),",
+    "let units = Held::units_under(part, &topup.total);\n            let (units, room)",
+    "let units = part.units + Held::units_under(part, &topup.total);\n            let (units, room)",
     "protocols/permits",
   ],
   [
@@ -85,15 +85,15 @@ export const MUTANTS = [
   [
     "a topup that was overtaken changes nothing",
     `${CORE}/subject_state/holding/topup.rs`,
-    "topup.turn.is_none_or(|turn| turn >= held.turn)",
-    "topup.turn.is_none_or(|_| true)",
+    "_ if is_overtaken => {}",
+    "_ if is_overtaken && topup.total == Real::default() => {}",
     "parts",
   ],
   [
     "a topup that was undone does nothing when it arrives after that",
     `${CORE}/subject_state/holding/topup.rs`,
-    "(self.turn, self.before) = (turn.saturating_add(1), None);",
-    "(self.turn, self.before) = (turn, None);",
+    "self.turn = turn.max(newest).saturating_add(1);",
+    "self.turn = turn.max(newest);",
     "parts",
   ],
   [
@@ -106,8 +106,8 @@ export const MUTANTS = [
   [
     "each limit holds again what it did itself",
     `${CORE}/subject_state/holding/topup.rs`,
-    "Some(before) => before.units.clone(),",
-    "Some(_) => self.parts.iter().map(|it| Held::units_under(it, &topup.total)).collect(),",
+    "Some((_, before)) => Some(before.units),",
+    "Some(_) => None,",
     "parts",
   ],
   [
@@ -173,5 +173,61 @@ export const MUTANTS = [
     "!held.slots.held.is_empty());",
     "held.slots.held.is_empty());",
     "definitions",
+  ],
+  [
+    "nothing is let go before all parts have agreed",
+    `${CORE}/subject_state/holding/topup.rs`,
+    "if topup.step == TopupStep::Raise && held.has_parts_elsewhere() {",
+    "if topup.step == TopupStep::Raise && held.turn > 99 {",
+    "parts",
+  ],
+  [
+    "a newer topup goes back to what was held before an older one that is undone",
+    `${CORE}/subject_state/holding/topup.rs`,
+    "self.before[at].units = before.units;",
+    "let _ = &before.units;",
+    "parts",
+  ],
+  [
+    "a newer topup goes back to what all have agreed to since",
+    `${CORE}/subject_state/holding/topup.rs`,
+    "all.for_each(|(units, part)| *units = under(part, *units));\n        None",
+    "let _ = all.map(|(units, part)| *units = under(part, *units));\n        None",
+    "parts",
+  ],
+  [
+    "an overtaken topup is answered as that",
+    `${CORE}/subject_state/holding/topup.rs`,
+    "success: refused.is_none() && !is_overtaken,",
+    "success: refused.is_none(),",
+    "parts",
+  ],
+  [
+    "a place is not settled",
+    `${CORE}/subject_state/holding/outcome.rs`,
+    "Outcome::Settled(_) | Outcome::GivenBack if held.is_place => Ok(()),",
+    "Outcome::Settled(_) | Outcome::GivenBack if held.is_place && is_over => Ok(()),",
+    "parts",
+  ],
+  [
+    "a place whose turn has come is not charged again",
+    `${CORE}/subject_state/holding/outcome.rs`,
+    "Outcome::Settled(_) | Outcome::GivenBack if held.is_place => Ok(()),",
+    "Outcome::Settled(_) | Outcome::GivenBack if held.is_place && !is_over => Ok(()),",
+    "parts",
+  ],
+  [
+    "units that are held come before a place of the same permit",
+    `${CORE}/subject_state/holding/taking.rs`,
+    "self.holds.all[place].is_place && !held.is_place =>",
+    "self.holds.all[place].is_place && held.is_place =>",
+    "parts",
+  ],
+  [
+    "a place is no part of the units of the same permit",
+    `${CORE}/subject_state/holding/taking.rs`,
+    "if known.is_some_and(|it| !it.is_place) {",
+    "if known.is_some_and(|it| !it.is_place && it.turn > 99) {",
+    "parts",
   ],
 ];

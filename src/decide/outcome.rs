@@ -172,8 +172,12 @@ impl Outcome {
     /// Has all that hold units under one permit tell it alike: as that of its home, the first.
     pub(super) fn share_permit(outcomes: &mut [Outcome]) {
         let permit = |it: &Outcome| it.decision.grant.as_deref().map(|grant| grant.permit);
-        let mut holders = outcomes.iter();
-        let Some(home) = holders.find(|it| it.holds()) else {
+        let first = |has_more: fn(&Outcome) -> bool| {
+            let mut holders = outcomes.iter();
+            holders.find(|it| it.holds() && has_more(it))
+        };
+        let has_units = |it: &Outcome| it.pending.item.check.hold.is_some();
+        let Some(home) = first(has_units).or_else(|| first(|_| true)) else {
             return;
         };
         let bits = permit(home);

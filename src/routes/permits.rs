@@ -4,7 +4,7 @@
 use tollgate_core::api::permit as form;
 use tollgate_core::api::response::{to_json, RenewedBody, SettledBody, ToppedBody};
 use tollgate_core::message::{Answer, Call};
-use tollgate_core::parts::{Failed, Next, Renewal, Step, Topping};
+use tollgate_core::parts::{Failed, NewTotal, Next, Renewal, Step};
 use tollgate_core::permit::Permit;
 use tollgate_core::subject_state::Topup;
 
@@ -53,8 +53,8 @@ pub(crate) async fn top_up(context: &Context<'_>, body: &str) -> Result<Reply, A
     let permit = known(context, &form.permit)?;
     let home = permit.subject.object_name();
     let topup = Topup::new(permit.bits, form.total, form.overage);
-    let (mut topping, step) = Topping::begin(home, topup, context.deadline());
-    let topped = in_all_parts(context, step, |answers| topping.step(answers)).await?;
+    let (mut total, step) = NewTotal::begin(home, topup, context.deadline());
+    let topped = in_all_parts(context, step, |answers| total.step(answers)).await?;
     let body = to_json(&ToppedBody::of(&topped, form.permit));
     let status = status_of(topped.success);
     Ok(Reply::decision(status, body, RateLimitHeaders::default()))

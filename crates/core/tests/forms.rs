@@ -17,7 +17,7 @@ use tollgate_core::policy::Version;
 use tollgate_core::row::ROWS;
 use tollgate_core::subject_state::{
     Effects, Home, Item, Others, Outcome, Refusal, StageChange, StageOverride, StepChange,
-    SubjectState, Topup, Write,
+    SubjectState, Topup, TopupStep, Write,
 };
 use tollgate_core::{Duration, Timestamp};
 
@@ -272,10 +272,22 @@ fn messages_have_these_forms() {
         (Call::Stage(StageOverride { start: None, paused: Some(false) }), "1 stage paused=0"),
         (Call::Renew { permit: 0xabc, hold: None }, "1 renew permit=abc"),
         (Call::Release { permit: 0xabc }, "1 release permit=abc"),
-        (Call::TopUp(topup()), "1 topUp permit=abc cost=3"),
+        (Call::TopUp(topup()), "1 topUp permit=abc raises=1 cost=3"),
         (
-            Call::TopUp(Topup { turn: Some(2), is_undone: true, overage: Overage::Cap, ..topup() }),
-            "1 topUp permit=abc overage=cap turn=2 undone=1 cost=3",
+            Call::TopUp(Topup { turn: Some(2), overage: Overage::Cap, ..topup() }),
+            "1 topUp permit=abc overage=cap turn=2 raises=1 cost=3",
+        ),
+        (
+            Call::TopUp(Topup { turn: Some(2), step: TopupStep::Set, ..topup() }),
+            "1 topUp permit=abc turn=2 cost=3",
+        ),
+        (
+            Call::TopUp(Topup { turn: Some(2), step: TopupStep::Undo { newest: 0 }, ..topup() }),
+            "1 topUp permit=abc turn=2 undone=1 cost=3",
+        ),
+        (
+            Call::TopUp(Topup { turn: Some(2), step: TopupStep::Undo { newest: 9 }, ..topup() }),
+            "1 topUp permit=abc turn=2 undone=1 newest=9 cost=3",
         ),
         (taking(None), "1 take operation=beef permit=abc parts=o%2F1\nitem cost=1 hold=1000\nlimit algorithm=slidingWindow limit=5 window=1000"),
         (taking(Some(&["cents", "mails"])), "1 take operation=beef permit=abc limits=cents,mails parts=o%2F1\nitem cost=1 hold=1000\nlimit algorithm=slidingWindow limit=5 window=1000"),

@@ -13,7 +13,7 @@ use tollgate_core::decide::{Check, Overage};
 use tollgate_core::decision::Grant;
 use tollgate_core::limit::Real;
 use tollgate_core::message::{Answer, Call, RefusalCode};
-use tollgate_core::parts::{Failed, Next, Renewal, Step, Topping};
+use tollgate_core::parts::{Failed, NewTotal, Next, Renewal, Step};
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::{
     Effects, End, Home, Item, Others, Outcome, Refusal, Topped, Topup,
@@ -149,8 +149,16 @@ impl Parts {
         how: impl FnMut(usize) -> How,
     ) -> Result<Topped, Failed> {
         let topup = Topup::new(PERMIT, total, overage);
-        let (mut topping, step) = Topping::begin(name_of(0), topup, DEADLINE);
-        self.run(step, how, |answers, _| topping.step(answers))
+        let (mut total, step) = NewTotal::begin(name_of(0), topup, DEADLINE);
+        self.run(step, how, |answers, _| total.step(answers))
+    }
+
+    /// Begins a topup that its home has answered: what is to be done then.
+    fn begun(&mut self, topup: Topup) -> (NewTotal, Step<Topped>) {
+        let (mut total, _) = NewTotal::begin(name_of(0), topup.clone(), DEADLINE);
+        let at_home = self.call(0, &Call::TopUp(topup));
+        let step = total.step(vec![Some(at_home)]);
+        (total, step)
     }
 
     fn renew(&mut self, hold: u64, how: impl FnMut(usize) -> How) -> Result<Grant, Failed> {
@@ -241,15 +249,14 @@ fn where_a_part_is_silent_every_other_one_holds_what_it_did() {
 fn what_is_undone_late_undoes_no_newer_topup() {
     let mut parts = Parts::held(&simple(&[100, 100, 10]));
     let topup = Topup::new(PERMIT, real(20), Overage::Deny);
-    let (mut topping, _) = Topping::begin(name_of(0), topup.clone(), DEADLINE);
-    let at_home = parts.call(0, &Call::TopUp(topup));
-    let Next::Ask { calls, .. } = topping.step(vec![Some(at_home)]).next else {
+    let (mut total, step) = parts.begun(topup);
+    let Next::Ask { calls, .. } = step.next else {
         panic!("the others are asked");
     };
     let answers = calls
         .iter()
         .map(|(object, call)| Some(parts.call(number_of(object), call)));
-    let undoing = topping.step(answers.collect());
+    let undoing = total.step(answers.collect());
     // Before any of that arrives the caller tries again, for less.
     assert!(
         parts
@@ -257,10 +264,303 @@ fn what_is_undone_late_undoes_no_newer_topup() {
             .unwrap()
             .success
     );
-    let step = |answers, _| topping.step(answers);
+    let step = |answers, _| total.step(answers);
     let late = parts.run(undoing, WELL, step).unwrap();
     assert_eq!((late.success, late.held[0].1), (false, 8));
     assert_eq!(parts.units(), [[8], [8], [8]]);
+}
+
+/// A part for each of these limits, of that name.
+fn by_names(limits: &[(&str, u64)]) -> Vec<Vec<Item>> {
+    let policy = |&(name, limit): &(&str, u64)| {
+        let policy = Policy::new(vec![named(name, fixed(limit, HOUR))]).unwrap();
+        items(&[(policy, 4)], MINUTE)
+    };
+    limits.iter().map(policy).collect()
+}
+
+#[test]
+fn what_a_topup_lowers_is_let_go_once_all_have_agreed() {
+    let cents = Policy::new(vec![named("cents", fixed(4, HOUR))]).unwrap();
+    for (mails, success) in [(30, false), (20, true)] {
+        let mut parts = Parts::held(&by_names(&[("cents", 4), ("mails", 20)]));
+        let total = Real {
+            cost: None,
+            costs: costs(&[("cents", 1), ("mails", mails)]),
+        };
+        let (mut total, step) = parts.begun(Topup::new(PERMIT, total, Overage::Deny));
+        // Somebody asks at home meanwhile.
+        let asked = parts.objects[0].limit(&cents, Check::of(3), None, START);
+        assert!(!asked.unwrap().success);
+        let next = |answers, _| total.step(answers);
+        let topped = parts.run(step, WELL, next).unwrap();
+        let held = [("cents".to_owned(), if success { 1 } else { 4 })];
+        assert_eq!((topped.success, topped.held), (success, held.to_vec()));
+        let units = if success { [[1], [20]] } else { [[4], [4]] };
+        assert_eq!(parts.units(), units);
+    }
+}
+
+#[test]
+fn what_is_lowered_can_be_lowered_again_where_a_part_was_silent() {
+    for (silent, left) in [(0, [20, 5]), (1, [5, 20])] {
+        let mut parts = Parts::held(&simple(&[100, 100]));
+        let of = |total| (real(total), Overage::Deny);
+        assert!(parts.top_up(of(20), WELL).unwrap().success);
+        let mut asked = [0, 0];
+        let lowered = parts.top_up(of(5), |object| {
+            asked[object] += 1;
+            match object == silent && asked[object] == 2 {
+                true => How::Lost,
+                false => How::Answers,
+            }
+        });
+        assert_eq!(lowered, Err(Failed::Silent));
+        assert_eq!(parts.units(), left.map(|units| [units]));
+        assert!(parts.top_up(of(5), WELL).unwrap().success);
+        assert_eq!(parts.units(), [[5], [5]]);
+    }
+}
+
+#[test]
+fn no_part_lets_anything_go_where_one_is_silent_or_has_no_room() {
+    for silent in [0, 1, 2] {
+        for silence in [How::Unheard, How::Late, How::Lost] {
+            let mut parts = Parts::held(&simple(&[100, 100, 100]));
+            let of = |total| (real(total), Overage::Deny);
+            assert!(parts.top_up(of(20), WELL).unwrap().success);
+            let mut is_first = true;
+            let how = |object| match object == silent && core::mem::take(&mut is_first) {
+                true => silence,
+                false => How::Answers,
+            };
+            assert_eq!(parts.top_up(of(5), how), Err(Failed::Silent));
+            parts.arrive();
+            assert_eq!(parts.units(), [[20], [20], [20]], "{silent} {silence:?}");
+        }
+    }
+}
+
+#[test]
+fn a_topup_that_was_overtaken_is_not_answered_as_if_it_were_done() {
+    for total in [8, 30] {
+        let mut parts = Parts::held(&simple(&[100, 100]));
+        let (mut first, step) = parts.begun(Topup::new(PERMIT, real(30), Overage::Deny));
+        let second = parts.top_up((real(total), Overage::Deny), WELL).unwrap();
+        assert!(second.success);
+        let next = |answers, _| first.step(answers);
+        let topped = parts.run(step, WELL, next).unwrap();
+        let told = (topped.success, topped.held[0].1, topped.retry_after);
+        assert_eq!(told, (false, total, None));
+        assert_eq!(parts.units(), [[total], [total]]);
+    }
+}
+
+#[test]
+fn of_two_topups_at_once_that_both_fail_nothing_is_left() {
+    for total in [5, 30] {
+        let mut parts = Parts::held(&simple(&[100, 100, 50]));
+        let of = |total| (real(total), Overage::Deny);
+        assert!(parts.top_up(of(20), WELL).unwrap().success);
+        let (mut first, step) = parts.begun(Topup::new(PERMIT, real(total), Overage::Deny));
+        let refused = parts.top_up(of(60), WELL).unwrap();
+        assert!(!refused.success);
+        let how = |object| if object == 1 { How::Lost } else { How::Answers };
+        let next = |answers, _| first.step(answers);
+        assert_eq!(parts.run(step, how, next), Err(Failed::Silent));
+        assert_eq!(parts.units(), [[20], [20], [20]], "{total}");
+    }
+}
+
+#[test]
+fn a_topup_that_is_undone_after_a_newer_one_began_is_what_that_one_goes_back_to() {
+    // The first is undone, or all have agreed to it, while the second is under way.
+    for (lost, left) in [(true, 20), (false, 5)] {
+        let mut parts = Parts::held(&simple(&[100, 100, 50]));
+        let of = |total| (real(total), Overage::Deny);
+        assert!(parts.top_up(of(20), WELL).unwrap().success);
+        let asked = if lost { 30 } else { 5 };
+        let (mut first, mut step) = parts.begun(Topup::new(PERMIT, real(asked), Overage::Deny));
+        if !lost {
+            // All agree before the second one begins.
+            let Next::Ask { calls, .. } = step.next else {
+                panic!("the others are asked");
+            };
+            let calls = calls.iter();
+            let answers = calls.map(|(object, call)| Some(parts.call(number_of(object), call)));
+            step = first.step(answers.collect());
+        }
+        let (mut second, second_step) = parts.begun(Topup::new(PERMIT, real(60), Overage::Deny));
+        let how = |object| match lost && object == 1 {
+            true => How::Lost,
+            false => How::Answers,
+        };
+        let done = parts.run(step, how, |answers, _| first.step(answers));
+        match lost {
+            true => assert_eq!(done, Err(Failed::Silent)),
+            false => {
+                let topped = done.unwrap();
+                assert_eq!((topped.success, topped.held[0].1), (true, 5));
+            }
+        }
+        let next = |answers, _| second.step(answers);
+        let refused = parts.run(second_step, WELL, next).unwrap();
+        assert_eq!((refused.success, refused.held[0].1), (false, left));
+        assert_eq!(parts.units(), [[left], [left], [left]]);
+    }
+}
+
+#[test]
+fn a_home_that_has_lost_count_numbers_past_its_parts() {
+    // A build from before has written the row of the home in between: it has no `turn`.
+    let mut parts = Parts::held(&simple(&[100, 100]));
+    let of = |total| (real(total), Overage::Deny);
+    for total in [10, 11, 12, 13] {
+        assert!(parts.top_up(of(total), WELL).unwrap().success);
+    }
+    for row in parts.objects[0].rows.values_mut() {
+        *row = row.replace(" turn=4 limits=", "");
+    }
+    parts.objects[0] = parts.objects[0].restarted();
+    assert_eq!(parts.top_up(of(50), WELL), Err(Failed::Silent));
+    assert_eq!(parts.units(), [[13], [13]]);
+    for total in [50, 6] {
+        assert!(parts.top_up(of(total), WELL).unwrap().success);
+        assert_eq!(parts.units(), [[total], [total]]);
+    }
+}
+
+#[test]
+fn so_many_topups_can_be_undone_and_no_more_are_kept() {
+    let mut parts = Parts::held(&simple(&[100, 100]));
+    let under_way: Vec<_> = (5..20)
+        .map(|total| parts.begun(Topup::new(PERMIT, real(total), Overage::Deny)))
+        .collect();
+    for (mut total, step) in under_way.into_iter().rev() {
+        let how = |object| if object == 1 { How::Lost } else { How::Answers };
+        let failed = parts.run(step, how, |answers, _| total.step(answers));
+        assert_eq!(failed, Err(Failed::Silent));
+    }
+    // Fifteen were under way, of which the newest eight are undone.
+    assert_eq!(parts.units(), [[11], [4]]);
+}
+
+/// A permit over units of one object, and over a place of another that is ahead.
+fn with_a_place() -> (Parts, Policy) {
+    let mut parts = Parts::held(&simple(&[100]));
+    let bucket = tollgate_core::Algorithm::TokenBucket(common::bucket(4, 1, MINUTE));
+    let policy = policy_of(bucket);
+    let mut object = Object::default();
+    assert!(object.ask(&policy, 4, START).success);
+    let item = Item {
+        policy: policy.clone(),
+        check: Check {
+            max_delay: Some(Duration::from_secs(600)),
+            ..Check::of(1)
+        },
+    };
+    let decided = object.change(|it, effects| {
+        let permit = &mut || PERMIT;
+        (it.state).hold(
+            &[item],
+            Some(1),
+            &Home::Elsewhere,
+            permit,
+            moment(START),
+            effects,
+        )
+    });
+    assert!(decided.unwrap()[0].grant.is_some());
+    let mut home = Object::default();
+    let others = vec![name_of(1)];
+    let held = home.change(|it, effects| {
+        let permit = &mut || PERMIT;
+        let here = Home::Here(others.into());
+        let items = &simple(&[100])[0];
+        (it.state).hold(items, Some(1), &here, permit, moment(START), effects)
+    });
+    assert!(held.unwrap()[0].success);
+    parts.objects = vec![home, object];
+    (parts, policy)
+}
+
+#[test]
+fn a_place_in_another_object_is_neither_topped_up_nor_renewed_nor_settled() {
+    let permit = PERMIT;
+    let outcomes = [
+        Outcome::Settled(real(3)),
+        Outcome::Settled(Real::default()),
+        Outcome::GivenBack,
+    ];
+    for outcome in outcomes {
+        let (mut parts, policy) = with_a_place();
+        let topped = parts.top_up((real(9), Overage::Deny), WELL).unwrap();
+        assert!(topped.success && topped.held[0].1 == 9);
+        assert!(
+            parts
+                .top_up((real(5), Overage::Deny), WELL)
+                .unwrap()
+                .success
+        );
+        let grant = parts.renew(HOUR, WELL).unwrap();
+        assert_eq!(grant.expires.as_millis(), START + HOUR);
+        // A minute later its turn has come; it is one unit, which was charged when it was promised.
+        for now in [START + SECOND, START + MINUTE + SECOND] {
+            parts.now = now;
+            let outcome = outcome.clone();
+            let told = parts.call(1, &Call::Conclude { permit, outcome });
+            assert_eq!(told, Answer::Done);
+            let wait = parts.objects[1].ask(&policy, 1, now).retry_after;
+            let wait = wait.map(|wait| now + wait.as_millis());
+            assert_eq!(wait, Some(START + 2 * MINUTE), "{now}");
+        }
+    }
+}
+
+#[test]
+fn a_place_in_another_object_comes_back_where_its_permit_is_released() {
+    let (mut parts, policy) = with_a_place();
+    let call = Call::Conclude {
+        permit: PERMIT,
+        outcome: Outcome::Released,
+    };
+    assert_eq!(parts.call(1, &call), Answer::Done);
+    let wait = parts.objects[1].ask(&policy, 1, START).retry_after;
+    assert_eq!(wait, Some(Duration::from_millis(MINUTE)));
+}
+
+#[test]
+fn units_and_a_place_of_one_object_are_the_permit_of_the_units() {
+    let bucket = tollgate_core::Algorithm::TokenBucket(common::bucket(4, 1, MINUTE));
+    let bucket = policy_of(bucket);
+    let place = Item {
+        policy: bucket.clone(),
+        check: Check {
+            max_delay: Some(Duration::from_secs(600)),
+            ..Check::of(1)
+        },
+    };
+    let units = simple(&[100])[0][0].clone();
+    for items in [[units.clone(), place.clone()], [place, units]] {
+        let mut object = Object::default();
+        assert!(object.ask(&bucket, 4, START).success);
+        let decided = object.change(|it, effects| {
+            let permit = &mut || PERMIT;
+            let home = &Home::default();
+            (it.state).hold(&items, Some(1), home, permit, moment(START), effects)
+        });
+        assert!(decided.unwrap().iter().all(|it| it.success));
+        let held = |object: &Object| {
+            let status = object.state.status(None, moment(START)).unwrap();
+            status.limits.iter().map(|limit| limit.held).sum::<u64>()
+        };
+        assert_eq!(held(&object), 4);
+        let settled = object.settle(PERMIT, &real(3), START).unwrap();
+        let charged: Vec<u64> = settled.shares.iter().map(|share| share.units).collect();
+        assert_eq!((charged, held(&object)), (vec![3], 0));
+        let wait = object.ask(&bucket, 1, START).retry_after;
+        assert_eq!(wait, Some(Duration::from_millis(2 * MINUTE)));
+    }
 }
 
 #[test]
@@ -519,7 +819,7 @@ proptest! {
             match &answer {
                 Ok(topped) if topped.success => least = topped.held[0].1,
                 Ok(_) => {} // it tells what the home holds
-                // Perhaps some hold less by now, as was asked for.
+                // All have agreed, perhaps, and some hold less by now, as was asked for.
                 Err(_) => least = least.min(total),
             }
             if matches!(&answer, Ok(topped) if !topped.success) {

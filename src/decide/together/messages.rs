@@ -48,8 +48,8 @@ impl Request<'_> {
     }
 
     /// On what terms an object holds its part of the permit that this operation takes, if it does.
-    /// The home is the first object that holds units. Where slots alone are taken they belong to
-    /// the same permit, and the home tells of its end as well.
+    /// The home is the first object that holds units; where none does, that has a place. Where
+    /// slots alone are taken they belong to the same permit, and the home tells of its end as well.
     fn holding(&self, object: usize, operation: u128) -> Option<Holding> {
         let mask = self.mask?;
         let any = |object: usize, has: fn(&Pending) -> bool| {
@@ -61,7 +61,8 @@ impl Request<'_> {
             it.is_of_permit() || (check.hold.is_some() && policy.gives_permits())
         };
         let objects = 0..self.multi.objects();
-        let home = objects.clone().find(|it| any(*it, Pending::is_of_permit))?;
+        let first = |has: fn(&Pending) -> bool| objects.clone().find(|it| any(*it, has));
+        let home = first(|it| it.item.holds()).or_else(|| first(Pending::is_of_permit))?;
         let others = objects.filter(|it| *it != home && any(*it, takes_part));
         let name = |it: usize| self.object_of(it).to_owned();
         let home = match object {

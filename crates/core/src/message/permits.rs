@@ -4,7 +4,7 @@ use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decide::Overage;
 use crate::percent::{decode_component, encode_component};
 use crate::row::{get_limit_names, get_real, items, put_limit_names, put_real};
-use crate::subject_state::{End, Home, Others, Outcome, Settled, Share, Topped, Topup};
+use crate::subject_state::{End, Home, Others, Outcome, Settled, Share, Topped, Topup, TopupStep};
 
 use super::{bits, duration, hex, instant};
 
@@ -64,7 +64,14 @@ pub(super) fn put_topup(line: LineWriter, topup: &Topup) -> LineWriter {
         .put("permit", hex(topup.permit))
         .put_some("overage", overage)
         .put_some("turn", topup.turn)
-        .flag("undone", topup.is_undone);
+        .flag("raises", topup.step == TopupStep::Raise);
+    let line = match topup.step {
+        TopupStep::Undo { newest } => {
+            let newest = Some(newest).filter(|newest| *newest > 0);
+            line.flag("undone", true).put_some("newest", newest)
+        }
+        TopupStep::Raise | TopupStep::Set => line,
+    };
     put_real(line, &topup.total)
 }
 
@@ -74,7 +81,13 @@ pub(super) fn get_topup(line: &Line) -> Result<Topup, Unreadable> {
         total: get_real(line)?,
         overage: get_overage(line)?,
         turn: line.number("turn")?,
-        is_undone: line.flag("undone"),
+        step: match (line.flag("undone"), line.flag("raises")) {
+            (true, _) => TopupStep::Undo {
+                newest: line.number("newest")?.unwrap_or(0),
+            },
+            (false, true) => TopupStep::Raise,
+            (false, false) => TopupStep::Set,
+        },
     })
 }
 

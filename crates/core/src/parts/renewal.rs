@@ -1,11 +1,11 @@
 //! Holding a permit for longer in all of its parts.
 
 use crate::decision::Grant;
-use crate::message::{Answer, Call, RefusalCode};
+use crate::message::{Answer, Call};
 use crate::multi::Time;
 use crate::{Duration, Timestamp};
 
-use super::step::{Failed, Step};
+use super::step::{Failed, Other, Step};
 
 /// One renewal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,12 +86,11 @@ impl Renewal {
                 Some(Answer::Renewed { grant: part, .. }) => {
                     grant.expires = grant.expires.min(part.expires);
                 }
-                // It was out of reach when the permit was taken: nothing is held there.
-                Some(Answer::Refused(RefusalCode::UnknownPermit, _)) => {}
-                Some(Answer::Refused(RefusalCode::PermitEnded, _)) => {
-                    return Step::done(Err(Failed::of(answer)));
-                }
-                _ => silent.push(object),
+                other => match Other::of(other.as_ref()) {
+                    Other::HasNone => {}
+                    Other::Ended | Other::Refused => return Step::done(Err(Failed::of(other))),
+                    Other::Silent => silent.push(object),
+                },
             }
         }
         let time = self.time(now);

@@ -1,6 +1,6 @@
 //! What is to be done next with the parts of a permit.
 
-use crate::message::{Answer, Call};
+use crate::message::{Answer, Call, RefusalCode};
 use crate::Duration;
 
 /// What to do, in this order.
@@ -61,5 +61,41 @@ impl Failed {
     /// Of an answer that is not the one that was asked for; `None` stands for silence.
     pub(super) fn of(answer: Option<Answer>) -> Failed {
         answer.map_or(Failed::Silent, |answer| Failed::Refused(Box::new(answer)))
+    }
+}
+
+/// What a part has said that has not done what it was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Other {
+    /// It has no units of the permit: it was out of reach when that was taken, holds slots alone,
+    /// or a place that was promised.
+    HasNone,
+    /// What it held has ended.
+    Ended,
+    /// It cannot, for another reason.
+    Refused,
+    /// It has said nothing, or what nobody has asked.
+    Silent,
+}
+
+impl Other {
+    pub(super) const fn of(answer: Option<&Answer>) -> Other {
+        let Some(Answer::Refused(code, _)) = answer else {
+            return Other::Silent;
+        };
+        match code {
+            RefusalCode::UnknownPermit | RefusalCode::IsPlace => Other::HasNone,
+            RefusalCode::PermitEnded => Other::Ended,
+            RefusalCode::UnknownTimeZone
+            | RefusalCode::NotHeld
+            | RefusalCode::TooManyPermits
+            | RefusalCode::TooManyLimits
+            | RefusalCode::UnknownDefinition
+            | RefusalCode::StaleOverrides
+            | RefusalCode::Cancelled
+            | RefusalCode::KeyReused => Other::Refused,
+            // It cannot read the call, or write.
+            RefusalCode::Unavailable => Other::Silent,
+        }
     }
 }

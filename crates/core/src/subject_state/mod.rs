@@ -88,7 +88,7 @@ pub use alarm::ALARM_SPACING;
 pub use bounds::{MAX_DEFINITIONS, MAX_ENTRIES};
 pub use denials::{Denial, RECENT_DENIALS};
 pub use effects::{Effects, Write};
-pub use holding::{Notice, Outcome, Settled, Share, Topped, Topup};
+pub use holding::{Notice, Outcome, Settled, Share, Topped, Topup, TopupStep};
 pub use holds::{End, Home, Others, Part, MAX_ENDED, MAX_HELD};
 pub use item::Item;
 pub use keys::{KEYS, MAX_KEYS};

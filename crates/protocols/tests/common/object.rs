@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use tollgate_core::message::{Answer, Call};
-use tollgate_core::subject_state::{Effects, Notice, SubjectState, Write, ALARM_SPACING};
+use tollgate_core::subject_state::{
+    Effects, Notice, SubjectState, TopupStep, Write, ALARM_SPACING,
+};
 use tollgate_core::Timestamp;
 
 use super::{moment, LIMIT};
@@ -30,8 +32,8 @@ pub(crate) struct Object {
     has_answered: bool,
     /// What its memory alone knows: what each operation was answered, and when.
     operations: BTreeMap<u128, String>,
-    /// For the same reason the newest topup by its number, and what was held before it.
-    topped: (u64, String),
+    /// For the same reason what topups have done, in order: they can be undone.
+    topped: Vec<String>,
     /// In ticks.
     pub(crate) clock: u64,
     pub(crate) seen: Seen,
@@ -50,24 +52,29 @@ impl Object {
             self.expect_alarm(&mut effects);
         }
         let text = answer.encode_in(version);
-        match call {
+        match &call {
             Call::Limit {
                 operation: Some(id),
                 ..
             } => {
                 let known = format!("{} {text}", self.clock);
-                self.operations.entry(id).or_insert(known);
+                self.operations.entry(*id).or_insert(known);
             }
             Call::Cancel { operation } => {
                 let known = format!("{} cancelled", self.clock);
-                self.operations.insert(operation, known);
+                self.operations.insert(*operation, known);
             }
             _ => {}
         }
-        if let Answer::Topped(topped) = &answer {
-            if topped.success && topped.turn != self.topped.0 {
-                self.topped = (topped.turn, format!("{:?}", topped.before));
-            }
+        if let (Call::TopUp(topup), Answer::Topped(topped)) = (&call, &answer) {
+            let known = format!("{:?} of {:?}: {topped:?}", topup.step, topup.turn);
+            let is_known = match topup.step {
+                TopupStep::Raise => topped.success,
+                // It has let go what is kept no longer.
+                TopupStep::Set => !topped.success,
+                TopupStep::Undo { .. } => !self.topped.is_empty(),
+            };
+            self.topped.extend(is_known.then_some(known));
         }
         if !is_stored {
             effects.writes.clear();
@@ -110,7 +117,7 @@ impl Object {
         let rows = self.rows.iter();
         self.state = SubjectState::from_rows(rows.map(|(key, row)| (key.as_str(), row.as_str())));
         self.operations.clear();
-        self.topped = <(u64, String)>::default();
+        self.topped.clear();
         self.has_answered = false;
         self.look();
     }

@@ -3,11 +3,11 @@
 use tollgate_core::decide::Overage;
 use tollgate_core::limit::Real;
 use tollgate_core::message::{Answer, Call, RefusalCode};
-use tollgate_core::parts::{Next, Renewal, Topping};
-use tollgate_core::subject_state::{Settled, Topped, Topup};
+use tollgate_core::parts::{NewTotal, Next, Renewal};
+use tollgate_core::subject_state::{Settled, Topped, Topup, TopupStep};
 use tollgate_core::Timestamp;
 
-use super::state::{Ending, Errand, Machine, State, Why, ALIKE, AS_LONG, HOME, OTHER};
+use super::state::{Ending, Errand, Machine, State, Why, Working, ALIKE, AS_LONG, HOME, OTHER};
 use crate::common::{moment, TICK};
 
 /// What a caller does with the permit.
@@ -142,41 +142,53 @@ impl State {
             self.flag(ALIKE);
         }
         if topped.success {
-            (self.turn, self.answered) = (topped.turn, None);
+            self.turn = topped.turn;
         }
         let topup = top_up(self.worker.permit(), total);
-        let (topping, _) = Topping::begin("home".to_owned(), topup, TICK);
-        let machine = Machine::TopUp(topping, topped.turn);
+        let (new_total, _) = NewTotal::begin("home".to_owned(), topup, TICK);
+        let machine = Machine::TopUp(new_total, topped.turn);
         self.work(machine, Answer::Topped(topped));
     }
 
     /// A Worker asks its home first, which has answered; the machine goes on.
     fn work(&mut self, machine: Machine, answer: Answer) {
-        self.machines.push(Some(machine));
-        self.go_on(self.machines.len() - 1, Some(answer));
+        let heard = Vec::new();
+        self.machines.push(Some(Working { machine, heard }));
+        self.go_on(self.machines.len() - 1, vec![Some(answer)]);
     }
 
-    /// A machine hears an answer, or that there is none, and does what comes next.
-    fn go_on(&mut self, which: usize, answer: Option<Answer>) {
-        let Some(mut machine) = self.machines[which].take() else {
+    /// A machine hears an answer, or that there is none; it goes on once it has heard all.
+    fn hear(&mut self, (which, place): (usize, usize), answer: Option<Answer>) {
+        let Some(working) = &mut self.machines[which] else {
+            return;
+        };
+        working.heard[place] = Some(answer);
+        if let Some(answers) = working.heard.iter().cloned().collect() {
+            self.go_on(which, answers);
+        }
+    }
+
+    /// A machine does what comes next after these answers.
+    fn go_on(&mut self, which: usize, answers: Vec<Option<Answer>>) {
+        let Some(Working { mut machine, .. }) = self.machines[which].take() else {
             return;
         };
         let now = moment(self.clocks[HOME]).now;
         match &mut machine {
-            Machine::TopUp(topping, turn) => {
+            Machine::TopUp(new_total, turn) => {
                 let turn = *turn;
-                let step = topping.step(vec![answer]);
+                let step = new_total.step(answers);
                 self.tell(step.tell);
                 match step.next {
                     Next::Ask { calls, .. } => self.ask_for(which, calls, machine),
                     Next::Done(Ok(topped)) if topped.success && turn == self.turn => {
-                        self.answered = Some(topped.held[0].1);
+                        self.least = topped.held[0].1;
                     }
                     Next::Done(_) => {}
                 }
             }
             Machine::Renew(renewal) => {
-                let step = renewal.step(vec![answer], now);
+                let step = renewal.step(answers, now);
                 self.tell(step.tell);
                 match step.next {
                     Next::Ask { calls, .. } => self.ask_for(which, calls, machine),
@@ -188,7 +200,18 @@ impl State {
     }
 
     fn ask_for(&mut self, which: usize, calls: Vec<(String, Call)>, machine: Machine) {
-        self.machines[which] = Some(machine);
+        for (_, call) in &calls {
+            if let Call::TopUp(Topup {
+                total,
+                step: TopupStep::Set,
+                ..
+            }) = call
+            {
+                self.least = self.least.min(total.cost.unwrap()); // all have agreed
+            }
+        }
+        let heard = vec![None; calls.len()];
+        self.machines[which] = Some(Working { machine, heard });
         self.send(calls, Some(which));
     }
 
@@ -197,7 +220,8 @@ impl State {
     }
 
     fn send(&mut self, calls: Vec<(String, Call)>, waits: Option<usize>) {
-        for (name, call) in calls {
+        for (place, (name, call)) in calls.into_iter().enumerate() {
+            let waits = waits.map(|which| (which, place));
             let object = [HOME, OTHER][usize::from(name != "home")];
             let text = call.encode();
             self.put(Errand {
@@ -232,18 +256,18 @@ impl State {
         if let Answer::Renewed { .. } = answer {
             self.renewed(object);
         }
-        if let Some(which) = waits {
-            self.go_on(which, Some(answer));
+        if let Some(question) = waits {
+            self.hear(question, Some(answer));
         }
     }
 
     /// The Worker waits no longer for it; it is on its way still.
     pub(crate) fn give_up_waiting(&mut self, place: usize) {
         let mut errand = self.errands.remove(place);
-        let which = errand.waits.take();
+        let question = errand.waits.take();
         self.put(errand);
-        if let Some(which) = which {
-            self.go_on(which, None);
+        if let Some(question) = question {
+            self.hear(question, None);
         }
     }
 }

@@ -17,7 +17,8 @@ pub(crate) const ELSEWHERE: &str = "once nothing is owed, every part is charged 
 pub(crate) const PROMISED: &str = "what was answered as admitted is held until it ends";
 pub(crate) const REFUSED: &str = "what was refused is neither held nor charged";
 pub(crate) const SEEN_TO: &str = "an alarm sees to all that others wait for";
-pub(crate) const AS_MUCH: &str = "all parts hold as much as a topup was answered";
+pub(crate) const AS_MUCH: &str =
+    "all parts hold as much as was answered, until all have agreed to less";
 
 /// A step of anybody.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,7 +189,7 @@ impl Model for Life {
         if self.times_of(|act| matches!(act, Act::TopUp(_))) > 0 {
             properties.push(Property::always(AS_MUCH, |_, state: &State| {
                 let held = [HOME, OTHER].map(|it| state.objects[it].seen.held);
-                let is_less = |held: &u64| *held > 0 && Some(*held) < state.answered;
+                let is_less = |held: &u64| *held > 0 && *held < state.least;
                 !held.iter().any(is_less)
             }));
         }

@@ -4,7 +4,8 @@
 use core::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use tollgate_core::parts::{Renewal, Topping};
+use tollgate_core::message::Answer;
+use tollgate_core::parts::{NewTotal, Renewal};
 use tollgate_core::subject_state::{Notice, Outcome};
 
 use crate::common::object::Object;
@@ -65,15 +66,23 @@ pub(crate) enum Why {
 pub(crate) struct Errand {
     pub(crate) object: usize,
     pub(crate) text: String,
-    /// Which of the Workers waits for the answer, if one does.
-    pub(crate) waits: Option<usize>,
+    /// Which of the Workers waits for the answer, and to which of its questions, if one does.
+    pub(crate) waits: Option<(usize, usize)>,
+}
+
+/// A Worker that does something in all parts of the permit, and what it has heard of what it has
+/// asked at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Working {
+    pub(crate) machine: Machine,
+    pub(crate) heard: Vec<Option<Option<Answer>>>,
 }
 
 /// What a Worker does in all parts of the permit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Machine {
     /// With the number that the home has given it.
-    TopUp(Topping, u64),
+    TopUp(NewTotal, u64),
     Renew(Renewal),
 }
 
@@ -91,7 +100,7 @@ pub(crate) struct State {
     pub(crate) asks: [u8; 2],
     pub(crate) crashes: [u8; 2],
     /// Those at work; none where one is done.
-    pub(crate) machines: Vec<Option<Machine>>,
+    pub(crate) machines: Vec<Option<Working>>,
     pub(crate) errands: Vec<Errand>,
     /// What the home is telling now, and whether it was acknowledged.
     pub(crate) telling: Option<(Notice, bool)>,
@@ -109,8 +118,9 @@ pub(crate) struct State {
     pub(crate) totals: Vec<u64>,
     /// The number of the newest topup at home.
     pub(crate) turn: u64,
-    /// The total of that topup, once it was answered.
-    pub(crate) answered: Option<u64>,
+    /// What every part holds at least: the total that was answered last, but for a smaller one to
+    /// which all have agreed since.
+    pub(crate) least: u64,
     /// What was seen that must not be.
     pub(crate) broken: Vec<&'static str>,
     gives_back: bool,
@@ -141,7 +151,7 @@ impl State {
             has_restarted: [false, false],
             totals: vec![ESTIMATE],
             turn: 0,
-            answered: None,
+            least: ESTIMATE,
             broken: Vec::new(),
             gives_back,
         }
@@ -275,6 +285,6 @@ impl Hash for State {
         format!("{:?} {:?}", self.telling, self.told).hash(hasher);
         (self.asked, self.until, self.ending, self.ended).hash(hasher);
         (self.is_dropped, self.has_restarted).hash(hasher);
-        (&self.totals, self.turn, self.answered, &self.broken).hash(hasher);
+        (&self.totals, self.turn, self.least, &self.broken).hash(hasher);
     }
 }

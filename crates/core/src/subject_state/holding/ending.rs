@@ -140,6 +140,7 @@ impl Limits {
         }
         let owed = held.home.others().to_vec();
         let held = &mut self.holds.all[place];
+        held.before.clear();
         for (part, share) in held.parts.iter_mut().zip(&shares) {
             part.units = share.units;
         }

@@ -8,4 +8,4 @@ mod topup;
 
 pub use ending::{Settled, Share};
 pub use outcome::{Notice, Outcome};
-pub use topup::{Topped, Topup};
+pub use topup::{Topped, Topup, TopupStep};

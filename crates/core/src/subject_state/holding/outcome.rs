@@ -122,7 +122,8 @@ impl Limits {
     }
 
     /// The home of a part tells how the permit has ended: of one that has ended here already what
-    /// is to be charged beyond. What is not known here is done.
+    /// is to be charged beyond. What is not known here is done. A place is charged for its instant
+    /// already, and nothing but a release before then gives it back.
     pub(crate) fn conclude(
         &mut self,
         permit: u128,
@@ -133,8 +134,10 @@ impl Limits {
         let Some(place) = self.holds.find(permit) else {
             return Ok(());
         };
-        let is_over = self.holds.all[place].end.is_some();
+        let held = &self.holds.all[place];
+        let is_over = held.end.is_some();
         match outcome {
+            Outcome::Settled(_) | Outcome::GivenBack if held.is_place => Ok(()),
             Outcome::Settled(real) if is_over => self.correct(place, real, moment, effects),
             _ if is_over => Ok(()),
             Outcome::Released => self.release_held(permit, moment, effects),

@@ -185,7 +185,7 @@ impl Decider<'_> {
                 on_expiry: check.on_expiry,
                 home: self.terms.home.clone(),
                 turn: 0,
-                before: None,
+                before: Vec::new(),
                 is_place: false,
                 end: None,
             },
@@ -223,7 +223,7 @@ fn take_slots(
 
 impl Decider<'_> {
     /// Keeps a place that was promised for `at` as a permit, so that it can be given back. Where
-    /// there is no room for one more permit it cannot.
+    /// there is no room for one more permit it cannot, nor where the same permit holds units here.
     pub(crate) fn keep_place(
         &mut self,
         item: &Item,
@@ -232,8 +232,11 @@ impl Decider<'_> {
         effects: &mut Effects,
     ) -> Option<Box<Grant>> {
         let is_first = self.taken != Some(holder.permit);
-        let is_known = self.limits.holds.get(holder.permit).is_some();
-        if is_first && (is_known || !self.limits.holds.has_room()) {
+        let known = self.limits.holds.get(holder.permit);
+        if is_first && (known.is_some() || !self.limits.holds.has_room()) {
+            return None;
+        }
+        if known.is_some_and(|it| !it.is_place) {
             return None;
         }
         self.taken = Some(holder.permit);
@@ -260,7 +263,7 @@ impl Decider<'_> {
                 on_expiry: OnExpiry::Keep,
                 home: self.terms.home.clone(),
                 turn: 0,
-                before: None,
+                before: Vec::new(),
                 has_slots: false,
                 is_place: true,
                 end: None,
@@ -276,9 +279,14 @@ impl Decider<'_> {
 }
 
 impl Limits {
-    /// Adds a permit, or further parts of one that was taken by the same call.
+    /// Adds a permit, or further parts of one that was taken by the same call. Units come before a
+    /// place, which is known no more then.
     fn add_hold(&mut self, held: Held, effects: &mut Effects) {
         let place = match self.holds.find(held.permit) {
+            Some(place) if self.holds.all[place].is_place && !held.is_place => {
+                self.holds.all[place] = held;
+                place
+            }
             Some(place) => {
                 let known = &mut self.holds.all[place];
                 known.until = known.until.min(held.until);

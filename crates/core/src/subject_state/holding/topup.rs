@@ -10,7 +10,7 @@ use crate::{Duration, Timestamp};
 
 use crate::subject_state::effects::Effects;
 use crate::subject_state::entry::Entry;
-use crate::subject_state::holds::{Before, Held, Home, Part};
+use crate::subject_state::holds::{Before, Held, Home, Part, MAX_UNDONE};
 use crate::subject_state::limits::Limits;
 use crate::subject_state::refusal::Refusal;
 
@@ -26,21 +26,37 @@ pub struct Topup {
     /// Which topup of the permit it is, as its home has numbered it; `None` for one that its home
     /// is to number. One that a newer one has overtaken changes nothing.
     pub turn: Option<u64>,
-    /// Whether this topup is undone: each part holds again what it did before. Where that is not
-    /// known any more, it holds what it does. An object of a build from before passes over it, and
-    /// holds the totals.
-    pub is_undone: bool,
+    /// What an object is to do for it.
+    pub step: TopupStep,
+}
+
+/// What an object does for a topup. What is let go may be gone, so nothing is before all parts have
+/// agreed: until then a topup can be undone without any room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TopupStep {
+    /// It holds the totals where they are more, and of all else what it does. A home that has no
+    /// other parts holds the totals. An object of a build from before passes over it, and does too.
+    Raise,
+    /// It holds the totals.
+    Set,
+    /// The topup is undone: each part holds again what it did before. Where that is not known any
+    /// more, it holds what it does. An object of a build from before takes the totals for it.
+    Undo {
+        /// The newest number that a part has told, from which on a home numbers that has lost
+        /// count; 0 where none was newer than this topup.
+        newest: u64,
+    },
 }
 
 impl Topup {
-    /// One that the home of the permit is to number.
+    /// One that the home of the permit is to number: the first step.
     pub const fn new(permit: u128, total: Real, overage: Overage) -> Topup {
         Topup {
             permit,
             total,
             overage,
             turn: None,
-            is_undone: false,
+            step: TopupStep::Raise,
         }
     }
 }
@@ -48,7 +64,8 @@ impl Topup {
 /// What is held now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topped {
-    /// Whether it is as much as was asked for, or with [`Overage::Cap`] more than before.
+    /// Whether it is as much as was asked for, or with [`Overage::Cap`] more than before, and no
+    /// newer topup has overtaken this one.
     pub success: bool,
     /// Of each limit its name and the units held.
     pub held: Vec<(String, u64)>,
@@ -87,25 +104,27 @@ impl Limits {
             return Err(Refusal::IsPlace);
         }
         held.knows(&topup.total)?;
+        let is_overtaken = topup.turn.is_some_and(|turn| turn < held.turn);
         let mut refused = None;
-        if topup.turn.is_none_or(|turn| turn >= held.turn) {
-            let mut wanted = Vec::with_capacity(held.parts.len());
-            for (part, units) in held.parts.iter().zip(held.units_after(topup)) {
-                let (units, room) = self.room_for(part, units, topup.overage, moment)?;
-                wanted.push(units);
-                refused = later(refused, room);
+        match (topup.step, topup.turn) {
+            (TopupStep::Undo { newest }, Some(turn)) => {
+                if let Some(units) = self.holds.all[place].undo(turn, newest) {
+                    let units = self.with_room(&held.parts, &units, moment)?;
+                    self.hold_instead(place, &units, effects);
+                }
             }
-            if topup.overage == Overage::Cap {
-                level_out(&held.parts, &topup.total, &mut wanted);
+            (TopupStep::Set, Some(turn)) if is_overtaken => {
+                if let Some(units) = self.holds.all[place].set_below(turn, &topup.total) {
+                    self.hold_instead(place, &units, effects);
+                }
             }
-            if refused.is_none() {
-                self.hold_instead(place, &wanted, topup, effects);
-            }
+            _ if is_overtaken => {}
+            _ => refused = self.hold_total(place, topup, moment, effects)?,
         }
         let before = named(&held.parts);
         let held = &self.holds.all[place];
         Ok(Topped {
-            success: refused.is_none(),
+            success: refused.is_none() && !is_overtaken,
             held: named(&held.parts),
             before,
             named: asked_by_name(&held.parts),
@@ -116,10 +135,57 @@ impl Limits {
         })
     }
 
-    /// Holds so many units of each part from now on, because of a topup.
-    fn hold_instead(&mut self, place: usize, units: &[u64], topup: &Topup, effects: &mut Effects) {
+    /// Holds what a topup says, if there is room; else how long there is none.
+    fn hold_total(
+        &mut self,
+        place: usize,
+        topup: &Topup,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<Option<Refused>, UnknownTimeZone> {
+        let held = self.holds.all[place].clone();
+        let mut refused = None;
+        let mut wanted = Vec::with_capacity(held.parts.len());
+        for part in &held.parts {
+            let units = Held::units_under(part, &topup.total);
+            let (units, room) = self.room_for(part, units, topup.overage, moment)?;
+            wanted.push(units);
+            refused = later(refused, room);
+        }
+        if topup.overage == Overage::Cap {
+            level_out(&held.parts, &topup.total, &mut wanted);
+        }
+        if topup.step == TopupStep::Raise && held.has_parts_elsewhere() {
+            let held = held.parts.iter().map(|part| part.units);
+            let all = wanted.iter_mut().zip(held);
+            all.for_each(|(wanted, held)| *wanted = held.max(*wanted));
+        }
+        if refused.is_none() {
+            self.holds.all[place].note(topup);
+            self.hold_instead(place, &wanted, effects);
+        }
+        Ok(refused)
+    }
+
+    /// Of each part so many units, or what it does where there is no room: a build from before has
+    /// let go what it did before.
+    fn with_room(
+        &self,
+        parts: &[Part],
+        units: &[u64],
+        moment: Moment,
+    ) -> Result<Vec<u64>, UnknownTimeZone> {
+        let all = parts.iter().zip(units);
+        let with_room = |(part, &units): (&Part, &u64)| {
+            let (units, _) = self.room_for(part, units, Overage::Deny, moment)?;
+            Ok(units)
+        };
+        all.map(with_room).collect()
+    }
+
+    /// Holds so many units of each part from now on.
+    fn hold_instead(&mut self, place: usize, units: &[u64], effects: &mut Effects) {
         let held = &mut self.holds.all[place];
-        held.note(topup);
         let parts = held.parts.clone();
         for (part, units) in held.parts.iter_mut().zip(units) {
             part.units = *units;
@@ -194,37 +260,61 @@ impl Limits {
 }
 
 impl Held {
+    /// Whether other objects have parts of it, or its home.
+    fn has_parts_elsewhere(&self) -> bool {
+        self.home == Home::Elsewhere || !self.home.others().is_empty()
+    }
+
     /// Notes a topup before it changes anything. One that nobody has numbered is the next one, if
-    /// the home is here. Undone, it counts as overtaken: it may arrive later than that.
+    /// the home is here.
     fn note(&mut self, topup: &Topup) {
         let next = self.turn.saturating_add(1);
         let is_home = self.home != Home::Elsewhere;
         let Some(turn) = topup.turn.or(is_home.then_some(next)) else {
             return; // by a build from before
         };
-        if topup.is_undone {
-            (self.turn, self.before) = (turn.saturating_add(1), None);
-            return;
-        }
         self.turn = turn;
         // Asked twice, it is undone to what was held before the first time.
-        if self.before.as_ref().is_none_or(|it| it.turn != turn) {
+        if self.before.last().is_none_or(|it| it.turn != turn) {
             let units = self.parts.iter().map(|part| part.units).collect();
-            self.before = Some(Before { turn, units });
+            self.before.push(Before { turn, units });
+        }
+        let spare = self.before.len().saturating_sub(MAX_UNDONE);
+        self.before.drain(..spare);
+    }
+
+    /// Undoes a topup, which counts as overtaken then: it may arrive later than this. What each
+    /// part is to hold instead, if that changes: a newer topup stays, and what it would go back to
+    /// itself is what was held before this one.
+    fn undo(&mut self, turn: u64, newest: u64) -> Option<Vec<u64>> {
+        let is_newest = turn >= self.turn;
+        if is_newest {
+            self.turn = turn.max(newest).saturating_add(1);
+        }
+        let known = self.before.iter().position(|it| it.turn == turn);
+        let before = known.map(|at| (at, self.before.remove(at)));
+        match before {
+            Some((at, before)) if at < self.before.len() => {
+                self.before[at].units = before.units;
+                None
+            }
+            Some((_, before)) => Some(before.units),
+            None => is_newest.then(|| self.parts.iter().map(|part| part.units).collect()),
         }
     }
 
-    /// What each part is to hold after a topup, or after it was undone.
-    fn units_after(&self, topup: &Topup) -> Vec<u64> {
-        let units = |part: &Part| match topup.is_undone && topup.turn.is_some() {
-            true => part.units,
-            false => Held::units_under(part, &topup.total),
-        };
-        let before = self.before.as_ref().filter(|_| topup.is_undone);
-        match before.filter(|it| topup.turn == Some(it.turn)) {
-            Some(before) => before.units.clone(),
-            None => self.parts.iter().map(units).collect(),
+    /// All parts have agreed to a topup that a newer one has overtaken here: what each part is to
+    /// hold, if the newer one has been undone. Else it would go back to no more than that.
+    fn set_below(&mut self, turn: u64, total: &Real) -> Option<Vec<u64>> {
+        let under = |part: &Part, units: u64| units.min(Held::units_under(part, total));
+        let parts = self.parts.iter();
+        if self.before.last().is_some_and(|it| it.turn == turn) {
+            return Some(parts.map(|part| under(part, part.units)).collect());
         }
+        let newer = self.before.iter_mut().find(|it| it.turn > turn)?;
+        let all = newer.units.iter_mut().zip(parts);
+        all.for_each(|(units, part)| *units = under(part, *units));
+        None
     }
 }
 

@@ -21,7 +21,7 @@
 mod record;
 mod row;
 
-pub(super) use record::{Before, Ended, Held, Terms};
+pub(super) use record::{Before, Ended, Held, Terms, MAX_UNDONE};
 pub use record::{End, Home, Others, Part};
 
 use crate::Timestamp;

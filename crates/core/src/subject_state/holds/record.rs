@@ -9,6 +9,10 @@ const KEPT_LEAST: Duration = Duration::from_secs(60);
 /// And at most so long.
 const KEPT_MOST: Duration = Duration::from_secs(24 * 3_600);
 
+/// So many topups of a permit can be undone: more are not under way at once, but by one who asks
+/// again and again while objects are silent. What an older one has held it goes on to hold.
+pub(crate) const MAX_UNDONE: usize = 8;
+
 /// How a permit has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -163,8 +167,9 @@ pub(crate) struct Held {
     pub(crate) home: Home,
     /// The number of the newest topup that is held here; its home numbers them, from 1.
     pub(crate) turn: u64,
-    /// What was held before that one, so that it can be undone: in memory alone.
-    pub(crate) before: Option<Before>,
+    /// What was held before each of the newest topups, so that they can be undone: in the order of
+    /// their numbers, at most [`MAX_UNDONE`], in memory alone.
+    pub(crate) before: Vec<Before>,
     /// Whether it is that of a place: its units are charged for the deadline already, and come back
     /// only if it is released before.
     pub(crate) is_place: bool,
@@ -216,11 +221,14 @@ impl Held {
         let others = self.home.others().iter().map(name).sum::<usize>();
         let limits = self.home.limits().unwrap_or_default().iter().map(name);
         let owed = self.end.iter().flat_map(|end| &end.owed).map(name);
+        let before = self.before.iter();
+        let before = before.map(|it| size_of::<Before>() + size_of_val(it.units.as_slice()));
         size_of::<Held>()
             + self.parts.iter().map(part).sum::<usize>()
             + others
             + limits.sum::<usize>()
             + owed.sum::<usize>()
+            + before.sum::<usize>()
     }
 
     /// Whether other objects have not acknowledged how it has ended.

@@ -86,7 +86,7 @@ impl Held {
                 }),
             },
             turn: line.number("turn")?.unwrap_or(0),
-            before: None,
+            before: Vec::new(),
             is_place: line.flag("place"),
             end: get_end(&line)?,
         };
