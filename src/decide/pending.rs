@@ -174,7 +174,7 @@ impl Levels {
                 suits_waiting(&level.item.check, wait, &level.item.policy)?;
             }
             level.tells_pressure = pressure;
-            level.waits = wait.is_some() && level.item.check.cost > 0; // else nobody waits
+            level.waits = wait.is_some() && level.item.check.most_units() > 0; // else nobody waits
         }
         Ok(())
     }

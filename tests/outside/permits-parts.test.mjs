@@ -149,3 +149,26 @@ test("a name is that of every limit which has it, also of two policies of one su
     ["mails", 2, 0],
   ]);
 });
+
+test("a permit over units and over a place is topped up, renewed and settled", async () => {
+  const place = { identifier: "turns", algorithm: "tokenBucket", capacity: 4, refill: { amount: 1, interval: "10m" } };
+  const units = { identifier: "units", limits: [named("cents")], cost: 4, hold: "10m" };
+  expect((await json("/limit", { ...place, cost: 4 })).success).toBe(true);
+  // Whichever stands first, the units are its home.
+  for (const order of [0, 1]) {
+    const limits = [units, { ...place, maxDelay: "1h" }];
+    const taken = await send("/limit/multi", { limits: order ? limits.reverse() : limits });
+    const { permit, results } = taken.json;
+    expect([taken.status, results.map((it) => it.permit)]).toEqual([200, [permit, permit]]);
+    for (const cost of [9, 6]) {
+      const topped = await send("/limit/topup", { permit, cost });
+      expect([topped.status, topped.json.costs]).toEqual([200, { cents: cost }]);
+    }
+    expect((await send("/limit/renew", { permit, hold: "1h" })).status).toBe(200);
+    const settled = await send("/limit/settle", { permit, cost: 3 });
+    expect([settled.status, settled.json.costs]).toEqual([200, { cents: 3 }]);
+    expect(await used("units")).toEqual([["cents", 3 * (order + 1), 0]]);
+    const { delay } = await json("/limit", { ...place, peek: true, maxDelay: "2h" });
+    expect(Math.round(delay / 600_000)).toBe(2 + order);
+  }
+});

@@ -123,3 +123,21 @@ test("who is looked at once more takes nothing again of limits with costs of the
   const later = (await send("POST", "/limit/multi", entries)).json;
   expect([later.success, later.waited > 1_000]).toEqual([true, true]);
 });
+
+test("who goes away gives back what he had by `costs` alone", { timeout: 30_000 }, async () => {
+  const limit = { name: "tokens", algorithm: "fixedWindow", limit: 10, window: "52w" };
+  const named = { identifier: "named", limits: [limit], cost: 0, costs: { tokens: 2 } };
+  const slow = every("beside-named", 9_000);
+  expect((await send("POST", "/limit", slow)).json.success).toBe(true);
+  await gone([named, slow], 300);
+  await sleep(300);
+  const left = await send("POST", "/limit", { identifier: "named", limits: [limit], peek: true });
+  expect(left.json.remaining).toBe(10);
+});
+
+test("a refund does not wait, and nothing is done of what it is asked with", async () => {
+  const [back, beside] = [every("back", "1h", { cost: -1 }), every("beside-back", "1h")];
+  const { status, json } = await send("POST", "/limit/multi", { limits: [beside, back], wait: "9s" });
+  expect([status, json.field]).toEqual([400, "limits[1].cost"]);
+  expect(await delayOf(beside)).toBe(0);
+});

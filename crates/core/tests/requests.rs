@@ -861,6 +861,7 @@ fn wrong_entries_are_named_by_their_place_and_wrong_defaults_by_their_name() {
         (format!(r#"{{"wait": "31s", "limits": [{a}]}}"#), "`wait` must be between 0s and 30s."),
         (format!(r#"{{"wait": 1, "maxDelay": 1, "limits": [{a}]}}"#), "`wait` does not go with `maxDelay`: with `wait` the answer comes when it is your turn."),
         (r#"{"wait": 1, "limits": [{"identifier": "b", "policy": "p", "peek": true}]}"#.to_owned(), "`wait` does not go with `peek`, which keeps no place."),
+        (format!(r#"{{"wait": 1, "limits": [{a}, {{"identifier": "b", "policy": "p", "cost": -1}}]}}"#), "`limits[1].cost` does not go with `wait` when it is below 0: send the refund alone, with POST /limit."),
         (r#"{"wait": 5, "limits": [{"identifier": "a", "algorithm": "concurrency", "limit": 1, "ttl": 5}]}"#.to_owned(), "`wait` does not go with `concurrency`: nobody knows when a slot is released."),
         (r#"{"limits": [{"identifier": "b", "limits": [{"limit": 1, "window": "1m"}, {"limit": 1}]}]}"#.to_owned(), "`limits[0].limits[1].window` is missing: add it."),
         (r#"{"window": "1m", "limits": [{"identifier": "b", "algorithm": "tokenBucket", "limit": 1, "capacity": 5, "refillRate": 1}]}"#.to_owned(), "`limits[0].limit` does not go with tokenBucket."),

@@ -90,7 +90,8 @@ pub fn parse(body: &str) -> Result<Checks, BadRequest> {
         let path = fields.here().to_owned();
         let mut request = request::take(fields)?;
         wait = request.wait.take();
-        if let Some((field, with)) = clash_of_repeat(&request, repeat.as_ref()) {
+        let clash = clash_of_repeat(&request, repeat.as_ref());
+        if let Some((field, with)) = clash.or_else(|| clash_of_wait(&request, wait)) {
             return Err(BadRequest::new(
                 format!("{path}.{field}"),
                 Problem::Conflict { with },
@@ -135,6 +136,17 @@ fn clash_of_repeat(
         }
         _ => None,
     }
+}
+
+/// What cannot be taken back where the caller leaves before his turn: what is given back may be taken
+/// by others meanwhile.
+fn clash_of_wait(
+    request: &LimitRequest,
+    wait: Option<Duration>,
+) -> Option<(&'static str, &'static str)> {
+    let with = "`wait` when it is below 0: send the refund alone, with POST /limit";
+    wait.filter(|_| request.check.cost < 0)
+        .map(|_| ("cost", with))
 }
 
 /// Whether an entry that lacks the field takes it from the defaults.

@@ -60,7 +60,7 @@ impl Item {
     /// Whether it asks for a place, which can be given back. Where a limit delays by itself, for a
     /// caller who did not say how long he would wait, no place has a row of its own.
     pub fn may_wait(&self) -> bool {
-        self.check.max_delay.is_some() && self.changes() && self.check.cost > 0
+        self.check.max_delay.is_some() && self.changes() && self.check.most_units() > 0
     }
 }
 
