@@ -138,8 +138,8 @@ fn clash_of_repeat(
     }
 }
 
-/// What cannot be taken back where the caller leaves before his turn: what is given back may be taken
-/// by others meanwhile.
+/// What cannot be taken back where the caller leaves before his turn: what is given back may be
+/// taken by others meanwhile.
 fn clash_of_wait(
     request: &LimitRequest,
     wait: Option<Duration>,
