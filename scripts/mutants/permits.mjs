@@ -230,4 +230,11 @@ export const MUTANTS = [
     "if known.is_some_and(|it| !it.is_place && it.turn > 99) {",
     "parts",
   ],
+  [
+    "a home knows the names by which others have decided",
+    `${CORE}/subject_state/holding/taking.rs`,
+    "others.limits = Some(limits.to_vec());",
+    "let _ = (others, limits);",
+    "parts",
+  ],
 ];

@@ -23,7 +23,9 @@ pub(super) async fn held<T>(
     shut_out: impl AsyncFn() -> Option<T>,
 ) -> Option<T> {
     let delays = outcomes.iter().filter_map(|it| it.decision.delay);
-    let delay = delays.max()?;
+    let delay = delays.max().unwrap_or(Duration::ZERO);
+    // Of all that were charged together the first one knows it.
+    let charged = outcomes.iter().find_map(|it| it.charged.as_ref());
     if delay > Duration::ZERO {
         let turn = hot::turn(context.request, hot::millis(delay));
         // Else nothing would be done any more once the caller has gone.
@@ -35,12 +37,14 @@ pub(super) async fn held<T>(
             false => None,
         };
         if !has_come || refused.is_some() {
-            // Of all that were charged together the first one knows it.
-            if let Some(charged) = outcomes.iter().find_map(|it| it.charged.as_ref()) {
+            if let Some(charged) = charged {
                 charged.give_back(context);
             }
             return refused;
         }
+    }
+    if let Some(charged) = charged {
+        charged.keep();
     }
     for outcome in outcomes {
         if let Some(delay) = outcome.decision.delay {

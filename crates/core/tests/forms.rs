@@ -272,6 +272,11 @@ fn messages_have_these_forms() {
         (Call::Stage(StageOverride { start: None, paused: Some(false) }), "1 stage paused=0"),
         (Call::Renew { permit: 0xabc, hold: None }, "1 renew permit=abc"),
         (Call::Release { permit: 0xabc }, "1 release permit=abc"),
+        (
+            Call::Names { permit: 0xabc, limits: vec!["cents".to_owned(), "mails".to_owned()] },
+            "1 names permit=abc limits=cents,mails",
+        ),
+        (Call::Names { permit: 0xabc, limits: Vec::new() }, "1 names permit=abc limits="),
         (Call::TopUp(topup()), "1 topUp permit=abc raises=1 cost=3"),
         (
             Call::TopUp(Topup { turn: Some(2), overage: Overage::Cap, ..topup() }),

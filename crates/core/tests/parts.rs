@@ -748,6 +748,37 @@ fn a_cost_of_a_limit_that_no_part_has_is_refused_and_nothing_is_settled() {
 }
 
 #[test]
+fn a_home_takes_the_names_by_which_others_have_decided_for_those_of_other_parts() {
+    let mut parts = Parts::held(&by_names(&[("mails", 100), ("old", 100)]));
+    let permit = PERMIT;
+    let settle = |name: &str| Call::Settle {
+        permit,
+        real: Real {
+            cost: None,
+            costs: costs(&[(name, 2)]),
+        },
+    };
+    let refused = |name: &str| Answer::Refused(RefusalCode::NotHeld, name.to_owned());
+    assert_eq!(parts.call(0, &settle("fresh")), refused("fresh"));
+    let limits = vec!["fresh".to_owned()];
+    let names = Call::Names { permit, limits };
+    assert_eq!(parts.call(0, &names), Answer::Done);
+    parts.objects[0] = parts.objects[0].restarted();
+    assert_eq!(parts.call(0, &settle("old")), refused("old"));
+    let settled = parts.call(0, &settle("fresh"));
+    assert!(matches!(settled, Answer::Settled(_)), "{settled:?}");
+    // Who is no home knows no names, and who holds nothing no permit.
+    assert_eq!(parts.call(1, &names), Answer::Done);
+    let permit = PERMIT + 1;
+    let limits = Vec::new();
+    let unknown = parts.call(0, &Call::Names { permit, limits });
+    assert!(matches!(
+        unknown,
+        Answer::Refused(RefusalCode::UnknownPermit, _)
+    ));
+}
+
+#[test]
 fn a_home_that_was_told_no_names_takes_every_name_for_one_of_another_part() {
     let policy = policy_of(fixed(100, HOUR));
     let items = items(&[(policy, 4)], MINUTE);

@@ -1,9 +1,9 @@
 //! Messages to the objects of one request, and their replies.
 
 use tollgate_core::message::{Call, Holding};
-use tollgate_core::multi::{Message, Reply};
+use tollgate_core::multi::{Decided, Message, Reply};
 use tollgate_core::policy::Policy;
-use tollgate_core::subject_state::{Home, Item, Others};
+use tollgate_core::subject_state::{limits_held, Home, Item, Others};
 use tollgate_core::Duration;
 
 use super::Request;
@@ -51,7 +51,7 @@ impl Request<'_> {
     /// The home is the first object that holds units; where none does, that has a place. Where
     /// slots alone are taken they belong to the same permit, and the home tells of its end as well.
     fn holding(&self, object: usize, operation: u128) -> Option<Holding> {
-        let mask = self.mask?;
+        let permit = self.permit(operation)?;
         let any = |object: usize, has: fn(&Pending) -> bool| {
             let entries = self.multi.entries_of(object).iter();
             entries.copied().any(|it| has(&self.pending[it]))
@@ -68,25 +68,57 @@ impl Request<'_> {
         let home = match object {
             _ if object == home => Home::Here(Others {
                 objects: others.map(name).collect(),
-                limits: self.limits_beside(home),
+                limits: self.limits_beside(home, |_| None),
             }),
             _ if any(object, takes_part) => Home::Elsewhere,
             _ => return None,
         };
-        let permit = (operation ^ mask).max(1);
         Some(Holding { permit, home })
     }
 
+    /// What the home is to be told where other objects have decided by newer versions of their
+    /// policies than the isolate has: it was asked at the same time as they were.
+    pub(super) fn newer_names(&self, decided: &Decided) -> Option<(String, Call)> {
+        let operation = self.multi.operation().filter(|_| decided.success)?;
+        let permit = self.permit(operation)?;
+        let decision = |entry: usize| Some(&decided.decisions.get(entry)?.as_ref()?.0);
+        let newer = |entry: usize| decision(entry)?.newer.as_deref();
+        let mut entries = 0..self.pending.len();
+        let home = (0..self.multi.objects()).find(|object| {
+            let entries = self.multi.entries_of(*object).iter();
+            let grants = |&entry: &usize| decision(entry).is_some_and(|it| it.grant.is_some());
+            let mut held = entries.filter(|&&entry| self.pending[entry].item.holds());
+            held.any(grants)
+        })?;
+        entries.find(|entry| newer(*entry).is_some())?;
+        let limits = self.limits_beside(home, newer)?;
+        Some((
+            self.object_of(home).to_owned(),
+            Call::Names { permit, limits },
+        ))
+    }
+
+    /// The bits of the permit that an operation takes, if it takes one.
+    fn permit(&self, operation: u128) -> Option<u128> {
+        Some((operation ^ self.mask?).max(1))
+    }
+
     /// The names of all limits that are asked together with those of this object, and of those that
-    /// are not enforced: costs may be meant for them. Of places nobody settles anything.
-    fn limits_beside(&self, object: usize) -> Option<Vec<String>> {
+    /// are not enforced: costs may be meant for them. Of places nobody settles anything. `newer`: by
+    /// what policy an object has decided an entry, where that is a newer version than the isolate's.
+    fn limits_beside<'a>(
+        &'a self,
+        object: usize,
+        newer: impl Fn(usize) -> Option<&'a Policy>,
+    ) -> Option<Vec<String>> {
         if !self.pending.iter().any(|it| it.item.holds()) {
             return None;
         }
         let own = self.multi.entries_of(object);
-        let others = self.pending.iter().enumerate();
-        let others = others.filter(|(entry, _)| !own.contains(entry));
-        let others = others.flat_map(|(_, it)| it.item.limits_held());
+        let entries = 0..self.pending.len();
+        let others = entries.filter(|entry| !own.contains(entry));
+        let policy = |it: usize| newer(it).unwrap_or(&self.pending[it].item.policy);
+        let others = others.flat_map(|it| limits_held(policy(it)));
         let mut names: Vec<String> = others.map(|it| it.as_str().to_owned()).collect();
         names.extend_from_slice(&self.apart);
         names.sort_unstable();
@@ -147,7 +179,13 @@ impl Request<'_> {
             .iter()
             .map(|&object| self.object_of(object).to_owned());
         let objects = names.collect();
-        Charged { operation, objects }.give_back(self.context);
+        let given = Vec::new();
+        Charged {
+            operation,
+            objects,
+            given,
+        }
+        .give_back(self.context);
     }
 
     /// The name of an object.

@@ -9,17 +9,17 @@ use tollgate_core::api::multi::{self, Checks};
 use tollgate_core::api::request::LimitRequest;
 use tollgate_core::decision::{Decision, Source};
 use tollgate_core::isolate::refusals::CallTimes;
+use tollgate_core::message::Call;
 use tollgate_core::multi::{Asked, Decided, Effect, Event, Multi, Terms};
 
 use super::again::{self, Turn};
 use super::asking::record_kept;
-use super::charged::Charged;
+use super::charged::{Charged, Given};
 use super::newer;
 use super::outcome::Outcome;
 use super::pending::{self, Levels, Pending, Reads};
-
-use super::waiting::{self, of_nothing};
-use super::{debts, fallback, object};
+use super::waiting;
+use super::{fallback, object};
 use crate::clock;
 use crate::context::Context;
 use crate::doors::Failure;
@@ -83,7 +83,7 @@ async fn shut_out(context: &Context<'_>, read: Reads<'_, Checks>) -> Option<Toge
         let mut checks = read()?;
         (checks.wait, checks.repeat) = (None, None);
         for request in &mut checks.limits {
-            request.check = of_nothing(request.check.clone());
+            request.check = waiting::of_nothing(request.check.clone());
         }
         Ok(checks)
     };
@@ -203,6 +203,7 @@ async fn enforced(
         context,
         mask: holds.then(hot::random_bits),
         last: vec![None; pending.len()],
+        owed: Vec::new(),
         counts,
         is_unasked,
         pending,
@@ -219,13 +220,29 @@ async fn enforced(
                 Effect::FallBack { entries, peek } => {
                     event = Event::FellBack(request.fall_back(&entries, peek));
                 }
-                Effect::Done(decided) => return Ok(request.done(decided?)),
+                Effect::Done(decided) => {
+                    let decided = decided?;
+                    if let Some(call) = request.newer_names(&decided) {
+                        Box::pin(tell_names(context, call)).await; // boxed, because it is rare
+                    }
+                    return Ok(request.done(decided));
+                }
                 other => request.carry_out(other),
             }
         }
         effects = request
             .multi
             .step(event, clock::now(), &mut hot::random_bits);
+    }
+}
+
+/// Tells the home of a permit what limits elsewhere are called, before its holder has it. Where it
+/// does not answer it is told once more, and nobody waits for that.
+async fn tell_names(context: &Context<'_>, call: (String, Call)) {
+    let calls = [call];
+    let answers = object::call_all(context, &calls, context.deadline()).await;
+    if answers.iter().any(Option::is_none) {
+        object::tell_later(context, &calls);
     }
 }
 
@@ -263,6 +280,8 @@ struct Request<'a> {
     mask: Option<u128>,
     /// Of each entry, what came of the last message to its object.
     last: Vec<Option<(CallTimes, Option<Failure>)>>,
+    /// The entries that failure modes have admitted.
+    owed: Vec<usize>,
 }
 
 impl Request<'_> {
@@ -282,7 +301,7 @@ impl Request<'_> {
     }
 
     /// Carries out an effect that nothing comes of.
-    fn carry_out(&self, effect: Effect<ApiError>) {
+    fn carry_out(&mut self, effect: Effect<ApiError>) {
         match effect {
             Effect::CancelLater { objects, operation } => self.cancel_later(&objects, operation),
             Effect::Learn {
@@ -301,10 +320,7 @@ impl Request<'_> {
                 let Pending { object, item, .. } = &self.pending[entry];
                 fallback::give_back(self.context, object, item, &decision);
             }
-            Effect::Owe { entry } => {
-                let pending = &self.pending[entry];
-                debts::owe(&pending.object, &pending.item, pending.keyed.as_ref());
-            }
+            Effect::Owe { entry } => self.owed.push(entry),
             Effect::Send { .. } | Effect::FallBack { .. } | Effect::Done(_) => {}
         }
     }
@@ -333,7 +349,8 @@ impl Request<'_> {
         refused
             .filter(|(_, is_unasked)| **is_unasked)
             .for_each(|(pending, _)| pending.record_refusal(self.context));
-        let charged = self.charged(&decided);
+        let given = self.given(&decided);
+        let charged = self.charged(&decided, given);
         let mut pending = self.pending.into_iter();
         let mut decisions = decided.decisions.into_iter();
         let outcome = |levels: usize| {
@@ -355,13 +372,39 @@ impl Request<'_> {
         }
     }
 
-    /// What can be taken back, where the caller waits for its turn.
-    fn charged(&self, decided: &Decided) -> Option<Charged> {
-        let operation = self.multi.operation().filter(|_| decided.success)?;
+    /// What failure modes have given out of an admitted request.
+    fn given(&self, decided: &Decided) -> Vec<Given> {
+        let given = |&entry: &usize| {
+            let pending = &self.pending[entry];
+            let (decision, _) = decided.decisions.get(entry)?.as_ref()?;
+            Some(Given {
+                object: pending.object.clone(),
+                item: pending.item.clone(),
+                keyed: pending.keyed,
+                decision: decision.clone(),
+            })
+        };
+        self.owed.iter().filter_map(given).collect()
+    }
+
+    /// What can be taken back, where the caller waits for its turn. What was given out to one who
+    /// does not is owed at once.
+    fn charged(&self, decided: &Decided, given: Vec<Given>) -> Option<Charged> {
+        let operation = self.multi.operation().filter(|_| decided.success);
         let waiting = self.pending.iter().filter(|it| it.waits);
         let mut objects: Vec<String> = waiting.map(|it| it.object.clone()).collect();
         objects.sort_unstable();
         objects.dedup();
-        (!objects.is_empty()).then_some(Charged { operation, objects })
+        match operation.filter(|_| !objects.is_empty()) {
+            Some(operation) => Some(Charged {
+                operation,
+                objects,
+                given,
+            }),
+            None => {
+                given.iter().for_each(Given::owe);
+                None
+            }
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::limit::Real;
 use crate::overrides::Revision;
 use crate::policy::Policy;
 use crate::report::Report;
-use crate::row::{costs_text, get_costs, get_real, put_real};
+use crate::row::{costs_text, get_costs, get_limit_names, get_real, put_limit_names, put_real};
 use crate::row::{get_class, get_limit, get_policy, get_reference};
 use crate::row::{put_class, put_limits_of, put_policy, put_reference};
 use crate::subject_state::{Home, Item, Outcome, StageOverride, Topup};
@@ -127,6 +127,15 @@ pub enum Call {
         permit: u128,
         /// How it has ended.
         outcome: Outcome,
+    },
+    /// Know the names of the limits that were asked together with those of a permit whose home is
+    /// here, as the other objects have decided: by newer versions of their policies than it was
+    /// told of. An object of a build from before this call takes its word for damage.
+    Names {
+        /// The permit's bits.
+        permit: u128,
+        /// The names, each once.
+        limits: Vec<String>,
     },
     /// Free a permit.
     Release {
@@ -249,6 +258,9 @@ impl Call {
             }
             Call::TopUp(topup) => put_topup(new("topUp"), topup),
             Call::Conclude { permit, outcome } => put_outcome(new("conclude"), *permit, outcome),
+            Call::Names { permit, limits } => {
+                put_limit_names(new("names").put("permit", hex(*permit)), Some(limits))
+            }
             Call::Release { permit } => new("release").put("permit", hex(*permit)),
             Call::Overridden(at) => new("overridden").put("revision", text_of(*at)),
             Call::Keyed { keyed: by, call } => return keyed(&call.encode_in(version), by),
@@ -320,6 +332,10 @@ impl Call {
             "conclude" => Call::Conclude {
                 permit: bits(&line, "permit")?,
                 outcome: get_outcome(&line)?,
+            },
+            "names" => Call::Names {
+                permit: bits(&line, "permit")?,
+                limits: get_limit_names(&line)?.ok_or(Unreadable::Damaged("limits"))?,
             },
             "release" => Call::Release {
                 permit: bits(&line, "permit")?,

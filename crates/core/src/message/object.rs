@@ -138,6 +138,9 @@ impl SubjectState {
             Call::Conclude { permit, outcome } => self
                 .conclude(*permit, outcome, moment, effects)
                 .map(|()| Answer::Done),
+            Call::Names { permit, limits } => self
+                .know_names(*permit, limits, moment, effects)
+                .map(|()| Answer::Done),
             Call::Release { permit } => self
                 .release(*permit, moment, effects)
                 .map(|()| Answer::Done),

@@ -88,7 +88,7 @@ pub use alarm::ALARM_SPACING;
 pub use bounds::{MAX_DEFINITIONS, MAX_ENTRIES};
 pub use denials::{Denial, RECENT_DENIALS};
 pub use effects::{Effects, Write};
-pub use holding::{Notice, Outcome, Settled, Share, Topped, Topup, TopupStep};
+pub use holding::{limits_held, Notice, Outcome, Settled, Share, Topped, Topup, TopupStep};
 pub use holds::{End, Home, Others, Part, MAX_ENDED, MAX_HELD};
 pub use item::Item;
 pub use keys::{KEYS, MAX_KEYS};
@@ -543,6 +543,19 @@ impl SubjectState {
         self.limits.release(permit, moment, effects);
         self.ensure_alarm(moment, effects);
         Ok(())
+    }
+
+    /// Other objects have decided by limits of these names what is one permit with what is held
+    /// here, where its home is: costs of these names may be meant for them.
+    pub fn know_names(
+        &mut self,
+        permit: u128,
+        limits: &[String],
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        self.make_up(moment, effects)?;
+        self.limits.know_names(permit, limits, effects)
     }
 
     /// The objects that have further parts of a permit whose home is here.

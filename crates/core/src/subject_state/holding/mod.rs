@@ -8,4 +8,5 @@ mod topup;
 
 pub use ending::{Settled, Share};
 pub use outcome::{Notice, Outcome};
+pub use taking::limits_held;
 pub use topup::{Topped, Topup, TopupStep};

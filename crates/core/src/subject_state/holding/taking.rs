@@ -14,7 +14,7 @@ use crate::subject_state::changed::Changed;
 use crate::subject_state::decider::Decider;
 use crate::subject_state::effects::Effects;
 use crate::subject_state::entry::Entry;
-use crate::subject_state::holds::{Held, Part};
+use crate::subject_state::holds::{Held, Home, Part};
 use crate::subject_state::item::Item;
 use crate::subject_state::limits::Limits;
 use crate::subject_state::operations::KeyedCharge;
@@ -39,6 +39,13 @@ impl Limits {
     }
 }
 
+/// The names of the limits of a policy of which units can be held, as far as they have any.
+pub fn limits_held(policy: &Policy) -> impl Iterator<Item = &Name> {
+    let limits = policy.limits().iter();
+    let counted = limits.filter(|it| !matches!(it.algorithm(), Algorithm::Concurrency(_)));
+    counted.filter_map(Limit::name)
+}
+
 impl Item {
     /// Whether its admission holds units until they are settled. Slots alone are held by their
     /// limits.
@@ -52,9 +59,7 @@ impl Item {
 
     /// The names of the limits of which its admission holds units, as far as they have any.
     pub fn limits_held(&self) -> impl Iterator<Item = &Name> {
-        let limits = self.policy.limits().iter();
-        let counted = limits.filter(|it| !matches!(it.algorithm(), Algorithm::Concurrency(_)));
-        counted.filter_map(Limit::name)
+        limits_held(&self.policy)
     }
 
     /// Whether it asks for a place, which can be given back. Where a limit delays by itself, for a
@@ -301,6 +306,23 @@ impl Limits {
         };
         let (key, row) = self.holds.all[place].row();
         effects.put(key, row);
+    }
+
+    /// The home of a permit is told anew what the limits in its other parts are called.
+    pub(crate) fn know_names(
+        &mut self,
+        permit: u128,
+        limits: &[String],
+        effects: &mut Effects,
+    ) -> Result<(), Refusal> {
+        let place = self.holds.find(permit).ok_or(Refusal::UnknownPermit)?;
+        let held = &mut self.holds.all[place];
+        if let Home::Here(others) = &mut held.home {
+            others.limits = Some(limits.to_vec());
+            let (key, row) = held.row();
+            effects.put(key, row);
+        }
+        Ok(())
     }
 
     /// The permit as its holder is told of it: it ends with the first of what it holds.
