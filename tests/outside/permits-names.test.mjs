@@ -1,5 +1,5 @@
-// The names of limits in a permit's other parts, taken by an isolate that does not know yet by which
-// version of a policy the objects decide.
+// The names of limits in a permit's other parts, taken by an isolate that does not know yet by
+// which version of a policy the objects decide.
 
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";

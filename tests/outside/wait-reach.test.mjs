@@ -1,5 +1,5 @@
-// Callers who wait for several turns while one of the objects is out of reach: what its failure mode
-// gives out is charged to it only if they go ahead.
+// Callers who wait for several turns while one of the objects is out of reach: what its failure
+// mode gives out is charged to it only if they go ahead.
 
 import net from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";

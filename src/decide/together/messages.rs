@@ -104,8 +104,8 @@ impl Request<'_> {
     }
 
     /// The names of all limits that are asked together with those of this object, and of those that
-    /// are not enforced: costs may be meant for them. Of places nobody settles anything. `newer`: by
-    /// what policy an object has decided an entry, where that is a newer version than the isolate's.
+    /// are not enforced: costs may be meant for them. Of places nobody settles anything. `newer`:
+    /// by what policy an object has decided an entry, where that is newer than the isolate's.
     fn limits_beside<'a>(
         &'a self,
         object: usize,
