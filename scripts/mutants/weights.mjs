@@ -66,8 +66,8 @@ export const MUTANTS = [
   [
     "each class gets its part of the rate while the whole is full",
     `${CORE}/algorithm/classes/full.rs`,
-    "let steps = divide(come, all);",
-    "let steps = divide(come, all).min(0);",
+    "false => steps * u128::from(class.weight),",
+    "false => 0 * u128::from(class.weight),",
     "weights_parts",
   ],
   [

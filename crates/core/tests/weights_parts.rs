@@ -145,6 +145,43 @@ fn a_cost_as_large_as_the_capacity_is_served_in_proportion_to_who_comes_when_tol
     }
 }
 
+/// Three classes of a bucket of which one has just taken all there was, and owes it.
+fn one_owes() -> (Policy, Object) {
+    let policy = shared(99, 99, &[("debtor", 1), ("a", 1), ("o", 1)]);
+    let mut object = Object::default();
+    for class in ["o", "a", "debtor"] {
+        ask(&mut object, &policy, class, 1, START - SECOND);
+    }
+    assert!(ask(&mut object, &policy, "debtor", 99, START).success);
+    (policy, object)
+}
+
+#[test]
+fn who_is_refused_what_he_has_is_next_whoever_asks_more_often() {
+    let (policy, mut object) = one_owes();
+    let mut refused = 0;
+    for now in 1..2 * SECOND {
+        ask(&mut object, &policy, "a", 1, START + now);
+        if now % 31 == 0 {
+            refused += u64::from(!ask(&mut object, &policy, "o", 1, START + now).success);
+        }
+    }
+    assert!(refused <= 1, "{refused}");
+}
+
+#[test]
+fn who_asks_for_no_more_than_its_part_waits_for_nobody_who_wants_more() {
+    let (policy, mut object) = one_owes();
+    assert!(!ask(&mut object, &policy, "a", 60, START).success);
+    let asked = (1..3 * SECOND).filter(|now| {
+        let answer = ask(&mut object, &policy, "o", 1, START + now);
+        answer.success
+    });
+    // What it had, and its part for three seconds.
+    let given = asked.count();
+    assert!(given >= 33 + 97, "{given}");
+}
+
 #[test]
 fn what_was_kept_for_who_does_not_come_is_the_others_again() {
     let policy = shared(100, 100, &[("big", 1), ("o", 1)]);
@@ -230,6 +267,10 @@ fn a_refusal_of_the_upstream_costs_all_classes_alike_and_is_read_back() {
                 assert!(peek(object, &policy, class, 1, at).success);
                 assert!(!peek(object, &policy, class, 1, at - 1).success);
             }
+            // And all have their parts of what has come back since then.
+            let shown = object.state.status(None, moment(opens + 250)).unwrap();
+            let classes = shown.limits[0].classes.iter().map(|it| it.remaining);
+            assert_eq!(classes.collect::<Vec<_>>(), [5, 15, 5]);
         }
     }
 }

@@ -40,7 +40,11 @@ impl Classes {
             let is_gone = |class: &Class| class.missing == 0 && class.full_since.plus(STAYS) <= at;
             let gone = next.list.iter().filter(|class| is_gone(class));
             next.coming += gone.map(|class| class.brim).sum::<u128>();
+            let here = next.list.len();
             next.list.retain(|class| !is_gone(class));
+            if next.list.len() == here && at == now {
+                break; // not reached twice: who goes at an instant is gone then
+            }
         }
         next.hand_out(shape, &level, now);
         next.list
