@@ -29,7 +29,11 @@ impl Classes {
     fn take(&mut self, parts: u128) {
         if let Some(own) = self.list.first_mut().filter(|_| parts > 0) {
             self.idle = 0;
-            own.wants = 0;
+            // While the whole is short of what classes have, it is next with as much again.
+            own.wants = match own.brim {
+                0 => own.wants.min(grains(parts)),
+                _ => 0,
+            };
             own.charge(grains(parts));
         }
     }

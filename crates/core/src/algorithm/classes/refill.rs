@@ -89,6 +89,22 @@ impl Classes {
             self.begin_full(full);
             self.stay_full(shape, full, now);
         }
+        self.drop_wants(shape);
+    }
+
+    /// While nobody owes more than its part, the whole has what each class has: none has to be
+    /// next.
+    fn drop_wants(&mut self, shape: &Shape) {
+        let is_claimed = |class: &Class| class.wants > 0 && class.brim == 0;
+        if !self.list.iter().any(is_claimed) {
+            return;
+        }
+        let mut classes = self.list.iter().zip(self.parts(shape));
+        if classes.all(|(class, part)| class.owed() <= part) {
+            for class in self.list.iter_mut().filter(|class| class.brim == 0) {
+                class.wants = 0;
+            }
+        }
     }
 
     /// What all get, in the order of the steps.
