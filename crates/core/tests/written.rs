@@ -218,7 +218,8 @@ proptest! {
             request.check.max_delay = max_delay;
             request.check.peek &= wait.is_none();
             request.repeat = None;
-            if matches!(repeat, Some(Repeat::Key(_))) {
+            // Neither waits a refund, nor is one a part of what comes again.
+            if wait.is_some() || matches!(repeat, Some(Repeat::Key(_))) {
                 request.check.cost = request.check.cost.max(0);
             }
         }
