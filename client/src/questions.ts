@@ -126,7 +126,7 @@ export type LimitsCheck = Subject & Terms & Mode & { limits: readonly Limit[] };
 export type Check = PolicyCheck | InlineCheck | LimitsCheck;
 
 /** Several questions, decided all or nothing; the fields beside `limits` are defaults for each. */
-export interface MultiCheck extends Omit<Partial<Subject>, never>, Terms {
+export interface MultiCheck extends Partial<Subject>, Terms {
   limits: readonly (Check | Record<string, unknown>)[];
 }
 

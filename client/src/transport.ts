@@ -130,12 +130,12 @@ function read(response: Response, text: string): Answer {
   const isDecision = typeof body === "object" && body !== null && "success" in body;
   if (response.ok || (status === 429 && isDecision)) return { status, body, headers };
   const problem = (body ?? {}) as Record<string, unknown>;
-  const text_ = (key: string) => (typeof problem[key] === "string" ? problem[key] : undefined);
-  const field = text_("field");
-  const requestId = text_("requestId");
-  throw new TollgateError(text_("detail") ?? `The server answered with status ${status}.`, {
+  const textOf = (key: string) => (typeof problem[key] === "string" ? problem[key] : undefined);
+  const field = textOf("field");
+  const requestId = textOf("requestId");
+  throw new TollgateError(textOf("detail") ?? `The server answered with status ${status}.`, {
     status,
-    code: text_("code") ?? "notTollgate",
+    code: textOf("code") ?? "notTollgate",
     ...(field === undefined ? {} : { field }),
     ...(requestId === undefined ? {} : { requestId }),
   });

@@ -1,14 +1,9 @@
-import type { Decision } from "../answers.js";
-import { type ProtectOptions, verdict } from "./protect.js";
+import { type NodeRequest, type ProtectOptions, seenByNode, verdict } from "./protect.js";
 
 export type { ProtectOptions, Rule } from "./protect.js";
 
 /** What is used of a request of Express, or of Node's own server. */
-export interface ExpressRequest {
-  headers: Record<string, string | string[] | undefined>;
-  socket: { remoteAddress?: string | undefined };
-  rateLimit?: Decision | undefined;
-}
+export type ExpressRequest = NodeRequest;
 
 /** What is used of its response. */
 export interface ExpressResponse {
@@ -23,10 +18,7 @@ export function tollgate<Request extends ExpressRequest>(
 ): (request: Request, response: ExpressResponse, next: (error?: unknown) => void) => Promise<void> {
   return async (request, response, next) => {
     try {
-      const { isAdmitted, decision, headers, status, text } = await verdict(options, request, {
-        header: (name) => [request.headers[name.toLowerCase()]].flat().join(",") || undefined,
-        remote: request.socket.remoteAddress,
-      });
+      const { isAdmitted, decision, headers, status, text } = await verdict(options, request, seenByNode(request));
       request.rateLimit = decision;
       headers.forEach((value, name) => {
         response.setHeader(name, value);

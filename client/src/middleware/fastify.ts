@@ -1,14 +1,9 @@
-import type { Decision } from "../answers.js";
-import { type ProtectOptions, verdict } from "./protect.js";
+import { type NodeRequest, type ProtectOptions, seenByNode, verdict } from "./protect.js";
 
 export type { ProtectOptions, Rule } from "./protect.js";
 
 /** What is used of a request of Fastify. */
-export interface FastifyRequest {
-  headers: Record<string, string | string[] | undefined>;
-  socket: { remoteAddress?: string | undefined };
-  rateLimit?: Decision | undefined;
-}
+export type FastifyRequest = NodeRequest;
 
 /** What is used of its reply. */
 export interface FastifyReply {
@@ -22,10 +17,7 @@ export function tollgate<Request extends FastifyRequest>(
   options: ProtectOptions<Request>,
 ): (request: Request, reply: FastifyReply) => Promise<unknown> {
   return async (request, reply) => {
-    const { isAdmitted, decision, headers, status, text } = await verdict(options, request, {
-      header: (name) => [request.headers[name.toLowerCase()]].flat().join(",") || undefined,
-      remote: request.socket.remoteAddress,
-    });
+    const { isAdmitted, decision, headers, status, text } = await verdict(options, request, seenByNode(request));
     request.rateLimit = decision;
     headers.forEach((value, name) => {
       reply.header(name, value);

@@ -34,6 +34,19 @@ export interface Seen {
   remote?: string | undefined;
 }
 
+/** What is used of a request of Node's own server, which those of Express and Fastify have, too. */
+export interface NodeRequest {
+  headers: Record<string, string | string[] | undefined>;
+  socket: { remoteAddress?: string | undefined };
+  rateLimit?: Decision | undefined;
+}
+
+/** What is known of such a request. */
+export const seenByNode = ({ headers, socket }: NodeRequest): Seen => ({
+  header: (name) => [headers[name.toLowerCase()]].flat().join(",") || undefined,
+  remote: socket.remoteAddress,
+});
+
 /** May it go on, and what its answer's headers say. */
 export interface Verdict {
   isAdmitted: boolean;
