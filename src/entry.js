@@ -102,7 +102,7 @@ export class Tollgate extends WorkerEntrypoint {
 
   async #call(method, path, body, token) {
     revive();
-    const props = this.ctx.props === undefined ? "" : JSON.stringify(this.ctx.props);
+    const props = !token && this.ctx.props !== undefined ? JSON.stringify(this.ctx.props) : "";
     return read(await rust.rpc(method, path, body, token ?? "", props, NO_REQUEST, this.env, this.ctx));
   }
 }

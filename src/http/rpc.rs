@@ -36,7 +36,7 @@ pub(crate) async fn serve(called: Called, env: Env, execution: ExecutionContext)
     let parsed = settings::of(&env);
     let headers = called.request.headers();
     let reply = match parsed.as_ref() {
-        Ok(config) => answer(&called, config, &env, (&headers, &execution)).await,
+        Ok(config) => answer(called, config, &env, (&headers, &execution)).await,
         Err(invalid) => {
             settings::log(invalid);
             Err(ApiError::from(invalid))
@@ -53,7 +53,7 @@ pub(crate) async fn serve(called: Called, env: Env, execution: ExecutionContext)
 }
 
 async fn answer(
-    called: &Called,
+    called: Called,
     config: &Config,
     env: &Env,
     (headers, execution): (&Headers, &ExecutionContext),
@@ -85,7 +85,7 @@ async fn answer(
         known: None,
         later: None,
     };
-    dispatch(&context, (route, name), query, called.body.clone()).await
+    dispatch(&context, (route, name), query, called.body).await
 }
 
 /// Who is behind a binding.
