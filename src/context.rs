@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::rc::Rc;
 
 use tollgate_core::overrides::Revision;
 use tollgate_core::subject::{Namespace, Subject, SubjectParts};
@@ -12,8 +13,12 @@ use worker::Env;
 
 use crate::auth::Caller;
 use crate::config::Config;
+use crate::doors::here::Here;
 use crate::doors::kv::Kv;
+use crate::doors::limiter::Limiter;
 use crate::doors::version::deployed;
+use crate::doors::Asker;
+use crate::error::ApiError;
 use crate::hot::{self, ExecutionContext, Headers, Request};
 use crate::task;
 
@@ -25,6 +30,9 @@ pub(crate) struct Context<'a> {
     pub(crate) request: &'a Request,
     pub(crate) headers: &'a Headers,
     pub(crate) execution: &'a ExecutionContext,
+    /// The object that was asked itself, if one was. Whoever asks it may do what its subject allows
+    /// an admin, and no more than is its subject's.
+    pub(crate) here: Option<&'a Rc<dyn Here>>,
     /// The deadline for objects, KV and bindings: what is left of it for this check.
     pub(crate) deadline: Duration,
     /// How far the isolate knew the overrides when the checks were made ready; `None` where objects
@@ -63,6 +71,37 @@ impl Context<'_> {
     /// The deadline for objects, KV and bindings.
     pub(crate) const fn deadline(&self) -> Duration {
         self.deadline
+    }
+
+    /// The door to subjects' objects, each of which may take so long.
+    pub(crate) fn limiter(&self, patience: Duration) -> Limiter {
+        let limiter = Limiter::new(self.env, patience, self.config.deadline());
+        match self.here {
+            Some(here) => limiter.in_object(Some(Rc::clone(here))),
+            None => limiter,
+        }
+    }
+
+    /// Who calls the objects that are asked.
+    pub(crate) const fn asker(&self) -> Asker {
+        match self.here {
+            Some(_) => Asker::Object,
+            None => Asker::Worker,
+        }
+    }
+
+    /// Whether this is the object that runs the request.
+    pub(crate) fn is_here(&self, object: &str) -> bool {
+        self.here.is_some_and(|here| here.name() == object)
+    }
+
+    /// Makes sure that a question about the subject of this object is asked where it may be: of the
+    /// Worker, or of that object.
+    pub(crate) fn may_ask(&self, object: &str) -> Result<(), ApiError> {
+        match self.here {
+            Some(here) if here.name() != object => Err(ApiError::other_subject(object)),
+            _ => Ok(()),
+        }
     }
 
     /// The same request, with less time left.

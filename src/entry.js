@@ -46,64 +46,72 @@ function read(answer) {
   });
 }
 
+// What is no text cannot be called from outside.
+const asked = Symbol("asked");
+const half = Symbol("half");
+const closed = Symbol("closed");
+
+/**
+ * A class with the methods that are about one subject. Questions and answers are those of the API
+ * in JSON. `[asked](method, path, body, token)` has one answered.
+ */
+const asks = (Class) =>
+  class extends Class {
+    limit(check, token) {
+      return this[asked]("POST", "/limit", JSON.stringify(check), token);
+    }
+
+    peek(check, token) {
+      return this[asked]("POST", "/limit", JSON.stringify({ ...check, peek: true }), token);
+    }
+
+    settle(permit, token) {
+      return this[asked]("POST", "/limit/settle", JSON.stringify(permit), token);
+    }
+
+    topup(permit, token) {
+      return this[asked]("POST", "/limit/topup", JSON.stringify(permit), token);
+    }
+
+    renew(permit, token) {
+      return this[asked]("POST", "/limit/renew", JSON.stringify(permit), token);
+    }
+
+    release(permit, token) {
+      return this[asked]("POST", "/limit/release", JSON.stringify(permit), token);
+    }
+
+    report(report, token) {
+      return this[asked]("POST", "/limit/report", JSON.stringify(report), token);
+    }
+
+    block(subject, token) {
+      return this[asked]("POST", "/limit/block", JSON.stringify(subject), token);
+    }
+
+    status(subject, token) {
+      return this[asked]("GET", `/limit?${new URLSearchParams(subject)}`, "", token);
+    }
+
+    reset(subject, token) {
+      return this[asked]("DELETE", `/limit?${new URLSearchParams(subject)}`, "", token);
+    }
+  };
+
 /**
  * What other Workers call over a service binding with this entrypoint: `env.TOLLGATE.limit({…})`.
- * Questions and answers are those of the API in JSON; the last argument is a token, unless the
- * binding's `props` say who calls.
+ * The last argument is a token, unless the binding's `props` say who calls.
  */
-export class Tollgate extends WorkerEntrypoint {
-  limit(check, token) {
-    return this.#post("/limit", check, token);
-  }
-
-  peek(check, token) {
-    return this.#post("/limit", { ...check, peek: true }, token);
-  }
-
+export class Tollgate extends asks(WorkerEntrypoint) {
   multi(checks, token) {
-    return this.#post("/limit/multi", Array.isArray(checks) ? { limits: checks } : checks, token);
+    const question = Array.isArray(checks) ? { limits: checks } : checks;
+    return this[asked]("POST", "/limit/multi", JSON.stringify(question), token);
   }
 
-  settle(permit, token) {
-    return this.#post("/limit/settle", permit, token);
-  }
-
-  topup(permit, token) {
-    return this.#post("/limit/topup", permit, token);
-  }
-
-  renew(permit, token) {
-    return this.#post("/limit/renew", permit, token);
-  }
-
-  release(permit, token) {
-    return this.#post("/limit/release", permit, token);
-  }
-
-  report(report, token) {
-    return this.#post("/limit/report", report, token);
-  }
-
-  block(subject, token) {
-    return this.#post("/limit/block", subject, token);
-  }
-
-  status(subject, token) {
-    return this.#call("GET", `/limit?${new URLSearchParams(subject)}`, "", token);
-  }
-
-  reset(subject, token) {
-    return this.#call("DELETE", `/limit?${new URLSearchParams(subject)}`, "", token);
-  }
-
-  #post(path, question, token) {
-    return this.#call("POST", path, JSON.stringify(question) ?? "", token);
-  }
-
-  async #call(method, path, body, token) {
+  async [asked](method, path, body = "", token = "") {
     revive();
     const props = !token && this.ctx.props !== undefined ? JSON.stringify(this.ctx.props) : "";
-    return read(await rust.rpc(method, path, body, token ?? "", props, NO_REQUEST, this.env, this.ctx));
+    return read(await rust.rpc(method, path, body, token, props, NO_REQUEST, this.env, this.ctx));
   }
 }
 
@@ -116,15 +124,15 @@ const objectClass = (Half) =>
 
     // What stands beside the text is for those halves that look at it.
     call(...told) {
-      const answer = this.#alive().call(...told);
-      if (!this.#isClosing) this.#closeLater();
+      const answer = this[half].call(...told);
+      this[closed]();
       return answer;
     }
 
     // A task whose wasm instance has ended resolves with a response. Then the alarm has to ring
     // again, as it does after an exception.
     async alarm() {
-      const rung = await this.#alive().ring();
+      const rung = await this[half].ring();
       if (rung instanceof Response) throw new Error("the wasm instance ended while the alarm rang");
     }
 
@@ -134,7 +142,7 @@ const objectClass = (Half) =>
       return new Response(await this.call(await request.text()));
     }
 
-    #alive() {
+    get [half]() {
       revive();
       if (this.#number !== instance.instanceId) {
         this.#half = new Half(this.ctx, this.env);
@@ -143,7 +151,11 @@ const objectClass = (Half) =>
       return this.#half;
     }
 
-    /** Closes rows that were written ahead, by one timer of at most a second. */
+    /** Has rows closed that were written ahead, by one timer of at most a second. */
+    [closed]() {
+      if (!this.#isClosing) this.#closeLater();
+    }
+
     #closeLater() {
       const wait = this.#half.closes_in?.() ?? -1;
       this.#isClosing = wait >= 0;
@@ -152,7 +164,7 @@ const objectClass = (Half) =>
 
     #close() {
       try {
-        this.#alive().close();
+        this[half].close();
         this.#closeLater();
       } catch (error) {
         this.#isClosing = false;
@@ -161,7 +173,48 @@ const objectClass = (Half) =>
     }
   };
 
-export const RateLimitDO = objectClass(rust.RateLimitDO);
+/**
+ * The object of a subject. Workers that bind the class may also ask it itself, by its methods or by
+ * a `fetch` of the API's paths: a question has to be about its subject. No token is asked for.
+ */
+export class RateLimitDO extends asks(objectClass(rust.RateLimitDO)) {
+  fixedWindow(identifier, config) {
+    return this.#bringing("fixedWindow", identifier, config);
+  }
+
+  slidingWindow(identifier, config) {
+    return this.#bringing("slidingWindow", identifier, config);
+  }
+
+  tokenBucket(identifier, config) {
+    return this.#bringing("tokenBucket", identifier, config);
+  }
+
+  async fetch(request) {
+    if (new URL(request.url).pathname === "/") return super.fetch(request);
+    try {
+      return await rust.fetch_object(this[half], request, this.env, this.ctx);
+    } finally {
+      this[closed]();
+    }
+  }
+
+  async [asked](method, path, body = "") {
+    try {
+      return read(await rust.rpc_object(this[half], method, path, body, NO_REQUEST, this.env, this.ctx));
+    } finally {
+      this[closed]();
+    }
+  }
+
+  /** A limit that the caller brings, of the subject with the provider and scope of this object. */
+  #bringing(algorithm, identifier, config) {
+    const parts = this.ctx.id.name?.split("/").at(-1).split(":").slice(1, -1) ?? [];
+    const [provider, scope] = parts.map(decodeURIComponent);
+    return this.limit({ provider, scope, ...config, identifier, algorithm });
+  }
+}
+
 export const KeyspaceDO = objectClass(rust.KeyspaceDO);
 export const DirectoryDO = objectClass(rust.DirectoryDO);
 export const PolicyDO = objectClass(rust.PolicyDO);

@@ -124,6 +124,11 @@ export function askAll(namespace, calls, milliseconds, ...beside) {
   return Promise.all(calls.map((call) => ask(namespace, call, milliseconds, beside)));
 }
 
+/** Several calls of `askFromObject` at once. Here for the same reason. */
+export function askAllFromObject(namespace, calls, milliseconds) {
+  return Promise.all(calls.map((call) => askFromObject(namespace, call, milliseconds)));
+}
+
 /**
  * A decision over known limits. `text` is RateLimit-Policy, RateLimit and the body, one line each.
  * Here because the runtime knows the names in a literal: names that are built at run time cost ten

@@ -168,7 +168,14 @@ extern "C" {
     #[wasm_bindgen(js_name = askAll)]
     pub(crate) fn ask_all(namespace: &Namespace, calls: Vec<String>, milliseconds: u32) -> JsValue;
 
-    /// The same; beside each text stands what an object of Redis keys may take.
+    #[wasm_bindgen(js_name = askAllFromObject)]
+    pub(crate) fn ask_all_from_object(
+        namespace: &Namespace,
+        calls: Vec<String>,
+        milliseconds: u32,
+    ) -> JsValue;
+
+    /// The same as `ask_all`; beside each text stands what an object of Redis keys may take.
     #[wasm_bindgen(js_name = askAll)]
     pub(crate) fn ask_all_allowing(
         namespace: &Namespace,

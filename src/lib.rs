@@ -63,6 +63,11 @@ mod task;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen::prelude::*;
 
+#[cfg(target_arch = "wasm32")]
+use http::asked::Asked;
+#[cfg(target_arch = "wasm32")]
+use objects::rate_limit::RateLimitDO;
+
 /// The Worker's entry: called by src/entry.js with the request, the environment and the event. Its
 /// promise never rejects.
 #[cfg(target_arch = "wasm32")]
@@ -72,6 +77,24 @@ pub fn fetch(request: JsValue, env: worker::Env, execution: JsValue) -> JsValue 
         request.unchecked_into(),
         env,
         execution.unchecked_into(),
+        Asked::Worker,
+    ))
+}
+
+/// The entry of requests to a subject's object itself, as [`fetch`].
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen]
+pub fn fetch_object(
+    object: &RateLimitDO,
+    request: JsValue,
+    env: worker::Env,
+    execution: JsValue,
+) -> JsValue {
+    task::spawn(http::serve(
+        request.unchecked_into(),
+        env,
+        execution.unchecked_into(),
+        Asked::Object(object.here()),
     ))
 }
 
@@ -100,6 +123,35 @@ pub fn rpc(
         body,
         token,
         props,
+        asked: Asked::Worker,
+        request: request.unchecked_into(),
+    };
+    task::spawn(http::rpc::serve(called, env, execution.unchecked_into()))
+}
+
+/// The entry of calls to a subject's object itself, as [`rpc`]: nobody has to say who he is.
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "each is a crossing of its own, in one call"
+)]
+pub fn rpc_object(
+    object: &RateLimitDO,
+    method: String,
+    path: String,
+    body: String,
+    request: JsValue,
+    env: worker::Env,
+    execution: JsValue,
+) -> JsValue {
+    let called = http::rpc::Called {
+        method,
+        path,
+        body,
+        asked: Asked::Object(object.here()),
+        token: String::new(),
+        props: String::new(),
         request: request.unchecked_into(),
     };
     task::spawn(http::rpc::serve(called, env, execution.unchecked_into()))

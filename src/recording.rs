@@ -61,6 +61,10 @@ pub(crate) fn send_later(context: &Context) {
     };
     let longest = Duration::from_millis(SPACING.as_millis() + OVERDUE.as_millis());
     let is_under_way = |until: Timestamp| until > now && until.since(now) <= longest;
+    // An object stays in memory, and billed, for as long as it waits.
+    if context.here.is_some() && wait > Duration::ZERO {
+        return;
+    }
     // What is full does not wait for one that waits.
     if wait > Duration::ZERO && SENDING.get().is_some_and(is_under_way) {
         return;

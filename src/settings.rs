@@ -10,8 +10,10 @@ use tollgate_core::{Duration, Timestamp};
 use wasm_bindgen::JsValue;
 use worker::Env;
 
+use crate::auth::Caller;
 use crate::clock;
 use crate::config::{secret, Config, InvalidSetting, Settings, DEADLINE, POLICIES, SECRETS};
+use crate::error::ApiError;
 use crate::hot;
 
 /// The configuration, or the error in it.
@@ -39,6 +41,14 @@ pub(crate) fn log(invalid: &InvalidSetting) {
         LOGGED.set(Some(now));
         hot::log_error(&format!("tollgate: {}", invalid.to_log()));
     }
+}
+
+/// The callers with a token; where there are none, that is an error, and logged.
+pub(crate) fn callers(config: &Config) -> Result<&[Caller], ApiError> {
+    config.callers().map_err(|invalid| {
+        log(invalid);
+        ApiError::from(invalid)
+    })
 }
 
 /// How long a Worker waits for an object; the default if the settings are wrong, because then no

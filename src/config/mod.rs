@@ -57,7 +57,7 @@ pub struct Settings<'a> {
 /// The validated settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    callers: Vec<Caller>,
+    callers: Result<Vec<Caller>, InvalidSetting>,
     origins: Vec<String>,
     deadline: Duration,
     log_every: u64,
@@ -73,7 +73,10 @@ impl Config {
         secrets[1..].copy_from_slice(&settings.more_tokens);
         Ok(Config {
             deployed: policies::deployed(settings.policies)?,
-            callers: callers(secrets)?,
+            callers: match callers(secrets) {
+                Err(wrong @ InvalidSetting::Wrong(_)) => return Err(wrong),
+                callers => callers,
+            },
             origins: origins(settings.cors_origins.unwrap_or(""))?,
             deadline: match settings.deadline_ms {
                 Some(text) => whole("TOLLGATE_DEADLINE_MS", text, 1, MAX_DEADLINE)
@@ -102,9 +105,10 @@ impl Config {
         })
     }
 
-    /// The callers with a token; at least one.
-    pub fn callers(&self) -> &[Caller] {
-        &self.callers
+    /// The callers with a token, at least one. Without any the Worker answers nobody; an object of
+    /// it that is asked itself does.
+    pub fn callers(&self) -> Result<&[Caller], &InvalidSetting> {
+        self.callers.as_deref()
     }
 
     /// How long the Worker waits for an object: 1 ms to 30 s, 1 s unless set.
@@ -197,12 +201,13 @@ mod tests {
     #[test]
     fn without_tokens_nothing_is_open_and_the_error_says_what_to_set() {
         for tokens in [None, Some(""), Some("  \n")] {
-            let error = Config::parse(&Settings {
+            let config = Config::parse(&Settings {
                 tokens,
                 ..Settings::default()
             })
-            .unwrap_err();
-            let told = ApiError::from(&error);
+            .unwrap();
+            let error = config.callers().unwrap_err();
+            let told = ApiError::from(error);
             for sentence in [told.detail(), &error.to_log()] {
                 assert!(
                     sentence.contains("wrangler secret put TOLLGATE_TOKENS"),
@@ -288,14 +293,14 @@ mod tests {
             r#"[{"token": "d", "role": "read", "name": "ann@x.org", "namespace": "shop"}]"#,
         ];
         let config = read(Some(one), Some(two), Some(three)).unwrap();
-        let told = config.callers().iter();
+        let told = config.callers().unwrap().iter();
         let told: Vec<_> = told.map(|it| (it.name.as_deref(), it.inline)).collect();
         let ann = Some("ann@x.org");
         assert_eq!(
             told,
             [(ann, true), (None, true), (None, false), (ann, true)]
         );
-        assert_eq!(read(None, None, Some(two)).unwrap().callers().len(), 2);
+        assert_eq!(read(None, None, Some(two)).unwrap().callers().unwrap().len(), 2);
         let same_name = one.replace("\"a\"", "\"e\"");
         for (second, ninth, expected) in [
             (

@@ -8,7 +8,7 @@ use tollgate_core::subject_state::Item;
 
 use super::{debts, fallback};
 use crate::context::Context;
-use crate::doors::limiter::{Limiter, Question};
+use crate::doors::limiter::Question;
 
 /// What was charged, so that it can be taken back.
 #[derive(Clone)]
@@ -60,9 +60,8 @@ impl Charged {
         };
         let questions = self.objects.iter().map(|it| Question::new(it, &call));
         let questions: Vec<Question> = questions.collect();
-        let (env, deadline) = (context.env.clone(), context.config.deadline());
+        let limiter = context.limiter(context.config.deadline());
         context.in_background(async move {
-            let limiter = Limiter::new(&env, deadline, deadline);
             limiter.ask_all(&questions).await;
         });
     }

@@ -5,8 +5,6 @@
 use tollgate_core::idempotency::Keyed;
 use tollgate_core::isolate::debts::{Charge, Debts};
 use tollgate_core::subject_state::Item;
-use tollgate_core::Duration;
-use worker::Env;
 
 use super::counts;
 use crate::clock::moment;
@@ -33,8 +31,8 @@ pub(super) fn repay(context: &Context, question: &Question, answered: &Answered)
     }
     let owed = isolate::with(|isolate| owed_to(&question.object, &mut isolate.debts));
     if !owed.is_empty() {
-        let (env, deadline) = (context.env.clone(), context.config.deadline());
-        context.in_background(charge(env, deadline, question.object.clone(), owed));
+        let limiter = context.limiter(context.config.deadline());
+        context.in_background(charge(limiter, question.object.clone(), owed));
     }
 }
 
@@ -50,13 +48,12 @@ fn owed_to(object: &str, debts: &mut Debts) -> Vec<Owed> {
         .collect()
 }
 
-async fn charge(env: Env, deadline: Duration, object: String, owed: Vec<Owed>) {
+async fn charge(limiter: Limiter, object: String, owed: Vec<Owed>) {
     let question = |(keyed, items): &Owed| {
         let operation = hot::random_bits();
         Question::charge(&object, operation, items, keyed.as_ref())
     };
     let questions: Vec<Question> = owed.iter().map(question).collect();
-    let limiter = Limiter::new(&env, deadline, deadline);
     let answers = limiter.ask_all(&questions).await;
     for ((keyed, items), answered) in owed.iter().zip(answers) {
         let charge = match &answered.answer {

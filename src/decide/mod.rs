@@ -11,6 +11,7 @@ mod charged;
 pub(crate) mod counts;
 mod debts;
 mod fallback;
+mod here;
 mod instead;
 mod levels;
 mod newer;
@@ -85,6 +86,9 @@ async fn checked(
     let is_degraded = pending::confirmed(context, slice::from_ref(&request)).await?;
     let context = &turn.ready(context);
     let levels = Levels::of(context, request, is_degraded)?;
+    if context.here.is_some() {
+        here::suits(context, &levels)?;
+    }
     if !levels.instead.is_empty() {
         return Box::pin(instead::check(context, levels)).await;
     }

@@ -19,7 +19,7 @@ use super::asking::{record_kept, Asking};
 use super::{binding, debts, fallback};
 use crate::clock;
 use crate::context::Context;
-use crate::doors::limiter::{Answered, Limiter, Question};
+use crate::doors::limiter::{Answered, Question};
 use crate::error::{ApiError, Stale};
 use crate::isolate;
 use crate::recording;
@@ -40,14 +40,16 @@ impl RateLimitStore for ObjectStore<'_> {
     async fn decide(&self, object: &str, item: &Item) -> Result<(Decision, Source), ApiError> {
         let context = self.context;
         let key = key_of(object, &item.policy);
-        // Who has been admitted before is not refused now.
-        if self.keyed.is_none() {
+        let is_here = context.is_here(object);
+        // Who has been admitted before is not refused now. Nothing is remembered of the object that
+        // runs the request, and nothing has to shield it any more.
+        if self.keyed.is_none() && !is_here {
             if let Some(decision) = remembered(key, item) {
                 return Ok((decision, Source::Cache));
             }
         }
         if let Some(shed) = item.policy.shed() {
-            if item.check.cost > 0 && !item.check.peek {
+            if !is_here && item.check.cost > 0 && !item.check.peek {
                 // Boxed, like all that is asked less.
                 if let Some(decision) = Box::pin(binding::shed(context, shed, object)).await? {
                     recording::apart(context, object, item, Apart::Elsewhere);
@@ -155,13 +157,9 @@ fn left(context: &Context, answered: &Answered) -> Duration {
     time(context, answered).left()
 }
 
-fn limiter(context: &Context<'_>, patience: Duration) -> Limiter {
-    Limiter::new(context.env, patience, context.config.deadline())
-}
-
 /// Asks one object; what it is owed is repaid once it has answered.
 async fn ask(context: &Context<'_>, question: &Question, patience: Duration) -> Answered {
-    let answered = limiter(context, patience).ask(question).await;
+    let answered = context.limiter(patience).ask(question).await;
     debts::repay(context, question, &answered);
     answered
 }
@@ -200,7 +198,7 @@ async fn send_all(
     questions: &[Question],
     patience: Duration,
 ) -> Vec<Answered> {
-    let answered = limiter(context, patience).ask_all(questions).await;
+    let answered = context.limiter(patience).ask_all(questions).await;
     for (question, answered) in questions.iter().zip(&answered) {
         debts::repay(context, question, answered);
     }
@@ -269,11 +267,9 @@ pub(crate) fn tell_later(context: &Context<'_>, calls: &[(String, Call)]) {
     if questions.is_empty() {
         return;
     }
-    let (env, deadline) = (context.env.clone(), context.config.deadline());
+    let limiter = context.limiter(context.config.deadline());
     context.in_background(async move {
-        Limiter::new(&env, deadline, deadline)
-            .ask_all(&questions)
-            .await;
+        limiter.ask_all(&questions).await;
     });
 }
 

@@ -50,6 +50,7 @@ pub(crate) async fn heed(
     let mut report = told(context, request, policy, feedback);
     let subject = context.subject(subject);
     let object = subject.object_name();
+    context.may_ask(&object)?;
     report.in_use = counts::in_use(context, &object, &report.policy)?;
     let now = clock::now();
     let outcome = match isolate::with(|isolate| isolate.reports.ask(&object, &report, now)) {
@@ -94,7 +95,7 @@ fn send_later(context: &Context) {
     if SENDING.get().is_some_and(|until| until > now) {
         return;
     }
-    let (env, deadline) = (context.env.clone(), context.config.deadline());
+    let limiter = context.limiter(context.config.deadline());
     let Some(wait) = next_sending() else { return };
     context.in_background(async move {
         let mut next = Some(wait);
@@ -102,7 +103,6 @@ fn send_later(context: &Context) {
         while let Some(wait) = next {
             task::wait(wait).await;
             let due = isolate::with(|isolate| isolate.reports.take_due(clock::now()));
-            let limiter = Limiter::new(&env, deadline, deadline);
             for (object, report) in due {
                 send(&limiter, &object, &report).await;
             }

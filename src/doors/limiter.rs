@@ -5,6 +5,8 @@
 //! platform itself retries errors marked `retryable` where it knows that the call did not run.
 //! Errors marked `overloaded` must not be retried, and open the circuit.
 
+use std::rc::Rc;
+
 use tollgate_core::decision::Decision;
 use tollgate_core::idempotency::Keyed;
 use tollgate_core::isolate::circuit::{CallKind, CallOutcome};
@@ -19,6 +21,7 @@ use tollgate_core::subject_state::Item;
 use tollgate_core::{Duration, Timestamp};
 use worker::Env;
 
+use super::here::Here;
 use super::object::{addressed, Asker, Door, Reply};
 use super::Failure;
 use crate::clock;
@@ -93,6 +96,11 @@ impl Question {
         Question::of(object, text, false, &call)
     }
 
+    /// What the object of this name is asked, if it is the one.
+    fn text_for(&self, name: &str) -> Option<&str> {
+        self.text.strip_prefix(name)?.strip_prefix('\n')
+    }
+
     /// Asks for what is recorded of it, where its object is.
     fn of(object: &str, text: String, is_cancel: bool, call: &dyn Fn() -> Call) -> Question {
         let wish = isolate::with(|isolate| isolate.recorder.wish(object, clock::now()));
@@ -120,6 +128,8 @@ pub(crate) struct Answered {
 /// The door, for the time of one request.
 pub(crate) struct Limiter {
     door: Door,
+    /// The object that runs the request, if one does.
+    here: Option<Rc<dyn Here>>,
     /// Whether so little of a request's time is left that no answer says nothing about the object.
     is_cut_short: bool,
 }
@@ -135,12 +145,33 @@ impl Limiter {
                 patience,
                 asker: Asker::Worker,
             },
+            here: None,
             is_cut_short: patience.as_millis() < deadline.as_millis() / 2,
         }
     }
 
+    /// The same door from within an object; one that runs the request asks itself without a call.
+    pub(crate) fn in_object(mut self, here: Option<Rc<dyn Here>>) -> Limiter {
+        self.door.asker = Asker::Object;
+        self.here = here;
+        self
+    }
+
+    /// The answer of the object that runs the request, if it is the one that is asked. It is in
+    /// reach, so its circuit is not asked.
+    fn answer_here(&self, question: &Question) -> Option<Answered> {
+        let here = self.here.as_ref()?;
+        let text = question.text_for(here.name())?;
+        let answer = read(Ok(here.answer(text)));
+        let answer = answer.map(|answer| noted(question, answer));
+        Some(Answered::now(clock::now(), answer))
+    }
+
     /// Asks one object.
     pub(crate) async fn ask(&self, question: &Question) -> Answered {
+        if let Some(answered) = self.answer_here(question) {
+            return answered;
+        }
         let sent = clock::now();
         let answer = match permission(question) {
             Some(kind) => self.recorded(question, kind, self.door.ask(&question.text).await),
@@ -153,19 +184,28 @@ impl Limiter {
     /// answered in their order as well.
     pub(crate) async fn ask_all(&self, questions: &[Question]) -> Vec<Answered> {
         let sent = clock::now();
-        let kinds: Vec<Option<CallKind>> = questions.iter().map(permission).collect();
+        let own: Vec<Option<Answered>> = questions.iter().map(|it| self.answer_here(it)).collect();
+        let permission = |(question, own): (&Question, &Option<Answered>)| match own {
+            Some(_) => None,
+            None => permission(question),
+        };
+        let kinds: Vec<Option<CallKind>> = questions.iter().zip(&own).map(permission).collect();
         let asked = questions.iter().zip(&kinds);
         let texts = asked.filter(|(_, kind)| kind.is_some());
         let texts = texts.map(|(question, _)| question.text.clone()).collect();
         let mut answers = self.door.ask_all(texts, None).await.into_iter();
-        let answer = |(question, kind): (&Question, Option<CallKind>)| {
-            let answer = kind.ok_or(Failure::LeftAlone).and_then(|kind| {
-                let answer = answers.next().unwrap_or(Err(Failure::Unreachable)); // one for each text
-                self.recorded(question, kind, answer)
-            });
-            Answered::now(sent, answer)
-        };
-        questions.iter().zip(kinds).map(answer).collect()
+        let answer =
+            |((question, kind), own): ((&Question, Option<CallKind>), Option<Answered>)| {
+                if let Some(answered) = own {
+                    return answered;
+                }
+                let answer = kind.ok_or(Failure::LeftAlone).and_then(|kind| {
+                    let answer = answers.next().unwrap_or(Err(Failure::Unreachable)); // one for each text
+                    self.recorded(question, kind, answer)
+                });
+                Answered::now(sent, answer)
+            };
+        questions.iter().zip(kinds).zip(own).map(answer).collect()
     }
 
     /// Reads an object's answer, and reports the outcome of the call to its circuit.

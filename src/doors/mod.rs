@@ -11,6 +11,8 @@ pub(crate) mod binding;
 pub(crate) mod directory;
 mod failure;
 #[cfg(target_arch = "wasm32")]
+pub(crate) mod here;
+#[cfg(target_arch = "wasm32")]
 pub(crate) mod keyspace;
 #[cfg(target_arch = "wasm32")]
 pub(crate) mod kv;
@@ -26,3 +28,5 @@ pub(crate) mod records;
 pub(crate) mod version;
 
 pub use failure::Failure;
+#[cfg(target_arch = "wasm32")]
+pub(crate) use object::Asker;

@@ -32,9 +32,11 @@ pub(super) struct Door {
 }
 
 /// The caller.
-pub(super) enum Asker {
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Asker {
+    /// A Worker's request.
     Worker,
-    /// An object; it makes one call at a time.
+    /// An object. Nothing stays pending in it when its calls are answered.
     Object,
 }
 
@@ -138,7 +140,10 @@ impl Door {
                 allowance.looks as u32,
                 allowance.last,
             ),
-            None => hot::ask_all(&self.namespace, calls, patience),
+            None => match self.asker {
+                Asker::Object => hot::ask_all_from_object(&self.namespace, calls, patience),
+                Asker::Worker => hot::ask_all(&self.namespace, calls, patience),
+            },
         };
         match settled(answers).await {
             Ok(values) => js_sys::Array::from(&values)

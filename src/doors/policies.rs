@@ -11,12 +11,12 @@ use crate::hot::Bindings;
 
 /// Asks what has changed; `call` is a [`Call::Since`].
 pub(crate) async fn changes(
-    env: &Env,
+    (env, asker): (&Env, Asker),
     object: &str,
     call: &Call,
     patience: Duration,
 ) -> Result<Changes, Failure> {
-    let reply = send(env, object, (call, ""), patience).await?;
+    let reply = send((env, asker), object, (call, ""), patience).await?;
     Changes::decode(&reply).map_err(|_| Failure::Unreadable)
 }
 
@@ -28,12 +28,12 @@ pub(crate) async fn ask(
     call: (&Call, &str),
     patience: Duration,
 ) -> Result<Answer, Failure> {
-    let reply = send(env, object, call, patience).await?;
+    let reply = send((env, Asker::Worker), object, call, patience).await?;
     Answer::decode(&reply).map_err(|_| Failure::Unreadable)
 }
 
 async fn send(
-    env: &Env,
+    (env, asker): (&Env, Asker),
     object: &str,
     (call, deployed): (&Call, &str),
     patience: Duration,
@@ -43,7 +43,7 @@ async fn send(
         versions: POLICY_MESSAGES,
         in_version,
         patience,
-        asker: Asker::Worker,
+        asker,
     };
     let call = addressed(
         object,

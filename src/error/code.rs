@@ -30,6 +30,10 @@ pub enum Code {
     UnknownPermit,
     /// The permit has ended in another way.
     PermitEnded,
+    /// An object was asked itself, and the question is about another one's subject.
+    OtherSubject,
+    /// An object was asked itself that has no subject's name.
+    UnnamedObject,
     /// The subject has as many permits that hold units as it can have.
     TooManyPermits,
     /// The path exists, the method on it does not; `Allow` lists those that do.
@@ -71,7 +75,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the documentation and its test.
-    pub const ALL: [Code; 31] = [
+    pub const ALL: [Code; 33] = [
         Code::InvalidJson,
         Code::InvalidField,
         Code::UnknownTimeZone,
@@ -85,6 +89,8 @@ impl Code {
         Code::UnknownOverride,
         Code::UnknownPermit,
         Code::PermitEnded,
+        Code::OtherSubject,
+        Code::UnnamedObject,
         Code::TooManyPermits,
         Code::MethodNotAllowed,
         Code::VersionMoved,
@@ -125,6 +131,8 @@ impl Code {
             Code::UnknownOverride => (404, "unknownOverride", "There is no such override"),
             Code::UnknownPermit => (404, "unknownPermit", "The permit is not known"),
             Code::PermitEnded => (409, "permitEnded", "The permit has ended"),
+            Code::OtherSubject => (409, "otherSubject", "This is another subject's object"),
+            Code::UnnamedObject => (400, "unnamedObject", "The object has no subject's name"),
             Code::TooManyPermits => (409, "tooManyPermits", "There are too many permits"),
             Code::MethodNotAllowed => (405, "methodNotAllowed", "Another method is needed"),
             Code::VersionMoved => (409, "versionMoved", "The policy has another version"),

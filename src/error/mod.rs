@@ -177,6 +177,28 @@ impl ApiError {
         ApiError::new(Code::TooManyPermits, detail).with_field("hold")
     }
 
+    /// An object was asked itself, and the question is about another one's subject.
+    pub fn other_subject(asked: &str) -> ApiError {
+        // Without the identifier, which is not repeated.
+        let (parts, _) = asked.rsplit_once(':').unwrap_or(("rate-limit", ""));
+        let detail = format!(
+            "This object is that of another subject than the question is about, which belongs to `{parts}:<identifier>`: take the object of that name, or ask the Worker."
+        );
+        ApiError::new(Code::OtherSubject, detail)
+    }
+
+    /// An object was asked itself that has no subject's name.
+    pub fn unnamed_object() -> ApiError {
+        let detail = "The object has no subject's name: take it with `getByName(\"rate-limit:<provider>:<scope>:<identifier>\")`, each part as `encodeURIComponent` makes it, and an empty scope left out with its colon.";
+        ApiError::new(Code::UnnamedObject, detail)
+    }
+
+    /// An object was asked itself for what only the Worker does; `field` asks for it.
+    pub fn of_the_worker(field: &str, what: &str) -> ApiError {
+        let detail = format!("`{field}` is not for an object that is asked itself: {what}");
+        ApiError::new(Code::InvalidField, detail).with_field(field)
+    }
+
     /// The subject's object did not answer.
     pub fn object_unavailable() -> ApiError {
         let detail = "The subject's state did not answer in time. Nothing says whether this request was counted; try again shortly.";

@@ -1,5 +1,7 @@
 //! From the runtime's request to its answer: the flow that all routes share.
 
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod asked;
 pub mod body;
 #[cfg(target_arch = "wasm32")]
 mod cors;

@@ -307,6 +307,17 @@ impl Route<'_> {
     }
 }
 
+impl<'a> Route<'a> {
+    /// The route of a request to the object of a subject itself, which answers for its subject
+    /// alone.
+    pub fn find_in_object(method: &str, path: &'a str) -> Result<Route<'a>, ApiError> {
+        match Route::find(method, path)? {
+            route @ Route::Api(api, _) if api.is_of_subject() => Ok(route),
+            _ => Err(not_found()),
+        }
+    }
+}
+
 fn not_found() -> ApiError {
     let detail = "There is nothing at this path. POST /limit asks for a decision.";
     ApiError::new(Code::NotFound, detail)
@@ -375,6 +386,23 @@ impl Api {
             | Api::Install
             | Api::Subjects => false,
         }
+    }
+
+    /// Whether it is about one subject, so that the subject's object itself may be asked.
+    pub const fn is_of_subject(self) -> bool {
+        matches!(
+            self,
+            Api::Limit
+                | Api::Status
+                | Api::Reset
+                | Api::Block
+                | Api::Report
+                | Api::Settle
+                | Api::TopUp
+                | Api::Renew
+                | Api::Release
+                | Api::Acquire
+        )
     }
 
     /// Whether the route changes something by its path and query alone. A body would be about a

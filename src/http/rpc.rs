@@ -4,6 +4,7 @@
 use wasm_bindgen::JsValue;
 use worker::Env;
 
+use super::asked::Asked;
 use super::body::MAX_BODY;
 use super::dispatch::dispatch;
 use super::router::{split_url, Route};
@@ -23,6 +24,8 @@ pub(crate) struct Called {
     pub(crate) path: String,
     /// The question, JSON.
     pub(crate) body: String,
+    /// What he asks.
+    pub(crate) asked: Asked,
     /// The token that the caller gave; empty where he gave none.
     pub(crate) token: String,
     /// The `props` of the binding, JSON; empty where there are none.
@@ -59,6 +62,7 @@ async fn answer(
     (headers, execution): (&Headers, &ExecutionContext),
 ) -> Result<Reply, ApiError> {
     let (path, query) = split_url(&called.path);
+    let here = called.asked.here()?;
     let Route::Api(route, name) = Route::find(&called.method, path)? else {
         // Not reached: entry.js names routes of the API alone.
         return Err(ApiError::new(Code::NotFound, "There is no such method."));
@@ -68,11 +72,14 @@ async fn answer(
         return Err(ApiError::new(Code::BodyTooLarge, detail));
     }
     let bound;
-    let caller = if called.token.is_empty() {
+    let caller = if let Some(here) = here {
+        bound = Caller::of_object(here.namespace());
+        &bound
+    } else if called.token.is_empty() {
         bound = of_binding(&called.props, config)?;
         bound.may(route.role())?
     } else {
-        by_token(config.callers(), &called.token, route.role())?
+        by_token(settings::callers(config)?, &called.token, route.role())?
     };
     let context = Context {
         caller,
@@ -81,6 +88,7 @@ async fn answer(
         request: &called.request,
         headers,
         execution,
+        here,
         deadline: config.deadline(),
         known: None,
         later: None,

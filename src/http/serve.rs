@@ -1,18 +1,22 @@
 //! The handling of one request: 1 route, 2 caller, 3 body, 4 the route's reply, 5 response.
 
+use std::rc::Rc;
+
 use tollgate_upstash::protocol::Form;
 use wasm_bindgen::JsValue;
 use worker::Env;
 
+use super::asked::Asked;
 use super::body::{check_type, MAX_BODY};
 use super::cors::Cors;
 use super::dispatch::dispatch;
 use super::request::{self, Head, Unread};
 use super::response;
 use super::router::{methods_of, split_url, Api, Route};
-use crate::auth::authorize;
+use crate::auth::{authorize, Caller};
 use crate::config::{Config, InvalidSetting};
 use crate::context::{self, Context};
+use crate::doors::here::Here;
 use crate::error::{ApiError, Code};
 use crate::hot::{self, ExecutionContext, Headers, Request};
 use crate::reply::Reply;
@@ -22,7 +26,12 @@ use crate::task::settled;
 
 /// Answers one request. The unread rest of the body is drained first, so that a client that is
 /// still sending can read the answer.
-pub(crate) async fn serve(request: Request, env: Env, execution: ExecutionContext) -> JsValue {
+pub(crate) async fn serve(
+    request: Request,
+    env: Env,
+    execution: ExecutionContext,
+    asked: Asked,
+) -> JsValue {
     let parsed = settings::of(&env);
     let config = parsed.as_ref().as_ref();
     let headers = request.headers();
@@ -36,6 +45,7 @@ pub(crate) async fn serve(request: Request, env: Env, execution: ExecutionContex
         query,
         env: &env,
         execution: &execution,
+        here: asked.here().unwrap_or(None),
     };
     let cors = match config {
         Ok(config) => Cors::of(config, &headers),
@@ -49,7 +59,12 @@ pub(crate) async fn serve(request: Request, env: Env, execution: ExecutionContex
             return drained(&request, response::of_preflight(methods, &cors)).await;
         }
     }
-    let reply = match (Route::find(head.method, path), config) {
+    let route = match asked.here() {
+        Ok(Some(_)) => Route::find_in_object(head.method, path),
+        Ok(None) => Route::find(head.method, path),
+        Err(error) => Err(error),
+    };
+    let reply = match (route, config) {
         (Ok(Route::Api(route, name)), Ok(config)) => {
             match incoming.api(route, name, config).await {
                 // The body has been read. This is the usual case, without further checks.
@@ -92,12 +107,24 @@ struct Incoming<'a> {
     query: &'a str,
     env: &'a Env,
     execution: &'a ExecutionContext,
+    /// The object that was asked itself, if one was.
+    here: Option<&'a Rc<dyn Here>>,
 }
 
 impl Incoming<'_> {
     /// The reply of an API route, if the caller's role allows it.
     async fn api(&self, route: Api, name: &str, config: &Config) -> Result<Reply, ApiError> {
-        let caller = authorize(config.callers(), self.head.authorization, route.role())?;
+        let of_object;
+        let caller = match self.here {
+            Some(here) => {
+                of_object = Caller::of_object(here.namespace());
+                &of_object
+            }
+            None => {
+                let callers = settings::callers(config)?;
+                authorize(callers, self.head.authorization, route.role())?
+            }
+        };
         let is_query = route == Api::Limit && !self.query.is_empty();
         let body = if is_query {
             let detail = "Send the check in the query or in the body, not in both.";
@@ -119,6 +146,7 @@ impl Incoming<'_> {
             request: self.request,
             headers: self.headers,
             execution: self.execution,
+            here: self.here,
             deadline: config.deadline(),
             known: None,
             later: None,

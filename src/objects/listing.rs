@@ -341,6 +341,14 @@ impl<L: Loaded> ListedObject<L> {
             .look(|awake| awake.pending_call(|| self.name()))?
     }
 
+    /// The object's name, as far as the runtime, a caller or a row tells it.
+    pub(super) fn known_name(&self) -> Option<String> {
+        self.name().or_else(|| {
+            let _ = self.with(|_, _| Ok(())); // a row may keep it; what cannot be read does not
+            self.name()
+        })
+    }
+
     /// The object's name, if a directory can list it. The runtime tells an object a name of at most
     /// 1,024 bytes.
     fn name(&self) -> Option<String> {

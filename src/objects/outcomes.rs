@@ -62,7 +62,7 @@ impl Outcomes {
             Question::new(&notice.object, &call)
         };
         let questions: Vec<Question> = notices.iter().map(question).collect();
-        let limiter = Limiter::new(&self.env, PATIENCE, PATIENCE);
+        let limiter = Limiter::new(&self.env, PATIENCE, PATIENCE).in_object(None);
         let answers = limiter.ask_all(&questions).await;
         let told = notices.iter().zip(answers);
         let told = told.filter(|(_, answered)| matches!(answered.answer, Ok(Answer::Done)));

@@ -3,12 +3,15 @@
 //! One object per subject, named by [`crate::placement`]. It answers the messages of
 //! [`tollgate_core::message`], each in one synchronous step ([`super::subject`]). The runtime's
 //! output gate holds an answer back until its writes are durable, so no answered decision is lost.
+//! Where a caller asks it itself, it runs the whole request ([`Here`]).
 //!
 //! Stored: the rows of [`super::rows::limiter`]. One alarm per idle period deletes them, so an idle
 //! subject ends with empty storage. The namespace's directory is notified in the background.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
+use tollgate_core::subject::{Namespace, Subject};
 use wasm_bindgen::prelude::*;
 use worker::{durable_object, DurableObject, Env, Request, Response, Result, State};
 
@@ -16,21 +19,39 @@ use super::listing::ListedObject;
 use super::outcomes::Outcomes;
 use super::subject::{LastCall, LoadedSubject};
 use crate::clock;
+use crate::doors::here::Here;
 
 /// The object of one subject.
 #[durable_object(fetch)]
 pub struct RateLimitDO {
+    answering: Rc<Answering>,
+    /// The same as it runs requests, once a caller has asked it itself.
+    asked: OnceCell<Rc<Asked>>,
+}
+
+/// What answers in it.
+struct Answering {
     subject: Rc<ListedObject<LoadedSubject>>,
     outcomes: Rc<Outcomes>,
     last: LastCall,
 }
 
+/// The object under its name.
+struct Asked {
+    name: String,
+    namespace: Namespace,
+    answering: Rc<Answering>,
+}
+
 impl DurableObject for RateLimitDO {
     fn new(state: State, env: Env) -> Self {
         RateLimitDO {
-            outcomes: Outcomes::new(env.clone()),
-            subject: ListedObject::new(state, env),
-            last: LastCall::default(),
+            answering: Rc::new(Answering {
+                outcomes: Outcomes::new(env.clone()),
+                subject: ListedObject::new(state, env),
+                last: LastCall::default(),
+            }),
+            asked: OnceCell::new(),
         }
     }
 
@@ -45,12 +66,9 @@ impl RateLimitDO {
     /// wasm before it is known to be alive. `name` is the object's where the runtime tells it none.
     pub fn call(&self, text: &JsValue, name: &JsValue) -> JsValue {
         clock::in_event(|| {
-            self.subject.is_called(name);
+            self.answering.subject.is_called(name);
             let text = text.as_string().unwrap_or_default();
-            let answer = JsValue::from_str(&self.last.answer(text, &self.subject));
-            self.subject.notify();
-            self.outcomes.tell(&self.subject);
-            answer
+            JsValue::from_str(&self.answering.answer(text))
         })
     }
 
@@ -58,8 +76,8 @@ impl RateLimitDO {
     /// notified, or where there is anything to tell of permits, when that was told.
     pub fn ring(&self) -> core::result::Result<JsValue, JsValue> {
         clock::in_event(|| {
-            let notified = self.subject.ring()?;
-            let told = self.outcomes.tell(&self.subject);
+            let notified = self.answering.subject.ring()?;
+            let told = self.answering.outcomes.tell(&self.answering.subject);
             Ok(if told.is_undefined() { notified } else { told })
         })
     }
@@ -67,7 +85,11 @@ impl RateLimitDO {
     /// The milliseconds from the last event until [`RateLimitDO::close`] has to run, at most a
     /// second; −1 if it need not.
     pub fn closes_in(&self) -> f64 {
-        let left = self.subject.look(LoadedSubject::closes_in).flatten();
+        let left = self
+            .answering
+            .subject
+            .look(LoadedSubject::closes_in)
+            .flatten();
         left.map_or(-1.0, |left| left.as_millis() as f64)
     }
 
@@ -77,7 +99,46 @@ impl RateLimitDO {
         if self.closes_in() < 0.0 {
             return Ok(());
         }
-        clock::in_event(|| self.subject.with(|awake, _| awake.loaded.close()))?;
+        clock::in_event(|| self.answering.subject.with(|awake, _| awake.loaded.close()))?;
         Ok(())
+    }
+}
+
+impl RateLimitDO {
+    /// The object as it runs a request; `None` where no subject has its name.
+    pub(crate) fn here(&self) -> Option<Rc<dyn Here>> {
+        if let Some(asked) = self.asked.get() {
+            return Some(Rc::clone(asked) as Rc<dyn Here>);
+        }
+        let name = self.answering.subject.known_name()?;
+        let asked = Rc::new(Asked {
+            namespace: Subject::from_object_name(&name)?.namespace().clone(),
+            name,
+            answering: Rc::clone(&self.answering),
+        });
+        Some(Rc::clone(self.asked.get_or_init(|| asked)) as Rc<dyn Here>)
+    }
+}
+
+impl Answering {
+    fn answer(&self, text: String) -> String {
+        let answer = self.last.answer(text, &self.subject);
+        self.subject.notify();
+        self.outcomes.tell(&self.subject);
+        answer
+    }
+}
+
+impl Here for Asked {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    fn answer(&self, text: &str) -> String {
+        clock::in_event(|| self.answering.answer(text.to_owned()))
     }
 }

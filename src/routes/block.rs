@@ -17,6 +17,7 @@ pub(crate) async fn block(context: &Context<'_>, body: &str) -> Result<Reply, Ap
     let block = form::parse(body)?;
     let subject = policies::subject(context, block.subject, block.policy.as_ref()).await?;
     let name = subject.object_name();
+    context.may_ask(&name)?;
     let policy = block.policy.as_ref().map(Name::as_str).map(str::to_owned);
     let reason = block.reason.unwrap_or_default();
     let call = Call::Block {

@@ -90,5 +90,8 @@ pub(crate) async fn release(context: &Context<'_>, body: &str) -> Result<Reply, 
 }
 
 fn known(context: &Context, text: &str) -> Result<Permit, ApiError> {
-    Permit::parse(context.namespace().clone(), text).ok_or_else(ApiError::unknown_permit)
+    let permit = Permit::parse(context.namespace().clone(), text);
+    let permit = permit.ok_or_else(ApiError::unknown_permit)?;
+    context.may_ask(&permit.subject.object_name())?;
+    Ok(permit)
 }

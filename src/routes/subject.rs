@@ -48,5 +48,6 @@ async fn asked_for(
 ) -> Result<(Subject, Option<Name>), ApiError> {
     let query = query::parse(query)?;
     let subject = policies::subject(context, query.subject, query.policy.as_ref()).await?;
+    context.may_ask(&subject.object_name())?;
     Ok((subject, query.policy))
 }

@@ -48,14 +48,19 @@ pub(crate) fn begin<'a>(
     query: &'a str,
     config: Result<&'a Config, &InvalidSetting>,
 ) -> Result<Asked<'a>, Answered> {
-    let config = config
-        .map_err(|invalid| refused(503, &format!("ERR {}", ApiError::from(invalid).detail())))?;
+    let unset = |invalid: &InvalidSetting| {
+        refused(503, &format!("ERR {}", ApiError::from(invalid).detail()))
+    };
+    let config = config.map_err(unset)?;
     if let Form::WrongMethod(allow) = form {
         return Err(refused(405, &format!("ERR this path answers {allow}")));
     }
     let token = protocol::token(query).map(|token| format!("Bearer {token}"));
     let token = headers.get("authorization").or(token);
-    let caller = authorize(config.callers(), token.as_deref().unwrap_or(""), Role::Read);
+    let caller = match config.callers() {
+        Ok(callers) => authorize(callers, token.as_deref().unwrap_or(""), Role::Read),
+        Err(invalid) => return Err(unset(invalid)),
+    };
     let caller = caller.map_err(|_| refused(401, "WRONGPASS invalid or missing auth token"))?;
     // Whoever sends commands brings the numbers of their limits along.
     if !caller.inline {

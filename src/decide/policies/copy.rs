@@ -16,6 +16,7 @@ use crate::clock;
 use crate::context::Context;
 use crate::doors::kv::Kv;
 use crate::doors::policies;
+use crate::doors::Asker;
 use crate::error::{ApiError, Stale};
 use crate::isolate;
 use crate::placement;
@@ -92,6 +93,7 @@ fn ask_later(context: &Context) {
 /// however little is left of a request's time. So what has no answer is out of reach.
 struct Source {
     env: Env,
+    asker: Asker,
     namespace: String,
     object: String,
     patience: Duration,
@@ -102,6 +104,7 @@ impl Source {
     fn of(context: &Context) -> Source {
         Source {
             env: context.env.clone(),
+            asker: context.asker(),
             namespace: context.namespace().as_str().to_owned(),
             object: placement::policies_of(context.namespace()),
             patience: context.config.deadline(),
@@ -120,7 +123,8 @@ impl Source {
         for _ in 0..2 {
             let sent = clock::now();
             let call = self.with(|copy| copy.ask(sent));
-            let answer = policies::changes(&self.env, &self.object, &call, self.patience).await;
+            let by = (&self.env, self.asker);
+            let answer = policies::changes(by, &self.object, &call, self.patience).await;
             match answer {
                 Ok(changes) => {
                     if self.with(|copy| copy.learn(changes, sent)) {

@@ -73,6 +73,10 @@ pub(super) fn policy(
     is_degraded: bool,
 ) -> Result<Rc<NamedPolicy>, ApiError> {
     let policy = find(context, name, is_degraded)?;
+    // Whoever binds the class has no token that `askedBy` could name.
+    if context.here.is_some() {
+        return Ok(policy);
+    }
     let asker = context.caller.name.as_deref();
     let is_asker = |name: &String| asker == Some(name.as_str());
     if !policy.asked_by.is_empty() && !policy.asked_by.iter().any(is_asker) {

@@ -1,0 +1,27 @@
+//! What an object decides that is asked itself, and not through the Worker.
+
+use tollgate_core::policy::consistency::Consistency;
+
+use super::pending::Levels;
+use crate::context::Context;
+use crate::error::ApiError;
+
+/// Makes sure that a check is this object's to decide: about its subject, exact, and at once.
+pub(super) fn suits(context: &Context, levels: &Levels) -> Result<(), ApiError> {
+    let own = &levels.own;
+    context.may_ask(&own.object)?;
+    let policy = &own.item.policy;
+    if policy.consistency() != Consistency::Strong {
+        let field = match policy.name() {
+            Some(_) => "policy",
+            None => "consistency",
+        };
+        let what = "the limit is counted in isolates and not in objects. Ask the Worker.";
+        return Err(ApiError::of_the_worker(field, what));
+    }
+    if own.waits {
+        let what = "an answer that is held would keep the object in memory, which is billed. Ask the Worker, or wait out `retryAfter`; with `maxDelay` a place is promised.";
+        return Err(ApiError::of_the_worker("wait", what));
+    }
+    Ok(())
+}
