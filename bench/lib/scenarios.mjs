@@ -1,6 +1,6 @@
 // The loads: which limit, how many keys, where the state lies. Each is the same for every variant.
 
-import { ADMIN, POLICY, TOKEN } from "./variants.mjs";
+import { ADMIN, POLICY, TOKEN, WAYS } from "./variants.mjs";
 
 const DAY_MS = 86_400_000;
 
@@ -43,6 +43,13 @@ const LOADS = {
     allowed: true,
     ids: ["T", "P", "Q"],
     storages: ["tmpfs"],
+  },
+  // Each caller of Tollgate beside the one that asks the tutorial in the same way.
+  "called-allowed": {
+    what: "one key, every request admitted, asked by another Worker in each of the ways there are",
+    limit: bucket(100_000, 100_000, 1_000),
+    allowed: true,
+    ids: ["T", "C", ...WAYS.flatMap(({ ids }) => ids)],
   },
   "sdk-allowed": {
     what: "one key, every request admitted, natively and as the Upstash SDK asks",

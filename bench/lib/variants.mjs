@@ -37,6 +37,40 @@ const SDK_LIMIT = [
   1,
 ];
 
+/** The ways in which another Worker asks: the ids of a caller of Tollgate and of one of C. */
+export const WAYS = [
+  { way: "object rpc", what: "the object itself, by a method", ids: ["To", "Co"] },
+  { way: "object fetch", what: "the object itself, by `fetch`", ids: ["Tof", "Cof"] },
+  { way: "service rpc", what: "over a service binding, by a method", ids: ["Ts", "Cs"] },
+  { way: "service fetch", what: "over a service binding, by `fetch`", ids: ["Tsf", "Csf"] },
+];
+
+/** Workers that ask Tollgate (T) or the tutorial (C), served beside them. */
+function callers() {
+  const of = (limiter, { way, what, ids: [ofTollgate, ofTutorial] }) => {
+    const asksTollgate = limiter === "tollgate";
+    const isService = way.startsWith("service");
+    const to = asksTollgate ? { binding: "TOLLGATE", of: "T" } : { binding: "TUTORIAL", of: "C" };
+    const entrypoint = asksTollgate ? "Tollgate" : "Tutorial";
+    const object = asksTollgate
+      ? { binding: "RATE_LIMIT", className: "RateLimitDO", of: "T" }
+      : { binding: "LIMITER", className: "Limiter", of: "C" };
+    return {
+      id: asksTollgate ? ofTollgate : ofTutorial,
+      what: `a Worker that asks ${asksTollgate ? "Tollgate" : "the tutorial"} ${what}`,
+      modules: [baseline("callers", "index.js")],
+      objects: isService ? [] : [object],
+      services: isService ? [way === "service rpc" ? { ...to, entrypoint } : to] : [],
+      texts: [
+        { name: "CALLS", text: `${limiter} ${way}` },
+        { name: "TOKEN", text: TOKEN },
+      ],
+      decides: true,
+    };
+  };
+  return WAYS.flatMap((way) => ["tollgate", "tutorial"].map((limiter) => of(limiter, way)));
+}
+
 /**
  * `id`: its letter in the tables; `what`: one line for the reader; `modules`: files of the Worker,
  * the first its entry; `objects`: its Durable Objects; `decides`: whether its answer depends on the
@@ -107,6 +141,7 @@ function all() {
       asksPolicy: true,
       asks: { path: `/limit?policy=${POLICY}&identifier=$KEY`, body: "" },
     },
+    ...callers(),
     {
       ...tollgate({ id: "U", texts: [tokens] }),
       what: "Tollgate, asked as the Upstash SDK asks: the script of a fixed window, by its hash",

@@ -300,7 +300,14 @@ mod tests {
             told,
             [(ann, true), (None, true), (None, false), (ann, true)]
         );
-        assert_eq!(read(None, None, Some(two)).unwrap().callers().unwrap().len(), 2);
+        assert_eq!(
+            read(None, None, Some(two))
+                .unwrap()
+                .callers()
+                .unwrap()
+                .len(),
+            2
+        );
         let same_name = one.replace("\"a\"", "\"e\"");
         for (second, ninth, expected) in [
             (

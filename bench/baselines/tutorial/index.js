@@ -1,7 +1,7 @@
 // Baseline C: the usual tutorial's limiter. One object per identifier, which awaits a read of its
 // storage, computes, and awaits a write. A refusal writes nothing. It stores `bucket`.
 
-import { DurableObject } from "cloudflare:workers";
+import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
 
 export class Limiter extends DurableObject {
   async check(capacity, refill, cost) {
@@ -17,6 +17,17 @@ export class Limiter extends DurableObject {
     }
     const reset = now + Math.ceil((capacity - tokens) / rate);
     return { success, limit: capacity, remaining: Math.floor(tokens), reset, retryAfter };
+  }
+
+  async fetch(request) {
+    const { capacity, refill, cost = 1 } = await request.json();
+    return Response.json(await this.check(capacity, refill, cost));
+  }
+}
+
+export class Tutorial extends WorkerEntrypoint {
+  limit({ identifier, capacity, refill, cost = 1 }) {
+    return this.env.LIMITER.getByName(identifier).check(capacity, refill, cost);
   }
 }
 
