@@ -1,6 +1,7 @@
 // What the compiler has to refuse, and to take. It is compiled and never run.
 
 import { type Check, type Duration, Limiter, RateLimitedError } from "../dist/index.js";
+import { type ObjectNamespace, objectLimiter, type RateLimitObject } from "../dist/object.js";
 
 const limiter = new Limiter({ url: "http://127.0.0.1:8787", token: "…" });
 // @ts-expect-error: a server is behind an address
@@ -59,4 +60,21 @@ export async function answers(): Promise<number> {
     throw error;
   }
   return left + wait + (settled.cost ?? 0) + times.length + String(years).length + String(none).length;
+}
+
+export async function objects(binding: ObjectNamespace, object: RateLimitObject): Promise<number> {
+  const limiter = objectLimiter(binding, { identifier: "u1" }, { namespace: "shop", failMode: "closed" });
+  await limiter.limit({ identifier: "u1", limit: 5, window: "1h" });
+  // @ts-expect-error: an object knows no policies but to decide by them
+  await limiter.policies.list();
+  // @ts-expect-error: nor other subjects
+  await limiter.multi([]);
+  await object.fixedWindow("u1", { limit: 5, window: "1h", cost: 2 });
+  // @ts-expect-error: a window has a length
+  await object.slidingWindow("u1", { limit: 5 });
+  // @ts-expect-error: a bucket has a capacity
+  await object.tokenBucket("u1", { limit: 5, refill: { amount: 1, interval: "1s" } });
+  // @ts-expect-error: an object holds no answer back
+  await object.limit({ identifier: "u1", limit: 5, window: "1h", wait: "5s" });
+  return (await object.peek({ policy: "github.rest", identifier: "u1" })).remaining ?? 0;
 }
