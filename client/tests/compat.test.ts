@@ -8,6 +8,7 @@ import {
   createRateLimiter,
   createTokenBucket,
   createTokenBucketRateLimiter,
+  DistributedRateLimiter,
   DORateLimitStore,
   ErrRateLimited,
   fluent,
@@ -53,6 +54,18 @@ test("the same over KV is counted in the isolate", async () => {
   expect(await limited.limit(key)).toMatchObject({ success: true, source: "kv" });
   await limited.limit(key);
   expect(await limited.limit(key)).toMatchObject({ success: false, source: "kv" });
+});
+
+test("DistributedRateLimiter: instances that share nothing but the server share the count", async () => {
+  const options = { requests: 20, window: "1h" } as const;
+  const own = () => new DORateLimitStore({ url: tollgate.url, token: "test-check" });
+  const instances = Array.from({ length: 4 }, () => new DistributedRateLimiter({ store: own(), ...options }));
+  const key = fresh();
+  const answers = await Promise.all(Array.from({ length: 60 }, (_, i) => instances[i % 4].limit(key)));
+  expect(answers.filter(({ success }) => success)).toHaveLength(20);
+  expect(await instances[0].remaining(key)).toBe(0);
+  await new DistributedRateLimiter({ store, ...options }).reset(key);
+  expect(await instances[3].remaining(key)).toBe(20);
 });
 
 test("createTokenBucket: fractions of a token a second, an initial level, and the level as it is", async () => {

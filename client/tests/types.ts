@@ -1,5 +1,6 @@
 // What the compiler has to refuse, and to take. It is compiled and never run.
 
+import { DistributedRateLimiter, DORateLimitStore } from "../dist/compat/index.js";
 import { type Check, type Duration, Limiter, RateLimitedError } from "../dist/index.js";
 import { type ObjectNamespace, objectLimiter, type RateLimitObject } from "../dist/object.js";
 
@@ -78,3 +79,8 @@ export async function objects(binding: ObjectNamespace, object: RateLimitObject)
   await object.limit({ identifier: "u1", limit: 5, window: "1h", wait: "5s" });
   return (await object.peek({ policy: "github.rest", identifier: "u1" })).remaining ?? 0;
 }
+
+const store = new DORateLimitStore(limiter);
+new DistributedRateLimiter({ store, requests: 5, window: "1h" });
+// @ts-expect-error: nothing is lent to instances yet
+new DistributedRateLimiter({ store, requests: 5, window: "1h", localBurst: 10 });

@@ -7,9 +7,12 @@ export {
   createRateLimiter,
   createTokenBucket,
   createTokenBucketRateLimiter,
+  type DistributedOptions,
+  DistributedRateLimiter,
   type QuotaManager,
   type RateLimiter,
   type TokenBucket,
   type Tokens,
+  type WindowOptions,
 } from "./limiters.js";
 export { CloudflareRateLimitStore, DORateLimitStore, KVRateLimitStore, type RateLimitStore } from "./stores.js";

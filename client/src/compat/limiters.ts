@@ -29,9 +29,15 @@ const ALGORITHMS = {
 } as const;
 
 /** So many requests in a window, whose length is milliseconds or a text such as `1m`. */
-export function createRateLimiter(
-  options: Common & { requests: number; window: Duration; strategy?: Strategy },
-): RateLimiter {
+export interface WindowOptions extends Common {
+  requests: number;
+  window: Duration;
+  /** `sliding-window` unless said. */
+  strategy?: Strategy;
+}
+
+/** So many requests in a window for each key. */
+export function createRateLimiter(options: WindowOptions): RateLimiter {
   const { requests, window, strategy = "sliding-window" } = options;
   const check = (identifier: string, rest: Record<string, unknown>): InlineCheck => ({
     ...about(options, identifier),
@@ -48,6 +54,41 @@ export function createRateLimiter(
     remaining: async (key) => (await options.store.check(check(key, { cost: 0, peek: true }))).remaining,
     reset: (key) => options.store.reset(about(options, key)),
   };
+}
+
+/**
+ * What a limit of several regions and instances takes. All of them share the count of the store:
+ * `DORateLimitStore` is exact. Units that are lent to instances or regions, there is no such thing
+ * yet; what names them is refused at compile time, rather than passed over.
+ */
+export interface DistributedOptions extends WindowOptions {
+  /** Units that an instance may spend by itself. */
+  localBurst?: never;
+  /** For how long it may. */
+  syncInterval?: never;
+  /** One count for each region. */
+  regions?: never;
+}
+
+/** So many requests in a window for each key, over all instances that ask one server. */
+export class DistributedRateLimiter implements RateLimiter {
+  readonly #limiter: RateLimiter;
+
+  constructor(options: DistributedOptions) {
+    this.#limiter = createRateLimiter(options);
+  }
+
+  limit(key: Parameters<RateLimiter["limit"]>[0]): Promise<Decision> {
+    return this.#limiter.limit(key);
+  }
+
+  remaining(key: string): Promise<number | undefined> {
+    return this.#limiter.remaining(key);
+  }
+
+  reset(key: string): Promise<void> {
+    return this.#limiter.reset(key);
+  }
 }
 
 /** How full a bucket is. */
