@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { server } from "../../tests/outside/lib/server.mjs";
-import { batcher, createRetryWithBackoff, guardedFetch, inBatches } from "../dist/flow/index.js";
+import { batcher, createRetryWithBackoff, guardedFetch, inBatches, readAfterWrite } from "../dist/flow/index.js";
 import { Limiter, RateLimitedError } from "../dist/index.js";
 
 let tollgate: Awaited<ReturnType<typeof server>>;
@@ -214,5 +214,51 @@ describe("a retry with backoff", () => {
     await new Promise((resolve) => setTimeout(resolve, 120));
     expect(await retry.execute(work)).toBe("well");
     expect(retry.state).toBe("closed");
+  });
+});
+
+describe("a read after a write", () => {
+  const found = (times: number) => {
+    let calls = 0;
+    const read = async () => new Response(null, { status: ++calls > times ? 200 : 404 });
+    return { read, calls: () => calls };
+  };
+  const quick = { initialDelayMs: 1, maxDelayMs: 2 };
+
+  test("looks again until it is there, and no longer", async () => {
+    const { read, calls } = found(3);
+    expect((await readAfterWrite(read, quick)).status).toBe(200);
+    expect(calls()).toBe(4);
+  });
+
+  test("gives the last answer where it does not come, also with more looks than a breaker would let through", async () => {
+    const { read, calls } = found(100);
+    expect((await readAfterWrite(read, { ...quick, maxRetries: 20 })).status).toBe(404);
+    expect(calls()).toBe(21);
+  });
+
+  test("throws at once what is no missing answer, and waits out a limit", async () => {
+    let calls = 0;
+    const broken = async () => {
+      calls++;
+      throw new Error("boom");
+    };
+    await expect(readAfterWrite(broken, quick)).rejects.toThrow("boom");
+    expect(calls).toBe(1);
+    const refused = new RateLimitedError({ success: false, retryAfter: 1, source: "object" });
+    const limited = vi.fn().mockRejectedValueOnce(refused).mockResolvedValue("there");
+    expect(await readAfterWrite(limited, { ...quick, isMissing: () => false })).toBe("there");
+    expect(limited).toHaveBeenCalledTimes(2);
+  });
+
+  test("ends with its signal", async () => {
+    const { read, calls } = found(100);
+    const leaving = new AbortController();
+    const reading = readAfterWrite(read, { initialDelayMs: 60_000, maxDelayMs: 60_000, signal: leaving.signal });
+    setTimeout(() => leaving.abort(), 30);
+    const begun = performance.now();
+    await expect(reading).rejects.toThrow(/abort/i);
+    expect(performance.now() - begun).toBeLessThan(5_000);
+    expect(calls()).toBe(1);
   });
 });

@@ -2,11 +2,11 @@
 // file, the Python ones below target/. Installed once, from the registries, in the versions that
 // are pinned here and in package-lock.json.
 
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { environment, root } from "../../scripts/lib/process.mjs";
+import { root } from "../../scripts/lib/process.mjs";
+import { program, pythonWith } from "../lib/python.mjs";
 
 const here = join(root, "tests/upstash");
 export const modules = join(here, "node_modules");
@@ -34,26 +34,6 @@ export function installModules() {
 
 /** Makes a virtual environment with one Python release; answers its interpreter. */
 export function installPython(version) {
-  const folder = join(pythons, version);
-  const python = join(folder, "bin/python");
-  if (existsSync(join(folder, ".tollgate"))) return python;
-  rmSync(folder, { recursive: true, force: true });
-  program("python3", ["-m", "venv", folder], {});
   const packages = [`upstash-ratelimit==${version}`, `upstash-redis==${PYTHON_CLIENT[version]}`];
-  program(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...packages], {});
-  writeFileSync(join(folder, ".tollgate"), version);
-  return python;
-}
-
-/** What a program prints; throws with what it said when it fails. */
-export function program(command, args, options) {
-  const { status, stdout, stderr, error } = spawnSync(command, args, {
-    cwd: root,
-    encoding: "utf8",
-    maxBuffer: 1 << 26,
-    env: environment(),
-    ...options,
-  });
-  if (status === 0) return stdout;
-  throw new Error(`${[command, ...args].join(" ").slice(0, 200)}: ${error?.message ?? stderr.trim().slice(-2000)}`);
+  return pythonWith(join(pythons, version), packages);
 }

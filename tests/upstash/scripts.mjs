@@ -8,7 +8,8 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { isMain, root } from "../../scripts/lib/process.mjs";
-import { installModules, installPython, modules, PYTHON, program } from "./packages.mjs";
+import { program } from "../lib/python.mjs";
+import { installModules, installPython, modules, PYTHON } from "./packages.mjs";
 
 const KNOWN = join(root, "crates/upstash/src/script/known.rs");
 

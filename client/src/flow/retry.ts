@@ -1,5 +1,6 @@
-import { CircuitState, ConsecutiveBreaker, circuitBreaker, DelegateBackoff, handleWhen, retry, wrap } from "cockatiel";
+import { CircuitState, ConsecutiveBreaker, ConstantBackoff, circuitBreaker, handleWhen, retry } from "cockatiel";
 import { RateLimitedError } from "../errors.js";
+import { sleep } from "../transport.js";
 
 /** How often something is tried, and when it is not tried any more. */
 export interface RetryOptions {
@@ -41,15 +42,28 @@ export function createRetryWithBackoff(options: RetryOptions = {}): RetryWithBac
     if (!(error instanceof RateLimitedError)) return breaker.state !== CircuitState.Open && isRetryable(error);
     return error.retryAfter !== undefined && error.retryAfter <= maxDelayMs;
   };
-  const backoff = new DelegateBackoff<{ attempt: number; result: unknown }>(({ attempt, result }) => {
-    const error = (result as { error?: unknown }).error;
+  const pauseAfter = (error: unknown, attempt: number) => {
     if (error instanceof RateLimitedError && error.retryAfter !== undefined) return error.retryAfter;
-    return Math.random() * Math.min(maxDelayMs, initialDelayMs * 2 ** (attempt - 1));
-  });
-  const again = retry(handleWhen(isWorthIt), { maxAttempts: maxRetries, backoff });
-  const policy = wrap(again, breaker);
+    return Math.random() * Math.min(maxDelayMs, initialDelayMs * 2 ** attempt);
+  };
   return {
-    execute: (work, signal) => policy.execute(({ signal: own }) => work(own), signal),
+    execute(work, signal) {
+      const again = retry(
+        handleWhen((error) => signal?.aborted !== true && isWorthIt(error)),
+        { maxAttempts: maxRetries, backoff: new ConstantBackoff(0) },
+      );
+      let pause = 0;
+      return again.execute(async ({ attempt, signal: own }) => {
+        // Here, because whoever leaves does not wait for the end of a pause.
+        if (attempt > 0) await sleep(pause, own);
+        try {
+          return await breaker.execute((within) => work(within.signal), own);
+        } catch (error) {
+          pause = pauseAfter(error, attempt);
+          throw error;
+        }
+      }, signal);
+    },
     get state() {
       if (breaker.state === CircuitState.Open) return "open";
       return breaker.state === CircuitState.HalfOpen ? "halfOpen" : "closed";
