@@ -3,7 +3,7 @@
 // are pinned here and in package-lock.json.
 
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../../scripts/lib/process.mjs";
 import { program, pythonWith } from "../lib/python.mjs";
