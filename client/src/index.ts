@@ -1,4 +1,5 @@
 export type * from "./answers.js";
+export type { TollgateBinding } from "./binding.js";
 export { RateLimitedError, TollgateError } from "./errors.js";
 export { Limiter, type LimiterOptions } from "./limiter.js";
 export { Permit } from "./permit.js";

@@ -1,7 +1,7 @@
 // What the compiler has to refuse, and to take. It is compiled and never run.
 
 import { DistributedRateLimiter, DORateLimitStore } from "../dist/compat/index.js";
-import { type Check, type Duration, Limiter, RateLimitedError } from "../dist/index.js";
+import { type Check, type Duration, Limiter, RateLimitedError, type TollgateBinding } from "../dist/index.js";
 import { type ObjectNamespace, objectLimiter, type RateLimitObject } from "../dist/object.js";
 
 const limiter = new Limiter({ url: "http://127.0.0.1:8787", token: "…" });
@@ -84,3 +84,13 @@ const store = new DORateLimitStore(limiter);
 new DistributedRateLimiter({ store, requests: 5, window: "1h" });
 // @ts-expect-error: nothing is lent to instances yet
 new DistributedRateLimiter({ store, requests: 5, window: "1h", localBurst: 10 });
+
+export async function bound(binding: TollgateBinding): Promise<boolean> {
+  const { permit = "" } = await binding.limit({ policy: "llm", identifier: "acme", cost: 900, hold: "1m" }, "token");
+  await binding.settle({ permit, cost: 612 });
+  // @ts-expect-error: a permit is named
+  await binding.settle({ cost: 612 });
+  // @ts-expect-error: nobody is named
+  await binding.peek({ policy: "llm" });
+  return (await binding.multi([{ policy: "llm", identifier: "acme" }])).success;
+}
