@@ -1,22 +1,32 @@
-// Builds the npm package in client/ into client/dist. `--check` checks it as well: its size, what
-// `npm pack` would publish, and whether every kind of importer finds its types.
+// Builds the npm package in client/ into client/dist, with the built Worker and what a project that
+// deploys it begins with. `--check` checks it as well: its size, what `npm pack` would publish, and
+// whether every kind of importer finds its types.
 
-import { readdirSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { buildSync } from "esbuild";
+import { build } from "./build.mjs";
 import { fail, isMain, root, run } from "./lib/process.mjs";
+import { writeTemplates } from "./lib/project.mjs";
+import { workerBuild } from "./lib/workerd.mjs";
 
 const FOLDER = join(root, "client");
 // Bytes of the core entry, bundled, minified and compressed.
 const BUDGET = 4_096;
 
-/** Compiles it, where a source is newer than what was made of it. */
+/** Compiles it, where a source is newer than what was made of it. The Worker has to be built. */
 export function buildClient() {
   const newest = Math.max(...["src", "tsconfig.json", "package.json"].map(changedIn));
-  if (newest < oldestOf("dist")) return;
-  rmSync(join(FOLDER, "dist"), { recursive: true, force: true });
-  run("tsc", ["--project", "client"]);
+  if (newest >= oldestOf("dist")) {
+    rmSync(join(FOLDER, "dist"), { recursive: true, force: true });
+    run("tsc", ["--project", "client"]);
+  }
+  const worker = join(FOLDER, "dist/worker");
+  mkdirSync(worker, { recursive: true });
+  const files = [...workerBuild("build"), "client/src/worker/index.d.ts"];
+  for (const file of files) copyFileSync(join(root, file), join(worker, basename(file)));
+  writeTemplates(join(FOLDER, "dist/project"));
 }
 
 function changedIn(path) {
@@ -41,6 +51,7 @@ function size() {
 }
 
 if (isMain(import.meta)) {
+  build();
   buildClient();
   if (process.argv.includes("--check")) {
     const bytes = size();

@@ -7,6 +7,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { realpathSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { QUIET } from "../../client/bin/wrangler.js";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 export const toolsBin = join(root, ".tools/bin");
@@ -20,10 +21,7 @@ export function environment(extra = {}) {
     ...process.env,
     // The root's first: both have wrangler and workerd, and what is deployed is what is tested.
     PATH: [packagesBin, testsBin, toolsBin, process.env.PATH].join(delimiter),
-    // Neither ask the network for a sample `request.cf`, nor send usage data, nor print a banner.
-    CLOUDFLARE_CF_FETCH_ENABLED: "false",
-    WRANGLER_HIDE_BANNER: "true",
-    WRANGLER_SEND_METRICS: "false",
+    ...QUIET,
     ...extra,
   };
 }

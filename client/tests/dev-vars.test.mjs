@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ensureTokens, readableToken } from "./dev-vars.mjs";
+import { ensureTokens, readableToken } from "../bin/dev-vars.js";
 
 let folder;
 let path;
