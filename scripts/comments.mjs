@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, sep } from "node:path";
 import { fail, isMain, root } from "./lib/process.mjs";
 
-const FOLDERS = ["src", "crates", "scripts", "bench", "tests", "examples", "docs"];
+const FOLDERS = ["src", "crates", "client", "scripts", "bench", "tests", "examples", "docs"];
 const SKIPPED = ["node_modules", "target", "dist"];
 const COLUMNS = 100;
 

@@ -50,7 +50,7 @@ export default defineConfig({
         oxc: { target: "node22" },
         test: {
           name: "client",
-          include: ["client/tests/*.test.ts"],
+          include: ["client/tests/*.test.{ts,mjs}"],
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -1,7 +1,7 @@
 // `npx tollgate init [folder]`: writes a project that `npx wrangler deploy` puts online. All files
 // or none: they are written beside their places first, and moved when all of them are there.
 
-import { lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { ensureTokens } from "./dev-vars.js";
 import { Problem, WRONG_USE } from "./problem.js";
@@ -20,6 +20,9 @@ const WHY = {
 export function init(folder, { force = false } = {}) {
   const at = resolve(folder);
   try {
+    if (statSync(at, { throwIfNoEntry: false })?.isFile()) {
+      throw new Problem(`${at} is a file; name a folder.`, WRONG_USE);
+    }
     const names = Object.keys(FILES).filter((name) => name !== "package.json" || !isThere(join(at, name)));
     refuse(at, names, force);
     write(at, names);
@@ -35,8 +38,6 @@ function isThere(path) {
 
 /** Throws where something stands in the way, before anything is written. */
 function refuse(at, names, force) {
-  const found = lstatSync(at, { throwIfNoEntry: false });
-  if (found?.isFile()) throw new Problem(`${at} is a file; name a folder.`, WRONG_USE);
   const folders = [...names, TOKENS].filter((name) =>
     lstatSync(join(at, name), { throwIfNoEntry: false })?.isDirectory(),
   );

@@ -31,7 +31,7 @@ export function projectConfig(toml) {
   return text.replaceAll(/docs\/(\w+\.md)/g, "docs/$1 of Tollgate's repository");
 }
 
-/** A package.json with this version, or a later one that fits, and the wrangler it is tested with. */
+/** A package.json with this version or a later one that fits, and the wrangler of the tests. */
 export function projectManifest({ devDependencies, allowScripts }, { name, version }) {
   const manifest = {
     name: "my-tollgate",
