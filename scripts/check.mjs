@@ -44,6 +44,7 @@ const GATES = [
     env: STRICT_DOC,
   },
   { name: "client", command: ["node", "scripts/client.mjs", "--check"] },
+  { name: "release", command: ["node", "scripts/release.mjs", "--check"] },
   { name: "bench-page", command: ["node", "bench/run.mjs", "--check"] },
   { name: "size", command: ["node", "scripts/size.mjs"] },
   { name: "deploy", command: ["wrangler", "deploy", "--dry-run"] },
