@@ -1,6 +1,6 @@
 // `npx tollgate doctor [folder]`: what a project's configuration lacks of what this version of the
-// Worker needs, which is what `dist/project/wrangler.toml` has. After `npm update tollgate` that may
-// be a class with its migration, without which nothing can be deployed.
+// Worker needs, which is what `dist/project/wrangler.toml` has. After `npm update tollgate` that
+// may be a class with its migration, without which nothing can be deployed.
 
 import { basename, join, resolve } from "node:path";
 import { Problem, WRONG_USE } from "./problem.js";

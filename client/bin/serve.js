@@ -47,7 +47,8 @@ function tryPort(wanted) {
  *
  * @param wrangler the program and the arguments in front of `dev`.
  * @param options further arguments.
- * @param folder where it runs; its `.dev.vars` has the tokens, unless `devVars` says where they are.
+ * @param folder where it runs, with the configuration.
+ * @param devVars the file that has its tokens.
  * @param afterwards is called when all has ended.
  */
 export async function serve({ wrangler, options = [], folder, devVars, env, port, afterwards = () => {} }) {

@@ -1,5 +1,5 @@
-// `npx tollgate`, on a machine without Rust: a project is written, would be deployed, is served, and
-// limits; what goes wrong is a sentence and an exit code, and leaves nothing behind.
+// `npx tollgate`, on a machine without Rust: a project is written, would be deployed, is served,
+// and limits; what goes wrong is a sentence and an exit code, and leaves nothing behind.
 
 import {
   chmodSync,

@@ -68,7 +68,7 @@ export function released(changelog, version, day) {
   return { text: changelog.replace("## Unreleased\n", `## Unreleased\n\n## ${version} - ${day}\n`) };
 }
 
-/** Compares the numbers of versions; of two that are equal in them, that without a suffix is newer. */
+/** By their numbers; of two with the same numbers the one without a suffix is newer. */
 function isNewer(version, than) {
   const parts = (text) => text.split("-")[0].split(".").map(Number);
   const [a, b] = [parts(version), parts(than)];

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { root } from "../../../scripts/lib/process.mjs";
 
-const SEND_PATIENCE_MS = 40_000;
+const START_PATIENCE_MS = 40_000;
 
 /** Packs and installs; `folder(name)` makes folders that have the package. */
 export function install() {
@@ -47,12 +47,12 @@ export function install() {
     env,
     at,
     run,
-    /** A folder in which the package is installed, with wrangler beside it unless said otherwise. */
-    folder(name, { wrangler = true } = {}) {
+    /** A folder in which the package is installed, with wrangler beside it. */
+    folder(name) {
       mkdirSync(at(name), { recursive: true });
       const { status, text } = run(at(name), "npm", ["install", "--no-audit", "--no-fund", ...files]);
       if (status !== 0) throw new Error(text);
-      if (wrangler) link(at(name), "wrangler");
+      link(at(name), "wrangler");
       return at(name);
     },
     /** A program of Node in a folder; what it prints, as JSON. */
@@ -86,7 +86,7 @@ async function serve(folder, program, args, env) {
   let text = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (part) => (text += part));
   const exited = new Promise((resolve) => child.once("exit", resolve));
-  const deadline = Date.now() + SEND_PATIENCE_MS;
+  const deadline = Date.now() + START_PATIENCE_MS;
   while (!text.includes("Ctrl-C stops it.")) {
     if (child.exitCode !== null || Date.now() > deadline) {
       signal(child, "SIGKILL");
