@@ -53,19 +53,32 @@ const ownBindings = ({ durable_objects }) => durable_objects.bindings.filter(({ 
 
 /** Classes without a migration, by the migrations that brought them. */
 function classes({ migrations }, needed) {
-  const had = new Set(migrations.flatMap(({ new_sqlite_classes = [] }) => new_sqlite_classes));
-  for (const { renamed_classes = [] } of migrations) for (const { to } of renamed_classes) had.add(to);
-  const gone = new Set(migrations.flatMap(({ deleted_classes = [] }) => deleted_classes));
+  const { had, outside } = classesOf(migrations);
   const tags = new Set(migrations.map(({ tag }) => tag));
   return needed.migrations.flatMap(({ tag, new_sqlite_classes }) => {
-    const deleted = new_sqlite_classes.filter((name) => gone.has(name));
-    if (deleted.length > 0) return [{ what: `${deleted.join(", ")}: a migration deletes what Tollgate needs` }];
-    const lacking = new_sqlite_classes.filter((name) => !had.has(name));
-    if (lacking.length === 0) return [];
+    const wrong = new_sqlite_classes.filter((name) => outside.has(name));
+    const lacking = new_sqlite_classes.filter((name) => !had.has(name) && !outside.has(name));
+    const lacks = wrong.map((name) => ({
+      what: `${name} in new_sqlite_classes: it came with new_classes, and a deployed class cannot change that`,
+    }));
+    if (lacking.length === 0) return lacks;
     const migration = { tag: tags.has(tag) ? `tollgate-${tag}` : tag, new_sqlite_classes: lacking };
     const what = `a migration for ${lacking.join(" and ")}, behind the others (those that were deployed stay as they are)`;
-    return [{ what, lines: { migrations: [migration] } }];
+    return [...lacks, { what, lines: { migrations: [migration] } }];
   });
+}
+
+/** The classes that there are after all migrations: with SQLite, and those `outside` of it. */
+function classesOf(migrations) {
+  const had = new Set();
+  const outside = new Set();
+  for (const { new_sqlite_classes = [], new_classes = [], renamed_classes = [], deleted_classes = [] } of migrations) {
+    for (const name of new_sqlite_classes) had.add(name);
+    for (const name of new_classes) outside.add(name);
+    for (const { from, to } of renamed_classes) for (const kind of [had, outside]) if (kind.delete(from)) kind.add(to);
+    for (const name of deleted_classes) for (const kind of [had, outside]) kind.delete(name);
+  }
+  return { had, outside };
 }
 
 function bindings(config, needed) {

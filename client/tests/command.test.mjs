@@ -287,16 +287,21 @@ describe("doctor", () => {
 
   test.each([
     ["a class without a migration", (toml) => toml.replace('"KeyspaceDO"]', '"Other"]'), "a migration for KeyspaceDO"],
-    ["whose tag is taken", (toml) => toml.replace('"KeyspaceDO"]', '"Other"]'), 'tag = "tollgate-v2"'],
+    ["a class whose tag is taken", (toml) => toml.replace('"KeyspaceDO"]', '"Other"]'), 'tag = "tollgate-v2"'],
     [
       "rows outside SQLite",
       (toml) => toml.replace('new_sqlite_classes = ["PolicyDO"]', 'new_classes = ["PolicyDO"]'),
-      "a migration for PolicyDO",
+      "PolicyDO in new_sqlite_classes: it came with new_classes",
     ],
     [
       "a class that is deleted",
       (toml) => `${toml}\n[[migrations]]\ntag = "v5"\ndeleted_classes = ["PolicyDO"]\n`,
-      "PolicyDO: a migration deletes what Tollgate needs",
+      "a migration for PolicyDO, behind the others",
+    ],
+    [
+      "a class that is called otherwise now",
+      (toml) => `${toml}\n[[migrations]]\ntag = "v5"\nrenamed_classes = [{ from = "PolicyDO", to = "Mine" }]\n`,
+      "a migration for PolicyDO, behind the others",
     ],
     [
       "a binding of another class",
