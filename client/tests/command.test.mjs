@@ -10,6 +10,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:net";
@@ -33,6 +34,9 @@ beforeAll(async () => {
   if (status !== 0) throw new Error(text);
 });
 afterAll(() => machine?.remove());
+
+// wrangler starts in two seconds, or in ten of a machine that is busy.
+const SERVING = 240_000;
 
 const tollgate = (folder, args, options) => {
   const bin = join(project, "node_modules/tollgate/bin/tollgate.js");
@@ -117,6 +121,13 @@ describe("init", () => {
       stderr: expect.stringContaining("Nothing was written"),
     });
     expect(readdirSync(folder)).toEqual(["src"]);
+    const late = empty();
+    symlinkSync("/nowhere/tokens", join(late, ".dev.vars")); // the last file that is written
+    expect(tollgate(late, ["init"])).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining("Nothing was written"),
+    });
+    expect(readdirSync(late)).toEqual([".dev.vars"]);
     mkdirSync(join(folder, "taken/README.md"), { recursive: true });
     expect(tollgate(folder, ["init", "taken", "--force"])).toMatchObject({ status: 2 });
     expect(readdirSync(join(folder, "taken"))).toEqual(["README.md"]);
@@ -169,7 +180,7 @@ describe("dev", () => {
       probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
     });
 
-  test("serves a project until Ctrl-C: it limits, and nothing of it is left", async () => {
+  test("serves a project until Ctrl-C: it limits, and nothing of it is left", { timeout: SERVING }, async () => {
     const server = await machine.serve(project, "npx", ["tollgate", "dev", "--port", port]);
     try {
       expect(server.url).toBe(`http://127.0.0.1:${port}`);
@@ -198,7 +209,9 @@ describe("dev", () => {
     expect(await isFree(port)).toBe(true);
   });
 
-  test("elsewhere serves the Worker of the package, and keeps rows and token only where it is told to", async () => {
+  test("elsewhere serves the Worker of the package, and keeps rows and token only where it is told to", {
+    timeout: SERVING,
+  }, async () => {
     const folder = empty();
     const bin = join(project, "node_modules/tollgate/bin/tollgate.js");
     const check = { identifier: "octocat", limit: 5, window: "52w" };

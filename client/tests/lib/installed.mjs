@@ -8,7 +8,9 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { root } from "../../../scripts/lib/process.mjs";
 
-const START_PATIENCE_MS = 40_000;
+// A server that should not have started serves for ever.
+const RUN_PATIENCE_MS = 45_000;
+const START_PATIENCE_MS = 60_000;
 
 /** Packs and installs; `folder(name)` makes folders that have the package. */
 export function install() {
@@ -25,6 +27,7 @@ export function install() {
       cwd: folder,
       encoding: "utf8",
       env: { ...env, ...more },
+      timeout: RUN_PATIENCE_MS,
       ...options,
     });
     if (error) throw error;
