@@ -258,6 +258,7 @@ describe("dev", () => {
       const line = /npm install --save-dev wrangler@\d+\.\d+\.\d+/;
       const refused = dev({}, "--no-install");
       expect([refused.status, refused.stderr]).toEqual([1, expect.stringMatching(line)]);
+      expect(refused.stdout).toBe(""); // npm is not even asked
       const offline = dev({});
       expect([offline.status, offline.stderr]).toEqual([1, expect.stringContaining("npm could not bring it")]);
       expect(offline.stderr).toMatch(line);

@@ -85,10 +85,14 @@ describe("a package", () => {
   });
 });
 
+// Each test starts programs, which takes its time on a busy machine.
+const PATIENCE_MS = 60_000;
+
 // The script itself, in a copy of this checkout, up to where it would compile.
-describe("npm run release", () => {
+describe("npm run release", { timeout: PATIENCE_MS }, () => {
   let copy;
-  const run = (command, ...args) => spawnSync(command, args, { cwd: copy, encoding: "utf8" });
+  // What should have ended compiles for minutes.
+  const run = (command, ...args) => spawnSync(command, args, { cwd: copy, encoding: "utf8", timeout: 20_000 });
   const git = (...args) => run("git", "-c", "user.name=a", "-c", "user.email=a@example.org", ...args);
   const release = (...args) => {
     const { status, stdout, stderr } = run("node", "scripts/release.mjs", ...args);
@@ -116,7 +120,7 @@ describe("npm run release", () => {
     git("init", "--quiet");
     git("add", "--all");
     git("commit", "--quiet", "--message", "all");
-  });
+  }, PATIENCE_MS);
   afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
   it("asks for a section of the changelog first", () => {
