@@ -1,8 +1,16 @@
 // What the compiler has to refuse, and to take. It is compiled and never run.
 
 import { DistributedRateLimiter, DORateLimitStore } from "../dist/compat/index.js";
-import { type Check, type Duration, Limiter, RateLimitedError, type TollgateBinding } from "../dist/index.js";
+import {
+  type Check,
+  type Decision,
+  type Duration,
+  Limiter,
+  RateLimitedError,
+  type TollgateBinding,
+} from "../dist/index.js";
 import { type ObjectNamespace, objectLimiter, type RateLimitObject } from "../dist/object.js";
+import worker, { type RateLimitDO, type Tollgate } from "../dist/worker/index.js";
 
 const limiter = new Limiter({ url: "http://127.0.0.1:8787", token: "…" });
 // @ts-expect-error: a server is behind an address
@@ -93,4 +101,16 @@ export async function bound(binding: TollgateBinding): Promise<boolean> {
   // @ts-expect-error: nobody is named
   await binding.peek({ policy: "llm" });
   return (await binding.multi([{ policy: "llm", identifier: "acme" }])).success;
+}
+
+// The Worker's own classes, as callers name them.
+export function asksTheWorker(bound: Tollgate, object: RateLimitDO): Promise<Decision>[] {
+  // @ts-expect-error: a check has a limit or a policy
+  bound.limit({ identifier: "inbox-7" });
+  // @ts-expect-error: an object answers for one subject
+  object.multi([]);
+  const served: Promise<Response> = worker.fetch(new Request("https://tollgate/healthz"), {}, {});
+  served.then(() => bound.multi([{ policy: "mail", identifier: "inbox-7" }], "token"));
+  const counted = object.fixedWindow("inbox-7", { limit: 1, window: "1h" });
+  return [bound.limit({ policy: "mail", identifier: "inbox-7" }, "token"), counted];
 }
