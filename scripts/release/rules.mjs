@@ -15,11 +15,12 @@ const manifests = (folder) => [
   { file: join(folder, "package-lock.json"), pattern: MANIFEST },
   { file: join(folder, "package-lock.json"), pattern: LOCKED },
 ];
-/** Where the version stands; a package without a lock file has none. */
+/** Where the version stands, of those files that there are: not each package has a lock file. */
 const PLACES = [
   ...manifests("."),
   ...PACKAGES.flatMap(({ folder }) => manifests(folder)),
   { file: "Cargo.toml", pattern: /^\[workspace\.package\]\nversion = "([^"]+)"/m },
+  { file: "docs/openapi.yaml", pattern: /^info:\n(?: {2}.*\n)*? {2}version: (\S+)$/m },
 ].filter(({ file }) => existsSync(join(root, file)));
 // Cargo's lock files say it of each crate of the workspace: those without a source.
 const CARGO_LOCKS = ["Cargo.lock", "bench/Cargo.lock"];
@@ -47,7 +48,7 @@ export function setVersion(version, day) {
   const changelog = released(textOf(CHANGELOG), version, day);
   if (changelog.problem) return changelog;
   for (const { file, pattern } of PLACES) {
-    const put = (match, old) => match.replace(`"${old}"`, `"${version}"`);
+    const put = (match, old) => match.replace(old, version);
     writeFileSync(join(root, file), textOf(file).replace(pattern, put));
   }
   for (const file of CARGO_LOCKS) writeFileSync(join(root, file), textOf(file).replace(CRATE, `$1"${version}"`));
