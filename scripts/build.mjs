@@ -31,8 +31,8 @@ const INPUTS = [
   "presets",
   "scripts/build.mjs",
 ].filter((path) => existsSync(join(root, path)));
-// The command line is no part of the Worker.
-const OUTSIDE = "crates/cli";
+// The command line and the npm package of the core are no part of the Worker.
+const OUTSIDE = ["crates/cli", "crates/core-wasm"];
 
 /** Sets up and builds, each only where needed. */
 export function build() {
@@ -58,7 +58,7 @@ export function buildOf(written, newest = written) {
 
 function compile(folder, options) {
   const stamp = join(root, folder, ".inputs");
-  const inputs = fingerprint();
+  const inputs = fingerprint(INPUTS, OUTSIDE);
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === inputs) return;
   console.log(`build: compiling the Worker into ${folder}/`);
   rmSync(stamp, { force: true }); // a build that is broken off must not look finished
@@ -71,20 +71,22 @@ function compile(folder, options) {
   writeFileSync(stamp, inputs);
 }
 
-const targetFolder = () => process.env.CARGO_TARGET_DIR ?? join(root, "target");
+/** Where cargo builds. */
+export const targetFolder = () => process.env.CARGO_TARGET_DIR ?? join(root, "target");
+
+/** Writes the JavaScript around a wasm into `out`: `index.js`, and `index_bg.wasm` beside it. */
+export function bindings(wasm, out, options) {
+  const names = ["--no-typescript", "--out-name", "index", "--out-dir", out];
+  run(join(toolsBin, "wasm-bindgen"), [wasm, ...names, ...options]);
+}
 
 /**
  * Writes the JavaScript around the wasm, with what src/entry.js needs to follow a panic with a new
  * instance.
  */
 function bind(wasm, out) {
-  const options = ["--target", "module", "--no-typescript", "--out-name", "index", "--out-dir", out];
-  run(join(toolsBin, "wasm-bindgen"), [
-    wasm,
-    ...options,
-    "--experimental-reset-state-function",
-    "--force-enable-abort-handler",
-  ]);
+  const ending = ["--experimental-reset-state-function", "--force-enable-abort-handler"];
+  bindings(wasm, out, ["--target", "module", ...ending]);
   // workerd gives the module where the standard says `source`.
   const script = join(out, "index.js");
   writeFileSync(script, readFileSync(script, "utf8").replace("import source ", "import "));
@@ -107,21 +109,21 @@ function bundle(bound, out) {
 }
 
 /**
- * Hashes the content of every input and the version of the compiler; file times say little after a
- * checkout.
+ * Hashes the content of every input, but for those in folders `outside`, and the version of the
+ * compiler; file times say little after a checkout.
  */
-function fingerprint() {
+export function fingerprint(inputs, outside = []) {
   const hash = createHash("sha256").update(`${read("rustc", "--version")} ${process.env.RUSTFLAGS ?? ""}`);
-  for (const path of INPUTS.flatMap(filesIn).sort()) {
+  for (const path of inputs.flatMap((path) => filesIn(path, outside)).sort()) {
     hash.update(`\0${path}\0`).update(readFileSync(join(root, path)));
   }
   return hash.digest("hex");
 }
 
-function filesIn(path) {
-  if (path === OUTSIDE) return [];
+function filesIn(path, outside) {
+  if (outside.includes(path)) return [];
   if (!statSync(join(root, path)).isDirectory()) return [path];
-  return readdirSync(join(root, path)).flatMap((name) => filesIn(`${path}/${name}`));
+  return readdirSync(join(root, path)).flatMap((name) => filesIn(`${path}/${name}`, outside));
 }
 
 if (isMain(import.meta)) build();

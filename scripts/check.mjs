@@ -16,6 +16,8 @@ const BENCH_PACKAGES = ["bench-core", "bench-load", "bench-naive"].flatMap((name
 const BENCH_BUILD = ["--locked", "--all-targets", "--target-dir", "target/bench"];
 const STRICT = ["--", "-D", "warnings"];
 const DOC = ["doc", "--quiet", "--no-deps", "--document-private-items"];
+// Modules of these are for wasm32 alone.
+const WASM_ONLY = ["-p", "tollgate-worker", "-p", "tollgate-core-wasm"];
 // The documentation is built with the private items, so a link to one of them leads somewhere.
 const STRICT_DOC = { RUSTDOCFLAGS: "-D warnings -A rustdoc::private_intra_doc_links" };
 
@@ -34,17 +36,18 @@ const GATES = [
   { name: "clippy-host", command: ["cargo", ...CLIPPY, "--workspace", "--all-targets", ...STRICT] },
   {
     name: "clippy-wasm",
-    command: ["cargo", ...CLIPPY, "-p", "tollgate-worker", "--lib", "--target", WASM_TARGET, ...STRICT],
+    command: ["cargo", ...CLIPPY, ...WASM_ONLY, "--lib", "--target", WASM_TARGET, ...STRICT],
   },
   { name: "clippy-bench", command: ["cargo", ...CLIPPY, ...BENCH, ...BENCH_BUILD, ...STRICT] },
   { name: "rustdoc-host", command: ["cargo", ...DOC, "--workspace", "--exclude", "tollgate-worker"], env: STRICT_DOC },
   {
     name: "rustdoc-wasm",
-    command: ["cargo", ...DOC, "-p", "tollgate-worker", "--target", WASM_TARGET],
+    command: ["cargo", ...DOC, ...WASM_ONLY, "--target", WASM_TARGET],
     env: STRICT_DOC,
   },
   { name: "client", command: ["node", "scripts/client.mjs", "--check"] },
   { name: "release", command: ["node", "scripts/release.mjs", "--check"] },
+  { name: "core", command: ["node", "scripts/core.mjs", "--check"] },
   { name: "bench-page", command: ["node", "bench/run.mjs", "--check"] },
   { name: "size", command: ["node", "scripts/size.mjs"] },
   { name: "deploy", command: ["wrangler", "deploy", "--dry-run"] },

@@ -9,6 +9,7 @@ const CRATES = [
   "src",
   "crates/cli/src",
   "crates/core/src",
+  "crates/core-wasm/src",
   "crates/feedback/src",
   "crates/policies/src",
   "crates/records/src",

@@ -4,6 +4,7 @@
 
 import { build } from "./build.mjs";
 import { buildClient } from "./client.mjs";
+import { buildCore } from "./core.mjs";
 import { capture, fail } from "./lib/process.mjs";
 import { chosen, PARTS, runPart } from "./lib/suite.mjs";
 import { line, sum, words } from "./lib/totals.mjs";
@@ -13,6 +14,7 @@ const start = performance.now();
 setup({ tests: true });
 build();
 buildClient();
+buildCore();
 const filters = process.argv.slice(2);
 if (filters.length === 0) {
   // The published packages that the Upstash tests read. Two of those tests would else install them

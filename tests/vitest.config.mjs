@@ -56,6 +56,11 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
+      {
+        root,
+        oxc: { target: "node22" },
+        test: { name: "core", include: ["core/tests/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 },
+      },
     ],
   },
 });

@@ -3,6 +3,7 @@
 
 use core::slice;
 
+use tollgate_core::api::refused::Refused;
 use tollgate_core::decision::{Decision, Reason, Source};
 use tollgate_core::idempotency::Keyed;
 use tollgate_core::isolate::bounded::Key;
@@ -298,19 +299,8 @@ pub(super) fn decisions(answer: Answer) -> Result<Vec<Decision>, ApiError> {
 
 /// An answer that is not the one that was asked for, as an error.
 pub(crate) fn refused(answer: &Answer) -> ApiError {
-    match answer {
-        Answer::Refused(RefusalCode::UnknownTimeZone, zone) => ApiError::unknown_time_zone(zone),
-        Answer::Refused(RefusalCode::StaleOverrides, _) => ApiError::stale_overrides(Stale::Known),
-        Answer::Refused(RefusalCode::KeyReused, _) => ApiError::key_reused(),
-        Answer::Refused(RefusalCode::UnknownPermit, _) => ApiError::unknown_permit(),
-        Answer::Refused(RefusalCode::PermitEnded, how) => ApiError::permit_ended(how),
-        Answer::Refused(RefusalCode::IsPlace, _) => ApiError::is_place(),
-        Answer::Refused(RefusalCode::NotHeld, name) => ApiError::not_held(name),
-        Answer::Refused(RefusalCode::TooManyPermits, _) => ApiError::too_many_permits(),
-        Answer::Refused(RefusalCode::TooManyLimits, of) => match of.strip_prefix("name/") {
-            Some(name) => ApiError::too_many_definitions(name),
-            None => ApiError::too_many_limits(of.parse().ok()),
-        },
-        _ => ApiError::object_unavailable(),
+    if let Answer::Refused(RefusalCode::StaleOverrides, _) = answer {
+        return ApiError::stale_overrides(Stale::Known);
     }
+    Refused::of(answer).map_or_else(ApiError::object_unavailable, ApiError::from)
 }

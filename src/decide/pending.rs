@@ -4,10 +4,10 @@ use tollgate_core::api::policy::named::NamedPolicy;
 use tollgate_core::api::policy::parent::Parent;
 use tollgate_core::api::policy::record::Record;
 use tollgate_core::api::request::{knows_costs, suits, suits_waiting, LimitRequest, Rule};
-use tollgate_core::api::{BadRequest, Problem};
-use tollgate_core::decide::{Check, OnExpiry, Overage};
+use tollgate_core::api::BadRequest;
+use tollgate_core::decide::{Check, Overage};
 use tollgate_core::decision::Decision;
-use tollgate_core::idempotency::{Aim, Keyed, Repeat, KEPT_FOR};
+use tollgate_core::idempotency::{Keyed, Repeat, KEPT_FOR};
 use tollgate_core::limit::Name;
 use tollgate_core::overrides::Stopped;
 use tollgate_core::policy::{FailMode, Policy};
@@ -142,12 +142,7 @@ impl Levels {
 
     /// How a request is known when it comes again of which this is the first check.
     pub(super) fn keyed(&self, repeat: &Repeat, question: &str, kept_for: Duration) -> Keyed {
-        let aim = match repeat {
-            Repeat::Operation(_) => Aim::Remember,
-            // It names what is taken back.
-            Repeat::Key(_) if self.own.item.check.cost < 0 => Aim::TakeBack { only_known: true },
-            Repeat::Key(_) => Aim::Store(kept_for),
-        };
+        let aim = repeat.aim(self.own.item.check.cost, kept_for);
         repeat.keyed(&self.own.object, question, aim)
     }
 
@@ -187,7 +182,7 @@ impl Levels {
         (check, priority, wait): Asked,
         is_degraded: bool,
     ) -> Result<Levels, ApiError> {
-        let check = on_terms(named, check.clone())?;
+        let check = named.on_terms(check.clone())?;
         match &named.parent {
             Some(parent) => {
                 let asked = (&check, priority, wait);
@@ -237,23 +232,6 @@ impl Levels {
     pub(super) fn into_all(self) -> impl Iterator<Item = Pending> {
         [self.own].into_iter().chain(self.above)
     }
-}
-
-/// A check on the terms of its policy, as far as it has none of its own. Nobody goes into debt
-/// who may not.
-fn on_terms(named: &NamedPolicy, mut check: Check) -> Result<Check, ApiError> {
-    if check.overage == Overage::Debt && named.overage != Overage::Debt {
-        let with = "the policy: its own `overage` says whether there may be debt";
-        return Err(BadRequest::new("overage", Problem::Conflict { with }).into());
-    }
-    let takes_more = check.cost > 0 && !check.record && check.max_delay.is_none();
-    if check.overage == Overage::Deny && takes_more {
-        check.overage = named.overage;
-    }
-    if check.on_expiry == OnExpiry::Keep {
-        check.on_expiry = named.on_expiry;
-    }
-    Ok(check)
 }
 
 /// A check of a policy that has a parent.

@@ -180,20 +180,13 @@ fn above(
 
 /// What the object is told: numbers, and times as the upstream told them.
 fn told(context: &Context, request: &ReportRequest, policy: Policy, feedback: &Feedback) -> Report {
-    let limit = |it: &tollgate_feedback::Told| Told {
-        name: it.name.clone(),
-        limit: it.limit,
-        remaining: it.remaining,
-        reset: it.reset,
-        window: it.window,
-    };
     Report {
         policy,
         limit: request.limit.clone(),
         status: request.status,
         refused: feedback.refused,
         wait: feedback.wait,
-        limits: feedback.limits.iter().map(limit).collect(),
+        limits: feedback.limits.iter().map(Told::from).collect(),
         age: request.age,
         by: context.caller.name.clone().unwrap_or_default(),
         count: 1,

@@ -9,10 +9,10 @@ mod code;
 pub use code::Code;
 
 use serde::Serialize;
+use tollgate_core::api::refused::Refused as Unanswered;
 use tollgate_core::api::response::to_json;
 use tollgate_core::api::BadRequest;
 use tollgate_core::policy::consistency::LocalLimit;
-use tollgate_core::subject_state::{MAX_DEFINITIONS, MAX_ENTRIES, MAX_HELD};
 use tollgate_policies::refused::Refused;
 
 use crate::headers;
@@ -143,38 +143,12 @@ impl ApiError {
 
     /// The permit is not one that this namespace holds.
     pub fn unknown_permit() -> ApiError {
-        let detail =
-            "The permit is not held: it was never given, has expired, or was released. Ask for a new one.";
-        ApiError::new(Code::UnknownPermit, detail).with_field("permit")
+        Unanswered::unknown_permit().into()
     }
 
-    /// The permit has ended, and not as this call would end it.
-    pub fn permit_ended(how: &str) -> ApiError {
-        let detail = match how {
-            "expired" => "The permit has expired: its time was over before it was settled or released. Settle it to charge the difference; ask for a new one to go on.".to_owned(),
-            how => format!("The permit was {how} already, and by another call than this one. Ask for a new one."),
-        };
-        ApiError::new(Code::PermitEnded, detail).with_field("permit")
-    }
-
-    /// The permit is that of a place, of which only one thing can be done.
-    pub fn is_place() -> ApiError {
-        let detail = "The permit is that of a place: go ahead at its turn, or release it before.";
-        ApiError::new(Code::InvalidField, detail).with_field("permit")
-    }
-
-    /// The permit holds nothing of a limit that is named.
-    pub fn not_held(name: &str) -> ApiError {
-        let detail = format!(
-            "The permit holds nothing of a limit `{name}`: name those that the request charged."
-        );
-        ApiError::new(Code::InvalidField, detail).with_field(format!("costs.{name}"))
-    }
-
-    /// The subject has as many permits that hold units as it can have.
-    pub fn too_many_permits() -> ApiError {
-        let detail = format!("The subject has {MAX_HELD} permits that hold units, and can have no more: settle or release some, or hold for a shorter time.");
-        ApiError::new(Code::TooManyPermits, detail).with_field("hold")
+    /// A quota names a time zone that the runtime does not know.
+    pub fn unknown_time_zone(zone: &str) -> ApiError {
+        Unanswered::unknown_time_zone(zone).into()
     }
 
     /// An object was asked itself, and the question is about another one's subject.
@@ -215,45 +189,6 @@ impl ApiError {
     /// Why it is to be decided once more, if it is. No caller sees such an error.
     pub fn stale(&self) -> Option<Stale> {
         self.0.stale
-    }
-
-    /// A quota names a time zone that the runtime does not know.
-    pub fn unknown_time_zone(zone: &str) -> ApiError {
-        let detail = format!("There is no time zone `{zone}`: take a name such as Europe/Berlin.");
-        ApiError::new(Code::UnknownTimeZone, detail).with_field("timeZone")
-    }
-
-    /// Another request was sent before under the name that a request is given.
-    pub fn key_reused() -> ApiError {
-        let detail = "Another request was sent before under this `idempotencyKey` or `operation`, and is still known: take a new one for each request, and send a request again as it was.";
-        ApiError::new(Code::IdempotencyKeyReused, detail)
-    }
-
-    /// The subject has as many limits in use as it can have, with so many different names, where
-    /// that is known.
-    pub fn too_many_limits(names: Option<usize>) -> ApiError {
-        let advice = match names {
-            Some(names) if names > MAX_ENTRIES / 2 => {
-                format!("They have {names} different names, each of which is a limit of its own: use fewer `name`s")
-            }
-            Some(_) => "Each window, period, time zone and anchor is a limit of its own: use fewer different ones"
-                .to_owned(),
-            None => "Each name, window, period, time zone and anchor is a limit of its own: use fewer different ones"
-                .to_owned(),
-        };
-        let detail = format!(
-            "The subject has {MAX_ENTRIES} limits in use, which is the most. {advice}, or reset the subject with DELETE /limit."
-        );
-        ApiError::new(Code::TooManyLimits, detail)
-    }
-
-    /// The limit of this name has as many definitions in use as it can have.
-    pub fn too_many_definitions(name: &str) -> ApiError {
-        // A name is at most 64 harmless characters.
-        let detail = format!(
-            "The limit `{name}` has {MAX_DEFINITIONS} definitions in use, which is the most. Each window, period, time zone and anchor is one: use fewer different ones, another `name`, or reset the subject with DELETE /limit."
-        );
-        ApiError::new(Code::TooManyLimits, detail).with_field("name")
     }
 
     /// KV did not answer. The caller may retry.
@@ -322,6 +257,22 @@ impl ApiError {
                 | Code::PolicyUnavailable,
             ) => headers::RETRY_SOON.to_owned(),
             _ => String::new(),
+        }
+    }
+}
+
+impl From<Unanswered> for ApiError {
+    fn from(refused: Unanswered) -> ApiError {
+        let Unanswered {
+            code,
+            field,
+            detail,
+        } = refused;
+        let code = Code::from_word(code).unwrap_or(Code::Internal);
+        let error = ApiError::new(code, detail);
+        match field {
+            Some(field) => error.with_field(field),
+            None => error,
         }
     }
 }

@@ -81,6 +81,17 @@ impl Repeat {
         }
     }
 
+    /// What is to become of a request that is called so, has this cost, and whose policy keeps
+    /// answers for this long.
+    pub const fn aim(&self, cost: i64, kept_for: Duration) -> Aim {
+        match self {
+            Repeat::Operation(_) => Aim::Remember,
+            // It names what is taken back.
+            Repeat::Key(_) if cost < 0 => Aim::TakeBack { only_known: true },
+            Repeat::Key(_) => Aim::Store(kept_for),
+        }
+    }
+
     /// What objects are told of it: of a request that asks `question`, in its canonical form, of
     /// the subject whose object is `object`.
     pub fn keyed(&self, object: &str, question: &str, aim: Aim) -> Keyed {

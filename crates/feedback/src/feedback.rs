@@ -44,6 +44,19 @@ pub struct Told {
     pub unit: Option<String>,
 }
 
+impl From<&Told> for tollgate_core::report::Told {
+    /// What of it decisions heed.
+    fn from(told: &Told) -> tollgate_core::report::Told {
+        tollgate_core::report::Told {
+            name: told.name.clone(),
+            limit: told.limit,
+            remaining: told.remaining,
+            reset: told.reset,
+            window: told.window,
+        }
+    }
+}
+
 /// What of an upstream refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cause {

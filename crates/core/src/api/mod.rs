@@ -21,6 +21,7 @@ pub mod permit;
 pub mod policy;
 pub mod query;
 mod raw;
+pub mod refused;
 mod repeat;
 pub mod report;
 pub mod request;

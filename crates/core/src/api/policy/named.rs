@@ -133,6 +133,23 @@ impl NamedPolicy {
         Ok(subject.in_network(self.policy.ipv6_prefix()))
     }
 
+    /// A check on the terms of this policy, as far as it has none of its own. Nobody goes into debt
+    /// who may not.
+    pub fn on_terms(&self, mut check: Check) -> Result<Check, BadRequest> {
+        if check.overage == Overage::Debt && self.overage != Overage::Debt {
+            let with = "the policy: its own `overage` says whether there may be debt";
+            return Err(BadRequest::new("overage", Problem::Conflict { with }));
+        }
+        let takes_more = check.cost > 0 && !check.record && check.max_delay.is_none();
+        if check.overage == Overage::Deny && takes_more {
+            check.overage = self.overage;
+        }
+        if check.on_expiry == OnExpiry::Keep {
+            check.on_expiry = self.on_expiry;
+        }
+        Ok(check)
+    }
+
     /// The subject of the same identifier that is asked for where a policy refuses that falls back
     /// to this one: `subject` is the one that the request named. Its provider and scope are handed
     /// on where this policy has none.
