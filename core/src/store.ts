@@ -38,8 +38,10 @@ export class InMemoryRateLimitStore {
       const left = Math.max(0, Math.floor(end - this.#clock.now()));
       const decision = this.#limiter.limit({ ...check, maxDelay: left });
       if (decision.success) return this.#turn(decision);
-      const { retryAfter = Number.POSITIVE_INFINITY } = decision;
-      if (retryAfter > left) throw new RateLimitedError(decision);
+      const { retryAfter = Number.POSITIVE_INFINITY, reason } = decision;
+      // So much later a turn is within the wait; what a limit does not decide nobody waits out there.
+      const longest = reason === "limit" ? retryAfter + left : retryAfter;
+      if (longest > left) throw new RateLimitedError(decision);
       await this.#clock.sleep(retryAfter);
     }
   }

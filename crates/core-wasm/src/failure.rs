@@ -66,19 +66,6 @@ impl Failure {
         Unanswered::of(answer).map_or_else(Failure::unavailable, Failure::from)
     }
 
-    /// The same of the entry `i` of several.
-    #[must_use]
-    pub fn of_entry(mut self, i: usize) -> Failure {
-        if let Some(field) = &mut self.field {
-            let whole = format!("limits[{i}].{field}");
-            self.detail = self
-                .detail
-                .replacen(&format!("`{field}`"), &format!("`{whole}`"), 1);
-            *field = whole;
-        }
-        self
-    }
-
     /// As JavaScript reads it.
     pub fn to_json(&self) -> String {
         to_json(self)

@@ -32,7 +32,7 @@ impl Limiter {
         let question = checks.repeat.as_ref().map(|_| checks.question());
         let mut all = Vec::with_capacity(checks.limits.len());
         for (i, request) in checks.limits.into_iter().enumerate() {
-            let asked = Asked::of(request, &mut self.policies).map_err(|it| it.of_entry(i))?;
+            let asked = Asked::of(request, &mut self.policies)?;
             form::suits(i, &asked.item.policy)?;
             if asked.is_shadow {
                 let field = format!("limits[{i}].policy.shadow");
