@@ -144,7 +144,10 @@ test("policies may stand on each other, in any order", () => {
 });
 
 test("a policy can be changed while it is used: what was used stays, its version rises", () => {
-  const limiter = createLimiter({ now: START, policies: { mail: { algorithm: "fixedWindow", limit: 3, window: "1h" } } });
+  const limiter = createLimiter({
+    now: START,
+    policies: { mail: { algorithm: "fixedWindow", limit: 3, window: "1h" } },
+  });
   const ask = () => limiter.limit({ identifier: "u1", policy: "mail" });
   expect([ask().remaining, ask().remaining]).toEqual([2, 1]);
   expect(limiter.setPolicy("mail", { algorithm: "fixedWindow", limit: 10, window: "1h" })).toBe(2);
@@ -274,7 +277,11 @@ test("idle subjects are dropped, and the most is an error and no forgotten use",
   expect(thrown(() => ask("d"))).toMatchObject({ code: "tooManySubjects", field: "identifier" });
   // Nobody is forgotten for it, and whoever is known is decided.
   expect(ask("a")).toMatchObject({ remaining: 0 });
-  const both = () => limiter.multi([{ identifier: "c", ...minute }, { identifier: "d", ...minute }]);
+  const both = () =>
+    limiter.multi([
+      { identifier: "c", ...minute },
+      { identifier: "d", ...minute },
+    ]);
   expect(thrown(both).code).toBe("tooManySubjects");
   expect(limiter.peek({ identifier: "c", ...minute, cost: 0 }).remaining).toBe(1);
   // Where there is no room, those who are idle go before their alarm.
