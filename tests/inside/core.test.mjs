@@ -11,7 +11,7 @@ import { startAt } from "./lib/time.mjs";
 
 const START = Date.UTC(2027, 0, 4);
 const STEPS = 120;
-const SEQUENCES = 40;
+const SEQUENCES = 10;
 
 startAt(START);
 
