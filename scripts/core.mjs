@@ -54,7 +54,7 @@ export function buildCore() {
   writeFileSync(stamp, inputs);
 }
 
-/** The script around the wasm, with the time zones of the Worker, and without what loads the wasm. */
+/** The script around the wasm, with the Worker's time zones, and without what loads the wasm. */
 function glue(bound) {
   const entry = join(bound, "../entry.js");
   writeFileSync(entry, 'export { Core, initSync } from "./index.js";\n');

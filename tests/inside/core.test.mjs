@@ -252,7 +252,7 @@ test.each(Array.from({ length: SEQUENCES }, (_, i) => i + 1))(
     for (let i = 0; i < STEPS; i++) {
       limiter.advance(passing[Math.floor(random() * passing.length)]);
       const { kind, worker: asked, call, check, subjects, isQuiet } = step(random, asking, limiter, permits);
-      // After what may free units, and where refusals count, no isolate remembers a refusal any more.
+      // After what may free units, and where refusals count, no isolate remembers one any more.
       limiter.advance(mayFree || check?.policy === "punishing" ? 1_001 : 0);
       mayFree = !["limit", "wrong", "status"].includes(kind) || check?.cost < 0;
       vi.setSystemTime(limiter.now);
