@@ -41,7 +41,7 @@ impl Limiter {
     /// Time goes on: what is idle is forgotten. How many subjects are left.
     pub fn pass(&mut self, now: Timestamp) -> usize {
         self.subjects.ring(now);
-        self.subjects.len()
+        self.subjects.count()
     }
 
     /// Makes or changes a policy; its version.

@@ -56,7 +56,7 @@ impl Subjects {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.subjects.len()
     }
 
