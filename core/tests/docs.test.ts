@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { environment, root } from "../../scripts/lib/process.mjs";
 
-const example = /``X``/g;
+const example = /```js\n(.*?)```/gs;
 const examples = ["docs/core.md", "core/README.md"].flatMap((page) => {
   const text = readFileSync(join(root, page), "utf8");
   return [...text.matchAll(example)].map(([, code = ""], i) => ({ name: `${page}, example ${i + 1}`, code }));
