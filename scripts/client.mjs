@@ -5,7 +5,6 @@
 import { copyFileSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { buildSync } from "esbuild";
 import { build } from "./build.mjs";
 import { fail, isMain, root, run } from "./lib/process.mjs";
 import { writeTemplates } from "./lib/project.mjs";
@@ -44,7 +43,8 @@ function oldestOf(path) {
 }
 
 /** The size of the core entry in bytes, as a bundler ships it. */
-function size() {
+async function size() {
+  const { buildSync } = await import("esbuild"); // not there before the set-up
   const options = { bundle: true, minify: true, format: "esm", write: false };
   const { outputFiles } = buildSync({ ...options, entryPoints: [join(FOLDER, "dist/index.js")] });
   return gzipSync(outputFiles[0].contents, { level: 9 }).length;
@@ -54,7 +54,7 @@ if (isMain(import.meta)) {
   build();
   buildClient();
   if (process.argv.includes("--check")) {
-    const bytes = size();
+    const bytes = await size();
     if (bytes > BUDGET) fail(`The core entry of the client is ${bytes} bytes gzipped, more than ${BUDGET}.`);
     run("tsc", ["--project", "client/tests"]);
     run("publint", ["client", "--strict", "--pack", "npm"]);

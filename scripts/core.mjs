@@ -72,7 +72,7 @@ function glue(bound) {
 
 /** The sizes in bytes, compressed: of the wasm, and of all scripts as a bundler ships them. */
 async function sizes() {
-  const { buildSync } = await import("esbuild");
+  const { buildSync } = await import("esbuild"); // not there before the set-up
   const options = { bundle: true, minify: true, format: "esm", write: false, external: ["./core.wasm"] };
   const { outputFiles } = buildSync({ ...options, entryPoints: [join(DIST, "workerd.js")] });
   const gzipped = (bytes) => gzipSync(bytes, { level: 9 }).length;

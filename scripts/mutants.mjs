@@ -43,7 +43,7 @@ function copyTree() {
   const profiles = workspace.slice(workspace.indexOf("[profile.dev"), workspace.indexOf("[profile.release]"));
   writeFileSync(
     join(tree, "Cargo.toml"),
-    `[workspace]\nmembers = ["crates/cli", "crates/core", "crates/feedback", "crates/policies", "crates/protocols", "crates/records"]\nresolver = "2"\n\n${shared}\n${profiles}`,
+    `[workspace]\nmembers = ["crates/cli", "crates/core", "crates/core-wasm", "crates/feedback", "crates/policies", "crates/protocols", "crates/records"]\nresolver = "2"\n\n${shared}\n${profiles}`,
   );
 }
 

@@ -6,6 +6,8 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "./build.mjs";
+import { buildClient } from "./client.mjs";
+import { buildCore } from "./core.mjs";
 import { capture, fail, root } from "./lib/process.mjs";
 import { chosen, PARTS, runPart } from "./lib/suite.mjs";
 import { sum, words } from "./lib/totals.mjs";
@@ -17,6 +19,8 @@ if (!Number.isInteger(runs) || runs < 1) fail("Say how many times: npm run test:
 
 setup({ tests: true });
 build();
+buildClient();
+buildCore();
 if (filters.length === 0) await capture("node", ["tests/upstash/scripts.mjs"]);
 const kept = join(root, "target/repeat");
 rmSync(kept, { recursive: true, force: true });

@@ -62,7 +62,6 @@ export class Limiter {
       throw invalid("now", "was no instant: this limiter follows a clock that goes on by itself.");
     }
     this.#clock.advance(time);
-    this.#core.pass(this.now);
   }
 
   /** Makes or changes a policy; its version, which rises with each change. What was used stays. */

@@ -3,6 +3,6 @@
 import { readFileSync } from "node:fs";
 import { initSync } from "./glue.js";
 
-initSync({ module: new WebAssembly.Module(readFileSync(new URL("core.wasm", import.meta.url))) });
+initSync({ module: new WebAssembly.Module(readFileSync(new URL("./core.wasm", import.meta.url))) });
 
 export * from "./index.js";

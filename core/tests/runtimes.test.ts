@@ -3,7 +3,17 @@
 
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -92,11 +102,9 @@ const chromium = ["chromium", "chromium-browser", "google-chrome"].find(
 );
 if (chromium === undefined) process.stderr.write("\nSKIPPED: the package in a browser: there is no chromium here\n");
 
-test.skipIf(chromium === undefined)("Chromium, without a bundler", async () => {
-  const types = { ".js": "text/javascript", ".json": "application/json", ".wasm": "application/octet-stream" };
-  const map = JSON.stringify({ imports: { "@tollgate/core": "/core/dist/browser.js" } });
-  const page = `<!doctype html><script type="importmap">${map}</script>
-<script type="module" src="/core/tests/lib/page.js"></script>`;
+/** What the page tells that a browser finds at `/`, where `files` are the folder's; and what it asks for. */
+async function inBrowser(page: string | undefined, files: string) {
+  const types = { ".html": "text/html", ".js": "text/javascript", ".json": "application/json" };
   const asked: string[] = [];
   let tell: (text: string) => void;
   const told = new Promise<string>((resolve) => {
@@ -105,34 +113,62 @@ test.skipIf(chromium === undefined)("Chromium, without a bundler", async () => {
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://127.0.0.1");
     asked.push(pathname);
+    const file = join(
+      pathname.startsWith("/tests/fixtures/") ? root : files,
+      pathname === "/" ? "index.html" : pathname,
+    );
     if (request.method === "POST") {
       let text = "";
       for await (const part of request) text += part;
       tell(text);
       response.end();
-    } else if (pathname === "/") {
+    } else if (pathname === "/" && page !== undefined) {
       response.setHeader("content-type", "text/html").end(page);
-    } else if (/^\/(core|tests)\/[\w/.-]+$/.test(pathname) && existsSync(join(root, pathname))) {
-      response.setHeader("content-type", types[extname(pathname) as keyof typeof types] ?? "text/plain");
-      response.end(readFileSync(join(root, pathname)));
+    } else if (existsSync(file)) {
+      // Of wasm no type: a server need not know it.
+      response.setHeader("content-type", types[extname(file) as keyof typeof types] ?? "application/octet-stream");
+      response.end(readFileSync(file));
     } else {
       response.writeHead(404).end();
     }
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => void server.close());
-  const profile = folder();
   const { port } = server.address() as AddressInfo;
   // Without a sandbox, because CI may run it as root; the page is ours.
-  const options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", `--user-data-dir=${profile}`];
+  const options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", `--user-data-dir=${folder()}`];
   const browser = spawn(chromium as string, [...options, `http://127.0.0.1:${port}/`], { stdio: "ignore" });
   const ended = new Promise((resolve) => browser.once("exit", resolve));
   try {
-    expect(JSON.parse(await told)).toEqual(asExpected);
-    expect(asked).toContain("/core/dist/core.wasm");
+    return { told: JSON.parse(await told), asked };
   } finally {
     browser.kill("SIGKILL");
     await ended;
     server.closeAllConnections();
   }
+}
+
+describe.skipIf(chromium === undefined)("Chromium", () => {
+  test("without a bundler", async () => {
+    const map = JSON.stringify({ imports: { "@tollgate/core": "/core/dist/browser.js" } });
+    const page = `<!doctype html><script type="importmap">${map}</script>
+<script type="module" src="/core/tests/lib/page.js"></script>`;
+    const { told, asked } = await inBrowser(page, root);
+    expect(told).toEqual(asExpected);
+    expect(asked).toContain("/core/dist/core.wasm");
+  });
+
+  test("bundled by Vite, from where npm would have put the package", async () => {
+    const made = folder();
+    mkdirSync(join(made, "node_modules/@tollgate"), { recursive: true });
+    symlinkSync(join(root, "core"), join(made, "node_modules/@tollgate/core"));
+    for (const name of ["page.js", "check.js", "vectors.js"]) {
+      copyFileSync(join(root, "core/tests/lib", name), join(made, name));
+    }
+    writeFileSync(join(made, "index.html"), '<!doctype html><script type="module" src="./page.js"></script>');
+    printed("vite", ["build", made, "--outDir", join(made, "dist"), "--logLevel", "warn"]);
+    const { told, asked } = await inBrowser(undefined, join(made, "dist"));
+    expect(told).toEqual(asExpected);
+    expect(asked.filter((path) => /^\/assets\/core-[^/]+\.wasm$/.test(path))).toHaveLength(1);
+  });
 });
