@@ -13,7 +13,7 @@ export interface LimiterOptions {
    * An instant to begin at, on a clock that goes on by `advance` alone; or a clock of yours, read
    * once a call. The time as it is unless said.
    */
-  now?: number | Date | Clock;
+  now?: number | Date | Pick<Clock, "now">;
   /** Named policies, in any order. */
   policies?: Record<string, Policy>;
   /** Permits are made of it: the same seed gives the same ones. Whoever knows it knows them. */
@@ -31,7 +31,7 @@ const LONGEST_SEED = 1_024;
 /** Decides by itself as a Tollgate server would, and keeps all of it in memory. */
 export class Limiter {
   readonly #core: Core;
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, "now">;
 
   constructor(options: LimiterOptions = {}) {
     const { now = systemClock, policies = {}, seed = "", maxSubjects = 10_000 } = options;

@@ -25,6 +25,7 @@ export const answers = (decision: Answered): Decision => decision;
 const limiter = createLimiter({ now: 0, seed: "a", policies: { mail: { limit: 5, window: "1h" } } });
 createLimiter({ now: new Date(0) });
 createLimiter({ now: systemClock });
+createLimiter({ now: Date });
 export const clock: Clock = new ManualClock();
 // @ts-expect-error: an instant is a number
 createLimiter({ now: "2026-01-01" });

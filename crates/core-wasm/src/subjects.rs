@@ -88,8 +88,7 @@ impl Subjects {
             None => drop(self.subjects.remove(object)),
             Some(at) => {
                 subject.apply(&effects);
-                subject.state.alarm_is(Some(at));
-                subject.alarm = Some(at);
+                subject.set_alarm(at, &effects);
                 self.alarms.insert((at, object.to_owned()));
             }
         }
@@ -126,8 +125,7 @@ impl Subjects {
         let after = effects.alarm.or(before);
         let after = after.unwrap_or_else(|| now.plus(ALARM_SPACING));
         if before != Some(after) {
-            subject.state.alarm_is(Some(after));
-            subject.alarm = Some(after);
+            subject.set_alarm(after, &effects);
             if let Some(before) = before {
                 self.alarms.remove(&(before, object.to_owned()));
             }
@@ -156,6 +154,14 @@ impl Subjects {
 }
 
 impl Subject {
+    /// Sets the alarm, of which the state knows where it has set it itself.
+    fn set_alarm(&mut self, at: Timestamp, effects: &Effects) {
+        self.alarm = Some(at);
+        if effects.alarm.is_none() {
+            self.state.alarm_is(self.alarm);
+        }
+    }
+
     /// Tells the state what a row knows of a request that may have come before.
     fn look_up(&mut self, id: u128, now: Timestamp) -> Result<(), Failure> {
         if !self.state.lacks_key(id, now) {

@@ -89,3 +89,20 @@ fn a_clock_that_steps_back_stops_nobody_from_looking_for_room() {
     assert!(ask(&mut limiter, "b", at(0)).is_err());
     assert!(ask(&mut limiter, "b", at(200_000)).is_ok());
 }
+
+#[test]
+fn what_is_idle_goes_though_something_else_is_kept_for_long() {
+    const HOUR: u64 = 3_600_000;
+    let mut limiter = limiter(10);
+    let kept = r#"{"identifier":"a","algorithm":"tokenBucket","capacity":5,"initial":1,"refill":{"amount":1,"interval":"1s"}}"#;
+    limiter.limit(kept, at(0)).unwrap();
+    assert_eq!(limiter.pass(at(HOUR)), 1); // a new subject would begin with one token
+    ask(&mut limiter, "a", at(2 * HOUR)).unwrap();
+    limiter.pass(at(2 * HOUR + 180_000));
+    let status = limiter
+        .status("identifier=a", at(2 * HOUR + 180_000))
+        .unwrap();
+    assert!(status.contains("tokenBucket"), "{status}");
+    assert!(!status.contains("fixedWindow"), "{status}");
+    assert_eq!(limiter.pass(at(30 * HOUR)), 0);
+}
