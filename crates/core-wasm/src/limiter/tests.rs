@@ -91,18 +91,19 @@ fn a_clock_that_steps_back_stops_nobody_from_looking_for_room() {
 }
 
 #[test]
-fn what_is_idle_goes_though_something_else_is_kept_for_long() {
+fn what_is_idle_goes_though_the_start_of_its_stages_is_kept_for_long() {
     const HOUR: u64 = 3_600_000;
     let mut limiter = limiter(10);
-    let kept = r#"{"identifier":"a","algorithm":"tokenBucket","capacity":5,"initial":1,"refill":{"amount":1,"interval":"1s"}}"#;
-    limiter.limit(kept, at(0)).unwrap();
-    assert_eq!(limiter.pass(at(HOUR)), 1); // a new subject would begin with one token
+    let warm = r#"{"name":"warm","algorithm":"fixedWindow","window":"1m","stages":[{"for":"1d","limit":5},{"limit":9}]}"#;
+    limiter.put_policy("warm", warm, at(0)).unwrap();
+    let question = r#"{"identifier":"a","policy":"warm"}"#;
+    limiter.limit(question, at(0)).unwrap();
+    assert_eq!(limiter.pass(at(HOUR)), 1);
     ask(&mut limiter, "a", at(2 * HOUR)).unwrap();
-    limiter.pass(at(2 * HOUR + 180_000));
-    let status = limiter
-        .status("identifier=a", at(2 * HOUR + 180_000))
-        .unwrap();
-    assert!(status.contains("tokenBucket"), "{status}");
-    assert!(!status.contains("fixedWindow"), "{status}");
-    assert_eq!(limiter.pass(at(30 * HOUR)), 0);
+    limiter.pass(at(2 * HOUR + 120_000));
+    let status = limiter.status("identifier=a", at(2 * HOUR + 120_000));
+    assert!(status.unwrap().contains(r#""limits":[]"#));
+    let answer = limiter.limit(question, at(25 * HOUR)).unwrap();
+    assert!(answer.contains(r#""limit":9"#), "{answer}");
+    assert_eq!(limiter.pass(at(500 * 24 * HOUR)), 0);
 }
