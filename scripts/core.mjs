@@ -5,7 +5,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { bindings, fingerprint, targetFolder } from "./build.mjs";
+import { bindings, build, fingerprint, targetFolder } from "./build.mjs";
 import { buildClient } from "./client.mjs";
 import { WASM_TARGET } from "./lib/prerequisites.mjs";
 import { fail, isMain, packagesBin, root, run } from "./lib/process.mjs";
@@ -39,6 +39,7 @@ export function buildCore() {
   const inputs = fingerprint(INPUTS, ["crates/cli", "crates/protocols"]);
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === inputs) return;
   console.log("core: compiling the package into core/dist/");
+  build(); // which the client's package has in it
   buildClient();
   const options = ["build", "--release", "--locked", "-p", "tollgate-core-wasm", "--lib"];
   run("cargo", [...options, "--target", WASM_TARGET]);
