@@ -36,7 +36,8 @@ function printed(command: string, args: string[], cwd = root): string {
 
 function folder(): string {
   const made = mkdtempSync(join(tmpdir(), "tollgate-core-"));
-  onTestFinished(() => rmSync(made, { recursive: true, force: true }));
+  // What a browser's processes write while they end comes between.
+  onTestFinished(() => rmSync(made, { recursive: true, force: true, maxRetries: 10 }));
   return made;
 }
 
@@ -137,12 +138,15 @@ async function inBrowser(page: string | undefined, files: string) {
   const { port } = server.address() as AddressInfo;
   // Without a sandbox, because CI may run it as root; the page is ours.
   const options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", `--user-data-dir=${folder()}`];
-  const browser = spawn(chromium as string, [...options, `http://127.0.0.1:${port}/`], { stdio: "ignore" });
+  const browser = spawn(chromium as string, [...options, `http://127.0.0.1:${port}/`], {
+    stdio: "ignore",
+    detached: true,
+  });
   const ended = new Promise((resolve) => browser.once("exit", resolve));
   try {
     return { told: JSON.parse(await told), asked };
   } finally {
-    browser.kill("SIGKILL");
+    process.kill(-(browser.pid as number), "SIGKILL"); // and all that it has started
     await ended;
     server.closeAllConnections();
   }
