@@ -9,7 +9,14 @@ use tollgate_core::api::policy::{named, rollback, LIMIT, LIMITS, SETTINGS};
 use tollgate_core::api::{
     acquire, block, overrides, permit, query, report, request, stage, subjects,
 };
+use tollgate_core::decide::{OnExpiry, Overage};
+use tollgate_core::decision::{Reason, Source};
+use tollgate_core::explain::{Admits, HoldsFor};
+use tollgate_core::limit::Kind as Algorithm;
 use tollgate_core::overrides::Kind;
+use tollgate_core::report::{BreakerState, ClosedBy, Unfit};
+use tollgate_core::summary::State;
+use tollgate_policies::history::Act;
 use tollgate_upstash::protocol::Form;
 
 use super::DOCUMENT;
@@ -83,7 +90,7 @@ impl Operation {
     }
 
     /// What its path and method mean here, each parameter of the path taken by its first example.
-    fn route(&self, document: &Value) -> String {
+    fn route(&self) -> String {
         let mut path = self.path.clone();
         for parameter in self.parameters.iter().filter(|it| it["in"] == "path") {
             let name = parameter["name"].as_str().expect("a name");
@@ -97,7 +104,6 @@ impl Operation {
             path = path.replace(&format!("{{{name}}}"), example);
         }
         assert!(!path.contains('{'), "{path}");
-        let _ = document;
         path
     }
 
@@ -198,7 +204,7 @@ fn every_route_is_described_and_every_described_one_is_there() {
     let document = document();
     let mut described = Names::new();
     for operation in operations(&document) {
-        let path = operation.route(&document);
+        let path = operation.route();
         let at = format!("{} {path}", operation.method);
         let route = Route::find(&operation.method, &path);
         let route = route.unwrap_or_else(|error| panic!("{at}: {}", error.detail()));
@@ -213,7 +219,7 @@ fn every_route_is_described_and_every_described_one_is_there() {
 fn every_route_has_its_role_parameters_fields_and_a_token_where_it_needs_one() {
     let document = document();
     for operation in operations(&document) {
-        let path = operation.route(&document);
+        let path = operation.route();
         let id = operation.id();
         let is_open = operation
             .json
@@ -319,6 +325,69 @@ fn every_code_stands_at_its_status_and_at_what_answers_it() {
         .into_iter()
         .filter(|code| !answered.contains(code));
     assert_eq!(unanswered.collect::<Vec<Code>>(), []);
+}
+
+#[test]
+fn words_are_those_that_are_answered() {
+    fn words<T: Copy>(all: impl AsRef<[T]>, word: fn(T) -> &'static str) -> Vec<&'static str> {
+        all.as_ref().iter().map(|it| word(*it)).collect()
+    }
+    let table = [
+        ("Reason", "", words(Reason::ALL, Reason::word)),
+        ("Source", "", words(Source::ALL, Source::word)),
+        ("Algorithm", "", words(Algorithm::ALL, Algorithm::word)),
+        ("State", "", words(State::ALL, State::word)),
+        ("OverrideKind", "", words(Kind::ALL, Kind::word)),
+        ("Overage", "", words(Overage::ALL, Overage::word)),
+        ("OnExpiry", "", words(OnExpiry::ALL, OnExpiry::word)),
+        (
+            "Explanation",
+            "/properties/mode/properties/holdsFor",
+            words(HoldsFor::ALL, HoldsFor::word),
+        ),
+        (
+            "Explanation",
+            "/properties/failMode/properties/admits",
+            words(Admits::ALL, Admits::word),
+        ),
+        (
+            "Reported",
+            "/properties/closedBy",
+            words(ClosedBy::ALL, ClosedBy::word),
+        ),
+        (
+            "Outlook",
+            "/properties/closedBy",
+            words(ClosedBy::ALL, ClosedBy::word),
+        ),
+        (
+            "Told",
+            "/properties/ignored",
+            words(Unfit::ALL, Unfit::word),
+        ),
+        (
+            "Breaker",
+            "/properties/state",
+            words(BreakerState::ALL, BreakerState::word),
+        ),
+        (
+            "Audit",
+            "/properties/entries/items/properties/action",
+            words(Act::ALL, Act::word),
+        ),
+    ];
+    let document = document();
+    for (schema, path, words) in table {
+        let at = format!("/components/schemas/{schema}{path}/enum");
+        let described = document.pointer(&at).and_then(Value::as_array);
+        let described = described.unwrap_or_else(|| panic!("there is no {at}"));
+        let described: Names = described
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(described, names(&[&words]), "{at}");
+    }
 }
 
 #[test]
