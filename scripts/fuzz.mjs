@@ -1,6 +1,7 @@
 // `npm run fuzz -- --minutes 10`: Schemathesis asks the built Worker whatever its description lets
-// one ask, and more, follows the links of the description from answer to question, and compares each
-// answer with what is described: no status, type, header or field beside. Two minutes unless said.
+// one ask, and more, follows the links of the description from answer to question, and compares
+// each answer with what is described: no status, type, header or field beside. Two minutes unless
+// said.
 // `--seed N` repeats a run; what stands behind `--` is Schemathesis' own.
 
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -30,7 +31,8 @@ const PASSES = [
   { shape: "narrow", share: 0.25, options: ["--phases", "fuzzing", ...NARROW] },
   { shape: "narrow", share: 0.3, options: ["--phases", "stateful", ...NARROW] },
 ];
-const env = { TOLLGATE_FUZZ_ASIDE: TOKENS[1].token, PYTHONPATH: join(root, "tests/fuzz"), SCHEMATHESIS_HOOKS: "hooks" };
+const env = { TOLLGATE_FUZZ_ASIDE: TOKENS[1].token, PYTHONPATH: join(root, "tests/fuzz"), SCHEMATHESIS_HOOKS: "hooks",
+  HYPOTHESIS_STORAGE_DIRECTORY: join(FOLDER, "hypothesis") };
 
 const { values, positionals } = parseArgs({
   options: { minutes: { type: "string", default: "2" }, seed: { type: "string" } },

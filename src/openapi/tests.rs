@@ -1,4 +1,5 @@
-//! `docs/openapi.yaml` against the readers, the routes, the roles and the codes, in both directions.
+//! `docs/openapi.yaml` against the readers, the routes, the roles and the codes: nothing is there
+//! that is not described, and nothing described that is not there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -62,8 +62,8 @@ impl LimitRequest {
     }
 }
 
-/// Fields of a request beside those of one inline limit ([`policy::LIMIT`]) and of the settings of a
-/// policy ([`policy::SETTINGS`]).
+/// Fields of a request beside those of one inline limit ([`policy::LIMIT`]) and of the settings of
+/// a policy ([`policy::SETTINGS`]).
 pub const FIELDS: [&str; 18] = [
     "identifier",
     "provider",
