@@ -31,8 +31,12 @@ const PASSES = [
   { shape: "narrow", share: 0.25, options: ["--phases", "fuzzing", ...NARROW] },
   { shape: "narrow", share: 0.3, options: ["--phases", "stateful", ...NARROW] },
 ];
-const env = { TOLLGATE_FUZZ_ASIDE: TOKENS[1].token, PYTHONPATH: join(root, "tests/fuzz"), SCHEMATHESIS_HOOKS: "hooks",
-  HYPOTHESIS_STORAGE_DIRECTORY: join(FOLDER, "hypothesis") };
+const env = {
+  TOLLGATE_FUZZ_ASIDE: TOKENS[1].token,
+  PYTHONPATH: join(root, "tests/fuzz"),
+  SCHEMATHESIS_HOOKS: "hooks",
+  HYPOTHESIS_STORAGE_DIRECTORY: join(FOLDER, "hypothesis"),
+};
 
 const { values, positionals } = parseArgs({
   options: { minutes: { type: "string", default: "2" }, seed: { type: "string" } },
