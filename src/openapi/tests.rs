@@ -306,8 +306,14 @@ fn every_code_stands_at_its_status_and_at_what_answers_it() {
     }
     let all = Code::ALL.map(|code| (u64::from(code.status()), code.word().to_owned()));
     assert_eq!(described, BTreeSet::from(all));
-    // What no operation answers: another path, or another method.
-    let mut answered = vec![Code::NotFound, Code::MethodNotAllowed];
+    // What no operation answers: another path, another method, and the object of a subject where it
+    // is asked itself.
+    let mut answered = vec![
+        Code::NotFound,
+        Code::MethodNotAllowed,
+        Code::OtherSubject,
+        Code::UnnamedObject,
+    ];
     for operation in operations(&document) {
         let codes = operation.codes();
         if operation.json["tags"][0] != "upstash" {
