@@ -9,7 +9,10 @@ import { answersOf, operationsOf, resolved } from "../../scripts/lib/openapi.mjs
 export function shaped(document, shape) {
   const paths = structuredClone(document.paths);
   for (const operation of operationsOf(document)) {
-    paths[operation.path][operation.method.toLowerCase()].responses = written(document, operation);
+    const question = paths[operation.path][operation.method.toLowerCase()];
+    question.responses = written(document, operation);
+    // In the body or in the query, and not in both: broad questions are of either kind.
+    if (shape === "narrow" && operation.operationId === "limit") question.parameters = [];
   }
   const schemas = { ...document.components.schemas, ...(shape === "narrow" ? narrow() : broad(document)) };
   return { ...document, paths, components: { ...document.components, schemas } };
@@ -67,7 +70,11 @@ function broad(document) {
 
 const text = (...words) => ({ enum: words });
 const units = (most = 20) => ({ type: "integer", minimum: 0, maximum: most });
-const length = text("1s", "10s", 60_000, "15m", "1h", "1 d");
+// What is used up comes back soon, what is stopped goes on soon, and what is held is held longer:
+// else nearly all would be refused after a few seconds.
+const most = { type: "integer", minimum: 3, maximum: 200 };
+const length = text("1s", 1_500, "2 s", "10s");
+const hold = text("10s", "1m", 90_000);
 const rate = object({ amount: { type: "number", minimum: 0.01, maximum: 100 }, interval: length });
 const who = {
   identifier: text("a", "b", "c", "ä/b c", "2001:db8::1"),
@@ -76,14 +83,14 @@ const where = { provider: text("p", "q"), scope: text("", "s") };
 
 /** One limit of each algorithm. */
 const LIMITS = [
-  object({ algorithm: text("fixedWindow", "slidingWindow", "slidingLog"), limit: units(), window: length }),
-  object({ algorithm: text("fixedWindow"), limit: units(), window: length, start: text("firstUse", "epoch") }),
-  object({ algorithm: text("tokenBucket"), capacity: units(), refill: rate, stepped: { type: "boolean" } }, [
+  object({ algorithm: text("fixedWindow", "slidingWindow", "slidingLog"), limit: most, window: length }),
+  object({ algorithm: text("fixedWindow"), limit: most, window: length, start: text("firstUse", "epoch") }),
+  object({ algorithm: text("tokenBucket"), capacity: most, refill: rate, stepped: { type: "boolean" } }, [
     "algorithm",
     "capacity",
     "refill",
   ]),
-  object({ algorithm: text("leakyBucket"), capacity: units(), leak: rate, maxDelay: length }, [
+  object({ algorithm: text("leakyBucket"), capacity: most, leak: rate, maxDelay: length }, [
     "algorithm",
     "capacity",
     "leak",
@@ -94,17 +101,17 @@ const LIMITS = [
     period: text("minute", "day", "month"),
     timeZone: text("UTC", "Europe/Berlin"),
   }),
-  object({ algorithm: text("concurrency"), limit: units(5), ttl: length }),
+  object({ algorithm: text("concurrency"), limit: most, ttl: hold }),
 ];
 
 /** What may be asked together. */
 const ASKED = [
   {},
   { cost: { type: "integer", minimum: -5, maximum: 25 } },
-  { cost: units(8), hold: length },
-  { hold: length },
-  { hold: length, onExpiry: text("keep", "giveBack") },
-  { cost: units(30), hold: length, overage: text("cap", "debt") },
+  { cost: units(8), hold },
+  { hold },
+  { hold, onExpiry: text("keep", "giveBack") },
+  { cost: units(30), hold, overage: text("cap", "debt") },
   { cost: units(8), peek: { const: true }, pressure: { const: true } },
   { idempotencyKey: text("k1", "k2", "k3") },
   { operation: text("o1", "o2"), cost: units(3) },
@@ -114,7 +121,14 @@ const ASKED = [
   { cost: units(30), record: { const: true } },
 ];
 const NAMES = text("child", "mail", "warming", "other");
-const until = text("1s", "2s", 4_102_444_800_000);
+/** Overrides, all of which end soon. */
+const STOPS = {
+  Stop: {},
+  Bypass: {},
+  Scale: { factor: text(0.5, 2) },
+  Replace: { limits: { const: [{ limit: 100, window: "1s" }] } },
+  Grant: { units: units() },
+};
 
 function narrow() {
   const named = ASKED.map((asked) => object({ ...who, policy: NAMES, ...asked }));
@@ -172,12 +186,15 @@ function narrow() {
         {
           "Retry-After": text("0", "1", "soon"),
           "X-RateLimit-Remaining": text("0", "5"),
-          "X-RateLimit-Reset": text("1", "60"),
+          "X-RateLimit-Reset": text("1", "2"),
         },
         [],
       ),
     }),
-    Until: until,
+    Block: object({ identifier: text("blocked", "a"), duration: text(0, "1s") }),
+    ...Object.fromEntries(
+      Object.entries(STOPS).map(([name, fields]) => [name, object({ until: text("1s", "2s"), ...fields })]),
+    ),
     NewStage: object({ policy: NAMES, paused: { type: "boolean" } }),
   };
 }
