@@ -62,10 +62,16 @@ function broad(document) {
     Policy: { ...whole, $defs: { policy: whole, duration, amount, rate } },
     InlineLimits: { ...list, minItems: 1 },
     LimitRequest: merged("LimitRequest"),
-    MultiRequest: merged("MultiRequest"),
+    MultiRequest: { ...merged("MultiRequest"), properties: defaults(merged("MultiRequest").properties) },
     MultiEntry: merged("MultiEntry"),
     Report: merged("Report"),
   };
+}
+
+/** Fields beside entries: what no entry takes is not looked at, so that any value may be right. */
+function defaults(properties) {
+  const read = ["limits", "wait", "idempotencyKey", "operation"];
+  return Object.fromEntries(Object.entries(properties).map(([name, it]) => [name, read.includes(name) ? it : {}]));
 }
 
 const text = (...words) => ({ enum: words });
