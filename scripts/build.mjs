@@ -28,6 +28,7 @@ const INPUTS = [
   "src",
   "crates",
   "schemas",
+  "docs/openapi.yaml",
   "presets",
   "scripts/build.mjs",
 ].filter((path) => existsSync(join(root, path)));

@@ -21,6 +21,9 @@ const WASM_ONLY = ["-p", "tollgate-worker", "-p", "tollgate-core-wasm"];
 // The documentation is built with the private items, so a link to one of them leads somewhere.
 const STRICT_DOC = { RUSTDOCFLAGS: "-D warnings -A rustdoc::private_intra_doc_links" };
 
+// It would tell its maker of each run, and look for a newer version of itself.
+const QUIET_REDOCLY = { REDOCLY_TELEMETRY: "off", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true" };
+
 // The modules that talk to the runtime exist on wasm32 only, so clippy looks at the root package
 // twice, and rustdoc, which has to find whatever a comment links to, there alone.
 const GATES = [
@@ -30,6 +33,7 @@ const GATES = [
   { name: "rustfmt-bench", command: ["cargo", "fmt", ...BENCH, ...BENCH_PACKAGES, "--check"] },
   { name: "biome", command: ["biome", "ci", "--colors=off", "."] },
   { name: "layers", command: ["node", "scripts/layers.mjs"] },
+  { name: "openapi", command: ["redocly", "lint", "--format=stylish"], env: QUIET_REDOCLY },
   { name: "comments", command: ["node", "scripts/comments.mjs"] },
   { name: "mutants-fit", command: ["node", "scripts/mutants.mjs", "--fit"] },
   { name: "deny", command: ["cargo-deny", "--log-level=error", "check", "bans", "licenses", "sources"] },

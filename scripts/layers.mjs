@@ -37,7 +37,7 @@ const LAYERS = {
     ["hot", "instance"],
     // Plain data, tested natively.
     ["config", "placement"],
-    ["auth", "directory", "reply", "schema", "task_table"],
+    ["auth", "directory", "openapi", "reply", "schema", "task_table"],
     ["error"],
     ["headers"],
   ],

@@ -9,8 +9,10 @@ import { fail, isMain, root } from "./lib/process.mjs";
 
 // Bytes of compressed wasm. What a cold start waits for is the functions that the first request
 // runs, and not the file (docs/benchmarks.md), so this only notices what came in unseen: a
-// dependency, a second formatter of floats.
-const BUDGET = 860_000;
+// dependency, a second formatter of floats. 20 kB are the description of the API: data that no
+// request waits for, and that beside the wasm would be a third file for wrangler, workerd and every
+// test to know.
+const BUDGET = 880_000;
 
 /** The sizes of the built wasm in bytes, and whether the compressed one is within the budget. */
 export function wasmSize() {

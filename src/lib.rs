@@ -31,6 +31,7 @@ pub mod doors;
 pub mod error;
 pub mod headers;
 pub mod http;
+pub mod openapi;
 pub mod placement;
 pub mod reply;
 pub mod schema;

@@ -12,6 +12,8 @@ pub enum Route<'a> {
     Healthz,
     /// `GET /schemas/policy.json`, which editors ask for, without a token.
     Schema,
+    /// `GET /openapi.json`, which tools ask for, without a token.
+    OpenApi,
     /// A route of the API, and the name in its path; empty where the path has none.
     Api(Api, &'a str),
     /// The Upstash protocol.
@@ -106,7 +108,7 @@ enum Place {
 const UPSTASH: &str = "/upstash";
 
 /// The first line that fits is the path's.
-static PATHS: [Path; 30] = [
+static PATHS: [Path; 31] = [
     Path {
         place: Place::At("/limit"),
         allow: "GET, POST, DELETE",
@@ -187,6 +189,7 @@ static PATHS: [Path; 30] = [
         routes: &[("GET", Route::Healthz)],
     },
     get(Place::At("/schemas/policy.json"), &[("GET", Route::Schema)]),
+    get(Place::At("/openapi.json"), &[("GET", Route::OpenApi)]),
     redis("", "", SINGLE),
     redis("", "pipeline", PIPELINE),
     redis("", "multi-exec", TRANSACTION),
@@ -415,6 +418,12 @@ impl Api {
     }
 }
 
+/// Every method of every line of the table, and what it means.
+#[cfg(test)]
+pub(crate) fn table() -> impl Iterator<Item = (&'static str, Route<'static>)> {
+    PATHS.iter().flat_map(|path| path.routes).copied()
+}
+
 /// The methods of a path, for a preflight request; `None` when there is no such path.
 pub fn methods_of(path: &str) -> Option<&'static str> {
     Path::find(path).map(|(known, _)| known.allow)
@@ -468,6 +477,7 @@ mod tests {
         assert_eq!(Route::find("GET", "/healthz"), Ok(Route::Healthz));
         let schema = Route::find("GET", "/schemas/policy.json");
         assert_eq!(schema, Ok(Route::Schema));
+        assert_eq!(Route::find("GET", "/openapi.json"), Ok(Route::OpenApi));
     }
 
     #[test]

@@ -74,6 +74,7 @@ pub(crate) async fn serve(
         }
         (Ok(Route::Healthz), _) => Ok(health::healthz(&context::version(&env))),
         (Ok(Route::Schema), _) => Ok(policies::schema()),
+        (Ok(Route::OpenApi), _) => Ok(health::openapi()),
         // Boxed: the first request waits until all functions that it calls are compiled, with
         // whatever is inlined into them.
         (Ok(Route::Redis(form)), config) => {

@@ -1,8 +1,10 @@
-//! `GET /healthz`: status and version. It needs no token, so it shows nothing else.
+//! What the server says of itself, without a token: `GET /healthz`, status and version and nothing
+//! else, and `GET /openapi.json`, what can be asked.
 
 use serde::Serialize;
 use tollgate_core::api::response::to_json;
 
+use crate::openapi;
 use crate::reply::Reply;
 
 #[derive(Serialize)]
@@ -17,4 +19,9 @@ pub(crate) fn healthz(version: &str) -> Reply {
         status: "ok",
         version,
     }))
+}
+
+/// Answers 200 with the description of the API.
+pub(crate) fn openapi() -> Reply {
+    Reply::json(openapi::DOCUMENT.to_owned())
 }

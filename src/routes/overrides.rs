@@ -2,7 +2,7 @@
 //! keeps them too and makes the bodies; here is what HTTP adds.
 
 use tollgate_core::api::overrides::MAX_REASON;
-use tollgate_core::api::query::{parameters, text};
+use tollgate_core::api::query::{parameters, text, LIFT, OVERRIDES};
 use tollgate_core::api::{BadRequest, Problem};
 use tollgate_core::overrides::{InvalidTarget, Kind, Target};
 use tollgate_policies::message::{Call, RequestedOverride};
@@ -16,7 +16,7 @@ use crate::reply::Reply;
 
 /// `GET /overrides?target=&after=`: those in force, in the order of their targets.
 pub(crate) async fn list(context: &Context<'_>, query: &str) -> Result<Reply, ApiError> {
-    let [target, after] = parameters(query, ["target", "after"])?;
+    let [target, after] = parameters(query, OVERRIDES)?;
     let target = target.map(|text| of_text("target", &text, Target::stored));
     let target = target.transpose()?;
     let after = after.map(|text| key("after", &text, Target::stored));
@@ -41,7 +41,7 @@ pub(crate) async fn lift(
     path: &str,
     query: &str,
 ) -> Result<Reply, ApiError> {
-    let [reason] = parameters(query, ["reason"])?;
+    let [reason] = parameters(query, LIFT)?;
     let reason = text("reason", reason, MAX_REASON)?;
     change(context, path, None, reason).await
 }

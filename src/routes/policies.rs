@@ -2,7 +2,9 @@
 //! The object that keeps them does all of it and makes the bodies; here is what HTTP adds.
 
 use tollgate_core::api::policy::rollback::{self as form, MAX_REASON};
-use tollgate_core::api::query::{flag, number, optional_subject, parameters, text};
+use tollgate_core::api::query::{
+    flag, number, optional_subject, parameters, text, CHANGE, DRY_RUN, PAGE,
+};
 use tollgate_core::api::response::{to_json, ExplainBody};
 use tollgate_core::api::BadRequest;
 use tollgate_core::explain::explain as explained;
@@ -101,7 +103,7 @@ pub(crate) async fn rollback(
     body: &str,
 ) -> Result<Reply, ApiError> {
     let form = form::parse(body)?;
-    let [is_dry_run] = parameters(query, ["dryRun"])?;
+    let [is_dry_run] = parameters(query, DRY_RUN)?;
     let action = Action::Rollback {
         version: form.version,
     };
@@ -122,7 +124,7 @@ async fn change(
 
 /// `reason` and `dryRun` of a change.
 pub(super) fn why(query: &str) -> Result<(String, bool), ApiError> {
-    let [reason, is_dry_run] = parameters(query, ["reason", "dryRun"])?;
+    let [reason, is_dry_run] = parameters(query, CHANGE)?;
     let reason = text("reason", reason, MAX_REASON)?;
     Ok((reason, flag("dryRun", is_dry_run.as_deref())?))
 }
@@ -186,7 +188,7 @@ fn known(name: &str) -> Result<Name, ApiError> {
 
 /// What a page begins before.
 fn before(query: &str) -> Result<Option<u64>, ApiError> {
-    let [before] = parameters(query, ["before"])?;
+    let [before] = parameters(query, PAGE)?;
     let before = number("before", before.as_deref(), (0, MAX_SAFE as i64))?;
     Ok(before.map(i64::unsigned_abs))
 }

@@ -34,6 +34,7 @@ const ROUTES = [
   ["/subjects", "GET"],
   ["/healthz", "GET"],
   ["/schemas/policy.json", "GET"],
+  ["/openapi.json", "GET"],
 ];
 
 test.each(ROUTES)("%s has the methods that it names, and no others", async (path, allow) => {

@@ -32,7 +32,8 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Reason; 10] = [
+    /// All of them.
+    pub const ALL: [Reason; 10] = [
         Reason::Limit,
         Reason::CostExceedsCapacity,
         Reason::Blocked,
@@ -103,7 +104,8 @@ pub enum Source {
 }
 
 impl Source {
-    const ALL: [Source; 6] = [
+    /// All of them.
+    pub const ALL: [Source; 6] = [
         Source::Object,
         Source::Lease,
         Source::Cache,

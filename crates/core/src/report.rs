@@ -126,7 +126,8 @@ pub enum ClosedBy {
 }
 
 impl ClosedBy {
-    const ALL: [ClosedBy; 3] = [ClosedBy::Told, ClosedBy::Reset, ClosedBy::BackOff];
+    /// All of them.
+    pub const ALL: [ClosedBy; 3] = [ClosedBy::Told, ClosedBy::Reset, ClosedBy::BackOff];
 
     /// The word for it.
     pub const fn word(self) -> &'static str {
@@ -188,7 +189,8 @@ pub enum Unfit {
 }
 
 impl Unfit {
-    const ALL: [Unfit; 6] = [
+    /// All of them.
+    pub const ALL: [Unfit; 6] = [
         Unfit::Unsaid,
         Unfit::Passed,
         Unfit::AnotherLimit,
@@ -238,7 +240,8 @@ pub enum BreakerState {
 }
 
 impl BreakerState {
-    const ALL: [BreakerState; 3] = [
+    /// All of them.
+    pub const ALL: [BreakerState; 3] = [
         BreakerState::Closed,
         BreakerState::Open,
         BreakerState::HalfOpen,

@@ -11,7 +11,8 @@ use crate::limit::{Algorithm, Limit};
 use crate::policy::Policy;
 use crate::subject::{SubjectParts, MAX_IDENTIFIER};
 
-const FIELDS: [&str; 5] = [
+/// The fields of the body.
+pub const FIELDS: [&str; 5] = [
     "identifier",
     "cost",
     "maxTokens",

@@ -10,6 +10,15 @@ use crate::limit::{Name, MAX_WINDOW};
 use crate::subject::SubjectParts;
 use crate::Duration;
 
+/// The fields of the body.
+pub const FIELDS: [&str; 6] = [
+    "provider",
+    "scope",
+    "identifier",
+    "policy",
+    "duration",
+    "reason",
+];
 /// The longest reason, in bytes of UTF-8.
 pub const MAX_REASON: usize = 256;
 
@@ -42,14 +51,7 @@ pub struct Block {
 /// ```
 pub fn parse(body: &str) -> Result<Block, BadRequest> {
     let mut fields = Fields::parse(body)?;
-    fields.only(&[&[
-        "provider",
-        "scope",
-        "identifier",
-        "policy",
-        "duration",
-        "reason",
-    ]])?;
+    fields.only(&[&FIELDS])?;
     let duration = fields.duration("duration", Duration::ZERO, MAX_WINDOW)?;
     let block = Block {
         subject: subject::take(&mut fields)?,

@@ -14,6 +14,8 @@ use crate::number::{Decimal, MAX_SAFE};
 use crate::overrides::{Effect, Grant, InvalidTarget, Kind, Stop, Target, MAX_EXCEPT, MAX_FACTOR};
 use crate::{Duration, Timestamp};
 
+/// The fields that an override of any kind has.
+pub const FIELDS: [&str; 3] = ["until", "resetOf", "reason"];
 /// The longest reason, in bytes of UTF-8.
 pub const MAX_REASON: usize = 256;
 /// The longest time until an override ends: ten years.
@@ -64,7 +66,7 @@ pub enum Until {
 /// ```
 pub fn parse(kind: Kind, body: &str) -> Result<NewOverride, BadRequest> {
     let mut fields = Fields::parse(body)?;
-    fields.only(&[&["until", "resetOf", "reason"], own_fields(kind)])?;
+    fields.only(&[&FIELDS, own_fields(kind)])?;
     let effect = effect(kind, &mut fields)?;
     let reset_of = policy::limit::name(&mut fields, "resetOf")?;
     let until = match (until(&mut fields)?, reset_of) {
@@ -101,7 +103,8 @@ pub fn effect_text(effect: &Effect) -> String {
     to_json(effect)
 }
 
-const fn own_fields(kind: Kind) -> &'static [&'static str] {
+/// The fields that overrides of one kind have beside [`FIELDS`].
+pub const fn own_fields(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Deny | Kind::Pause => &["except"],
         Kind::Bypass => &[],

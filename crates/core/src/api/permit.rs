@@ -13,6 +13,14 @@ use crate::limit::{Real, MAX_WINDOW};
 use crate::number::MAX_SAFE;
 use crate::Duration;
 
+/// The fields of a settlement.
+pub const SETTLE: [&str; 3] = ["permit", "cost", "costs"];
+/// The fields of a topup.
+pub const TOP_UP: [&str; 4] = ["permit", "cost", "costs", "overage"];
+/// The fields of a renewal.
+pub const RENEW: [&str; 2] = ["permit", "hold"];
+/// The fields of a release.
+pub const RELEASE: [&str; 1] = ["permit"];
 /// The longest text that is looked at as a permit, in bytes; every permit is shorter.
 pub const MAX_PERMIT: usize = 4_096;
 
@@ -63,7 +71,7 @@ fn is_usual(overage: &Overage) -> bool {
 /// Reads `{permit, cost?, costs?}`.
 pub fn parse_settle(body: &str) -> Result<Settle, BadRequest> {
     let mut fields = Fields::parse(body)?;
-    fields.only(&[&["permit", "cost", "costs"]])?;
+    fields.only(&[&SETTLE])?;
     let settle = Settle {
         permit: permit(&mut fields)?,
         real: real(&mut fields)?,
@@ -75,7 +83,7 @@ pub fn parse_settle(body: &str) -> Result<Settle, BadRequest> {
 /// Reads `{permit, cost?, costs?, overage?}`.
 pub fn parse_topup(body: &str) -> Result<TopUp, BadRequest> {
     let mut fields = Fields::parse(body)?;
-    fields.only(&[&["permit", "cost", "costs", "overage"]])?;
+    fields.only(&[&TOP_UP])?;
     let topup = TopUp {
         permit: permit(&mut fields)?,
         total: real(&mut fields)?,
@@ -99,7 +107,7 @@ fn real(fields: &mut Fields<'_>) -> Result<Real, BadRequest> {
 /// Reads `{permit, hold?}`.
 pub fn parse_renew(body: &str) -> Result<Renew, BadRequest> {
     let mut fields = Fields::parse(body)?;
-    fields.only(&[&["permit", "hold"]])?;
+    fields.only(&[&RENEW])?;
     let renew = Renew {
         permit: permit(&mut fields)?,
         hold: fields.duration("hold", Duration::from_millis(1), MAX_WINDOW)?,
@@ -111,7 +119,7 @@ pub fn parse_renew(body: &str) -> Result<Renew, BadRequest> {
 /// Reads `{permit}`.
 pub fn parse_release(body: &str) -> Result<Release, BadRequest> {
     let mut fields = Fields::parse(body)?;
-    fields.only(&[&["permit"]])?;
+    fields.only(&[&RELEASE])?;
     let permit = permit(&mut fields)?;
     fields.finish()?;
     Ok(Release { permit })

@@ -78,7 +78,7 @@ fn subject(
 
 /// Reads `identifier`, and beside it `provider` and `scope`: a subject, if one is named.
 pub fn optional_subject(query: &str) -> Result<Option<SubjectParts>, BadRequest> {
-    match parameters(query, ["provider", "scope", "identifier"])? {
+    match parameters(query, SUBJECT)? {
         [None, None, None] => Ok(None),
         [provider, scope, identifier] => subject(provider, scope, identifier).map(Some),
     }
@@ -95,24 +95,7 @@ pub fn optional_subject(query: &str) -> Result<Option<SubjectParts>, BadRequest>
 /// ```
 pub fn check(query: &str) -> Result<LimitRequest, BadRequest> {
     let [provider, scope, identifier, policy, cost, peek, max_delay, hold, wait, pressure, priority, key, operation] =
-        parameters(
-            query,
-            [
-                "provider",
-                "scope",
-                "identifier",
-                "policy",
-                "cost",
-                "peek",
-                "maxDelay",
-                "hold",
-                "wait",
-                "pressure",
-                "priority",
-                repeat::KEY,
-                repeat::OPERATION,
-            ],
-        )?;
+        parameters(query, CHECK)?;
     let policy = policy.ok_or_else(|| BadRequest::new("policy", Problem::Missing))?;
     let most = MAX_SAFE as i64; // 2^53
     let any = (Duration::ZERO, MAX_WINDOW);
@@ -172,7 +155,36 @@ fn duration(
     read.map_err(|problem| BadRequest::new(name, problem))
 }
 
-const NAMES: [&str; 4] = ["provider", "scope", "identifier", "policy"];
+/// The parameters of a subject and a policy of it, which [`parse`] reads.
+pub const NAMES: [&str; 4] = ["provider", "scope", "identifier", "policy"];
+/// The parameters of a subject, which [`optional_subject`] reads.
+pub const SUBJECT: [&str; 3] = ["provider", "scope", "identifier"];
+/// The parameters of a check, which [`check`] reads.
+pub const CHECK: [&str; 13] = [
+    "provider",
+    "scope",
+    "identifier",
+    "policy",
+    "cost",
+    "peek",
+    "maxDelay",
+    "hold",
+    "wait",
+    "pressure",
+    "priority",
+    repeat::KEY,
+    repeat::OPERATION,
+];
+/// The parameters of a change: why, and whether it is only tried.
+pub const CHANGE: [&str; 2] = ["reason", "dryRun"];
+/// The parameter of a change whose body says why.
+pub const DRY_RUN: [&str; 1] = ["dryRun"];
+/// The parameter of a page that begins before an entry.
+pub const PAGE: [&str; 1] = ["before"];
+/// The parameters of the list of overrides.
+pub const OVERRIDES: [&str; 2] = ["target", "after"];
+/// The parameter of what ends an override.
+pub const LIFT: [&str; 1] = ["reason"];
 
 /// The values of the parameters of these names, in their order: each at most once, and no others.
 pub fn parameters<const N: usize>(

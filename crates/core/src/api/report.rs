@@ -19,6 +19,19 @@ use crate::report::MAX_AGE;
 use crate::subject::SubjectParts;
 use crate::Duration;
 
+/// The fields of the body beside those of one inline limit ([`LIMIT`](super::policy::LIMIT)) and of
+/// the settings of a policy ([`SETTINGS`]).
+pub const FIELDS: [&str; 9] = [
+    "identifier",
+    "provider",
+    "scope",
+    "policy",
+    "limits",
+    "maxDelay",
+    "status",
+    "headers",
+    "age",
+];
 /// The most header fields of one report, each value of a list counted.
 pub const MAX_HEADERS: usize = 64;
 /// The longest value of a header, in bytes.
@@ -57,18 +70,7 @@ pub struct ReportRequest {
 /// ```
 pub fn parse(body: &str) -> Result<ReportRequest, BadRequest> {
     let mut fields = Fields::parse(body)?;
-    let own = [
-        "identifier",
-        "provider",
-        "scope",
-        "policy",
-        "limits",
-        "maxDelay",
-        "status",
-        "headers",
-        "age",
-    ];
-    fields.only(&[&own, &limit::FIELDS, &SETTINGS])?;
+    fields.only(&[&FIELDS, &limit::FIELDS, &SETTINGS])?;
     // A number is that of an inline limit.
     let is_label = fields.has("policy") || fields.is_text("limit");
     let label = match is_label {

@@ -62,8 +62,9 @@ impl LimitRequest {
     }
 }
 
-/// Fields of a request beside those of one inline limit and of the settings of a policy.
-const FIELDS: [&str; 18] = [
+/// Fields of a request beside those of one inline limit ([`policy::LIMIT`]) and of the settings of
+/// a policy ([`policy::SETTINGS`]).
+pub const FIELDS: [&str; 18] = [
     "identifier",
     "provider",
     "scope",

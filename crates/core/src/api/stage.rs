@@ -13,6 +13,8 @@ use crate::subject::SubjectParts;
 use crate::subject_state::StageOverride;
 use crate::Timestamp;
 
+/// The fields of the body.
+pub const FIELDS: [&str; 4] = ["start", "paused", "policy", "reason"];
 /// What stands in place of a kind of override in the path.
 pub const KIND: &str = "stage";
 /// The bounds of `start`, September 2001 to November 2286: numbers of 13 digits. Unix seconds lie
@@ -39,7 +41,7 @@ pub struct NewStage {
 /// ```
 pub fn parse(body: &str) -> Result<NewStage, BadRequest> {
     let mut fields = Fields::parse(body)?;
-    fields.only(&[&["start", "paused", "policy", "reason"]])?;
+    fields.only(&[&FIELDS])?;
     let start = fields.count("start", START.0, START.1)?;
     let set = StageOverride {
         start: start.map(Timestamp::from_millis),

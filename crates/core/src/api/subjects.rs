@@ -13,6 +13,10 @@ use crate::subject::{Subject, SubjectParts, MAX_IDENTIFIER};
 use crate::summary::{Filter, State, Summary, MAX_AFTER};
 use crate::Timestamp;
 
+/// The parameters.
+pub const PARAMETERS: [&str; 8] = [
+    "provider", "scope", "prefix", "policy", "state", "after", "limit", "live",
+];
 /// The most subjects on a page.
 pub const MAX_PAGE: usize = 100;
 /// The most of them whose objects are asked.
@@ -39,12 +43,8 @@ pub struct SubjectsQuery {
 /// assert_eq!(query.filter.provider.as_deref(), Some("github"));
 /// ```
 pub fn parse(query: &str) -> Result<SubjectsQuery, BadRequest> {
-    let [provider, scope, prefix, policy, state, after, limit, live] = parameters(
-        query,
-        [
-            "provider", "scope", "prefix", "policy", "state", "after", "limit", "live",
-        ],
-    )?;
+    let [provider, scope, prefix, policy, state, after, limit, live] =
+        parameters(query, PARAMETERS)?;
     let mut parts = SubjectParts::new("-")?;
     if let Some(provider) = provider {
         parts = parts.with_provider(provider)?;

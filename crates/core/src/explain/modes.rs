@@ -20,7 +20,8 @@ pub enum HoldsFor {
 }
 
 impl HoldsFor {
-    const ALL: [HoldsFor; 3] = [HoldsFor::Subject, HoldsFor::Isolate, HoldsFor::Location];
+    /// All of them.
+    pub const ALL: [HoldsFor; 3] = [HoldsFor::Subject, HoldsFor::Isolate, HoldsFor::Location];
 
     /// The holder of the worst case where policies are decided so.
     pub const fn of(consistency: Consistency) -> HoldsFor {
@@ -58,7 +59,8 @@ pub enum Admits {
 }
 
 impl Admits {
-    const ALL: [Admits; 3] = [Admits::All, Admits::Nothing, Admits::PerIsolate];
+    /// All of them.
+    pub const ALL: [Admits; 3] = [Admits::All, Admits::Nothing, Admits::PerIsolate];
 
     /// What a failure mode admits.
     pub const fn under(fail_mode: FailMode) -> Admits {

@@ -12,7 +12,7 @@ use crate::InvalidLimit;
 
 /// Every field of a limit. `maxDelay` is not among them: beside these it may also belong to the
 /// request.
-pub(in crate::api) const FIELDS: [&str; 26] = [
+pub const FIELDS: [&str; 26] = [
     "name",
     "algorithm",
     "strategy",

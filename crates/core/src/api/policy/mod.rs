@@ -26,12 +26,18 @@ pub(super) mod settings;
 mod weights;
 mod written;
 
+pub use limit::FIELDS as LIMIT;
+pub use settings::SETTINGS;
+
 use self::numbers::at;
 use super::fields::Fields;
 use super::{BadRequest, Problem};
 use crate::limit::Limit;
 use crate::policy::{Policy, MAX_LIMITS};
 
+/// The fields of a policy's limits that no single limit of a request has to itself: the list, and
+/// what beside a limit may also belong to the request.
+pub const LIMITS: [&str; 2] = ["limits", "maxDelay"];
 /// The fields that were called otherwise before.
 const RENAMED: [(&str, &str); 1] = [("reserve", "writeAhead")];
 
@@ -51,7 +57,7 @@ const RENAMED: [(&str, &str); 1] = [("reserve", "writeAhead")];
 /// ```
 pub fn parse(body: &str) -> Result<Policy, BadRequest> {
     let mut fields = Fields::parse(body)?;
-    let known = fields.only(&[&["limits", "maxDelay"], &limit::FIELDS, &settings::SETTINGS]);
+    let known = fields.only(&[&LIMITS, &limit::FIELDS, &SETTINGS]);
     known.map_err(|error| renamed(&fields).unwrap_or(error))?;
     if !fields.has("limits") && !fields.has_any(&limit::FIELDS) {
         return Err(fields.error("limits", Problem::Missing));
@@ -92,7 +98,7 @@ fn limits(fields: &mut Fields<'_>) -> Result<Vec<Limit>, BadRequest> {
     let elements = fields.array("limits", MAX_LIMITS)?.unwrap_or_default();
     let limits = elements.into_iter().map(|element| {
         let mut fields = element.object()?;
-        fields.only(&[&limit::FIELDS, &["maxDelay"]])?;
+        fields.only(&[&limit::FIELDS, &LIMITS[1..]])?;
         let limit = limit::limit(&mut fields)?;
         fields.finish()?;
         Ok(limit)

@@ -10,7 +10,7 @@ use super::numbers::at;
 use super::outbound;
 use super::parent::{self, Parent};
 use super::record::{self, Record};
-use super::settings::SETTINGS;
+use super::{LIMITS, SETTINGS};
 use crate::api::fields::Fields;
 use crate::api::{subject, suits, terms, BadRequest, Problem};
 use crate::decide::{Check, OnExpiry, Overage};
@@ -30,8 +30,8 @@ pub const MAX_SOURCE: usize = 128;
 
 const NEAR: &str = "a number between 0.001 and 1, with at most 3 decimals";
 
-/// The fields beside the limits and the settings.
-const OTHERS: [&str; 19] = [
+/// The fields of a named policy beside the limits and the settings.
+pub const OTHERS: [&str; 19] = [
     "provider",
     "scope",
     "parent",
@@ -254,7 +254,7 @@ pub fn is_of_limit(name: &str) -> bool {
 }
 
 fn known(fields: Fields<'_>) -> Result<Fields<'_>, BadRequest> {
-    let known = fields.only(&[&["limits", "maxDelay"], &FIELDS, &SETTINGS, &OTHERS]);
+    let known = fields.only(&[&LIMITS, &FIELDS, &SETTINGS, &OTHERS]);
     known.map_err(|error| super::renamed(&fields).unwrap_or(error))?;
     Ok(fields)
 }

@@ -6,6 +6,8 @@ use crate::api::fields::Fields;
 use crate::api::BadRequest;
 use crate::number::MAX_SAFE;
 
+/// The fields of the body.
+pub const FIELDS: [&str; 2] = ["version", "reason"];
 /// The longest reason, in bytes of UTF-8.
 pub const MAX_REASON: usize = 1_024;
 
@@ -27,7 +29,7 @@ pub struct Rollback {
 /// ```
 pub fn parse(body: &str) -> Result<Rollback, BadRequest> {
     let mut fields = Fields::parse(body)?;
-    fields.only(&[&["version", "reason"]])?;
+    fields.only(&[&FIELDS])?;
     let version = fields.integer("version", 1, MAX_SAFE as i64)?;
     let rollback = Rollback {
         version: fields.required("version", version)?.unsigned_abs(),

@@ -13,7 +13,7 @@ use crate::policy::{FailMode, Policy};
 use crate::InvalidLimit;
 
 /// The fields of the settings.
-pub(in crate::api) const SETTINGS: [&str; 10] = [
+pub const SETTINGS: [&str; 10] = [
     "failMode",
     "consistency",
     "shed",
