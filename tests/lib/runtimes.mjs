@@ -52,7 +52,9 @@ const named = (parent, start, path) => () => {
   return join(MODULES, parent, name, path);
 };
 
-/** Those of npm. `path()` is the program, `args` what stands before a script, `version` what it says. */
+/**
+ * Those of npm. `path()` is the program, `args` what stands before a script, `version` what it says.
+ */
 export const RUNTIMES = [
   { name: "Node 24", path: named("", "node-", "bin/node"), args: [], version: /^v24\./ },
   { name: "Bun", path: named("@oven", "bun-", "bin/bun"), args: [], version: /^1\./ },
