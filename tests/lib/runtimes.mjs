@@ -53,7 +53,8 @@ const named = (parent, start, path) => () => {
 };
 
 /**
- * Those of npm. `path()` is the program, `args` what stands before a script, `version` what it says.
+ * Those of npm. `path()` is the program, `args` what stands before a script, `version` what it
+ * says.
  */
 export const RUNTIMES = [
   { name: "Node 24", path: named("", "node-", "bin/node"), args: [], version: /^v24\./ },
