@@ -91,11 +91,12 @@ async function postpone<Job>(
   { queue, deadLetter, maxAge = DAY, now = Date.now }: RescheduleOptions<Job>,
   counts: Rescheduled,
 ): Promise<void> {
-  const { job, attempts, since = now() } = opened(message.body);
+  const at = now();
+  const { job, attempts, since = at } = opened(message.body);
   // The first delivery of a message is no try yet.
   const tried = attempts + message.attempts - 1;
   const delaySeconds = Math.min(Math.ceil((retryAfter ?? maxAge) / 1000), MAX_DELAY);
-  const next = now() + delaySeconds * 1000;
+  const next = at + delaySeconds * 1000;
   const body: Limited<Job> = { tollgate: { job, state: "retrying", attempts: tried, since, next } };
   const isOver = retryAfter === undefined || next - since > maxAge;
   // Sent before it is acknowledged: a crash in between doubles a job, and loses none.
