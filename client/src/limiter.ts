@@ -4,7 +4,16 @@ import { RateLimitedError, TollgateError } from "./errors.js";
 import { Permit } from "./permit.js";
 import { Policies } from "./policies.js";
 import type { Check, Duration, MultiCheck, Real, Report, Subject, Terms } from "./questions.js";
-import { type Answer, type CallOptions, type Fetch, isPassing, now, sleep, Transport } from "./transport.js";
+import {
+  type Answer,
+  type CallOptions,
+  type Fetch,
+  isPassing,
+  now,
+  type Request,
+  sleep,
+  Transport,
+} from "./transport.js";
 
 /** How to reach the server, and what to do without it. */
 export interface LimiterOptions {
@@ -35,8 +44,12 @@ export class Limiter {
   readonly policies: Policies;
 
   constructor(options: LimiterOptions) {
+    const { failMode = "open" } = options;
+    if (!["open", "closed", "throw"].includes(failMode)) {
+      throw new TypeError("`failMode` has to be open, closed or throw.");
+    }
     this.#transport = new Transport(options);
-    this.#failMode = options.failMode ?? "open";
+    this.#failMode = failMode;
     this.policies = new Policies(this.#transport);
   }
 
@@ -97,10 +110,12 @@ export class Limiter {
   /**
    * Waits until the request is admitted, in turn with all others who wait.
    *
-   * @param options.timeout the longest to wait, in ms; 30,000 unless said.
+   * @param options.timeout the longest to wait, in ms; 30,000 unless said, and `Infinity` is for as
+   * long as it takes.
    * @throws RateLimitedError where that is not enough, at once where it is known.
    */
   async waitForToken(check: Check, { timeout = MAX_WAIT, signal }: CallOptions = {}): Promise<Decision> {
+    if (!(timeout >= 0)) throw new RangeError("`timeout` has to be a number of ms, 0 or more.");
     const end = now() + timeout;
     for (;;) {
       const left = Math.max(0, Math.floor(end - now()));
@@ -161,7 +176,7 @@ export class Limiter {
 
   /** Tells what an upstream answered, so that a refusal of one caller stops all. */
   async report(report: Report, options?: CallOptions): Promise<Reported> {
-    const headers = report.headers instanceof Headers ? listed(report.headers) : (report.headers ?? {});
+    const headers = isList(report.headers) ? listed(report.headers) : (report.headers ?? {});
     // Sent twice it might count twice.
     const request = { method: "POST", path: "/limit/report", repeatable: false } as const;
     const answer = await this.#transport.send({ ...request, body: { ...report, headers } }, options);
@@ -200,11 +215,19 @@ export class Limiter {
 
   #ask(path: string, body: Terms, options: CallOptions | undefined): Promise<Answer> {
     const held = body.wait === undefined ? 0 : milliseconds(body.wait) || 0;
-    return this.#transport.send({ method: "POST", path, body, repeatable: true, held }, options);
+    return this.#outcome({ method: "POST", path, body, repeatable: true, held }, options);
   }
 
   #end(verb: string, body: unknown, options: CallOptions | undefined): Promise<Answer> {
-    return this.#transport.send({ method: "POST", path: `/limit/${verb}`, body, repeatable: true }, options);
+    return this.#outcome({ method: "POST", path: `/limit/${verb}`, body, repeatable: true }, options);
+  }
+
+  /** The answer to what has an outcome; another server's may be JSON, too. */
+  async #outcome(request: Request, options: CallOptions | undefined): Promise<Answer> {
+    const answer = await this.#transport.send(request, options);
+    const { status, body } = answer;
+    if (typeof (body as Decision | null | undefined)?.success === "boolean") return answer;
+    throw new TollgateError("The answer is not Tollgate's: it has no `success`.", { status, code: "notTollgate" });
   }
 
   /** The answer, or what stands for it while the server is out of reach. */
@@ -232,6 +255,9 @@ function forCallers(headers: Headers): Headers {
   });
   return kept;
 }
+
+/** Whether these are a `Headers`, of whatever realm or library. */
+const isList = (headers: Report["headers"]): headers is Headers => typeof headers?.forEach === "function";
 
 /** All headers, each with its texts. */
 function listed(headers: Headers): Record<string, string> {

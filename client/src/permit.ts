@@ -1,6 +1,7 @@
 import type { Decision, Settled, ToppedUp } from "./answers.js";
+import { TollgateError } from "./errors.js";
 import type { Duration, Real } from "./questions.js";
-import type { CallOptions } from "./transport.js";
+import { type CallOptions, isPassing } from "./transport.js";
 
 /** What a permit asks of the limiter that gave it. */
 export interface Holder {
@@ -12,7 +13,9 @@ export interface Holder {
 
 /**
  * What one decision holds: slots, or units whose real cost is told later. With `await using` it is
- * released when its block is left, unless it was settled or released before.
+ * released when its block is left, unless it was settled or released before. That neither replaces
+ * what the block has thrown nor fails what it has done: a permit that has ended by itself is well,
+ * and one whose server is out of reach ends with its deadline.
  */
 export class Permit implements AsyncDisposable {
   readonly #holder: Holder;
@@ -38,9 +41,14 @@ export class Permit implements AsyncDisposable {
 
   /** Charges the real cost, which may be more or less than what is held, and ends the permit. */
   async settle(real: Real, options?: CallOptions): Promise<Settled> {
-    const settled = await this.#holder.settle(this.id, real, options);
+    // What comes of it without an answer is not known: released, it would have cost nothing.
     this.#isOver = true;
-    return settled;
+    try {
+      return await this.#holder.settle(this.id, real, options);
+    } catch (error) {
+      if (error instanceof TollgateError && !isPassing(error)) this.#isOver = false;
+      throw error;
+    }
   }
 
   /** Ends the permit and charges nothing. */
@@ -60,6 +68,12 @@ export class Permit implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#isOver) await this.release();
+    if (this.#isOver) return;
+    try {
+      await this.release();
+    } catch (error) {
+      const hasEnded = error instanceof TollgateError && ["permitEnded", "unknownPermit"].includes(error.code);
+      if (!hasEnded && !isPassing(error)) throw error;
+    }
   }
 }

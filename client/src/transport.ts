@@ -36,18 +36,30 @@ const WORTH = 20;
 /** Before a second attempt, so that callers of a server that is away do not come all at once, in ms. */
 const PAUSE = 100;
 
+/** The longest that a timer takes, in ms; one that is set for longer ends at once. */
+const MAX_TIMER = 2 ** 31 - 1;
+
 /** Sends requests to one server. */
 export class Transport {
   readonly #base: string;
-  readonly #token: string;
+  readonly #headers: Record<string, string>;
   readonly #fetch: Fetch;
   readonly #timeout: number;
 
   constructor(options: { url: string; token: string; fetch?: Fetch; timeout?: number }) {
-    this.#base = options.url.replace(/\/+$/, "");
-    this.#token = options.token;
+    const { url, token, timeout = 5000 } = options;
+    // What can never be sent would else look like a server that is out of reach, and be admitted.
+    if (!/^https?:\/\/[^/@?#]+(\/[^?#]*)?$/i.test(url) || !URL.canParse(url)) {
+      throw new TypeError("`url` has to be an address such as https://tollgate.example, without a query or a name.");
+    }
+    // The token is in no message.
+    if (typeof token !== "string" || /[^\x20-\x7e]/.test(token)) {
+      throw new TypeError("`token` has to be a text that a header can have.");
+    }
+    this.#base = url.replace(/\/+$/, "");
+    this.#headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
     this.#fetch = options.fetch ?? ((url, init) => fetch(url, init));
-    this.#timeout = options.timeout ?? 5000;
+    this.#timeout = sound(timeout);
   }
 
   /**
@@ -55,7 +67,7 @@ export class Transport {
    * nothing can happen twice by it.
    */
   async send(request: Request, { signal, timeout }: CallOptions = {}): Promise<Answer> {
-    const end = now() + (timeout ?? this.#timeout) + (request.held ?? 0);
+    const end = now() + (timeout === undefined ? this.#timeout : sound(timeout)) + (request.held ?? 0);
     const first = this.#attempt(request, end, signal);
     if (!request.repeatable) return first;
     try {
@@ -69,19 +81,24 @@ export class Transport {
 
   async #attempt(request: Request, end: number, signal: AbortSignal | undefined): Promise<Answer> {
     signal?.throwIfAborted();
-    const { method, path, body } = request;
+    const { method, path } = request;
+    const body = request.body === undefined ? {} : { body: JSON.stringify(request.body) };
+    const headers = { ...this.#headers, ...request.headers };
     const over = new AbortController();
-    const timer = setTimeout(() => over.abort(), Math.max(0, end - now()));
+    // Also of a `fetch` that does not heed its signal.
+    const left = new Promise<never>((_, reject) => {
+      over.signal.addEventListener("abort", () => reject(over.signal.reason));
+    });
+    const timer = setTimeout(() => over.abort(), Math.min(MAX_TIMER, Math.max(0, end - now())));
     const leave = () => over.abort();
     signal?.addEventListener("abort", leave, { once: true });
-    try {
-      const response = await this.#fetch(this.#base + path, {
-        method,
-        headers: { authorization: `Bearer ${this.#token}`, "content-type": "application/json", ...request.headers },
-        signal: over.signal,
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
+    const ask = async () => {
+      const init = { method, headers, ...body, signal: over.signal, redirect: "manual" } as const;
+      const response = await this.#fetch(this.#base + path, init);
       return read(response, await response.text());
+    };
+    try {
+      return await Promise.race([ask(), left]);
     } catch (cause) {
       if (cause instanceof TollgateError) throw cause;
       signal?.throwIfAborted();
@@ -95,12 +112,24 @@ export class Transport {
   }
 }
 
-/** Whether the server was out of reach, so that another attempt may find it. */
-export function isPassing(error: unknown): boolean {
-  return error instanceof TollgateError && (error.status === 0 || error.status === 503);
+/** A time that a call may take. */
+function sound(timeout: number): number {
+  if (timeout > 0 && timeout <= MAX_TIMER) return timeout;
+  throw new RangeError(`\`timeout\` has to be a number of ms above 0 and up to ${MAX_TIMER}.`);
 }
 
-/** Waits, at most until the signal says to stop, which is an error then. */
+/**
+ * Whether the server was out of reach, so that another attempt may find it: no answer, or that of a
+ * server or of a proxy in front of it which fails.
+ */
+export function isPassing(error: unknown): boolean {
+  return error instanceof TollgateError && (error.status === 0 || error.status >= 500);
+}
+
+/**
+ * Waits, at most until the signal says to stop, which is an error then; and at most as long as a
+ * timer can, 24 days.
+ */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
@@ -108,10 +137,13 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
       clearTimeout(timer);
       reject(signal?.reason);
     };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", leave);
-      resolve();
-    }, ms);
+    const timer = setTimeout(
+      () => {
+        signal?.removeEventListener("abort", leave);
+        resolve();
+      },
+      Math.min(ms, MAX_TIMER),
+    );
     signal?.addEventListener("abort", leave, { once: true });
   });
 }
@@ -121,6 +153,15 @@ export const now = (): number => performance.now();
 
 function read(response: Response, text: string): Answer {
   const { status, headers } = response;
+  // A browser does not tell the status. Followed, a POST would become a GET.
+  if (response.type === "opaqueredirect" || (status >= 300 && status < 400)) {
+    const to = headers.get("location");
+    const where = to === null ? "" : ` to ${to}`;
+    throw new TollgateError(`The address redirects${where}: give the one of Tollgate itself as \`url\`.`, {
+      status: status || 302,
+      code: "notTollgate",
+    });
+  }
   let body: unknown;
   try {
     body = text === "" ? undefined : JSON.parse(text);

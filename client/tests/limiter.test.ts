@@ -1,5 +1,6 @@
 // The client against the built Worker.
 
+import { createServer } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { server } from "../../tests/outside/lib/server.mjs";
 import { Limiter, RateLimitedError, TollgateError } from "../dist/index.js";
@@ -100,6 +101,66 @@ describe("a permit", () => {
       await permit.renew("5m");
       expect(await permit.settle({ cost: 60 })).toMatchObject({ success: true, state: "settled" });
     }
+    expect(await limiter.remaining(check)).toBe(40);
+  });
+
+  test("hides neither what its block throws nor what it has done, where it has ended or nobody answers", async () => {
+    let isAway = false;
+    const fetcher = (url, init) => (isAway ? lost() : fetch(url, init));
+    const work = async (outcome, hold = "1m") => {
+      isAway = false;
+      await using permit = await through(fetcher).hold({ identifier: fresh(), ...slots, hold });
+      await outcome(permit);
+      return "done";
+    };
+    const leaves = async () => {
+      isAway = true;
+    };
+    expect(await work(leaves)).toBe("done");
+    const fails = async () => {
+      isAway = true;
+      throw new Error("no luck");
+    };
+    await expect(work(fails)).rejects.toThrow(/^no luck$/);
+    const expires = (permit) => expect.poll(() => Date.now()).toBeGreaterThan(permit.expires + 50);
+    expect(await work(expires, "1ms")).toBe("done");
+    expect(await work((permit) => limiter.settle(permit.id, {}))).toBe("done");
+  });
+
+  test("whose settlement may have arrived is not released, one that was refused is", async () => {
+    const check = { identifier: fresh(), ...window(100), cost: 50, hold: "1m" };
+    const asked = [];
+    const fetcher = async (url, init) => {
+      asked.push(new URL(url).pathname);
+      const response = await fetch(url, init);
+      if (!url.endsWith("/settle")) return response;
+      await response.text();
+      throw new TypeError("terminated");
+    };
+    const settles = async (fetcher, real) => {
+      await using permit = await through(fetcher).hold(check);
+      await permit.settle(real);
+    };
+    await expect(settles(fetcher, { cost: 60 })).rejects.toMatchObject({ code: "unreachable" });
+    expect(asked).toEqual(["/limit", "/limit/settle", "/limit/settle"]);
+    expect(await limiter.remaining({ ...check, hold: undefined })).toBe(40);
+    const other = { ...check, identifier: fresh() };
+    const refused = async () => {
+      await using permit = await limiter.hold(other);
+      await permit.settle({ costs: { none: 1 } });
+    };
+    await expect(refused()).rejects.toMatchObject({ status: 400 });
+    expect(await limiter.remaining(other)).toBe(100);
+  });
+
+  test("is ended once, however often the answer is lost", async () => {
+    const check = { identifier: fresh(), ...window(100), cost: 50, hold: "1m" };
+    const { calls, fetcher } = planned([undefined, lostAnswer, undefined, lostAnswer, undefined, lostAnswer]);
+    const permit = await through(fetcher).hold(check);
+    expect(await permit.topup({ cost: 70 })).toMatchObject({ success: true, cost: 70 });
+    await permit.renew("5m");
+    expect(await permit.settle({ cost: 60 })).toMatchObject({ success: true, state: "settled" });
+    expect(calls).toHaveLength(7);
     expect(await limiter.remaining(check)).toBe(40);
   });
 
@@ -218,6 +279,122 @@ describe("one retry", () => {
     await expect(through(fetcher).limit({ identifier: "x", ...window(1) }, { signal })).rejects.toThrow("left");
     expect(calls).toHaveLength(1);
   });
+});
+
+describe("out of reach", () => {
+  const check = { identifier: "x", ...window(1) };
+
+  test("is a server, or what stands before it, that answers 5xx", async () => {
+    for (const status of [500, 502, 503, 504, 520]) {
+      const failing = async () => new Response("<html>bad gateway", { status });
+      const { calls, fetcher } = planned([failing]);
+      const found = await through(fetcher).limit({ ...check, identifier: fresh() });
+      expect([found.source, calls.length], status).toEqual(["object", 2]);
+      const lasting = planned([failing, failing]);
+      expect(await through(lasting.fetcher).limit(check), status).toMatchObject({ source: "client" });
+      const thrown = through(planned([failing, failing]).fetcher, { failMode: "throw" }).limit(check);
+      await expect(thrown).rejects.toMatchObject({ status, code: "notTollgate" });
+    }
+  });
+
+  test("is not a server whose answer has no decision, a redirect, or a limit of a proxy", async () => {
+    const answers = [
+      ["null", 200],
+      ["{}", 200],
+      ["[]", 200],
+      ["", 204],
+      ['{"success":"yes"}', 200],
+      ['{"success":tr', 200],
+      ["<html>", 429],
+    ];
+    for (const [text, status] of answers) {
+      const { calls, fetcher } = planned([async () => new Response(text === "" ? null : text, { status })]);
+      await expect(through(fetcher).limit(check), text).rejects.toMatchObject({ code: "notTollgate", status });
+      expect(calls).toHaveLength(1);
+    }
+    for (const status of [301, 302, 307, 308]) {
+      const redirecting = createServer((_, response) => {
+        response.writeHead(status, { location: `${tollgate.url}/limit` }).end();
+      });
+      await new Promise((resolve) => redirecting.listen(0, "127.0.0.1", resolve));
+      const url = `http://127.0.0.1:${redirecting.address().port}`;
+      const error = await new Limiter({ url, token: "test-admin" }).limit(check).catch((error) => error);
+      expect(error, status).toMatchObject({ status, code: "notTollgate" });
+      expect(error.message).toContain(`redirects to ${tollgate.url}/limit`);
+      redirecting.close();
+    }
+  });
+
+  test("is not a question that cannot be sent", async () => {
+    const cyclic = {};
+    cyclic.limits = [cyclic];
+    await expect(limiter.limit({ ...check, cost: 5n })).rejects.toThrow(/BigInt/);
+    await expect(limiter.limit({ identifier: "x", ...cyclic })).rejects.toThrow(/circular/);
+  });
+
+  test("ends with the deadline and the signal, also where fetch heeds neither", async () => {
+    const deaf = [() => new Promise(() => {}), async () => new Response(new ReadableStream({}))];
+    for (const fetcher of deaf) {
+      const begun = performance.now();
+      const asked = through(fetcher, { failMode: "throw", timeout: 200 }).limit(check);
+      await expect(asked).rejects.toMatchObject({ code: "timeout" });
+      const signal = AbortSignal.timeout(200);
+      await expect(through(fetcher).limit(check, { signal })).rejects.toThrow("timeout");
+      expect(performance.now() - begun).toBeLessThan(3_000);
+    }
+  });
+});
+
+test("options that cannot be are named, and no secret is told", async () => {
+  const made = (options) => () => new Limiter({ url: tollgate.url, token: "test-admin", ...options });
+  const urls = [
+    undefined,
+    "",
+    "localhost:8787",
+    "127.0.0.1",
+    "ftp://x",
+    "http://",
+    "http://a:b@c",
+    "http://x?y",
+    "http://[x",
+  ];
+  for (const url of urls) expect(made({ url }), url).toThrow("`url`");
+  for (const url of ["http://[::1]:8787", "https://tollgate/", "HTTPS://a.example/path/"])
+    expect(made({ url })).not.toThrow();
+  for (const token of [undefined, "secret\nx", "secr\u00e9t"]) {
+    expect(made({ token })).toThrow("`token`");
+    expect(made({ token })).not.toThrow(/secr/);
+  }
+  expect(made({ failMode: "Open" })).toThrow("`failMode`");
+  for (const timeout of [Number.NaN, 0, -1, Number.POSITIVE_INFINITY, 2 ** 31, "soon", null]) {
+    expect(made({ timeout }), timeout).toThrow("`timeout`");
+    await expect(limiter.limit({ identifier: "x", ...window(1) }, { timeout })).rejects.toThrow("`timeout`");
+  }
+  for (const timeout of [Number.NaN, -1]) {
+    await expect(limiter.waitForToken({ identifier: "x", ...window(1) }, { timeout })).rejects.toThrow("`timeout`");
+  }
+});
+
+test("whoever waits for longer than a timer takes does not ask all the time", async () => {
+  const check = { identifier: fresh(), limit: 1, window: "52w" };
+  await limiter.acquire(check);
+  const { calls, fetcher } = planned([]);
+  const waiting = through(fetcher).waitForToken(check, {
+    timeout: Number.POSITIVE_INFINITY,
+    signal: AbortSignal.timeout(500),
+  });
+  await expect(waiting).rejects.toThrow("timeout");
+  expect(calls).toHaveLength(1);
+});
+
+test("headers of another library than the global one are told as well", async () => {
+  const policy = { limits: [{ algorithm: "fixedWindow", limit: 5, window: "1h" }] };
+  await limiter.policies.put("client.headers", policy);
+  const { Headers: Foreign } = await import("undici");
+  const headers = new Foreign({ "Retry-After": "60" });
+  expect(headers).not.toBeInstanceOf(Headers);
+  const done = await limiter.report({ policy: "client.headers", identifier: fresh(), status: 429, headers });
+  expect(done).toMatchObject({ refused: true, closedBy: "told" });
 });
 
 test("whoever waits, waits for a gate to open as well", async () => {
