@@ -109,11 +109,80 @@ describe("a guarded call", () => {
     expect(await failures()).toBe(3);
   });
 
+  test("that is refused pauses by itself where no gate tells for how long", async () => {
+    const away = new Limiter({ url: "http://127.0.0.1:9", token: "none", timeout: 100 });
+    vi.spyOn(Math, "random").mockReturnValue(0.4);
+    try {
+      answers = [{ status: 429, headers: { "retry-after": "1" } }, { status: 429 }];
+      expect((await guardedFetch(away, { policy: "any", identifier: "x" })(url)).status).toBe(200);
+      expect(asked[1] - asked[0]).toBeGreaterThanOrEqual(395);
+      expect(asked[2] - asked[1]).toBeGreaterThanOrEqual(795);
+    } finally {
+      vi.restoreAllMocks();
+    }
+  });
+
+  test("returns the last answer whole where there is no time for another", async () => {
+    const about = await guard();
+    answers = [{ status: 500 }];
+    vi.spyOn(Math, "random").mockReturnValue(0.99);
+    try {
+      const response = await guardedFetch(limiter, about, { timeout: 900 })(url);
+      expect([response.status, await response.text(), asked.length]).toEqual([500, "body", 1]);
+    } finally {
+      vi.restoreAllMocks();
+    }
+  });
+
+  test("ends with its timeout also while a report or the upstream is silent, and reports the silence", async () => {
+    const about = await guard({ breaker: { threshold: 10, window: "1m", open: "1m" } });
+    let reports = 0;
+    const deaf = (url: string, init: RequestInit) => {
+      if (!url.endsWith("/report")) return fetch(url, init);
+      reports++;
+      return new Promise<Response>(() => {});
+    };
+    const silent = new Limiter({ url: tollgate.url, token: "test-admin", fetch: deaf });
+    answers = [{ status: 500 }];
+    const begun = performance.now();
+    await expect(guardedFetch(silent, about, { timeout: 400 })(url)).rejects.toMatchObject({ name: "TimeoutError" });
+    expect(reports).toBe(1);
+    const never = () => new Promise<Response>(() => {});
+    const calling = guardedFetch(limiter, about, { timeout: 400, fetch: never })(url);
+    await expect(calling).rejects.toMatchObject({ name: "TimeoutError" });
+    const left = AbortSignal.timeout(100);
+    const leaving = guardedFetch(limiter, about, { fetch: never })(url, { signal: left });
+    await expect(leaving).rejects.toMatchObject({ name: "TimeoutError" });
+    expect(performance.now() - begun).toBeLessThan(3_000);
+    const failures = async () => {
+      const { outlooks = [] } = await limiter.status(about);
+      return (outlooks[0] as { breaker?: { failures: number } } | undefined)?.breaker?.failures;
+    };
+    // That of the silent upstream; whoever left says nothing about it.
+    await expect.poll(failures).toBe(1);
+  });
+
+  test("sends a body that can be read once no second time", async () => {
+    const about = await guard();
+    async function* parts() {
+      yield new TextEncoder().encode("once");
+    }
+    for (const body of [parts(), ReadableStream.from(parts())]) {
+      asked = [];
+      answers = [{ status: 500 }];
+      const init = { method: "PUT", body, duplex: "half" } as unknown as RequestInit;
+      expect((await guardedFetch(limiter, about)(url, init)).status).toBe(500);
+      expect(asked).toHaveLength(1);
+    }
+  });
+
   test("is sent no more often than told, and returns the last refusal", async () => {
     const about = await guard({ backOff: { first: "100ms", factor: 1, max: "100ms" } });
     answers = Array.from({ length: 5 }, () => ({ status: 429 }));
     expect((await guardedFetch(limiter, about, { attempts: 2 })(url)).status).toBe(429);
     expect(asked).toHaveLength(2);
+    for (const attempts of [0, Number.NaN])
+      expect(() => guardedFetch(limiter, about, { attempts })).toThrow("`attempts`");
   });
 });
 
@@ -168,6 +237,10 @@ describe("batches", () => {
     expect(times[4] - times[3]).toBeGreaterThan(95);
     expect(ended - times[4]).toBeLessThan(95);
     expect(await inBatches([], { size: 2, pause: 100 }, work)).toEqual([]);
+    const untouched = vi.fn(async () => 0);
+    const signal = AbortSignal.abort(new Error("left"));
+    await expect(inBatches([1], { size: 1, pause: 0, signal }, untouched)).rejects.toThrow("left");
+    expect(untouched).not.toHaveBeenCalled();
   });
 });
 
@@ -215,6 +288,25 @@ describe("a retry with backoff", () => {
     expect(await retry.execute(work)).toBe("well");
     expect(retry.state).toBe("closed");
   });
+});
+
+test("a retry whose caller leaves is no failure for the breaker, and not begun after that", async () => {
+  const retry = createRetryWithBackoff({ failureThreshold: 1 });
+  const waits = vi.fn(
+    (signal: AbortSignal) =>
+      new Promise((_, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason));
+      }),
+  );
+  const leaving = new AbortController();
+  const trying = retry.execute(waits, leaving.signal);
+  leaving.abort(new Error("left"));
+  await expect(trying).rejects.toThrow(/^left$/);
+  expect(retry.state).toBe("closed");
+  await expect(retry.execute(waits, AbortSignal.abort(new Error("gone")))).rejects.toThrow("gone");
+  expect(waits).toHaveBeenCalledTimes(1);
+  await expect(retry.execute(async () => Promise.reject(new Error("broken")))).rejects.toThrow("broken");
+  expect(retry.state).toBe("open");
 });
 
 describe("a read after a write", () => {

@@ -72,6 +72,7 @@ export async function inBatches<Item, Result>(
   work: (item: Item) => Promise<Result>,
 ): Promise<PromiseSettledResult<Result>[]> {
   if (!Number.isInteger(size) || size < 1) throw new RangeError("`size` has to be a whole number of 1 or more.");
+  signal?.throwIfAborted();
   const results: PromiseSettledResult<Result>[] = [];
   for (let at = 0; at < items.length; at += size) {
     if (at > 0) await sleep(pause, signal);

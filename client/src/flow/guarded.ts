@@ -1,3 +1,4 @@
+import type { Reported } from "../answers.js";
 import { RateLimitedError } from "../errors.js";
 import type { Limiter } from "../limiter.js";
 import type { Subject } from "../questions.js";
@@ -49,22 +50,28 @@ export function guardedFetch(
   options: GuardOptions = {},
 ): (url: string | URL, init?: RequestInit) => Promise<Response> {
   const { timeout = 30_000, waitUpTo = 30_000, attempts = 4, backup, waitUntil } = options;
+  if (!(attempts >= 1)) throw new RangeError("`attempts` has to be 1 or more.");
   const call = options.fetch ?? ((url, init) => fetch(url, init));
   const { cost = 1, limit, priority, ...subject } = guard;
 
-  const report = (status: number, headers?: Headers): Promise<unknown> => {
+  const report = (status: number, headers?: Headers): Promise<Reported | undefined> => {
     const about = { ...subject, status, ...(headers ? { headers } : {}), ...(limit === undefined ? {} : { limit }) };
     // Whoever calls has the upstream's answer, whatever becomes of what is told of it.
     return limiter.report(about).catch(() => undefined);
   };
-  const later = (work: Promise<unknown>): void => (waitUntil === undefined ? undefined : waitUntil(work));
+  /** What a report did, or nothing at once where that may be `later`. */
+  const heard = async (told: Promise<Reported | undefined>, later: boolean, signal: AbortSignal) => {
+    if (!later) return within(told, signal);
+    waitUntil?.(told);
+    return undefined;
+  };
 
   return async (url, init = {}) => {
     const end = now() + timeout;
     const signal = AbortSignal.any([AbortSignal.timeout(timeout), ...(init.signal ? [init.signal] : [])]);
     const units = typeof cost === "number" ? cost : cost(url, init);
     const check = { ...subject, cost: units, ...(priority === undefined ? {} : { priority }) };
-    const isRepeatable = !(init.body instanceof ReadableStream);
+    const isRepeatable = !isStream(init.body);
     for (let attempt = 1; ; attempt++) {
       const refused = await turn(limiter, check, Math.min(waitUpTo, end - now()), signal);
       if (refused !== undefined) {
@@ -72,31 +79,51 @@ export function guardedFetch(
         return backup(url, init, refused);
       }
       const isLast = attempt >= attempts || !isRepeatable;
-      let failed: Response | undefined;
+      let response: Response | undefined;
       try {
-        const response = await call(url, { ...init, signal });
-        const told = report(response.status, response.headers);
-        const isRefusal = response.status === 429 || (response.status === 503 && response.headers.has("retry-after"));
-        if (response.status < 400) later(told);
-        else await told;
-        const isAgain = isRefusal || (response.status >= 500 && isIdempotent(init));
-        if (!isAgain || isLast) return response;
-        await response.body?.cancel();
-        // The gate that the report has closed says for how long to wait.
-        if (isRefusal) continue;
-        failed = response;
+        response = await within(call(url, { ...init, signal }), signal);
       } catch (error) {
-        signal.throwIfAborted();
-        await report(NO_ANSWER);
-        if (isLast || !isIdempotent(init)) throw error;
+        // Whoever leaves tells nothing of the upstream; one that is silent until the end does.
+        init.signal?.throwIfAborted();
+        await heard(report(NO_ANSWER), signal.aborted, signal);
+        if (signal.aborted || isLast || !isIdempotent(init)) throw error;
+      }
+      if (response !== undefined) {
+        const { status, headers } = response;
+        const gate = await heard(report(status, headers), status < 400, signal);
+        const isRefusal = status === 429 || (status === 503 && headers.has("retry-after"));
+        const isAgain = isRefusal || (status >= 500 && isIdempotent(init));
+        if (!isAgain || isLast) return response;
+        // A gate that the report has closed says for how long to wait. Without one, as where nobody
+        // has heard it, the pause is that after a failure.
+        if (isRefusal && gate?.closedUntil !== undefined) {
+          await drop(response);
+          continue;
+        }
       }
       const pause = Math.random() * Math.min(LONGEST, FIRST * 2 ** (attempt - 1));
       if (now() + pause >= end)
-        return failed ?? Promise.reject(new DOMException("The call took too long.", "TimeoutError"));
+        return response ?? Promise.reject(new DOMException("The call took too long.", "TimeoutError"));
+      await drop(response);
       await sleep(pause, signal);
     }
   };
 }
+
+/** Reads no more of an answer that nobody gets. */
+const drop = (response: Response | undefined): Promise<void> | undefined => response?.body?.cancel().catch(() => {});
+
+/** What comes of the work, unless the signal ends the wait before. */
+function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const left = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+  return Promise.race([work, left]);
+}
+
+/** Whether a body can be read once only: a stream, or what Node takes as one. */
+const isStream = (body: unknown): boolean =>
+  body instanceof ReadableStream || (typeof body === "object" && body !== null && Symbol.asyncIterator in body);
 
 const isIdempotent = (init: RequestInit): boolean => IDEMPOTENT.has((init.method ?? "GET").toUpperCase());
 

@@ -4,7 +4,7 @@ import { createRetryWithBackoff } from "./retry.js";
 export interface ReadAfterWriteOptions {
   /** Looks after the first; 5 unless said. */
   maxRetries?: number;
-  /** The longest first pause, in ms; 100 unless said. Each is half of chance, and doubles. */
+  /** The longest first pause, in ms; 100 unless said. It doubles, and each is by chance up to it. */
   initialDelayMs?: number;
   /** The longest pause, in ms; 5,000 unless said. */
   maxDelayMs?: number;

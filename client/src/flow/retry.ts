@@ -6,7 +6,7 @@ import { sleep } from "../transport.js";
 export interface RetryOptions {
   /** Tries after the first; 3 unless said. */
   maxRetries?: number;
-  /** The longest first pause, in ms; 1,000 unless said. Each is half of chance, and doubles. */
+  /** The longest first pause, in ms; 1,000 unless said. It doubles, and each is by chance up to it. */
   initialDelayMs?: number;
   /** The longest pause, in ms; 30,000 unless said. A limit's own wait is never cut: it is thrown. */
   maxDelayMs?: number;
@@ -16,6 +16,11 @@ export interface RetryOptions {
   resetTimeoutMs?: number;
   /** Which errors are worth another try; all unless said. */
   isRetryable?: (error: unknown) => boolean;
+}
+
+/** What work has thrown that its caller had left: no failure of what is called. */
+class Left {
+  constructor(readonly error: unknown) {}
 }
 
 /** Tries something again and again, behind a breaker. */
@@ -35,7 +40,7 @@ export function createRetryWithBackoff(options: RetryOptions = {}): RetryWithBac
   const { maxRetries = 3, initialDelayMs = 1_000, maxDelayMs = 30_000 } = options;
   const { failureThreshold = 5, resetTimeoutMs = 30_000, isRetryable = () => true } = options;
   const breaker = circuitBreaker(
-    handleWhen((error) => !(error instanceof RateLimitedError)),
+    handleWhen((error) => !(error instanceof RateLimitedError || (error as unknown) instanceof Left)),
     { halfOpenAfter: resetTimeoutMs, breaker: new ConsecutiveBreaker(failureThreshold) },
   );
   const isWorthIt = (error: unknown) => {
@@ -56,9 +61,11 @@ export function createRetryWithBackoff(options: RetryOptions = {}): RetryWithBac
       return again.execute(async ({ attempt, signal: own }) => {
         // Here, because whoever leaves does not wait for the end of a pause.
         if (attempt > 0) await sleep(pause, own);
+        own.throwIfAborted();
         try {
-          return await breaker.execute((within) => work(within.signal), own);
+          return await breaker.execute(({ signal: within }) => leaving(work(within), own), own);
         } catch (error) {
+          if (error instanceof Left) throw error.error;
           pause = pauseAfter(error, attempt);
           throw error;
         }
@@ -69,4 +76,12 @@ export function createRetryWithBackoff(options: RetryOptions = {}): RetryWithBac
       return breaker.state === CircuitState.HalfOpen ? "halfOpen" : "closed";
     },
   };
+}
+
+async function leaving<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw signal.aborted ? new Left(error) : error;
+  }
 }
