@@ -108,6 +108,72 @@ test("a job that is limited for too long is dead, and counted; one that has wait
   await expect(rescheduleLimited([message({ id: 1, to: "d" })], never)).rejects.toThrow();
 });
 
+test("a job comes back also where there is room again by now, and where nobody tells when there is", async () => {
+  const policy = `queue${made++}`;
+  const bucket = { algorithm: "tokenBucket", capacity: 3, refill: { amount: 3, interval: "1ms" } };
+  await limiter.policies.put(policy, { limits: [bucket] });
+  const [queue, deadLetter] = [kept(), kept()];
+  const options = { limiter, check: () => ({ policy, identifier: "f" }), queue, deadLetter, work: async () => {} };
+  expect(await rescheduleLimited(jobs(5), options)).toEqual({ done: 3, failed: 0, limited: 2, dead: 0 });
+  expect(queue.sent.map(({ delaySeconds }) => delaySeconds)).toEqual([0, 0]);
+  const away = new Limiter({ url: "http://127.0.0.1:9", token: "none", timeout: 100, failMode: "closed" });
+  const closed = { ...options, limiter: away };
+  expect(await rescheduleLimited(jobs(2), closed)).toEqual({ done: 0, failed: 0, limited: 2, dead: 0 });
+  expect(queue.sent.slice(2).map(({ delaySeconds }) => delaySeconds)).toEqual([60, 60]);
+  expect(deadLetter.sent).toEqual([]);
+  // It is dead in the end.
+  const since = Date.now() - 86_400_000;
+  const old: Limited<Job> = {
+    tollgate: { job: { id: 1, to: "f" }, state: "retrying", attempts: 0, since, next: since },
+  };
+  expect(await rescheduleLimited([message(old)], closed)).toEqual({ done: 0, failed: 0, limited: 0, dead: 1 });
+});
+
+test("what was charged is done, also where the wait of the rest cannot be told", async () => {
+  const policy = await policyOf(1);
+  let asked = 0;
+  const once = (url: string, init: RequestInit) =>
+    asked++ === 0 ? fetch(url, init) : Promise.reject(new TypeError("fetch failed"));
+  const options = { url: running.url, token: "test-admin", fetch: once, failMode: "throw" } as const;
+  const [queue, deadLetter] = [kept(), kept()];
+  const check = () => ({ policy, identifier: "i" });
+  const rest = { limiter: new Limiter(options), check, queue, deadLetter, work: async () => {} };
+  expect(await rescheduleLimited(jobs(2), rest)).toEqual({ done: 1, failed: 0, limited: 1, dead: 0 });
+});
+
+test("what goes wrong with one job or subject leaves the others be, and is thrown when all are done", async () => {
+  const policy = await policyOf(9);
+  const [queue, deadLetter] = [kept(), kept()];
+  const check = ({ to }: Job) => {
+    if (to === "nobody") throw new Error("a job without a subject");
+    return { policy: to === "missing" ? "no.such.policy" : policy, identifier: to };
+  };
+  const ended = vi.fn();
+  const work = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    ended();
+  };
+  const messages = [...jobs(1, "nobody"), ...jobs(1, "missing"), ...jobs(1, "g")];
+  const all = rescheduleLimited(messages, { limiter, check, queue, deadLetter, work });
+  await expect(all).rejects.toMatchObject({ code: "unknownPolicy" });
+  expect(ended).toHaveBeenCalledTimes(1);
+  expect(messages.map(({ became }) => became)).toEqual(["retried", "nothing", "acked"]);
+});
+
+test("a job may have a field `tollgate` of its own", async () => {
+  const policy = await policyOf(9);
+  const done: unknown[] = [];
+  const own = [{ tollgate: null }, { tollgate: "x" }, { tollgate: { job: 1 } }, null, "text"];
+  const counts = await rescheduleLimited(own.map((body) => message(body as never)) as never, {
+    limiter,
+    check: () => ({ policy, identifier: "h" }),
+    queue: kept(),
+    deadLetter: kept(),
+    work: async (job) => void done.push(job),
+  });
+  expect([counts.done, done]).toEqual([5, own]);
+});
+
 test("a message is not acknowledged before it is sent again", async () => {
   const policy = await policyOf(1);
   const send = async () => Promise.reject(new Error("the queue is full"));
@@ -145,4 +211,7 @@ test("a worker pulls no more than there is budget for, and gives back what found
   end.abort();
   expect(await pulling).toEqual({ done: 5, failed: 0 });
   expect(await limiter.remaining(check)).toBe(0);
+  for (const size of [0, Number.NaN]) {
+    await expect(pullWithin({ ...options, size, signal: end.signal })).rejects.toThrow("`size`");
+  }
 });

@@ -30,12 +30,19 @@ export const MAX_DELAY = 43_200;
 
 /** What a message holds: a job, or one that was limited before. */
 export function opened<Job>(body: Job | Limited<Job>): { job: Job; attempts: number; since: number | undefined } {
-  const held = typeof body === "object" && body !== null && "tollgate" in body ? body.tollgate : undefined;
-  if (held === undefined) return { job: body as Job, attempts: 0, since: undefined };
-  return held;
+  return isLimited(body) ? body.tollgate : { job: body, attempts: 0, since: undefined };
 }
 
-/** How many of so many jobs have room now, charged, and when there is room for the next. */
+/** A job may have a field of that name of its own. */
+function isLimited<Job>(body: Job | Limited<Job>): body is Limited<Job> {
+  const held = (body as Partial<Limited<Job>> | null | undefined)?.tollgate;
+  return held?.state === "retrying" && "job" in held;
+}
+
+/**
+ * How many of so many jobs have room now, charged, and how long it is until the next has, in ms;
+ * `undefined` where nobody tells.
+ */
 export async function admit(
   limiter: Limiter,
   check: JobCheck,
@@ -43,11 +50,12 @@ export async function admit(
 ): Promise<{ admitted: number; retryAfter: number | undefined }> {
   const decision = await limiter.limit({ ...check, cost: wanted, overage: "cap" });
   const admitted = unitsOf(decision, wanted);
-  if (admitted === wanted) return { admitted, retryAfter: undefined };
+  if (admitted === wanted) return { admitted, retryAfter: 0 };
   if (!decision.success && decision.reason === "costExceedsCapacity") throw new RateLimitedError(decision);
-  // What was given is all there was: the wait is that of one more.
-  const { retryAfter } = decision.success ? await limiter.peek(check) : decision;
-  return { admitted, retryAfter };
+  // What was given is all there was: the wait is that of one more, which may have room by now.
+  // Whatever becomes of that question, what was charged is done.
+  const next = decision.success ? await limiter.peek(check).catch(() => undefined) : decision;
+  return { admitted, retryAfter: next?.success ? 0 : next?.retryAfter };
 }
 
 function unitsOf({ success, granted }: Decision, wanted: number): number {

@@ -24,6 +24,7 @@ export interface PullOptions<Job> {
  */
 export async function pullWithin<Job>(options: PullOptions<Job>): Promise<{ done: number; failed: number }> {
   const { limiter, check, pull, work, size = 10, idle = 1000, signal } = options;
+  if (!Number.isInteger(size) || size < 1) throw new RangeError("`size` has to be a whole number of 1 or more.");
   const counts = { done: 0, failed: 0 };
   while (!signal.aborted) {
     const { admitted, retryAfter } = await admit(limiter, check, size);

@@ -37,11 +37,16 @@ export interface Rescheduled {
 }
 
 const DAY = 86_400_000;
+/** The pause of a job where nobody tells when there is room, in ms: it may be soon. */
+const UNKNOWN = 60_000;
 
 /**
  * Does the jobs of a batch that have room, and sends the others again for when there is. To be
  * limited is no failure: neither an attempt is counted nor a retry of the queue used up. Each
  * subject of the batch is checked once.
+ *
+ * @throws what a limiter or a queue has thrown, once all that could be done is done: the messages
+ * that are neither acknowledged nor retried then come again.
  */
 export async function rescheduleLimited<Job>(
   messages: readonly QueueMessage<Job | Limited<Job>>[],
@@ -51,22 +56,39 @@ export async function rescheduleLimited<Job>(
   const counts: Rescheduled = { done: 0, failed: 0, limited: 0, dead: 0 };
   const groups = new Map<string, { about: JobCheck; all: QueueMessage<Job | Limited<Job>>[] }>();
   for (const message of messages) {
-    const about = check(opened(message.body).job);
+    let about: JobCheck;
+    try {
+      about = check(opened(message.body).job);
+    } catch {
+      // As a job that fails: one that nobody can name a subject of does not stop the others.
+      message.retry();
+      counts.failed++;
+      continue;
+    }
     const key = JSON.stringify([about.policy, about.provider, about.scope, about.identifier]);
     const group = groups.get(key) ?? { about, all: [] };
     group.all.push(message);
     groups.set(key, group);
   }
-  await Promise.all(
-    [...groups.values()].map(async ({ about, all }) => {
-      const { admitted, retryAfter } = await admit(limiter, about, all.length);
-      await Promise.all([
-        ...all.slice(0, admitted).map((message) => does(message, work, counts)),
-        ...all.slice(admitted).map((message) => postpone(message, retryAfter, options, counts)),
+  await all(
+    [...groups.values()].map(async ({ about, all: jobs }) => {
+      const { admitted, retryAfter } = await admit(limiter, about, jobs.length);
+      await all([
+        ...jobs.slice(0, admitted).map((message) => does(message, work, counts)),
+        ...jobs.slice(admitted).map((message) => postpone(message, retryAfter, options, counts)),
       ]);
     }),
   );
   return counts;
+}
+
+/**
+ * Waits for all, and throws the first error only then: who heard it earlier would have the queue
+ * deliver again what is still being done.
+ */
+async function all(works: Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(works)).find(({ status }) => status === "rejected");
+  if (failed?.status === "rejected") throw failed.reason;
 }
 
 async function does<Job>(
@@ -95,10 +117,10 @@ async function postpone<Job>(
   const { job, attempts, since = at } = opened(message.body);
   // The first delivery of a message is no try yet.
   const tried = attempts + message.attempts - 1;
-  const delaySeconds = Math.min(Math.ceil((retryAfter ?? maxAge) / 1000), MAX_DELAY);
+  const delaySeconds = Math.min(Math.ceil((retryAfter ?? UNKNOWN) / 1000), MAX_DELAY);
   const next = at + delaySeconds * 1000;
   const body: Limited<Job> = { tollgate: { job, state: "retrying", attempts: tried, since, next } };
-  const isOver = retryAfter === undefined || next - since > maxAge;
+  const isOver = next - since > maxAge;
   // Sent before it is acknowledged: a crash in between doubles a job, and loses none.
   await (isOver ? deadLetter.send(body) : queue.send(body, { delaySeconds }));
   message.ack();
