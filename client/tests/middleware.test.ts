@@ -101,12 +101,40 @@ describe.each(Object.keys(kinds))("%s", (kind) => {
     open.close();
   });
 
+  test("does not begin with a number of proxies by which a caller's own word would be believed", async () => {
+    for (const hops of [0, -1, 1.5, Number.NaN]) {
+      const trustProxy = { header: "x-forwarded-for", hops };
+      await expect(serving({ rule: rule(), trustProxy }), String(hops)).rejects.toThrow("`trustProxy.hops`");
+    }
+    for (const ipv6Prefix of [0, 129, Number.NaN]) {
+      await expect(serving({ rule: rule(), ipv6Prefix }), String(ipv6Prefix)).rejects.toThrow("`ipv6Prefix`");
+    }
+    const trustProxy = { header: "x-forwarded-for", hops: 2 };
+    const { url, close } = await serving({ rule: rule(1), trustProxy });
+    const from = async (addresses: string) => (await fetch(url, { headers: { "x-forwarded-for": addresses } })).status;
+    expect(await from("192.0.2.9, 192.0.2.1, 10.0.0.1")).toBe(200);
+    expect(await from("192.0.2.8, 192.0.2.1, 10.0.0.1")).toBe(429);
+    // Fewer than there are proxies: it came past one of them.
+    expect(await from("192.0.2.7")).toBe(403);
+    close();
+  });
+
   test("takes another key, and lets through when the server is away", async () => {
     const key = () => "the key";
     const { url, close } = await serving({ rule: rule(1), key });
     expect((await fetch(url)).status).toBe(200);
     expect((await fetch(url)).status).toBe(429);
     close();
+    // Visitors are not told what is between this server and that one.
+    const wrong = await serving({ rule: rule(1), key, limiter: new Limiter({ url: running.url, token: "wrong" }) });
+    expect((await fetch(wrong.url)).status).toBe(500);
+    wrong.close();
+    const missing = await serving({ rule: { policy: "no.such.policy" }, key });
+    expect((await fetch(missing.url)).status).toBe(500);
+    missing.close();
+    const nobody = await serving({ rule: rule(1), key: () => null });
+    expect((await fetch(nobody.url)).status).toBe(403);
+    nobody.close();
     const away = new Limiter({ url: "http://127.0.0.1:9", token: "none", timeout: 500 });
     const alone = await serving({ rule: rule(1), key, limiter: away });
     expect((await fetch(alone.url)).status).toBe(200);
@@ -154,6 +182,48 @@ test("whose address it is", () => {
   for (const [address, caller] of cases) expect(callerOf(address), address).toBe(caller);
   expect(callerOf("2001:db8:1:2:3:4:5:6", 56)).toBe("2001:db8:1:0:0:0:0:0/56");
   expect(callerOf("2001:db8:1:2:3:4:5:6", 128)).toBe("2001:db8:1:2:3:4:5:6/128");
+});
+
+test("an app that throws is not gone on with a second time", async () => {
+  const middleware = forExpress({ limiter, rule: rule(9), key: () => "x" });
+  const response = { statusCode: 200, setHeader: () => {}, end: () => {} };
+  const went: unknown[] = [];
+  const next = (error?: unknown) => {
+    went.push(error);
+    throw new Error("the app");
+  };
+  await expect(middleware({ headers: {}, socket: {} }, response, next)).rejects.toThrow("the app");
+  expect(went).toEqual([undefined]);
+});
+
+test("an answer that streams is handed on as it comes, with its own headers", async () => {
+  const options = { limiter, rule: rule(9), key: () => "x" };
+  let end = () => {};
+  const handler = protect(options, () => {
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode("first"));
+        end = () => controller.close();
+      },
+    });
+    const headers = new Headers([
+      ["set-cookie", "a=1"],
+      ["set-cookie", "b=2"],
+    ]);
+    return new Response(body, { status: 206, headers });
+  });
+  const response = await handler(new Request("http://site/"));
+  expect([response.status, response.headers.getSetCookie()]).toEqual([206, ["a=1", "b=2"]]);
+  const reader = response.body?.getReader();
+  expect(new TextDecoder().decode((await reader?.read())?.value)).toBe("first");
+  end();
+  expect((await reader?.read())?.done).toBe(true);
+  for (const status of [204, 304]) {
+    const bare = protect(options, () => new Response(null, { status }));
+    expect((await bare(new Request("http://site/", { method: "HEAD" }))).status).toBe(status);
+  }
+  const leads = protect(options, () => Response.redirect("http://site/other"));
+  expect((await leads(new Request("http://site/"))).headers.get("location")).toBe("http://site/other");
 });
 
 test("a plain server of Node takes the middleware of Express", async () => {

@@ -117,6 +117,12 @@ describe("a store", () => {
     );
   });
 
+  test("counts under any number as the limit", async () => {
+    for (const limit of [0, -5, 0.5, 1e6, 2 ** 53, 1e300, Number.POSITIVE_INFINITY, Number.NaN]) {
+      expect(await store({ limit }).increment("anna"), String(limit)).toMatchObject({ totalHits: 1 });
+    }
+  });
+
   test("throws without a count, and without a window", async () => {
     await expect(store({ limiter: away() }).increment("anna")).rejects.toMatchObject({ code: "noCount" });
     await expect(new HitStore({ limiter }).increment("anna")).rejects.toMatchObject({ code: "noWindow" });
@@ -184,6 +190,13 @@ describe("express-rate-limit", () => {
     await Promise.all(Array.from({ length: 12 }, () => fetch(url)));
     await expect.poll(async () => (await hits.get("anna"))?.totalHits).toBe(2);
     expect(await statuses(url, 1)).toEqual([429]);
+  });
+
+  test("visitors are not told the status that the server has answered to the store", async () => {
+    const wrong = new HitStore({ limiter: new Limiter({ url: running.url, token: "wrong" }), prefix: fresh() });
+    expect(await statuses(await anExpress({ limit: 1, store: wrong }), 1)).toEqual([500]);
+    wrong.init({ windowMs: HOUR });
+    await expect(wrong.increment("anna")).rejects.toMatchObject({ code: "noCount", status: 0, cause: { status: 401 } });
   });
 
   test("without the server, what passOnStoreError says", async () => {
@@ -289,6 +302,8 @@ describe("@fastify/rate-limit", () => {
     const store = fastifyStore({ limiter: away() });
     expect((await (await app({ store, skipOnError: true }))()).statusCode).toBe(200);
     expect((await (await app({ store }))()).statusCode).toBe(500);
+    const wrong = fastifyStore({ limiter: new Limiter({ url: running.url, token: "wrong" }), prefix: fresh() });
+    expect((await (await app({ store: wrong }))()).statusCode).toBe(500);
     await expect(app({ store, continueExceeding: true })).rejects.toThrow("`continueExceeding` is not possible");
     await expect(app({ store, exponentialBackoff: true })).rejects.toThrow("`exponentialBackoff` is not possible");
   });

@@ -1,4 +1,4 @@
-import { type NodeRequest, type ProtectOptions, seenByNode, verdict } from "./protect.js";
+import { type NodeRequest, type ProtectOptions, protection, seenByNode } from "./protect.js";
 
 export type { ProtectOptions, Rule } from "./protect.js";
 
@@ -16,18 +16,23 @@ export interface ExpressResponse {
 export function tollgate<Request extends ExpressRequest>(
   options: ProtectOptions<Request>,
 ): (request: Request, response: ExpressResponse, next: (error?: unknown) => void) => Promise<void> {
+  const decide = protection(options);
   return async (request, response, next) => {
     try {
-      const { isAdmitted, decision, headers, status, text } = await verdict(options, request, seenByNode(request));
+      const { isAdmitted, decision, headers, status, text } = await decide(request, seenByNode(request));
       request.rateLimit = decision;
       headers.forEach((value, name) => {
         response.setHeader(name, value);
       });
-      if (isAdmitted) return next();
-      response.statusCode = status;
-      response.end(text);
+      if (!isAdmitted) {
+        response.statusCode = status;
+        response.end(text);
+        return;
+      }
     } catch (error) {
-      next(error);
+      return next(error);
     }
+    // Outside, so that nobody goes on twice where it throws.
+    next();
   };
 }

@@ -1,4 +1,4 @@
-import { type NodeRequest, type ProtectOptions, seenByNode, verdict } from "./protect.js";
+import { type NodeRequest, type ProtectOptions, protection, seenByNode } from "./protect.js";
 
 export type { ProtectOptions, Rule } from "./protect.js";
 
@@ -16,8 +16,9 @@ export interface FastifyReply {
 export function tollgate<Request extends FastifyRequest>(
   options: ProtectOptions<Request>,
 ): (request: Request, reply: FastifyReply) => Promise<unknown> {
+  const decide = protection(options);
   return async (request, reply) => {
-    const { isAdmitted, decision, headers, status, text } = await verdict(options, request, seenByNode(request));
+    const { isAdmitted, decision, headers, status, text } = await decide(request, seenByNode(request));
     request.rateLimit = decision;
     headers.forEach((value, name) => {
       reply.header(name, value);

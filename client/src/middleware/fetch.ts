@@ -1,4 +1,4 @@
-import { type ProtectOptions, verdict } from "./protect.js";
+import { type ProtectOptions, protection } from "./protect.js";
 
 export { callerOf } from "./address.js";
 export type { ProtectOptions, Rule } from "./protect.js";
@@ -8,18 +8,27 @@ export type Handler<Rest extends unknown[]> = (request: Request, ...rest: Rest) 
 
 /**
  * The refusal of a request, or `null` where it may go on. The headers for its answer are in
- * `headers`.
+ * `headers`. `remote` is the address of the connection, where the platform tells it:
+ * `info.remoteAddr.hostname` in Deno, `server.requestIP(request)?.address` in Bun.
  */
-export async function check(
+export function check(
   options: ProtectOptions<Request>,
   request: Request,
   remote?: string,
 ): Promise<{ refusal: Response | null; headers: Headers }> {
-  const { isAdmitted, headers, status, text } = await verdict(options, request, {
-    header: (name) => request.headers.get(name),
-    remote,
-  });
-  return { refusal: isAdmitted ? null : new Response(`${text}\n`, { status, headers }), headers };
+  return checking(options)(request, remote);
+}
+
+/** The same for many requests. */
+export function checking(options: ProtectOptions<Request>): (...about: [Request, string?]) => ReturnType<typeof check> {
+  const decide = protection(options);
+  return async (request, remote) => {
+    const { isAdmitted, headers, status, text } = await decide(request, {
+      header: (name) => request.headers.get(name),
+      remote,
+    });
+    return { refusal: isAdmitted ? null : new Response(`${text}\n`, { status, headers }), headers };
+  };
 }
 
 /** A handler that is asked only for what is admitted, and whose answers have the headers. */
@@ -27,8 +36,9 @@ export function protect<Rest extends unknown[]>(
   options: ProtectOptions<Request>,
   handler: Handler<Rest>,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
+  const checks = checking(options);
   return async (request, ...rest) => {
-    const { refusal, headers } = await check(options, request);
+    const { refusal, headers } = await checks(request);
     if (refusal !== null) return refusal;
     const answer = await handler(request, ...rest);
     const response = new Response(answer.body, answer);

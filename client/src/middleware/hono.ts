@@ -1,5 +1,5 @@
 import type { Decision } from "../answers.js";
-import { type ProtectOptions, verdict } from "./protect.js";
+import { type ProtectOptions, protection } from "./protect.js";
 
 export type { ProtectOptions, Rule } from "./protect.js";
 
@@ -16,8 +16,9 @@ export interface HonoContext {
 export function tollgate<Context extends HonoContext>(
   options: ProtectOptions<Context>,
 ): (c: Context, next: () => Promise<void>) => Promise<Response | undefined> {
+  const decide = protection(options);
   return async (c, next) => {
-    const { isAdmitted, decision, headers, status, text } = await verdict(options, c, {
+    const { isAdmitted, decision, headers, status, text } = await decide(c, {
       header: (name) => c.req.header(name),
       remote: remoteOf(c.env),
     });

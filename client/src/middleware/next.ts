@@ -1,4 +1,4 @@
-import { check } from "./fetch.js";
+import { checking } from "./fetch.js";
 import type { ProtectOptions } from "./protect.js";
 
 export type { ProtectOptions, Rule } from "./protect.js";
@@ -8,5 +8,6 @@ export type { ProtectOptions, Rule } from "./protect.js";
  * request may go on. Vercel names the caller in `x-real-ip`: say so by `trustProxy`.
  */
 export function tollgate(options: ProtectOptions<Request>): (request: Request) => Promise<Response | null> {
-  return async (request) => (await check(options, request)).refusal;
+  const checks = checking(options);
+  return async (request) => (await checks(request)).refusal;
 }

@@ -63,19 +63,31 @@ const UNKNOWN = "Nobody knows who asks: there is no address.";
 /** Whether this runs on Cloudflare Workers, where the platform names the caller. */
 const onWorkers = (): boolean => globalThis.navigator?.userAgent === "Cloudflare-Workers";
 
-/** Decides about one request. */
-export async function verdict<Request>(
+/** What decides about requests; an option that cannot be is an error here, not at each of them. */
+export function protection<Request>(
   options: ProtectOptions<Request>,
-  request: Request,
-  seen: Seen,
-): Promise<Verdict> {
-  const identifier = await (options.key === undefined ? addressOf(options, seen) : options.key(request));
-  if (identifier === undefined || identifier === "") {
-    const isAdmitted = options.unknown === "allow";
-    return { isAdmitted, headers: new Headers(), status: 403, text: UNKNOWN };
-  }
-  const { decision, headers } = await options.limiter.decide({ ...options.rule, identifier });
-  return { isAdmitted: decision.success, decision, headers, status: 429, text: REFUSED };
+): (request: Request, seen: Seen) => Promise<Verdict> {
+  const { limiter, rule, key, trustProxy, unknown, ipv6Prefix } = options;
+  // Of a list it would else be the first entry, which is the caller's own word.
+  requireWhole("trustProxy.hops", trustProxy?.hops, Number.MAX_SAFE_INTEGER);
+  requireWhole("ipv6Prefix", ipv6Prefix, 128);
+  return async (request, seen) => {
+    const identifier = await (key === undefined ? addressOf(options, seen) : key(request));
+    if ((identifier ?? "") === "") {
+      return { isAdmitted: unknown === "allow", headers: new Headers(), status: 403, text: UNKNOWN };
+    }
+    const asked = limiter.decide({ ...rule, identifier: identifier as string });
+    const { decision, headers } = await asked.catch((cause) => {
+      // Its `status` is between this server and Tollgate's: frameworks would answer it to visitors.
+      throw new Error("The request could not be limited.", { cause });
+    });
+    return { isAdmitted: decision.success, decision, headers, status: 429, text: REFUSED };
+  };
+}
+
+function requireWhole(name: string, value: number | undefined, most: number): void {
+  if (value === undefined || (Number.isInteger(value) && value >= 1 && value <= most)) return;
+  throw new RangeError(`\`${name}\` has to be a whole number from 1 to ${most}.`);
 }
 
 function addressOf<Request>({ trustProxy, ipv6Prefix }: ProtectOptions<Request>, seen: Seen): string | undefined {

@@ -81,10 +81,14 @@ export class Hits {
       limit: NEVER,
       window,
       // As it is of a limit that the server knows.
-      writeAhead: Math.max(1, Math.floor((limit ?? 0) / 100)),
+      writeAhead: Math.max(1, Math.floor(Math.min(limit || 0, NEVER) / 100)),
       ...terms,
     };
-    return counted(await this.#limiter.limit(check), window);
+    const decision = await this.#limiter.limit(check).catch((cause) => {
+      // Its `status` is between this server and Tollgate's: frameworks would answer it to visitors.
+      throw new TollgateError("There is no count: the question was refused.", { code: "noCount", cause });
+    });
+    return counted(decision, window);
   }
 }
 
