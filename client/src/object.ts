@@ -1,6 +1,6 @@
 // `tollgate/object`: a subject's Durable Object asked itself, by a Worker that binds its class.
 
-import type { Decision, Status } from "./answers.js";
+import type { Decision, Reported, Status } from "./answers.js";
 import { Limiter, type LimiterOptions } from "./limiter.js";
 import type { Check, Duration, Mode, Report, Subject, Terms, TokenBucketLimit, WindowLimit } from "./questions.js";
 
@@ -23,7 +23,7 @@ export interface RateLimitObject {
   status(subject: Subject & { policy?: string }): Promise<Status>;
   reset(subject: Subject & { policy?: string }): Promise<{ success: true }>;
   block(subject: Subject & { policy?: string; duration: Duration; reason?: string }): Promise<{ success: true }>;
-  report(report: Report): Promise<unknown>;
+  report(report: Report & { headers: Record<string, string> }): Promise<Reported>;
 }
 
 /** The binding of the class, as far as it is used. */

@@ -156,3 +156,31 @@ test("RateLimiterManager: allow, wait, reserve", async () => {
   await manager.wait(id);
   await expect(manager.wait(id, { cost: 2 })).rejects.toThrow(ErrRateLimited);
 });
+
+test("a reservation is given back once, and not where nobody has charged it", async () => {
+  const limits = [{ algorithm: "fixedWindow", limit: 9, window: "1h" }];
+  await limiter.policies.put("compat.places", { limits });
+  const check = { policy: "compat.places", identifier: fresh() };
+  await limiter.limit({ ...check, cost: 5 });
+  const place = await new RateLimiterManager(limiter, check.policy).reserve(check.identifier, { cost: 2 });
+  await Promise.all([place.cancel(), place.cancel()]);
+  await place.cancel();
+  expect(await limiter.remaining(check)).toBe(4);
+  let isAway = true;
+  const fetcher = (url: string, init: RequestInit) =>
+    isAway ? Promise.reject(new TypeError("fetch failed")) : fetch(url, init);
+  const away = new Limiter({ url: tollgate.url, token: "test-admin", fetch: fetcher });
+  const uncharged = await new RateLimiterManager(away, check.policy).reserve(check.identifier, { cost: 2 });
+  expect(uncharged.ok).toBe(true);
+  isAway = false;
+  await uncharged.cancel();
+  expect(await limiter.remaining(check)).toBe(4);
+});
+
+test("what is not known is not made up, and no strategy is taken for another", async () => {
+  const away = new DORateLimitStore({ url: "http://127.0.0.1:9", token: "none", timeout: 100 });
+  const bucket = createTokenBucket({ store: away, capacity: 5, refillRate: 1 });
+  await expect(bucket.getTokens("x")).rejects.toMatchObject({ code: "noCount" });
+  const options = { store, requests: 1, window: "1h", strategy: "token-bucket" };
+  expect(() => createRateLimiter(options as never)).toThrow("`strategy`");
+});

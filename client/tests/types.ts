@@ -85,6 +85,10 @@ export async function objects(binding: ObjectNamespace, object: RateLimitObject)
   await object.tokenBucket("u1", { limit: 5, refill: { amount: 1, interval: "1s" } });
   // @ts-expect-error: an object holds no answer back
   await object.limit({ identifier: "u1", limit: 5, window: "1h", wait: "5s" });
+  const report = { policy: "github.rest", identifier: "u1", status: 429 };
+  await object.report({ ...report, headers: { "retry-after": "1" } });
+  // @ts-expect-error: what crosses over is JSON, in which a `Headers` is empty
+  await object.report({ ...report, headers: new Headers() });
   return (await object.peek({ policy: "github.rest", identifier: "u1" })).remaining ?? 0;
 }
 

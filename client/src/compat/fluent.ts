@@ -44,7 +44,7 @@ export interface Reservation {
   ok: boolean;
   /** How long to wait before going on, in ms. */
   delay: number;
-  /** Gives it back. */
+  /** Gives it back, once however often it is called. */
   cancel(): Promise<void>;
 }
 
@@ -78,10 +78,20 @@ export class RateLimiterManager {
     { cost = 1, maxDelay = "1h" }: { cost?: number; maxDelay?: Duration } = {},
   ): Promise<Reservation> {
     const check = { policy: this.#policy, identifier: id, cost, maxDelay };
-    const { success: ok, delay = 0, permit } = await this.#limiter.limit(check);
-    const cancel = async () => {
+    const { success: ok, delay = 0, permit, reason } = await this.#limiter.limit(check);
+    const giveBack = async () => {
       if (permit !== undefined) await this.#limiter.release(permit);
-      else if (ok) await this.#limiter.limit({ policy: this.#policy, identifier: id, cost: -cost });
+      // What nobody has decided nobody has charged.
+      else if (ok && reason !== "degraded")
+        await this.#limiter.limit({ policy: this.#policy, identifier: id, cost: -cost });
+    };
+    let given: Promise<void> | undefined;
+    const cancel = () => {
+      given ??= giveBack().catch((error) => {
+        given = undefined;
+        throw error;
+      });
+      return given;
     };
     return { ok, delay, cancel };
   }

@@ -1,5 +1,5 @@
 import type { Decision } from "../answers.js";
-import { RateLimitedError } from "../errors.js";
+import { RateLimitedError, TollgateError } from "../errors.js";
 import type { Duration, InlineCheck, Limit, Subject } from "../questions.js";
 import type { RateLimitStore } from "./stores.js";
 
@@ -39,6 +39,9 @@ export interface WindowOptions extends Common {
 /** So many requests in a window for each key. */
 export function createRateLimiter(options: WindowOptions): RateLimiter {
   const { requests, window, strategy = "sliding-window" } = options;
+  if (!Object.hasOwn(ALGORITHMS, strategy)) {
+    throw new TypeError(`\`strategy\` has to be one of ${Object.keys(ALGORITHMS).join(", ")}.`);
+  }
   const check = (identifier: string, rest: Record<string, unknown>): InlineCheck => ({
     ...about(options, identifier),
     algorithm: ALGORITHMS[strategy],
@@ -107,6 +110,11 @@ export interface Tokens {
 /** A bucket of tokens for each key. */
 export interface TokenBucket {
   tryConsume(key: string, cost?: number): Promise<boolean>;
+  /**
+   * The level now.
+   *
+   * @throws TollgateError where nobody knows it (`noCount`), as while the server is out of reach.
+   */
   getTokens(key: string): Promise<Tokens>;
   /** Waits for its turn, at most so long, in ms (30,000); whether it came. */
   waitForToken(key: string, cost?: number, maxWaitMs?: number): Promise<boolean>;
@@ -127,7 +135,8 @@ export function createTokenBucket(
   return {
     tryConsume: async (key, cost = 1) => (await store.check(check(key, cost))).success,
     getTokens: async (key) => {
-      const { remaining = capacity, reset } = await store.check({ ...check(key, 0), peek: true });
+      const { remaining, reset } = await store.check({ ...check(key, 0), peek: true });
+      if (remaining === undefined) throw new TollgateError("Nobody knows the level now.", { code: "noCount" });
       const at = new Date();
       const fullAt = new Date(reset ?? at);
       const level = capacity - ((fullAt.getTime() - at.getTime()) * refillRate) / 1000;
