@@ -10,6 +10,7 @@ import { examine, servesTollgate } from "./doctor.js";
 import { Problem, WRONG_USE } from "./problem.js";
 import { configIn, template, versions, worker } from "./project.js";
 import { requireFree, serve } from "./serve.js";
+import { word } from "./shell.js";
 import { configReaderOf, fetchedWrangler, QUIET, wranglerOf } from "./wrangler.js";
 
 const MARK = "# Written by `tollgate dev`, anew at each start.";
@@ -17,7 +18,8 @@ const MAIN = /^main = .*$/m;
 
 /** Serves until it is stopped. `persist` is the folder that keeps what is stored. */
 export async function dev({ port, persist, install = true }) {
-  const again = (other) => `npx tollgate dev --port ${other}${persist === undefined ? "" : ` --persist ${persist}`}`;
+  const again = (other) =>
+    `npx tollgate dev --port ${other}${persist === undefined ? "" : ` --persist ${word(persist)}`}`;
   await requireFree(port, again);
   const here = process.cwd();
   const installed = wranglerOf(here);
@@ -64,7 +66,9 @@ function folderFor(persist) {
     }
     mkdirSync(folder, { recursive: true });
     if (!existsSync(join(folder, ".gitignore"))) writeFileSync(join(folder, ".gitignore"), "*\n");
-    writeFileSync(config, `${MARK}\n${template("wrangler.toml").replace(MAIN, `main = ${JSON.stringify(worker)}`)}`);
+    // By a function: in a text a path's `$&` would stand for something.
+    const text = template("wrangler.toml").replace(MAIN, () => `main = ${JSON.stringify(worker)}`);
+    writeFileSync(config, `${MARK}\n${text}`);
     ensureTokens(join(folder, ".dev.vars"));
   } catch (error) {
     if (error instanceof Problem) throw error;

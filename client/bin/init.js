@@ -6,6 +6,7 @@ import { dirname, join, resolve } from "node:path";
 import { ensureTokens } from "./dev-vars.js";
 import { Problem, WRONG_USE } from "./problem.js";
 import { FILES, template, versions } from "./project.js";
+import { word } from "./shell.js";
 
 const TOKENS = ".dev.vars";
 const WHY = {
@@ -81,7 +82,7 @@ function explained(error, at) {
 
 function told(folder, at, names) {
   const steps = [
-    ...(at === process.cwd() ? [] : [`cd ${folder}`]),
+    ...(at === process.cwd() ? [] : [`cd ${word(folder)}`]),
     ...(names.includes("package.json") ? ["npm install"] : missingPackages(at)),
     "npx tollgate dev                           # on this machine",
     "npx wrangler login",

@@ -52,10 +52,11 @@ export async function main(args) {
   try {
     await run(args);
   } catch (error) {
-    if (!(error instanceof Problem)) throw error;
+    // What the system has refused is no fault of this program's, so its stack would tell nothing.
+    if (!(error instanceof Problem) && error.syscall === undefined) throw error;
     console.error(`\ntollgate: ${error.message}\n`);
     // Not just the exit code: a server may still be ending.
-    process.exit(error.code);
+    process.exit(error instanceof Problem ? error.code : 1);
   }
 }
 

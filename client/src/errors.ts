@@ -29,12 +29,16 @@ export class RateLimitedError extends Error {
   override name = "RateLimitedError";
   /** The whole answer. */
   readonly decision: Decision;
-  /** How long until the same request, alone, succeeds, in ms; absent where waiting cannot help. */
+  /**
+   * How long until the same request, alone, succeeds, in ms; absent where waiting cannot help, or
+   * nobody knows (`degraded`).
+   */
   readonly retryAfter: number | undefined;
 
   constructor(decision: Decision) {
     const by = decision.limitedBy ?? decision.policy;
-    const wait = decision.retryAfter === undefined ? "waiting does not help" : `try again in ${decision.retryAfter} ms`;
+    const unknown = decision.reason === "degraded" ? "nobody knows for how long" : "waiting does not help";
+    const wait = decision.retryAfter === undefined ? unknown : `try again in ${decision.retryAfter} ms`;
     super(`Refused${by === undefined ? "" : ` by ${by}`} (${decision.reason ?? "limit"}): ${wait}.`);
     this.decision = decision;
     this.retryAfter = decision.retryAfter;

@@ -29,7 +29,7 @@ let port;
 beforeAll(async () => {
   port = String(await freePort());
   machine = install();
-  project = machine.folder("project");
+  project = machine.folder("a project's (odd) folder");
   const { status, text } = machine.run(project, "npx", ["tollgate", "init"]);
   if (status !== 0) throw new Error(text);
 });
@@ -89,6 +89,9 @@ describe("init", () => {
     const parent = empty();
     const { status, stdout } = tollgate(parent, ["init", "deep/limiter"]);
     expect([status, stdout]).toEqual([0, expect.stringContaining("cd deep/limiter\n  npm install\n")]);
+    // What it says to enter can be entered.
+    const odd = tollgate(parent, ["init", "it's $HOME"]);
+    expect(odd.stdout).toContain("cd 'it'\\''s $HOME'\n");
     const manifest = JSON.parse(readFileSync(join(parent, "deep/limiter/package.json"), "utf8"));
     const root = JSON.parse(readFileSync("package.json", "utf8"));
     expect(manifest.devDependencies.wrangler).toBe(root.devDependencies.wrangler);
@@ -213,7 +216,10 @@ describe("dev", () => {
     timeout: SERVING,
   }, async () => {
     const folder = empty();
-    const bin = join(project, "node_modules/tollgate/bin/tollgate.js");
+    // A path that means something where a text is replaced.
+    const packages = join(machine.at("$& $'"), "node_modules");
+    cpSync(join(project, "node_modules"), packages, { recursive: true, verbatimSymlinks: true });
+    const bin = join(packages, "tollgate/bin/tollgate.js");
     const check = { identifier: "octocat", limit: 5, window: "52w" };
     const serving = async (...options) =>
       machine.serve(folder, "node", [bin, "dev", "--port", String(await freePort()), ...options]);
@@ -381,6 +387,17 @@ describe("what is wrong is a sentence", () => {
     expect(stderr).toContain(sentence);
     expect(stderr.trim().split("\n")).toHaveLength(1);
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test("where the system refuses: a folder that is gone", () => {
+    const gone = empty();
+    for (const verb of ["init", "doctor", "dev"]) {
+      const bin = join(project, "node_modules/tollgate/bin/tollgate.js");
+      const line = 'rmdir "$PWD" && exec node "$0" "$@"';
+      const { status, stderr } = machine.run(gone, "sh", ["-c", line, bin, verb], { env: { PATH: process.env.PATH } });
+      mkdirSync(gone, { recursive: true });
+      expect([verb, status, stderr]).toEqual([verb, 1, expect.stringMatching(/^\ntollgate: .*uv_cwd.*\n\n$/)]);
+    }
   });
 
   test("also for a Node that is too old", () => {

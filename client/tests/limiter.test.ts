@@ -63,6 +63,8 @@ test("acquire throws what a limit refuses, with its wait", async () => {
   const never = await limiter.acquire({ ...check, cost: 5 }).catch((error) => error);
   expect(never.retryAfter).toBeUndefined();
   expect(never.message).toContain("waiting does not help");
+  const away = through(planned([lost, lost]).fetcher, { failMode: "closed" });
+  await expect(away.acquire(check)).rejects.toThrow("Refused (degraded): nobody knows for how long.");
 });
 
 test("several checks are admitted together or not at all", async () => {
