@@ -76,7 +76,8 @@ function isNewer(version, than) {
   const at = a.findIndex((number, index) => number !== b[index]);
   if (at !== -1) return a[at] > b[at];
   const [[, mine], [, other]] = [version.split("-"), than.split("-")];
-  return other !== undefined && (mine === undefined || mine > other);
+  // By the numbers in it as well: beta.10 comes after beta.9.
+  return other !== undefined && (mine === undefined || mine.localeCompare(other, "en", { numeric: true }) > 0);
 }
 
 /** What is unreleased, and each released version with what changed in it, newest first. */

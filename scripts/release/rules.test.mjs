@@ -29,7 +29,7 @@ describe("a version in the changelog", () => {
 
   it("comes after by numbers, and after its own betas", () => {
     const beta = "## 0.9.0-beta.2 - 2026-10-01\n\n- all of it\n";
-    for (const version of ["0.9.0", "0.10.0", "1.0.0", "0.9.0-beta.3"]) {
+    for (const version of ["0.9.0", "0.10.0", "1.0.0", "0.9.0-beta.3", "0.9.0-beta.10", "0.9.0-rc.1"]) {
       expect(released(UNRELEASED + beta, version, "2026-11-27").problem).toBeUndefined();
     }
   });
