@@ -116,7 +116,9 @@ const drop = (response: Response | undefined): Promise<void> | undefined => resp
 /** What comes of the work, unless the signal ends the wait before. */
 function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const left = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    const leave = () => reject(signal.reason);
+    if (signal.aborted) leave();
+    signal.addEventListener("abort", leave, { once: true });
   });
   return Promise.race([work, left]);
 }

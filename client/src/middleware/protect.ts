@@ -16,8 +16,8 @@ export interface ProtectOptions<Request> {
   key?: (request: Request) => string | undefined | Promise<string | undefined>;
   /**
    * The header in which a proxy in front names the caller's address, such as `x-real-ip` or
-   * `x-forwarded-for`, and of a list how many proxies in front may be believed: the address that
-   * the outermost of them saw. Without it headers are not believed, for anybody can send them; only
+   * `x-forwarded-for`, and of a list how many proxies in front may be believed, 1 unless said: the
+   * address that the outermost of them saw. Without it headers are not believed, for anybody can send them; only
    * on Workers `CF-Connecting-IP` is, which Cloudflare sets.
    */
   trustProxy?: { header: string; hops?: number };
