@@ -126,7 +126,7 @@ describe("a permit", () => {
     await expect(work(fails)).rejects.toThrow(/^no luck$/);
     const expires = (permit) => expect.poll(() => Date.now()).toBeGreaterThan(permit.expires + 50);
     expect(await work(expires, "1ms")).toBe("done");
-    expect(await work((permit) => limiter.settle(permit.id, {}))).toBe("done");
+    expect(await work((permit) => limiter.settle(permit.id, { cost: 1 }))).toBe("done");
   });
 
   test("whose settlement may have arrived is not released, one that was refused is", async () => {
