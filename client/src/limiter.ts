@@ -77,9 +77,11 @@ export class Limiter {
     );
   }
 
-  /** Answers what `limit` would, and changes nothing. */
+  /** Answers what `limit` would now, and changes nothing. */
   peek(check: Check, options?: CallOptions): Promise<Decision> {
-    return this.limit({ ...check, peek: true }, options);
+    // Who looks waits for no turn, and has nothing that is kept for the next time.
+    const { wait: _, idempotencyKey: __, operation: ___, ...question } = check;
+    return this.limit({ ...question, peek: true } as Check, options);
   }
 
   /** Units left now; `undefined` where that is not known. */

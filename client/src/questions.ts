@@ -130,11 +130,11 @@ export interface MultiCheck extends Partial<Subject>, Terms {
   limits: readonly (Check | Record<string, unknown>)[];
 }
 
-/** What became of the units that a permit holds: `cost` for all limits, `costs` for single ones. */
-export interface Real {
-  cost?: number;
-  costs?: Record<string, number>;
-}
+/**
+ * What became of the units that a permit holds: `cost` for all limits, `costs` for single ones; one
+ * of them at least.
+ */
+export type Real = { cost: number; costs?: Record<string, number> } | { cost?: number; costs: Record<string, number> };
 
 /** What an upstream answered to a call that was admitted. */
 export type Report = Partial<Subject> & {

@@ -47,7 +47,8 @@ export class Transport {
   readonly #timeout: number;
 
   constructor(options: { url: string; token: string; fetch?: Fetch; timeout?: number }) {
-    const { url, token, timeout = 5000 } = options;
+    const { url, timeout = 5000 } = options;
+    const token = typeof options.token === "string" ? options.token.trim() : options.token;
     // What can never be sent would else look like a server that is out of reach, and be admitted.
     if (!/^https?:\/\/[^/@?#]+(\/[^?#]*)?$/i.test(url) || !URL.canParse(url)) {
       throw new TypeError("`url` has to be an address such as https://tollgate.example, without a query or a name.");

@@ -53,6 +53,15 @@ test("limit, peek, remaining, status, reset, block", async () => {
   expect(await limiter.limit(check)).toMatchObject({ success: true });
 });
 
+test("looking leaves out what is for going ahead, and a token may end with a line", async () => {
+  const check = { identifier: fresh(), ...window(2) };
+  const patient = { ...check, wait: "5s", idempotencyKey: "k1", operation: "o1" } as const;
+  expect(await limiter.peek(patient)).toMatchObject({ success: true, remaining: 2 });
+  expect(await limiter.remaining(patient)).toBe(2);
+  const pasted = new Limiter({ url: tollgate.url, token: "test-check\n" });
+  expect(await pasted.limit(check)).toMatchObject({ success: true, remaining: 1 });
+});
+
 test("acquire throws what a limit refuses, with its wait", async () => {
   const check = { identifier: fresh(), ...window(1) };
   await limiter.acquire(check);

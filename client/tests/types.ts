@@ -60,6 +60,8 @@ export async function answers(): Promise<number> {
   const wait: number = decision.retryAfter;
   await using permit = await limiter.hold({ policy: "llm", identifier: "acme", costs: { tokens: 900 }, hold: "1m" });
   const settled = await permit.settle({ costs: { tokens: 612 } });
+  // @ts-expect-error: a settlement says what became of it
+  await permit.settle({});
   // @ts-expect-error: real costs are numbers
   await permit.settle({ cost: "612" });
   try {
