@@ -46,6 +46,27 @@ function read(answer) {
   });
 }
 
+/**
+ * More than the longest question or token that is read (`MAX_BODY` in src/http/body.rs): what is
+ * longer is cut off here, refused there, and takes no memory of the wasm instance.
+ */
+const TOO_LONG = 65_537;
+
+/** A question as JSON; `undefined` for what JSON cannot say, such as a BigInt or a circle. */
+function textOf(question) {
+  try {
+    return JSON.stringify(question)?.slice(0, TOO_LONG);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A question with these fields set. One that is no object is left as it is, to be refused. */
+function withFields(question, fields) {
+  const isObject = typeof question === "object" && question !== null && !Array.isArray(question);
+  return isObject ? { ...question, ...fields } : question;
+}
+
 // What is no text cannot be called from outside.
 const asked = Symbol("asked");
 const half = Symbol("half");
@@ -53,48 +74,48 @@ const closed = Symbol("closed");
 
 /**
  * A class with the methods that are about one subject. Questions and answers are those of the API
- * in JSON. `[asked](method, path, body, token)` has one answered.
+ * in JSON. `[asked](method, path, question, token)` has one answered.
  */
 const asks = (Class) =>
   class extends Class {
     limit(check, token) {
-      return this[asked]("POST", "/limit", JSON.stringify(check), token);
+      return this[asked]("POST", "/limit", check, token);
     }
 
     peek(check, token) {
-      return this[asked]("POST", "/limit", JSON.stringify({ ...check, peek: true }), token);
+      return this[asked]("POST", "/limit", withFields(check, { peek: true }), token);
     }
 
     settle(permit, token) {
-      return this[asked]("POST", "/limit/settle", JSON.stringify(permit), token);
+      return this[asked]("POST", "/limit/settle", permit, token);
     }
 
     topup(permit, token) {
-      return this[asked]("POST", "/limit/topup", JSON.stringify(permit), token);
+      return this[asked]("POST", "/limit/topup", permit, token);
     }
 
     renew(permit, token) {
-      return this[asked]("POST", "/limit/renew", JSON.stringify(permit), token);
+      return this[asked]("POST", "/limit/renew", permit, token);
     }
 
     release(permit, token) {
-      return this[asked]("POST", "/limit/release", JSON.stringify(permit), token);
+      return this[asked]("POST", "/limit/release", permit, token);
     }
 
     report(report, token) {
-      return this[asked]("POST", "/limit/report", JSON.stringify(report), token);
+      return this[asked]("POST", "/limit/report", report, token);
     }
 
     block(subject, token) {
-      return this[asked]("POST", "/limit/block", JSON.stringify(subject), token);
+      return this[asked]("POST", "/limit/block", subject, token);
     }
 
     status(subject, token) {
-      return this[asked]("GET", `/limit?${new URLSearchParams(subject)}`, "", token);
+      return this[asked]("GET", "/limit", subject, token);
     }
 
     reset(subject, token) {
-      return this[asked]("DELETE", `/limit?${new URLSearchParams(subject)}`, "", token);
+      return this[asked]("DELETE", "/limit", subject, token);
     }
   };
 
@@ -105,13 +126,15 @@ const asks = (Class) =>
 export class Tollgate extends asks(WorkerEntrypoint) {
   multi(checks, token) {
     const question = Array.isArray(checks) ? { limits: checks } : checks;
-    return this[asked]("POST", "/limit/multi", JSON.stringify(question), token);
+    return this[asked]("POST", "/limit/multi", question, token);
   }
 
-  async [asked](method, path, body = "", token = "") {
+  async [asked](method, path, question, token = "") {
     revive();
-    const props = !token && this.ctx.props !== undefined ? JSON.stringify(this.ctx.props) : "";
-    return read(await rust.rpc(method, path, body, token, props, NO_REQUEST, this.env, this.ctx));
+    const props = token === "" && this.ctx.props !== undefined ? JSON.stringify(this.ctx.props) : "";
+    const shown = typeof token === "string" ? token.slice(0, TOO_LONG) : undefined;
+    const called = rust.rpc(method, path, textOf(question), shown, props, NO_REQUEST, this.env, this.ctx);
+    return read(await called);
   }
 }
 
@@ -157,7 +180,8 @@ const objectClass = (Half) =>
     }
 
     #closeLater() {
-      const wait = this.#half.closes_in?.() ?? -1;
+      // Anew where the instance has ended that answered: nothing in that can be called any more.
+      const wait = this[half].closes_in?.() ?? -1;
       this.#isClosing = wait >= 0;
       if (this.#isClosing) setTimeout(() => this.#close(), wait);
     }
@@ -199,19 +223,21 @@ export class RateLimitDO extends asks(objectClass(rust.RateLimitDO)) {
     }
   }
 
-  async [asked](method, path, body = "") {
+  async [asked](method, path, question) {
     try {
-      return read(await rust.rpc_object(this[half], method, path, body, NO_REQUEST, this.env, this.ctx));
+      const text = textOf(question);
+      return read(await rust.rpc_object(this[half], method, path, text, NO_REQUEST, this.env, this.ctx));
     } finally {
       this[closed]();
     }
   }
 
   /** A limit that the caller brings, of the subject with the provider and scope of this object. */
-  #bringing(algorithm, identifier, config) {
-    const parts = this.ctx.id.name?.split("/").at(-1).split(":").slice(1, -1) ?? [];
-    const [provider, scope] = parts.map(decodeURIComponent);
-    return this.limit({ provider, scope, ...config, identifier, algorithm });
+  #bringing(algorithm, identifier, config = {}) {
+    const [provider, scope] = this[half].parts() ?? [];
+    const { provider: otherProvider = provider, scope: otherScope = scope } = config ?? {};
+    const fields = { provider: otherProvider, scope: otherScope, identifier, algorithm };
+    return this.limit(withFields(config, fields));
   }
 }
 

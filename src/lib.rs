@@ -100,7 +100,8 @@ pub fn fetch_object(
 }
 
 /// The entry of calls over a service binding: the method and path of a route, the question as JSON,
-/// the token and the binding's `props` where there are any, and what stands for a request. Its
+/// the token and the binding's `props` where there are any, and what stands for a request. What the
+/// caller chose is a value and not a string: one that is no text would end the wasm instance. Its
 /// promise never rejects; it is a text, or a response where the call broke off.
 #[cfg(target_arch = "wasm32")]
 #[wasm_bindgen]
@@ -111,8 +112,8 @@ pub fn fetch_object(
 pub fn rpc(
     method: String,
     path: String,
-    body: String,
-    token: String,
+    question: &JsValue,
+    token: &JsValue,
     props: String,
     request: JsValue,
     env: worker::Env,
@@ -121,8 +122,8 @@ pub fn rpc(
     let called = http::rpc::Called {
         method,
         path,
-        body,
-        token,
+        question: question.as_string(),
+        token: token.as_string(),
         props,
         asked: Asked::Worker,
         request: request.unchecked_into(),
@@ -141,7 +142,7 @@ pub fn rpc_object(
     object: &RateLimitDO,
     method: String,
     path: String,
-    body: String,
+    question: &JsValue,
     request: JsValue,
     env: worker::Env,
     execution: JsValue,
@@ -149,9 +150,9 @@ pub fn rpc_object(
     let called = http::rpc::Called {
         method,
         path,
-        body,
+        question: question.as_string(),
         asked: Asked::Object(object.here()),
-        token: String::new(),
+        token: None,
         props: String::new(),
         request: request.unchecked_into(),
     };

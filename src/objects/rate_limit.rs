@@ -93,6 +93,15 @@ impl RateLimitDO {
         left.map_or(-1.0, |left| left.as_millis() as f64)
     }
 
+    /// Provider and scope of the object's subject; `undefined` where no subject has its name.
+    pub fn parts(&self) -> Option<Vec<String>> {
+        let subject = Subject::from_object_name(&self.answering.subject.known_name()?)?;
+        Some(vec![
+            subject.provider().to_owned(),
+            subject.scope().to_owned(),
+        ])
+    }
+
     /// The closing timer, which src/entry.js keeps: writes exact what ran ahead of the real use,
     /// before the object can fall asleep.
     pub fn close(&self) -> core::result::Result<(), JsValue> {

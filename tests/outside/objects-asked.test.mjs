@@ -10,7 +10,7 @@ const ASLEEP = 11_500;
 
 const caller = {
   id: "caller",
-  modules: ["tests/outside/lib/objects.js"],
+  modules: ["tests/outside/lib/objects.js", "tests/outside/lib/odd.js"],
   objects: [{ binding: "RATE_LIMIT", className: "RateLimitDO", of: "T" }],
 };
 
@@ -18,16 +18,17 @@ async function serving(options) {
   const tollgate = await server({ variants: [caller], ...options });
   await tollgate.start();
   const send = (body) => fetch(tollgate.urlOf("caller"), { method: "POST", body: JSON.stringify(body) });
-  const ask = async (name, method, ...args) => {
-    const { value, error } = await (await send({ name, method, args })).json();
+  const call = async (asked) => {
+    const { value, error } = await (await send(asked)).json();
     if (error !== undefined) throw new Error(error);
     return value;
   };
+  const ask = (name, method, ...args) => call({ name, method, args });
   const fetched = async (name, path, init) => {
     const answer = await send({ name, url: `https://object${path}`, init });
     return { status: answer.status, headers: answer.headers, json: JSON.parse(await answer.text()) };
   };
-  return { ...tollgate, ask, fetched };
+  return { ...tollgate, ask, askedAs: call, fetched };
 }
 
 let tollgate;
@@ -136,6 +137,34 @@ describe("one object asked in several ways", () => {
     expect(await viaWorker("/limit", check)).toMatchObject({ success: true, remaining: 0 });
     await expect(ask(name, "fixedWindow", "u 2", window(2))).rejects.toThrow(/^otherSubject: /);
     await expect(ask(name, "fixedWindow", "u 1", { limit: 2 })).rejects.toThrow(/^invalidField: `window` /);
+    for (const config of [null, "x".repeat(100_000), [1]]) {
+      await expect(ask(name, "fixedWindow", "u 1", config)).rejects.toThrow(/^(invalidField: `body`|bodyTooLarge:) /);
+    }
+    await expect(ask(name, "fixedWindow", "u 1")).rejects.toThrow(/^invalidField: /);
+  });
+
+  test("of the subject that its name says, also where the runtime does not tell the object its name", async () => {
+    const subject = { provider: "long", scope: "€", identifier: "€".repeat(341) };
+    const name = `rate-limit:${Object.values(subject).map(encodeURIComponent).join(":")}`;
+    await expect(ask(name, "fixedWindow", subject.identifier, window(5))).rejects.toThrow(/^unnamedObject: /);
+    const check = { ...subject, algorithm: "fixedWindow", ...window(5) };
+    expect(await viaWorker("/limit", check)).toMatchObject({ remaining: 4 });
+    expect(await ask(name, "fixedWindow", subject.identifier, window(5))).toMatchObject({ remaining: 3 });
+  });
+
+  test("what JSON cannot say is the caller's fault, and what is undefined is not said", async () => {
+    const name = "rate-limit:github:org:odd";
+    for (const odd of ["nothing", "bigInt", "circle", "function", "a toJSON of its own", "a long text"]) {
+      for (const method of ["limit", "peek", "status"]) {
+        const asked = tollgate.askedAs({ name, method, odd });
+        await expect(asked, `${method} ${odd}`).rejects.toThrow(/^(invalidJson|bodyTooLarge): /);
+      }
+    }
+    const own = { name, method: "fixedWindow", args: ["odd"], odd: "a limit of its own", at: 1 };
+    expect(await tollgate.askedAs(own)).toMatchObject({ remaining: 4 });
+    const status = tollgate.askedAs({ name, method: "status", odd: "what is not said" });
+    await expect(status).rejects.toThrow(/^otherSubject: .*`rate-limit:default:<identifier>`/);
+    expect(tollgate.log()).not.toContain("a fault ended the wasm instance");
   });
 });
 
@@ -216,6 +245,8 @@ describe("a question that is not this object's", () => {
       "rate-limit:",
       "rate-limit:default",
       "default/rate-limit:default:u1",
+      "rate-limit:%zz:u1",
+      "rate-limit:%64efault:u1",
       "x".repeat(2_000),
     ];
     for (const name of names) {

@@ -7,7 +7,7 @@ const PROPS = { namespace: "shop", role: "check", name: "mailer" };
 const bound = (binding, props) => ({ binding, of: "T", entrypoint: "Tollgate", props });
 const caller = {
   id: "caller",
-  modules: ["tests/outside/lib/rpc.js"],
+  modules: ["tests/outside/lib/rpc.js", "tests/outside/lib/odd.js"],
   objects: [],
   services: [
     bound("PLAIN"),
@@ -22,13 +22,15 @@ const caller = {
 async function serving(texts) {
   const tollgate = await server({ texts, variants: [caller] });
   await tollgate.start();
-  const rpc = async (binding, method, ...args) => {
-    const body = JSON.stringify({ binding, method, args });
+  const call = async (asked) => {
+    const body = JSON.stringify(asked);
     const { value, error } = await (await fetch(tollgate.urlOf("caller"), { method: "POST", body })).json();
     if (error) throw Object.assign(new Error(error.message), error);
     return value;
   };
-  return { ...tollgate, rpc };
+  const rpc = (binding, method, ...args) => call({ binding, method, args });
+  const odd = (odd, method) => call({ binding: "PLAIN", method, odd, args: ["test-admin"] });
+  return { ...tollgate, rpc, odd };
 }
 
 let made = 0;
@@ -102,6 +104,57 @@ describe("with a token", () => {
     }
     await expect(admin("settle", { permit: "p1.nonsense", cost: 1 })).rejects.toThrow(/^unknownPermit: /);
     await expect(admin("status", { identifier: "x", colour: "red" })).rejects.toThrow(/^invalidField: /);
+  });
+
+  test("what JSON cannot say is the caller's fault, whatever is asked, and nobody else's", async () => {
+    const wrong = {
+      nothing: /^invalidJson: /,
+      bigInt: /^invalidJson: The question must be one that JSON can say/,
+      circle: /^invalidJson: /,
+      function: /^invalidJson: /,
+      "a toJSON of its own": /^invalidJson: /,
+      "a long text": /^bodyTooLarge: /,
+      "a long list": /^bodyTooLarge: /,
+      "a long field": /^bodyTooLarge: /,
+      "half a pair": /^invalidField: .*half a surrogate pair/,
+    };
+    for (const [name, said] of Object.entries(wrong)) {
+      for (const method of ["limit", "peek", "status", "reset"]) {
+        await expect(tollgate.odd(name, method), `${method} ${name}`).rejects.toThrow(said);
+      }
+    }
+    expect(tollgate.log()).not.toContain("a fault ended the wasm instance");
+  });
+
+  test("who is asked about has to be said in texts; what is undefined is not said", async () => {
+    const check = { identifier: "odd", ...window(5) };
+    await admin("limit", check);
+    const { subject, limits } = await tollgate.odd("what is not said", "status");
+    expect(subject).toEqual({ provider: "default", scope: "", identifier: "odd" });
+    expect(limits).toMatchObject([{ used: 1 }]);
+    expect(await tollgate.odd("what is not said", "reset")).toEqual({ success: true });
+    expect((await admin("status", { identifier: "odd" })).limits).toEqual([]);
+    const wrong = [
+      [{ identifier: 5 }, "identifier"],
+      [{ identifier: "odd", scope: null }, "scope"],
+      [{ identifier: "odd", policy: {} }, "policy"],
+      ["identifier=odd", "body"],
+      [[["identifier", "odd"]], "body"],
+    ];
+    for (const [question, field] of wrong) {
+      for (const method of ["status", "reset"]) {
+        await expect(admin(method, question), field).rejects.toThrow(new RegExp(`^invalidField: \`${field}\` `));
+      }
+    }
+  });
+
+  test("a token that is no text is nobody's, and ends nothing", async () => {
+    const check = { identifier: fresh(), ...window(5) };
+    for (const token of [5, true, null, {}, { length: 100 }, ["test-admin"], "x".repeat(1_000_000)]) {
+      for (let i = 0; i < 3; i++) await expect(rpc("PLAIN", "limit", check, token)).rejects.toThrow(/^unauthorized: /);
+    }
+    expect(await admin("limit", check)).toMatchObject({ success: true, remaining: 4 });
+    expect(tollgate.log()).not.toContain("a fault ended the wasm instance");
   });
 
   test("nobody asks without one, beyond its role, or by `props` that are not believed", async () => {

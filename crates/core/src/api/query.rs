@@ -2,9 +2,11 @@
 //! subject is meant, and which of its policies; [`check`] reads that of `POST /limit` without a
 //! body, which asks a policy by its name; [`parameters`] reads any other.
 
+use super::fields::Fields;
+use super::policy::limit;
 use super::request::{LimitRequest, Rule, MAX_WAIT};
 use super::suits::clash_of_wait;
-use super::{bytes_between, clipped, repeat, to_json, BadRequest, Problem};
+use super::{bytes_between, clipped, repeat, subject, to_json, BadRequest, Problem};
 use crate::decide::Check;
 use crate::limit::weights::MAX_CLASS;
 use crate::limit::{Name, MAX_WINDOW};
@@ -58,6 +60,23 @@ pub fn parse(query: &str) -> Result<SubjectQuery, BadRequest> {
         subject: subject(provider, scope, identifier)?,
         policy: policy.map(|text| Name::new("policy", &text)).transpose()?,
     })
+}
+
+/// Reads the same four from a JSON object, for callers that have no URL.
+///
+/// ```
+/// let query = tollgate_core::api::query::from_body(r#"{"identifier": "a b"}"#).unwrap();
+/// assert_eq!(query.to_text(), "identifier=a%20b");
+/// ```
+pub fn from_body(body: &str) -> Result<SubjectQuery, BadRequest> {
+    let mut fields = Fields::parse(body)?;
+    fields.only(&[&NAMES])?;
+    let query = SubjectQuery {
+        subject: subject::take(&mut fields)?,
+        policy: limit::name(&mut fields, "policy")?,
+    };
+    fields.finish()?;
+    Ok(query)
 }
 
 fn subject(
