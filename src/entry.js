@@ -20,10 +20,23 @@ function revive() {
   instance.criticalError = false;
 }
 
+/**
+ * Begins a task of Rust. One that ends the wasm instance before it first waits has the call throw
+ * that began it: the answer to it is then that of the new instance.
+ */
+function begin(task) {
+  try {
+    revive();
+    return task();
+  } catch {
+    revive();
+    return rust.broken_off();
+  }
+}
+
 export default {
   fetch(request, env, context) {
-    revive();
-    return rust.fetch(request, env, context);
+    return begin(() => rust.fetch(request, env, context));
   },
 };
 
@@ -130,11 +143,10 @@ export class Tollgate extends asks(WorkerEntrypoint) {
   }
 
   async [asked](method, path, question, token = "") {
-    revive();
     const props = token === "" && this.ctx.props !== undefined ? JSON.stringify(this.ctx.props) : "";
     const shown = typeof token === "string" ? token.slice(0, TOO_LONG) : undefined;
-    const called = rust.rpc(method, path, textOf(question), shown, props, NO_REQUEST, this.env, this.ctx);
-    return read(await called);
+    const called = [method, path, textOf(question), shown, props, NO_REQUEST, this.env, this.ctx];
+    return read(await begin(() => rust.rpc(...called)));
   }
 }
 
@@ -217,7 +229,7 @@ export class RateLimitDO extends asks(objectClass(rust.RateLimitDO)) {
   async fetch(request) {
     if (new URL(request.url).pathname === "/") return super.fetch(request);
     try {
-      return await rust.fetch_object(this[half], request, this.env, this.ctx);
+      return await begin(() => rust.fetch_object(this[half], request, this.env, this.ctx));
     } finally {
       this[closed]();
     }
@@ -225,8 +237,8 @@ export class RateLimitDO extends asks(objectClass(rust.RateLimitDO)) {
 
   async [asked](method, path, question) {
     try {
-      const text = textOf(question);
-      return read(await rust.rpc_object(this[half], method, path, text, NO_REQUEST, this.env, this.ctx));
+      const called = [method, path, textOf(question), NO_REQUEST, this.env, this.ctx];
+      return read(await begin(() => rust.rpc_object(this[half], ...called)));
     } finally {
       this[closed]();
     }

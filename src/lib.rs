@@ -159,6 +159,15 @@ pub fn rpc_object(
     task::spawn(http::rpc::serve(called, env, execution.unchecked_into()))
 }
 
+/// The answer to a request that has ended the wasm instance before it first waited; given by the
+/// next instance.
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen]
+pub fn broken_off() -> JsValue {
+    // `drive` in src/hot.js answers in its place.
+    task::spawn(async { JsValue::NULL })
+}
+
 /// For the tests that run several builds side by side: what `__tollgateVersions` says, how many
 /// versions later forms are written and read.
 #[cfg(all(target_arch = "wasm32", feature = "other-versions"))]

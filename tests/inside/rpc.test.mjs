@@ -131,6 +131,29 @@ const FAULTS = {
   },
 };
 
+describe("a fault before the first wait is answered as any other: that of", () => {
+  const slot = { identifier: "at-once", algorithm: "concurrency", limit: 5, ttl: "1m" };
+  const broken = () => throwOnce(crypto, "getRandomValues", /wasm[\s\S]*index\.js/);
+
+  test("an object that is asked itself, and the next call is answered", async () => {
+    const object = objectOf("at-once");
+    await object.limit(slot);
+    broken();
+    const { message } = await object.limit(slot).catch((error) => error);
+    expect(message).toBe("internal: a fault in the limiter ended the call");
+    broken();
+    const answer = await object.fetch("https://object/limit", { method: "POST", body: JSON.stringify(slot) });
+    expect([answer.status, (await answer.json()).code]).toEqual([500, "internal"]);
+    expect(await object.limit(slot)).toMatchObject({ success: true, remaining: 3 });
+  });
+
+  test("the Worker", async () => {
+    throwOnce(Headers.prototype, "get", /wasm/);
+    expect(await check("at-once")).toMatchObject({ code: "internal", requestId: expect.any(String) });
+    expect(await check("at-once")).toMatchObject({ success: true });
+  });
+});
+
 describe.for(Object.entries(FAULTS))("after %s", ([_, fault]) => {
   const { __worker_init_state: instance } = globalThis;
 
