@@ -66,12 +66,12 @@ export class Limiter {
 
   /** Makes or changes a policy; its version, which rises with each change. What was used stays. */
   setPolicy(name: string, policy: Policy): number {
-    return attempt(() => this.#core.putPolicy(name, json(policy), this.now));
+    return attempt(() => this.#core.putPolicy(named(name), json(policy), this.now));
   }
 
   /** Deletes a policy that no other one needs. */
   deletePolicy(name: string): void {
-    attempt(() => this.#core.deletePolicy(name, this.now));
+    attempt(() => this.#core.deletePolicy(named(name), this.now));
   }
 
   /**
@@ -108,12 +108,12 @@ export class Limiter {
 
   /** A subject's full state, of one policy or all. */
   status(subject: Subject & { policy?: string }): Status {
-    return answered(() => this.#core.status(query(subject), this.now));
+    return answered(() => this.#core.status(json(subject), this.now));
   }
 
   /** Forgets what a subject has used, of one policy or all. */
   reset(subject: Subject & { policy?: string }): void {
-    attempt(() => this.#core.reset(query(subject), this.now));
+    attempt(() => this.#core.reset(json(subject), this.now));
   }
 
   /** Blocks a subject for this time; 0 unblocks it. */
@@ -185,6 +185,12 @@ function invalid(field: string, what: string): TollgateError {
   return new TollgateError(`\`${field}\` ${what}`, { code: "invalidField", field });
 }
 
+/** The name of a policy. What is no text would be read beyond its end. */
+function named(name: string): string {
+  if (typeof name !== "string") throw invalid("name", "has to be a text.");
+  return name;
+}
+
 /** The JSON of a question; what has none is no question. */
 function json(question: unknown): string {
   const text = JSON.stringify(question);
@@ -205,10 +211,4 @@ function attempt<T>(ask: () => T): T {
     const { detail, ...about } = JSON.parse(error) as { code: string; detail: string; field?: string };
     throw new TollgateError(detail, about);
   }
-}
-
-function query({ provider, scope, identifier, policy }: Subject & { policy?: string }): string {
-  const all = Object.entries({ provider, scope, identifier, policy });
-  const given = all.flatMap(([name, text]) => (text === undefined ? [] : [[name, text]]));
-  return new URLSearchParams(given).toString();
 }

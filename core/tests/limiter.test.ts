@@ -75,6 +75,28 @@ test("errors are those of the HTTP API: code, field, and a sentence", () => {
   expect(limiter.subjects).toBe(0);
 });
 
+test("who is asked about, and which policy is meant, has to be said in texts", () => {
+  const limiter = createLimiter({ now: START });
+  limiter.limit({ identifier: "5", ...minute });
+  const wrong: [object, string][] = [
+    [{ identifier: 5 }, "identifier"],
+    [{ identifier: "5", scope: null }, "scope"],
+    [{ identifier: "\ud800" }, "identifier"],
+    [{ identifier: "5", colour: "red" }, "colour"],
+  ];
+  for (const [subject, field] of wrong) {
+    expect(thrown(() => limiter.status(subject as never))).toMatchObject({ code: "invalidField", field });
+    expect(thrown(() => limiter.reset(subject as never))).toMatchObject({ code: "invalidField", field });
+  }
+  for (const name of [5, true, null, {}, { length: 100 }]) {
+    const put = thrown(() => limiter.setPolicy(name as never, minute));
+    expect([put.code, put.field]).toEqual(["invalidField", "name"]);
+    expect(thrown(() => limiter.deletePolicy(name as never))).toMatchObject({ code: "invalidField", field: "name" });
+  }
+  const { limits } = limiter.status({ identifier: "5", scope: undefined } as never);
+  expect(limits).toMatchObject([{ used: 1 }]);
+});
+
 test("what only a server decides is an error that says so, and charges nothing", () => {
   const base = { limit: 5, window: "1h" };
   const policies = {

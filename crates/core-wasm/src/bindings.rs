@@ -77,13 +77,13 @@ impl Core {
     }
 
     /// As [`Limiter::status`].
-    pub fn status(&mut self, query: &str, now: f64) -> Result<String, String> {
-        told(self.0.status(query, at(now)))
+    pub fn status(&mut self, body: &str, now: f64) -> Result<String, String> {
+        told(self.0.status(body, at(now)))
     }
 
     /// As [`Limiter::reset`].
-    pub fn reset(&mut self, query: &str, now: f64) -> Result<(), String> {
-        told(self.0.reset(query, at(now)))
+    pub fn reset(&mut self, body: &str, now: f64) -> Result<(), String> {
+        told(self.0.reset(body, at(now)))
     }
 
     /// As [`Limiter::block`].

@@ -69,9 +69,9 @@ impl Limiter {
         Ok(to_json(&asked.body(&decision)))
     }
 
-    /// `GET /limit`.
-    pub fn status(&mut self, query: &str, now: Timestamp) -> Result<String, Failure> {
-        let query = query::parse(query)?;
+    /// `GET /limit`, asked as JSON.
+    pub fn status(&mut self, body: &str, now: Timestamp) -> Result<String, Failure> {
+        let query = query::from_body(bounded(body)?)?;
         let subject = subject(query.subject, query.policy.as_ref(), &mut self.policies)?;
         let policy = text(query.policy.as_ref());
         match self.ask(&subject.object_name(), &Call::Status { policy }, now)? {
@@ -83,9 +83,9 @@ impl Limiter {
         }
     }
 
-    /// `DELETE /limit`.
-    pub fn reset(&mut self, query: &str, now: Timestamp) -> Result<(), Failure> {
-        let query = query::parse(query)?;
+    /// `DELETE /limit`, asked as JSON.
+    pub fn reset(&mut self, body: &str, now: Timestamp) -> Result<(), Failure> {
+        let query = query::from_body(bounded(body)?)?;
         let subject = subject(query.subject, query.policy.as_ref(), &mut self.policies)?;
         let policy = text(query.policy.as_ref());
         done(&self.ask(&subject.object_name(), &Call::Reset { policy }, now)?)

@@ -60,7 +60,7 @@ fn who_is_only_looked_at_takes_no_room() {
     let mut limiter = limiter(1);
     let peek = r#"{"identifier":"a","limit":1,"window":"1m","peek":true}"#;
     limiter.limit(peek, at(0)).unwrap();
-    limiter.status("identifier=b", at(0)).unwrap();
+    limiter.status(r#"{"identifier": "b"}"#, at(0)).unwrap();
     assert_eq!(limiter.pass(at(0)), 0);
 }
 
@@ -101,7 +101,7 @@ fn what_is_idle_goes_though_the_start_of_its_stages_is_kept_for_long() {
     assert_eq!(limiter.pass(at(HOUR)), 1);
     ask(&mut limiter, "a", at(2 * HOUR)).unwrap();
     limiter.pass(at(2 * HOUR + 120_000));
-    let status = limiter.status("identifier=a", at(2 * HOUR + 120_000));
+    let status = limiter.status(r#"{"identifier": "a"}"#, at(2 * HOUR + 120_000));
     assert!(status.unwrap().contains(r#""limits":[]"#));
     let answer = limiter.limit(question, at(25 * HOUR)).unwrap();
     assert!(answer.contains(r#""limit":9"#), "{answer}");
