@@ -16,7 +16,7 @@ use tollgate_core::subject::{Subject, SubjectParts};
 use tollgate_core::{Duration, Timestamp};
 use tollgate_feedback::Feedback;
 
-use super::{counts, object, pending, policies};
+use super::{counts, here, object, pending, policies};
 use crate::clock;
 use crate::context::Context;
 use crate::doors::limiter::{Limiter, Question};
@@ -51,9 +51,11 @@ pub(crate) async fn heed(
     let subject = context.subject(subject);
     let object = subject.object_name();
     context.may_ask(&object)?;
+    if context.here.is_some() {
+        here::counts(&report.policy)?;
+    }
     report.in_use = counts::in_use(context, &object, &report.policy)?;
-    let now = clock::now();
-    let outcome = match isolate::with(|isolate| isolate.reports.ask(&object, &report, now)) {
+    let outcome = match sending(context, &object, &report) {
         Sending::Now => Outcome::Done(ask(context, &object, &report).await?),
         Sending::Later(_) => {
             send_later(context);
@@ -67,6 +69,15 @@ pub(crate) async fn heed(
         report,
         outcome,
     })
+}
+
+/// What becomes of a report. To be summed up saves calls; of the object that runs the request it
+/// saves none, and would keep it in memory.
+fn sending(context: &Context, object: &str, report: &Report) -> Sending {
+    if context.is_here(object) {
+        return Sending::Now;
+    }
+    isolate::with(|isolate| isolate.reports.ask(object, report, clock::now()))
 }
 
 async fn ask(context: &Context<'_>, object: &str, report: &Report) -> Result<Reported, ApiError> {

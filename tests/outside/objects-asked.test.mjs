@@ -324,10 +324,27 @@ describe("policies", () => {
     await policy("asked.eventual", limit);
     const named = { policy: "asked.eventual", identifier };
     await expect(ask(name, "limit", named)).rejects.toThrow(/^invalidField: `policy` .*Ask the Worker/);
+    const report = { ...named, status: 429, headers: { "Retry-After": "60" } };
+    await expect(ask(name, "report", report)).rejects.toThrow(/^invalidField: `policy` .*Ask the Worker/);
     const bucket = { identifier, algorithm: "tokenBucket", capacity: 1, refill: { amount: 1, interval: "1h" } };
     await expect(ask(name, "limit", { ...bucket, wait: "1s" })).rejects.toThrow(/^invalidField: `wait` /);
     await ask(name, "limit", bucket);
     expect(await ask(name, "limit", { ...bucket, maxDelay: "2h" })).toMatchObject({ success: true });
+  });
+
+  test("hear of every answer of an upstream at once", async () => {
+    await policy("asked.breaks", {
+      ...window(50),
+      breaker: { statuses: ["5xx"], threshold: 15, window: "1m", open: "1m" },
+    });
+    const named = { policy: "asked.breaks", identifier: fresh() };
+    const name = nameOf(named.identifier);
+    for (let i = 0; i < 19; i++) await ask(name, "limit", named);
+    // More than ten a second, and what a Worker would sum up.
+    const statuses = [200, 200, 404, 404, ...Array(15).fill(503)];
+    const reports = await Promise.all(statuses.map((status) => ask(name, "report", { ...named, status, headers: {} })));
+    expect(reports.filter(({ notHeeded }) => notHeeded !== undefined)).toEqual([]);
+    expect(await ask(name, "limit", named)).toMatchObject({ success: false, reason: "breaker" });
   });
 
   test("of another namespace are those of the object's name", async () => {

@@ -44,7 +44,11 @@ pub(in crate::decide) fn sync_later(context: &Context) {
     let Some(kv) = context.kv() else {
         return;
     };
-    let end = now.plus(LIFE);
+    // An object stays in memory, and billed, for as long as its task waits: it tells what is due now.
+    let end = match context.here {
+        Some(_) => now,
+        None => now.plus(LIFE),
+    };
     COVERED.set(end);
     context.in_background(async move {
         sync_until(&kv, end).await;
@@ -58,7 +62,7 @@ async fn sync_until(kv: &Kv, end: Timestamp) {
     let mut left = MAX_CALLS;
     while left >= CALLS_EACH {
         let now = clock::now();
-        if now >= end {
+        if now > end {
             return;
         }
         let due = isolate::with(|isolate| isolate.counts.due(now, left / CALLS_EACH));
@@ -85,7 +89,7 @@ async fn sync_until(kv: &Kv, end: Timestamp) {
             apply(sync, written, keys.ok());
         }
         match isolate::with(|isolate| isolate.counts.next_due()) {
-            Some(next) if next <= end => {
+            Some(next) if next <= end && clock::now() < end => {
                 let wait = next.since(clock::now()).min(LOOK);
                 // Whatever is due and has not been taken is under way in another task.
                 let wait = if due.is_empty() { wait.max(LOOK) } else { wait };
