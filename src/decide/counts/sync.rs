@@ -44,7 +44,8 @@ pub(in crate::decide) fn sync_later(context: &Context) {
     let Some(kv) = context.kv() else {
         return;
     };
-    // An object stays in memory, and billed, for as long as its task waits: it tells what is due now.
+    // An object stays in memory, and billed, for as long as its task waits: it tells what is due
+    // now.
     let end = match context.here {
         Some(_) => now,
         None => now.plus(LIFE),

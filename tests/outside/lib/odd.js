@@ -23,6 +23,6 @@ export const odd = {
   "a limit of its own": () => ({ limit: 5, window: "1h", provider: undefined, scope: undefined }),
 };
 
-/** The arguments of a call: those that are told, and the odd one in its place where one is named. */
+/** The arguments of a call: those told, and the odd one in its place where one is named. */
 export const argumentsOf = ({ args = [], odd: name, at = 0 }) =>
   name === undefined ? args : args.toSpliced(at, 0, odd[name]());
