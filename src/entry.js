@@ -227,7 +227,8 @@ export class RateLimitDO extends asks(objectClass(rust.RateLimitDO)) {
   }
 
   async fetch(request) {
-    if (new URL(request.url).pathname === "/") return super.fetch(request);
+    const isMessage = request.method === "POST" && new URL(request.url).pathname === "/";
+    if (isMessage) return super.fetch(request);
     try {
       return await begin(() => rust.fetch_object(this[half], request, this.env, this.ctx));
     } finally {

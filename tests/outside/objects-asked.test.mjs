@@ -192,7 +192,7 @@ describe("by `fetch`", () => {
   test("all other paths are nobody's, and what is wrong is a problem", async () => {
     const identifier = fresh();
     const name = nameOf(identifier);
-    for (const path of ["/policies", "/limit/multi", "/audit", "/subjects", "/healthz", "/pipeline", "/nothing"]) {
+    for (const path of ["/", "/policies", "/limit/multi", "/audit", "/subjects", "/healthz", "/pipeline", "/nothing"]) {
       const method = path === "/limit/multi" || path === "/pipeline" ? post({}) : undefined;
       const answer = await fetched(name, path, method);
       expect([answer.status, answer.json.code], path).toEqual([404, "notFound"]);
