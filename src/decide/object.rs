@@ -40,17 +40,18 @@ impl RateLimitStore for ObjectStore<'_> {
     /// from floods, a native binding is asked first.
     async fn decide(&self, object: &str, item: &Item) -> Result<(Decision, Source), ApiError> {
         let context = self.context;
+        if context.is_here(object) {
+            return self.decide_here(object, item).await;
+        }
         let key = key_of(object, &item.policy);
-        let is_here = context.is_here(object);
-        // Who has been admitted before is not refused now. Nothing is remembered of the object that
-        // runs the request, and nothing has to shield it any more.
-        if self.keyed.is_none() && !is_here {
+        // Who has been admitted before is not refused now.
+        if self.keyed.is_none() {
             if let Some(decision) = remembered(key, item) {
                 return Ok((decision, Source::Cache));
             }
         }
         if let Some(shed) = item.policy.shed() {
-            if !is_here && item.check.cost > 0 && !item.check.peek {
+            if item.check.cost > 0 && !item.check.peek {
                 // Boxed, like all that is asked less.
                 if let Some(decision) = Box::pin(binding::shed(context, shed, object)).await? {
                     recording::apart(context, object, item, Apart::Elsewhere);
@@ -93,6 +94,24 @@ impl RateLimitStore for ObjectStore<'_> {
                 }
                 Ok((decision, source))
             }
+        }
+    }
+}
+
+impl ObjectStore<'_> {
+    /// Decides in the object that runs the request: nothing is in between that could fail, or that
+    /// would have to be remembered.
+    async fn decide_here(&self, object: &str, item: &Item) -> Result<(Decision, Source), ApiError> {
+        let context = self.context;
+        let question = Question::here(object, item, self.keyed.as_ref(), context.known);
+        match ask(context, &question, context.deadline()).await.answer {
+            Ok(answer) => {
+                let decision = decisions(answer)?.pop();
+                let decision = decision.ok_or_else(ApiError::object_unavailable)?;
+                Ok((decision, Source::Object))
+            }
+            // Its rows cannot be read.
+            Err(failure) => fallback::decide(context, failure, object, item),
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The object that a caller asks itself, and not through the Worker: it runs the whole request, and
-//! what is asked of it on the way it answers without a call.
+//! what is asked of it on the way it answers without a call and without a text.
 
+use tollgate_core::api::request::LimitRequest;
+use tollgate_core::api::BadRequest;
+use tollgate_core::message::{Answer, Call};
 use tollgate_core::subject::Namespace;
 
 /// Such an object.
@@ -11,6 +14,10 @@ pub(crate) trait Here {
     /// The namespace of its subject.
     fn namespace(&self) -> &Namespace;
 
-    /// Answers one message, both as text, in one synchronous step.
-    fn answer(&self, text: &str) -> String;
+    /// Reads a check. Most of those that a busy subject's object is asked are equal, and reading
+    /// one costs more than deciding it.
+    fn read(&self, check: &str) -> Result<LimitRequest, BadRequest>;
+
+    /// Answers one call, in one synchronous step.
+    fn answer(&self, call: &Call) -> Answer;
 }

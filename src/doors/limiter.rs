@@ -5,6 +5,7 @@
 //! platform itself retries errors marked `retryable` where it knows that the call did not run.
 //! Errors marked `overloaded` must not be retried, and open the circuit.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use tollgate_core::decision::Decision;
@@ -28,12 +29,21 @@ use crate::clock;
 use crate::hot::{self, Bindings};
 use crate::isolate;
 
+/// How an object is asked.
+#[derive(Clone)]
+enum Said {
+    /// By a text with its name, as [`addressed`] makes it.
+    Text(String),
+    /// By the call itself: the object that runs the request.
+    Here(Box<Call>),
+}
+
 /// One call to one object.
 #[derive(Clone)]
 pub(crate) struct Question {
     /// The object's name.
     pub(crate) object: String,
-    text: String,
+    said: Said,
     /// Whether it only takes back what was charged.
     is_cancel: bool,
     /// The call, where it is recorded, and whether with the state before it.
@@ -77,6 +87,48 @@ impl Question {
         Question::of(object, text, false, &call)
     }
 
+    /// The same for the object that runs the request, which needs no text.
+    pub(crate) fn here(
+        object: &str,
+        item: &Item,
+        by: Option<&Keyed>,
+        known: Option<Revision>,
+    ) -> Question {
+        let limit = Call::Limit {
+            operation: None,
+            items: vec![item.clone()],
+            holding: None,
+        };
+        let asked = match by {
+            Some(&keyed) => Call::Keyed {
+                keyed,
+                call: Box::new(limit.clone()),
+            },
+            None => limit.clone(),
+        };
+        let asked = match known {
+            Some(overrides) => Call::Knowing {
+                overrides,
+                call: Box::new(asked),
+            },
+            None => asked,
+        };
+        let wish = isolate::with(|isolate| isolate.recorder.wish(object, clock::now()));
+        let asked = match wish {
+            Some(with_state) => Call::Recorded {
+                call: Box::new(asked),
+                with_state,
+            },
+            None => asked,
+        };
+        Question {
+            object: object.to_owned(),
+            said: Said::Here(Box::new(asked)),
+            is_cancel: false,
+            recorded: wish.map(|with_state| (Box::new(limit), with_state)),
+        }
+    }
+
     /// A [`Call::Charge`]; `by` as in [`Question::limit`].
     pub(crate) fn charge(
         object: &str,
@@ -96,9 +148,25 @@ impl Question {
         Question::of(object, text, false, &call)
     }
 
-    /// What the object of this name is asked, if it is the one.
-    fn text_for(&self, name: &str) -> Option<&str> {
-        self.text.strip_prefix(name)?.strip_prefix('\n')
+    /// The text for an object elsewhere.
+    fn text(&self) -> Cow<'_, str> {
+        match &self.said {
+            Said::Text(text) => Cow::Borrowed(text),
+            Said::Here(call) => Cow::Owned(addressed(&self.object, &call.encode())),
+        }
+    }
+
+    /// The answer of this object itself.
+    fn answer_of(&self, here: &dyn Here) -> Result<Answer, Failure> {
+        let answer = match &self.said {
+            Said::Here(call) => here.answer(call),
+            Said::Text(text) => {
+                let (_, text) = text.split_once('\n').ok_or(Failure::Unreadable)?;
+                let (_, call) = Call::decode(text).map_err(|_| Failure::Unreadable)?;
+                here.answer(&call)
+            }
+        };
+        available(answer).map(|answer| noted(self, answer))
     }
 
     /// Asks for what is recorded of it, where its object is.
@@ -110,7 +178,7 @@ impl Question {
         };
         Question {
             object: object.to_owned(),
-            text,
+            said: Said::Text(text),
             is_cancel,
             recorded: wish.map(|with_state| (Box::new(call()), with_state)),
         }
@@ -160,10 +228,9 @@ impl Limiter {
     /// The answer of the object that runs the request, if it is the one that is asked. It is in
     /// reach, so its circuit is not asked.
     fn answer_here(&self, question: &Question) -> Option<Answered> {
-        let here = self.here.as_ref()?;
-        let text = question.text_for(here.name())?;
-        let answer = read(Ok(here.answer(text)));
-        let answer = answer.map(|answer| noted(question, answer));
+        let here = self.here.as_ref();
+        let here = here.filter(|here| here.name() == question.object)?;
+        let answer = question.answer_of(here.as_ref());
         Some(Answered::now(clock::now(), answer))
     }
 
@@ -174,7 +241,7 @@ impl Limiter {
         }
         let sent = clock::now();
         let answer = match permission(question) {
-            Some(kind) => self.recorded(question, kind, self.door.ask(&question.text).await),
+            Some(kind) => self.recorded(question, kind, self.door.ask(&question.text()).await),
             None => Err(Failure::LeftAlone),
         };
         Answered::now(sent, answer)
@@ -192,7 +259,9 @@ impl Limiter {
         let kinds: Vec<Option<CallKind>> = questions.iter().zip(&own).map(permission).collect();
         let asked = questions.iter().zip(&kinds);
         let texts = asked.filter(|(_, kind)| kind.is_some());
-        let texts = texts.map(|(question, _)| question.text.clone()).collect();
+        let texts = texts
+            .map(|(question, _)| question.text().into_owned())
+            .collect();
         let mut answers = self.door.ask_all(texts, None).await.into_iter();
         let answer =
             |((question, kind), own): ((&Question, Option<CallKind>), Option<Answered>)| {

@@ -8,16 +8,19 @@
 //! Stored: the rows of [`super::rows::limiter`]. One alarm per idle period deletes them, so an idle
 //! subject ends with empty storage. The namespace's directory is notified in the background.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
+use tollgate_core::api::request::{self, LimitRequest};
+use tollgate_core::api::BadRequest;
+use tollgate_core::message::{Answer, Call};
 use tollgate_core::subject::{Namespace, Subject};
 use wasm_bindgen::prelude::*;
 use worker::{durable_object, DurableObject, Env, Request, Response, Result, State};
 
 use super::listing::ListedObject;
 use super::outcomes::Outcomes;
-use super::subject::{LastCall, LoadedSubject};
+use super::subject::{answer, LastCall, LoadedSubject};
 use crate::clock;
 use crate::doors::here::Here;
 
@@ -41,6 +44,8 @@ struct Asked {
     name: String,
     namespace: Namespace,
     answering: Rc<Answering>,
+    /// The last check that it read, and its text.
+    read: RefCell<Option<(String, LimitRequest)>>,
 }
 
 impl DurableObject for RateLimitDO {
@@ -124,6 +129,7 @@ impl RateLimitDO {
             namespace: Subject::from_object_name(&name)?.namespace().clone(),
             name,
             answering: Rc::clone(&self.answering),
+            read: RefCell::new(None),
         });
         Some(Rc::clone(self.asked.get_or_init(|| asked)) as Rc<dyn Here>)
     }
@@ -132,9 +138,14 @@ impl RateLimitDO {
 impl Answering {
     fn answer(&self, text: String) -> String {
         let answer = self.last.answer(text, &self.subject);
+        self.tell();
+        answer
+    }
+
+    /// Has others know what has changed, in the background.
+    fn tell(&self) {
         self.subject.notify();
         self.outcomes.tell(&self.subject);
-        answer
     }
 }
 
@@ -147,7 +158,23 @@ impl Here for Asked {
         &self.namespace
     }
 
-    fn answer(&self, text: &str) -> String {
-        clock::in_event(|| self.answering.answer(text.to_owned()))
+    fn read(&self, check: &str) -> core::result::Result<LimitRequest, BadRequest> {
+        let mut last = self.read.borrow_mut();
+        match &*last {
+            Some((known, request)) if known == check => Ok(request.clone()),
+            _ => {
+                let request = request::parse(check)?;
+                *last = Some((check.to_owned(), request.clone()));
+                Ok(request)
+            }
+        }
+    }
+
+    fn answer(&self, call: &Call) -> Answer {
+        clock::in_event(|| {
+            let answer = answer(&self.answering.subject, call);
+            self.answering.tell();
+            answer
+        })
     }
 }

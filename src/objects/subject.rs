@@ -66,7 +66,8 @@ impl LastCall {
     }
 }
 
-fn answer(subject: &ListedObject<LoadedSubject>, call: &Call) -> Answer {
+/// The answer to a call.
+pub(super) fn answer(subject: &ListedObject<LoadedSubject>, call: &Call) -> Answer {
     let answered = subject.with(|awake, woken| {
         let is_listed = awake.is_listed();
         let answer = awake.loaded.answer(call, woken, is_listed)?;

@@ -11,7 +11,11 @@ use crate::reply::Reply;
 
 /// Decides; 200 or 429.
 pub(crate) async fn limit(context: &Context<'_>, body: &str) -> Result<Reply, ApiError> {
-    decided(context, &|| request::parse(body)).await
+    let read = || match context.here {
+        Some(here) => here.read(body),
+        None => request::parse(body),
+    };
+    decided(context, &read).await
 }
 
 /// As [`limit`], of a policy that the query names: without a body.

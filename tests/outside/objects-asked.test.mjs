@@ -347,6 +347,22 @@ describe("policies", () => {
     expect(await ask(name, "limit", named)).toMatchObject({ success: false, reason: "breaker" });
   });
 
+  test("whose use is recorded record what the object was asked itself", async () => {
+    const recorded = { ...window(5), record: { share: 1, days: 1 } };
+    await policy("asked.recorded", recorded);
+    const check = { policy: "asked.recorded", identifier: fresh() };
+    const checks = [{}, { operation: "fedcba98-7654-3210-fedc-ba9876543210" }, {}];
+    for (const more of checks) {
+      expect(await ask(nameOf(check.identifier), "limit", { ...check, ...more })).toMatchObject({ success: true });
+    }
+    const events = async () => {
+      await viaWorker("/limit", { ...check, peek: true }); // what is recorded goes along with requests
+      const { preview } = await viaWorker("/policies/asked.recorded?dryRun=true", recorded, "PUT");
+      return preview.recorded;
+    };
+    await expect.poll(events, { timeout: 20_000, interval: 500 }).toBe(3);
+  });
+
   test("of another namespace are those of the object's name", async () => {
     const other = { token: "test-other-admin" };
     expect((await tollgate.call("PUT", "/policies/asked.other", window(2), other)).status).toBe(201);
