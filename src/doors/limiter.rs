@@ -99,33 +99,13 @@ impl Question {
             items: vec![item.clone()],
             holding: None,
         };
-        let asked = match by {
-            Some(&keyed) => Call::Keyed {
-                keyed,
-                call: Box::new(limit.clone()),
-            },
-            None => limit.clone(),
-        };
-        let asked = match known {
-            Some(overrides) => Call::Knowing {
-                overrides,
-                call: Box::new(asked),
-            },
-            None => asked,
-        };
-        let wish = isolate::with(|isolate| isolate.recorder.wish(object, clock::now()));
-        let asked = match wish {
-            Some(with_state) => Call::Recorded {
-                call: Box::new(asked),
-                with_state,
-            },
-            None => asked,
-        };
+        let wish = wish(object);
+        let recorded = wish.map(|with_state| (Box::new(limit.clone()), with_state));
         Question {
             object: object.to_owned(),
-            said: Said::Here(Box::new(asked)),
+            said: Said::Here(Box::new(limit.with_fields(by.copied(), known, wish))),
             is_cancel: false,
-            recorded: wish.map(|with_state| (Box::new(limit), with_state)),
+            recorded,
         }
     }
 
@@ -171,7 +151,7 @@ impl Question {
 
     /// Asks for what is recorded of it, where its object is.
     fn of(object: &str, text: String, is_cancel: bool, call: &dyn Fn() -> Call) -> Question {
-        let wish = isolate::with(|isolate| isolate.recorder.wish(object, clock::now()));
+        let wish = wish(object);
         let text = match wish {
             None => addressed(object, &text),
             Some(with_state) => addressed(object, &recorded(&text, with_state)),
@@ -183,6 +163,11 @@ impl Question {
             recorded: wish.map(|with_state| (Box::new(call()), with_state)),
         }
     }
+}
+
+/// Whether what this object is asked is recorded, and then whether with the state before it.
+fn wish(object: &str) -> Option<bool> {
+    isolate::with(|isolate| isolate.recorder.wish(object, clock::now()))
 }
 
 /// The outcome of a question.

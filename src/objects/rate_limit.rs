@@ -29,7 +29,7 @@ use crate::doors::here::Here;
 pub struct RateLimitDO {
     answering: Rc<Answering>,
     /// The same as it runs requests, once a caller has asked it itself.
-    asked: OnceCell<Rc<Asked>>,
+    named: OnceCell<Rc<Named>>,
 }
 
 /// What answers in it.
@@ -40,7 +40,7 @@ struct Answering {
 }
 
 /// The object under its name.
-struct Asked {
+struct Named {
     name: String,
     namespace: Namespace,
     answering: Rc<Answering>,
@@ -56,7 +56,7 @@ impl DurableObject for RateLimitDO {
                 subject: ListedObject::new(state, env),
                 last: LastCall::default(),
             }),
-            asked: OnceCell::new(),
+            named: OnceCell::new(),
         }
     }
 
@@ -121,17 +121,17 @@ impl RateLimitDO {
 impl RateLimitDO {
     /// The object as it runs a request; `None` where no subject has its name.
     pub(crate) fn here(&self) -> Option<Rc<dyn Here>> {
-        if let Some(asked) = self.asked.get() {
-            return Some(Rc::clone(asked) as Rc<dyn Here>);
+        if let Some(named) = self.named.get() {
+            return Some(Rc::clone(named) as Rc<dyn Here>);
         }
         let name = self.answering.subject.known_name()?;
-        let asked = Rc::new(Asked {
+        let named = Rc::new(Named {
             namespace: Subject::from_object_name(&name)?.namespace().clone(),
             name,
             answering: Rc::clone(&self.answering),
             read: RefCell::new(None),
         });
-        Some(Rc::clone(self.asked.get_or_init(|| asked)) as Rc<dyn Here>)
+        Some(Rc::clone(self.named.get_or_init(|| named)) as Rc<dyn Here>)
     }
 }
 
@@ -149,7 +149,7 @@ impl Answering {
     }
 }
 
-impl Here for Asked {
+impl Here for Named {
     fn name(&self) -> &str {
         &self.name
     }

@@ -8,7 +8,6 @@ use tollgate_core::api::BadRequest;
 use tollgate_core::decision::{Decision, Source};
 use tollgate_core::idempotency::{Keyed, Repeat, KEPT_FOR};
 use tollgate_core::limit::Name;
-use tollgate_core::message::Call;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject::{Namespace, Subject, SubjectParts};
 use tollgate_core::subject_state::Item;
@@ -126,17 +125,6 @@ impl Asked {
             true => body.under(decision.pressure()),
             false => body,
         }
-    }
-}
-
-/// A call, of a request that may be known when it comes again.
-pub fn call_of(call: Call, keyed: Option<Keyed>) -> Call {
-    match keyed {
-        Some(keyed) => Call::Keyed {
-            keyed,
-            call: Box::new(call),
-        },
-        None => call,
     }
 }
 

@@ -11,7 +11,7 @@ use tollgate_core::report::{Outcome, Report, Told};
 use tollgate_core::Timestamp;
 use tollgate_feedback::{read, Why};
 
-use crate::asked::{call_of, meant, subject, Asked};
+use crate::asked::{meant, subject, Asked};
 use crate::failure::Failure;
 use crate::policies::Policies;
 use crate::random::Random;
@@ -63,7 +63,8 @@ impl Limiter {
             items: vec![asked.item.clone()],
             holding: None,
         };
-        let answer = self.ask(&asked.object, &call_of(call, asked.keyed), now)?;
+        let call = call.with_fields(asked.keyed, None, None);
+        let answer = self.ask(&asked.object, &call, now)?;
         let mut decisions = decisions(answer)?;
         let decision = decisions.pop().ok_or_else(Failure::unavailable)?; // one was asked
         Ok(to_json(&asked.body(&decision)))

@@ -10,7 +10,7 @@ use tollgate_core::multi::{deciding, Asked as Entry, Effect, Event, Message, Mul
 use tollgate_core::subject_state::Item;
 use tollgate_core::{Duration, Timestamp};
 
-use crate::asked::{call_of, Asked};
+use crate::asked::Asked;
 use crate::failure::Failure;
 use crate::limiter::{bounded, decisions, Limiter};
 
@@ -130,7 +130,9 @@ impl Limiter {
             holding: None,
         };
         let call = match message {
-            Message::Charge { operation, .. } => call_of(limit(operation, false), first.keyed),
+            Message::Charge { operation, .. } => {
+                limit(operation, false).with_fields(first.keyed, None, None)
+            }
             Message::Look { .. } => limit(None, true),
             Message::Cancel { operation, .. } => Call::Cancel { operation },
         };

@@ -343,28 +343,41 @@ impl Call {
             "overridden" => Call::Overridden(get_revision(&line, "revision")?),
             _ => return Err(Unreadable::Damaged("word")),
         };
-        let call = match get_keyed(&line)? {
-            Some(keyed) => Call::Keyed {
+        let keyed = get_keyed(&line)?;
+        let known = line.get(KNOWN).map(|_| get_revision(&line, KNOWN));
+        let record = line.get("record").map(|wish| wish == WITH_STATE);
+        Ok((version, call.with_fields(keyed, known.transpose()?, record)))
+    }
+
+    /// The call as [`Call::Keyed`], [`Call::Knowing`] and [`Call::Recorded`], as far as each is
+    /// given, in the order in which an object takes them off.
+    #[must_use]
+    pub fn with_fields(
+        self,
+        keyed: Option<Keyed>,
+        overrides: Option<Revision>,
+        with_state: Option<bool>,
+    ) -> Call {
+        let mut call = self;
+        if let Some(keyed) = keyed {
+            call = Call::Keyed {
                 keyed,
                 call: Box::new(call),
-            },
-            None => call,
-        };
-        let call = match line.get(KNOWN) {
-            Some(_) => Call::Knowing {
-                overrides: get_revision(&line, KNOWN)?,
+            };
+        }
+        if let Some(overrides) = overrides {
+            call = Call::Knowing {
+                overrides,
                 call: Box::new(call),
-            },
-            None => call,
-        };
-        let call = match line.get("record") {
-            Some(wish) => Call::Recorded {
+            };
+        }
+        if let Some(with_state) = with_state {
+            call = Call::Recorded {
                 call: Box::new(call),
-                with_state: wish == WITH_STATE,
-            },
-            None => call,
-        };
-        Ok((version, call))
+                with_state,
+            };
+        }
+        call
     }
 }
 

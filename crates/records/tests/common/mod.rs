@@ -66,13 +66,7 @@ impl Objects {
     /// A call by an isolate, as its door makes it.
     pub(crate) fn call(&mut self, recorder: &mut Recorder, object: &str, call: &Call, now: u64) {
         let wish = recorder.wish(object, at(now));
-        let sent = match wish {
-            Some(with_state) => Call::Recorded {
-                call: Box::new(call.clone()),
-                with_state,
-            },
-            None => call.clone(),
-        };
+        let sent = call.clone().with_fields(None, None, wish);
         let state = self.0.entry(object.to_owned()).or_default();
         let moment = Moment {
             now: at(now),
