@@ -53,6 +53,8 @@ impl Block {
             newer: None,
             keeps_policy: false,
             recognition: None,
+            while_lent: false,
+            loan: None,
             cache_for: MAX_CACHE_FOR.min(self.until.since(now)),
             contended: false,
         }

@@ -1,6 +1,7 @@
 //! The answer to one check: success or not, which limit decided, why, what remains and when to come
 //! back.
 
+use crate::lease::Loan;
 use crate::limit::Costs;
 use crate::policy::Policy;
 use crate::{Duration, Timestamp};
@@ -77,6 +78,14 @@ impl Reason {
             | Reason::Breaker => true,
             Reason::Override => false,
         }
+    }
+
+    /// Whether there is no room: others may be admitted, or the same caller in a while.
+    pub const fn is_of_room(self) -> bool {
+        matches!(
+            self,
+            Reason::Limit | Reason::CostExceedsCapacity | Reason::Parent | Reason::Busy
+        )
     }
 
     /// The reason that a word names.
@@ -204,6 +213,10 @@ pub struct Decision {
     pub keeps_policy: bool,
     /// How the request is known when it comes again; `None` where it is not.
     pub recognition: Option<Recognition>,
+    /// Whether this refuses while units are lent that may come back: then nothing is known of when.
+    pub while_lent: bool,
+    /// What is lent with it, to be spent without a question.
+    pub loan: Option<Loan>,
 }
 
 /// How an object knows a request when it comes again.
@@ -280,6 +293,8 @@ impl Decision {
             newer: None,
             keeps_policy: false,
             recognition: None,
+            while_lent: false,
+            loan: None,
         }
     }
 
@@ -298,10 +313,20 @@ impl Decision {
         wait(self) > wait(other)
     }
 
+    /// Makes it a refusal that may end at any time until then, because units are lent.
+    pub(crate) fn wait_for_leases(&mut self, until: Timestamp) {
+        self.while_lent = true;
+        self.wait_at_most(until);
+    }
+
     /// Makes it a refusal that may end at any time until then.
     pub(crate) fn wait_no_longer_than(&mut self, until: Timestamp) {
-        let longest = until.since(self.at);
         self.contended = true;
+        self.wait_at_most(until);
+    }
+
+    fn wait_at_most(&mut self, until: Timestamp) {
+        let longest = until.since(self.at);
         self.cache_for = Duration::ZERO;
         self.retry_after = Some(self.retry_after.map_or(longest, |wait| wait.min(longest)));
         let sooner = |mut standing: Standing| {

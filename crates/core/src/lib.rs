@@ -55,7 +55,7 @@
 //! | [`pressure`] | how full limits are |
 //! | [`decision`], [`multi`] | the form of an answer; a request over several subjects |
 //! | [`number`], [`duration`], [`time`] | the units in which everything counts |
-//! | [`idempotency`] | how a request is known when it comes again |
+//! | [`idempotency`], [`lease`] | how a request is known when it comes again; units that are lent |
 //! | [`codec`], [`percent`], [`dots`], [`hash`] | texts, and numbers for them |
 //! | [`error`] | why a limit cannot be built |
 #![forbid(unsafe_code)]
@@ -76,6 +76,7 @@ pub mod hash;
 pub mod idempotency;
 mod in_force;
 pub mod isolate;
+pub mod lease;
 pub mod limit;
 pub mod message;
 pub mod multi;

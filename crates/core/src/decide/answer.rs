@@ -102,6 +102,8 @@ pub(super) fn decision(
         newer: None,
         keeps_policy: false,
         recognition: None,
+        while_lent: false,
+        loan: None,
     }
 }
 

@@ -3,6 +3,7 @@
 //! - [`refusals`]: refusals that still hold.
 //! - [`refused_last`]: which objects refused last.
 //! - [`kept`]: which policies objects keep whole.
+//! - [`leases`]: units that were borrowed, to be spent without a question.
 //! - [`circuit`]: the circuit breaker of each object.
 //! - [`debts`]: units admitted while an object was unavailable.
 //! - [`reports`]: which reports of upstreams' answers are sent, and when.
@@ -16,6 +17,7 @@ pub mod circuit;
 pub mod counts;
 pub mod debts;
 pub mod kept;
+pub mod leases;
 pub mod refusals;
 pub mod refused_last;
 pub mod reports;

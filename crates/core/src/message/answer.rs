@@ -3,6 +3,7 @@
 use tollgate_versions::Version;
 
 use super::permits::{get_objects, get_settled, get_topped, put_objects, put_settled, put_topped};
+use super::lease::{get_loan, put_loan};
 use super::refusal_code::RefusalCode;
 use super::report::{get_broken, get_closed, get_reported, put_broken, put_closed, put_reported};
 use super::shares::{get_shares, shares_text};
@@ -239,7 +240,9 @@ fn put_decision(line: LineWriter, decision: &Decision) -> LineWriter {
         .put_some("delay", decision.delay.map(Duration::as_millis))
         .put("cacheFor", decision.cache_for.as_millis())
         .flag("contended", decision.contended)
-        .flag("keeps", decision.keeps_policy);
+        .flag("keeps", decision.keeps_policy)
+        .flag("whileLent", decision.while_lent);
+    let line = put_loan(line, decision.loan.as_ref());
     let line = match decision.granted.as_deref() {
         Some(granted) => put_granted(line, granted),
         None => line,
@@ -334,6 +337,8 @@ fn get_decision(
         newer: newer.transpose()?.map(Box::new),
         keeps_policy: line.flag("keeps"),
         recognition: get_recognition(line)?,
+        while_lent: line.flag("whileLent"),
+        loan: get_loan(line)?,
     })
 }
 
@@ -394,6 +399,7 @@ fn put_status(line: LineWriter, status: &Status) -> LineWriter {
             )
             .put("remaining", limit.remaining)
             .put_some("held", (limit.held > 0).then_some(limit.held))
+            .put_some("lent", (limit.lent > 0).then_some(limit.lent))
             .put_some("debt", (limit.debt > 0).then_some(limit.debt))
             .put("reset", limit.reset.as_millis())
             .put_some("classes", shares_text(&limit.classes))
@@ -521,6 +527,7 @@ fn get_status<'a>(
                 stage: get_stage(&line)?,
                 remaining: line.needed("remaining")?,
                 held: line.number("held")?.unwrap_or(0),
+                lent: line.number("lent")?.unwrap_or(0),
                 debt: line.number("debt")?.unwrap_or(0),
                 reset: instant(&line, "reset")?,
                 classes: get_shares(&line)?,

@@ -2,6 +2,7 @@
 
 use tollgate_versions::Version;
 
+use super::lease::{borrowing_text, get_borrowing, get_returned, put_returned};
 use super::permits::{
     get_home, get_outcome, get_overage, get_topup, put_home, put_outcome, put_topup,
 };
@@ -10,6 +11,7 @@ use super::{bits, duration, hex, optional_bits, policy_name, MESSAGES};
 use crate::codec::{Line, LineWriter, Unreadable};
 use crate::decide::{Check, OnExpiry, Overage};
 use crate::idempotency::{Aim, Keyed};
+use crate::lease::{Borrowing, Returned};
 use crate::limit::Real;
 use crate::overrides::Revision;
 use crate::policy::Policy;
@@ -154,6 +156,19 @@ pub enum Call {
         /// The call.
         call: Box<Call>,
     },
+    /// A [`Call::Limit`] of one item, by somebody who borrows. It is fields of that call: an object
+    /// of a build from before passes over them and lends nothing.
+    Borrowing {
+        /// What it tells, and wants.
+        borrowing: Borrowing,
+        /// The call.
+        call: Box<Call>,
+    },
+    /// Take back what was lent and not spent. An object of a build from before this call takes its
+    /// word for damage and answers [`RefusalCode::Unavailable`]: it has lent nothing.
+    ///
+    /// [`RefusalCode::Unavailable`]: super::RefusalCode::Unavailable
+    Return(Returned),
     /// Another call, by a Worker that knows the overrides of this revision. An object that was told
     /// of a newer one ([`Call::Overridden`]) answers [`RefusalCode::StaleOverrides`]. It is a field
     /// of that call: an object of a build from before passes over it.
@@ -191,9 +206,10 @@ impl Call {
         match self {
             Call::Limit { items, .. } => items.iter().any(Item::changes),
             Call::Status { .. } | Call::Next { .. } | Call::Overridden(_) | Call::Recall => false,
-            Call::Recorded { call, .. } | Call::Knowing { call, .. } | Call::Keyed { call, .. } => {
-                call.may_change()
-            }
+            Call::Recorded { call, .. }
+            | Call::Knowing { call, .. }
+            | Call::Keyed { call, .. }
+            | Call::Borrowing { call, .. } => call.may_change(),
             _ => true,
         }
     }
@@ -202,9 +218,10 @@ impl Call {
     pub fn items_mut(&mut self) -> &mut [Item] {
         match self {
             Call::Limit { items, .. } => items,
-            Call::Recorded { call, .. } | Call::Knowing { call, .. } | Call::Keyed { call, .. } => {
-                call.items_mut()
-            }
+            Call::Recorded { call, .. }
+            | Call::Knowing { call, .. }
+            | Call::Keyed { call, .. }
+            | Call::Borrowing { call, .. } => call.items_mut(),
             _ => &mut [],
         }
     }
@@ -263,6 +280,11 @@ impl Call {
             }
             Call::Release { permit } => new("release").put("permit", hex(*permit)),
             Call::Overridden(at) => new("overridden").put("revision", text_of(*at)),
+            Call::Return(returned) => put_returned(new("return"), returned),
+            Call::Borrowing {
+                borrowing: told,
+                call,
+            } => return borrowing(&call.encode_in(version), told),
             Call::Keyed { keyed: by, call } => return keyed(&call.encode_in(version), by),
             Call::Knowing { overrides, call } => {
                 return knowing(&call.encode_in(version), *overrides)
@@ -340,8 +362,16 @@ impl Call {
             "release" => Call::Release {
                 permit: bits(&line, "permit")?,
             },
+            "return" => return Ok((version, Call::Return(get_returned(&line)?))),
             "overridden" => Call::Overridden(get_revision(&line, "revision")?),
             _ => return Err(Unreadable::Damaged("word")),
+        };
+        let call = match get_borrowing(&line)? {
+            Some(borrowing) => Call::Borrowing {
+                borrowing,
+                call: Box::new(call),
+            },
+            None => call,
         };
         let keyed = get_keyed(&line)?;
         let known = line.get(KNOWN).map(|_| get_revision(&line, KNOWN));
@@ -394,6 +424,11 @@ pub fn recorded(call: &str, with_state: bool) -> String {
 /// The text of a [`Call::Knowing`], of the text of its call.
 pub fn knowing(call: &str, overrides: Revision) -> String {
     with_field(call, format_args!("{KNOWN}={}", text_of(overrides)))
+}
+
+/// The text of a [`Call::Borrowing`], of the text of its call.
+pub fn borrowing(call: &str, borrowing: &Borrowing) -> String {
+    with_field(call, format_args!("{}", borrowing_text(borrowing)))
 }
 
 /// The text of a [`Call::Keyed`], of the text of its call.

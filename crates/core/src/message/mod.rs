@@ -7,6 +7,7 @@
 
 mod answer;
 mod call;
+mod lease;
 mod news;
 mod object;
 mod permits;
@@ -16,7 +17,8 @@ mod shares;
 
 pub use answer::Answer;
 pub use call::{
-    encode_charge, encode_hold, encode_limit, in_version, keyed, knowing, recorded, Call, Holding,
+    borrowing, encode_charge, encode_hold, encode_limit, in_version, keyed, knowing, recorded, Call,
+    Holding,
 };
 pub use news::may_be_news;
 pub use refusal_code::RefusalCode;

@@ -11,9 +11,10 @@ use crate::Timestamp;
 /// looked for.
 pub fn may_be_news(told: &Told, call: &Call, answer: &Answer, now: Timestamp) -> bool {
     match (call, answer) {
-        (Call::Knowing { call, .. } | Call::Keyed { call, .. }, _) => {
-            may_be_news(told, call, answer, now)
-        }
+        (
+            Call::Knowing { call, .. } | Call::Keyed { call, .. } | Call::Borrowing { call, .. },
+            _,
+        ) => may_be_news(told, call, answer, now),
         (Call::Recorded { call, .. }, Answer::Recorded { answer, .. }) => {
             may_be_news(told, call, answer, now)
         }

@@ -14,6 +14,9 @@ impl SubjectState {
         effects: &mut Effects,
     ) -> Answer {
         self.rewrite_older(moment, effects);
+        if let Err(refusal) = self.end_leases(moment, effects) {
+            return Answer::from(&refusal);
+        }
         if let Call::Recorded { call, with_state } = call {
             if !call.may_change() {
                 return self.answer(call, random, moment, effects);
@@ -85,6 +88,19 @@ impl SubjectState {
                     .map(|known| known.map_or(Answer::Done, Answer::Decided)),
                 other => return self.answered(other, random, moment, effects),
             },
+            Call::Borrowing { borrowing, call } => match &**call {
+                Call::Limit {
+                    operation: None,
+                    items,
+                    holding: None,
+                } if items.len() == 1 => self
+                    .limit_borrowing(&items[0], borrowing, random, moment, effects)
+                    .map(Answer::Decided),
+                other => return self.answered(other, random, moment, effects),
+            },
+            Call::Return(returned) => self
+                .take_lease_back(returned, moment, effects)
+                .map(|()| Answer::Done),
             Call::Recall => Ok(Answer::Done), // nobody says what
             Call::Overridden(at) => {
                 self.overridden(*at);

@@ -11,6 +11,7 @@ use crate::row::{get_version, put_version, ROWS};
 use crate::{Algorithm, Limit, Timestamp};
 
 use super::coming::Coming;
+use super::lent::Lent;
 use super::renamed::Renamed;
 use super::usage::Usage;
 use super::written::Written;
@@ -30,6 +31,8 @@ pub(super) struct Entry {
     pub(super) coming: Coming,
     /// Units that permits hold of it ([`super::holds`]).
     pub(super) on_hold: u64,
+    /// Units of it that are lent ([`super::leases`]).
+    pub(super) lent: Lent,
     /// Of the definitions of one named limit the one with the highest turn was decided last.
     pub(super) turn: u64,
     /// The stored row; `None` when there is none yet, or one of another definition that is to be
@@ -57,6 +60,7 @@ impl Entry {
             usage: Usage::fresh(limit, moment)?,
             coming: Coming::default(),
             on_hold: 0,
+            lent: Lent::default(),
             turn: 0,
             written: None,
             told: Version::NONE,
@@ -77,6 +81,10 @@ impl Entry {
             usage,
             coming: Coming::get(line)?,
             on_hold: 0,
+            lent: Lent {
+                edition: line.number("edition")?.unwrap_or(0),
+                ..Lent::default()
+            },
             told: Version::NONE,
             renamed: Renamed::default(),
         };
@@ -194,6 +202,7 @@ impl Entry {
             usage: self.usage.redefined(limit, clock, moment)?,
             coming: self.coming.clone(),
             on_hold: self.on_hold,
+            lent: self.lent.clone(),
             turn: self.turn,
             written: None,
             told: Version::NONE,
@@ -315,6 +324,9 @@ impl Entry {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<(), UnknownTimeZone> {
+        if self.carry(units, moment)? {
+            return Ok(());
+        }
         let usage = &self.usage;
         let wanted = match &mut self.written {
             None => 0,
@@ -331,6 +343,51 @@ impl Entry {
         Ok(())
     }
 
+    /// The units of this charge are told by the row of a lease, if this call writes one and the
+    /// limit's row is of the same window; whether they are.
+    fn carry(&mut self, units: u64, moment: Moment) -> Result<bool, UnknownTimeZone> {
+        let (Some(carried), Some(written)) = (&mut self.lent.carried, &mut self.written) else {
+            return Ok(false);
+        };
+        let is_carried = written.carry(units, &self.usage.state, self.usage.algorithm(), moment)?;
+        if is_carried {
+            *carried = carried.saturating_add(units);
+        }
+        Ok(is_carried)
+    }
+
+    /// What is charged from now on is told by the row of a lease, which this call writes.
+    pub(super) const fn begin_carrying(&mut self) {
+        if self.lent.edition > 0 {
+            self.lent.carried = Some(0);
+        }
+    }
+
+    /// Sets aside units that are lent. The first time the row is written, so that those of leases
+    /// can count on it.
+    pub(super) fn lend(&mut self, units: u64, moment: Moment, effects: &mut Effects) {
+        self.lent.units = self.lent.units.saturating_add(units);
+        if self.lent.edition == 0 {
+            self.lent.begin(moment.now);
+            self.write_exact(moment, effects);
+        }
+    }
+
+    /// Adds what the row of a lease tells: units that are set aside, and, if this is the edition of
+    /// the limit's row that it counts on, units charged at an instant in the same window.
+    pub(super) fn add_lease(&mut self, left: u64, carried: u64, edition: u64, at: Timestamp) {
+        self.lent.units = self.lent.units.saturating_add(left);
+        if carried > 0 && edition == self.lent.edition {
+            self.usage.add_carried(carried, at);
+            self.written = Some(Written::found(self.usage.state.clone()));
+        }
+    }
+
+    /// Units that may be spent or settled without a question: no one else may have them.
+    pub(super) const fn set_aside(&self) -> u64 {
+        self.on_hold.saturating_add(self.lent.units)
+    }
+
     /// Writes the row as the state is, whatever was stored.
     pub(super) fn write_exact(&mut self, moment: Moment, effects: &mut Effects) {
         self.write(0, moment.now, effects);
@@ -338,6 +395,7 @@ impl Entry {
 
     fn write(&mut self, margin: u64, now: Timestamp, effects: &mut Effects) {
         let (state, ahead) = self.usage.state.ahead(self.usage.algorithm(), margin);
+        self.lent.row_is_written();
         self.renamed.delete(effects);
         effects.put(self.key(), self.row(&state, ahead));
         self.written = Some(Written::now(state, ahead, now));
@@ -366,7 +424,8 @@ impl Entry {
             .flag("whole", self.is_whole)
             .flag("replacesInline", self.replaces_inline)
             .put_some("writeAhead", self.usage.write_ahead)
-            .put_some("turn", (self.turn > 0).then_some(self.turn));
+            .put_some("turn", (self.turn > 0).then_some(self.turn))
+            .put_some("edition", Some(self.lent.edition).filter(|it| *it > 0));
         let line = self.usage.put(line, state, ahead);
         self.coming.put(line).finish()
     }
@@ -415,8 +474,9 @@ impl Entry {
             version: self.version,
             limit: usage.limit.clone(),
             stage: stage.map(|(step, next)| StageStatus { step, next }),
-            remaining: view.remaining.saturating_sub(self.on_hold),
+            remaining: view.remaining.saturating_sub(self.set_aside()),
             held: self.on_hold,
+            lent: self.lent.units,
             debt: usage.debt(moment)?,
             reset: view.reset,
             classes,

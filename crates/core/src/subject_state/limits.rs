@@ -292,9 +292,10 @@ impl Limits {
         dropped.iter_mut().for_each(|entry| entry.delete(effects));
     }
 
-    /// Whether a permit holds, or held, units of this limit, and is to be known.
+    /// Whether units of this limit are lent, or a permit holds or held some and is to be known.
     fn holds_of(&self, entry: &Entry, now: Timestamp) -> bool {
-        !self.holds.is_empty() && self.holds.concern(&entry.key(), now)
+        let is_held = !self.holds.is_empty() && self.holds.concern(&entry.key(), now);
+        is_held || entry.lent.units > 0
     }
 
     /// Whether nothing tells the entry from a new one. Of several definitions of one named limit
@@ -304,7 +305,7 @@ impl Limits {
         if entry.usage.idle_at(now) > now || self.holds_of(entry, now) {
             return false;
         }
-        let in_use = |other: &Entry| other.on_hold > 0 || other.usage.idle_at(now) > now;
+        let in_use = |other: &Entry| other.set_aside() > 0 || other.usage.idle_at(now) > now;
         let mut of_name = self.of_name(&entry.policy, &entry.usage.limit);
         let is_in_force = of_name.clone().all(|other| other.turn <= entry.turn);
         let mut beside = self.entries.iter();

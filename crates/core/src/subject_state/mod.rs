@@ -14,6 +14,7 @@
 //! | `Blocks`, `Penalties` | who is shut out, until when; who is about to be |
 //! | `Outlooks` | what callers have reported of upstreams, one `Outlook` a policy |
 //! | `Permits` | the newest fence, and which permits were released lately |
+//! | `Leases` | what is lent, to whom, until when |
 //! | `Operations` | what recent operations charged, so that it can be taken back |
 //! | `Keys` | what was answered to requests that may come again, in a `Shelf` and in rows |
 //! | `Denials` | the newest refusals |
@@ -53,6 +54,8 @@ mod holding;
 mod holds;
 mod item;
 mod keys;
+mod leases;
+mod lent;
 mod limits;
 mod loaded;
 mod look;
@@ -92,6 +95,7 @@ pub use holding::{limits_held, Notice, Outcome, Settled, Share, Topped, Topup, T
 pub use holds::{End, Home, Others, Part, MAX_ENDED, MAX_HELD};
 pub use item::Item;
 pub use keys::{KEYS, MAX_KEYS};
+pub use leases::MAX_BORROWERS;
 pub use next::MAX_NEXT;
 pub use place::Place;
 pub use refusal::Refusal;
@@ -110,6 +114,7 @@ use denials::Denials;
 use entry::Entry;
 use holds::{Held, Terms};
 use keys::Keys;
+use leases::{Lease, Leases};
 use limits::Limits;
 use loaded::Loaded;
 use operations::{Operation, Operations};
@@ -138,6 +143,7 @@ pub struct SubjectState {
     permits: Permits,
     operations: Operations,
     keys: Keys,
+    leases: Leases,
     begun: Begun,
     denials: Denials,
     alarm: Alarm,
@@ -158,6 +164,7 @@ impl SubjectState {
             }
         }
         state.permits.add_found(state.limits.found_holds());
+        state.leases.tell(&mut state.limits.entries);
         state
     }
 
@@ -183,6 +190,7 @@ impl SubjectState {
             "block" => self.blocks.add_found(&line)?,
             "stage" => self.limits.stage = Some(SubjectStage::get(&line)?),
             "granted" => self.limits.taken.add_found(&line)?,
+            "lease" => self.leases.add(Lease::get(text)?),
             "permit" => self.limits.holds.add(Held::get(text)?),
             "fence" => self.permits.add_found(line.needed("fence")?),
             KEYS => self.keys.add_found(&line)?,
@@ -255,8 +263,7 @@ impl SubjectState {
         self.blocks.outlooks.step_back(moment.now);
         let decides = |item: &Item| self.blocks.may_change(item, moment.now);
         if items.iter().any(decides) {
-            self.end(moment, effects);
-            self.limits.expire(moment, effects)?;
+            self.make_up(moment, effects)?;
         }
         let in_force = &*self.in_force(items, moment)?;
         let holder = self.permits.holder(items, random, moment.now);
@@ -273,6 +280,7 @@ impl SubjectState {
             self.note_admission(items, operation, moment, effects);
         }
         self.contended().mark(in_force, &mut answers, moment);
+        self.mark_lent(in_force, &mut answers, moment);
         self.blocks
             .penalize(items, &mut answers, moment.now, effects);
         self.policies.tell(asked, items, &mut answers);
@@ -404,8 +412,7 @@ impl SubjectState {
             return Ok(());
         }
         self.operations.make_room(moment.now)?;
-        self.end(moment, effects);
-        self.limits.expire(moment, effects)?;
+        self.make_up(moment, effects)?;
         let items = self.policies.parts(items);
         let items = self.in_force(&items, moment)?;
         let final_for = self
@@ -472,8 +479,7 @@ impl SubjectState {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<Grant, Refusal> {
-        self.loaded.readable()?;
-        self.limits.expire(moment, effects)?;
+        self.make_up(moment, effects)?;
         let slots = self.limits.renew(permit, hold, moment, effects);
         if slots.is_none() && self.limits.holds.has_lost_slots(permit) {
             return Err(Refusal::PermitEnded(End::Expired)); // another one may have them
@@ -489,12 +495,13 @@ impl SubjectState {
         }
     }
 
-    /// Makes up for what has come by itself: ends of overrides, and of holds. An error where rows
-    /// cannot be read.
+    /// Makes up for what has come by itself: ends of overrides, of holds, and of leases. An error
+    /// where rows cannot be read.
     fn make_up(&mut self, moment: Moment, effects: &mut Effects) -> Result<(), Refusal> {
         self.loaded.readable()?;
         self.end(moment, effects);
-        Ok(self.limits.expire(moment, effects)?)
+        self.limits.expire(moment, effects)?;
+        Ok(self.expire_leases(moment, effects)?)
     }
 
     /// Charges the real cost of what a permit holds, whole, and ends it; its slots are free. A
@@ -685,9 +692,7 @@ impl SubjectState {
                 ..SubjectState::default()
             };
         }
-        self.loaded.readable()?;
-        self.end(moment, effects);
-        self.limits.expire(moment, effects)?; // else it would be charged after the reset
+        self.make_up(moment, effects)?; // else it would be charged after the reset
         let is_of = |name: &str| policy.is_none_or(|policy| policy == name);
         effects.writes.extend(self.blocks.outlooks.forget(is_of));
         let final_for = self.limits.reset(policy, moment, effects);

@@ -24,6 +24,9 @@ pub struct LimitStatus {
     pub remaining: u64,
     /// Units that permits hold.
     pub held: u64,
+    /// Units that are lent and may be spent without a question. By so many the limit may be used
+    /// less than it could be.
+    pub lent: u64,
     /// Units in use beyond the limit.
     pub debt: u64,
     /// As in a decision.

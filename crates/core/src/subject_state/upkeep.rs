@@ -13,8 +13,8 @@ impl SubjectState {
     pub fn clean(&mut self, moment: Moment, effects: &mut Effects) -> Result<(), Refusal> {
         self.alarm = Alarm::default();
         self.loaded.readable()?;
-        self.end(moment, effects);
-        self.limits.expire(moment, effects)?;
+        self.make_up(moment, effects)?;
+        self.leases.drop_over(effects);
         self.limits.drop_idle(moment, effects);
         self.policies.settle(&self.limits, effects);
         effects.writes.extend(self.blocks.drop_over(moment.now));
@@ -44,6 +44,7 @@ impl SubjectState {
         if older.rows {
             self.limits.write_all(moment, effects);
             self.limits.holds.write_all(effects);
+            self.leases.write_all(effects);
             self.policies.write_all(effects);
             effects.writes.extend(self.blocks.rows());
             effects.writes.extend(self.limits.kept_rows());
@@ -77,7 +78,7 @@ impl SubjectState {
     /// Whether anything is stored, so that there has to be a cleaning alarm.
     pub fn has_rows(&self) -> bool {
         let is_in_use = !self.blocks.is_empty() || self.limits.has_rows() || self.keys.has_rows();
-        let is_in_use = is_in_use || !self.limits.holds.is_empty();
+        let is_in_use = is_in_use || !self.limits.holds.is_empty() || !self.leases.is_empty();
         let is_kept = self.limits.kept_until().is_some();
         self.loaded.readable().is_err() || is_in_use || is_kept
     }
@@ -108,12 +109,13 @@ impl SubjectState {
     /// Whether it has anything that is over some time.
     fn is_in_use(&self) -> bool {
         let has_limits = !self.limits.is_empty() || !self.limits.holds.is_empty();
-        has_limits || !self.blocks.is_empty() || self.keys.has_rows()
+        has_limits || !self.leases.is_empty() || !self.blocks.is_empty() || self.keys.has_rows()
     }
 
     fn set_alarm(&mut self, moment: Moment, effects: &mut Effects) {
         let over = self.limits.idle_at(moment.now).max(self.blocks.last_end());
         let over = over.max(self.keys.over_at(moment.now));
+        let over = over.max(self.leases.over_at());
         let kept = self.limits.kept_until();
         self.alarm.set(over, kept, moment.now, effects);
         if let Some(at) = self.rings_by(moment.now) {

@@ -349,6 +349,34 @@ impl Usage {
         Ok((units, debt))
     }
 
+    /// Adds units that were charged at an instant, of which the row that it was read from does not
+    /// tell. They are of the window of that row, so no clock of a time zone is asked.
+    pub(super) fn add_carried(&mut self, units: u64, at: Timestamp) {
+        let algorithm = self.limit.algorithm();
+        let now = at.max(self.state.seen());
+        let zones = &UtcOnly;
+        let moment = Moment { now, zones };
+        // Neither can fail without a time zone.
+        let _ = self.state.project(algorithm, moment);
+        let _ = self.state.take(algorithm, Take::of(units), now, moment);
+    }
+
+    /// When the window or period ends that it counts in; `None` where it counts in none.
+    pub(super) fn turn(&self) -> Option<Timestamp> {
+        match (&self.state, self.algorithm()) {
+            (LimitState::Counter(counter), _) => Some(counter.span.end),
+            (LimitState::Sliding(sliding), Algorithm::SlidingWindow(window)) => {
+                Some(sliding.counts.start.plus(window.window()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether nothing that was charged before its [`Usage::turn`] counts after it.
+    pub(super) const fn forgets_at_turn(&self) -> bool {
+        matches!(self.state, LimitState::Counter(_))
+    }
+
     /// Units in use, also past the limit.
     pub(super) fn used(&self, moment: Moment) -> Result<u64, UnknownTimeZone> {
         let algorithm = self.algorithm();

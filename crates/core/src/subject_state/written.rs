@@ -10,6 +10,7 @@
 //! says what other rules lost.
 
 use crate::algorithm::state::{LimitState, Moment};
+use crate::algorithm::Take;
 use crate::calendar::UnknownTimeZone;
 use crate::{Algorithm, Duration, Timestamp};
 
@@ -64,6 +65,25 @@ impl Written {
     pub(super) fn count(&mut self, units: u64, now: Timestamp) {
         self.used = self.used.saturating_add(units);
         self.last = self.last.max(now);
+    }
+
+    /// Another row tells a charge of so many units, made now: what both tell together grows by
+    /// them. `false`, and nothing is changed, where this one is to be written anyway.
+    pub(super) fn carry(
+        &mut self,
+        units: u64,
+        real: &LimitState,
+        algorithm: &Algorithm,
+        moment: Moment,
+    ) -> Result<bool, UnknownTimeZone> {
+        let mut state = self.state.clone();
+        state.project(algorithm, moment)?;
+        if self.at.is_none() || !self.state.is_in_window_of(real) {
+            return Ok(false);
+        }
+        state.take(algorithm, Take::of(units), moment.now, moment)?;
+        self.state = state;
+        Ok(true)
     }
 
     /// Whether the row still tells more use than there was, as far as can be said without

@@ -121,6 +121,8 @@ impl CachedRefusal {
             newer: None, // such a refusal is not cached
             keeps_policy: false,
             recognition: None,
+            while_lent: false,
+            loan: None,
         })
     }
 

@@ -196,25 +196,33 @@ impl Limits {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<Share, UnknownTimeZone> {
-        let clock = self.clock().copied();
-        let place = self
-            .entries
-            .iter()
-            .position(|entry| entry.key() == part.key);
-        let mut share = Share {
+        let (charged, debt) = self.charge_key(&part.key, units, moment, effects)?;
+        Ok(Share {
             name: part.name.clone(),
-            units: 0,
-            debt: 0,
-            forgiven: units,
-        };
+            units: charged,
+            debt,
+            forgiven: units - charged,
+        })
+    }
+
+    /// Charges units past the limit of this key, and what is charged together with it; how many
+    /// were, and by how many it is in debt. None where the limit is not known any more.
+    pub(crate) fn charge_key(
+        &mut self,
+        key: &str,
+        units: u64,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(u64, u64), UnknownTimeZone> {
+        let clock = self.clock().copied();
+        let place = self.entries.iter().position(|entry| entry.key() == key);
         let Some(place) = place else {
-            return Ok(share);
+            return Ok((0, 0));
         };
         let own = &mut self.entries[place];
         own.follow(clock.as_ref(), moment)?;
-        (share.units, share.debt) = own.usage.charge_as_debt(units, moment)?;
-        share.forgiven = units - share.units;
-        own.write_ahead(share.units, moment, effects)?;
+        let (charged, debt) = own.usage.charge_as_debt(units, moment)?;
+        own.write_ahead(charged, moment, effects)?;
         let own = own.clone();
         let newest = self
             .of_name(&own.policy, &own.usage.limit)
@@ -231,7 +239,7 @@ impl Limits {
             other.usage.charge_past(units, moment.now, moment)?;
             other.write_ahead(units, moment, effects)?;
         }
-        Ok(share)
+        Ok((charged, debt))
     }
 
     /// Forgets permits that are remembered for no longer, or are too many: those that ended first,

@@ -22,16 +22,16 @@ use crate::subject_state::picked::Picked;
 use crate::subject_state::refusal::Refusal;
 
 impl Limits {
-    /// How many units of each limit of a policy are on hold; `None` where none are.
+    /// How many units of each limit of a policy are held or lent; `None` where none are.
     pub(crate) fn on_hold(&self, policy: &Policy) -> Option<Vec<u64>> {
-        if self.holds.is_empty() {
+        if self.entries.iter().all(|entry| entry.set_aside() == 0) {
             return None;
         }
         let of_limit = |limit| {
-            let held = self.entries.iter().filter(|entry| entry.on_hold > 0);
+            let held = self.entries.iter().filter(|entry| entry.set_aside() > 0);
             let concerned = held.filter(|entry| entry.concerns(policy, limit));
             concerned
-                .map(|entry| entry.on_hold)
+                .map(Entry::set_aside)
                 .fold(0, u64::saturating_add)
         };
         let units: Vec<u64> = policy.limits().iter().map(of_limit).collect();

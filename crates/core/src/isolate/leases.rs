@@ -1,0 +1,317 @@
+//! What an isolate has borrowed: the borrower's side of [`crate::lease`].
+//!
+//! A check that fits into what is left is admitted without a question. The first that finds little
+//! left, or a lease that is over, asks the object and tells what was spent; while it is under way
+//! the others spend the rest, or ask for themselves. What is left when nobody asks any more is given
+//! back. An entry that is lost costs what it had, until the limit's window turns.
+
+use core::mem;
+
+use crate::decide::Check;
+use crate::decision::{Decision, Standing};
+use crate::isolate::bounded::{BoundedMap, Key};
+use crate::isolate::refusals::CallTimes;
+use crate::lease::{Borrowing, Returned, Terms};
+use crate::{Duration, Timestamp};
+
+/// The most leases of an isolate, of 200 to 300 bytes each and the name of the object. An evicted
+/// one is lost: it has the lowest worth of its namespace, and nothing left where there is one.
+pub const MAX_LEASES: usize = 4_096;
+
+/// A question that has not been answered after so long never will be: its request was cancelled.
+const LOST: Duration = Duration::from_secs(30);
+
+/// Units are wanted by who asks so often in a lease's life: then they save more questions than
+/// giving back what is left may cost.
+const OFTEN: u64 = 4;
+
+/// With less than this part of what was lent left, more is asked for.
+const LITTLE: u64 = 8;
+
+/// One lease.
+#[derive(Debug)]
+struct Lease {
+    object: String,
+    borrower: u64,
+    number: u64,
+    turn: u64,
+    spent: u64,
+    left: u64,
+    /// What was spent in the lease before, where there was one.
+    before: Option<u64>,
+    /// When it is over.
+    until: Timestamp,
+    /// What was left when more was lent.
+    size: u64,
+    /// When the question was sent that is under way.
+    asked: Option<Timestamp>,
+    /// When it was spent from, or asked for, last.
+    used: Timestamp,
+    /// And the time before.
+    used_before: Option<Timestamp>,
+    /// Whether answers take so long that leases would be over when they arrive.
+    is_slow: bool,
+    /// How the limits stood when more was lent last, with what was left here then.
+    standings: Vec<Standing>,
+    /// The object's clock then, and the isolate's.
+    seen: (Timestamp, Timestamp),
+    /// Which of the standings had the least left.
+    deciding: Option<u8>,
+    /// What was spent since.
+    since: u64,
+}
+
+/// The leases of one isolate, by object and policy.
+#[derive(Debug)]
+pub struct Leases {
+    all: BoundedMap<Lease>,
+}
+
+impl Default for Leases {
+    fn default() -> Leases {
+        Leases {
+            all: BoundedMap::new(MAX_LEASES),
+        }
+    }
+}
+
+/// What to do with a check.
+#[derive(Debug)]
+pub enum Turn {
+    /// It is admitted.
+    Spent(Decision),
+    /// Ask the object, and tell it this.
+    Borrow(Borrowing),
+    /// Ask the object as if nothing were lent: a question is under way.
+    Ask,
+}
+
+impl Leases {
+    /// Decides `check` by what is left of a lease, or says what to ask. `random`: of this question
+    /// alone.
+    pub fn take(
+        &mut self,
+        key: Key,
+        (object, terms): (&str, &Terms),
+        check: &Check,
+        now: Timestamp,
+        random: u64,
+    ) -> Turn {
+        let Some(cost) = spendable(check) else {
+            return Turn::Ask;
+        };
+        let worth = |lease: &Lease| (u64::from(lease.left > 0), lease.used.as_millis());
+        let first = || Lease::first(object, random, now);
+        let (lease, _) = self.all.get_or_put(key, first, worth);
+        // Of a new one this is the first use.
+        let is_first = lease.turn == 0 && lease.number == 1;
+        let is_asked = lease.is_asked(now);
+        let has_enough = lease.left >= cost && now < lease.until;
+        if has_enough && (is_asked || lease.left.saturating_sub(cost) >= lease.size / LITTLE) {
+            return Turn::Spent(lease.spend(cost, now));
+        }
+        if !is_first {
+            lease.note_use(now);
+        }
+        if is_asked {
+            return Turn::Ask;
+        }
+        Turn::Borrow(lease.ask(cost, terms, now))
+    }
+
+    /// What the object has answered to a question that borrows.
+    pub fn answered(
+        &mut self,
+        key: Key,
+        borrowing: &Borrowing,
+        times: CallTimes,
+        decision: &Decision,
+    ) {
+        let Some(lease) = self.of(key, borrowing) else {
+            return;
+        };
+        lease.asked = None;
+        lease.is_slow = times.took().as_millis() > borrowing.terms.life().as_millis() / 4;
+        if !decision.success && decision.reason.is_some_and(|reason| !reason.is_of_room()) {
+            lease.left = 0; // nothing is to be admitted by it
+        }
+        if let Some(loan) = decision.loan {
+            let until = times.sent.plus(loan.life);
+            // What comes too late is disclaimed with the next message.
+            if until > times.received {
+                lease.lend(loan.units, until, times, decision);
+            }
+        }
+    }
+
+    /// A question that borrows was not answered: what was lent by it, if it arrived, is not used.
+    pub fn failed(&mut self, key: Key, borrowing: &Borrowing) {
+        if let Some(lease) = self.of(key, borrowing) {
+            lease.asked = None;
+            lease.is_slow = true;
+        }
+    }
+
+    fn of(&mut self, key: Key, borrowing: &Borrowing) -> Option<&mut Lease> {
+        let lease = self.all.get_mut(key)?;
+        let told = (borrowing.borrower, borrowing.number, borrowing.turn);
+        let is_newest = told == (lease.borrower, lease.number, lease.turn);
+        // One answer is taken; a second one tells what was lent by the first.
+        (is_newest && lease.asked.is_some()).then_some(lease)
+    }
+
+    /// How long until something is to be given back; `None` where nothing is.
+    pub fn wait(&self, now: Timestamp) -> Option<Duration> {
+        let due = self.all.iter().filter(|it| it.is_to_return());
+        due.map(|it| it.due().since(now)).min()
+    }
+
+    /// What is to be given back by now, and to which object: leases that nobody has used for a
+    /// while, and those that are over. They are forgotten.
+    pub fn take_due(&mut self, now: Timestamp) -> Vec<(String, Returned)> {
+        let due = self.all.iter_mut().filter(|(_, it)| {
+            let is_idle = it.due() <= now && !it.is_asked(now);
+            is_idle && (it.is_to_return() || it.used.plus(FORGOTTEN) <= now)
+        });
+        let keys: Vec<Key> = due.map(|(key, _)| key).collect();
+        let gone = keys.into_iter().filter_map(|key| self.all.remove(key));
+        let gone = gone.filter(Lease::is_to_return);
+        gone.map(|it| (it.object.clone(), it.returned())).collect()
+    }
+
+    /// The number of leases.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+}
+
+/// A lease of which nothing is left is forgotten when it was not used for so long.
+const FORGOTTEN: Duration = Duration::from_secs(10);
+
+/// For so long after its last use a lease is taken to be in use.
+const IDLE: Duration = Duration::from_millis(250);
+
+impl Lease {
+    fn first(object: &str, borrower: u64, now: Timestamp) -> Lease {
+        Lease {
+            object: object.to_owned(),
+            borrower,
+            number: 1,
+            turn: 0,
+            spent: 0,
+            left: 0,
+            before: None,
+            until: now.plus(LOST),
+            size: 0,
+            asked: None,
+            used: now,
+            used_before: None,
+            is_slow: false,
+            standings: Vec::new(),
+            seen: (now, now),
+            deciding: None,
+            since: 0,
+        }
+    }
+
+    fn is_asked(&self, now: Timestamp) -> bool {
+        self.asked.is_some_and(|at| now.since(at) < LOST)
+    }
+
+    fn spend(&mut self, cost: u64, now: Timestamp) -> Decision {
+        self.left -= cost;
+        self.spent += cost;
+        self.since += cost;
+        self.note_use(now);
+        let (object, own) = self.seen;
+        let left = |it: &Standing| Standing {
+            remaining: it.remaining.saturating_sub(self.since),
+            refused: None,
+            retry_at: None,
+            ..*it
+        };
+        Decision {
+            deciding: self.deciding,
+            limits: self.standings.iter().map(left).collect(),
+            ..Decision::bare(object.plus(now.since(own)), true, None)
+        }
+    }
+
+    /// The message of a question: of the next lease where this one is over.
+    fn ask(&mut self, cost: u64, terms: &Terms, now: Timestamp) -> Borrowing {
+        if now >= self.until {
+            self.number += 1;
+            self.turn = 0;
+            self.before = Some(mem::take(&mut self.spent));
+            self.left = 0;
+        }
+        if self.left < cost {
+            self.left = 0; // somebody else has a use for it
+        }
+        self.turn += 1;
+        self.asked = Some(now);
+        let life = terms.life().as_millis();
+        let is_frequent = |before: Timestamp| now.since(before).as_millis() <= life / OFTEN;
+        let is_hot = self.used_before.is_some_and(is_frequent);
+        Borrowing {
+            borrower: self.borrower,
+            number: self.number,
+            turn: self.turn,
+            spent: self.spent,
+            left: self.left,
+            before: self.before,
+            wants: is_hot && !mem::take(&mut self.is_slow),
+            terms: *terms,
+        }
+    }
+
+    fn lend(&mut self, units: u64, until: Timestamp, times: CallTimes, decision: &Decision) {
+        self.left = self.left.saturating_add(units);
+        self.until = until;
+        self.size = self.left;
+        self.seen = (decision.at, times.received);
+        self.deciding = decision.deciding;
+        self.since = 0;
+        let own = self.left - units;
+        let with_own = |it: &Standing| Standing {
+            remaining: it.remaining.saturating_add(own),
+            ..*it
+        };
+        self.standings = decision.limits.iter().map(with_own).collect();
+    }
+
+    const fn is_to_return(&self) -> bool {
+        self.left > 0
+    }
+
+    /// When it is taken to be idle.
+    const fn due(&self) -> Timestamp {
+        self.used.plus(IDLE)
+    }
+
+    const fn note_use(&mut self, now: Timestamp) {
+        self.used_before = Some(self.used);
+        self.used = now;
+    }
+
+    const fn returned(&self) -> Returned {
+        Returned {
+            borrower: self.borrower,
+            number: self.number,
+            spent: self.spent,
+        }
+    }
+}
+
+/// The cost of a check that may be spent from a lease: one for all limits, whole, now.
+pub fn spendable(check: &Check) -> Option<u64> {
+    let is_now = check.max_delay.is_none() && check.hold.is_none() && !check.peek && !check.bypass;
+    let is_plain = check.is_plain() && check.costs.is_empty();
+    let cost = u64::try_from(check.cost).ok()?;
+    (is_now && is_plain && cost > 0).then_some(cost)
+}
