@@ -16,7 +16,6 @@ use super::policy::{limit, settings::SETTINGS};
 use super::request::{self, only_known, LimitRequest, Rule};
 use super::{repeat, to_json, BadRequest, Problem};
 use crate::idempotency::Repeat;
-use crate::policy::consistency::Consistency;
 use crate::policy::Policy;
 use crate::subject::{SubjectParts, DEFAULT_PROVIDER};
 use crate::Duration;
@@ -203,7 +202,7 @@ fn alone(field: String) -> BadRequest {
 
 /// The setting by which a policy is not decided by its object alone.
 pub fn decided_elsewhere(policy: &Policy) -> Option<&'static str> {
-    if policy.consistency() != Consistency::Strong {
+    if !policy.consistency().is_of_object() {
         return Some("consistency");
     }
     policy.shed().map(|_| "shed")

@@ -112,7 +112,7 @@ fn clash_of_hold(check: &Check, policy: &Policy) -> Clash {
     check.hold?;
     let with = if check.cost < 0 {
         "`cost` when it is below 0: what is given back is not held"
-    } else if policy.consistency() != Consistency::Strong {
+    } else if !policy.consistency().is_of_object() {
         "`consistency`: only the subject's object keeps permits; take `strong`"
     } else if check.max_delay.is_some() || policy.shapes() {
         "a delay (`maxDelay`, `wait`): what is held is held from now on"
@@ -128,7 +128,7 @@ fn clash_of_costs(check: &Check, policy: &Policy) -> Clash {
         return None;
     } else if check.cost < 0 {
         "`cost` when it is below 0"
-    } else if policy.consistency() != Consistency::Strong {
+    } else if !policy.consistency().is_of_object() {
         "`consistency`: one cost holds for all limits there; take `strong`"
     } else {
         return None;
@@ -140,7 +140,7 @@ fn clash_of_costs(check: &Check, policy: &Policy) -> Clash {
 fn clash_of_overage(check: &Check, policy: &Policy) -> Clash {
     let with = if check.overage == Overage::Deny {
         return None;
-    } else if policy.consistency() != Consistency::Strong {
+    } else if !policy.consistency().is_of_object() {
         "`consistency`: only the subject's object knows what is left; take `strong`"
     } else if check.max_delay.is_some() || policy.shapes() {
         "a delay (`maxDelay`, `wait`): nobody knows what will be left then"
@@ -192,7 +192,7 @@ fn clash_of_record(check: &Check, policy: &Policy) -> Clash {
         "`overage`: what has happened is charged whole"
     } else if policy.gives_permits() {
         "`concurrency`: ask for a slot before it is needed"
-    } else if policy.consistency() != Consistency::Strong {
+    } else if !policy.consistency().is_of_object() {
         "`consistency`: only the subject's object charges past its limits; take `strong`"
     } else {
         return None;

@@ -26,7 +26,7 @@ impl HoldsFor {
     /// The holder of the worst case where policies are decided so.
     pub const fn of(consistency: Consistency) -> HoldsFor {
         match consistency {
-            Consistency::Strong => HoldsFor::Subject,
+            Consistency::Strong | Consistency::Leased => HoldsFor::Subject,
             Consistency::Eventual => HoldsFor::Isolate,
             Consistency::Local => HoldsFor::Location,
         }

@@ -5,7 +5,7 @@ use crate::limit::{in_range, Window};
 use crate::number::MAX_SAFE;
 use crate::{Algorithm, Duration, Limit};
 
-use super::counting;
+use super::{counting, lending};
 
 /// Where a policy is decided, and so how exact it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -13,6 +13,9 @@ pub enum Consistency {
     /// In the subject's object: never above the limit.
     #[default]
     Strong,
+    /// In the isolate, by units that the subject's object has lent to it: never above the limit,
+    /// and refused early by at most what is lent ([`crate::lease`]).
+    Leased,
     /// In the isolate, whose counts are merged through KV: approximate, for windows of ten minutes
     /// and longer.
     Eventual,
@@ -25,6 +28,7 @@ impl Consistency {
     pub const fn word(self) -> &'static str {
         match self {
             Consistency::Strong => "strong",
+            Consistency::Leased => "leased",
             Consistency::Eventual => "eventual",
             Consistency::Local => "local",
         }
@@ -34,10 +38,17 @@ impl Consistency {
     pub fn from_word(word: &str) -> Option<Consistency> {
         let all = [
             Consistency::Strong,
+            Consistency::Leased,
             Consistency::Eventual,
             Consistency::Local,
         ];
         all.into_iter().find(|it| it.word() == word)
+    }
+
+    /// Whether the subject's object keeps the state that decides, so that whatever is not decided
+    /// elsewhere can be asked of it.
+    pub const fn is_of_object(self) -> bool {
+        matches!(self, Consistency::Strong | Consistency::Leased)
     }
 
     /// Whether these limits can be decided so. The error names what to take instead.
@@ -48,6 +59,7 @@ impl Consistency {
         };
         match (self, limits) {
             (Consistency::Strong, _) => Ok(()),
+            (Consistency::Leased, limits) => lending::suits(limits),
             (_, limits) if limits.iter().any(Limit::has_stages) => {
                 conflict("`stages`: only the subject's object knows its start: take `strong`")
             }
@@ -143,12 +155,12 @@ mod tests {
 
     #[test]
     fn every_word_reads_back() {
-        for word in ["strong", "eventual", "local"] {
+        for word in ["strong", "leased", "eventual", "local"] {
             assert_eq!(
                 Consistency::from_word(word).map(Consistency::word),
                 Some(word)
             );
         }
-        assert_eq!(Consistency::from_word("leased"), None);
+        assert_eq!(Consistency::from_word("lent"), None);
     }
 }

@@ -6,6 +6,7 @@ mod counting;
 mod fail_mode;
 mod granted;
 mod later;
+mod lending;
 pub mod outbound;
 pub mod penalty;
 mod shared;
@@ -26,6 +27,7 @@ use shared::Shared;
 
 use crate::error::InvalidLimit;
 use crate::idempotency::{MAX_KEPT_FOR, MIN_KEPT_FOR};
+use crate::lease::Terms;
 use crate::limit::weights::{Asks, ClassName, Weights};
 use crate::limit::{in_range, Limit, Name};
 use crate::number::MAX_SAFE;
@@ -54,6 +56,8 @@ pub struct Policy {
     version: Version,
     limits: Vec<Limit>,
     consistency: Consistency,
+    /// What bounds its leases, where it says so.
+    lease: Option<Terms>,
     shed: Option<LocalLimit>,
     fail_mode: FailMode,
     refunds: bool,
@@ -107,6 +111,7 @@ impl Policy {
             version: Version::NONE,
             limits,
             consistency: Consistency::Strong,
+            lease: None,
             shed: None,
             fail_mode: FailMode::Open,
             refunds: true,
@@ -218,7 +223,7 @@ impl Policy {
     /// where the subject's object decides.
     #[must_use]
     pub fn with_later(mut self, later: Vec<Later>) -> Policy {
-        if self.consistency == Consistency::Strong {
+        if self.consistency.is_of_object() {
             self.later = later;
         }
         self
@@ -275,7 +280,7 @@ impl Policy {
 
     /// Whether units may be granted beyond its limits.
     pub fn takes_grants(&self) -> bool {
-        !self.gives_permits && self.consistency == Consistency::Strong
+        !self.gives_permits && self.consistency.is_of_object()
     }
 
     /// Of this version, the limits that count what limits of another one count: the same state, or
@@ -309,6 +314,24 @@ impl Policy {
         self.checked()
     }
 
+    /// Bounds what one borrower is lent at once and for how long; only with
+    /// [`Consistency::Leased`].
+    pub fn with_lease(mut self, terms: Terms) -> Result<Policy, InvalidLimit> {
+        if self.consistency != Consistency::Leased {
+            return Err(InvalidLimit::Conflict {
+                field: "lease",
+                with: "`consistency`: only `leased` lends",
+            });
+        }
+        self.lease = Some(terms);
+        Ok(self)
+    }
+
+    /// What bounds its leases, where it says so.
+    pub const fn lease(&self) -> Option<Terms> {
+        self.lease
+    }
+
     /// Sheds floods in front: what a native binding refuses is not asked of anything else.
     pub fn with_shed(mut self, shed: LocalLimit) -> Result<Policy, InvalidLimit> {
         self.shed = Some(shed);
@@ -329,7 +352,7 @@ impl Policy {
             });
         }
         self.shared_checked()?;
-        if self.idempotency_for.is_some() && self.consistency != Consistency::Strong {
+        if self.idempotency_for.is_some() && !self.consistency.is_of_object() {
             return Err(InvalidLimit::Conflict {
                 field: IDEMPOTENCY_FOR,
                 with: "`consistency`: only the subject's object knows a request again",
@@ -342,6 +365,14 @@ impl Policy {
             });
         }
         match (&self.outbound, self.consistency) {
+            (Some(outbound), Consistency::Leased)
+                if outbound.needs_object() || outbound.breaker.is_some() =>
+            {
+                Err(InvalidLimit::Conflict {
+                    field: "consistency",
+                    with: "`pace`, `adapt` or `breaker`: only the subject's object sees each call; take `strong`",
+                })
+            }
             (Some(outbound), Consistency::Eventual) if outbound.needs_object() => {
                 Err(InvalidLimit::Conflict {
                     field: "consistency",
@@ -422,6 +453,13 @@ impl Policy {
     }
 
     fn shared_checked(&self) -> Result<(), InvalidLimit> {
+        if self.weights().is_some() && self.consistency != Consistency::Strong {
+            let with = "`consistency`: the subject's object has to see every class; take `strong`";
+            return Err(InvalidLimit::Conflict {
+                field: shared::FIELD,
+                with,
+            });
+        }
         if self.weights().is_some() && self.replaces_inline {
             let with = "`replacesInline`: inline limits have no classes";
             return Err(InvalidLimit::Conflict {

@@ -82,7 +82,7 @@ impl Entry {
             coming: Coming::get(line)?,
             on_hold: 0,
             lent: Lent {
-                edition: line.number("edition")?.unwrap_or(0),
+                stamp: line.number("stamp")?.unwrap_or(0),
                 ..Lent::default()
             },
             told: Version::NONE,
@@ -358,7 +358,7 @@ impl Entry {
 
     /// What is charged from now on is told by the row of a lease, which this call writes.
     pub(super) const fn begin_carrying(&mut self) {
-        if self.lent.edition > 0 {
+        if self.lent.stamp > 0 {
             self.lent.carried = Some(0);
         }
     }
@@ -367,17 +367,17 @@ impl Entry {
     /// can count on it.
     pub(super) fn lend(&mut self, units: u64, moment: Moment, effects: &mut Effects) {
         self.lent.units = self.lent.units.saturating_add(units);
-        if self.lent.edition == 0 {
+        if self.lent.stamp == 0 {
             self.lent.begin(moment.now);
             self.write_exact(moment, effects);
         }
     }
 
-    /// Adds what the row of a lease tells: units that are set aside, and, if this is the edition of
+    /// Adds what the row of a lease tells: units that are set aside, and, if this is the stamp of
     /// the limit's row that it counts on, units charged at an instant in the same window.
-    pub(super) fn add_lease(&mut self, left: u64, carried: u64, edition: u64, at: Timestamp) {
+    pub(super) fn add_lease(&mut self, left: u64, carried: u64, stamp: u64, at: Timestamp) {
         self.lent.units = self.lent.units.saturating_add(left);
-        if carried > 0 && edition == self.lent.edition {
+        if carried > 0 && stamp == self.lent.stamp {
             self.usage.add_carried(carried, at);
             self.written = Some(Written::found(self.usage.state.clone()));
         }
@@ -425,7 +425,7 @@ impl Entry {
             .flag("replacesInline", self.replaces_inline)
             .put_some("writeAhead", self.usage.write_ahead)
             .put_some("turn", (self.turn > 0).then_some(self.turn))
-            .put_some("edition", Some(self.lent.edition).filter(|it| *it > 0));
+            .put_some("stamp", Some(self.lent.stamp).filter(|it| *it > 0));
         let line = self.usage.put(line, state, ahead);
         self.coming.put(line).finish()
     }

@@ -12,6 +12,7 @@ pub mod definition;
 pub mod extended;
 pub mod fall_back;
 mod ipv6_prefix;
+mod lease;
 pub(super) mod limit;
 pub mod named;
 pub(super) mod numbers;

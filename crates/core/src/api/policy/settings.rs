@@ -1,6 +1,7 @@
 //! How a policy behaves, read beside its limits.
 
 use super::ipv6_prefix;
+use super::lease;
 use super::numbers::{at, span};
 use super::penalty;
 use super::weights;
@@ -13,9 +14,12 @@ use crate::policy::{FailMode, Policy};
 use crate::InvalidLimit;
 
 /// The fields of the settings.
-pub const SETTINGS: [&str; 10] = [
+pub const SETTINGS: [&str; 13] = [
     "failMode",
     "consistency",
+    lease::FIELDS[0],
+    lease::FIELDS[1],
+    lease::FIELDS[2],
     "shed",
     "refunds",
     "writeAhead",
@@ -36,13 +40,9 @@ fn fail_mode(word: &str) -> Result<FailMode, Problem> {
     })
 }
 
-const CONSISTENCY: &str = "strong, eventual or local";
+const CONSISTENCY: &str = "strong, leased, eventual or local";
 
 fn consistency(word: &str) -> Result<Consistency, Problem> {
-    if word == "leased" {
-        let why = "take strong, eventual or local";
-        return Err(Problem::Unsupported { why });
-    }
     Consistency::from_word(word).ok_or(Problem::Malformed {
         expected: CONSISTENCY,
     })
@@ -60,6 +60,7 @@ pub(super) fn take(fields: &mut Fields<'_>, mut policy: Policy) -> Result<Policy
             .with_consistency(mode)
             .map_err(|error| of_consistency(fields, error))?;
     }
+    policy = lease::take(fields, policy)?;
     if let Some(inner) = fields.object("shed")? {
         let shed = local_limit(inner)?;
         policy = policy.with_shed(shed).map_err(|error| at(fields, error))?;

@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 
 use super::definition::DefinitionBody;
 use super::outbound::OutboundForm;
+use crate::lease::Terms;
 use crate::limit::weights::{By, Weights};
 use crate::limit::{Kind, Limit, Name};
 use crate::policy::consistency::{Consistency, LocalLimit};
@@ -19,6 +20,8 @@ struct PolicyForm<'a> {
     limits: Vec<LimitForm<'a>>,
     #[serde(skip_serializing_if = "is_default")]
     consistency: Consistency,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease: Option<LeaseForm>,
     #[serde(skip_serializing_if = "is_default")]
     fail_mode: FailMode,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,6 +79,22 @@ struct ShedForm {
     window: Duration,
 }
 
+#[derive(Serialize)]
+struct LeaseForm {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max: Option<u64>,
+    life: Duration,
+}
+
+impl From<Terms> for LeaseForm {
+    fn from(terms: Terms) -> LeaseForm {
+        LeaseForm {
+            max: terms.max(),
+            life: terms.life(),
+        }
+    }
+}
+
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -85,6 +104,7 @@ impl<'a> From<&'a Policy> for PolicyForm<'a> {
         PolicyForm {
             limits: policy.limits().iter().map(LimitForm::from).collect(),
             consistency: policy.consistency(),
+            lease: policy.lease().map(LeaseForm::from),
             fail_mode: policy.fail_mode(),
             shed: policy.shed().map(ShedForm::from),
             write_ahead: policy.write_ahead(),

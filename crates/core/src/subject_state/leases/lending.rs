@@ -253,9 +253,9 @@ impl SubjectState {
                 continue;
             };
             let carried = entry.lent.carried.take().filter(|_| charged > 0);
-            let edition = entry.lent.edition;
+            let stamp = entry.lent.stamp;
             if let Some(lease) = self.leases.all.get_mut(&borrower) {
-                lease.parts[place].carry(carried.unwrap_or(0), edition);
+                lease.parts[place].carry(carried.unwrap_or(0), stamp);
             }
         }
         Ok(())
@@ -389,24 +389,24 @@ impl SubjectState {
         carried: Vec<(String, u64)>,
         effects: &mut Effects,
     ) {
-        let editions: Vec<(String, u64, u64)> = carried
+        let stamps: Vec<(String, u64, u64)> = carried
             .into_iter()
             .filter_map(|(key, units)| {
                 let mut entries = self.limits.entries.iter();
                 let entry = entries.find(|it| is_of(it, policy) && it.key() == key)?;
-                Some((key, units, entry.lent.edition))
+                Some((key, units, entry.lent.stamp))
             })
             .collect();
         let Some(lease) = self.leases.all.get_mut(&borrower) else {
             return;
         };
-        for (key, units, edition) in editions {
+        for (key, units, stamp) in stamps {
             match lease.parts.iter_mut().find(|part| part.key == key) {
-                Some(part) => part.carry(units, edition),
+                Some(part) => part.carry(units, stamp),
                 None => lease.parts.push(Part {
                     key,
                     carried: units,
-                    edition,
+                    stamp,
                 }),
             }
         }

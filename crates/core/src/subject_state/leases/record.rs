@@ -14,17 +14,17 @@ const KEY: &str = "lease/";
 pub(crate) struct Part {
     /// The key of the limit's row.
     pub(crate) key: String,
-    /// Units charged that the limit's row of this edition does not tell.
+    /// Units charged that the limit's row of this stamp does not tell.
     pub(crate) carried: u64,
-    /// The edition.
-    pub(crate) edition: u64,
+    /// The stamp.
+    pub(crate) stamp: u64,
 }
 
 impl Part {
-    /// Its row tells so many units more, beside this edition of the limit's.
-    pub(crate) const fn carry(&mut self, units: u64, edition: u64) {
-        if self.edition != edition {
-            self.edition = edition;
+    /// Its row tells so many units more, beside this stamp of the limit's.
+    pub(crate) const fn carry(&mut self, units: u64, stamp: u64) {
+        if self.stamp != stamp {
+            self.stamp = stamp;
             self.carried = 0;
         }
         self.carried = self.carried.saturating_add(units);
@@ -155,7 +155,7 @@ impl Lease {
         let part = |line: LineWriter, part: &Part| {
             line.and("part")
                 .text("key", &part.key)
-                .put("edition", part.edition)
+                .put("stamp", part.stamp)
                 .put("carried", part.carried)
         };
         (self.key(), self.parts.iter().fold(line, part).finish())
@@ -187,7 +187,7 @@ impl Lease {
             lease.parts.push(Part {
                 key: line.text("key")?,
                 carried: line.needed("carried")?,
-                edition: line.needed("edition")?,
+                stamp: line.needed("stamp")?,
             });
         }
         Ok(lease)
