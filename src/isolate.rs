@@ -1,4 +1,4 @@
-//! The state of one isolate between requests: refusals, circuits, debts, reports, shares, copies of
+//! The state of one isolate between requests: refusals, leases, circuits, debts, reports, shares, copies of
 //! policies, the counts that it publishes through KV, and what it records.
 //!
 //! Plain data only: one request must never see a promise or a waker of another. Every part is
@@ -12,6 +12,7 @@ use tollgate_core::isolate::circuit::Circuits;
 use tollgate_core::isolate::counts::IsolateCounts;
 use tollgate_core::isolate::debts::Debts;
 use tollgate_core::isolate::kept::Kept;
+use tollgate_core::isolate::leases::Leases;
 use tollgate_core::isolate::refusals::Refusals;
 use tollgate_core::isolate::refused_last::RefusedLast;
 use tollgate_core::isolate::reports::Reports;
@@ -29,6 +30,7 @@ pub(crate) struct Isolate {
     pub(crate) refusals: Refusals,
     pub(crate) refused_last: RefusedLast,
     pub(crate) kept: Kept,
+    pub(crate) leases: Leases,
     pub(crate) circuits: Circuits,
     pub(crate) debts: Debts,
     pub(crate) reports: Reports,
@@ -44,6 +46,7 @@ impl Isolate {
             refusals: Refusals::new(secret),
             refused_last: RefusedLast::new(secret),
             kept: Kept::default(),
+            leases: Leases::default(),
             circuits: Circuits::new(secret),
             debts: Debts::new(secret),
             reports: Reports::new(secret),

@@ -1,5 +1,7 @@
 //! A route's answer as plain data.
 
+use tollgate_core::Duration;
+
 use crate::headers::RateLimitHeaders;
 
 /// An answer in JSON.
@@ -39,5 +41,11 @@ impl Reply {
     /// The answer to a change: `{"success":true}`.
     pub fn done() -> Reply {
         Reply::json(r#"{"success":true}"#.to_owned())
+    }
+
+    /// The answer to a change that is in force after this time: `inForceAfter` in ms.
+    pub fn done_after(time: Duration) -> Reply {
+        let after = time.as_millis();
+        Reply::json(format!(r#"{{"success":true,"inForceAfter":{after}}}"#))
     }
 }

@@ -1,16 +1,14 @@
 //! A question to an object about items, and whether their policies have to be sent whole.
 
 use tollgate_core::decision::Decision;
-use tollgate_core::idempotency::Keyed;
 use tollgate_core::isolate::bounded::Key;
 use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::message::{Answer, Call, Holding, RefusalCode};
-use tollgate_core::overrides::Revision;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::Item;
 
 use crate::clock;
-use crate::doors::limiter::{Answered, Question};
+use crate::doors::limiter::{Answered, Question, Told};
 use crate::doors::Failure;
 use crate::isolate;
 
@@ -21,10 +19,7 @@ pub(super) struct Asking {
     operation: Option<u128>,
     /// On what terms units are held that are one permit with those of other objects.
     holding: Option<Holding>,
-    /// How it is known when it comes again.
-    keyed: Option<Keyed>,
-    /// How far the overrides are known by which the items were made, where the object is told.
-    known: Option<Revision>,
+    told: Told,
     /// Whether any policy is told so.
     is_brief: bool,
 }
@@ -35,7 +30,7 @@ impl Asking {
         object: &str,
         (operation, holding): (Option<u128>, Option<Holding>),
         items: &[Item],
-        (keyed, known): (Option<Keyed>, Option<Revision>),
+        told: Told,
         key: &dyn Fn(&Policy) -> Key,
     ) -> Asking {
         let now = clock::now();
@@ -49,11 +44,10 @@ impl Asking {
         let is_brief = items.iter().any(|item| is_kept(&item.policy));
         let asked = (items, holding.as_ref());
         Asking {
-            question: Question::limit(object, operation, asked, (keyed.as_ref(), known), &is_kept),
+            question: Question::limit(object, operation, asked, &told, &is_kept),
             operation,
             holding,
-            keyed,
-            known,
+            told,
             is_brief,
         }
     }
@@ -64,8 +58,7 @@ impl Asking {
             question: Question::new(object, call),
             operation: None,
             holding: None,
-            keyed: None,
-            known: None,
+            told: Told::default(),
             is_brief: false,
         }
     }
@@ -84,8 +77,7 @@ impl Asking {
     pub(super) fn whole(&self, items: &[Item]) -> Question {
         let object = &self.question.object;
         let asked = (items, self.holding.as_ref());
-        let by = (self.keyed.as_ref(), self.known);
-        Question::limit(object, self.operation, asked, by, &|_| false)
+        Question::limit(object, self.operation, asked, &self.told, &|_| false)
     }
 }
 

@@ -1,6 +1,5 @@
 //! What an object decides that is asked itself, and not through the Worker.
 
-use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::policy::Policy;
 
 use super::pending::Levels;
@@ -21,7 +20,7 @@ pub(super) fn suits(context: &Context, levels: &Levels) -> Result<(), ApiError> 
 
 /// Makes sure that objects count by a policy, and isolates do not.
 pub(super) fn counts(policy: &Policy) -> Result<(), ApiError> {
-    if policy.consistency() == Consistency::Strong {
+    if policy.consistency().is_of_object() {
         return Ok(());
     }
     let field = match policy.name() {

@@ -9,6 +9,7 @@ use tollgate_core::store::RateLimitStore;
 use super::binding::BindingStore;
 use super::capped;
 use super::counts::CountsStore;
+use super::lease::LeaseStore;
 use super::newer;
 use super::object::ObjectStore;
 use super::outcome::Outcome;
@@ -40,13 +41,14 @@ pub(super) async fn decide(context: &Context<'_>, levels: Levels) -> Result<Outc
     let keyed = *keyed;
     let decided = match item.policy.consistency() {
         Consistency::Strong => ObjectStore { context, keyed }.decide(object, item).await,
+        Consistency::Leased => LeaseStore { context, keyed }.decide(object, item).await,
         // Boxed: the first request waits until all functions that it calls are compiled, with
         // whatever is inlined into them.
         Consistency::Local => Box::pin(BindingStore { context }.decide(object, item)).await,
         Consistency::Eventual => CountsStore { context }.decide(object, item).await,
     };
     let (decision, source) = decided?;
-    if pending.is_shadow && matches!(source, Source::Cache | Source::Binding) {
+    if pending.is_shadow && matches!(source, Source::Cache | Source::Binding | Source::Lease) {
         let asked = newer::objects(iter::once(&pending));
         newer::rule_out(context, &asked).await?;
     }

@@ -13,6 +13,7 @@ mod debts;
 mod fallback;
 mod here;
 mod instead;
+mod lease;
 mod levels;
 mod newer;
 pub(crate) mod object;

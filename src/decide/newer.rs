@@ -5,7 +5,6 @@
 
 use tollgate_core::message::{Answer, Call, RefusalCode};
 use tollgate_core::overrides::Revision;
-use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::Duration;
 
 use super::object;
@@ -21,7 +20,7 @@ pub(super) type Asked = (String, String);
 /// for units that are given back.
 pub(super) fn objects<'a>(pending: impl Iterator<Item = &'a Pending>) -> Vec<Asked> {
     let strong = pending.filter(|it| {
-        it.item.check.cost >= 0 && it.item.policy.consistency() == Consistency::Strong
+        it.item.check.cost >= 0 && it.item.policy.consistency().is_of_object()
     });
     let asked = |it: &Pending| {
         let policy = it.item.policy.name_or_empty();

@@ -8,6 +8,7 @@ use tollgate_core::decision::{Decision, Reason, Source};
 use tollgate_core::idempotency::Keyed;
 use tollgate_core::isolate::bounded::Key;
 use tollgate_core::isolate::refusals::CallTimes;
+use tollgate_core::lease::Borrowing;
 use tollgate_core::message::{Answer, Call, RefusalCode};
 use tollgate_core::multi::Time;
 use tollgate_core::policy::Policy;
@@ -20,7 +21,7 @@ use super::asking::{record_kept, Asking};
 use super::{binding, debts, fallback};
 use crate::clock;
 use crate::context::Context;
-use crate::doors::limiter::{Answered, Question};
+use crate::doors::limiter::{Answered, Question, Told};
 use crate::error::{ApiError, Stale};
 use crate::isolate;
 use crate::recording;
@@ -50,6 +51,20 @@ impl RateLimitStore for ObjectStore<'_> {
                 return Ok((decision, Source::Cache));
             }
         }
+        self.ask(key, object, item, None).await
+    }
+}
+
+impl ObjectStore<'_> {
+    /// Decides by asking, where nothing is remembered; `borrowing`: what is told of a lease.
+    pub(super) async fn ask(
+        &self,
+        key: Key,
+        object: &str,
+        item: &Item,
+        borrowing: Option<Borrowing>,
+    ) -> Result<(Decision, Source), ApiError> {
+        let context = self.context;
         if let Some(shed) = item.policy.shed() {
             if item.check.cost > 0 && !item.check.peek {
                 // Boxed, like all that is asked less.
@@ -60,8 +75,12 @@ impl RateLimitStore for ObjectStore<'_> {
             }
         }
         let items = slice::from_ref(item);
-        let terms = (self.keyed, context.known);
-        let asking = Asking::new(object, (None, None), items, terms, &|_| key);
+        let told = Told {
+            keyed: self.keyed,
+            known: context.known,
+            borrowing,
+        };
+        let asking = Asking::new(object, (None, None), items, told, &|_| key);
         let mut answered = ask(context, &asking.question, context.deadline()).await;
         if asking.lacks_definition(&answered) {
             let left = left(context, &answered);
@@ -84,9 +103,15 @@ impl RateLimitStore for ObjectStore<'_> {
                 let decision = decision.ok_or_else(ApiError::object_unavailable)?;
                 learn(object, key, item, times, &decision);
                 record_kept(key, item, times, &decision);
+                if let Some(told) = &borrowing {
+                    isolate::with(|isolate| isolate.leases.answered(key, told, times, &decision));
+                }
                 Ok((decision, Source::Object))
             }
             Err(failure) => {
+                if let Some(told) = &borrowing {
+                    isolate::with(|isolate| isolate.leases.failed(key, told));
+                }
                 let (decision, source) = fallback::decide(context, failure, object, item)?;
                 let is_stored = self.keyed.is_some_and(|it| it.is_stored());
                 if decision.success && (is_stored || !failure.may_have_counted()) {
@@ -96,9 +121,7 @@ impl RateLimitStore for ObjectStore<'_> {
             }
         }
     }
-}
 
-impl ObjectStore<'_> {
     /// Decides in the object that runs the request: nothing is in between that could fail, or that
     /// would have to be remembered.
     async fn decide_here(&self, object: &str, item: &Item) -> Result<(Decision, Source), ApiError> {
@@ -305,6 +328,14 @@ pub(crate) fn done(answer: Answer) -> Result<(), ApiError> {
     match answer {
         Answer::Done => Ok(()),
         other => Err(refused(&other)),
+    }
+}
+
+/// Done, and in force after which time if not at once; or why not.
+pub(crate) fn done_after(answer: Answer) -> Result<Option<Duration>, ApiError> {
+    match answer {
+        Answer::DoneLater(after) => Ok(Some(after)),
+        other => done(other).map(|()| None),
     }
 }
 

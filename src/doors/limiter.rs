@@ -12,8 +12,9 @@ use tollgate_core::decision::Decision;
 use tollgate_core::idempotency::Keyed;
 use tollgate_core::isolate::circuit::{CallKind, CallOutcome};
 use tollgate_core::isolate::refusals::CallTimes;
+use tollgate_core::lease::Borrowing;
 use tollgate_core::message::{
-    encode_charge, encode_hold, encode_limit, in_version, keyed, knowing, recorded, Answer, Call,
+    borrowing, encode_charge, encode_hold, encode_limit, in_version, keyed, knowing, recorded, Answer, Call,
     Holding, RefusalCode, MESSAGES,
 };
 use tollgate_core::overrides::Revision;
@@ -38,6 +39,28 @@ enum Said {
     Here(Box<Call>),
 }
 
+/// What an object is told beside what it is asked.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Told {
+    /// How the request is known when it comes again, if it is.
+    pub(crate) keyed: Option<Keyed>,
+    /// How far the overrides are known by which the items were made, where the object is told.
+    pub(crate) known: Option<Revision>,
+    /// What the isolate has spent of what it was lent, if it borrows.
+    pub(crate) borrowing: Option<Borrowing>,
+}
+
+impl Told {
+    /// Without a lease.
+    pub(crate) const fn new(keyed: Option<Keyed>, known: Option<Revision>) -> Told {
+        Told {
+            keyed,
+            known,
+            borrowing: None,
+        }
+    }
+}
+
 /// One call to one object.
 #[derive(Clone)]
 pub(crate) struct Question {
@@ -58,13 +81,16 @@ impl Question {
     }
 
     /// A [`Call::Limit`]. Of policies that the object keeps, as `is_kept` says, only name and
-    /// version are sent; and how far the overrides are known, where that is said. `by`: how it is
-    /// known when it comes again, if it is.
+    /// version are sent.
     pub(crate) fn limit(
         object: &str,
         operation: Option<u128>,
         (items, holding): (&[Item], Option<&Holding>),
-        (by, known): (Option<&Keyed>, Option<Revision>),
+        Told {
+            keyed: by,
+            known,
+            borrowing: told,
+        }: &Told,
         is_kept: &dyn Fn(&Policy) -> bool,
     ) -> Question {
         let call = || Call::Limit {
@@ -76,18 +102,23 @@ impl Question {
             Some(holding) => encode_hold(operation, items, holding, is_kept),
             None => encode_limit(operation, items, is_kept),
         };
+        let text = match told {
+            Some(told) => borrowing(&text, told),
+            None => text,
+        };
         let text = match by {
             Some(by) => keyed(&text, by),
             None => text,
         };
         let text = match known {
-            Some(known) => knowing(&text, known),
+            Some(known) => knowing(&text, *known),
             None => text,
         };
         Question::of(object, text, false, &call)
     }
 
-    /// The same for the object that runs the request, which needs no text.
+    /// The same for the object that runs the request, which needs no text. `by`: how it is known
+    /// when it comes again; `known`: how far the overrides are known, where that is said.
     pub(crate) fn here(
         object: &str,
         item: &Item,
@@ -109,7 +140,7 @@ impl Question {
         }
     }
 
-    /// A [`Call::Charge`]; `by` as in [`Question::limit`].
+    /// A [`Call::Charge`]. `by`: how it is known when it comes again, if it is.
     pub(crate) fn charge(
         object: &str,
         operation: u128,

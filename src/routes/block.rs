@@ -25,8 +25,8 @@ pub(crate) async fn block(context: &Context<'_>, body: &str) -> Result<Reply, Ap
         duration: block.duration,
         reason: reason.clone(),
     };
-    object::done(object::call(context, &name, &call).await?)?;
+    let after = object::done_after(object::call(context, &name, &call).await?)?;
     let until = clock::now().plus(block.duration);
     counts::announce(context, &name, policy, Command::Block { until, reason }).await?;
-    Ok(Reply::done())
+    Ok(after.map_or_else(Reply::done, Reply::done_after))
 }

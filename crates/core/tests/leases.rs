@@ -176,7 +176,7 @@ impl World {
             return;
         }
         let about = ("object", &self.terms);
-        let turn = self.isolates[isolate].take(World::key(), about, &Check::ONE, now, random);
+        let turn = self.isolates[isolate].take(World::key(), about, &Check::ONE, now, &|| random);
         let call = Call::Limit {
             operation: None,
             items: vec![Item {

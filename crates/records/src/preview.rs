@@ -9,7 +9,6 @@ use tollgate_core::api::to_json;
 use tollgate_core::calendar::TimeZone;
 use tollgate_core::codec::Unreadable;
 use tollgate_core::limit::Name;
-use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::policy::Version;
 use tollgate_core::replay::report::FIGURES;
 use tollgate_core::replay::trace::SubjectTrace;
@@ -32,7 +31,7 @@ pub fn of(
     (name, candidate): (&Name, &NamedPolicy),
     zones: &dyn TimeZone,
 ) -> Result<String, Unreadable> {
-    if candidate.policy.consistency() != Consistency::Strong {
+    if !candidate.policy.consistency().is_of_object() {
         return Ok(nothing(Some(0), NO_OBJECT));
     }
     let chunks = chunks.iter().map(|text| Chunk::decode(text));

@@ -10,7 +10,6 @@ use tollgate_core::decide::Check;
 use tollgate_core::limit::Name;
 use tollgate_core::message::{Answer, Call as ObjectCall};
 use tollgate_core::overrides::{Effect, Override, Revision, Stopped, Target};
-use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject::{Subject, SubjectParts};
 use tollgate_core::subject_state::{Item, MAX_NEXT};
@@ -216,7 +215,7 @@ pub(crate) async fn next_of(
     subject: SubjectParts,
 ) -> Result<Option<Vec<Duration>>, ApiError> {
     let subject = context.subject(named.limited(subject)?);
-    if named.policy.consistency() != Consistency::Strong {
+    if !named.policy.consistency().is_of_object() {
         return Ok(None);
     }
     let item = Item {

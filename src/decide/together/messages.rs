@@ -11,7 +11,7 @@ use crate::decide::asking::Asking;
 use crate::decide::charged::Charged;
 use crate::decide::object;
 use crate::decide::pending::Pending;
-use crate::doors::limiter::Answered;
+use crate::doors::limiter::{Answered, Told};
 use crate::error::ApiError;
 
 impl Request<'_> {
@@ -44,7 +44,7 @@ impl Request<'_> {
         let known = self.context.known;
         let holding = operation.and_then(|it| self.holding(message.object(), it));
         let terms = (operation, holding);
-        Asking::new(object, terms, &self.items_of(message), (keyed, known), &key)
+        Asking::new(object, terms, &self.items_of(message), Told::new(keyed, known), &key)
     }
 
     /// On what terms an object holds its part of the permit that this operation takes, if it does.

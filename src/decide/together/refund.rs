@@ -14,6 +14,7 @@ use crate::decide::fallback;
 use crate::decide::object;
 use crate::decide::outcome::Outcome;
 use crate::decide::pending::{Levels, Pending};
+use crate::doors::limiter::Told;
 use crate::error::ApiError;
 
 /// Gives units back to all levels.
@@ -49,7 +50,7 @@ async fn to_own(context: &Context<'_>, own: &Pending) -> Result<(Decision, Sourc
         &own.object,
         (None, None),
         &items,
-        (own.keyed, None),
+        Told::new(own.keyed, None),
         &key,
     )];
     let all = |_| items.to_vec();
@@ -101,7 +102,7 @@ async fn to_above(context: &Context<'_>, above: &[Pending]) -> Vec<Option<(Decis
             &it.object,
             (None, None),
             core::slice::from_ref(&it.item),
-            (it.keyed.map(taken_back), None),
+            Told::new(it.keyed.map(taken_back), None),
             &key,
         )
     };

@@ -10,7 +10,7 @@ use crate::decide::asking::{record_kept, Asking};
 use crate::decide::outcome::Outcome;
 use crate::decide::pending::{Levels, Pending};
 use crate::decide::{fallback, object};
-use crate::doors::limiter::Answered;
+use crate::doors::limiter::{Answered, Told};
 use crate::error::ApiError;
 
 /// One check, taken apart.
@@ -102,7 +102,7 @@ async fn decided(context: &Context<'_>, parts: &[Part], success: bool) -> Vec<(D
         let key = |policy: &_| object::key_of(&pending.object, policy);
         let keyed = pending.keyed.filter(|_| success);
         let items = [item(pending)];
-        Asking::new(&pending.object, (None, None), &items, (keyed, None), &key)
+        Asking::new(&pending.object, (None, None), &items, Told::new(keyed, None), &key)
     };
     let askings: Vec<Asking> = all.iter().map(asking).collect();
     let items = |place: usize| vec![item(all[place])];

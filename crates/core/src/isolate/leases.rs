@@ -87,21 +87,21 @@ pub enum Turn {
 }
 
 impl Leases {
-    /// Decides `check` by what is left of a lease, or says what to ask. `random`: of this question
-    /// alone.
+    /// Decides `check` by what is left of a lease, or says what to ask. `random`: numbers for new
+    /// borrowers.
     pub fn take(
         &mut self,
         key: Key,
         (object, terms): (&str, &Terms),
         check: &Check,
         now: Timestamp,
-        random: u64,
+        random: &dyn Fn() -> u64,
     ) -> Turn {
         let Some(cost) = spendable(check) else {
             return Turn::Ask;
         };
         let worth = |lease: &Lease| (u64::from(lease.left > 0), lease.used.as_millis());
-        let first = || Lease::first(object, random, now);
+        let first = || Lease::first(object, random(), now);
         let (lease, _) = self.all.get_or_put(key, first, worth);
         // Of a new one this is the first use.
         let is_first = lease.turn == 0 && lease.number == 1;

@@ -59,6 +59,9 @@ pub enum Answer {
     },
     /// To the rest.
     Done,
+    /// The same, of a block: units that are lent may be spent for so long. A Worker of a build from
+    /// before takes it for [`Answer::Done`].
+    DoneLater(Duration),
     /// Not done, and why.
     Refused(RefusalCode, String),
 }
@@ -130,6 +133,7 @@ impl Answer {
                 return format!("{line}\n{}", answer.encode_in(version));
             }
             Answer::Done => new("done"),
+            Answer::DoneLater(after) => new("done").put("after", after.as_millis()),
             Answer::Refused(code, detail) => new("refused")
                 .put("code", code.word())
                 .text("detail", detail),
@@ -157,7 +161,7 @@ impl Answer {
             "settled" => Answer::Settled(get_settled(&line, lines)?),
             "topped" => Answer::Topped(get_topped(&line, lines)?),
             "recorded" => get_recorded(text, &line)?,
-            "done" => Answer::Done,
+            "done" => duration(&line, "after")?.map_or(Answer::Done, Answer::DoneLater),
             "refused" => {
                 let code = RefusalCode::ALL
                     .into_iter()

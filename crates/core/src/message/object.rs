@@ -3,6 +3,7 @@
 use super::{Answer, Call, Holding, RefusalCode};
 use crate::algorithm::state::Moment;
 use crate::subject_state::{Effects, Place, SubjectState};
+use crate::Duration;
 
 impl SubjectState {
     /// Answers one call; `effects` are to be applied before the answer is sent.
@@ -137,7 +138,10 @@ impl SubjectState {
                 reason,
             } => self
                 .block(policy.as_deref(), *duration, reason, moment, effects)
-                .map(|()| Answer::Done),
+                .map(|()| match self.lent_for(moment.now) {
+                    Some(after) if *duration > Duration::ZERO => Answer::DoneLater(after),
+                    _ => Answer::Done,
+                }),
             Call::Stage(set) => self.set_stage(set, moment, effects).map(Answer::Staged),
             Call::Report(report) => self.report(report, moment, effects).map(Answer::Reported),
             Call::Renew { permit, hold } => {

@@ -71,6 +71,10 @@ pub struct DecisionBody<'a> {
     /// Requests that were admitted under a key from this instant on, in Unix ms, are all known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idempotent_since: Option<u64>,
+    /// `false` where it was refused while units were lent: they may come back at any time until
+    /// `retryAfter`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exact: Option<bool>,
     /// Where it was decided.
     pub source: Source,
     /// The permit of a slot taken.
@@ -241,6 +245,7 @@ impl<'a> DecisionBody<'a> {
             repeated: decision.is_repeated(),
             idempotent: None,
             idempotent_since: decision.recognition.and_then(|it| since(&it)),
+            exact: decision.while_lent.then_some(false),
             source,
             permit: decision.grant.as_ref().map(|grant| {
                 Permit {

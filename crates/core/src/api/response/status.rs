@@ -107,6 +107,10 @@ pub struct UsageBody<'a> {
     /// Units of those in use that permits hold.
     #[serde(default, skip_serializing_if = "is_none")]
     pub held: u64,
+    /// Units of those in use that are lent, and may be spent without a question: by as many the
+    /// limit may come to be used less than it could be.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub lent: u64,
     /// Units in use beyond the limit.
     #[serde(default, skip_serializing_if = "is_none")]
     pub debt: u64,
@@ -334,6 +338,7 @@ impl<'a> LimitBody<'a> {
         LimitBody {
             usage: UsageBody {
                 held: status.held,
+                lent: status.lent,
                 debt: status.debt,
                 ..UsageBody::new(policy, &status.limit, at)
             },
@@ -421,6 +426,7 @@ impl<'a> UsageBody<'a> {
             used: max.saturating_sub(remaining),
             remaining,
             held: 0,
+            lent: 0,
             debt: 0,
             reset: reset.as_millis(),
         }

@@ -5,13 +5,14 @@ use crate::calendar::UnknownTimeZone;
 use crate::decision::{Decision, Reason};
 use crate::lease::{life_until, Borrowing, Loan, Returned, MAX_LIFE};
 use crate::policy::Policy;
-use crate::{Algorithm, Timestamp};
+use crate::{Algorithm, Duration, Timestamp};
 
 use super::size::{loan, Out};
 use super::{Lease, Part, MAX_BORROWERS};
 use crate::subject_state::effects::Effects;
 use crate::subject_state::entry::Entry;
 use crate::subject_state::item::Item;
+use crate::subject_state::policies::Policies;
 use crate::subject_state::refusal::Refusal;
 use crate::subject_state::SubjectState;
 
@@ -28,8 +29,12 @@ impl SubjectState {
     ) -> Result<Vec<Decision>, Refusal> {
         self.make_up(moment, effects)?;
         let items = core::slice::from_ref(item);
+        let newest = self.newest(items, moment).into_owned();
+        // Whoever has to ask again has told nothing yet.
+        Policies::are_whole(&newest)?;
+        let policy = newest.into_iter().next().map_or_else(|| item.policy.clone(), |it| it.policy);
         let heard = self.hear(borrowing, moment, effects)?;
-        let policy = self.newest(items, moment)[0].policy.clone();
+        let is_told = heard == Heard::News { is_told: true };
         let lends = heard.is_news() && borrowing.wants && may_be_lent(item, &policy);
         let carries = lends && self.would_lend(&policy, borrowing, item, moment)?;
         if carries {
@@ -38,7 +43,15 @@ impl SubjectState {
         }
         let decided = self.limit(items, None, random, moment, effects);
         let carried = self.end_carrying(&policy);
-        let mut decisions = decided?;
+        let mut decisions = match decided {
+            Ok(decisions) => decisions,
+            Err(refusal) => {
+                if is_told {
+                    self.write_lease(borrowing.borrower, Vec::new(), moment, effects);
+                }
+                return Err(refusal);
+            }
+        };
         let Some(decision) = decisions.first_mut() else {
             return Ok(decisions);
         };
@@ -48,10 +61,9 @@ impl SubjectState {
         if lends && decision.success {
             decision.loan = self.lend(item, &policy, borrowing, moment, effects)?;
         }
-        let is_told = heard == Heard::News { is_told: true };
         let has_loan = decision.loan.is_some() && heard.is_news();
         if is_told || has_loan || carried.iter().any(|(_, units)| *units > 0) {
-            self.write_lease(borrowing.borrower, &policy, carried, effects);
+            self.write_lease(borrowing.borrower, carried, moment, effects);
         }
         self.ensure_alarm(moment, effects);
         Ok(decisions)
@@ -153,6 +165,12 @@ impl SubjectState {
         let clock = self.limits.clock();
         let mut entries = self.limits.entries.iter();
         entries.try_for_each(|entry| entry.usage.can_cancel(clock, moment))
+    }
+
+    /// How long units may be spent that are lent; `None` where none are.
+    pub fn lent_for(&self, now: Timestamp) -> Option<Duration> {
+        let until = self.leases.spent_until()?;
+        Some(until.since(now)).filter(|left| *left > Duration::ZERO)
     }
 
     /// Marks the refusals for which units may be that are lent: they come back, or are spent, when
@@ -381,26 +399,23 @@ impl SubjectState {
         Ok(turns.chain(change).chain(next_end).min())
     }
 
-    /// Writes the row of a lease, which tells what this call has charged.
+    /// Writes the row of a lease, which tells what this call has charged: by the keys of the
+    /// limits.
     fn write_lease(
         &mut self,
         borrower: u64,
-        policy: &Policy,
         carried: Vec<(String, u64)>,
+        moment: Moment,
         effects: &mut Effects,
     ) {
-        let stamps: Vec<(String, u64, u64)> = carried
-            .into_iter()
-            .filter_map(|(key, units)| {
-                let mut entries = self.limits.entries.iter();
-                let entry = entries.find(|it| is_of(it, policy) && it.key() == key)?;
-                Some((key, units, entry.lent.stamp))
-            })
-            .collect();
-        let Some(lease) = self.leases.all.get_mut(&borrower) else {
-            return;
-        };
-        for (key, units, stamp) in stamps {
+        let entries = &self.limits.entries;
+        let first = || Lease::first(borrower, 0, moment.now);
+        let lease = self.leases.all.entry(borrower).or_insert_with(first);
+        for (key, units) in carried {
+            let Some(entry) = entries.iter().find(|it| it.key() == key) else {
+                continue;
+            };
+            let stamp = entry.lent.stamp;
             match lease.parts.iter_mut().find(|part| part.key == key) {
                 Some(part) => part.carry(units, stamp),
                 None => lease.parts.push(Part {
