@@ -59,6 +59,8 @@ export interface Decision {
   repeated?: boolean;
   idempotent?: boolean;
   idempotentSince?: number;
+  /** `false` where it was refused while units were lent, which may come back before `retryAfter` is over. */
+  exact?: false;
   source: Source;
   permit?: string;
   fence?: number;
@@ -94,6 +96,8 @@ export interface LimitStatus {
   used: number;
   remaining: number;
   held?: number;
+  /** Of those used, units that isolates have and may not have spent. */
+  lent?: number;
   debt?: number;
   reset: number;
   [definition: string]: unknown;

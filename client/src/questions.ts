@@ -77,7 +77,9 @@ export type Limit = WindowLimit | TokenBucketLimit | LeakyBucketLimit | QuotaLim
 
 /** How a limit that the request brings along is decided. */
 export interface Mode {
-  consistency?: "strong" | "eventual" | "local";
+  consistency?: "strong" | "leased" | "eventual" | "local";
+  /** With `leased`: the most units that one isolate has at once, and for how long (100 ms to 2 s). */
+  lease?: { max?: number; life?: Duration };
   failMode?: "open" | "closed" | "share" | "eventual";
   shed?: { limit: number; window: Duration };
   writeAhead?: number;

@@ -13,6 +13,7 @@ import {
   ErrRateLimited,
   fluent,
   KVRateLimitStore,
+  LeasedRateLimitStore,
   RateLimiterManager,
 } from "../dist/compat/index.js";
 import { Limiter, RateLimitedError } from "../dist/index.js";
@@ -66,6 +67,30 @@ test("DistributedRateLimiter: instances that share nothing but the server share 
   expect(await instances[0].remaining(key)).toBe(0);
   await new DistributedRateLimiter({ store, ...options }).reset(key);
   expect(await instances[3].remaining(key)).toBe(20);
+});
+
+test("DistributedRateLimiter: units are spent from leases, and none above the limit", { timeout: 30_000 }, async () => {
+  const pattern = { requests: 1_000, window: 3_600_000, localBurst: 10, syncInterval: 1_000 } as const;
+  const store = new LeasedRateLimitStore({ url: tollgate.url, token: "test-check" });
+  const instances = Array.from({ length: 4 }, () => new DistributedRateLimiter({ store, ...pattern }));
+  const key = fresh();
+  const sources = new Set<string>();
+  let admitted = 0;
+  const caller = async (instance: DistributedRateLimiter) => {
+    for (;;) {
+      const { success, source, exact } = await instance.limit(key);
+      if (!success && exact !== false) return;
+      sources.add(source);
+      if (success) admitted++;
+      else await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  };
+  await Promise.all(instances.map(caller));
+  expect(admitted).toBe(1_000);
+  expect(sources).toContain("lease");
+  expect(await instances[0].remaining(key)).toBe(0);
+  const strong = new DistributedRateLimiter({ store: new DORateLimitStore(limiter), ...pattern });
+  await expect(strong.limit(key)).rejects.toMatchObject({ code: "invalidField", field: "lease" });
 });
 
 test("createTokenBucket: fractions of a token a second, an initial level, and the level as it is", async () => {

@@ -1,6 +1,6 @@
 // What the compiler has to refuse, and to take. It is compiled and never run.
 
-import { DistributedRateLimiter, DORateLimitStore } from "../dist/compat/index.js";
+import { DistributedRateLimiter, DORateLimitStore, LeasedRateLimitStore } from "../dist/compat/index.js";
 import {
   type Check,
   type Decision,
@@ -96,8 +96,10 @@ export async function objects(binding: ObjectNamespace, object: RateLimitObject)
 
 const store = new DORateLimitStore(limiter);
 new DistributedRateLimiter({ store, requests: 5, window: "1h" });
-// @ts-expect-error: nothing is lent to instances yet
-new DistributedRateLimiter({ store, requests: 5, window: "1h", localBurst: 10 });
+const lending = new LeasedRateLimitStore(limiter);
+new DistributedRateLimiter({ store: lending, requests: 5, window: "1h", localBurst: 10, syncInterval: 1_000 });
+// @ts-expect-error: nothing is counted by region yet
+new DistributedRateLimiter({ store, requests: 5, window: "1h", regions: true });
 
 export async function bound(binding: TollgateBinding): Promise<boolean> {
   const { permit = "" } = await binding.limit({ policy: "llm", identifier: "acme", cost: 900, hold: "1m" }, "token");

@@ -15,4 +15,10 @@ export {
   type Tokens,
   type WindowOptions,
 } from "./limiters.js";
-export { CloudflareRateLimitStore, DORateLimitStore, KVRateLimitStore, type RateLimitStore } from "./stores.js";
+export {
+  CloudflareRateLimitStore,
+  DORateLimitStore,
+  KVRateLimitStore,
+  LeasedRateLimitStore,
+  type RateLimitStore,
+} from "./stores.js";

@@ -1,6 +1,6 @@
 import type { Decision } from "../answers.js";
 import { RateLimitedError, TollgateError } from "../errors.js";
-import type { Duration, InlineCheck, Limit, Subject } from "../questions.js";
+import type { Duration, InlineCheck, Limit, Mode, Subject } from "../questions.js";
 import type { RateLimitStore } from "./stores.js";
 
 /** What all of these take: where it is decided, and whose limit it is. */
@@ -34,11 +34,13 @@ export interface WindowOptions extends Common {
   window: Duration;
   /** `sliding-window` unless said. */
   strategy?: Strategy;
+  /** With a `LeasedRateLimitStore`: the most units that an isolate of the server has at once, and for how long. */
+  lease?: Mode["lease"];
 }
 
 /** So many requests in a window for each key. */
 export function createRateLimiter(options: WindowOptions): RateLimiter {
-  const { requests, window, strategy = "sliding-window" } = options;
+  const { requests, window, strategy = "sliding-window", lease } = options;
   if (!Object.hasOwn(ALGORITHMS, strategy)) {
     throw new TypeError(`\`strategy\` has to be one of ${Object.keys(ALGORITHMS).join(", ")}.`);
   }
@@ -47,6 +49,7 @@ export function createRateLimiter(options: WindowOptions): RateLimiter {
     algorithm: ALGORITHMS[strategy],
     limit: requests,
     window,
+    ...(lease === undefined ? {} : { lease }),
     ...rest,
   });
   return {
@@ -61,14 +64,15 @@ export function createRateLimiter(options: WindowOptions): RateLimiter {
 
 /**
  * What a limit of several regions and instances takes. All of them share the count of the store:
- * `DORateLimitStore` is exact. Units that are lent to instances or regions, there is no such thing
- * yet; what names them is refused at compile time, rather than passed over.
+ * `DORateLimitStore` is exact; `LeasedRateLimitStore` is as strict, and the server's isolates spend
+ * units that they were lent. A count for each region there is not yet; what names it is refused at
+ * compile time, rather than passed over.
  */
-export interface DistributedOptions extends WindowOptions {
-  /** Units that an instance may spend by itself. */
-  localBurst?: never;
-  /** For how long it may. */
-  syncInterval?: never;
+export interface DistributedOptions extends Omit<WindowOptions, "lease"> {
+  /** With a `LeasedRateLimitStore`: the most units that an isolate of the server spends by itself. */
+  localBurst?: number;
+  /** And for how long it may: 100 ms to 2 s. */
+  syncInterval?: Duration;
   /** One count for each region. */
   regions?: never;
 }
@@ -77,8 +81,12 @@ export interface DistributedOptions extends WindowOptions {
 export class DistributedRateLimiter implements RateLimiter {
   readonly #limiter: RateLimiter;
 
-  constructor(options: DistributedOptions) {
-    this.#limiter = createRateLimiter(options);
+  constructor({ localBurst, syncInterval, ...options }: DistributedOptions) {
+    const lease = {
+      ...(localBurst === undefined ? {} : { max: localBurst }),
+      ...(syncInterval === undefined ? {} : { life: syncInterval }),
+    };
+    this.#limiter = createRateLimiter(Object.keys(lease).length === 0 ? options : { ...options, lease });
   }
 
   limit(key: Parameters<RateLimiter["limit"]>[0]): Promise<Decision> {

@@ -53,6 +53,16 @@ export class DORateLimitStore extends ServerStore {
   }
 }
 
+/**
+ * Decided by the server's isolates, by units that the subject's Durable Object has lent to them:
+ * never above the limit, for windows of 10 seconds and longer.
+ */
+export class LeasedRateLimitStore extends ServerStore {
+  constructor(server: Limiter | LimiterOptions) {
+    super(server, { consistency: "leased" });
+  }
+}
+
 /** Counted in isolates and merged through KV: approximate, for windows of 10 minutes and longer. */
 export class KVRateLimitStore extends ServerStore {
   constructor(server: Limiter | LimiterOptions) {
