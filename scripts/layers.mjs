@@ -57,7 +57,7 @@ const LAYERS = {
     ["pressure"],
     ["decision", "report"],
     ["calendar", "policy"],
-    ["subject"],
+    ["subject", "lease"],
     ["limit"],
     ["arithmetic"],
     ["time", "codec", "idempotency"],

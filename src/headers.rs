@@ -210,20 +210,9 @@ mod tests {
 
     fn decision(limits: Vec<Standing>) -> Decision {
         Decision {
-            at: Timestamp::from_millis(1_000_000),
-            success: true,
-            reason: None,
             deciding: Some(0),
-            retry_after: None,
-            delay: None,
             limits: Standings::Many(limits),
-            grant: None,
-            cache_for: Duration::ZERO,
-            contended: false,
-            newer: None,
-            keeps_policy: false,
-            granted: None,
-            recognition: None,
+            ..Decision::bare(Timestamp::from_millis(1_000_000), true, None)
         }
     }
 

@@ -1,5 +1,5 @@
-//! The state of one isolate between requests: refusals, leases, circuits, debts, reports, shares, copies of
-//! policies, the counts that it publishes through KV, and what it records.
+//! The state of one isolate between requests: refusals, leases, circuits, debts, reports, shares,
+//! copies of policies, the counts that it publishes through KV, and what it records.
 //!
 //! Plain data only: one request must never see a promise or a waker of another. Every part is
 //! bounded and may be lost with the isolate: objects are then called more often, and debts are not

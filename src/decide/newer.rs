@@ -19,9 +19,8 @@ pub(super) type Asked = (String, String);
 /// The objects among these that decide, and so are told of their subjects' overrides. No stop holds
 /// for units that are given back.
 pub(super) fn objects<'a>(pending: impl Iterator<Item = &'a Pending>) -> Vec<Asked> {
-    let strong = pending.filter(|it| {
-        it.item.check.cost >= 0 && it.item.policy.consistency().is_of_object()
-    });
+    let strong =
+        pending.filter(|it| it.item.check.cost >= 0 && it.item.policy.consistency().is_of_object());
     let asked = |it: &Pending| {
         let policy = it.item.policy.name_or_empty();
         (it.object.clone(), policy.to_owned())

@@ -14,8 +14,8 @@ use tollgate_core::isolate::circuit::{CallKind, CallOutcome};
 use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::lease::Borrowing;
 use tollgate_core::message::{
-    borrowing, encode_charge, encode_hold, encode_limit, in_version, keyed, knowing, recorded, Answer, Call,
-    Holding, RefusalCode, MESSAGES,
+    borrowing, encode_charge, encode_hold, encode_limit, in_version, keyed, knowing, recorded,
+    Answer, Call, Holding, RefusalCode, MESSAGES,
 };
 use tollgate_core::overrides::Revision;
 use tollgate_core::policy::Policy;

@@ -27,10 +27,16 @@ const fresh = () => `leased${made++}`;
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const send = (isolate, method, path, body) => call(tollgate.urlOf(isolate), method, path, body);
 const ask = (isolate, body) => send(isolate, "POST", "/limit", body).then(({ json }) => json);
-const leased = (limit, rest = {}) => ({ limit, algorithm: "fixedWindow", window: "52w", consistency: "leased", ...rest });
+const leased = (limit, rest = {}) => ({
+  limit,
+  algorithm: "fixedWindow",
+  window: "52w",
+  consistency: "leased",
+  ...rest,
+});
 const status = async (identifier) => (await send("T", "GET", `/limit?identifier=${identifier}`)).json.limits[0];
 
-/** Asks from all isolates at once, each from so many callers, until `count` answers; all answers. */
+/** Asks from all isolates at once, each from so many callers, for `count` answers. */
 async function many(body, count, callers = 4, accept = () => true) {
   const answers = [];
   const caller = async (isolate) => {
@@ -62,8 +68,18 @@ describe("under parallel load", () => {
     slidingWindow: leased(2_000, { algorithm: "slidingWindow" }),
     slidingLog: leased(1_000, { algorithm: "slidingLog", window: "1d" }),
     quota: { limit: 2_000, algorithm: "quota", period: "year", timeZone: "Europe/Berlin", consistency: "leased" },
-    tokenBucket: { algorithm: "tokenBucket", capacity: 2_000, refill: { amount: 1, interval: "1d" }, consistency: "leased" },
-    leakyBucket: { algorithm: "leakyBucket", capacity: 2_000, leak: { amount: 1, interval: "1d" }, consistency: "leased" },
+    tokenBucket: {
+      algorithm: "tokenBucket",
+      capacity: 2_000,
+      refill: { amount: 1, interval: "1d" },
+      consistency: "leased",
+    },
+    leakyBucket: {
+      algorithm: "leakyBucket",
+      capacity: 2_000,
+      leak: { amount: 1, interval: "1d" },
+      consistency: "leased",
+    },
   };
   test.each(Object.entries(kinds))("%s admits what it has and not one more", { timeout: 60_000 }, async (_, kind) => {
     const body = { identifier: fresh(), ...kind };

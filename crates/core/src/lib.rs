@@ -51,11 +51,12 @@
 //! | [`decide`], [`row`] | one decision over all limits of a policy; the form of rows |
 //! | [`algorithm`], [`permit`] | the arithmetic of each algorithm; a permit as its holder has it |
 //! | [`calendar`], [`policy`] | when periods start and end; limits that are decided together |
+//! | [`lease`] | what borrowers and lenders tell each other |
 //! | [`subject`], [`limit`] | who is limited, and by what: neither can be built wrong |
 //! | [`pressure`] | how full limits are |
 //! | [`decision`], [`multi`] | the form of an answer; a request over several subjects |
 //! | [`number`], [`duration`], [`time`] | the units in which everything counts |
-//! | [`idempotency`], [`lease`] | how a request is known when it comes again; units that are lent |
+//! | [`idempotency`] | how a request is known when it comes again |
 //! | [`codec`], [`percent`], [`dots`], [`hash`] | texts, and numbers for them |
 //! | [`error`] | why a limit cannot be built |
 #![forbid(unsafe_code)]

@@ -44,7 +44,13 @@ impl Request<'_> {
         let known = self.context.known;
         let holding = operation.and_then(|it| self.holding(message.object(), it));
         let terms = (operation, holding);
-        Asking::new(object, terms, &self.items_of(message), Told::new(keyed, known), &key)
+        Asking::new(
+            object,
+            terms,
+            &self.items_of(message),
+            Told::new(keyed, known),
+            &key,
+        )
     }
 
     /// On what terms an object holds its part of the permit that this operation takes, if it does.

@@ -102,7 +102,13 @@ async fn decided(context: &Context<'_>, parts: &[Part], success: bool) -> Vec<(D
         let key = |policy: &_| object::key_of(&pending.object, policy);
         let keyed = pending.keyed.filter(|_| success);
         let items = [item(pending)];
-        Asking::new(&pending.object, (None, None), &items, Told::new(keyed, None), &key)
+        Asking::new(
+            &pending.object,
+            (None, None),
+            &items,
+            Told::new(keyed, None),
+            &key,
+        )
     };
     let askings: Vec<Asking> = all.iter().map(asking).collect();
     let items = |place: usize| vec![item(all[place])];

@@ -2,8 +2,8 @@
 //!
 //! A check that fits into what is left is admitted without a question. The first that finds little
 //! left, or a lease that is over, asks the object and tells what was spent; while it is under way
-//! the others spend the rest, or ask for themselves. What is left when nobody asks any more is given
-//! back. An entry that is lost costs what it had, until the limit's window turns.
+//! the others spend the rest, or ask for themselves. What is left when nobody asks any more is
+//! given back. An entry that is lost costs what it had, until the limit's window turns.
 
 use core::mem;
 
