@@ -18,7 +18,12 @@ pub(crate) struct Arrivals {
 
 impl Arrivals {
     pub(crate) fn new(scenario: &Scenario) -> Arrivals {
-        let round = scenario.phases.iter().map(|phase| phase.seconds).sum::<f64>() * 1e6;
+        let round = scenario
+            .phases
+            .iter()
+            .map(|phase| phase.seconds)
+            .sum::<f64>()
+            * 1e6;
         let aliases = match scenario.subjects {
             Subjects::Zipf { count, skew } if skew > 0.0 => aliases(count, skew),
             _ => Vec::new(),

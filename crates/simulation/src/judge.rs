@@ -61,7 +61,11 @@ impl Judge {
     pub(crate) fn told(&self, rule: &Rule, reset: u64, now: u64, off: u64) -> Result<Told, String> {
         let (earliest, latest) = (now.saturating_sub(off), now + off);
         let at = match rule.kind {
-            Kind::TokenBucket => return Ok(Told { at: self.newest.min(latest) }),
+            Kind::TokenBucket => {
+                return Ok(Told {
+                    at: self.newest.min(latest),
+                })
+            }
             Kind::FixedWindow | Kind::SlidingLog => reset - rule.window,
         };
         let is_possible = match rule.kind {
@@ -110,17 +114,33 @@ impl Judge {
         let more = used.checked_sub(told);
         let more = more.ok_or_else(|| format!("{told} units were told, {used} are stored"))?;
         let known = if self.more.0 == end { self.more.1 } else { 0 };
-        let unseen = if self.unseen.0 == end { self.unseen.1 } else { 0 };
-        let most = if has_slept { known } else { unseen + rule.allowance() };
+        let unseen = if self.unseen.0 == end {
+            self.unseen.1
+        } else {
+            0
+        };
+        let most = if has_slept {
+            known
+        } else {
+            unseen + rule.allowance()
+        };
         self.more = (end, more);
         match more <= most {
             true => Ok(()),
-            false => Err(format!("{used} are stored, {told} were told, {most} may be lost")),
+            false => Err(format!(
+                "{used} are stored, {told} were told, {most} may be lost"
+            )),
         }
     }
 
     /// What an object counts while it is awake, with `unsent` answers on their way out.
-    pub(crate) fn counts(&self, rule: &Rule, end: u64, used: u64, unsent: u64) -> Result<(), String> {
+    pub(crate) fn counts(
+        &self,
+        rule: &Rule,
+        end: u64,
+        used: u64,
+        unsent: u64,
+    ) -> Result<(), String> {
         if rule.kind != Kind::FixedWindow {
             return Ok(());
         }

@@ -38,7 +38,10 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let first = options.seed.unwrap_or_else(|| fastrand::u64(..1 << 32));
     let scenarios = options.scenario.map_or(ALL.to_vec(), |it| vec![it]);
-    let mut rows: Vec<(&str, Tally)> = scenarios.iter().map(|it| (it.name, Tally::default())).collect();
+    let mut rows: Vec<(&str, Tally)> = scenarios
+        .iter()
+        .map(|it| (it.name, Tally::default()))
+        .collect();
     let began = Instant::now();
     let mut all = Tally::default();
     for seed in first.. {
@@ -59,7 +62,10 @@ fn main() -> ExitCode {
                 }
             }
             let speed = all.events as f64 / began.elapsed().as_secs_f64() / 1e6;
-            eprint!("\r{} events, {speed:.2} million a second, seed {seed} ", thousands(all.events));
+            eprint!(
+                "\r{} events, {speed:.2} million a second, seed {seed} ",
+                thousands(all.events)
+            );
             let _ = std::io::stderr().flush(); // progress that cannot be shown is none
         }
         if all.events >= options.events {
@@ -67,7 +73,10 @@ fn main() -> ExitCode {
         }
     }
     eprintln!();
-    println!("{}", table(rows.iter().copied().filter(|(_, it)| it.events > 0)));
+    println!(
+        "{}",
+        table(rows.iter().copied().filter(|(_, it)| it.events > 0))
+    );
     let seconds = began.elapsed().as_secs_f64();
     println!(
         "{} events in {seconds:.1} s, {:.2} million a second; seeds from {first}",
@@ -94,5 +103,7 @@ fn main() -> ExitCode {
 fn memory() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    peak.map_or(String::new(), |peak| format!("; at most{}", peak.replace('\t', " ")))
+    peak.map_or(String::new(), |peak| {
+        format!("; at most{}", peak.replace('\t', " "))
+    })
 }

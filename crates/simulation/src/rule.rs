@@ -37,7 +37,8 @@ impl Rule {
             Kind::FixedWindow => Algorithm::FixedWindow(Window::new(self.limit, window)?),
             Kind::SlidingLog => Algorithm::SlidingLog(Window::new_log(self.limit, window)?),
             Kind::TokenBucket => {
-                let amount = Decimal::new(self.limit, 0).unwrap_or_else(|| unreachable!("limits of scenarios are below 2^53"));
+                let amount = Decimal::new(self.limit, 0)
+                    .unwrap_or_else(|| unreachable!("limits of scenarios are below 2^53"));
                 let refill = Rate::new("interval", amount, window)?;
                 Algorithm::TokenBucket(TokenBucket::new(self.limit, refill)?)
             }

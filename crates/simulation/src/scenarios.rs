@@ -246,12 +246,12 @@ const EVENTUAL: Scenario = Scenario {
     mode: Mode::Eventual,
     rule: rule(Kind::FixedWindow, 10_000, 600_000),
     subjects: Subjects::Zipf {
-        count: 30,
+        count: 10,
         skew: 0.0,
     },
     phases: &[Phase {
         seconds: 60.0,
-        rate: 600.0,
+        rate: 200.0,
     }],
     seconds: 1_200,
     ..STEADY

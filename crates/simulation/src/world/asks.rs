@@ -179,7 +179,8 @@ impl World {
     pub(super) fn arrived(&mut self, request: u32) {
         self.requests[request].in_flight -= 1;
         if self.requests[request].in_flight == 0 {
-            self.requests.take(request);
+            let over = self.requests.take(request);
+            self.tally.failed += u64::from(over.is_some_and(|it| !it.is_done));
         }
     }
 

@@ -116,7 +116,8 @@ impl World {
             let puts = sync.put.iter().chain(&sync.told);
             for put in puts {
                 let seen_from = now + self.random.u64(0..=self.scenario.network.kv);
-                self.kv.put(put.key.clone(), seen_from, put.metadata.clone());
+                self.kv
+                    .put(put.key.clone(), seen_from, put.metadata.clone());
             }
             let mut read = self.kv.list(&sync.prefix, now);
             if self.scenario.fault == Fault::NeverReads {

@@ -47,7 +47,9 @@ impl World {
     fn clock_of(&self, machine: u32) -> Timestamp {
         let now = self.clocks.read(machine, self.now);
         match self.scenario.fault {
-            Fault::WrongClock => Timestamp::from_millis(now.as_millis() + self.scenario.rule.window),
+            Fault::WrongClock => {
+                Timestamp::from_millis(now.as_millis() + self.scenario.rule.window)
+            }
             _ => now,
         }
     }
@@ -64,7 +66,9 @@ impl World {
             return;
         }
         match self.scenario.fault {
-            Fault::ForgetsWrites if self.random.u32(0..20) == 0 => effects.writes.clear(),
+            Fault::ForgetsWrites if self.random.u32(0..20) == 0 => {
+                effects.writes.retain(|it| matches!(it, Write::DeleteAll));
+            }
             Fault::ForgetsAlarms => effects.alarm = None,
             _ => {}
         }
@@ -171,7 +175,10 @@ impl World {
         if !object.store.is_empty() || object.rings_at.is_some() || object.events > 0 {
             return Ok(()); // its alarm comes
         }
-        let judged = object.judge.idle_from(&rule).max(object.ideal.idle_from(&rule));
+        let judged = object
+            .judge
+            .idle_from(&rule)
+            .max(object.ideal.idle_from(&rule));
         let wait = (judged + self.clocks.most() + 1).saturating_sub(true_time(now).as_millis());
         if wait > 0 {
             self.watch(number, wait * 1_000);

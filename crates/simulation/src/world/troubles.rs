@@ -60,6 +60,9 @@ impl World {
     }
 
     pub(super) fn trouble(&mut self, trouble: Trouble) {
+        if !self.is_open() && trouble != Trouble::DeployRest {
+            return;
+        }
         match trouble {
             Trouble::Crash => {
                 let picked = (0..TRIES).map(|_| self.random.u32(0..self.objects.end().max(1)));
