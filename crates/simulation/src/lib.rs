@@ -32,7 +32,7 @@ pub use fault::Fault;
 pub use report::{table, thousands, Tally};
 pub use rule::{Kind, Rule};
 pub use scenario::{Mode, Network, Phase, Scenario, Subjects, Troubles};
-pub use scenarios::{named, ALL};
+pub use scenarios::{named, ALL, TEN_MILLION};
 
 /// Runs a scenario to its end. An error says what did not hold, and when.
 pub fn run(scenario: Scenario, seed: u64) -> Result<Tally, String> {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use tollgate_simulation::{named, run, table, thousands, Scenario, Tally, ALL};
+use tollgate_simulation::{named, run, table, thousands, Scenario, Tally, ALL, TEN_MILLION};
 
 /// Simulates isolates, objects, clocks and a network that go wrong, around the core's own machines.
 #[derive(Debug, Parser)]
@@ -25,7 +25,8 @@ struct Options {
 
 fn scenario(name: &str) -> Result<Scenario, String> {
     named(name).ok_or_else(|| {
-        let names: Vec<&str> = ALL.iter().map(|scenario| scenario.name).collect();
+        let all = ALL.iter().chain([&TEN_MILLION]);
+        let names: Vec<&str> = all.map(|scenario| scenario.name).collect();
         format!("the scenarios are {}", names.join(", "))
     })
 }
