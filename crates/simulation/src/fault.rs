@@ -23,13 +23,15 @@ pub enum Fault {
     ForgetsRows,
     /// An isolate takes a refusal that it remembers for an admission.
     AdmitsRemembered,
+    /// A lease that is given back does not tell what was spent of it.
+    ForgetsSpent,
     /// Isolates that count never read what the others have counted.
     NeverReads,
 }
 
 impl Fault {
     /// Each of them.
-    pub const ALL: [Fault; 9] = [
+    pub const ALL: [Fault; 10] = [
         Fault::ForgetsWrites,
         Fault::AnswersEarly,
         Fault::WrongClock,
@@ -38,6 +40,7 @@ impl Fault {
         Fault::ForgetsClosing,
         Fault::ForgetsRows,
         Fault::AdmitsRemembered,
+        Fault::ForgetsSpent,
         Fault::NeverReads,
     ];
 }

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use tollgate_core::decision::Decision;
 use tollgate_core::isolate::bounded::{Key, Secret};
 use tollgate_core::isolate::counts::{IsolateCounts, Purpose};
+use tollgate_core::isolate::leases::{Leases, Turn};
 use tollgate_core::isolate::refusals::{CallTimes, Refusals};
+use tollgate_core::lease::{Borrowing, Terms};
 use tollgate_core::subject_state::Item;
 use tollgate_core::Timestamp;
 
@@ -27,13 +29,34 @@ pub(crate) struct Isolate {
 }
 
 /// How an isolate decides a check. A further mode is a further line here, and one in each of the
-/// two functions below.
+/// functions below.
 #[derive(Debug)]
 pub(crate) enum Decides {
     /// By what an object refused a moment ago, else by the object.
     Strong(Box<Refusals>),
+    /// By what an object refused a moment ago, by what it has lent, else by the object.
+    Leased(Box<Lent>),
     /// By its own counts and those that it has read.
     Eventual(Box<Counting>),
+}
+
+/// What an isolate has borrowed.
+#[derive(Debug)]
+pub(crate) struct Lent {
+    refusals: Refusals,
+    pub(crate) leases: Leases,
+    pub(crate) is_timed: bool,
+}
+
+/// What becomes of a check.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// The isolate has decided.
+    Decided(Decision),
+    /// The object is to be asked.
+    Ask,
+    /// The object is to be asked, and told this.
+    Borrow(Borrowing),
 }
 
 /// An isolate's counts, and what is known of each subject's.
@@ -58,6 +81,11 @@ impl Isolate {
     pub(crate) fn new(mode: Mode, life: u32, build: u32) -> Isolate {
         let decides = match mode {
             Mode::Strong => Decides::Strong(Box::new(Refusals::new(SECRET))),
+            Mode::Leased => Decides::Leased(Box::new(Lent {
+                refusals: Refusals::new(SECRET),
+                leases: Leases::default(),
+                is_timed: false,
+            })),
             Mode::Eventual => Decides::Eventual(Box::new(Counting {
                 counts: IsolateCounts::new(PREFIX, life.into(), SECRET),
                 subjects: HashMap::new(),
@@ -71,29 +99,66 @@ impl Isolate {
         }
     }
 
-    /// Decides by itself; `None` where the object has to be asked.
+    /// Decides by itself, or says what to ask. `random`: of this check alone.
     pub(crate) fn decide(
         &mut self,
         name: &str,
         key: Key,
         item: &Item,
         now: Timestamp,
-    ) -> Option<Decision> {
-        match &mut self.decides {
-            Decides::Strong(refusals) => refusals.find(key, &item.policy, &item.check, now),
+        random: u64,
+    ) -> Verdict {
+        let Item { policy, check } = item;
+        let decided = match &mut self.decides {
+            Decides::Strong(refusals) => refusals.find(key, policy, check, now),
+            Decides::Leased(lent) => match lent.refusals.find(key, policy, check, now) {
+                Some(refused) => Some(refused),
+                None => {
+                    let about = (name, &Terms::default());
+                    match lent.leases.take(key, about, check, now, random) {
+                        Turn::Spent(decision) => Some(decision),
+                        Turn::Borrow(borrowing) => return Verdict::Borrow(borrowing),
+                        Turn::Ask => None,
+                    }
+                }
+            },
             Decides::Eventual(counting) => {
-                let (policy, check) = (&item.policy, &item.check);
                 let counts = &mut counting.counts;
                 let decided = counts.check(Purpose::Mode, name, policy, check, moment(now));
                 decided.ok() // no limit here has a time zone that could be unknown
             }
-        }
+        };
+        decided.map_or(Verdict::Ask, Verdict::Decided)
     }
 
     /// An object has decided.
-    pub(crate) fn learn(&mut self, key: Key, item: &Item, times: CallTimes, decision: &Decision) {
-        if let Decides::Strong(refusals) = &mut self.decides {
-            refusals.record_decision(key, &item.check, times, decision);
+    pub(crate) fn learn(
+        &mut self,
+        key: Key,
+        item: &Item,
+        borrowing: Option<&Borrowing>,
+        times: CallTimes,
+        decision: &Decision,
+    ) {
+        match &mut self.decides {
+            Decides::Strong(refusals) => {
+                refusals.record_decision(key, &item.check, times, decision);
+            }
+            Decides::Leased(lent) => {
+                lent.refusals
+                    .record_decision(key, &item.check, times, decision);
+                if let Some(borrowing) = borrowing {
+                    lent.leases.answered(key, borrowing, times, decision);
+                }
+            }
+            Decides::Eventual(_) => {}
+        }
+    }
+
+    /// An object has not answered.
+    pub(crate) fn fail(&mut self, key: Key, borrowing: Option<&Borrowing>) {
+        if let (Decides::Leased(lent), Some(borrowing)) = (&mut self.decides, borrowing) {
+            lent.leases.failed(key, borrowing);
         }
     }
 }

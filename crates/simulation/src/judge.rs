@@ -99,13 +99,14 @@ impl Judge {
     }
 
     /// What an object that has woken counts in the window that ends at `end`. `has_slept`: it lost
-    /// its memory after all timers had run.
+    /// its memory after all timers had run. Unless `is_exact`, it may count more than that, as what
+    /// it has lent.
     pub(crate) fn woke(
         &mut self,
         rule: &Rule,
-        end: u64,
-        used: u64,
+        (end, used): (u64, u64),
         has_slept: bool,
+        is_exact: bool,
     ) -> Result<(), String> {
         if rule.kind != Kind::FixedWindow {
             return Ok(());
@@ -125,7 +126,7 @@ impl Judge {
             unseen + rule.allowance()
         };
         self.more = (end, more);
-        match more <= most {
+        match more <= most || !is_exact {
             true => Ok(()),
             false => Err(format!(
                 "{used} are stored, {told} were told, {most} may be lost"

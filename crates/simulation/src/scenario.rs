@@ -8,6 +8,8 @@ use crate::rule::Rule;
 pub enum Mode {
     /// The subject's object; what it refused a moment ago, the isolate.
     Strong,
+    /// The isolate, by units that the object has lent it; else the object.
+    Leased,
     /// The isolate, by counts that isolates merge through KV.
     Eventual,
 }

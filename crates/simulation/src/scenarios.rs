@@ -247,6 +247,35 @@ const DEPLOYS: Scenario = Scenario {
     ..STEADY
 };
 
+/// Leases of one hot subject.
+const LEASED: Scenario = Scenario {
+    name: "leased",
+    mode: Mode::Leased,
+    isolates: 20,
+    ..HOT_KEY
+};
+
+/// Leases of many, while everything goes wrong.
+const LEASED_ROUGH: Scenario = Scenario {
+    name: "leased-rough",
+    mode: Mode::Leased,
+    rule: rule(Kind::FixedWindow, 3_000, 10_000),
+    subjects: Subjects::Zipf {
+        count: 10,
+        skew: 0.5,
+    },
+    phases: BURSTS.phases,
+    isolates: 10,
+    network: ROUGH,
+    troubles: Troubles {
+        crash: 500,
+        isolate_ends: 5_000,
+        kill_all: 30_000,
+        ..CLOCKS
+    },
+    ..STEADY
+};
+
 /// Counting in isolates, through KV.
 const EVENTUAL: Scenario = Scenario {
     name: "eventual",
@@ -277,7 +306,7 @@ const EVENTUAL_ENDS: Scenario = Scenario {
 };
 
 /// Those that are run one after the other.
-pub const ALL: [Scenario; 12] = [
+pub const ALL: [Scenario; 14] = [
     STEADY,
     BURSTS,
     SURGE,
@@ -288,6 +317,8 @@ pub const ALL: [Scenario; 12] = [
     SLEEPERS,
     PASSERS_BY,
     DEPLOYS,
+    LEASED,
+    LEASED_ROUGH,
     EVENTUAL,
     EVENTUAL_ENDS,
 ];

@@ -11,6 +11,7 @@ use crate::clocks::true_time;
 use crate::fault::Fault;
 use crate::judge::Told;
 use crate::object::{moment, Unsent};
+use crate::scenario::Mode;
 
 /// Of so many steps of an object one is looked at closely: what it counts.
 const LOOKS: u32 = 128;
@@ -37,10 +38,11 @@ impl World {
             }
         }
         let operation = self.requests[request].operation;
-        let call = match (&call, operation) {
-            (Some(call), _) => call,
-            (None, None) => &self.call,
-            (None, Some(_)) => &self.call_of(request),
+        let is_plain = operation.is_none() && self.requests[request].borrowing.is_none();
+        let call = match &call {
+            Some(call) => call,
+            None if is_plain => &self.call,
+            None => &self.call_of(request),
         };
         let object = &mut self.objects[number];
         let Some(awake) = object.awake.as_mut() else {
@@ -87,6 +89,9 @@ impl World {
     /// Compares what an object counts with what its answers told. `has_one`: of the present step
     /// an admission is not yet among the answers.
     fn look(&self, number: u32, now: Timestamp, has_one: bool) -> Result<(), String> {
+        if self.scenario.mode == Mode::Leased {
+            return Ok(()); // what isolates have spent it learns later
+        }
         let object = &self.objects[number];
         let Some((end, used)) = object.awake.as_ref().and_then(|it| it.window(now)) else {
             return Ok(());
@@ -101,7 +106,10 @@ impl World {
     /// Who waits as long as a refusal says is admitted, alone; who comes a millisecond earlier is
     /// not.
     fn try_wait(&mut self, number: u32, decision: &Decision, now: Timestamp) -> Result<(), String> {
-        let Some(wait) = decision.retry_after.filter(|_| !decision.contended) else {
+        let Some(wait) = decision
+            .retry_after
+            .filter(|_| !decision.contended && !decision.while_lent)
+        else {
             return Ok(());
         };
         let Some(awake) = &self.objects[number].awake else {
@@ -225,7 +233,10 @@ impl World {
         let (place, subject, is_ideal) = (asked.isolate, asked.subject, asked.is_ideal);
         if let Some(&number) = self.by_subject.get(&subject) {
             let key = self.objects[number].key;
-            self.isolates[place as usize].learn(key, &self.item, times, decision);
+            let borrowing = self.requests[request].borrowing;
+            let isolate = &mut self.isolates[place as usize];
+            isolate.learn(key, &self.item, borrowing.as_ref(), times, decision);
+            self.give_back_later(place);
         }
         self.outcome(decision.success, is_ideal);
         self.requests[request].is_done = true;
@@ -251,6 +262,12 @@ impl World {
         let asked = &mut self.requests[request];
         if !core::mem::replace(&mut asked.is_done, true) {
             self.tally.failed += 1;
+            let isolate = &mut self.isolates[asked.isolate as usize];
+            if isolate.life == asked.life {
+                if let Some(&number) = self.by_subject.get(&asked.subject) {
+                    isolate.fail(self.objects[number].key, asked.borrowing.as_ref());
+                }
+            }
         }
         self.arrived(request);
     }

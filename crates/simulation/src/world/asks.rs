@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use tollgate_core::decision::Decision;
 use tollgate_core::isolate::refusals::CallTimes;
+use tollgate_core::lease::Returned;
 use tollgate_core::message::{Call, MESSAGES};
 use tollgate_core::subject_state::STEADY;
 use tollgate_core::Duration;
@@ -13,11 +14,13 @@ use super::{Event, Request, World};
 use crate::arrivals::exponential;
 use crate::clocks::true_time;
 use crate::fault::Fault;
-use crate::isolate::{Decides, SECRET};
+use crate::isolate::{Decides, Verdict, SECRET};
 use crate::object::Object;
 
 /// Within this time there is an answer, or none.
 pub(super) const DEADLINE: u64 = 1_000_000;
+/// A lease tells of its limit as it was up to so long ago, in ms.
+const LEASE: u64 = 2_000;
 /// When it is first looked whether an object sleeps.
 pub(super) const SLEEPS_AFTER: u64 = 10_000_000;
 /// Of a thousand messages one takes so many times as long.
@@ -40,9 +43,15 @@ impl World {
         self.tally.ideal += u64::from(is_ideal);
         let isolate = &mut self.isolates[place as usize];
         let now = self.clocks.read(place, self.now);
-        let decided = isolate.decide(&it.name, it.key, &self.item, now);
-        if let Some(mut decision) = decided {
+        let random = self.random.u64(..);
+        let verdict = isolate.decide(&it.name, it.key, &self.item, now, random);
+        let mut borrowing = None;
+        if let Verdict::Borrow(told) = verdict {
+            borrowing = Some(told);
+        }
+        if let Verdict::Decided(mut decision) = verdict {
             decision.success |= self.scenario.fault == Fault::AdmitsRemembered;
+            self.give_back_later(place);
             self.tally.by_isolates += 1;
             self.outcome(decision.success, is_ideal);
             return match isolate_counts(&self.isolates[place as usize].decides) {
@@ -57,6 +66,7 @@ impl World {
             isolate: place,
             life: self.isolates[place as usize].life,
             operation: self.scenario.has_operations.then_some(operation),
+            borrowing,
             sent: now,
             sent_at: self.now,
             text: None,
@@ -70,11 +80,15 @@ impl World {
         Ok(())
     }
 
-    /// An isolate that does not count has admitted: it can do so by mistake alone.
+    /// An isolate that does not count has admitted: by what it was lent, or by mistake.
     fn admitted_by_isolate(&mut self, object: u32, decision: &Decision) -> Result<(), String> {
         let (rule, it) = (self.scenario.rule, &mut self.objects[object]);
         let reset = decision.limits[0].reset.as_millis();
-        let told = (it.judge).told(&rule, reset, true_time(self.now).as_millis(), DEADLINE)?;
+        let now = true_time(self.now).as_millis();
+        let told = it
+            .judge
+            .told(&rule, reset, now, self.clocks.most() + LEASE)?;
+        self.tally.charged += 1;
         it.judge.admitted(&rule, told)
     }
 
@@ -119,7 +133,13 @@ impl World {
         if let Call::Limit { operation, .. } = &mut call {
             *operation = self.requests[request].operation.filter(|_| sent);
         }
-        call
+        match self.requests[request].borrowing {
+            Some(borrowing) => Call::Borrowing {
+                borrowing,
+                call: Box::new(call),
+            },
+            None => call,
+        }
     }
 
     /// Another build runs the next step, where builds differ.
@@ -148,6 +168,22 @@ impl World {
             self.requests[request].in_flight += 1;
             let takes = self.takes() + self.random.u64(0..500_000);
             self.put(takes, message);
+        }
+    }
+
+    /// Sends what is given back: it comes once, twice or not at all.
+    pub(super) fn send_back(&mut self, returned: (u64, Returned)) {
+        let network = self.scenario.network;
+        let luck = self.random.u32(0..1_000_000);
+        let copies = match luck {
+            _ if luck < network.lost => 0,
+            _ if luck - network.lost < network.doubled => 2,
+            _ => 1,
+        };
+        for _ in 0..copies {
+            let number = self.returns.put(returned);
+            let takes = self.takes();
+            self.put(takes, Event::Returned { number });
         }
     }
 

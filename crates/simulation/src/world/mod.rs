@@ -6,6 +6,7 @@
 mod answers;
 mod asks;
 mod counting;
+mod lending;
 mod objects;
 mod troubles;
 
@@ -13,6 +14,7 @@ use std::collections::HashMap;
 
 use fastrand::Rng;
 use tollgate_core::decide::Check;
+use tollgate_core::lease::{Borrowing, Returned};
 use tollgate_core::message::{Answer, Call};
 use tollgate_core::subject_state::Item;
 use tollgate_core::Timestamp;
@@ -49,6 +51,10 @@ enum Event {
     Idle { object: u32 },
     /// An alarm is due.
     Alarm { object: u32 },
+    /// An isolate looks what it has to give back.
+    GiveBack { isolate: u32, life: u32 },
+    /// What was given back reaches its object.
+    Returned { number: u32 },
     /// An isolate looks what it has to write to KV.
     Synchronise { isolate: u32, life: u32 },
     /// Something goes wrong.
@@ -63,6 +69,7 @@ struct Request {
     /// Of the isolate that asked.
     life: u32,
     operation: Option<u128>,
+    borrowing: Option<Borrowing>,
     /// The isolate's clock when it asked.
     sent: Timestamp,
     sent_at: u64,
@@ -99,6 +106,8 @@ pub(crate) struct World {
     replies: Slab<Reply>,
     objects: Slab<Object>,
     by_subject: HashMap<u64, u32, Numbers>,
+    /// What is given back and on its way: of which subject.
+    returns: Slab<(u64, Returned)>,
     kv: Kv,
     recent: HashMap<u64, Recent, Numbers>,
     /// How many lives of objects and isolates there were.
@@ -137,6 +146,7 @@ impl World {
             replies: Slab::new(),
             objects: Slab::new(),
             by_subject: HashMap::default(),
+            returns: Slab::new(),
             kv: Kv::default(),
             recent: HashMap::default(),
             lives: 0,
@@ -193,6 +203,11 @@ impl World {
             Event::Close { object } => self.close(object),
             Event::Idle { object } => self.idle(object),
             Event::Alarm { object } => self.ring(object),
+            Event::GiveBack { isolate, life } => {
+                self.give_back(isolate, life);
+                Ok(())
+            }
+            Event::Returned { number } => self.returned(number),
             Event::Synchronise { isolate, life } => {
                 self.synchronise(isolate, life);
                 Ok(())

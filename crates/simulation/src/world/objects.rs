@@ -8,6 +8,7 @@ use super::{Event, World};
 use crate::clocks::{true_time, START};
 use crate::fault::Fault;
 use crate::object::moment;
+use crate::scenario::Mode;
 
 /// An alarm rings so late at most, in µs.
 const ALARM_LATE: u64 = 100_000;
@@ -33,7 +34,9 @@ impl World {
                 let end = |at: u64| at - at % rule.window + rule.window;
                 let window = awake.window(now);
                 let (end, used) = window.unwrap_or((end(now.as_millis()), 0));
-                object.judge.woke(&rule, end, used, object.has_slept)?;
+                let is_exact = self.scenario.mode != Mode::Leased;
+                let has_slept = object.has_slept;
+                object.judge.woke(&rule, (end, used), has_slept, is_exact)?;
             }
             self.watch(number, SLEEPS_AFTER);
             return Ok(now);
