@@ -32,7 +32,10 @@ impl SubjectState {
         let newest = self.newest(items, moment).into_owned();
         // Whoever has to ask again has told nothing yet.
         Policies::are_whole(&newest)?;
-        let policy = newest.into_iter().next().map_or_else(|| item.policy.clone(), |it| it.policy);
+        let policy = newest
+            .into_iter()
+            .next()
+            .map_or_else(|| item.policy.clone(), |it| it.policy);
         let heard = self.hear(borrowing, moment, effects)?;
         let is_told = heard == Heard::News { is_told: true };
         let lends = heard.is_news() && borrowing.wants && may_be_lent(item, &policy);
@@ -214,7 +217,9 @@ impl SubjectState {
         let before = (lease.spent, lease.left);
         let since = match borrowing.number == lease.number {
             true => borrowing.spent.saturating_sub(lease.spent),
-            false => borrowing.before.map_or(0, |it| it.saturating_sub(lease.spent)),
+            false => borrowing
+                .before
+                .map_or(0, |it| it.saturating_sub(lease.spent)),
         };
         if is_live {
             match borrowing.number == lease.number {
@@ -261,7 +266,12 @@ impl SubjectState {
         let back = before - lease.left;
         let parts = lease.parts.clone();
         for (place, part) in parts.iter().enumerate() {
-            if let Some(entry) = self.limits.entries.iter_mut().find(|it| it.key() == part.key) {
+            if let Some(entry) = self
+                .limits
+                .entries
+                .iter_mut()
+                .find(|it| it.key() == part.key)
+            {
                 entry.lent.units = entry.lent.units.saturating_sub(back);
                 entry.begin_carrying();
             }
