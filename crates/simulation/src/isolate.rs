@@ -115,7 +115,7 @@ impl Isolate {
                 Some(refused) => Some(refused),
                 None => {
                     let about = (name, &Terms::default());
-                    match lent.leases.take(key, about, check, now, random) {
+                    match lent.leases.take(key, about, check, now, &|| random) {
                         Turn::Spent(decision) => Some(decision),
                         Turn::Borrow(borrowing) => return Verdict::Borrow(borrowing),
                         Turn::Ask => None,

@@ -6,7 +6,8 @@
 //!   and after, sleeps, wakes on another machine with another clock, and has alarms.
 //! - Every isolate decides as the Worker's does: by refusals that it remembers and by asking, or by
 //!   counts that it merges through KV.
-//! - After every event what has to hold is judged by arithmetic that shares nothing with the core's.
+//! - After every event what has to hold is judged by arithmetic that shares nothing with the
+//!   core's.
 //!
 //! A run is a [`Scenario`] and a seed. The same two give the same events.
 #![forbid(unsafe_code)]
@@ -20,12 +21,14 @@ mod judge;
 mod kv;
 mod object;
 mod queue;
+mod recent;
 mod report;
 mod rule;
 mod scenario;
 mod scenarios;
 mod slab;
 mod store;
+mod trouble;
 mod world;
 
 pub use fault::Fault;

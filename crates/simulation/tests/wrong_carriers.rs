@@ -66,3 +66,8 @@ fn a_refusal_that_is_taken_for_an_admission_is_noticed() {
 fn an_isolate_that_never_reads_what_others_count_is_noticed() {
     refute(Fault::NeverReads, "eventual", 595, "admitted, at most");
 }
+
+#[test]
+fn a_lease_that_does_not_tell_what_was_spent_is_noticed() {
+    refute(Fault::ForgetsSpent, "leased-rough", 60, "");
+}

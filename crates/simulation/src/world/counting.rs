@@ -1,32 +1,17 @@
 //! Checks that isolates decide by counting, and KV.
 
-use std::collections::{HashMap, VecDeque};
-
 use tollgate_core::isolate::counts::INTERVAL;
 
 use super::{Event, World};
 use crate::clocks::true_time;
 use crate::fault::Fault;
-use crate::hasher::Numbers;
 use crate::isolate::{Counted, Counting, Decides};
+use crate::recent::Recent;
 
 /// The Worker looks once a second what is due, in ms.
 const TICK: u64 = 1_000;
 /// So many subjects are synchronised at once.
 const AT_ONCE: usize = 100;
-
-/// What isolates admitted of one subject in the present window, and may not know of each other.
-#[derive(Debug, Default)]
-pub(super) struct Recent {
-    /// When the window ends.
-    end: u64,
-    admitted: u64,
-    /// When and by which isolate, as far as another one need not know it yet.
-    unknown: VecDeque<(u64, u32)>,
-    unknown_of: HashMap<u32, u64, Numbers>,
-    /// Units that ended isolates had not written.
-    lost: u64,
-}
 
 impl World {
     /// An isolate has decided by counting.

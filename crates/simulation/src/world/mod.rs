@@ -26,11 +26,11 @@ use crate::isolate::Isolate;
 use crate::kv::Kv;
 use crate::object::Object;
 use crate::queue::Queue;
+use crate::recent::Recent;
 use crate::report::Tally;
 use crate::scenario::Scenario;
 use crate::slab::Slab;
-use counting::Recent;
-use troubles::Trouble;
+use crate::trouble::Trouble;
 
 /// What happens next; numbers are those of the slabs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,21 +1,9 @@
-//! What goes wrong.
+//! Has go wrong what a scenario says.
 
 use super::{Event, World};
 use crate::arrivals::exponential;
 use crate::isolate::{Decides, Isolate};
-
-/// What goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Trouble {
-    Crash,
-    KillAll,
-    IsolateEnds,
-    ClockSteps,
-    /// Another build begins in half of all places.
-    Deploy,
-    /// And in the others.
-    DeployRest,
-}
+use crate::trouble::Trouble;
 
 /// How long two builds run side by side, in µs.
 const SIDE_BY_SIDE: u64 = 5_000_000;
@@ -25,16 +13,6 @@ const RISES: u32 = 2;
 const RINGS_AGAIN: u64 = 2_000_000;
 /// So many objects are looked at for one that is awake.
 const TRIES: usize = 20;
-
-impl Trouble {
-    pub(super) const ALL: [Trouble; 5] = [
-        Trouble::Crash,
-        Trouble::KillAll,
-        Trouble::IsolateEnds,
-        Trouble::ClockSteps,
-        Trouble::Deploy,
-    ];
-}
 
 impl World {
     /// Has it happen some time.
