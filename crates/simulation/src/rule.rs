@@ -30,6 +30,14 @@ pub struct Rule {
 }
 
 impl Rule {
+    pub(crate) const fn new(kind: Kind, limit: u64, window: u64) -> Rule {
+        Rule {
+            kind,
+            limit,
+            window,
+        }
+    }
+
     /// The policy that the machines are asked by.
     pub(crate) fn policy(self) -> Result<Policy, InvalidLimit> {
         let window = Duration::from_millis(self.window);

@@ -69,5 +69,10 @@ fn an_isolate_that_never_reads_what_others_count_is_noticed() {
 
 #[test]
 fn a_lease_that_does_not_tell_what_was_spent_is_noticed() {
-    refute(Fault::ForgetsSpent, "leased-rough", 60, "");
+    refute(
+        Fault::ForgetsSpent,
+        "leased-rough",
+        60,
+        "more than the limit",
+    );
 }

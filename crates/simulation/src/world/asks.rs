@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use tollgate_core::decision::Decision;
 use tollgate_core::isolate::refusals::CallTimes;
-use tollgate_core::lease::Returned;
 use tollgate_core::message::{Call, MESSAGES};
 use tollgate_core::subject_state::STEADY;
 use tollgate_core::Duration;
@@ -171,23 +170,8 @@ impl World {
         }
     }
 
-    /// Sends what is given back: it comes once, twice or not at all.
-    pub(super) fn send_back(&mut self, returned: (u64, Returned)) {
-        let network = self.scenario.network;
-        let luck = self.random.u32(0..1_000_000);
-        let copies = match luck {
-            _ if luck < network.lost => 0,
-            _ if luck - network.lost < network.doubled => 2,
-            _ => 1,
-        };
-        for _ in 0..copies {
-            let number = self.returns.put(returned);
-            let takes = self.takes();
-            self.put(takes, Event::Returned { number });
-        }
-    }
-
-    fn takes(&mut self) -> u64 {
+    /// How long a message takes, in µs.
+    pub(super) fn takes(&mut self) -> u64 {
         let network = self.scenario.network;
         let mut more = exponential(&mut self.random) * network.more as f64;
         if self.random.u32(0..1_000) == 0 {

@@ -1,5 +1,6 @@
 //! What isolates have borrowed and give back.
 
+use tollgate_core::lease::Returned;
 use tollgate_core::message::{Answer, Call};
 
 use super::{Event, World};
@@ -48,6 +49,22 @@ impl World {
             self.send_back((subject.unwrap_or_default(), returned));
         }
         self.give_back_later(place);
+    }
+
+    /// Sends what is given back: it comes once, twice or not at all.
+    fn send_back(&mut self, returned: (u64, Returned)) {
+        let network = self.scenario.network;
+        let luck = self.random.u32(0..1_000_000);
+        let copies = match luck {
+            _ if luck < network.lost => 0,
+            _ if luck - network.lost < network.doubled => 2,
+            _ => 1,
+        };
+        for _ in 0..copies {
+            let number = self.returns.put(returned);
+            let takes = self.takes();
+            self.put(takes, Event::Returned { number });
+        }
     }
 
     /// What is given back reaches its object.

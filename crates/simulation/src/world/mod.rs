@@ -7,6 +7,7 @@ mod answers;
 mod asks;
 mod counting;
 mod lending;
+mod looks;
 mod objects;
 mod troubles;
 

@@ -1,10 +1,10 @@
-//! The scenarios that `simulate` runs.
+//! Scenarios in which objects decide.
 
 use crate::fault::Fault;
 use crate::rule::{Kind, Rule};
 use crate::scenario::{Mode, Network, Phase, Scenario, Subjects, Troubles};
 
-const CALM: Network = Network {
+pub(super) const CALM: Network = Network {
     least: 500,
     more: 4_000,
     lost: 0,
@@ -13,7 +13,7 @@ const CALM: Network = Network {
     kv: 60_000,
 };
 
-const ROUGH: Network = Network {
+pub(super) const ROUGH: Network = Network {
     lost: 2_000,
     doubled: 2_000,
     more: 15_000,
@@ -21,7 +21,7 @@ const ROUGH: Network = Network {
     ..CALM
 };
 
-const CLOCKS: Troubles = Troubles {
+pub(super) const CLOCKS: Troubles = Troubles {
     crash: 0,
     kill_all: 0,
     isolate_ends: 0,
@@ -30,19 +30,11 @@ const CLOCKS: Troubles = Troubles {
     deploy: 0,
 };
 
-const fn rule(kind: Kind, limit: u64, window: u64) -> Rule {
-    Rule {
-        kind,
-        limit,
-        window,
-    }
-}
-
 /// 1.2 times what the limit of one subject allows, evenly: everything else is made of it.
-const STEADY: Scenario = Scenario {
+pub(super) const STEADY: Scenario = Scenario {
     name: "steady",
     mode: Mode::Strong,
-    rule: rule(Kind::FixedWindow, 1_000, 10_000),
+    rule: Rule::new(Kind::FixedWindow, 1_000, 10_000),
     subjects: Subjects::Zipf {
         count: 100,
         skew: 0.0,
@@ -67,9 +59,9 @@ const STEADY: Scenario = Scenario {
     fault: Fault::None,
 };
 
-const BURSTS: Scenario = Scenario {
+pub(super) const BURSTS: Scenario = Scenario {
     name: "bursts",
-    rule: rule(Kind::TokenBucket, 500, 5_000),
+    rule: Rule::new(Kind::TokenBucket, 500, 5_000),
     phases: &[
         Phase {
             seconds: 2.0,
@@ -89,9 +81,9 @@ const BURSTS: Scenario = Scenario {
     ..STEADY
 };
 
-const SURGE: Scenario = Scenario {
+pub(super) const SURGE: Scenario = Scenario {
     name: "surge",
-    rule: rule(Kind::TokenBucket, 30_000, 1_000),
+    rule: Rule::new(Kind::TokenBucket, 30_000, 1_000),
     subjects: Subjects::Zipf {
         count: 1_000,
         skew: 0.9,
@@ -111,9 +103,9 @@ const SURGE: Scenario = Scenario {
     ..STEADY
 };
 
-const TENANTS: Scenario = Scenario {
+pub(super) const TENANTS: Scenario = Scenario {
     name: "tenants",
-    rule: rule(Kind::SlidingLog, 20, 10_000),
+    rule: Rule::new(Kind::SlidingLog, 20, 10_000),
     subjects: Subjects::Zipf {
         count: 20_000,
         skew: 1.1,
@@ -132,9 +124,9 @@ const TENANTS: Scenario = Scenario {
     ..STEADY
 };
 
-const HOT_KEY: Scenario = Scenario {
+pub(super) const HOT_KEY: Scenario = Scenario {
     name: "hot-key",
-    rule: rule(Kind::FixedWindow, 50_000, 10_000),
+    rule: Rule::new(Kind::FixedWindow, 50_000, 10_000),
     subjects: Subjects::One,
     phases: &[Phase {
         seconds: 60.0,
@@ -145,9 +137,9 @@ const HOT_KEY: Scenario = Scenario {
 };
 
 /// One key, of which the object crashes a hundred times.
-const CRASHES: Scenario = Scenario {
+pub(super) const CRASHES: Scenario = Scenario {
     name: "crashes",
-    rule: rule(Kind::FixedWindow, 10_000, 10_000),
+    rule: Rule::new(Kind::FixedWindow, 10_000, 10_000),
     phases: &[Phase {
         seconds: 60.0,
         rate: 2_000.0,
@@ -162,7 +154,7 @@ const CRASHES: Scenario = Scenario {
 };
 
 /// Everything is killed twenty times.
-const KILLS: Scenario = Scenario {
+pub(super) const KILLS: Scenario = Scenario {
     name: "kills",
     network: ROUGH,
     has_operations: true,
@@ -170,7 +162,7 @@ const KILLS: Scenario = Scenario {
         seconds: 60.0,
         rate: 4_000.0,
     }],
-    rule: rule(Kind::FixedWindow, 300, 10_000),
+    rule: Rule::new(Kind::FixedWindow, 300, 10_000),
     troubles: Troubles {
         kill_all: 5_000,
         ..CLOCKS
@@ -179,9 +171,9 @@ const KILLS: Scenario = Scenario {
 };
 
 /// Subjects that sleep and wake: each asks now and then.
-const SLEEPERS: Scenario = Scenario {
+pub(super) const SLEEPERS: Scenario = Scenario {
     name: "sleepers",
-    rule: rule(Kind::FixedWindow, 300, 600_000),
+    rule: Rule::new(Kind::FixedWindow, 300, 600_000),
     subjects: Subjects::Zipf {
         count: 500,
         skew: 0.7,
@@ -208,9 +200,9 @@ const SLEEPERS: Scenario = Scenario {
 };
 
 /// Millions of subjects, each of which asks twice: nothing of them may stay.
-const PASSERS_BY: Scenario = Scenario {
+pub(super) const PASSERS_BY: Scenario = Scenario {
     name: "passers-by",
-    rule: rule(Kind::TokenBucket, 20, 10_000),
+    rule: Rule::new(Kind::TokenBucket, 20, 10_000),
     subjects: Subjects::Fresh { asks: 2 },
     phases: &[Phase {
         seconds: 60.0,
@@ -228,13 +220,13 @@ pub const TEN_MILLION: Scenario = Scenario {
 };
 
 /// Builds that write other versions, of which one is left out each time; all messages as text.
-const DEPLOYS: Scenario = Scenario {
+pub(super) const DEPLOYS: Scenario = Scenario {
     name: "deploys",
     phases: &[Phase {
         seconds: 60.0,
         rate: 600.0,
     }],
-    rule: rule(Kind::FixedWindow, 200, 20_000),
+    rule: Rule::new(Kind::FixedWindow, 200, 20_000),
     seconds: 450,
     has_operations: true,
     is_text: true,
@@ -246,85 +238,3 @@ const DEPLOYS: Scenario = Scenario {
     },
     ..STEADY
 };
-
-/// Leases of one hot subject.
-const LEASED: Scenario = Scenario {
-    name: "leased",
-    mode: Mode::Leased,
-    isolates: 20,
-    ..HOT_KEY
-};
-
-/// Leases of many, while everything goes wrong.
-const LEASED_ROUGH: Scenario = Scenario {
-    name: "leased-rough",
-    mode: Mode::Leased,
-    rule: rule(Kind::FixedWindow, 3_000, 10_000),
-    subjects: Subjects::Zipf {
-        count: 10,
-        skew: 0.5,
-    },
-    phases: BURSTS.phases,
-    isolates: 10,
-    network: ROUGH,
-    troubles: Troubles {
-        crash: 500,
-        isolate_ends: 5_000,
-        kill_all: 30_000,
-        ..CLOCKS
-    },
-    ..STEADY
-};
-
-/// Counting in isolates, through KV.
-const EVENTUAL: Scenario = Scenario {
-    name: "eventual",
-    mode: Mode::Eventual,
-    rule: rule(Kind::FixedWindow, 10_000, 600_000),
-    subjects: Subjects::Zipf {
-        count: 10,
-        skew: 0.0,
-    },
-    phases: &[Phase {
-        seconds: 60.0,
-        rate: 200.0,
-    }],
-    seconds: 1_200,
-    ..STEADY
-};
-
-/// The same while isolates end.
-const EVENTUAL_ENDS: Scenario = Scenario {
-    name: "eventual-ends",
-    troubles: Troubles {
-        isolate_ends: 6_000,
-        clock_steps: 0,
-        clocks_off: 0,
-        ..CLOCKS
-    },
-    ..EVENTUAL
-};
-
-/// Those that are run one after the other.
-pub const ALL: [Scenario; 14] = [
-    STEADY,
-    BURSTS,
-    SURGE,
-    TENANTS,
-    HOT_KEY,
-    CRASHES,
-    KILLS,
-    SLEEPERS,
-    PASSERS_BY,
-    DEPLOYS,
-    LEASED,
-    LEASED_ROUGH,
-    EVENTUAL,
-    EVENTUAL_ENDS,
-];
-
-/// The scenario of this name.
-pub fn named(name: &str) -> Option<Scenario> {
-    let mut all = ALL.into_iter().chain([TEN_MILLION]);
-    all.find(|scenario| scenario.name == name)
-}
