@@ -117,9 +117,11 @@ impl World {
     pub(super) fn open_gate(&mut self, number: u32) -> Result<(), String> {
         self.objects[number].events -= 1;
         loop {
-            let now = self.now;
             let unsent = &mut self.objects[number].unsent;
-            let Some(next) = unsent.pop_front_if(|it| it.leaves_at <= now) else {
+            if unsent.front().is_none_or(|it| it.leaves_at > self.now) {
+                return Ok(());
+            }
+            let Some(next) = unsent.pop_front() else {
                 return Ok(());
             };
             self.leave(number, next.request, next.answer, next.told)?;
