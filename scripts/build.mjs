@@ -32,8 +32,8 @@ const INPUTS = [
   "presets",
   "scripts/build.mjs",
 ].filter((path) => existsSync(join(root, path)));
-// The command line and the npm package of the core are no part of the Worker.
-const OUTSIDE = ["crates/cli", "crates/core-wasm"];
+// The command line, the npm package of the core and the simulator are no part of the Worker.
+const OUTSIDE = ["crates/cli", "crates/core-wasm", "crates/simulation"];
 
 /** Sets up and builds, each only where needed. */
 export function build() {

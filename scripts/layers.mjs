@@ -13,6 +13,7 @@ const CRATES = [
   "crates/feedback/src",
   "crates/policies/src",
   "crates/records/src",
+  "crates/simulation/src",
   "crates/upstash/src",
   "crates/versions/src",
 ];

@@ -380,3 +380,36 @@ fn whatever_the_weather_nothing_is_admitted_that_has_no_room() {
         println!("{seed} {kind:?} {limit}: {:.3}", world.share());
     }
 }
+
+#[test]
+fn rows_of_a_lost_borrower_are_gone_although_the_object_sleeps_between_its_alarms() {
+    let limit = Spec {
+        kind: Kind::FixedWindow,
+        limit: 1_000,
+        window: 10_000,
+        amount: 0,
+    };
+    let mut world = World::new(policy_of(algorithm(&limit)), 2, CALM, 1);
+    world.weather.lost = 300; // among it what is given back
+    world.ask(200, 2_000);
+    world.run();
+    assert!(world
+        .object
+        .rows
+        .keys()
+        .any(|key| key.starts_with("lease/")));
+    for _ in 0..4 {
+        let Some(alarm) = world.object.alarm.take() else {
+            break;
+        };
+        if alarm.as_millis() > world.now + 10_000 {
+            world.restart(); // it has slept
+        }
+        world.now = alarm.as_millis();
+        let mut effects = Effects::default();
+        let state = &mut world.object.state;
+        state.clean(moment(world.now), &mut effects).unwrap();
+        world.object.apply(effects);
+    }
+    assert!(world.object.rows.is_empty(), "{:?}", world.object.rows);
+}

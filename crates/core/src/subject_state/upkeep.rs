@@ -31,6 +31,10 @@ impl SubjectState {
         }
         self.rewrite_older(moment, effects);
         self.set_alarm(moment, effects); // for the row of the fence alone, too
+        if let Some(over) = self.leases.found_over_at(moment.now) {
+            // A minute later it would have slept, and find them live once more, for ever.
+            self.alarm.sooner(over, effects);
+        }
         Ok(())
     }
 

@@ -18,6 +18,7 @@ pub(super) use record::{Lease, Part};
 
 use std::collections::BTreeMap;
 
+use crate::lease::{GRACE, MAX_LIFE};
 use crate::Timestamp;
 
 use super::effects::Effects;
@@ -61,6 +62,12 @@ impl Leases {
     pub(super) fn over_at(&self) -> Option<Timestamp> {
         let live = self.all.values().filter(|lease| lease.left > 0);
         live.filter_map(|lease| lease.over_at).max()
+    }
+
+    /// When those are over that were found on waking just now.
+    pub(super) fn found_over_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let found = now.plus(MAX_LIFE).plus(GRACE);
+        self.over_at().filter(|over| *over == found)
     }
 
     /// Until when the last of those may be spent whose units are set aside.
