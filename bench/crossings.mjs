@@ -88,7 +88,8 @@ try {
     const counts = await counted(address, asked);
     console.log(`| ${asked.what} | ${SHOWN.map((name) => counts[name] ?? 0).join(" | ")} |`);
     if (!process.argv.includes("--calls")) continue;
-    for (const [name, times] of Object.entries(counts)) if (name.includes(": ") && times > 0) console.log(`  ${times} ${name}`);
+    for (const [name, times] of Object.entries(counts))
+      if (name.includes(": ") && times > 0) console.log(`  ${times} ${name}`);
   }
 } finally {
   await server.stop();

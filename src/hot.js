@@ -191,8 +191,8 @@ export async function readCounted(request, most) {
 }
 
 /**
- * The bytes of a buffer. Here because making the view, asking for its length and copying it are five
- * crossings in Rust; this is one, and one for the memory.
+ * The bytes of a buffer. Here because making the view, asking for its length and copying it are
+ * five crossings in Rust; this is one, and one for the memory.
  */
 export function bytesOf(buffer) {
   return new Uint8Array(buffer);

@@ -1,5 +1,6 @@
-// Put in front of a build's script, in which `async` and `await` are written out as promises: counts
-// what it asks of the wasm and is asked by it, and the promises. `globalThis.counted` has the sums.
+// Put in front of a build's script, in which `async` and `await` are written out as promises:
+// counts what it asks of the wasm and is asked by it, and the promises. `globalThis.counted` has
+// the sums.
 
 const counted = {};
 globalThis.counted = counted;
@@ -46,6 +47,7 @@ function meet(promise) {
 }
 
 const { then } = Native.prototype;
+// biome-ignore lint/suspicious/noThenProperty: it is what is counted
 Native.prototype.then = function counting(...given) {
   meet(this);
   const next = then.apply(this, given);
@@ -54,7 +56,7 @@ Native.prototype.then = function counting(...given) {
   return next;
 };
 
-globalThis.Promise = class Promise extends Native {
+globalThis.Promise = class CountedPromise extends Native {
   static get [Symbol.species]() {
     return Native;
   }
