@@ -62,7 +62,7 @@ globalThis.Promise = class CountedPromise extends Native {
   }
   // As `await` has it: a promise stays the one that it is.
   static resolve(value) {
-    return value instanceof Native ? value : super.resolve(value);
+    return value instanceof Native ? value : new CountedPromise((done) => done(value));
   }
   constructor(executor) {
     super(executor);
