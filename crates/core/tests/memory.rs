@@ -30,8 +30,8 @@ static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const MOST: usize = 200;
 /// These hold more than a number: a whole decision, a policy with a state, the counts of one limit
 /// and what others published of it.
-const MOST_OF_A_REFUSAL: usize = 360;
-const MOST_OF_A_DEBT: usize = 800;
+const MOST_OF_A_REFUSAL: usize = 376;
+const MOST_OF_A_DEBT: usize = 808;
 const MOST_OF_A_COUNT: usize = 920;
 const SECRET: Secret = Secret::new(0x5eed);
 const NOW: Timestamp = Timestamp::from_millis(START);
