@@ -191,6 +191,14 @@ export async function readCounted(request, most) {
 }
 
 /**
+ * The bytes of a buffer. Here because making the view, asking for its length and copying it are
+ * five crossings in Rust; this is one, and one for the memory.
+ */
+export function bytesOf(buffer) {
+  return new Uint8Array(buffer);
+}
+
+/**
  * Reads and drops a body that nobody has begun to read, within the bounds above; undefined where
  * there is none. Never rejects. Here because what is dropped need not enter wasm.
  */

@@ -156,6 +156,10 @@ extern "C" {
 extern "C" {
     pub(crate) fn drive(resume: &JsValue, task: u32, failure: &JsValue) -> JsValue;
 
+    /// The bytes of an `ArrayBuffer`, copied once.
+    #[wasm_bindgen(js_name = bytesOf)]
+    pub(crate) fn bytes_of(buffer: &JsValue) -> Vec<u8>;
+
     /// Four getters and their texts in one crossing.
     pub(crate) fn head(request: &Request, headers: &Headers) -> String;
 

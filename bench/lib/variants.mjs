@@ -13,7 +13,7 @@ export const ADMIN = "bench-admin-token-0a9b8c7d6e5f4321";
 /** The policy that some variants ask by its name. */
 export const POLICY = "bench";
 
-const TOKENS = JSON.stringify([
+export const TOKENS = JSON.stringify([
   { token: ADMIN, role: "admin", namespace: "default" },
   { token: TOKEN, role: "check", namespace: "default" },
   { token: "bench-read-token-1122334455667788", role: "read", namespace: "default" },

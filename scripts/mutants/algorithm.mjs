@@ -80,8 +80,8 @@ export const MUTANTS = [
   [
     "never above the limit: log",
     `${CORE}/algorithm/log.rs`,
-    "let gone = move |at: Timestamp| at.plus(limit.window()) <= now;",
-    "let gone = move |at: Timestamp| at.plus(limit.window()) <= now.plus(crate::Duration::from_millis(1));",
+    "move |&(at, _)| at.plus(window) <= now\n",
+    "move |&(at, _)| at.plus(window) <= now.plus(crate::Duration::from_millis(1))\n",
     "algorithms",
   ],
   [
@@ -276,9 +276,9 @@ export const MUTANTS = [
   ],
   [
     "refunds move no place",
-    `${CORE}/algorithm/log.rs`,
-    "for (_, units) in self.entries.range_mut(..spent).rev() {",
-    "for (_, units) in self.entries.range_mut(spent - spent..).rev() {",
+    `${CORE}/algorithm/summed.rs`,
+    "for entry in self.list.range_mut(..count).rev() {",
+    "for entry in self.list.range_mut(count - count..).rev() {",
     "promises",
   ],
   [
@@ -425,9 +425,37 @@ export const MUTANTS = [
   [
     "a longer ttl wakes no slot that is free",
     `${CORE}/algorithm/slots.rs`,
-    "next.held.retain(|slot| slot.deadline > now);",
-    "",
+    "held: Summed::of(self.live(now).map(moved).collect()),",
+    "held: Summed::of(self.held.iter().map(moved).collect()),",
     "lib",
+  ],
+  [
+    "the sum of a log knows what was added to an entry",
+    `${CORE}/algorithm/summed.rs`,
+    "        self.total += u128::from(entry.units() - before);\n",
+    "",
+    "running_totals",
+  ],
+  [
+    "the sum of a log knows what was taken back of an entry",
+    `${CORE}/algorithm/summed.rs`,
+    "        self.total -= u128::from(less);\n        if entry",
+    "        if entry",
+    "running_totals",
+  ],
+  [
+    "the sum of slots knows which were released",
+    `${CORE}/algorithm/summed.rs`,
+    "                *total -= u128::from(entry.units());\n",
+    "                *total -= 0;\n",
+    "running_totals",
+  ],
+  [
+    "slots stay in the order of their deadlines when one is renewed",
+    `${CORE}/algorithm/summed.rs`,
+    "self.list.insert(self.until(entry.at()), entry);",
+    "self.list.push_back(entry);",
+    "running_totals",
   ],
   [
     "fences rise across a restart",

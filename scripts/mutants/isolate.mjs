@@ -8,6 +8,13 @@ export const SOURCES = [`${CORE}/isolate`];
 
 export const MUTANTS = [
   [
+    "a debt takes the memory of one",
+    "crates/core/src/isolate/debts.rs",
+    "            debts.reserve_exact(1); // most subjects have one, and each holds a policy\n",
+    "",
+    "memory",
+  ],
+  [
     "an isolate owes a request once, however often it has given it out",
     `${CORE}/isolate/debts.rs`,
     "if let Some(new) = debts.get_mut(before) {",

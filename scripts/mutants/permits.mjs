@@ -170,8 +170,8 @@ export const MUTANTS = [
   [
     "slots that are held beside another algorithm are stored",
     `${CORE}/subject_state/held.rs`,
-    "!held.slots.held.is_empty());",
-    "held.slots.held.is_empty());",
+    "!held.slots.is_empty());",
+    "held.slots.is_empty());",
     "definitions",
   ],
   [

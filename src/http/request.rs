@@ -1,7 +1,5 @@
 //! Reads a request: its head, and its body up to a maximum size.
 
-use js_sys::Uint8Array;
-
 use super::body::{reading_of, Reading};
 use crate::error::{ApiError, Code};
 use crate::hot::{self, Request};
@@ -53,7 +51,7 @@ pub(super) async fn body(
     if bytes.is_undefined() {
         return Err(Unread::TooLarge);
     }
-    Ok(Uint8Array::new(&bytes).to_vec())
+    Ok(hot::bytes_of(&bytes))
 }
 
 /// Whether the request has no body, or an empty one.

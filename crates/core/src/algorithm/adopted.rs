@@ -50,8 +50,8 @@ impl LimitState {
     ) -> Result<LimitState, UnknownTimeZone> {
         let mut state = LimitState::fresh(to, moment)?;
         if let LimitState::Slots(slots) = &mut state {
-            slots.fence = Slots::fence_of(&held).unwrap_or(0);
-            slots.held = held;
+            let fence = Slots::fence_of(&held).unwrap_or(0);
+            *slots = Slots::of(held, fence, slots.time);
         }
         state.raise(to, self.used(from, moment.now), moment)?;
         state.promise_all(to, self.promised(from, moment.now), moment)?;

@@ -1,9 +1,10 @@
 //! `slidingLog`: the exact time of each admission, equal times counted together. Never more than
 //! the limit in any window.
 
-use std::collections::vec_deque::{Iter, VecDeque};
+use std::collections::vec_deque::Iter;
 
 use super::places::MAX_PLACES;
+use super::summed::{capped, Dated, Summed};
 use super::View;
 use crate::limit::Window;
 use crate::Timestamp;
@@ -12,19 +13,50 @@ use crate::Timestamp;
 /// which [`crate::limit::MAX_LOG`] is the largest, and by [`MAX_PLACES`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
-    /// Time and units of each admission that may still count, times rising.
-    pub entries: VecDeque<(Timestamp, u64)>,
+    entries: Summed<(Timestamp, u64)>,
     /// The newest time seen.
     pub time: Timestamp,
+}
+
+impl Dated for (Timestamp, u64) {
+    fn at(&self) -> Timestamp {
+        self.0
+    }
+
+    fn units(&self) -> u64 {
+        self.1
+    }
+
+    fn units_mut(&mut self) -> &mut u64 {
+        &mut self.1
+    }
 }
 
 impl Log {
     /// No use at all.
     pub const fn fresh(now: Timestamp) -> Log {
         Log {
-            entries: VecDeque::new(),
+            entries: Summed::empty(),
             time: now,
         }
+    }
+
+    /// A log of these admissions, which has seen `time`.
+    pub fn of(entries: Vec<(Timestamp, u64)>, time: Timestamp) -> Log {
+        Log {
+            entries: Summed::of(entries),
+            time,
+        }
+    }
+
+    /// Time and units of each admission that may still count, times rising.
+    pub fn entries(&self) -> Iter<'_, (Timestamp, u64)> {
+        self.entries.iter()
+    }
+
+    /// Whether anybody waits, seen from the newest time.
+    pub(super) fn has_places(&self) -> bool {
+        self.entries.last().is_some_and(|&(at, _)| at > self.time)
     }
 
     pub(super) fn now(&self, now: Timestamp) -> Timestamp {
@@ -37,18 +69,14 @@ impl Log {
         limit: &'a Window,
         now: Timestamp,
     ) -> impl Iterator<Item = (Timestamp, u64)> + Clone + 'a {
-        let gone = move |at: Timestamp| at.plus(limit.window()) <= now;
-        self.entries
-            .iter()
-            .copied()
-            .skip_while(move |&(at, _)| gone(at))
+        let gone = gone_at(limit, now);
+        self.entries.iter().copied().skip_while(gone)
     }
 
     /// The entries that wait at `now`.
     pub(super) fn ahead(&self, now: Timestamp) -> Iter<'_, (Timestamp, u64)> {
         let now = self.now(now);
-        let first = self.entries.partition_point(|&(at, _)| at <= now);
-        self.entries.range(first..)
+        self.entries.from(self.entries.until(now))
     }
 
     /// The first instant from `from` on at which `cost` fits into every window that it would be
@@ -56,7 +84,7 @@ impl Log {
     pub(super) fn earliest(&self, limit: &Window, cost: u64, from: Timestamp) -> Option<Timestamp> {
         let free = limit.limit().checked_sub(cost)?;
         let mut at = self.now(from);
-        if self.entries.back().is_none_or(|&(last, _)| last <= at) {
+        if self.entries.last().is_none_or(|&(last, _)| last <= at) {
             return Some(self.without_places(limit, free, at));
         }
         // Of entries that are too many together, no window may hold the first and the last and the
@@ -84,21 +112,24 @@ impl Log {
 
     /// As [`Log::earliest`], when nobody waits: then all that counts is what is in use.
     fn without_places(&self, limit: &Window, free: u64, now: Timestamp) -> Timestamp {
-        let mut used = self.used(limit, now);
+        let (mut used, free) = (self.entries.units(gone_at(limit, now)), u128::from(free));
+        if used <= free {
+            return now;
+        }
         let mut live = self.live(limit, now);
         let mut at = now;
         while used > free {
             let Some((oldest, units)) = live.next() else {
                 break;
             };
-            used -= units;
+            used -= u128::from(units);
             at = oldest.plus(limit.window());
         }
         at
     }
 
     fn used(&self, limit: &Window, now: Timestamp) -> u64 {
-        self.live(limit, now).map(|(_, units)| units).sum()
+        capped(self.entries.units(gone_at(limit, now)))
     }
 
     /// Until when there is no room for `cost` more units that wait, seen from `now`; `None` when
@@ -122,56 +153,34 @@ impl Log {
     pub(super) fn take(&mut self, limit: &Window, cost: u64, now: Timestamp, at: Timestamp) {
         self.drop_expired(limit, now);
         let at = self.now(at);
-        let place = self.entries.partition_point(|&(time, _)| time <= at);
-        match place
-            .checked_sub(1)
-            .and_then(|last| self.entries.get_mut(last))
-        {
-            Some((time, units)) if *time == at => *units = units.saturating_add(cost),
-            _ => self.entries.insert(place, (at, cost)),
+        if !self.entries.raise(at, cost) {
+            self.entries.insert((at, cost));
         }
     }
 
     /// Gives back up to `amount` units of what is spent, newest first. What waits stays as it is.
-    pub(super) fn give_back(&mut self, limit: &Window, mut amount: u64, now: Timestamp) {
+    pub(super) fn give_back(&mut self, limit: &Window, amount: u64, now: Timestamp) {
         self.drop_expired(limit, now);
-        let spent = self.entries.partition_point(|&(at, _)| at <= self.time);
-        for (_, units) in self.entries.range_mut(..spent).rev() {
-            let less = amount.min(*units);
-            *units -= less;
-            amount -= less;
-        }
-        self.entries.retain(|&(_, units)| units > 0);
+        let spent = self.entries.until(self.time);
+        self.entries.lower(spent, amount);
     }
 
     /// Takes back `amount` units that were charged at exactly `at`, as far as they are still there.
     pub(super) fn cancel(&mut self, at: Timestamp, amount: u64, now: Timestamp) {
         self.time = self.now(now);
-        if let Some(i) = self.entries.iter().position(|&(time, _)| time == at) {
-            self.entries[i].1 = self.entries[i].1.saturating_sub(amount);
-            if self.entries[i].1 == 0 {
-                self.entries.remove(i);
-            }
-        }
+        self.entries.lower_at(at, amount);
     }
 
     fn drop_expired(&mut self, limit: &Window, now: Timestamp) {
         self.time = self.now(now);
-        while self
-            .entries
-            .front()
-            .is_some_and(|&(at, _)| at.plus(limit.window()) <= self.time)
-        {
-            self.entries.pop_front();
-        }
+        self.entries.drop_first(gone_at(limit, self.time));
     }
 
     /// Units that count now, those that wait left out.
     pub(super) fn spent(&self, limit: &Window, now: Timestamp) -> u64 {
         let now = self.now(now);
-        self.live(limit, now)
-            .take_while(|&(at, _)| at <= now)
-            .fold(0, |sum, (_, units)| sum.saturating_add(units))
+        let waiting = self.ahead(now).map(|&(_, units)| u128::from(units));
+        capped(self.entries.units(gone_at(limit, now)) - waiting.sum::<u128>())
     }
 
     /// What is left now; `reset` is when all use is forgotten.
@@ -179,7 +188,7 @@ impl Log {
         let now = self.now(now);
         let last = self
             .entries
-            .back()
+            .last()
             .filter(|&&(at, _)| at.plus(limit.window()) > now);
         View {
             remaining: limit.limit().saturating_sub(self.fullest(limit, now)),
@@ -189,7 +198,7 @@ impl Log {
 
     /// The most units in any window that `now` is part of.
     fn fullest(&self, limit: &Window, now: Timestamp) -> u64 {
-        if self.entries.back().is_none_or(|&(last, _)| last <= now) {
+        if self.entries.last().is_none_or(|&(last, _)| last <= now) {
             return self.used(limit, now);
         }
         let mut units = self.spent(limit, now);
@@ -215,4 +224,10 @@ impl Log {
     pub(super) fn covers(&self, real: &Log, limit: &Window, now: Timestamp) -> bool {
         self.live(limit, now).eq(real.live(limit, now))
     }
+}
+
+/// Which admissions do not count any more at `now`.
+fn gone_at(limit: &Window, now: Timestamp) -> impl Fn(&(Timestamp, u64)) -> bool + Clone {
+    let window = limit.window();
+    move |&(at, _)| at.plus(window) <= now
 }

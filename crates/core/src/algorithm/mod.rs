@@ -30,6 +30,7 @@ pub mod sliding;
 pub mod slots;
 pub mod state;
 pub mod stored;
+mod summed;
 pub mod together;
 mod used;
 pub(crate) mod windows;

@@ -1,6 +1,7 @@
 //! `concurrency`: slots held until released or past their deadline.
 
 use super::places::Place;
+use super::summed::{capped, Dated, Summed};
 use super::{Hold, Holder, Take, View};
 use crate::{Duration, Timestamp};
 
@@ -29,11 +30,24 @@ impl Slot {
     }
 }
 
-/// All slots taken, in the order of their grants.
+impl Dated for Slot {
+    fn at(&self) -> Timestamp {
+        self.deadline
+    }
+
+    fn units(&self) -> u64 {
+        self.units
+    }
+
+    fn units_mut(&mut self) -> &mut u64 {
+        &mut self.units
+    }
+}
+
+/// All slots taken, by their deadlines; past ones may linger until the next grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slots {
-    /// The slots; past ones may linger until the next grant.
-    pub held: Vec<Slot>,
+    held: Summed<Slot>,
     /// The newest fence given: kept after its slot is free, so that fences rise also across a
     /// restart.
     pub fence: u64,
@@ -45,24 +59,48 @@ impl Slots {
     /// Nothing held.
     pub const fn fresh(now: Timestamp) -> Slots {
         Slots {
-            held: Vec::new(),
+            held: Summed::empty(),
             fence: 0,
             time: now,
         }
+    }
+
+    /// These slots, where the newest fence given is `fence` and `time` has been seen.
+    pub fn of(held: Vec<Slot>, fence: u64, time: Timestamp) -> Slots {
+        Slots {
+            held: Summed::of(held),
+            fence,
+            time,
+        }
+    }
+
+    /// The slots, by their deadlines.
+    pub fn held(&self) -> impl Iterator<Item = &Slot> {
+        self.held.iter()
+    }
+
+    /// Whether there are no slots, not even past ones.
+    pub fn is_empty(&self) -> bool {
+        self.held.last().is_none()
+    }
+
+    /// Keeps the slots that `is_kept` says.
+    pub(crate) fn retain(&mut self, is_kept: impl Fn(&Slot) -> bool) {
+        self.held.retain(is_kept);
     }
 
     pub(super) fn now(&self, now: Timestamp) -> Timestamp {
         now.max(self.time)
     }
 
+    /// The slots held at `now`.
     fn live(&self, now: Timestamp) -> impl Iterator<Item = &Slot> {
-        self.held.iter().filter(move |slot| slot.deadline > now)
+        self.held.from(self.held.until(now))
     }
 
     /// Slots held at `now`.
     pub(super) fn used(&self, now: Timestamp) -> u64 {
-        let now = self.now(now);
-        self.live(now).map(|slot| slot.units).sum()
+        capped(self.held.units(free_at(self.now(now))))
     }
 
     /// The first instant from `from` on at which `cost` slots are free, if none is released or
@@ -70,19 +108,14 @@ impl Slots {
     pub(super) fn earliest(&self, limit: u64, cost: u64, from: Timestamp) -> Option<Timestamp> {
         let from = self.now(from);
         let free = limit.checked_sub(cost)?;
-        let mut used = self.used(from);
+        let (mut used, free) = (self.held.units(free_at(from)), u128::from(free));
         if used <= free {
             return Some(from);
         }
-        let mut ends: Vec<(Timestamp, u64)> = self
-            .live(from)
-            .map(|slot| (slot.deadline, slot.units))
-            .collect();
-        ends.sort_unstable();
-        for (deadline, units) in ends {
-            used -= units;
+        for slot in self.live(from) {
+            used -= u128::from(slot.units);
             if used <= free {
-                return Some(deadline);
+                return Some(slot.deadline);
             }
         }
         None // not reached: with nothing held, a cost up to the limit is free
@@ -104,12 +137,18 @@ impl Slots {
     /// The same slots after a change of the `ttl` at `now`: those that nobody has a permit for are
     /// held from the same instant on. A slot that is free already stays free under a longer `ttl`.
     pub(super) fn converted(&self, old: Duration, new: Duration, now: Timestamp) -> Slots {
-        let mut next = self.clone();
         let now = self.now(now);
-        next.held.retain(|slot| slot.deadline > now);
-        let carried = next.held.iter_mut().filter(|slot| slot.holder.is_none());
-        carried.for_each(|slot| slot.deadline = slot.began(old).plus(new));
-        next
+        let moved = |slot: &Slot| Slot {
+            deadline: match slot.holder {
+                None => slot.began(old).plus(new),
+                Some(_) => slot.deadline,
+            },
+            ..*slot
+        };
+        Slots {
+            held: Summed::of(self.live(now).map(moved).collect()),
+            ..*self
+        }
     }
 
     /// Takes slots for `at`, and forgets those whose deadline has passed. Under a clock that
@@ -123,8 +162,8 @@ impl Slots {
         let deadline = take
             .hold
             .map_or(at.max(now).plus(ttl), |hold| hold.deadline);
-        self.held.retain(|held| held.deadline > newest);
-        self.held.push(Slot {
+        self.held.drop_first(free_at(newest));
+        self.held.insert(Slot {
             holder: take.hold.map(|hold| hold.holder),
             units: take.units,
             deadline: deadline.plus(behind),
@@ -134,26 +173,31 @@ impl Slots {
     /// The slots of a permit, unless their deadline has passed.
     pub fn find(&self, permit: u128, now: Timestamp) -> Option<&Slot> {
         let now = self.now(now);
-        self.live(now).find(|slot| slot.is_of(permit))
+        // From the newest on: whoever has just taken slots is told of them.
+        let newest_first = self.held.iter().rev();
+        let mut live = newest_first.take_while(|slot| slot.deadline > now);
+        live.find(|slot| slot.is_of(permit))
     }
 
     /// Moves a live permit's deadline to `hold` from now, never to an earlier instant; `None` when
     /// it is not held here.
     pub fn renew(&mut self, permit: u128, hold: Duration, now: Timestamp) -> Option<Hold> {
         let newest = self.now(now);
-        let live = |slot: &&mut Slot| slot.is_of(permit) && slot.deadline > newest;
-        let slot = self.held.iter_mut().find(live)?;
-        slot.deadline = slot.deadline.max(newest.plus(hold));
+        let is_live = |slot: &Slot| slot.is_of(permit) && slot.deadline > newest;
+        let position = self.held.iter().position(is_live)?;
+        let slot = self.held.remove(position)?;
+        let deadline = slot.deadline.max(newest.plus(hold));
+        self.held.insert(Slot { deadline, ..slot });
         self.time = newest;
         Some(Hold {
             holder: slot.holder?,
-            deadline: slot.deadline,
+            deadline,
         })
     }
 
     /// The newest fence of the slots held; `None` when nobody holds any.
-    pub(crate) fn fence_of(held: &[Slot]) -> Option<u64> {
-        let holders = held.iter().filter_map(|slot| slot.holder);
+    pub(crate) fn fence_of<'a>(held: impl IntoIterator<Item = &'a Slot>) -> Option<u64> {
+        let holders = held.into_iter().filter_map(|slot| slot.holder);
         holders.map(|holder| holder.fence).max()
     }
 
@@ -168,13 +212,14 @@ impl Slots {
         let now = self.now(now);
         View {
             remaining: limit.saturating_sub(self.used(now)),
-            reset: self
-                .live(now)
-                .map(|slot| slot.deadline)
-                .max()
-                .unwrap_or(now),
+            reset: self.held.last().map_or(now, |slot| slot.deadline.max(now)),
         }
     }
+}
+
+/// Which slots are free at `now` without having been released.
+fn free_at(now: Timestamp) -> impl Fn(&Slot) -> bool {
+    move |slot| slot.deadline <= now
 }
 
 #[cfg(test)]
@@ -224,9 +269,9 @@ mod tests {
     fn slots_that_nobody_holds_raise_no_fence() {
         let mut slots = Slots::fresh(at(0));
         slots.take(TTL, Take::of(1), at(0), at(0));
-        assert_eq!((slots.fence, Slots::fence_of(&slots.held)), (0, None));
+        assert_eq!((slots.fence, Slots::fence_of(slots.held())), (0, None));
         slots.take(TTL, held(7, at(5_000)), at(0), at(0));
         slots.take(TTL, Take::of(1), at(0), at(0));
-        assert_eq!((slots.fence, Slots::fence_of(&slots.held)), (3, Some(3)));
+        assert_eq!((slots.fence, Slots::fence_of(slots.held())), (3, Some(3)));
     }
 }

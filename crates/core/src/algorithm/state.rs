@@ -211,7 +211,7 @@ impl LimitState {
         match self {
             LimitState::Counter(counter) => counter.ahead.is_some(),
             LimitState::Sliding(sliding) => sliding.places.is_some(),
-            LimitState::Log(log) => log.entries.back().is_some_and(|&(at, _)| at > log.time),
+            LimitState::Log(log) => log.has_places(),
             LimitState::Bucket(bucket) => bucket.queue.is_some() || bucket.level.credits > 0,
             LimitState::Slots(_) => false,
         }

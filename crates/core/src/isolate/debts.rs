@@ -213,6 +213,7 @@ fn debt_of<'a>(
             let Some(debt) = Debt::fresh(policy, limit, moment)? else {
                 return Ok(None);
             };
+            debts.reserve_exact(1); // most subjects have one, and each holds a policy
             debts.push(debt);
             debts.len() - 1
         }

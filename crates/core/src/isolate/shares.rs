@@ -52,7 +52,7 @@ pub fn share_of(limit: &Limit) -> ShareOfLimit {
 #[derive(Debug)]
 pub struct Shares {
     secret: Secret,
-    policies: BoundedMap<Vec<Share>>,
+    policies: BoundedMap<Box<[Share]>>,
     /// Until when newcomers of a namespace are refused.
     closed: BoundedMap<Timestamp>,
 }
@@ -154,7 +154,7 @@ impl Shares {
     }
 
     /// The shares of one subject and policy, inserted if absent; `None` when there is no room.
-    fn of(&mut self, object: &str, policy: &Policy, now: Timestamp) -> Option<&mut Vec<Share>> {
+    fn of(&mut self, object: &str, policy: &Policy, now: Timestamp) -> Option<&mut Box<[Share]>> {
         let key = self.secret.key(object, &StateOf(policy));
         if self.policies.get_mut(key).is_none() && !self.begin(key, policy, now) {
             return None;
@@ -170,15 +170,15 @@ impl Shares {
         }
         // A used share stays, unless another namespace needs the room.
         let room_by = Cell::new(now.plus(LOOKS_AGAIN));
-        let may_evict = |other: Key, shares: &Vec<Share>| match given_until(shares, now) {
+        let may_evict = |other: Key, shares: &Box<[Share]>| match given_until(shares, now) {
             Some(until) if other.namespace() == key.namespace() => {
                 room_by.set(until.min(room_by.get()));
                 false
             }
             _ => true,
         };
-        let fresh = vec![Share::default(); policy.limits().len()];
-        let worth = |shares: &Vec<Share>| worth(shares, now);
+        let fresh = vec![Share::default(); policy.limits().len()].into_boxed_slice();
+        let worth = |shares: &Box<[Share]>| worth(shares, now);
         let put = self.policies.try_put(key, fresh, worth, may_evict);
         let closed = match &put {
             Ok(Some((gone, shares))) => given_until(shares, now).map(|until| (*gone, until)),

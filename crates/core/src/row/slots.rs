@@ -9,7 +9,7 @@ use super::items;
 
 /// `permit:units:fence:deadline`, the permit in hexadecimal; permit and fence are 0 where nobody
 /// holds the slots.
-pub(crate) fn slots_text(slots: &[Slot]) -> String {
+pub(crate) fn slots_text<'a>(slots: impl Iterator<Item = &'a Slot>) -> String {
     let slot = |slot: &Slot| {
         let holder = slot.holder.map(|holder| (holder.permit, holder.fence));
         let (permit, fence) = holder.unwrap_or((0, 0));
@@ -21,7 +21,7 @@ pub(crate) fn slots_text(slots: &[Slot]) -> String {
             slot.deadline.as_millis()
         )
     };
-    slots.iter().map(slot).collect::<Vec<_>>().join(",")
+    slots.map(slot).collect::<Vec<_>>().join(",")
 }
 
 /// Reads the slots under `key`; none where there is no such field.

@@ -1,7 +1,5 @@
 //! The text of a limit's state.
 
-use std::collections::VecDeque;
-
 use crate::algorithm::counter::Counter;
 use crate::algorithm::counts::Counts;
 use crate::algorithm::level::Level;
@@ -32,7 +30,7 @@ pub fn put_state(line: LineWriter, state: &LimitState, algorithm: &Algorithm) ->
             .put("used", log_text(log))
             .put("time", log.time.as_millis()),
         LimitState::Slots(slots) => line
-            .put("used", slots_text(&slots.held))
+            .put("used", slots_text(slots.held()))
             .put("fence", slots.fence)
             .put("time", slots.time.as_millis()),
     }
@@ -72,15 +70,12 @@ pub fn get_state(line: &Line, algorithm: &Algorithm) -> Result<LimitState, Unrea
             };
             LimitState::Bucket(places::get_bucket(line, level)?)
         }
-        Algorithm::SlidingLog(_) => LimitState::Log(Log {
-            entries: get_log(line)?,
+        Algorithm::SlidingLog(_) => LimitState::Log(Log::of(get_log(line)?, time)),
+        Algorithm::Concurrency(_) => LimitState::Slots(Slots::of(
+            get_slots(line, "used")?,
+            line.needed("fence")?,
             time,
-        }),
-        Algorithm::Concurrency(_) => LimitState::Slots(Slots {
-            held: get_slots(line, "used")?,
-            fence: line.needed("fence")?,
-            time,
-        }),
+        )),
     })
 }
 
@@ -91,10 +86,10 @@ fn log_text(log: &Log) -> String {
         let distance = at.as_millis() - core::mem::replace(&mut last, at.as_millis());
         format!("{distance}:{units}")
     };
-    log.entries.iter().map(entry).collect::<Vec<_>>().join(",")
+    log.entries().map(entry).collect::<Vec<_>>().join(",")
 }
 
-fn get_log(line: &Line) -> Result<VecDeque<(Timestamp, u64)>, Unreadable> {
+fn get_log(line: &Line) -> Result<Vec<(Timestamp, u64)>, Unreadable> {
     let damaged = Unreadable::Damaged("used");
     let mut last = 0u64;
     let entry = |item: &str| {

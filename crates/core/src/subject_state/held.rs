@@ -30,22 +30,22 @@ impl Held {
         }
         let fence = Slots::fence_of(&held).unwrap_or(0);
         Ok(Some(Box::new(Held {
-            slots: Slots { held, fence, time },
+            slots: Slots::of(held, fence, time),
             ttl: Duration::from_millis(line.needed("heldTtl")?),
         })))
     }
 
     /// Adds them to a row.
     pub(super) fn put(held: Option<&Held>, line: LineWriter) -> LineWriter {
-        let held = held.filter(|held| !held.slots.held.is_empty());
-        line.put_some("held", held.map(|held| slots_text(&held.slots.held)))
+        let held = held.filter(|held| !held.slots.is_empty());
+        line.put_some("held", held.map(|held| slots_text(held.slots.held())))
             .put_some("heldTtl", held.map(|held| held.ttl.as_millis()))
     }
 
     /// Those of them that somebody holds at `now`; `None` when nobody does.
     pub(super) fn live(mut self: Box<Held>, now: Timestamp) -> Option<Box<Held>> {
         let now = now.max(self.slots.time);
-        let slots = &mut self.slots.held;
+        let slots = &mut self.slots;
         slots.retain(|slot| slot.holder.is_some() && slot.deadline > now);
         (!slots.is_empty()).then_some(self)
     }
@@ -86,7 +86,7 @@ impl Holding<'_> {
 
     /// Forgets the slots that nobody holds; whether any are left at `now`.
     pub(super) fn forget_spent(&mut self, now: Timestamp) -> bool {
-        self.slots.held.retain(|slot| slot.holder.is_some());
+        self.slots.retain(|slot| slot.holder.is_some());
         self.slots.view(0, now).reset > now
     }
 }

@@ -220,7 +220,7 @@ impl Usage {
         let mut old = self.state.clone();
         old.project(self.algorithm(), moment)?;
         let beside = self.held_beside(moment.now);
-        let held = (beside.iter()).flat_map(|beside| beside.slots.held.iter().copied());
+        let held = (beside.iter()).flat_map(|beside| beside.slots.held().copied());
         let state = old.adopted(&self.limit, limit, held.collect(), moment)?;
         let mut usage = Usage {
             limit: limit.clone(),

@@ -163,6 +163,7 @@ impl SubjectCounts {
             self.writer.turn = self.writer.turn.wrapping_add(1);
         }
         if self.counts.len() < MAX_LIMITS {
+            self.counts.reserve_exact(1); // most subjects have one
             self.counts.push(count);
             return self.counts.len() - 1;
         }
