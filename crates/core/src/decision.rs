@@ -216,7 +216,7 @@ pub struct Decision {
     /// Whether this refuses while units are lent that may come back: then nothing is known of when.
     pub while_lent: bool,
     /// What is lent with it, to be spent without a question.
-    pub loan: Option<Loan>,
+    pub loan: Option<Box<Loan>>,
 }
 
 /// How an object knows a request when it comes again.

@@ -21,6 +21,7 @@ use tollgate_core::block::Block;
 use tollgate_core::decision::{Decision, Grant, Reason, Recognition, Source, Standing};
 use tollgate_core::explain::explain;
 use tollgate_core::isolate::counts::{bounds::Bounds, CountStatus, Definition};
+use tollgate_core::lease::Loan;
 use tollgate_core::limit::schedule::{Pause, StageClock};
 use tollgate_core::limit::Name;
 use tollgate_core::message::{Answer, MESSAGES};
@@ -100,14 +101,19 @@ fn decision(limits: usize) -> impl Strategy<Value = Decision> {
         );
     let times = (instant(), option::of(duration()), option::of(duration()));
     let verdict = (any::<bool>(), option::of(reason()), option::of(0u8..8));
-    (verdict, times, standings, (grant, recognition)).prop_map(
+    let loan = option::of((any::<u64>(), duration()));
+    let loan = loan.prop_map(|loan| loan.map(|(units, life)| Box::new(Loan { units, life })));
+    let lending = (any::<bool>(), loan);
+    (verdict, times, standings, (grant, recognition, lending)).prop_map(
         |(
             (success, reason, deciding),
             (at, retry_after, delay),
             standings,
-            (grant, recognition),
+            (grant, recognition, (while_lent, loan)),
         )| Decision {
             recognition,
+            while_lent,
+            loan,
             deciding,
             retry_after,
             delay,
@@ -264,6 +270,7 @@ fn status() -> impl Strategy<Value = Status> {
             remaining,
             reset,
             held: 0,
+            lent: reset.as_millis() % 7,
             debt: 0,
             classes,
         },

@@ -9,6 +9,7 @@ use common::{moment, START};
 use proptest::prelude::*;
 use tollgate_core::api::request::{parse, Rule};
 use tollgate_core::decide::Overage;
+use tollgate_core::lease::{Borrowing, Returned, Terms};
 use tollgate_core::limit::schedule::{Pause, StageClock};
 use tollgate_core::limit::Real;
 use tollgate_core::message::{Answer, Call, Holding, RefusalCode, MESSAGES};
@@ -223,6 +224,76 @@ fn a_permit_with_parts_elsewhere_has_these_rows() {
     }
 }
 
+/// A question of a borrower.
+fn borrows(before: Option<u64>, max: Option<u64>) -> Call {
+    Call::Borrowing {
+        borrowing: Borrowing {
+            borrower: 0xabc,
+            number: 2,
+            turn: 3,
+            spent: 4,
+            left: 5,
+            before,
+            wants: max.is_some(),
+            terms: Terms::new(max, None).unwrap(),
+        },
+        call: Box::new(Call::Limit {
+            operation: None,
+            items: vec![item(r#""limit": 5, "window": "10s""#)],
+            holding: None,
+        }),
+    }
+}
+
+#[test]
+fn the_row_of_a_lease_has_this_form() {
+    let policy = r#""algorithm": "fixedWindow", "limit": 100, "window": "1h""#;
+    let call = |turn| Call::Borrowing {
+        borrowing: Borrowing {
+            borrower: 0xabc,
+            number: 1,
+            turn,
+            spent: 0,
+            left: 0,
+            before: None,
+            wants: true,
+            terms: Terms::default(),
+        },
+        call: Box::new(Call::Limit {
+            operation: None,
+            items: vec![item(policy)],
+            holding: None,
+        }),
+    };
+    let mut state = SubjectState::default();
+    let mut rows = |turn, now| {
+        let effects = &mut Effects::default();
+        let answer = state.answer(&call(turn), &mut || 1, moment(now), effects);
+        let Answer::Decided(decisions) = answer else {
+            panic!("{answer:?}");
+        };
+        assert!(decisions[0].loan.is_some());
+        let rows = effects.writes.iter().filter_map(|write| match write {
+            Write::Put { row, .. } => Some(row.clone()),
+            _ => None,
+        });
+        rows.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        rows(1, START),
+        [
+            "1 limit stamp=1798848000001 algorithm=fixedWindow limit=100 window=3600000 used=1 start=1798848000000 end=1798851600000 time=1798848000000",
+            "1 lease borrower=abc number=1 turn=1 spent=0 left=8 size=0 at=1798848000000\npart key=limit%2F%2FfixedWindow%2F3600000 stamp=1798848000001 carried=0",
+        ]
+    );
+    // What is charged then is carried by the row of the lease alone.
+    assert_eq!(
+        rows(2, START + 100),
+        ["1 lease borrower=abc number=1 turn=2 spent=0 left=4 size=4 at=1798848000100\npart key=limit%2F%2FfixedWindow%2F3600000 stamp=1798848000001 carried=1"]
+    );
+}
+
+
 fn conclude(outcome: Outcome) -> Call {
     let permit = 0xabc;
     Call::Conclude { permit, outcome }
@@ -297,6 +368,9 @@ fn messages_have_these_forms() {
         (taking(None), "1 take operation=beef permit=abc parts=o%2F1\nitem cost=1 hold=1000\nlimit algorithm=slidingWindow limit=5 window=1000"),
         (taking(Some(&["cents", "mails"])), "1 take operation=beef permit=abc limits=cents,mails parts=o%2F1\nitem cost=1 hold=1000\nlimit algorithm=slidingWindow limit=5 window=1000"),
         (taking(Some(&[])), "1 take operation=beef permit=abc limits= parts=o%2F1\nitem cost=1 hold=1000\nlimit algorithm=slidingWindow limit=5 window=1000"),
+        (borrows(None, None), "1 limit borrower=abc lease=2 turn=3 spent=4 left=5 life=1000\nitem cost=1\nlimit algorithm=slidingWindow limit=5 window=10000"),
+        (borrows(Some(6), Some(7)), "1 limit borrower=abc lease=2 turn=3 spent=4 left=5 life=1000 before=6 most=7 wants=1\nitem cost=1\nlimit algorithm=slidingWindow limit=5 window=10000"),
+        (Call::Return(Returned { borrower: 0xabc, number: 2, spent: 4 }), "1 return borrower=abc lease=2 spent=4"),
         (conclude(Outcome::Released), "1 conclude permit=abc"),
         (conclude(Outcome::GivenBack), "1 conclude permit=abc givenBack=1"),
         (conclude(Outcome::Settled(Real::default())), "1 conclude permit=abc settled=1"),

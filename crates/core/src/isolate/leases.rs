@@ -135,7 +135,7 @@ impl Leases {
         if !decision.success && decision.reason.is_some_and(|reason| !reason.is_of_room()) {
             lease.left = 0; // nothing is to be admitted by it
         }
-        if let Some(loan) = decision.loan {
+        if let Some(loan) = decision.loan.as_deref() {
             let until = times.sent.plus(loan.life);
             // What comes too late is disclaimed with the next message.
             if until > times.received {

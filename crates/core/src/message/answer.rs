@@ -246,7 +246,7 @@ fn put_decision(line: LineWriter, decision: &Decision) -> LineWriter {
         .flag("contended", decision.contended)
         .flag("keeps", decision.keeps_policy)
         .flag("whileLent", decision.while_lent);
-    let line = put_loan(line, decision.loan.as_ref());
+    let line = put_loan(line, decision.loan.as_deref());
     let line = match decision.granted.as_deref() {
         Some(granted) => put_granted(line, granted),
         None => line,
@@ -342,7 +342,7 @@ fn get_decision(
         keeps_policy: line.flag("keeps"),
         recognition: get_recognition(line)?,
         while_lent: line.flag("whileLent"),
-        loan: get_loan(line)?,
+        loan: get_loan(line)?.map(Box::new),
     })
 }
 

@@ -59,10 +59,10 @@ impl SubjectState {
             return Ok(decisions);
         };
         if heard == Heard::Again {
-            decision.loan = self.loan_again(borrowing, moment.now);
+            decision.loan = self.loan_again(borrowing, moment.now).map(Box::new);
         }
         if lends && decision.success {
-            decision.loan = self.lend(item, &policy, borrowing, moment, effects)?;
+            decision.loan = self.lend(item, &policy, borrowing, moment, effects)?.map(Box::new);
         }
         let has_loan = decision.loan.is_some() && heard.is_news();
         if is_told || has_loan || carried.iter().any(|(_, units)| *units > 0) {
