@@ -9,6 +9,22 @@ process.env.CLOUDFLARE_CF_FETCH_ENABLED = "false";
 const here = import.meta.dirname;
 const root = join(here, "..");
 
+// Files of tests/outside that mostly wait: for clocks, for copies to grow old, for objects to fall
+// asleep. Two of them at a time disturb nobody, and it saves minutes.
+const WAITING = [
+  "eventual",
+  "eventual-upstreams",
+  "idle",
+  "leases",
+  "overrides-fallbacks",
+  "overrides-reach",
+  "overrides-slow",
+  "overrides-told",
+  "records",
+  "sleep",
+  "wait-multi",
+].map((name) => `outside/${name}.test.mjs`);
+
 // Two ways to run the Worker: inside the test isolate, where time can be faked and Durable Objects
 // opened up, and from outside, as a server with its own process, disk and HTTP port. The third
 // project tests what runs in Node as well: the scripts, and src/hot.js.
@@ -37,9 +53,20 @@ export default defineConfig({
         test: {
           name: "outside",
           include: ["outside/*.test.mjs"],
+          exclude: WAITING,
           // Servers under load and `kill -9` share the machine's cores: one file at a time keeps
           // their timing honest.
           fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "waiting",
+          include: WAITING,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

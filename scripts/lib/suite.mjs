@@ -12,7 +12,7 @@ const VITEST = ["run", "--config", "tests/vitest.config.mjs"];
 
 export const PARTS = [
   { name: "cargo test", run: cargoTests },
-  ...["scripts", "inside", "outside", "client", "core"].map((name) => ({
+  ...["scripts", "inside", "outside", "waiting", "client", "core"].map((name) => ({
     name,
     run: (show) => vitestPart(["--project", name], show),
   })),
