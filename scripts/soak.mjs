@@ -1,0 +1,74 @@
+// `npm run soak`: all modes at once under patterned load for ten minutes, on raw workerd and the
+// built Worker; then what they promise is judged from outside, and what memory, descriptors and
+// disk did. Ends with status 1 when a promise was broken. scripts/soak/modes.mjs has the modes, a
+// row each.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { machine, moment } from "../bench/lib/machine.mjs";
+import { fail } from "./lib/process.mjs";
+import { growthOf, watch } from "./soak/growth.mjs";
+import { broken, figuresOf } from "./soak/judge.mjs";
+import { leftBy, untilIdle } from "./soak/left.mjs";
+import { hangUp, load } from "./soak/load.mjs";
+import { modes } from "./soak/modes.mjs";
+import { parseOptions, USAGE } from "./soak/options.mjs";
+import { report } from "./soak/report.mjs";
+import { world } from "./soak/world.mjs";
+
+/** How often one looks at the process; more often in a short run, so that there are some looks. */
+const LOOKS_EVERY_MS = 30_000;
+const FEWEST_LOOKS = 10;
+/** A smoke run goes through the cycles of the patterns so much faster. */
+const QUICK_SPEED = 4;
+
+const options = parseOptions(process.argv.slice(2));
+if (options.problem) fail(options.problem);
+if (options.help) console.log(USAGE);
+else await main();
+
+async function main() {
+  if (process.platform !== "linux") fail("The soak reads memory and descriptors from /proc and needs Linux.");
+  const directory = mkdtempSync(join(tmpdir(), "tollgate-soak-"));
+  const gone = () => rmSync(directory, { recursive: true, force: true });
+  process.once("exit", gone);
+  const results = await soak(join(directory, "server")).catch((error) => fail(`soak: ${error.message}`));
+  console.log(`\n${report(results)}\n`);
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(results, null, 1)}\n`);
+  const list = results.broken.map((sentence) => `  ${sentence}`).join("\n");
+  if (results.broken.length > 0) fail(`soak: not kept (seed ${options.seed}):\n${list}`);
+  console.log("soak: everything was kept");
+}
+
+async function soak(directory) {
+  const { minutes, seed, quick, through } = options;
+  const { at, commit, loadAverage } = moment();
+  console.log(`soak: seed ${seed}, ${minutes} min`);
+  const served = await world(directory, { through });
+  const end = () => process.kill(served.pid, "SIGKILL");
+  process.once("exit", end);
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+  const seconds = minutes * 60;
+  const watching = watch(served, Math.min(LOOKS_EVERY_MS, (seconds * 1000) / FEWEST_LOOKS));
+  const speed = quick ? QUICK_SPEED : 1;
+  const runs = await load(modes(), served, { seconds, seed, speed, failed: watching.failed });
+  hangUp();
+  const samples = await watching.stop();
+  const idle = quick ? undefined : await whenIdle(served);
+  await served.stop();
+  process.off("exit", end);
+  const left = idle && leftBy(served, idle.until, [samples[0], idle.sample]);
+  const results = { at, commit, loadAverage, machine: machine(), minutes, seed, modes: runs.map(figuresOf) };
+  // Ten looks in twelve seconds tell of compilers and caches.
+  Object.assign(results, { growth: growthOf(samples, { isJudged: !quick }), samples, left });
+  return { ...results, broken: broken(results) };
+}
+
+/** Waits until all sleep, and looks once more. */
+async function whenIdle(served) {
+  console.log("soak: waiting until all is idle");
+  const until = await untilIdle(served);
+  const [sample] = await watch(served, LOOKS_EVERY_MS).stop();
+  return { until, sample };
+}
