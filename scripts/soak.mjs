@@ -3,7 +3,7 @@
 // disk did. Ends with status 1 when a promise was broken. scripts/soak/modes.mjs has the modes, a
 // row each.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { machine, moment } from "../bench/lib/machine.mjs";
@@ -23,6 +23,12 @@ const FEWEST_LOOKS = 10;
 /** A smoke run goes through the cycles of the patterns so much faster. */
 const QUICK_SPEED = 4;
 
+/**
+ * Storage lies in memory where it can: how long a disk takes to sync would decide how much is
+ * asked, and durability is for other tests.
+ */
+const STATE = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+
 const options = parseOptions(process.argv.slice(2));
 if (options.problem) fail(options.problem);
 if (options.help) console.log(USAGE);
@@ -30,10 +36,18 @@ else await main();
 
 async function main() {
   if (process.platform !== "linux") fail("The soak reads memory and descriptors from /proc and needs Linux.");
-  const directory = mkdtempSync(join(tmpdir(), "tollgate-soak-"));
-  const gone = () => rmSync(directory, { recursive: true, force: true });
-  process.once("exit", gone);
-  const results = await soak(join(directory, "server")).catch((error) => fail(`soak: ${error.message}`));
+  const directory = mkdtempSync(join(STATE, "tollgate-soak-"));
+  // Whoever breaks it off leaves neither a process nor files: first the one, then the others.
+  let pid;
+  process.once("exit", () => {
+    if (pid) process.kill(pid, "SIGKILL");
+    rmSync(directory, { recursive: true, force: true, maxRetries: 10 });
+  });
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+  const runs = (now) => {
+    pid = now;
+  };
+  const results = await soak(join(directory, "server"), runs).catch((error) => fail(`soak: ${error.message}`));
   console.log(`\n${report(results)}\n`);
   if (options.json) writeFileSync(options.json, `${JSON.stringify(results, null, 1)}\n`);
   const list = results.broken.map((sentence) => `  ${sentence}`).join("\n");
@@ -41,14 +55,13 @@ async function main() {
   console.log("soak: everything was kept");
 }
 
-async function soak(directory) {
+/** `runs(pid)` learns the process that is to be ended, and undefined when it has ended. */
+async function soak(directory, runs) {
   const { minutes, seed, quick, through } = options;
   const { at, commit, loadAverage } = moment();
   console.log(`soak: seed ${seed}, ${minutes} min`);
   const served = await world(directory, { through });
-  const end = () => process.kill(served.pid, "SIGKILL");
-  process.once("exit", end);
-  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+  runs(served.pid);
   const seconds = minutes * 60;
   const watching = watch(served, Math.min(LOOKS_EVERY_MS, (seconds * 1000) / FEWEST_LOOKS));
   const speed = quick ? QUICK_SPEED : 1;
@@ -57,7 +70,7 @@ async function soak(directory) {
   const samples = await watching.stop();
   const idle = quick ? undefined : await whenIdle(served);
   await served.stop();
-  process.off("exit", end);
+  runs(undefined);
   const left = idle && leftBy(served, idle.until, [samples[0], idle.sample]);
   const results = { at, commit, loadAverage, machine: machine(), minutes, seed, modes: runs.map(figuresOf) };
   // Ten looks in twelve seconds tell of compilers and caches.

@@ -8,7 +8,7 @@
 // what is done with a permit.
 
 import { herd, onOff, pauses, ramp, steady, surge } from "./patterns.mjs";
-import { aligned, anyWindow, bucket, sliding, slots } from "./rules.mjs";
+import { aligned, anyWindow, bucket, shaper, sliding, slots } from "./rules.mjs";
 import { HASH, readUpstash } from "./upstash.mjs";
 
 const HOUR_MS = 3_600_000;
@@ -16,6 +16,10 @@ const HOUR_MS = 3_600_000;
 const NEARLY_ALL = 0.95;
 /** Of the ideal, where a refusal of one subject keeps units of others for a moment. */
 const TOGETHER = 0.7;
+/** A key is a second's, and lives so long that a late question finds it still there. */
+const LATE_MS = 60_000;
+/** Held units keep others out, for longer where answers are slow. */
+const HELD = 0.5;
 /** Some limits fill within minutes, and begin anew with another subject. */
 const TURN_SECONDS = 60;
 
@@ -111,7 +115,7 @@ export const modes = () => [
     limit("tokenBucket", { capacity: 40, refill: perSecond(20), hold: "5s" }),
     bucket(40, 20),
     {
-      atLeast: TOGETHER, // what is held and then not charged keeps others out meanwhile
+      atLeast: HELD,
       cost: () => 3,
       async afterwards(permit, { random, wait, send, asked }) {
         await wait(50 + random() * 200);
@@ -173,7 +177,7 @@ export const modes = () => [
       const key = `soak:${Math.floor(Date.now() / 1000)}`;
       return {
         path: "/pipeline",
-        body: [["EVALSHA", HASH, 2, key, "", 20, 1_000, 1]],
+        body: [["EVALSHA", HASH, 2, key, "", 20, LATE_MS, 1]],
         units: 1,
         counts: { limit: key },
       };

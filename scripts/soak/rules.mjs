@@ -69,21 +69,15 @@ export function sliding(limit, windowMs) {
     most(asked) {
       const admitted = admittedOf(asked);
       const windows = inWindows(admitted, windowMs);
+      const current = new Map();
       let most = 0;
-      const before = new Map();
-      const answeredFirst = inOrderOf(latest, admitted);
-      let next = 0;
-      for (const one of inOrderOf(earliest, admitted)) {
-        for (; next < answeredFirst.length && latest(answeredFirst[next]) <= earliest(one); next += 1) {
-          const window = Math.floor(earliest(answeredFirst[next]) / windowMs);
-          if (window !== Math.floor(latest(answeredFirst[next]) / windowMs)) continue;
-          before.set(window, (before.get(window) ?? 0) + answeredFirst[next].units);
-        }
+      // Of those that were answered so far, one was the last to be decided, and by then at the latest.
+      for (const one of inOrderOf(latest, admitted)) {
         const window = Math.floor(earliest(one) / windowMs);
         if (window !== Math.floor(latest(one) / windowMs)) continue;
-        const elapsed = latest(one) - window * windowMs;
-        const current = (before.get(window) ?? 0) + one.units;
-        most = Math.max(most, estimate(windows.get(window - 1) ?? 0, current, elapsed));
+        current.set(window, (current.get(window) ?? 0) + one.units);
+        const previous = windows.get(window - 1) ?? 0;
+        most = Math.max(most, estimate(previous, current.get(window), latest(one) - window * windowMs));
       }
       return most;
     },
