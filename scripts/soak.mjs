@@ -22,6 +22,8 @@ const LOOKS_EVERY_MS = 30_000;
 const FEWEST_LOOKS = 10;
 /** A smoke run goes through the cycles of the patterns so much faster. */
 const QUICK_SPEED = 4;
+/** Of few windows, the first and the last are a large part. */
+const QUICK_PATIENCE = 0.75;
 
 /**
  * Storage lies in memory where it can: how long a disk takes to sync would decide how much is
@@ -44,10 +46,10 @@ async function main() {
     rmSync(directory, { recursive: true, force: true, maxRetries: 10 });
   });
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
-  const runs = (now) => {
+  const serves = (now) => {
     pid = now;
   };
-  const results = await soak(join(directory, "server"), runs).catch((error) => fail(`soak: ${error.message}`));
+  const results = await soak(join(directory, "server"), serves).catch((error) => fail(`soak: ${error.message}`));
   console.log(`\n${report(results)}\n`);
   if (options.json) writeFileSync(options.json, `${JSON.stringify(results, null, 1)}\n`);
   const list = results.broken.map((sentence) => `  ${sentence}`).join("\n");
@@ -55,27 +57,33 @@ async function main() {
   console.log("soak: everything was kept");
 }
 
-/** `runs(pid)` learns the process that is to be ended, and undefined when it has ended. */
-async function soak(directory, runs) {
+/** `serves(pid)` learns the process that is to be ended, and undefined when it has ended. */
+async function soak(directory, serves) {
   const { minutes, seed, quick, through } = options;
+  const chosen = modes().filter(({ name }) => options.only?.some((word) => name.includes(word)) ?? true);
+  if (chosen.length === 0)
+    throw new Error(
+      `there is no such mode; there are ${modes()
+        .map(({ name }) => name)
+        .join("; ")}`,
+    );
   const { at, commit, loadAverage } = moment();
   console.log(`soak: seed ${seed}, ${minutes} min`);
-  const served = await world(directory, { through });
-  runs(served.pid);
+  const served = await world(directory, { through, serves });
   const seconds = minutes * 60;
   const watching = watch(served, Math.min(LOOKS_EVERY_MS, (seconds * 1000) / FEWEST_LOOKS));
   const speed = quick ? QUICK_SPEED : 1;
-  const runs = await load(modes(), served, { seconds, seed, speed, failed: watching.failed });
+  const runs = await load(chosen, served, { seconds, seed, speed, failed: watching.failed });
   hangUp();
   const samples = await watching.stop();
   const idle = quick ? undefined : await whenIdle(served);
   await served.stop();
-  runs(undefined);
+  serves(undefined);
   const left = idle && leftBy(served, idle.until, [samples[0], idle.sample]);
   const results = { at, commit, loadAverage, machine: machine(), minutes, seed, modes: runs.map(figuresOf) };
   // Ten looks in twelve seconds tell of compilers and caches.
   Object.assign(results, { growth: growthOf(samples, { isJudged: !quick }), samples, left });
-  return { ...results, broken: broken(results) };
+  return { ...results, broken: broken(results, quick ? QUICK_PATIENCE : 1) };
 }
 
 /** Waits until all sleep, and looks once more. */

@@ -69,8 +69,8 @@ export function slopeOf(points) {
 
 /**
  * Each measure at the start and at the end, and its growth an hour after the warm-up, undefined
- * with too few samples or where it is not to be judged. It `isTooMuch` when even the least that the samples allow for is above what
- * may be.
+ * with too few samples or where it is not to be judged. It `isTooMuch` when even the least that the
+ * samples allow for is above what may be.
  */
 export function growthOf(samples, { isJudged }) {
   const [first, last] = [samples[0], samples.at(-1)];

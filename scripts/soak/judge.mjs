@@ -55,9 +55,12 @@ function smoothnessOf(subjects, windowMs) {
   };
 }
 
-/** A sentence for each promise that was broken. */
-export function broken({ modes, growth, left }) {
-  const sentences = modes.flatMap(brokenBy);
+/**
+ * A sentence for each promise that was broken. `patience` is the part of what is to be admitted at
+ * least that is enough in a run of few windows.
+ */
+export function broken({ modes, growth, left }, patience = 1) {
+  const sentences = modes.flatMap((mode) => brokenBy(mode, patience));
   for (const { name, unit, anHour, mayGrow, isTooMuch } of growth) {
     if (!isTooMuch) continue;
     const [seen, most] = [anHour, mayGrow].map((value) => (value / unit).toFixed(0));
@@ -66,7 +69,7 @@ export function broken({ modes, growth, left }) {
   return [...sentences, ...(left?.problems ?? [])];
 }
 
-function brokenBy({ name, asked, errors, firstErrors, rules }) {
+function brokenBy({ name, asked, errors, firstErrors, rules }, patience) {
   const sentences = [];
   if (asked === 0) sentences.push(`${name}: was never asked`);
   if (errors > 0)
@@ -76,9 +79,10 @@ function brokenBy({ name, asked, errors, firstErrors, rules }) {
     if (rule.most > rule.allowed + ROUNDING) {
       sentences.push(`${which}: admitted ${rule.most.toFixed(1)} where ${rule.allowed} is the most`);
     }
-    if (rule.share < rule.atLeast) {
+    const enough = rule.atLeast * patience;
+    if (rule.share < enough) {
       const percent = (part) => `${(part * 100).toFixed(1)} %`;
-      sentences.push(`${which}: admitted ${percent(rule.share)} of the ideal, less than ${percent(rule.atLeast)}`);
+      sentences.push(`${which}: admitted ${percent(rule.share)} of the ideal, less than ${percent(enough)}`);
     }
   }
   return sentences;

@@ -4,7 +4,10 @@
 import { onDisk } from "./samples.mjs";
 import { subjectsLeft } from "./world.mjs";
 
-/** An alarm comes a minute after its subject was idle at the earliest, and the directory is told after it. */
+/**
+ * An alarm comes a minute after its subject was idle at the earliest, and the directory is told
+ * after it.
+ */
 const PATIENCE_MS = 240_000;
 const LOOKS_EVERY_MS = 5_000;
 /** An object sleeps ten seconds after its last event. */

@@ -6,10 +6,13 @@ import { createHistogram } from "node:perf_hooks";
 import { arrivals, randomFrom } from "./patterns.mjs";
 import { TOKEN } from "./world.mjs";
 
-/** Arrivals are looked for so often. After a stall of this process, what was due meanwhile is not sent at once. */
+/**
+ * Arrivals are looked for so often. After a stall of this process, what was due meanwhile is not
+ * sent at once.
+ */
 const TICK_MS = 5;
 const LONGEST_TICK_MS = 50;
-/** So many questions of a mode wait for an answer at most; those that are due above it are skipped. */
+/** Questions of a mode that wait for an answer at most; those that are due above it are skipped. */
 const MOST_IN_FLIGHT = 200;
 const SHOWN_ERRORS = 3;
 const PATIENCE_MS = 30_000;
@@ -115,7 +118,10 @@ function readDecision({ status, json }, { sources = ["object", "cache"] }) {
   return { admitted, delay: json.delay };
 }
 
-/** One question; the instants by the clock that the server reads, the time it took by the monotonic one. */
+/**
+ * One question; the instants by the clock that the server reads, the time it took by the monotonic
+ * one.
+ */
 function send(url, path, body) {
   return new Promise((resolve, reject) => {
     const data = JSON.stringify(body);

@@ -4,7 +4,7 @@
 // the Workers that are asked by turns (world.mjs), both of those that share their objects unless
 // said; `rules`: by name, what is promised (rules.mjs) and how much of the ideal is admitted
 // `atLeast`; `ask({ number, seconds, random })`: the question, with whom it `counts` for by rule;
-// `read(answer, asked)`: what was decided, where that is not told as usual; `afterwards(permit, tools)`:
+// `read(answer)`: what was decided, where that is not told as usual; `afterwards(permit, tools)`:
 // what is done with a permit.
 
 import { herd, onOff, pauses, ramp, steady, surge } from "./patterns.mjs";

@@ -11,6 +11,7 @@ export const USAGE = `npm run soak -- [options]
 
   --minutes N     how long Tollgate is asked (10; at most ${MOST_MINUTES}); looking for what stays takes up to 3 more
   --seed S        a whole number: the same arrivals and costs again (one by chance, which is printed)
+  --only A,B      only modes whose names have one of these words in them, as in --only eventual,Upstash
   --json FILE     write all that was measured here
   --quick         a smoke run: ${QUICK_MINUTES * 60} s, faster patterns; judges no growth and waits for no idle clean-up
   --through FILE  a Worker in front of Tollgate, which it is bound to as NEXT: to see a fault be found
@@ -28,6 +29,7 @@ export function parseOptions(words) {
       options: {
         minutes: { type: "string" },
         seed: { type: "string" },
+        only: { type: "string" },
         json: { type: "string" },
         through: { type: "string" },
         quick: { type: "boolean", default: false },
@@ -45,8 +47,8 @@ export function parseOptions(words) {
   if (!(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32)) {
     return { problem: `--seed is a whole number from 0 to 2^32 - 1.\n\n${USAGE}` };
   }
-  for (const name of ["json", "through"]) {
-    if (values[name] === "") return { problem: `--${name} needs the name of a file.\n\n${USAGE}` };
+  for (const name of ["json", "through", "only"]) {
+    if (values[name] === "") return { problem: `--${name} needs a value.\n\n${USAGE}` };
   }
-  return { ...values, minutes, seed };
+  return { ...values, minutes, seed, only: values.only?.split(",") };
 }

@@ -12,8 +12,9 @@ export function randomFrom(seed) {
   };
 }
 
-/** A herd is there within so long after the turn. */
+/** A herd is there within so long, and comes just late enough to be after the turn for sure. */
 const HERD_MS = 25;
+const AFTER_TURN_MS = 6;
 
 /** Always the same. */
 export const steady = (rate) => ({ name: `steady ${rate}/s`, rate: () => rate });
@@ -39,7 +40,10 @@ export const surge = (rate, every, lasts) => ({
 /** `count` at once just after each turn of a window, and a few between. */
 export const herd = (count, windowMs, between) => ({
   name: `${count} at each turn, ${between}/s between`,
-  rate: (_, now) => (now % windowMs < HERD_MS ? (count * 1000) / HERD_MS : between),
+  rate(_, now) {
+    const since = (now % windowMs) - AFTER_TURN_MS;
+    return since >= 0 && since < HERD_MS ? (count * 1000) / HERD_MS : between;
+  },
 });
 
 /**

@@ -71,7 +71,7 @@ export function sliding(limit, windowMs) {
       const windows = inWindows(admitted, windowMs);
       const current = new Map();
       let most = 0;
-      // Of those that were answered so far, one was the last to be decided, and by then at the latest.
+      // Of those that were answered so far, one was decided last, and by then at the latest.
       for (const one of inOrderOf(latest, admitted)) {
         const window = Math.floor(earliest(one) / windowMs);
         if (window !== Math.floor(latest(one) / windowMs)) continue;

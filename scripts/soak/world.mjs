@@ -29,8 +29,11 @@ const POLICIES = {
   "soak.queue": window(15, "queue", { parent: { policy: "soak.tenant", identifier: "{prefix}" } }),
 };
 
-/** Starts it. `urls` by Worker; `through` is a module of a Worker in front of T and S. */
-export async function world(directory, { through } = {}) {
+/**
+ * Starts it. `urls` by Worker; `through` is a module of a Worker in front of T and S, and `serves`
+ * learns the process.
+ */
+export async function world(directory, { through, serves }) {
   const texts = [
     { name: "TOLLGATE_TOKENS", text: TOKENS },
     { name: "TOLLGATE_DEADLINE_MS", text: DEADLINE_MS },
@@ -61,6 +64,7 @@ export async function world(directory, { through } = {}) {
     ...(through ? [front("T"), front("S")] : []),
   ];
   const server = await start(await prepare(variants, directory));
+  serves(server.pid);
   const url = (id) => `http://127.0.0.1:${server.ports[through && id !== "F" ? `via${id}` : id]}`;
   const urls = { T: url("T"), S: url("S"), F: url("F") };
   await makePolicies(`http://127.0.0.1:${server.ports.T}`);
