@@ -12,12 +12,16 @@ import { TOKEN } from "./world.mjs";
  */
 const TICK_MS = 5;
 const LONGEST_TICK_MS = 50;
-/** Questions of a mode that wait for an answer at most; those that are due above it are skipped. */
-const MOST_IN_FLIGHT = 200;
+/**
+ * Questions of a mode that wait for an answer at most, and connections to a Worker. On a machine
+ * that is too slow, what is due above it is not sent: a queue that grows would look like a leak.
+ */
+const MOST_IN_FLIGHT = 64;
+const CONNECTIONS = 128;
 const SHOWN_ERRORS = 3;
 const PATIENCE_MS = 30_000;
 
-const agent = new Agent({ keepAlive: true });
+const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Asks all `modes` of a `world` for so many seconds. Gives, for each, what came of it. */
