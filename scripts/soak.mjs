@@ -3,7 +3,7 @@
 // disk did. Ends with status 1 when a promise was broken. scripts/soak/modes.mjs has the modes, a
 // row each.
 
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { machine, moment } from "../bench/lib/machine.mjs";
@@ -42,14 +42,18 @@ async function main() {
   // Whoever breaks it off leaves neither a process nor files: first the one, then the others.
   let pid;
   process.once("exit", () => {
-    if (pid) process.kill(pid, "SIGKILL");
+    if (pid && existsSync(`/proc/${pid}`)) process.kill(pid, "SIGKILL");
     rmSync(directory, { recursive: true, force: true, maxRetries: 10 });
   });
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
   const serves = (now) => {
     pid = now;
   };
-  const results = await soak(join(directory, "server"), serves).catch((error) => fail(`soak: ${error.message}`));
+  const results = await soak(join(directory, "server"), serves).catch((error) => {
+    const log = join(directory, "server/workerd.log");
+    const said = existsSync(log) ? readFileSync(log, "utf8").slice(-2_000) : "";
+    fail(`soak: ${error.message} (seed ${options.seed})\n${said}`);
+  });
   console.log(`\n${report(results)}\n`);
   if (options.json) writeFileSync(options.json, `${JSON.stringify(results, null, 1)}\n`);
   const list = results.broken.map((sentence) => `  ${sentence}`).join("\n");
