@@ -111,9 +111,10 @@ export const modes = () => [
   ),
   single(
     "strong, permits settled",
-    steady(20),
-    limit("tokenBucket", { capacity: 40, refill: perSecond(20), hold: "5s" }),
-    bucket(40, 20),
+    // An alarm forgets a hundred permits that have ended: more would stay for long after the end.
+    steady(1.5),
+    limit("tokenBucket", { capacity: 6, refill: perSecond(2), hold: "5s" }),
+    bucket(6, 2),
     {
       atLeast: HELD,
       cost: () => 3,
