@@ -23,6 +23,9 @@ const HELD = 0.5;
 /** Some limits fill within minutes, and begin anew with another subject. */
 const TURN_SECONDS = 60;
 
+/** Units lie in one isolate for a second while another is refused. */
+const LENT = { atLeast: 0.9, sources: ["object", "lease", "cache"] };
+
 /** Refused rather than let through when its object does not answer: that would be no adherence. */
 const limit = (algorithm, rest) => ({ algorithm, failMode: "closed", ...rest });
 const fixed = (units, window, rest) => limit("fixedWindow", { limit: units, window, ...rest });
@@ -185,6 +188,20 @@ export const modes = () => [
     },
     read: readUpstash,
   },
+  single(
+    "leased fixedWindow",
+    steady(60),
+    fixed(400, "10s", { consistency: "leased" }),
+    aligned(400, 10_000),
+    LENT,
+  ),
+  single(
+    "leased tokenBucket",
+    surge(10, 20, 4),
+    limit("tokenBucket", { capacity: 60, refill: perSecond(40), consistency: "leased" }),
+    bucket(60, 40),
+    LENT,
+  ),
   single(
     "eventual, two isolates",
     steady(40),
