@@ -44,6 +44,15 @@ const LOADS = {
     ids: ["T", "P", "Q"],
     storages: ["tmpfs"],
   },
+  // The same bucket, strong and leased, beside no object and the tutorial. In memory alone: what is
+  // spent from a lease is not stored.
+  "leased-allowed": {
+    what: "one key, every request admitted, by units that the isolate was lent",
+    limit: bucket(100_000, 100_000, 1_000),
+    allowed: true,
+    ids: ["A", "C", "T", "L", "M"],
+    storages: ["tmpfs"],
+  },
   // Each caller of Tollgate beside the one that asks the tutorial in the same way.
   "called-allowed": {
     what: "one key, every request admitted, asked by another Worker in each of the ways there are",
@@ -80,11 +89,11 @@ export function scenarios() {
 
 /** Makes the policy that some variants ask by its name, each in its own namespace. */
 export async function makePolicies(variants, { limit }, { ports }) {
-  for (const { id } of variants.filter(({ asksPolicy }) => asksPolicy)) {
+  for (const { id, settings } of variants.filter(({ asksPolicy }) => asksPolicy)) {
     const answer = await fetch(`http://127.0.0.1:${ports[id]}/policies/${POLICY}`, {
       method: "PUT",
       headers: { authorization: `Bearer ${ADMIN}` },
-      body: JSON.stringify(limit),
+      body: JSON.stringify({ ...limit, ...settings }),
     });
     if (!answer.ok) throw new Error(`the policy was not made: ${answer.status} ${await answer.text()}`);
   }
@@ -96,8 +105,9 @@ export function headers() {
 }
 
 /** What a variant is sent, and what its answer has to be. */
-export function exchange({ decides, asks }, { allowed, body }) {
+export function exchange({ decides, asks, settings }, { allowed, body: asked }) {
   const success = allowed || !decides;
+  const body = settings === undefined ? asked : JSON.stringify({ ...JSON.parse(asked), ...settings });
   return { path: "/limit", body, status: success ? 200 : 429, contains: `"success":${success}`, ...asks };
 }
 

@@ -64,6 +64,10 @@ export const TARGETS = [
       return samples && medianInterval(ratios(cpuPerRequest(samples.T), cpuPerRequest(samples.P)));
     },
   },
+  leasedRatio("M", "A", 0.8, "without a body, against answering without an object (A)"),
+  leasedRatio("L", "A", 0.68, "against answering without an object (A)"),
+  leasedRatio("L", "T", 1.8, "against the same limit in `strong`"),
+  leasedRatio("M", "C", 2.5, "without a body, against the JavaScript tutorial (C)"),
   ...WAYS.flatMap((way) => [
     callRatio("called-allowed-tmpfs", "in memory", way),
     callRatio("called-allowed-disk", "on disk", way),
@@ -92,6 +96,20 @@ function callRatio(scenario, where, { what, ids: [ours, tutorial] }) {
     figure: (parts) => {
       const samples = parts[scenario]?.samples;
       return samples && medianInterval(ratios(cpuPerRequest(samples[tutorial]), cpuPerRequest(samples[ours])));
+    },
+  };
+}
+
+function leasedRatio(ours, other, atLeast, against) {
+  const scenario = "leased-allowed-tmpfs";
+  return {
+    name: `processor time per request, admitting from a lease, ${against}`,
+    unit: "x",
+    atLeast,
+    scenario,
+    figure: (parts) => {
+      const samples = parts[scenario]?.samples;
+      return samples && medianInterval(ratios(cpuPerRequest(samples[other]), cpuPerRequest(samples[ours])));
     },
   };
 }

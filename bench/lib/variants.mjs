@@ -74,8 +74,8 @@ function callers() {
 /**
  * `id`: its letter in the tables; `what`: one line for the reader; `modules`: files of the Worker,
  * the first its entry; `objects`: its Durable Objects; `decides`: whether its answer depends on the
- * limit, or is always a success; `asksPolicy`: whether the limit is a policy; `asks`: what it is
- * sent where that is not the scenario's body to `/limit`. Only those with the ids asked for; or,
+ * limit, or is always a success; `asksPolicy`: whether the limit is a policy; `settings`: what else
+ * its limit says; `asks`: what it is sent where that is not the scenario's body to `/limit`. Only those with the ids asked for; or,
  * where another build is to stand `beside`, only both builds.
  */
 export function variants(ids, beside) {
@@ -138,6 +138,20 @@ function all() {
       ...tollgate({ id: "Q", texts: [tokens] }),
       what: "Tollgate, asked for a policy by its name, without a body",
       decides: true,
+      asksPolicy: true,
+      asks: { path: `/limit?policy=${POLICY}&identifier=$KEY`, body: "" },
+    },
+    {
+      ...tollgate({ id: "L", texts: [tokens] }),
+      what: "Tollgate, whose isolate spends units that it was lent",
+      decides: true,
+      settings: { consistency: "leased" },
+    },
+    {
+      ...tollgate({ id: "M", texts: [tokens] }),
+      what: "the same, asked for a policy by its name, without a body",
+      decides: true,
+      settings: { consistency: "leased" },
       asksPolicy: true,
       asks: { path: `/limit?policy=${POLICY}&identifier=$KEY`, body: "" },
     },
