@@ -75,8 +75,8 @@ function callers() {
  * `id`: its letter in the tables; `what`: one line for the reader; `modules`: files of the Worker,
  * the first its entry; `objects`: its Durable Objects; `decides`: whether its answer depends on the
  * limit, or is always a success; `asksPolicy`: whether the limit is a policy; `settings`: what else
- * its limit says; `asks`: what it is sent where that is not the scenario's body to `/limit`. Only those with the ids asked for; or,
- * where another build is to stand `beside`, only both builds.
+ * its limit says; `asks`: what it is sent where that is not the scenario's body to `/limit`. Only
+ * those with the ids asked for; or, where another build is to stand `beside`, only both builds.
  */
 export function variants(ids, beside) {
   if (beside === undefined) return all().filter(({ id }) => ids.includes(id));

@@ -13,7 +13,7 @@ fn short(name: &str) -> Scenario {
         "eventual" | "eventual-ends" => 300,
         "leased-rough" => 90,
         "bursts" | "crashes" | "kills" => 12,
-        "surge" => 2,
+        "surge" | "leased-surge" => 2,
         _ => 4,
     })
 }

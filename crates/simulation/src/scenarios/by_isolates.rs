@@ -1,6 +1,6 @@
 //! Scenarios in which isolates decide: by what they have borrowed, and by counting.
 
-use super::strong::{BURSTS, CLOCKS, HOT_KEY, ROUGH, STEADY};
+use super::strong::{BURSTS, CLOCKS, HOT_KEY, ROUGH, STEADY, SURGE};
 use crate::rule::{Kind, Rule};
 use crate::scenario::{Mode, Phase, Scenario, Subjects, Troubles};
 
@@ -10,6 +10,36 @@ pub(super) const LEASED: Scenario = Scenario {
     mode: Mode::Leased,
     isolates: 20,
     ..HOT_KEY
+};
+
+/// Leases of one subject in a surge of fifteen times, in many isolates.
+pub(super) const LEASED_SURGE: Scenario = Scenario {
+    name: "leased-surge",
+    mode: Mode::Leased,
+    rule: Rule::new(Kind::FixedWindow, 300_000, 10_000),
+    subjects: HOT_KEY.subjects,
+    ..SURGE
+};
+
+/// The same of four isolates that ask at 1.2 times the limit, whose object is aborted a hundred
+/// times, and all of which end at once twenty times.
+pub(super) const LEASED_ENDS: Scenario = Scenario {
+    name: "leased-ends",
+    mode: Mode::Leased,
+    rule: Rule::new(Kind::FixedWindow, 100_000, 10_000),
+    subjects: Subjects::One,
+    phases: &[Phase {
+        seconds: 60.0,
+        rate: 12_000.0,
+    }],
+    seconds: 1_200,
+    isolates: 4,
+    troubles: Troubles {
+        crash: 12_000,
+        kill_all: 60_000,
+        ..STEADY.troubles
+    },
+    ..STEADY
 };
 
 /// Leases of many, while everything goes wrong.

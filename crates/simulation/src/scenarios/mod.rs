@@ -5,7 +5,7 @@ mod strong;
 
 pub use strong::TEN_MILLION;
 
-use by_isolates::{EVENTUAL, EVENTUAL_ENDS, LEASED, LEASED_ROUGH};
+use by_isolates::{EVENTUAL, EVENTUAL_ENDS, LEASED, LEASED_ENDS, LEASED_ROUGH, LEASED_SURGE};
 use strong::{
     BURSTS, CRASHES, DEPLOYS, HOT_KEY, KILLS, PASSERS_BY, SLEEPERS, STEADY, SURGE, TENANTS,
 };
@@ -13,7 +13,7 @@ use strong::{
 use crate::scenario::Scenario;
 
 /// Those that are run one after the other.
-pub const ALL: [Scenario; 14] = [
+pub const ALL: [Scenario; 16] = [
     STEADY,
     BURSTS,
     SURGE,
@@ -25,6 +25,8 @@ pub const ALL: [Scenario; 14] = [
     PASSERS_BY,
     DEPLOYS,
     LEASED,
+    LEASED_SURGE,
+    LEASED_ENDS,
     LEASED_ROUGH,
     EVENTUAL,
     EVENTUAL_ENDS,
