@@ -101,13 +101,6 @@ export const MUTANTS = [
     "protocols/leases",
   ],
   [
-    "units that are lent are nobody else's, also of a bucket that is full",
-    `${CORE}/subject_state/entry.rs`,
-    "self.on_hold.saturating_add(self.lent.units)",
-    "self.on_hold.max(self.lent.units.min(1))",
-    "protocols/leases",
-  ],
-  [
     "units that a permit holds are not lent",
     LENDING,
     "let remains = left.saturating_sub(entry.on_hold).saturating_sub(cost);",
@@ -120,20 +113,6 @@ export const MUTANTS = [
     "others_left: entry.lent.units.saturating_sub(own_left),",
     "others_left: 0,",
     "leases_told",
-  ],
-  [
-    "what a lease's row carries counts after a restart",
-    `${CORE}/subject_state/entry.rs`,
-    "if carried > 0 && stamp == self.lent.stamp {",
-    "if carried > 0 && stamp > self.lent.stamp {",
-    "protocols/leases",
-  ],
-  [
-    "what a limit's row tells no lease's row tells once more",
-    `${CORE}/subject_state/entry.rs`,
-    "if carried > 0 && stamp == self.lent.stamp {",
-    "if carried > 0 {",
-    "protocols/leases",
   ],
   [
     "each row of a limit that lends has a new stamp",
@@ -210,6 +189,13 @@ export const MUTANTS = [
     LENDING,
     "if !is_forgotten {\n",
     "if is_forgotten {\n",
+    "protocols/leases",
+  ],
+  [
+    "what the row of a lease told is written before it is forgotten",
+    `${CORE}/subject_state/leases/mod.rs`,
+    "part.carried > 0 && part.stamp == stamp && part.key == key",
+    "part.carried > 0 && part.stamp > stamp && part.key == key",
     "protocols/leases",
   ],
   [

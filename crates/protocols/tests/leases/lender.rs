@@ -69,8 +69,24 @@ impl Lender {
         self.called = self.clock(now);
         let moment = moment(self.called);
         let answer = self.state.answer(&call, &mut || 7, moment, &mut effects);
-        let writes = if is_stored { effects.writes } else { Vec::new() };
-        for write in writes {
+        if is_stored {
+            self.store(effects);
+        }
+        self.identify();
+        answer.encode_in(version)
+    }
+
+    /// The cleaning alarm rings.
+    pub(crate) fn clean(&mut self, now: u64) {
+        let mut effects = Effects::default();
+        self.called = self.clock(now);
+        self.state.clean(moment(self.called), &mut effects).unwrap();
+        self.store(effects);
+        self.identify();
+    }
+
+    fn store(&mut self, effects: Effects) {
+        for write in effects.writes {
             match write {
                 Write::Put { key, row } => drop(self.rows.insert(key, row)),
                 Write::Delete { key } => drop(self.rows.remove(&key)),
@@ -78,8 +94,6 @@ impl Lender {
                 keys => unreachable!("no key is used: {keys:?}"),
             }
         }
-        self.identify();
-        answer.encode_in(version)
     }
 
     /// So many units were admitted, here or by a lease; whether the limit has room for them.

@@ -65,14 +65,14 @@ fn one_borrower_whatever_comes_late_or_twice() {
 fn one_borrower_whose_window_turns() {
     check(before_the_turn(Lending {
         ticks: 3,
-        ..Lending::of(window(8), None, &[5])
+        ..Lending::of(window(8), None, &[4])
     }));
 }
 
 #[test]
 fn borrowers_that_are_lost() {
     check(Lending {
-        ticks: 3,
+        ticks: 2,
         evictions: 1,
         ..Lending::of(window(8), None, &[4])
     });
@@ -84,6 +84,16 @@ fn an_object_that_starts_anew() {
         ticks: 2,
         crashes: 2,
         ..Lending::of(window(8), None, &[4])
+    });
+}
+
+#[test]
+fn an_object_that_forgets_what_is_over_and_starts_anew() {
+    check(Lending {
+        ticks: 2,
+        crashes: 1,
+        cleans: 1,
+        ..Lending::of(window(8), None, &[3])
     });
 }
 
@@ -117,14 +127,14 @@ fn a_permit_beside_leases() {
         ticks: 1,
         crashes: 1,
         held: 4,
-        ..Lending::of(window(8), None, &[4])
+        ..Lending::of(window(8), None, &[3])
     });
 }
 
 #[test]
 fn a_bucket_that_refills_while_its_units_are_lent() {
     check(Lending {
-        ticks: 3,
+        ticks: 2,
         crashes: 1,
         ..Lending::of(bucket(6), None, &[4])
     });

@@ -50,6 +50,8 @@ pub(crate) struct Lending {
     /// Restarts of the object, and by how much its clock may go astray then.
     pub(crate) crashes: u8,
     pub(crate) skews: Vec<i64>,
+    /// Times at which the object forgets what is over.
+    pub(crate) cleans: u8,
     /// What a permit beside the leases holds; none where zero.
     pub(crate) held: u64,
     pub(crate) wrong: Option<Wrong>,
@@ -70,6 +72,7 @@ impl Lending {
             evictions: 0,
             crashes: 0,
             skews: vec![0],
+            cleans: 0,
             held: 0,
             wrong: None,
         }
@@ -104,6 +107,7 @@ pub(crate) struct State {
     silent: u8,
     evictions: u8,
     crashes: u8,
+    cleans: u8,
     /// Whether the permit may be taken, and whether it is held.
     permit: (bool, bool),
     /// How many borrowers there were.
@@ -126,6 +130,7 @@ pub(crate) enum Action {
     Evict(usize),
     /// The object starts anew, with its clock ahead by so much more.
     Crash(i64),
+    Clean,
     Hold,
     /// The permit is settled with this cost.
     Settle(u64),
@@ -328,6 +333,7 @@ impl Model for Lending {
             silent: self.silent,
             evictions: self.evictions,
             crashes: self.crashes,
+            cleans: self.cleans,
             permit: (self.held > 0, false),
             borrowers: 0,
             was_returned: false,
@@ -353,6 +359,7 @@ impl Model for Lending {
         if state.crashes > 0 {
             actions.extend(self.skews.iter().map(|it| Action::Crash(*it)));
         }
+        actions.extend((state.cleans > 0).then_some(Action::Clean));
         actions.extend(state.permit.0.then_some(Action::Hold));
         if state.permit.1 {
             actions.extend([0, self.held].map(Action::Settle));
@@ -391,6 +398,10 @@ impl Model for Lending {
                 state.isolates[i] = state.before[i].take().unwrap_or_else(anew);
             }
             Action::Crash(skew) => self.crash(&mut state, skew),
+            Action::Clean => {
+                state.cleans -= 1;
+                Arc::make_mut(&mut state.object).clean(state.now);
+            }
             Action::Hold => self.hold(&mut state),
             Action::Settle(units) => Lending::settle(&mut state, units),
             Action::Tick => {
@@ -423,7 +434,7 @@ impl Model for Lending {
                 |_, state: &State| state.was_returned,
             ));
         }
-        if self.evictions > 0 && self.ticks > 2 {
+        if self.evictions > 0 && self.ticks > 1 {
             properties.push(Property::sometimes("units are lost", |_, state: &State| {
                 state.was_lost
             }));

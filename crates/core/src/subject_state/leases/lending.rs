@@ -153,6 +153,17 @@ impl SubjectState {
         Ok(())
     }
 
+    /// Forgets the leases that are over, with their rows: what these tell of a limit is written into
+    /// its own before.
+    pub(crate) fn drop_leases(&mut self, moment: Moment, effects: &mut Effects) {
+        for entry in &mut self.limits.entries {
+            if self.leases.carry_over(&entry.key(), entry.lent.stamp) {
+                entry.write_exact(moment, effects);
+            }
+        }
+        self.leases.drop_over(effects);
+    }
+
     /// Whether nothing of what these limits were charged before their turn counts after it: then
     /// nobody has to know how much it was.
     fn forget_at_turn(&self, parts: &[Part]) -> bool {
