@@ -24,11 +24,11 @@ export const MUTANTS = [
     "protocols/leases",
   ],
   [
-    "what is given back comes back once",
+    "no more comes back than is given back",
     LENDING,
-    "let back = before - lease.left;",
-    "let back = before.max(lease.loan) - lease.left;",
-    "protocols/leases",
+    "entry.lent.units = entry.lent.units.saturating_sub(back);",
+    "entry.lent.units = entry.lent.units.saturating_sub(before.max(back));",
+    "leases_told",
   ],
   [
     "one answer to a question is taken",
@@ -56,14 +56,14 @@ export const MUTANTS = [
     BORROWER,
     "spent: self.spent,\n            left: self.left,\n            before",
     "spent: mem::take(&mut self.spent),\n            left: self.left,\n            before",
-    "protocols/leases",
+    "leases",
   ],
   [
     "a lender takes what it is told for a sum",
     LENDING,
     "lease.spent = lease.spent.max(spent);",
     "lease.spent += spent;",
-    "protocols/leases",
+    "leases",
   ],
   [
     "a lender charges what a sum has grown by",
@@ -98,7 +98,7 @@ export const MUTANTS = [
     RECORD,
     "self.over_at = Some(before.map_or(over, |before| over.min(before)));",
     "self.over_at = Some(over);",
-    "protocols/leases",
+    "leases_told",
   ],
   [
     "units that a permit holds are not lent",
@@ -120,6 +120,13 @@ export const MUTANTS = [
     "self.stamp = self.stamp.saturating_add(1);",
     "self.stamp = self.stamp.saturating_add(0);",
     "protocols/leases",
+  ],
+  [
+    "what is left in the last millisecond before a turn has been spent",
+    LENDING,
+    "let has_turned = lease.ends_at_turn && now < moment.now;",
+    "let has_turned = lease.ends_at_turn;",
+    "leases_told",
   ],
   [
     "what is carried counts beside the newest row alone",

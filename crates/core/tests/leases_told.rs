@@ -66,7 +66,9 @@ fn give_back(object: &mut Object, borrowing: Borrowing, spent: u64, now: u64) {
         spent,
     };
     let mut effects = Effects::default();
-    let taken = object.state.take_lease_back(&returned, moment(now), &mut effects);
+    let taken = object
+        .state
+        .take_lease_back(&returned, moment(now), &mut effects);
     taken.unwrap();
     object.apply(effects);
 }
@@ -75,9 +77,16 @@ fn give_back(object: &mut Object, borrowing: Borrowing, spent: u64, now: u64) {
 fn status(object: &mut Object, now: u64) -> LimitStatus {
     let mut effects = Effects::default();
     let call = Call::Status { policy: None };
-    object.state.answer(&call, &mut || 1, moment(now), &mut effects);
+    object
+        .state
+        .answer(&call, &mut || 1, moment(now), &mut effects);
     object.apply(effects);
-    object.state.status(None, moment(now)).unwrap().limits.remove(0)
+    object
+        .state
+        .status(None, moment(now))
+        .unwrap()
+        .limits
+        .remove(0)
 }
 
 /// What is charged, and what is lent.
@@ -97,21 +106,38 @@ fn a_lender_charges_what_a_sum_has_grown_by() {
     assert_eq!(charged(&mut object, NOW + 500), (1 + 6 + 1, 2 + lent));
     // One more is spent.
     let three = next(two, 7, 1 + lent);
-    ask(&mut object, Borrowing { wants: false, ..three }, NOW + 600);
-    assert_eq!(charged(&mut object, NOW + 600), (1 + 6 + 1 + 1 + 1, 1 + lent));
+    ask(
+        &mut object,
+        Borrowing {
+            wants: false,
+            ..three
+        },
+        NOW + 600,
+    );
+    assert_eq!(
+        charged(&mut object, NOW + 600),
+        (1 + 6 + 1 + 1 + 1, 1 + lent)
+    );
 }
 
 #[test]
 fn what_is_given_back_late_comes_back_once_until_the_lender_has_waited() {
     let life = LIFE.as_millis();
-    for (after, is_back) in [(life + GRACE.as_millis() - 1, true), (life + GRACE.as_millis(), false)] {
+    for (after, is_back) in [
+        (life + GRACE.as_millis() - 1, true),
+        (life + GRACE.as_millis(), false),
+    ] {
         let (mut object, one) = (Object::default(), first(1));
         ask(&mut object, one, NOW);
         let other = ask(&mut object, first(2), NOW + after - 1).unwrap().units;
         for _ in 0..2 {
             give_back(&mut object, one, 3, NOW + after);
             let spent = if is_back { 3 } else { 8 };
-            assert_eq!(charged(&mut object, NOW + after), (2 + spent, other), "{after}");
+            assert_eq!(
+                charged(&mut object, NOW + after),
+                (2 + spent, other),
+                "{after}"
+            );
         }
     }
 }
@@ -165,7 +191,14 @@ fn a_message_of_a_lease_before_is_not_heard() {
     give_back(&mut object, one, 0, NOW + 1_200);
     assert_eq!(charged(&mut object, NOW + 1_200), (2 + 2 + 1, lent));
     // The second one goes on as if nothing had come.
-    ask(&mut object, Borrowing { wants: false, ..next(second, 1, 0) }, NOW + 1_300);
+    ask(
+        &mut object,
+        Borrowing {
+            wants: false,
+            ..next(second, 1, 0)
+        },
+        NOW + 1_300,
+    );
     assert_eq!(charged(&mut object, NOW + 1_300), (2 + 2 + 1 + 1 + 1, 0));
 }
 
@@ -193,7 +226,10 @@ fn others_have_as_much_as_is_left_of_a_half_beside_what_is_lent() {
         lent += loan.map_or(0, |it| it.units);
         let (charged, out) = charged(&mut object, NOW);
         assert_eq!(out, lent);
-        assert!(loan.is_none() || out <= (LIMIT - charged).div_ceil(2), "{charged} {out}");
+        assert!(
+            loan.is_none() || out <= (LIMIT - charged).div_ceil(2),
+            "{charged} {out}"
+        );
         if charged + out == LIMIT {
             break;
         }
@@ -221,6 +257,21 @@ fn after_waking_a_lease_is_live_for_a_life_and_its_grace_whatever_the_clock_was(
             assert_eq!(charged(&mut woken.restarted(), NOW + after), all, "{after}");
         }
     }
+}
+
+#[test]
+fn what_a_lost_borrower_had_counts_before_the_turn_of_its_limit() {
+    let turn = START + 60_000;
+    let (mut object, one) = (Object::default(), first(1));
+    let loan = ask(&mut object, one, turn - 500).unwrap();
+    assert_eq!((loan.units, loan.life.as_millis()), (8, 500));
+    // In the last millisecond before the turn the borrower may spend yet.
+    assert_eq!(charged(&mut object, turn - 1), (9, 0));
+    let (mut object, one) = (Object::default(), first(1));
+    ask(&mut object, one, turn - 500);
+    ask(&mut object, first(2), turn);
+    assert_eq!(charged(&mut object, turn).0, 1);
+    assert_eq!(charged(&mut object, turn + 5_000), (9, 0)); // of the second alone
 }
 
 #[test]

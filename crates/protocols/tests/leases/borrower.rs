@@ -74,8 +74,12 @@ impl Borrower {
     pub(crate) fn spendable(&self, terms: &Terms, now: u64) -> u64 {
         let mut leases = self.leases.clone();
         let (about, at) = (("object", terms), Timestamp::from_millis(now));
-        let mut spends =
-            |_: &u64| matches!(leases.take(key(), about, &Check::ONE, at, &|| 0), Turn::Spent(_));
+        let mut spends = |_: &u64| {
+            matches!(
+                leases.take(key(), about, &Check::ONE, at, &|| 0),
+                Turn::Spent(_)
+            )
+        };
         (0..).take_while(|it| spends(it)).count() as u64
     }
 

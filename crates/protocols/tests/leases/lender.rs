@@ -133,7 +133,9 @@ impl Lender {
     fn seen_of(&self, state: &SubjectState, now: u64) -> Seen {
         let status = state.status(None, moment(self.clock(now))).unwrap();
         let limits = self.policy.limits();
-        let capacity = limits.first().map_or(0, |it: &Limit| it.algorithm().limit());
+        let capacity = limits
+            .first()
+            .map_or(0, |it: &Limit| it.algorithm().limit());
         let fresh = Seen {
             remaining: capacity,
             ..Seen::default()

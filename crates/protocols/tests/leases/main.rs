@@ -30,7 +30,9 @@ fn window(limit: u64) -> Policy {
 fn bucket(capacity: u64) -> Policy {
     let one = Decimal::new(1, 0).unwrap();
     let rate = Rate::new("interval", one, Duration::from_secs(1)).unwrap();
-    policy(Algorithm::TokenBucket(TokenBucket::new(capacity, rate).unwrap()))
+    policy(Algorithm::TokenBucket(
+        TokenBucket::new(capacity, rate).unwrap(),
+    ))
 }
 
 fn policy(algorithm: Algorithm) -> Policy {
@@ -38,10 +40,10 @@ fn policy(algorithm: Algorithm) -> Policy {
     policy.with_write_ahead(1).unwrap()
 }
 
-/// Shortly before the window turns.
+/// Shortly before the window turns: time comes to the last millisecond before it.
 fn before_the_turn(lending: Lending) -> Lending {
     Lending {
-        from: START + WINDOW - 700,
+        from: START + WINDOW - 501,
         step: 500,
         ..lending
     }

@@ -136,7 +136,9 @@ impl SubjectState {
                 continue;
             };
             let all = lease.spent.saturating_add(lease.left);
-            let is_forgotten = lease.ends_at_turn && self.forget_at_turn(&lease.parts);
+            // It is over a millisecond before the turn, and may be spent until then.
+            let has_turned = lease.ends_at_turn && now < moment.now;
+            let is_forgotten = has_turned && self.forget_at_turn(&lease.parts);
             let spent = if is_forgotten { lease.spent } else { all };
             self.told(borrower, spent, 0, at, effects)?;
             if let Some(lease) = self.leases.all.get_mut(&borrower) {
