@@ -415,7 +415,7 @@ fn borrowing_of(call: &Call) -> Option<&Borrowing> {
 #[test]
 fn whatever_else_is_done_nothing_is_admitted_that_has_no_room() {
     let (mut by_lease, mut by_object) = ([0; POLICIES.len()], [0; POLICIES.len()]);
-    for seed in 0..70 {
+    for seed in 0..140 {
         let mut world = World::new(seed);
         println!("seed {seed}");
         for pause in [300, 11_000, 2_500, 61_000] {
