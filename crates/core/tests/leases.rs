@@ -87,7 +87,9 @@ impl World {
             weather,
             object: Object::default(),
             isolates: (0..isolates).map(|_| Leases::default()).collect(),
-            refusals: (0..isolates).map(|_| Refusals::new(Secret::new(1))).collect(),
+            refusals: (0..isolates)
+                .map(|_| Refusals::new(Secret::new(1)))
+                .collect(),
             clocks: (0..isolates as u64).map(|i| i * 7_919 % 5_000).collect(),
             events: BinaryHeap::new(),
             sent: 0,
@@ -364,7 +366,11 @@ fn whatever_the_weather_nothing_is_admitted_that_has_no_room() {
         ];
         let kind = kinds[seed as usize % kinds.len()];
         let limit = [40, 300, 1_000][seed as usize / 5 % 3];
-        let weather = if seed % 2 == 0 { storm } else { Weather { delay: 60, ..storm } };
+        let weather = if seed % 2 == 0 {
+            storm
+        } else {
+            Weather { delay: 60, ..storm }
+        };
         let mut world = World::new(limited(kind, limit), 1 + seed as usize % 7, weather, seed);
         for part in [limit * 3 / 10, limit / 40 + 1, limit / 5, 1] {
             world.ask(part, 8_000);

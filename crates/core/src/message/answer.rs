@@ -2,8 +2,8 @@
 
 use tollgate_versions::Version;
 
-use super::permits::{get_objects, get_settled, get_topped, put_objects, put_settled, put_topped};
 use super::lease::{get_loan, put_loan};
+use super::permits::{get_objects, get_settled, get_topped, put_objects, put_settled, put_topped};
 use super::refusal_code::RefusalCode;
 use super::report::{get_broken, get_closed, get_reported, put_broken, put_closed, put_reported};
 use super::shares::{get_shares, shares_text};

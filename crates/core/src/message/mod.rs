@@ -17,8 +17,8 @@ mod shares;
 
 pub use answer::Answer;
 pub use call::{
-    borrowing, encode_charge, encode_hold, encode_limit, in_version, keyed, knowing, recorded, Call,
-    Holding,
+    borrowing, encode_charge, encode_hold, encode_limit, in_version, keyed, knowing, recorded,
+    Call, Holding,
 };
 pub use news::may_be_news;
 pub use refusal_code::RefusalCode;

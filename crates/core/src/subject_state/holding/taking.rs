@@ -30,9 +30,7 @@ impl Limits {
         let of_limit = |limit| {
             let held = self.entries.iter().filter(|entry| entry.set_aside() > 0);
             let concerned = held.filter(|entry| entry.concerns(policy, limit));
-            concerned
-                .map(Entry::set_aside)
-                .fold(0, u64::saturating_add)
+            concerned.map(Entry::set_aside).fold(0, u64::saturating_add)
         };
         let units: Vec<u64> = policy.limits().iter().map(of_limit).collect();
         units.iter().any(|units| *units > 0).then_some(units)
