@@ -1,5 +1,5 @@
-//! What a lender makes of what borrowers tell, message by message: sums, returns, repeats, ends, and
-//! what a restart finds.
+//! What a lender makes of what borrowers tell, message by message: sums, returns, repeats, ends,
+//! and what a restart finds.
 
 #![allow(clippy::unwrap_used, reason = "a panic is a failure")]
 
@@ -166,7 +166,7 @@ fn a_question_that_comes_twice_is_lent_to_once() {
     let (mut object, one) = (Object::default(), first(1));
     let lent = ask(&mut object, one, NOW).unwrap();
     let again = ask(&mut object, one, NOW + 100).unwrap();
-    // The answer that is heard first says how long all of it may be spent, from before the question.
+    // Both answers say for how long all of it may be spent.
     assert_eq!(again.units, lent.units);
     assert_eq!(again.life.as_millis(), lent.life.as_millis() - 100);
     assert_eq!(charged(&mut object, NOW + 100), (2, lent.units));

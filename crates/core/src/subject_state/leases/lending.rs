@@ -62,7 +62,9 @@ impl SubjectState {
             decision.loan = self.loan_again(borrowing, moment.now).map(Box::new);
         }
         if lends && decision.success {
-            decision.loan = self.lend(item, &policy, borrowing, moment, effects)?.map(Box::new);
+            decision.loan = self
+                .lend(item, &policy, borrowing, moment, effects)?
+                .map(Box::new);
         }
         let has_loan = decision.loan.is_some() && heard.is_news();
         if is_told || has_loan || carried.iter().any(|(_, units)| *units > 0) {
@@ -155,8 +157,8 @@ impl SubjectState {
         Ok(())
     }
 
-    /// Forgets the leases that are over, with their rows: what these tell of a limit is written into
-    /// its own before.
+    /// Forgets the leases that are over, with their rows: what these tell of a limit is written
+    /// into its own before.
     pub(crate) fn drop_leases(&mut self, moment: Moment, effects: &mut Effects) {
         for entry in &mut self.limits.entries {
             if self.leases.carry_over(&entry.key(), entry.lent.stamp) {
