@@ -672,4 +672,25 @@ export const MUTANTS = [
     'effects.writes.extend(self.blocks.outlooks.forget(|_| is_of("")));',
     "reports",
   ],
+  [
+    "units that are lent are nobody else's, also of a bucket that is full",
+    `${CORE}/subject_state/entry.rs`,
+    "self.on_hold.saturating_add(self.lent.units)",
+    "self.on_hold.max(self.lent.units.min(1))",
+    "protocols/leases",
+  ],
+  [
+    "what a lease's row carries counts after a restart",
+    `${CORE}/subject_state/entry.rs`,
+    "if carried > 0 && stamp == self.lent.stamp {",
+    "if carried > 0 && stamp > self.lent.stamp {",
+    "protocols/leases",
+  ],
+  [
+    "what a limit's row tells no lease's row tells once more",
+    `${CORE}/subject_state/entry.rs`,
+    "if carried > 0 && stamp == self.lent.stamp {",
+    "if carried > 0 {",
+    "protocols/leases",
+  ],
 ];

@@ -29,7 +29,7 @@ const OFTEN: u64 = 4;
 const LITTLE: u64 = 8;
 
 /// One lease.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Lease {
     object: String,
     borrower: u64,
@@ -62,7 +62,7 @@ struct Lease {
 }
 
 /// The leases of one isolate, by object and policy.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Leases {
     all: BoundedMap<Lease>,
 }

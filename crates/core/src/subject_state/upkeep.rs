@@ -14,7 +14,7 @@ impl SubjectState {
         self.alarm = Alarm::default();
         self.loaded.readable()?;
         self.make_up(moment, effects)?;
-        self.leases.drop_over(effects);
+        self.drop_leases(moment, effects);
         self.limits.drop_idle(moment, effects);
         self.policies.settle(&self.limits, effects);
         effects.writes.extend(self.blocks.drop_over(moment.now));

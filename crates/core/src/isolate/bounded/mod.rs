@@ -24,7 +24,7 @@ pub(crate) fn in_order(worths: impl Iterator<Item = Worth>) -> Vec<usize> {
 }
 
 /// A map with a fixed maximum number of entries.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct BoundedMap<V> {
     rooms: Rooms,
     /// By place; `None` in a free place.

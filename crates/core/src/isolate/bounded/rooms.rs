@@ -20,7 +20,7 @@ const MIN_SHRUNK: usize = 64;
 pub(super) type Look<'a, T> = &'a dyn Fn(usize) -> T;
 
 /// The places of all entries. Places are numbers below `max`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Rooms {
     max: usize,
     index: Index,
@@ -46,7 +46,7 @@ struct Slot {
 }
 
 /// The entries of one namespace.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Room {
     places: Vec<usize>,
     /// The entries with the lowest worths at the last search, in descending order.

@@ -62,7 +62,9 @@ impl SubjectState {
             decision.loan = self.loan_again(borrowing, moment.now).map(Box::new);
         }
         if lends && decision.success {
-            decision.loan = self.lend(item, &policy, borrowing, moment, effects)?.map(Box::new);
+            decision.loan = self
+                .lend(item, &policy, borrowing, moment, effects)?
+                .map(Box::new);
         }
         let has_loan = decision.loan.is_some() && heard.is_news();
         if is_told || has_loan || carried.iter().any(|(_, units)| *units > 0) {
@@ -136,7 +138,9 @@ impl SubjectState {
                 continue;
             };
             let all = lease.spent.saturating_add(lease.left);
-            let is_forgotten = lease.ends_at_turn && self.forget_at_turn(&lease.parts);
+            // It is over a millisecond before the turn, and may be spent until then.
+            let has_turned = lease.ends_at_turn && now < moment.now;
+            let is_forgotten = has_turned && self.forget_at_turn(&lease.parts);
             let spent = if is_forgotten { lease.spent } else { all };
             self.told(borrower, spent, 0, at, effects)?;
             if let Some(lease) = self.leases.all.get_mut(&borrower) {
@@ -151,6 +155,17 @@ impl SubjectState {
         }
         self.leases.next_end = next;
         Ok(())
+    }
+
+    /// Forgets the leases that are over, with their rows: what these tell of a limit is written
+    /// into its own before.
+    pub(crate) fn drop_leases(&mut self, moment: Moment, effects: &mut Effects) {
+        for entry in &mut self.limits.entries {
+            if self.leases.carry_over(&entry.key(), entry.lent.stamp) {
+                entry.write_exact(moment, effects);
+            }
+        }
+        self.leases.drop_over(effects);
     }
 
     /// Whether nothing of what these limits were charged before their turn counts after it: then

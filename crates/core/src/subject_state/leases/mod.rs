@@ -76,8 +76,16 @@ impl Leases {
         live.map(|lease| lease.until).max()
     }
 
+    /// Whether the row of one that is over tells of this limit what the limit's row of this stamp
+    /// does not.
+    fn carry_over(&self, key: &str, stamp: u64) -> bool {
+        let over = self.all.values().filter(|lease| lease.left == 0);
+        let mut parts = over.flat_map(|lease| &lease.parts);
+        parts.any(|part| part.carried > 0 && part.stamp == stamp && part.key == key)
+    }
+
     /// Forgets those that are over.
-    pub(super) fn drop_over(&mut self, effects: &mut Effects) {
+    fn drop_over(&mut self, effects: &mut Effects) {
         self.all.retain(|_, lease| {
             if lease.left == 0 {
                 effects.writes.push(lease.deletion());
