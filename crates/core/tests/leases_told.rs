@@ -56,7 +56,7 @@ fn ask(object: &mut Object, borrowing: Borrowing, now: u64) -> Option<Loan> {
     let state = &mut object.state;
     let answer = state.limit_borrowing(&item, &borrowing, random, at, &mut effects);
     object.apply(effects);
-    answer.unwrap().remove(0).loan
+    answer.unwrap().remove(0).loan.map(|loan| *loan)
 }
 
 fn give_back(object: &mut Object, borrowing: Borrowing, spent: u64, now: u64) {
