@@ -289,10 +289,9 @@ fn the_row_of_a_lease_has_this_form() {
     // What is charged then is carried by the row of the lease alone.
     assert_eq!(
         rows(2, START + 100),
-        ["1 lease borrower=abc number=1 turn=2 spent=0 left=4 size=4 at=1798848000100\npart key=limit%2F%2FfixedWindow%2F3600000 stamp=1798848000001 carried=1"]
+        ["1 lease borrower=abc number=1 turn=2 spent=0 left=4 size=4 at=1798848000100\npart key=limit%2F%2FfixedWindow%2F3600000 stamp=1798848000001 carried=1 at=1798848000100"]
     );
 }
-
 
 fn conclude(outcome: Outcome) -> Call {
     let permit = 0xabc;

@@ -13,7 +13,7 @@ use tollgate_core::decision::Decision;
 use tollgate_core::isolate::bounded::{Key, Secret};
 use tollgate_core::isolate::leases::{Leases, Turn};
 use tollgate_core::isolate::refusals::{CallTimes, Refusals};
-use tollgate_core::lease::{Borrowing, Terms};
+use tollgate_core::lease::{Borrowing, Returned, Terms};
 use tollgate_core::message::{Answer, Call};
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::{Effects, Item, SubjectState};
@@ -379,6 +379,52 @@ fn whatever_the_weather_nothing_is_admitted_that_has_no_room() {
         }
         println!("{seed} {kind:?} {limit}: {:.3}", world.share());
     }
+}
+
+#[test]
+fn what_is_told_at_the_end_of_a_lease_is_charged_then_also_after_a_restart() {
+    let bucket = Spec {
+        kind: Kind::TokenBucket,
+        limit: 1_000,
+        window: 100, // a unit each
+        amount: 1,
+    };
+    let mut world = World::new(policy_of(algorithm(&bucket)), 1, CALM, 1);
+    let limit = Call::Limit {
+        operation: None,
+        items: vec![Item {
+            policy: world.policy.clone(),
+            check: Check::ONE,
+        }],
+        holding: None,
+    };
+    let borrowing = Borrowing {
+        borrower: 7,
+        number: 1,
+        turn: 1,
+        spent: 0,
+        left: 0,
+        before: None,
+        wants: true,
+        terms: world.terms,
+    };
+    let asked = Call::Borrowing {
+        borrowing,
+        call: Box::new(limit),
+    };
+    world.call(0, world.now, &asked.encode());
+    assert_eq!(world.remaining(), Some(1_000 - 1 - 8));
+    // Charged at its begin, eight units would have been refilled by now.
+    world.now += 900;
+    let returned = Returned {
+        borrower: 7,
+        number: 1,
+        spent: 8,
+    };
+    world.call(0, world.now, &Call::Return(returned).encode());
+    assert_eq!(world.remaining(), Some(1_000 - 8));
+    world.restart();
+    assert_eq!(world.remaining(), Some(1_000 - 8));
 }
 
 #[test]

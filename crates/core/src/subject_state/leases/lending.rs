@@ -32,20 +32,28 @@ impl SubjectState {
         let newest = self.newest(items, moment).into_owned();
         // Whoever has to ask again has told nothing yet.
         Policies::are_whole(&newest)?;
-        let policy = newest
-            .into_iter()
-            .next()
-            .map_or_else(|| item.policy.clone(), |it| it.policy);
+        // Units are lent of the limits that decide now.
+        let policy = match &*self.in_force(&newest, moment)? {
+            [it] => it.policy.clone(),
+            _ => item.policy.clone(),
+        };
         let heard = self.hear(borrowing, moment, effects)?;
         let is_told = heard == Heard::News { is_told: true };
-        let lends = heard.is_news() && borrowing.wants && may_be_lent(item, &policy);
-        let carries = lends && self.would_lend(&policy, borrowing, item, moment)?;
+        let lends = heard.is_news()
+            && borrowing.wants
+            && may_be_lent(item, &policy)
+            && self.is_lease_of(borrowing.borrower, &policy);
+        let cost = item.check.most_units();
+        let carries = lends && self.loan_of(&policy, borrowing, cost, moment)? > 0;
         if carries {
             self.of_policy(&policy)
                 .for_each(|entry| entry.begin_carrying());
         }
         let decided = self.limit(items, None, random, moment, effects);
-        let carried = self.end_carrying(&policy);
+        let carried = match lends {
+            true => self.end_carrying(&policy),
+            false => Vec::new(),
+        };
         let mut decisions = match decided {
             Ok(decisions) => decisions,
             Err(refusal) => {
@@ -63,7 +71,7 @@ impl SubjectState {
         }
         if lends && decision.success {
             decision.loan = self
-                .lend(item, &policy, borrowing, moment, effects)?
+                .lend(&policy, borrowing, moment, effects)?
                 .map(Box::new);
         }
         let has_loan = decision.loan.is_some() && heard.is_news();
@@ -298,7 +306,7 @@ impl SubjectState {
             let carried = entry.lent.carried.take().filter(|_| charged > 0);
             let stamp = entry.lent.stamp;
             if let Some(lease) = self.leases.all.get_mut(&borrower) {
-                lease.parts[place].carry(carried.unwrap_or(0), stamp);
+                lease.parts[place].carry(carried.unwrap_or(0), stamp, moment.now);
             }
         }
         Ok(())
@@ -317,16 +325,19 @@ impl SubjectState {
         carried.collect()
     }
 
-    /// Whether a loan is to be had once the item is admitted.
-    fn would_lend(
-        &mut self,
-        policy: &Policy,
-        borrowing: &Borrowing,
-        item: &Item,
-        moment: Moment,
-    ) -> Result<bool, Refusal> {
-        let cost = item.check.most_units();
-        Ok(self.loan_of(policy, borrowing, cost, moment)? > 0)
+    /// Whether the borrower has no lease, or one of these limits and no others: each part of a lease
+    /// has as much left as the whole. Who asks by an older definition has to come anew.
+    fn is_lease_of(&self, borrower: u64, policy: &Policy) -> bool {
+        let parts = self.leases.all.get(&borrower).map(|it| &it.parts[..]);
+        let parts = parts.filter(|parts| !parts.is_empty());
+        let of_policy = || {
+            let entries = self.limits.entries.iter();
+            entries.filter(|entry| is_of(entry, policy))
+        };
+        parts.is_none_or(|parts| {
+            parts.len() == of_policy().count()
+                && of_policy().all(|entry| parts.iter().any(|part| part.key == entry.key()))
+        })
     }
 
     /// How many units more the borrower may have once `cost` units are taken.
@@ -349,30 +360,39 @@ impl SubjectState {
         let first = Lease::first(borrower, 0, moment.now);
         let size = own.unwrap_or(&first).wanted();
         let mut units = u64::MAX;
-        for entry in self.limits.entries.iter().filter(|it| is_of(it, policy)) {
+        for limit in policy.limits() {
+            let name = policy.name_or_empty();
+            let entries = || self.limits.entries.iter();
+            let Some(entry) = entries().find(|it| it.keeps(name, limit)) else {
+                return Ok(0); // it was never decided
+            };
+            // What is set aside of another definition of the same limit is so of this one.
+            let concerned = || entries().filter(|it| it.concerns(policy, limit));
+            let sum =
+                |units: fn(&Entry) -> u64| concerned().map(units).fold(0, u64::saturating_add);
+            let (held, lent) = (sum(|it| it.on_hold), sum(|it| it.lent.units));
             let left = entry.usage.view(moment)?.remaining;
-            let remains = left.saturating_sub(entry.on_hold).saturating_sub(cost);
+            let remains = left.saturating_sub(held).saturating_sub(cost);
             let out = Out {
-                others_left: entry.lent.units.saturating_sub(own_left),
+                others_left: lent.saturating_sub(own_left),
                 others,
                 own_left,
             };
             units = units.min(loan(remains, size, &borrowing.terms, out));
         }
-        Ok(if units == u64::MAX { 0 } else { units })
+        Ok(units)
     }
 
     /// Sets units aside for the borrower, as many as it may have more.
     fn lend(
         &mut self,
-        item: &Item,
         policy: &Policy,
         borrowing: &Borrowing,
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<Option<Loan>, Refusal> {
         let units = self.loan_of(policy, borrowing, 0, moment)?;
-        let turn = self.turn_of(item, policy, moment)?;
+        let turn = self.turn_of(policy, moment)?;
         let Some(life) = life_until(&borrowing.terms, turn, moment.now).filter(|_| units > 0)
         else {
             return Ok(None);
@@ -406,18 +426,8 @@ impl SubjectState {
     }
 
     /// The first instant at which one of the policy's limits counts anew, or has other numbers.
-    fn turn_of(
-        &self,
-        item: &Item,
-        policy: &Policy,
-        moment: Moment,
-    ) -> Result<Option<Timestamp>, Refusal> {
-        let newest = Item {
-            policy: policy.clone(),
-            check: item.check.clone(),
-        };
-        let in_force = self.in_force(core::slice::from_ref(&newest), moment)?;
-        let change = in_force[0].policy.in_force_until(moment.now);
+    fn turn_of(&self, policy: &Policy, moment: Moment) -> Result<Option<Timestamp>, Refusal> {
+        let change = policy.in_force_until(moment.now);
         let entries = self.limits.entries.iter().filter(|it| is_of(it, policy));
         let turns = entries.filter_map(|it| it.usage.turn());
         let next_end = self.limits.taken.next_end(policy, moment.now);
@@ -441,14 +451,12 @@ impl SubjectState {
                 continue;
             };
             let stamp = entry.lent.stamp;
-            match lease.parts.iter_mut().find(|part| part.key == key) {
-                Some(part) => part.carry(units, stamp),
-                None => lease.parts.push(Part {
-                    key,
-                    carried: units,
-                    stamp,
-                }),
-            }
+            let place = lease.parts.iter().position(|part| part.key == key);
+            let place = place.unwrap_or_else(|| {
+                lease.parts.push(Part::none(key));
+                lease.parts.len() - 1
+            });
+            lease.parts[place].carry(units, stamp, moment.now);
         }
         let (key, row) = lease.row();
         effects.put(key, row);

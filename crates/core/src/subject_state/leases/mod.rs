@@ -52,7 +52,7 @@ impl Leases {
         for lease in self.all.values() {
             for part in &lease.parts {
                 if let Some(entry) = entries.iter_mut().find(|entry| entry.key() == part.key) {
-                    entry.add_lease(lease.left, part.carried, part.stamp, lease.at);
+                    entry.add_lease(lease.left, part.carried, part.stamp, part.at);
                 }
             }
         }

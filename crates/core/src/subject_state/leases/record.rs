@@ -18,16 +18,31 @@ pub(crate) struct Part {
     pub(crate) carried: u64,
     /// The stamp.
     pub(crate) stamp: u64,
+    /// When the last of them was charged. Dated earlier, a bucket would have refilled since.
+    pub(crate) at: Timestamp,
 }
 
 impl Part {
-    /// Its row tells so many units more, beside this stamp of the limit's.
-    pub(crate) const fn carry(&mut self, units: u64, stamp: u64) {
+    /// Nothing of the limit with this key.
+    pub(crate) const fn none(key: String) -> Part {
+        Part {
+            key,
+            carried: 0,
+            stamp: 0,
+            at: Timestamp::ZERO,
+        }
+    }
+
+    /// Its row tells so many units more, charged now, beside this stamp of the limit's.
+    pub(crate) fn carry(&mut self, units: u64, stamp: u64, now: Timestamp) {
         if self.stamp != stamp {
             self.stamp = stamp;
             self.carried = 0;
         }
-        self.carried = self.carried.saturating_add(units);
+        if units > 0 {
+            self.carried = self.carried.saturating_add(units);
+            self.at = self.at.max(now);
+        }
     }
 }
 
@@ -157,6 +172,7 @@ impl Lease {
                 .text("key", &part.key)
                 .put("stamp", part.stamp)
                 .put("carried", part.carried)
+                .put_some("at", (part.carried > 0).then(|| part.at.as_millis()))
         };
         (self.key(), self.parts.iter().fold(line, part).finish())
     }
@@ -188,6 +204,7 @@ impl Lease {
                 key: line.text("key")?,
                 carried: line.needed("carried")?,
                 stamp: line.needed("stamp")?,
+                at: Timestamp::from_millis(line.number("at")?.unwrap_or(0)),
             });
         }
         Ok(lease)
