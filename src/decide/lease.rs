@@ -69,7 +69,11 @@ impl RateLimitStore for LeaseStore<'_> {
             Turn::Borrow(borrowing) => Some(borrowing),
             Turn::Ask => None,
         };
-        let decided = store.ask(key, object, item, borrowing).await?;
+        let decided = store.ask(key, object, item, borrowing).await;
+        if let Some(borrowing) = &borrowing {
+            isolate::with(|isolate| isolate.leases.undecided(key, borrowing));
+        }
+        let decided = decided?;
         if decided.0.loan.is_some() {
             give_back_later(context);
         }

@@ -11,15 +11,16 @@ use crate::decide::Check;
 use crate::decision::{Decision, Standing};
 use crate::isolate::bounded::{BoundedMap, Key};
 use crate::isolate::refusals::CallTimes;
-use crate::lease::{Borrowing, Returned, Terms};
+use crate::lease::{Borrowing, Returned, Terms, MAX_LIFE};
 use crate::{Duration, Timestamp};
 
 /// The most leases of an isolate, of 200 to 300 bytes each and the name of the object. An evicted
 /// one is lost: it has the lowest worth of its namespace, and nothing left where there is one.
 pub const MAX_LEASES: usize = 4_096;
 
-/// A question that has not been answered after so long never will be: its request was cancelled.
-const LOST: Duration = Duration::from_secs(30);
+/// A question that has not been answered after so long is taken to be lost, as its request may have
+/// been cancelled: whatever it brings could not be spent any more.
+const LOST: Duration = MAX_LIFE;
 
 /// Units are wanted by who asks so often in a lease's life: then they save more questions than
 /// giving back what is left may cost.
@@ -133,7 +134,8 @@ impl Leases {
         lease.asked = None;
         lease.is_slow = times.took().as_millis() > borrowing.terms.life().as_millis() / 4;
         if !decision.success && decision.reason.is_some_and(|reason| !reason.is_of_room()) {
-            lease.left = 0; // nothing is to be admitted by it
+            // Nothing is to be admitted by it; what is left is given back.
+            lease.until = lease.until.min(times.received);
         }
         if let Some(loan) = decision.loan.as_deref() {
             let until = times.sent.plus(loan.life);
@@ -152,6 +154,14 @@ impl Leases {
         }
     }
 
+    /// A question that borrows was not decided: it was refused, or something else has answered in
+    /// the object's place. Nothing was lent by it; nothing changes where it was answered.
+    pub fn undecided(&mut self, key: Key, borrowing: &Borrowing) {
+        if let Some(lease) = self.of(key, borrowing) {
+            lease.asked = None;
+        }
+    }
+
     fn of(&mut self, key: Key, borrowing: &Borrowing) -> Option<&mut Lease> {
         let lease = self.all.get_mut(key)?;
         let told = (borrowing.borrower, borrowing.number, borrowing.turn);
@@ -160,10 +170,15 @@ impl Leases {
         (is_newest && lease.asked.is_some()).then_some(lease)
     }
 
-    /// How long until something is to be given back; `None` where nothing is.
+    /// How long until something may be given back; `None` where nothing is to be. Of a lease about
+    /// which a question is under way nothing is, so somebody looks again a little later.
     pub fn wait(&self, now: Timestamp) -> Option<Duration> {
         let due = self.all.iter().filter(|it| it.is_to_return());
-        due.map(|it| it.due().since(now)).min()
+        let wait = |it: &Lease| match (it.due().since(now), it.is_asked(now)) {
+            (Duration::ZERO, true) => IDLE,
+            (wait, _) => wait,
+        };
+        due.map(wait).min()
     }
 
     /// What is to be given back by now, and to which object: leases that nobody has used for a
@@ -206,7 +221,7 @@ impl Lease {
             spent: 0,
             left: 0,
             before: None,
-            until: now.plus(LOST),
+            until: now.plus(MAX_LIFE),
             size: 0,
             asked: None,
             used: now,
