@@ -4,31 +4,44 @@
 mod common;
 
 use common::object::Object;
-use common::{moment, named, version, START};
+use common::{algorithm, moment, named, version, Kind, Spec, START};
 use tollgate_core::decide::Check;
 use tollgate_core::isolate::bounded::{Key, Secret};
 use tollgate_core::isolate::leases::{Leases, Turn};
 use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::lease::Terms;
-use tollgate_core::limit::{Name, Window};
+use tollgate_core::limit::Name;
 use tollgate_core::message::{Answer, Call};
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::{Effects, Item};
-use tollgate_core::{Algorithm, Duration, Timestamp};
+use tollgate_core::Timestamp;
 
 const LIMIT: u64 = 1_000;
 
-/// A policy whose versions count by windows of two lengths in turn; neither turns while a test
-/// runs.
-fn policy(number: u64) -> Policy {
-    let window = Duration::from_secs([3_600, 86_400][number as usize % 2]);
-    let window = Window::new(LIMIT, window).unwrap();
-    let limits = vec![named("hot", Algorithm::FixedWindow(window))];
+/// Limits and seconds of their windows; none of these turns while a test runs.
+type Definitions = [(u64, u64); 2];
+/// The window is another one.
+const WINDOWS: Definitions = [(LIMIT, 3_600), (LIMIT, 86_400)];
+/// The limit is far below what is lent, and what it was is so again.
+const LIMITS: Definitions = [(50, 3_600), (LIMIT, 3_600)];
+
+/// A policy whose versions have two definitions in turn.
+fn policy(definitions: Definitions, kind: Kind, number: u64) -> Policy {
+    let (limit, window) = definitions[number as usize % 2];
+    let algorithm = algorithm(&Spec {
+        kind,
+        limit,
+        window: window * 1_000,
+        amount: 1,
+    });
+    let limits = vec![named("hot", algorithm)];
     let policy = Policy::new(limits).unwrap();
     policy.named(Name::new("policy", "p").unwrap(), version(number))
 }
 
 struct World {
+    definitions: Definitions,
+    kind: Kind,
     now: u64,
     seed: u64,
     object: Object,
@@ -38,8 +51,10 @@ struct World {
 }
 
 impl World {
-    fn new(seed: u64) -> World {
+    fn new(definitions: Definitions, kind: Kind, seed: u64) -> World {
         World {
+            definitions,
+            kind,
             now: START,
             seed,
             object: Object::default(),
@@ -86,7 +101,7 @@ impl World {
             Turn::Ask => panic!("no question is under way"),
         };
         let item = Item {
-            policy: policy(number),
+            policy: policy(self.definitions, self.kind, number),
             check: Check::ONE,
         };
         let limit = Call::Limit {
@@ -117,11 +132,12 @@ impl World {
     }
 }
 
-#[test]
-fn a_limit_that_is_redefined_while_units_are_lent_admits_no_more_than_it_has() {
-    let mut spent = 0;
-    for seed in 0..300 {
-        let mut world = World::new(seed);
+/// Has the policy change again and again while four isolates ask, three of them often by the version
+/// before.
+fn never_above(definitions: Definitions, kind: Kind) {
+    let (seeds, mut spent) = (60, 0);
+    for seed in 0..seeds {
+        let mut world = World::new(definitions, kind, seed);
         let mut newest = 1;
         for _ in 0..3_000 {
             let isolate = world.random(4) as usize;
@@ -134,9 +150,24 @@ fn a_limit_that_is_redefined_while_units_are_lent_admits_no_more_than_it_has() {
             if world.random(50) == 0 {
                 world.give_back();
             }
-            assert!(world.admitted <= LIMIT, "seed {seed}: {}", world.admitted);
+            let admitted = world.admitted;
+            assert!(admitted <= LIMIT, "{kind:?}, seed {seed}: {admitted}");
         }
         spent += world.spent;
     }
-    assert!(spent > 300 * LIMIT / 4, "{spent} without a question");
+    assert!(spent > seeds * LIMIT / 4, "{spent} without a question");
+}
+
+#[test]
+fn a_limit_whose_window_changes_while_units_are_lent_admits_no_more_than_it_has() {
+    for kind in [Kind::FixedWindow, Kind::SlidingWindow] {
+        never_above(WINDOWS, kind);
+    }
+}
+
+#[test]
+fn what_is_spent_under_a_lowered_limit_is_not_forgotten_when_it_is_raised_again() {
+    for kind in [Kind::FixedWindow, Kind::SlidingWindow] {
+        never_above(LIMITS, kind);
+    }
 }

@@ -349,6 +349,22 @@ impl Usage {
         Ok((units, debt))
     }
 
+    /// Charges units that were lent, which the limit had room for. How many units were charged, and
+    /// by how many it is in debt then, where it is lower by now.
+    pub(super) fn charge_lent(
+        &mut self,
+        units: u64,
+        moment: Moment,
+    ) -> Result<(u64, u64), UnknownTimeZone> {
+        let algorithm = self.limit.algorithm();
+        self.state.project(algorithm, moment)?;
+        if units > 0 {
+            let take = Take::of(units);
+            self.state.take(algorithm, take, moment.now, moment)?;
+        }
+        Ok((units, self.debt(moment)?))
+    }
+
     /// Adds units that were charged at an instant, of which the row that it was read from does not
     /// tell. They are of the window of that row, so no clock of a time zone is asked.
     pub(super) fn add_carried(&mut self, units: u64, at: Timestamp) {

@@ -11,6 +11,7 @@ use crate::subject_state::effects::Effects;
 use crate::subject_state::holds::{End, Ended, Held, Home, Part, MAX_BYTES, MAX_ENDED};
 use crate::subject_state::limits::Limits;
 use crate::subject_state::refusal::Refusal;
+use crate::subject_state::usage::Usage;
 
 /// So many permits that are remembered for no longer are deleted in one step.
 const MAX_FORGOTTEN: usize = 100;
@@ -214,6 +215,30 @@ impl Limits {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<(u64, u64), UnknownTimeZone> {
+        self.charge_by(Usage::charge_as_debt, key, units, moment, effects)
+    }
+
+    /// Charges units of this key that were lent, and what is charged together with it; how many
+    /// were. The limit had room for them then: so all of them count, also if it is lower by now.
+    pub(crate) fn charge_lent(
+        &mut self,
+        key: &str,
+        units: u64,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<u64, UnknownTimeZone> {
+        let (charged, _) = self.charge_by(Usage::charge_lent, key, units, moment, effects)?;
+        Ok(charged)
+    }
+
+    fn charge_by(
+        &mut self,
+        charge: fn(&mut Usage, u64, Moment) -> Result<(u64, u64), UnknownTimeZone>,
+        key: &str,
+        units: u64,
+        moment: Moment,
+        effects: &mut Effects,
+    ) -> Result<(u64, u64), UnknownTimeZone> {
         let clock = self.clock().copied();
         let place = self.entries.iter().position(|entry| entry.key() == key);
         let Some(place) = place else {
@@ -221,7 +246,7 @@ impl Limits {
         };
         let own = &mut self.entries[place];
         own.follow(clock.as_ref(), moment)?;
-        let (charged, debt) = own.usage.charge_as_debt(units, moment)?;
+        let (charged, debt) = charge(&mut own.usage, units, moment)?;
         own.write_ahead(charged, moment, effects)?;
         let own = own.clone();
         let newest = self

@@ -298,7 +298,7 @@ impl SubjectState {
                 entry.lent.units = entry.lent.units.saturating_sub(back);
                 entry.begin_carrying();
             }
-            let charged = self.limits.charge_key(&part.key, more, moment, effects)?.0;
+            let charged = self.limits.charge_lent(&part.key, more, moment, effects)?;
             let mut entries = self.limits.entries.iter_mut();
             let Some(entry) = entries.find(|it| it.key() == part.key) else {
                 continue;
