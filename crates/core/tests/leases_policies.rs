@@ -9,7 +9,7 @@ use tollgate_core::decide::Check;
 use tollgate_core::isolate::bounded::{Key, Secret};
 use tollgate_core::isolate::leases::{Leases, Turn};
 use tollgate_core::isolate::refusals::CallTimes;
-use tollgate_core::lease::Terms;
+use tollgate_core::lease::{Borrowing, Terms};
 use tollgate_core::limit::Name;
 use tollgate_core::message::{Answer, Call};
 use tollgate_core::policy::Policy;
@@ -170,4 +170,45 @@ fn what_is_spent_under_a_lowered_limit_is_not_forgotten_when_it_is_raised_again(
     for kind in [Kind::FixedWindow, Kind::SlidingWindow] {
         never_above(LIMITS, kind);
     }
+}
+
+#[test]
+fn who_asks_by_an_older_definition_is_lent_nothing_of_the_newest() {
+    let mut world = World::new(WINDOWS, Kind::FixedWindow, 1);
+    let mut ask = |borrower: u64, turn: u64, number: u64, left: u64| {
+        let item = Item {
+            policy: policy(WINDOWS, Kind::FixedWindow, number),
+            check: Check::ONE,
+        };
+        let limit = Call::Limit {
+            operation: None,
+            items: vec![item],
+            holding: None,
+        };
+        let borrowing = Borrowing {
+            borrower,
+            number: 1,
+            turn,
+            spent: 8 - left,
+            left,
+            before: None,
+            wants: true,
+            terms: Terms::default(),
+        };
+        let call = Box::new(limit);
+        let answer = world.call(&Call::Borrowing { borrowing, call });
+        let Answer::Decided(decisions) = answer else {
+            panic!("{answer:?}");
+        };
+        let status = world.object.state.status(None, moment(world.now)).unwrap();
+        let lent: u64 = status.limits.iter().map(|it| it.lent).sum();
+        (decisions[0].loan.as_deref().map(|loan| loan.units), lent)
+    };
+    assert_eq!(ask(7, 1, 1, 8), (Some(8), 8));
+    assert_eq!(ask(8, 1, 1, 8), (Some(8), 16));
+    assert_eq!(ask(9, 1, 2, 8), (Some(8), 24));
+    // It may spend what it has; two more units of its lease are told.
+    assert_eq!(ask(7, 2, 1, 6), (None, 22));
+    // What the other two have is still set aside when it has nothing.
+    assert_eq!(ask(7, 3, 1, 0), (None, 16));
 }
