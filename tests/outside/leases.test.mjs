@@ -145,10 +145,8 @@ test("a block says when it is in force, and is", { timeout: 30_000 }, async () =
 });
 
 test("overrides that come while units are lent cost none of them", { timeout: 60_000 }, async () => {
-  for (const [kind, override] of [
-    ["grant", { units: 10, until: "1h" }],
-    ["deny", {}],
-  ]) {
+  const overrides = { grant: { units: 10, until: "1h" }, deny: {} };
+  const each = Object.entries(overrides).map(async ([kind, override]) => {
     const body = { identifier: fresh(), ...leased(10_000) };
     const before = await many(body, 500);
     const path = `/overrides/subject:default//${body.identifier}/${kind}`;
@@ -158,7 +156,8 @@ test("overrides that come while units are lent cost none of them", { timeout: 60
     const used = admitted(before) + admitted(after);
     expect(await status(body.identifier), kind).toMatchObject({ used });
     expect((await send("T", "DELETE", path)).status).toBe(200);
-  }
+  });
+  await Promise.all(each);
 });
 
 test("what leases have spent is not forgotten when a lowered limit is raised again", { timeout: 30_000 }, async () => {

@@ -1,13 +1,13 @@
-//! Lending: what a borrower tells is heard, what it asks is decided, and more is lent.
+//! Lending: what a borrower asks is decided, and more is lent.
 
 use crate::algorithm::state::Moment;
-use crate::calendar::UnknownTimeZone;
-use crate::decision::{Decision, Reason};
-use crate::lease::{life_until, Borrowing, Loan, Returned, MAX_LIFE};
+use crate::decision::Decision;
+use crate::lease::{life_until, Borrowing, Loan};
 use crate::policy::Policy;
-use crate::{Algorithm, Duration, Timestamp};
+use crate::{Algorithm, Timestamp};
 
 use super::size::{loan, Out};
+use super::telling::Heard;
 use super::{Lease, Part, MAX_BORROWERS};
 use crate::subject_state::effects::Effects;
 use crate::subject_state::entry::Entry;
@@ -80,236 +80,6 @@ impl SubjectState {
         }
         self.ensure_alarm(moment, effects);
         Ok(decisions)
-    }
-
-    /// A borrower has stopped: what it has not spent can be taken at once. A lease that is over, or
-    /// not known, changes nothing.
-    pub fn take_lease_back(
-        &mut self,
-        returned: &Returned,
-        moment: Moment,
-        effects: &mut Effects,
-    ) -> Result<(), Refusal> {
-        self.make_up(moment, effects)?;
-        let Some(lease) = self.leases.all.get(&returned.borrower) else {
-            return Ok(());
-        };
-        if lease.number != returned.number || lease.is_over {
-            return Ok(());
-        }
-        self.told(returned.borrower, returned.spent, 0, moment, effects)?;
-        if let Some(lease) = self.leases.all.get_mut(&returned.borrower) {
-            lease.is_over = true;
-            let (key, row) = lease.row();
-            effects.put(key, row);
-        }
-        Ok(())
-    }
-
-    /// Ends the leases whose time is over, for whoever looks. Where rows cannot be read, or a time
-    /// zone is gone, there is nothing to see of them.
-    pub(crate) fn end_leases(
-        &mut self,
-        moment: Moment,
-        effects: &mut Effects,
-    ) -> Result<(), Refusal> {
-        if self.leases.is_empty() || !self.is_readable() {
-            return Ok(());
-        }
-        Ok(self.expire_leases(moment, effects)?)
-    }
-
-    /// Counts everything as spent of leases that are over.
-    pub(crate) fn expire_leases(
-        &mut self,
-        moment: Moment,
-        effects: &mut Effects,
-    ) -> Result<(), UnknownTimeZone> {
-        if self.leases.next_end.is_none_or(|end| end > moment.now) {
-            return Ok(());
-        }
-        self.can_charge(moment)?;
-        let mut next = None;
-        let mut over = Vec::new();
-        for lease in self.leases.all.values_mut().filter(|it| it.left > 0) {
-            let end = lease.set_end(moment.now);
-            if end <= moment.now {
-                over.push((end, lease.borrower));
-            } else {
-                next = Some(next.map_or(end, |next: Timestamp| next.min(end)));
-            }
-        }
-        over.sort_unstable();
-        for (now, borrower) in over {
-            let at = Moment { now, ..moment };
-            let Some(lease) = self.leases.all.get(&borrower) else {
-                continue;
-            };
-            let all = lease.spent.saturating_add(lease.left);
-            // It is over a millisecond before the turn, and may be spent until then.
-            let has_turned = lease.ends_at_turn && now < moment.now;
-            let is_forgotten = has_turned && self.forget_at_turn(&lease.parts);
-            let spent = if is_forgotten { lease.spent } else { all };
-            self.told(borrower, spent, 0, at, effects)?;
-            if let Some(lease) = self.leases.all.get_mut(&borrower) {
-                lease.spent = all;
-                lease.is_over = true;
-                if !is_forgotten {
-                    // Else it would be found as live, and count once more.
-                    let (key, row) = lease.row();
-                    effects.put(key, row);
-                }
-            }
-        }
-        self.leases.next_end = next;
-        Ok(())
-    }
-
-    /// Forgets the leases that are over, with their rows: what these tell of a limit is written
-    /// into its own before.
-    pub(crate) fn drop_leases(&mut self, moment: Moment, effects: &mut Effects) {
-        for entry in &mut self.limits.entries {
-            if self.leases.carry_over(&entry.key(), entry.lent.stamp) {
-                entry.write_exact(moment, effects);
-            }
-        }
-        self.leases.drop_over(effects);
-    }
-
-    /// Whether nothing of what these limits were charged before their turn counts after it: then
-    /// nobody has to know how much it was.
-    fn forget_at_turn(&self, parts: &[Part]) -> bool {
-        parts.iter().all(|part| {
-            let mut entries = self.limits.entries.iter();
-            let entry = entries.find(|entry| entry.key() == part.key);
-            entry.is_none_or(|entry| entry.usage.forgets_at_turn())
-        })
-    }
-
-    /// Whether all limits can be charged: else nothing is changed.
-    fn can_charge(&self, moment: Moment) -> Result<(), UnknownTimeZone> {
-        let clock = self.limits.clock();
-        let mut entries = self.limits.entries.iter();
-        entries.try_for_each(|entry| entry.usage.can_cancel(clock, moment))
-    }
-
-    /// How long units may be spent that are lent; `None` where none are.
-    pub fn lent_for(&self, now: Timestamp) -> Option<Duration> {
-        let until = self.leases.spent_until()?;
-        Some(until.since(now)).filter(|left| *left > Duration::ZERO)
-    }
-
-    /// Marks the refusals for which units may be that are lent: they come back, or are spent, when
-    /// the last lease is over, and nobody may remember them.
-    pub(crate) fn mark_lent(&self, items: &[Item], answers: &mut [Decision], moment: Moment) {
-        let Some(until) = self.leases.spent_until() else {
-            return;
-        };
-        let until = until.min(moment.now.plus(MAX_LIFE)).max(moment.now);
-        let entries = || self.limits.entries.iter().filter(|it| it.lent.units > 0);
-        for (item, answer) in items.iter().zip(answers) {
-            let policy = &item.policy;
-            let mut limits = policy.limits().iter();
-            let lends = |limit| entries().any(|it| it.concerns(policy, limit));
-            if answer.reason == Some(Reason::Limit) && !answer.success && limits.any(lends) {
-                answer.wait_for_leases(until);
-            }
-        }
-    }
-
-    /// Takes up what a borrower tells.
-    fn hear(
-        &mut self,
-        borrowing: &Borrowing,
-        moment: Moment,
-        effects: &mut Effects,
-    ) -> Result<Heard, Refusal> {
-        let borrower = borrowing.borrower;
-        let Some(lease) = self.leases.all.get(&borrower) else {
-            return Ok(Heard::News { is_told: false });
-        };
-        let known = (lease.number, lease.turn);
-        let told = (borrowing.number, borrowing.turn);
-        if told == known {
-            return Ok(Heard::Again);
-        }
-        if told < known || (borrowing.number == lease.number && lease.is_over) {
-            return Ok(Heard::Old);
-        }
-        let is_live = !lease.is_over;
-        let before = (lease.spent, lease.left);
-        let since = match borrowing.number == lease.number {
-            true => borrowing.spent.saturating_sub(lease.spent),
-            false => borrowing
-                .before
-                .map_or(0, |it| it.saturating_sub(lease.spent)),
-        };
-        if is_live {
-            match borrowing.number == lease.number {
-                true => self.told(borrower, borrowing.spent, borrowing.left, moment, effects)?,
-                false => {
-                    let all = lease.spent.saturating_add(lease.left);
-                    let is_next = borrowing.number == lease.number + 1;
-                    let spent = borrowing.before.filter(|_| is_next).unwrap_or(all);
-                    self.told(borrower, spent, 0, moment, effects)?;
-                }
-            }
-        }
-        let mut is_told = false;
-        if let Some(lease) = self.leases.all.get_mut(&borrower) {
-            is_told = before != (lease.spent, lease.left);
-            lease.adapt(since, &borrowing.terms, moment.now);
-            if borrowing.number > lease.number {
-                lease.turn_to(borrowing.number);
-            }
-            lease.turn = borrowing.turn;
-            lease.loan = 0;
-        }
-        Ok(Heard::News { is_told })
-    }
-
-    /// Charges what a borrower has spent in its lease beyond what it has told before, and sets
-    /// aside what it has `left`, at most what was.
-    fn told(
-        &mut self,
-        borrower: u64,
-        spent: u64,
-        left: u64,
-        moment: Moment,
-        effects: &mut Effects,
-    ) -> Result<(), UnknownTimeZone> {
-        self.can_charge(moment)?;
-        let Some(lease) = self.leases.all.get_mut(&borrower) else {
-            return Ok(());
-        };
-        let more = spent.saturating_sub(lease.spent);
-        let before = lease.left;
-        lease.spent = lease.spent.max(spent);
-        lease.left = left.min(before.saturating_sub(more));
-        let back = before - lease.left;
-        let parts = lease.parts.clone();
-        for (place, part) in parts.iter().enumerate() {
-            if let Some(entry) = self
-                .limits
-                .entries
-                .iter_mut()
-                .find(|it| it.key() == part.key)
-            {
-                entry.lent.units = entry.lent.units.saturating_sub(back);
-                entry.begin_carrying();
-            }
-            let charged = self.limits.charge_lent(&part.key, more, moment, effects)?;
-            let mut entries = self.limits.entries.iter_mut();
-            let Some(entry) = entries.find(|it| it.key() == part.key) else {
-                continue;
-            };
-            let carried = entry.lent.carried.take().filter(|_| charged > 0);
-            let stamp = entry.lent.stamp;
-            if let Some(lease) = self.leases.all.get_mut(&borrower) {
-                lease.parts[place].carry(carried.unwrap_or(0), stamp, moment.now);
-            }
-        }
-        Ok(())
     }
 
     /// The states that decide a policy's limits.
@@ -460,23 +230,6 @@ impl SubjectState {
         }
         let (key, row) = lease.row();
         effects.put(key, row);
-    }
-}
-
-/// What a message of a borrower is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Heard {
-    /// The newest; whether it tells anything that the lease's row does not.
-    News { is_told: bool },
-    /// The newest, once more.
-    Again,
-    /// One that another has overtaken.
-    Old,
-}
-
-impl Heard {
-    const fn is_news(self) -> bool {
-        matches!(self, Heard::News { .. })
     }
 }
 

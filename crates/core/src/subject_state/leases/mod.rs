@@ -10,9 +10,11 @@
 //! charged, too ([`super::lent`]): a loan costs one row, whatever it lends. After waking every
 //! lease that is found counts as if it had been lent then.
 
+mod ending;
 mod lending;
 mod record;
 mod size;
+mod telling;
 
 pub(super) use record::{Lease, Part};
 
