@@ -81,18 +81,22 @@ describe("under parallel load", () => {
       consistency: "leased",
     },
   };
-  test.concurrent.each(Object.entries(kinds))("%s admits what it has and not one more", { timeout: 60_000 }, async (_, kind) => {
-    const body = { identifier: fresh(), ...kind };
-    const limit = kind.limit ?? kind.capacity;
-    const answers = await many(body, Math.round(limit * 1.3));
-    await sleep(2 * LEASE_MS); // what is left is given back
-    expect(await status(body.identifier)).not.toHaveProperty("lent");
-    const rest = await exhaust(body);
-    expect(admitted(answers) + rest).toBe(limit);
-    expect(rest).toBeLessThanOrEqual(limit / 100);
-    // Most was admitted without a question.
-    expect(bySource(answers, "lease")).toBeGreaterThan(limit * 0.8);
-  });
+  test.concurrent.each(Object.entries(kinds))(
+    "%s admits what it has and not one more",
+    { timeout: 60_000 },
+    async (_, kind) => {
+      const body = { identifier: fresh(), ...kind };
+      const limit = kind.limit ?? kind.capacity;
+      const answers = await many(body, Math.round(limit * 1.3));
+      await sleep(2 * LEASE_MS); // what is left is given back
+      expect(await status(body.identifier)).not.toHaveProperty("lent");
+      const rest = await exhaust(body);
+      expect(admitted(answers) + rest).toBe(limit);
+      expect(rest).toBeLessThanOrEqual(limit / 100);
+      // Most was admitted without a question.
+      expect(bySource(answers, "lease")).toBeGreaterThan(limit * 0.8);
+    },
+  );
 });
 
 test("what is lent is shown, and given back when nobody asks", { timeout: 30_000 }, async () => {

@@ -132,8 +132,8 @@ impl World {
     }
 }
 
-/// Has the policy change again and again while four isolates ask, three of them often by the version
-/// before.
+/// Has the policy change again and again while four isolates ask, three of them often by the
+/// version before.
 fn never_above(definitions: Definitions, kind: Kind) {
     let (seeds, mut spent) = (60, 0);
     for seed in 0..seeds {

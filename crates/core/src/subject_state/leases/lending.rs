@@ -95,8 +95,8 @@ impl SubjectState {
         carried.collect()
     }
 
-    /// Whether the borrower has no lease, or one of these limits and no others: each part of a lease
-    /// has as much left as the whole. Who asks by an older definition has to come anew.
+    /// Whether the borrower has no lease, or one of these limits and no others: each part of a
+    /// lease has as much left as the whole. Who asks by an older definition has to come anew.
     fn is_lease_of(&self, borrower: u64, policy: &Policy) -> bool {
         let parts = self.leases.all.get(&borrower).map(|it| &it.parts[..]);
         let parts = parts.filter(|parts| !parts.is_empty());
