@@ -38,6 +38,9 @@ pub struct Settled {
     pub shares: Vec<Share>,
 }
 
+/// Charges units; how many were charged, and by how many it is in debt then.
+type Charging = fn(&mut Usage, u64, Moment) -> Result<(u64, u64), UnknownTimeZone>;
+
 impl Limits {
     /// Whether a hold has ended by itself.
     pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
@@ -233,7 +236,7 @@ impl Limits {
 
     fn charge_by(
         &mut self,
-        charge: fn(&mut Usage, u64, Moment) -> Result<(u64, u64), UnknownTimeZone>,
+        charge: Charging,
         key: &str,
         units: u64,
         moment: Moment,
