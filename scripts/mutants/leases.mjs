@@ -2,7 +2,9 @@
 // `scripts/mutants.mjs` runs them.
 
 const CORE = "crates/core/src";
+const ENDING = `${CORE}/subject_state/leases/ending.rs`;
 const LENDING = `${CORE}/subject_state/leases/lending.rs`;
+const TELLING = `${CORE}/subject_state/leases/telling.rs`;
 const RECORD = `${CORE}/subject_state/leases/record.rs`;
 const BORROWER = `${CORE}/isolate/leases.rs`;
 
@@ -25,7 +27,7 @@ export const MUTANTS = [
   ],
   [
     "no more comes back than is given back",
-    LENDING,
+    TELLING,
     "entry.lent.units = entry.lent.units.saturating_sub(back);",
     "entry.lent.units = entry.lent.units.saturating_sub(before.max(back));",
     "leases_told",
@@ -60,14 +62,14 @@ export const MUTANTS = [
   ],
   [
     "a lender takes what it is told for a sum",
-    LENDING,
+    TELLING,
     "lease.spent = lease.spent.max(spent);",
     "lease.spent += spent;",
     "leases",
   ],
   [
     "a lender charges what a sum has grown by",
-    LENDING,
+    TELLING,
     "let more = spent.saturating_sub(lease.spent);",
     "let more = spent;",
     "leases_told",
@@ -81,7 +83,7 @@ export const MUTANTS = [
   ],
   [
     "what has not come back has been spent",
-    LENDING,
+    ENDING,
     "let spent = if is_forgotten { lease.spent } else { all };",
     "let spent = if is_forgotten { all } else { lease.spent };",
     "protocols/leases",
@@ -103,14 +105,14 @@ export const MUTANTS = [
   [
     "units that a permit holds are not lent",
     LENDING,
-    "let remains = left.saturating_sub(entry.on_hold).saturating_sub(cost);",
+    "let remains = left.saturating_sub(held).saturating_sub(cost);",
     "let remains = left.saturating_sub(cost);",
     "protocols/leases",
   ],
   [
     "units that others have are not lent twice",
     LENDING,
-    "others_left: entry.lent.units.saturating_sub(own_left),",
+    "others_left: lent.saturating_sub(own_left),",
     "others_left: 0,",
     "leases_told",
   ],
@@ -123,7 +125,7 @@ export const MUTANTS = [
   ],
   [
     "what is left in the last millisecond before a turn has been spent",
-    LENDING,
+    ENDING,
     "let has_turned = lease.ends_at_turn && now < moment.now;",
     "let has_turned = lease.ends_at_turn;",
     "leases_told",
@@ -138,8 +140,8 @@ export const MUTANTS = [
   [
     "what a lease had is set aside after waking",
     `${CORE}/subject_state/leases/mod.rs`,
-    "entry.add_lease(lease.left, part.carried, part.stamp, lease.at);",
-    "entry.add_lease(0, part.carried, part.stamp, lease.at);",
+    "entry.add_lease(lease.left, part.carried, part.stamp, part.at);",
+    "entry.add_lease(0, part.carried, part.stamp, part.at);",
     "protocols/leases",
   ],
   [
@@ -158,42 +160,42 @@ export const MUTANTS = [
   ],
   [
     "no borrower has more left than it was lent",
-    LENDING,
+    TELLING,
     "lease.left = left.min(before.saturating_sub(more));\n        let back = before - lease.left;",
     "lease.left = left;\n        let back = before.saturating_sub(lease.left);",
     "leases_told",
   ],
   [
     "a message that was overtaken is not heard",
-    LENDING,
+    TELLING,
     "if told < known || (borrowing.number",
     "if told.0 < known.0 || (borrowing.number",
     "protocols/leases",
   ],
   [
     "a message of a lease before is not heard",
-    LENDING,
+    TELLING,
     "if told < known || (borrowing.number",
     "if (told.1 < known.1 && told.0 == known.0) || (borrowing.number",
     "leases_told",
   ],
   [
     "a question that comes twice is lent to once",
-    LENDING,
+    TELLING,
     "return Ok(Heard::Again);",
     "return Ok(Heard::News { is_told: false });",
     "leases_told",
   ],
   [
     "what was spent in a lease is told by the one after it alone",
-    LENDING,
+    TELLING,
     "let is_next = borrowing.number == lease.number + 1;",
     "let is_next = borrowing.number > lease.number;",
     "leases_told",
   ],
   [
     "a lease that is over is written as over",
-    LENDING,
+    ENDING,
     "if !is_forgotten {\n",
     "if is_forgotten {\n",
     "protocols/leases",
