@@ -212,10 +212,13 @@ impl Loaded for LoadedSubject {
         // An operation is cancelled at most one deadline after the deadline of its charge.
         let deadline = settings::deadline(env).as_millis();
         let kept = Duration::from_millis(deadline * 2);
+        let at = clock::now();
         let loaded = LoadedSubject {
-            state: SubjectState::from_rows(rows).keeping_operations(kept),
+            state: SubjectState::from_rows(rows)
+                .keeping_operations(kept)
+                .loaded_at(at),
             store,
-            at: clock::now(),
+            at,
             telling: Telling::found(found.told),
             is_foreign: found.is_foreign,
         };

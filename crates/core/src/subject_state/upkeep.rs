@@ -71,6 +71,7 @@ impl SubjectState {
         if self.loaded.readable().is_ok() {
             self.end(moment, effects);
             self.limits.close(moment, effects);
+            self.proof.note(effects, moment.now);
         }
     }
 
