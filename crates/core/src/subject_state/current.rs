@@ -10,11 +10,10 @@
 //! one when that is too long ago: the row of the limit that was used last, or else of a block. Only
 //! a call can do it: an object that nobody asks decides nothing and writes nothing.
 
-use crate::algorithm::state::Moment;
 use crate::decision::Decision;
 use crate::{Duration, Timestamp};
 
-use super::{Effects, SubjectState, Write, STEADY};
+use super::{Effects, Write, STEADY};
 
 /// An instance that admits has made a write within this time. A replaced one has admitted the units
 /// by which its rows are ahead after it, and none that was not covered. Longer, and it would pass a
@@ -32,6 +31,11 @@ pub const REFUSES_UNTIL: Duration = Duration::from_secs(10);
 pub(super) struct Proof(Option<Timestamp>);
 
 impl Proof {
+    /// An instance that was current at this instant.
+    pub(super) const fn at(now: Timestamp) -> Proof {
+        Proof(Some(now))
+    }
+
     /// Notes what a step writes. Neither an alarm nor a deletion counts: where the alarm is set to
     /// that instant already, or there is no such row, nothing is written.
     pub(super) fn note(&mut self, effects: &Effects, now: Timestamp) {
@@ -43,53 +47,18 @@ impl Proof {
 
     /// Whether the last write is longer ago than this; where nobody said when memory was loaded, it
     /// is taken to be now. After a step back of the clock nobody knows how long it is.
-    fn is_older(&mut self, than: Duration, now: Timestamp) -> bool {
+    pub(super) fn is_older(&mut self, than: Duration, now: Timestamp) -> bool {
         let at = *self.0.get_or_insert(now);
         now < at || now.since(at) > than
     }
 }
 
-impl SubjectState {
-    /// The rows were read at this instant. That is the start of an event, at which an instance is
-    /// current.
-    #[must_use]
-    pub const fn loaded_at(mut self, now: Timestamp) -> SubjectState {
-        self.proof = Proof(Some(now));
-        self
+/// How long ago the last write may be where a call is answered with these decisions, if any. What
+/// an override lets through is not admitted by what is known here.
+pub(super) fn longest_for(decisions: &[Decision]) -> Duration {
+    let is_counted = decisions.iter().any(|it| it.reason.is_none());
+    match is_counted && decisions.iter().all(|it| it.success) {
+        true => ADMITS_UNTIL,
+        false => REFUSES_UNTIL,
     }
-
-    /// A call that may change something has been answered, with these decisions if any: has the
-    /// answer not rest on memory that no write has confirmed for too long.
-    pub(crate) fn confirm(
-        &mut self,
-        decisions: &[Decision],
-        moment: Moment,
-        effects: &mut Effects,
-    ) {
-        self.proof.note(effects, moment.now);
-        let longest = match is_admission(decisions) {
-            true => ADMITS_UNTIL,
-            false => REFUSES_UNTIL,
-        };
-        if self.proof.is_older(longest, moment.now) && self.is_readable() {
-            self.write_any(moment, effects);
-            self.proof.note(effects, moment.now);
-        }
-    }
-
-    /// Writes one row as it is. Where there is none, nothing that was decided rests on one.
-    fn write_any(&mut self, moment: Moment, effects: &mut Effects) {
-        let stored = self.limits.entries.iter_mut().filter(|it| it.is_stored());
-        if let Some(entry) = stored.max_by_key(|it| it.usage.state.seen()) {
-            return entry.write_exact(moment, effects);
-        }
-        let blocks = self.blocks.rows();
-        let any = blocks.into_iter().chain(self.limits.kept_rows()).next();
-        effects.writes.extend(any);
-    }
-}
-
-/// Whether units were admitted here. What an override lets through is not by what is known here.
-fn is_admission(decisions: &[Decision]) -> bool {
-    decisions.iter().all(|it| it.success) && decisions.iter().any(|it| it.reason.is_none())
 }

@@ -691,6 +691,7 @@ impl SubjectState {
                 permits: core::mem::take(&mut self.permits),
                 alarm: self.alarm,
                 calls: core::mem::take(&mut self.calls),
+                proof: self.proof,
                 overrides: self.overrides,
                 keys: core::mem::take(&mut self.keys),
                 operations: Operations::kept_for(self.operations.kept()),

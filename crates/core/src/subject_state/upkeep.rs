@@ -1,9 +1,12 @@
 //! What a subject's object does beside answering: it forgets what is idle, closes rows that run
-//! ahead, and brings rows of older builds to the present form.
+//! ahead, brings rows of older builds to the present form, and makes a write where it has made none
+//! for too long.
 
 use super::alarm::Alarm;
+use super::current::{longest_for, Proof};
 use super::{Effects, Refusal, SubjectState, Write};
 use crate::algorithm::state::Moment;
+use crate::decision::Decision;
 use crate::Timestamp;
 
 impl SubjectState {
@@ -126,5 +129,40 @@ impl SubjectState {
         if let Some(at) = self.rings_by(moment.now) {
             self.alarm.sooner(at, effects);
         }
+    }
+
+    /// The rows were read at this instant. That is the start of an event, at which an instance is
+    /// current.
+    #[must_use]
+    pub const fn loaded_at(mut self, now: Timestamp) -> SubjectState {
+        self.proof = Proof::at(now);
+        self
+    }
+
+    /// A call that may change something has been answered, with these decisions if any: has the
+    /// answer not rest on memory that no write has confirmed for too long.
+    pub(crate) fn confirm(
+        &mut self,
+        decisions: &[Decision],
+        moment: Moment,
+        effects: &mut Effects,
+    ) {
+        self.proof.note(effects, moment.now);
+        let longest = longest_for(decisions);
+        if self.proof.is_older(longest, moment.now) && self.is_readable() {
+            self.write_any(moment, effects);
+            self.proof.note(effects, moment.now);
+        }
+    }
+
+    /// Writes one row as it is. Where there is none, nothing that was decided rests on one.
+    fn write_any(&mut self, moment: Moment, effects: &mut Effects) {
+        let stored = self.limits.entries.iter_mut().filter(|it| it.is_stored());
+        if let Some(entry) = stored.max_by_key(|it| it.usage.state.seen()) {
+            return entry.write_exact(moment, effects);
+        }
+        let blocks = self.blocks.rows();
+        let any = blocks.into_iter().chain(self.limits.kept_rows()).next();
+        effects.writes.extend(any);
     }
 }
