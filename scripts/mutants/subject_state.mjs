@@ -24,8 +24,15 @@ export const MUTANTS = [
   [
     "a block alone is written again as well",
     `${CORE}/subject_state/upkeep.rs`,
-    "effects.writes.extend(any);",
-    "let _ = any;",
+    "any.writes.extend(rows.take(1));",
+    "let _ = rows;",
+    "instances",
+  ],
+  [
+    "a row that is written again differs from the stored one",
+    `${CORE}/subject_state/current.rs`,
+    "row.insert_str(end, ",
+    "let _ = (end, row, ",
     "instances",
   ],
   [

@@ -62,3 +62,12 @@ pub(super) fn longest_for(decisions: &[Decision]) -> Duration {
         false => REFUSES_UNTIL,
     }
 }
+
+/// Has a row differ from the stored one: SQLite writes nothing for a row that is replaced by an
+/// equal one. No reader knows the field, so it is gone when the row is next written.
+pub(super) fn mark(write: &mut Write, now: Timestamp) {
+    if let Write::Put { row, .. } = write {
+        let end = row.find('\n').unwrap_or(row.len());
+        row.insert_str(end, &format!(" current={}", now.as_millis()));
+    }
+}

@@ -3,7 +3,7 @@
 //! for too long.
 
 use super::alarm::Alarm;
-use super::current::{longest_for, Proof};
+use super::current::{longest_for, mark, Proof};
 use super::{Effects, Refusal, SubjectState, Write};
 use crate::algorithm::state::Moment;
 use crate::decision::Decision;
@@ -155,14 +155,20 @@ impl SubjectState {
         }
     }
 
-    /// Writes one row as it is. Where there is none, nothing that was decided rests on one.
+    /// Writes one row as it is, but for a mark. Where there is none, nothing that was decided rests
+    /// on one.
     fn write_any(&mut self, moment: Moment, effects: &mut Effects) {
+        let mut any = Effects::default();
         let stored = self.limits.entries.iter_mut().filter(|it| it.is_stored());
         if let Some(entry) = stored.max_by_key(|it| it.usage.state.seen()) {
-            return entry.write_exact(moment, effects);
+            entry.write_exact(moment, &mut any);
+        } else {
+            let rows = self.blocks.rows().chain(self.limits.kept_rows());
+            any.writes.extend(rows.take(1));
         }
-        let blocks = self.blocks.rows();
-        let any = blocks.into_iter().chain(self.limits.kept_rows()).next();
-        effects.writes.extend(any);
+        for mut write in any.writes {
+            mark(&mut write, moment.now);
+            effects.writes.push(write);
+        }
     }
 }
