@@ -49,18 +49,22 @@ test("a subject that is blocked reaches the disk again while it is refused", { t
   expect(logs()).not.toBe(before);
 });
 
-test.skipIf(!existsSync("/usr/bin/prlimit"))("nothing leaves that an object decided whose writes fail, and the next instance goes on", {
-  timeout: 60_000,
-}, async () => {
-  const body = { identifier: "failing", ...HOUR_5 };
-  expect((await limit({ ...body, cost: 4 })).json).toMatchObject({ success: true, remaining: 1 });
-  tollgate.limitFiles("1");
-  for (const cost of [1, 2, 2, 1, 5]) {
-    expect(await limit({ ...body, cost })).toMatchObject({ status: 503, json: { code: "objectUnavailable" } });
-    await sleep(FORGOTTEN);
-  }
-  tollgate.limitFiles("unlimited");
-  const recovered = async () => (await limit({ ...body, cost: 2 })).status === 429;
-  await expect.poll(recovered, { timeout: 20_000, interval: 500 }).toBe(true);
-  expect((await limit(body)).json).toMatchObject({ success: true, remaining: 0 });
-});
+test.skipIf(!existsSync("/usr/bin/prlimit"))(
+  "nothing leaves that an object decided whose writes fail, and the next instance goes on",
+  {
+    timeout: 60_000,
+  },
+  async () => {
+    const body = { identifier: "failing", ...HOUR_5 };
+    expect((await limit({ ...body, cost: 4 })).json).toMatchObject({ success: true, remaining: 1 });
+    tollgate.limitFiles("1");
+    for (const cost of [1, 2, 2, 1, 5]) {
+      expect(await limit({ ...body, cost })).toMatchObject({ status: 503, json: { code: "objectUnavailable" } });
+      await sleep(FORGOTTEN);
+    }
+    tollgate.limitFiles("unlimited");
+    const recovered = async () => (await limit({ ...body, cost: 2 })).status === 429;
+    await expect.poll(recovered, { timeout: 20_000, interval: 500 }).toBe(true);
+    expect((await limit(body)).json).toMatchObject({ success: true, remaining: 0 });
+  },
+);
