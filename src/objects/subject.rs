@@ -107,9 +107,9 @@ impl LoadedSubject {
         let answer = self
             .state
             .answer(call, &mut hot::random_bits, moment, &mut effects);
-        // Reading the alarm needs an await, so it is set anew if there is something to delete. It
-        // is a write as well: where memory was dropped because one failed, nothing is decided
-        // until one succeeds.
+        // Reading the alarm needs an await, so it is set anew if there is something to delete,
+        // here or by a decision. It is a write as well: where memory was dropped because one
+        // failed, nothing is decided until one succeeds.
         if woken && effects.alarm.is_none() && (self.state.has_rows() || is_listed) {
             let at = moment.now.plus(ALARM_SPACING);
             let soonest = self.state.rings_by(moment.now);
