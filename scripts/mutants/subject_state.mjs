@@ -8,6 +8,48 @@ export const SOURCES = [`${CORE}/subject_state`];
 
 export const MUTANTS = [
   [
+    "an instance that only refuses makes a write after ten seconds",
+    `${CORE}/subject_state/upkeep.rs`,
+    "if self.proof.is_older(longest, moment.now) && self.is_readable() {",
+    "if false {",
+    "instances",
+  ],
+  [
+    "an instance that admits has made a write within a second",
+    `${CORE}/subject_state/current.rs`,
+    "true => ADMITS_UNTIL,",
+    "true => REFUSES_UNTIL,",
+    "instances",
+  ],
+  [
+    "a block alone is written again as well",
+    `${CORE}/subject_state/upkeep.rs`,
+    "any.writes.extend(rows.take(1));",
+    "let _ = rows;",
+    "instances",
+  ],
+  [
+    "a row that is written again differs from the stored one",
+    `${CORE}/subject_state/current.rs`,
+    "row.insert_str(end, ",
+    "let _ = (end, row, ",
+    "instances",
+  ],
+  [
+    "after a step back of the clock an instance is not taken to be current",
+    `${CORE}/subject_state/current.rs`,
+    "now < at || now.since(at) > than",
+    "now.since(at) > than",
+    "instances",
+  ],
+  [
+    "an instance is known to be current from the reading of its rows, not from its first call",
+    `${CORE}/subject_state/upkeep.rs`,
+    "self.proof = Proof::at(now);",
+    "let _ = now;",
+    "instances",
+  ],
+  [
     "an alarm sees to what other objects wait for",
     `${CORE}/subject_state/upkeep.rs`,
     "} else if let Some(at) = self.rings_by(moment.now) {",

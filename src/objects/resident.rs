@@ -5,7 +5,9 @@ use core::cell::RefCell;
 use worker::Result;
 
 /// State that is loaded at the first event, and dropped when storage fails, because memory may then
-/// be ahead of storage.
+/// be ahead of storage, or the instance not be the current one any more. A write that fails only
+/// later needs no care here: the output gate holds the answer back, and the runtime ends the
+/// instance.
 pub(super) struct Resident<S> {
     slot: RefCell<Option<S>>,
 }

@@ -107,7 +107,9 @@ impl LoadedSubject {
         let answer = self
             .state
             .answer(call, &mut hot::random_bits, moment, &mut effects);
-        // Reading the alarm needs an await, so it is set anew if there is something to delete.
+        // Reading the alarm needs an await, so it is set anew if there is something to delete,
+        // here or by a decision. It is a write as well: where memory was dropped because one
+        // failed, nothing is decided until one succeeds.
         if woken && effects.alarm.is_none() && (self.state.has_rows() || is_listed) {
             let at = moment.now.plus(ALARM_SPACING);
             let soonest = self.state.rings_by(moment.now);
@@ -212,10 +214,13 @@ impl Loaded for LoadedSubject {
         // An operation is cancelled at most one deadline after the deadline of its charge.
         let deadline = settings::deadline(env).as_millis();
         let kept = Duration::from_millis(deadline * 2);
+        let at = clock::now();
         let loaded = LoadedSubject {
-            state: SubjectState::from_rows(rows).keeping_operations(kept),
+            state: SubjectState::from_rows(rows)
+                .keeping_operations(kept)
+                .loaded_at(at),
             store,
-            at: clock::now(),
+            at,
             telling: Telling::found(found.told),
             is_foreign: found.is_foreign,
         };

@@ -1,5 +1,6 @@
 // Tollgate as a process of its own, on a disk that outlives it, seen over HTTP only.
 
+import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,8 +12,8 @@ const TOKENS = readFileSync("tests/fixtures/tokens.json", "utf8");
 
 /**
  * Prepares a server: `texts` are further variables, `variants` further Workers, `change` alters
- * Tollgate's own description, and `keepsEvents` keeps what `events` tells. Nothing runs before
- * `start`.
+ * Tollgate's own description, `keepsEvents` keeps what `events` tells, and `through` stands before
+ * the command that is run. Nothing runs before `start`.
  */
 export async function server({
   texts = {},
@@ -20,11 +21,13 @@ export async function server({
   change = (main) => main,
   tokens = TOKENS,
   keepsEvents = false,
+  through = [],
 } = {}) {
   const directory = await mkdtemp(join(tmpdir(), "tollgate-"));
   const variables = { ...(tokens === null ? {} : { TOLLGATE_TOKENS: tokens }), ...texts };
   const main = tollgate({ texts: Object.entries(variables).map(([name, text]) => ({ name, text })) });
   const prepared = await prepare([change(main), ...variants], join(directory, "server"));
+  prepared.command = [...through, ...prepared.command];
   let running;
   const self = {
     urlOf: (id) => `http://127.0.0.1:${prepared.ports[id]}`,
@@ -45,6 +48,10 @@ export async function server({
     async remove() {
       await self.kill();
       rmSync(directory, { recursive: true, force: true });
+    },
+    /** How large the files may be that it writes, as `prlimit` takes it. */
+    limitFiles(bytes) {
+      execFileSync("prlimit", ["--pid", String(running.pid), `--fsize=${bytes}:`]);
     },
     /** Lets `peak` begin anew, where the system can. */
     forgetPeak() {

@@ -40,7 +40,8 @@ impl SubjectState {
         self.answered(call, random, moment, effects)
     }
 
-    /// Answers a call that may change something, and counts it.
+    /// Answers a call that may change something, and counts it. It is never answered from memory
+    /// alone for long.
     fn placed(
         &mut self,
         call: &Call,
@@ -49,7 +50,13 @@ impl SubjectState {
         effects: &mut Effects,
     ) -> (Answer, Place) {
         let place = self.count_call(moment.now);
-        (self.answered(call, random, moment, effects), place)
+        let answer = self.answered(call, random, moment, effects);
+        let decisions: &[_] = match &answer {
+            Answer::Decided(decisions) => decisions,
+            _ => &[],
+        };
+        self.confirm(decisions, moment, effects);
+        (answer, place)
     }
 
     fn answered(

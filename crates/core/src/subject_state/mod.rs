@@ -20,6 +20,7 @@
 //! | `Denials` | the newest refusals |
 //! | `Alarm`, `Loaded` | the cleaning alarm; rows that cannot be read, or are of an older version |
 //! | `Calls` | how many calls have come since waking |
+//! | `Proof` | when this instance of the object made its last write |
 //! | `Revision` | that its overrides have changed lately, for who does not know it yet |
 //!
 //! A call to decide goes through `Decider`: it picks the states that an item names (`Lookup`,
@@ -41,6 +42,7 @@ mod changed;
 mod changes;
 mod coming;
 mod contended;
+mod current;
 mod decider;
 mod denials;
 mod effects;
@@ -89,6 +91,7 @@ mod written;
 pub(crate) use ahead::{first_fit, Foresight};
 pub use alarm::ALARM_SPACING;
 pub use bounds::{MAX_DEFINITIONS, MAX_ENTRIES};
+pub use current::{ADMITS_UNTIL, REFUSES_UNTIL};
 pub use denials::{Denial, RECENT_DENIALS};
 pub use effects::{Effects, Write};
 pub use holding::{limits_held, Notice, Outcome, Settled, Share, Topped, Topup, TopupStep};
@@ -109,6 +112,7 @@ use begun::Begun;
 use blocks::Blocks;
 use changed::Changed;
 use contended::Contended;
+use current::Proof;
 use decider::Decider;
 use denials::Denials;
 use entry::Entry;
@@ -149,6 +153,7 @@ pub struct SubjectState {
     alarm: Alarm,
     loaded: Loaded,
     calls: Calls,
+    proof: Proof,
     /// The newest revision of its overrides that the subject was told of.
     overrides: Revision,
 }
@@ -686,6 +691,7 @@ impl SubjectState {
                 permits: core::mem::take(&mut self.permits),
                 alarm: self.alarm,
                 calls: core::mem::take(&mut self.calls),
+                proof: self.proof,
                 overrides: self.overrides,
                 keys: core::mem::take(&mut self.keys),
                 operations: Operations::kept_for(self.operations.kept()),

@@ -1,9 +1,12 @@
 //! What a subject's object does beside answering: it forgets what is idle, closes rows that run
-//! ahead, and brings rows of older builds to the present form.
+//! ahead, brings rows of older builds to the present form, and makes a write where it has made none
+//! for too long.
 
 use super::alarm::Alarm;
+use super::current::{longest_for, mark, Proof};
 use super::{Effects, Refusal, SubjectState, Write};
 use crate::algorithm::state::Moment;
+use crate::decision::Decision;
 use crate::Timestamp;
 
 impl SubjectState {
@@ -71,6 +74,7 @@ impl SubjectState {
         if self.loaded.readable().is_ok() {
             self.end(moment, effects);
             self.limits.close(moment, effects);
+            self.proof.note(effects, moment.now);
         }
     }
 
@@ -124,6 +128,47 @@ impl SubjectState {
         self.alarm.set(over, kept, moment.now, effects);
         if let Some(at) = self.rings_by(moment.now) {
             self.alarm.sooner(at, effects);
+        }
+    }
+
+    /// The rows were read at this instant. That is the start of an event, at which an instance is
+    /// current.
+    #[must_use]
+    pub const fn loaded_at(mut self, now: Timestamp) -> SubjectState {
+        self.proof = Proof::at(now);
+        self
+    }
+
+    /// A call that may change something has been answered, with these decisions if any: has the
+    /// answer not rest on memory that no write has confirmed for too long.
+    pub(crate) fn confirm(
+        &mut self,
+        decisions: &[Decision],
+        moment: Moment,
+        effects: &mut Effects,
+    ) {
+        self.proof.note(effects, moment.now);
+        let longest = longest_for(decisions);
+        if self.proof.is_older(longest, moment.now) && self.is_readable() {
+            self.write_any(moment, effects);
+            self.proof.note(effects, moment.now);
+        }
+    }
+
+    /// Writes one row as it is, but for a mark. Where there is none, nothing that was decided rests
+    /// on one.
+    fn write_any(&mut self, moment: Moment, effects: &mut Effects) {
+        let mut any = Effects::default();
+        let stored = self.limits.entries.iter_mut().filter(|it| it.is_stored());
+        if let Some(entry) = stored.max_by_key(|it| it.usage.state.seen()) {
+            entry.write_exact(moment, &mut any);
+        } else {
+            let rows = self.blocks.rows().chain(self.limits.kept_rows());
+            any.writes.extend(rows.take(1));
+        }
+        for mut write in any.writes {
+            mark(&mut write, moment.now);
+            effects.writes.push(write);
         }
     }
 }
