@@ -188,13 +188,7 @@ export const modes = () => [
     },
     read: readUpstash,
   },
-  single(
-    "leased fixedWindow",
-    steady(60),
-    fixed(400, "10s", { consistency: "leased" }),
-    aligned(400, 10_000),
-    LENT,
-  ),
+  single("leased fixedWindow", steady(60), fixed(400, "10s", { consistency: "leased" }), aligned(400, 10_000), LENT),
   single(
     "leased tokenBucket",
     surge(10, 20, 4),
