@@ -163,6 +163,7 @@ impl Shares {
     }
 
     /// Inserts a new entry; whether there was room.
+    #[allow(clippy::borrowed_box, reason = "the map gives what it keeps")]
     fn begin(&mut self, key: Key, policy: &Policy, now: Timestamp) -> bool {
         let closed = |until: &mut Timestamp| *until > now;
         if self.closed.get_mut(key.of_namespace()).is_some_and(closed) {
