@@ -1,6 +1,8 @@
 //! Leases of a policy that changes while units are lent: some isolates ask by the version of a
 //! moment ago, the object decides by the newest.
 
+#![allow(clippy::unwrap_used, reason = "a panic is a failure")]
+
 mod common;
 
 use common::object::Object;

@@ -212,7 +212,8 @@ pub(super) const PASSERS_BY: Scenario = Scenario {
     ..STEADY
 };
 
-/// The same until there were ten millions; not among those that `simulate` runs, because it takes minutes.
+/// The same until there were ten millions; not among those that `simulate` runs, because it takes
+/// minutes.
 pub const TEN_MILLION: Scenario = Scenario {
     name: "ten-million",
     seconds: 5_000,
