@@ -189,8 +189,8 @@ export const MUTANTS = [
   [
     "what was spent in a lease is told by the one after it alone",
     TELLING,
-    "let is_next = borrowing.number == lease.number + 1;",
-    "let is_next = borrowing.number > lease.number;",
+    "let is_known = is_same || borrowing.number == lease.number + 1;",
+    "let is_known = true;",
     "leases_told",
   ],
   [

@@ -199,8 +199,8 @@ export const MUTANTS = [
   [
     "no limit carries more debt than the whole of it",
     `${CORE}/subject_state/usage.rs`,
-    "units.min(limit.saturating_mul(2).saturating_sub(used))",
-    "units.min(limit.saturating_mul(3).saturating_sub(used))",
+    "let most = self.algorithm().limit().saturating_mul(2);",
+    "let most = self.algorithm().limit().saturating_mul(3);",
     "holds",
   ],
   [

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{moment, START};
+use common::{lending, moment, START};
 use proptest::prelude::*;
 use tollgate_core::api::request::{parse, Rule};
 use tollgate_core::decide::Overage;
@@ -250,14 +250,8 @@ fn the_row_of_a_lease_has_this_form() {
     let policy = r#""algorithm": "fixedWindow", "limit": 100, "window": "1h""#;
     let call = |turn| Call::Borrowing {
         borrowing: Borrowing {
-            borrower: 0xabc,
-            number: 1,
             turn,
-            spent: 0,
-            left: 0,
-            before: None,
-            wants: true,
-            terms: Terms::default(),
+            ..lending::first(0xabc)
         },
         call: Box::new(Call::Limit {
             operation: None,

@@ -1,19 +1,21 @@
 //! Leases: many isolates borrow of one object, over a network that delays, loses and doubles, with
 //! crashes, sleep and turns. Whatever happens, an admission is one that the limit had room for.
 
+#![allow(clippy::unwrap_used, reason = "a panic is a failure")]
+
 mod common;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use common::object::Object;
-use common::{algorithm, moment, policy_of, Kind, Spec};
+use common::{algorithm, lending, moment, policy_of, Kind, Spec};
 use tollgate_core::decide::Check;
 use tollgate_core::decision::Decision;
 use tollgate_core::isolate::bounded::{Key, Secret};
 use tollgate_core::isolate::leases::{Leases, Turn};
 use tollgate_core::isolate::refusals::{CallTimes, Refusals};
-use tollgate_core::lease::{Borrowing, Returned, Terms};
+use tollgate_core::lease::{Returned, Terms};
 use tollgate_core::message::{Answer, Call};
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::{Effects, Item, SubjectState};
@@ -103,12 +105,7 @@ impl World {
     }
 
     fn random(&mut self, below: u64) -> u64 {
-        // splitmix64
-        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.seed;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % below.max(1)
+        lending::random(&mut self.seed, below)
     }
 
     fn at(&mut self, at: u64, event: Event) {
@@ -276,7 +273,7 @@ impl World {
         };
         let refusals = &mut self.refusals[isolate];
         refusals.record_decision(World::key(), &Check::ONE, times, &decision);
-        let Some(borrowing) = borrowing_of(&call) else {
+        let Some(borrowing) = lending::borrowing_of(&call) else {
             return;
         };
         self.isolates[isolate].answered(World::key(), borrowing, times, &decision);
@@ -306,13 +303,6 @@ impl World {
 
     fn calls_per_thousand(&self) -> f64 {
         self.calls as f64 * 1_000.0 / self.checks as f64
-    }
-}
-
-fn borrowing_of(call: &Call) -> Option<&Borrowing> {
-    match call {
-        Call::Borrowing { borrowing, .. } => Some(borrowing),
-        _ => None,
     }
 }
 
@@ -398,16 +388,7 @@ fn what_is_told_at_the_end_of_a_lease_is_charged_then_also_after_a_restart() {
         }],
         holding: None,
     };
-    let borrowing = Borrowing {
-        borrower: 7,
-        number: 1,
-        turn: 1,
-        spent: 0,
-        left: 0,
-        before: None,
-        wants: true,
-        terms: world.terms,
-    };
+    let borrowing = lending::first(7);
     let asked = Call::Borrowing {
         borrowing,
         call: Box::new(limit),

@@ -14,14 +14,14 @@ use std::collections::BinaryHeap;
 
 use common::clocks::Clocks;
 use common::object::Object;
-use common::version;
+use common::{lending, version};
 use tollgate_core::algorithm::state::Moment;
 use tollgate_core::api::policy::named;
 use tollgate_core::decide::Check;
 use tollgate_core::isolate::bounded::{Key, Secret};
 use tollgate_core::isolate::leases::{Leases, Turn};
 use tollgate_core::isolate::refusals::CallTimes;
-use tollgate_core::lease::{Borrowing, Terms};
+use tollgate_core::lease::Terms;
 use tollgate_core::limit::{Name, Real};
 use tollgate_core::message::{Answer, Call};
 use tollgate_core::policy::Policy;
@@ -132,12 +132,7 @@ impl World {
     }
 
     fn random(&mut self, below: u64) -> u64 {
-        // splitmix64
-        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.seed;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % below.max(1)
+        lending::random(&mut self.seed, below)
     }
 
     fn at(&mut self, at: u64, event: Event) {
@@ -287,7 +282,7 @@ impl World {
             return;
         };
         let (_, call) = Call::decode(call).unwrap();
-        let Some(borrowing) = borrowing_of(&call) else {
+        let Some(borrowing) = lending::borrowing_of(&call) else {
             return;
         };
         let times = CallTimes {
@@ -402,13 +397,6 @@ impl World {
                 self.admit(Check::ONE, "a newer version");
             }
         }
-    }
-}
-
-fn borrowing_of(call: &Call) -> Option<&Borrowing> {
-    match call {
-        Call::Borrowing { borrowing, .. } => Some(borrowing),
-        _ => None,
     }
 }
 

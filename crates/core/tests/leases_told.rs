@@ -5,10 +5,11 @@
 
 mod common;
 
+use common::lending::first;
 use common::object::{policy, Object};
 use common::{fixed, moment, START};
 use tollgate_core::decide::Check;
-use tollgate_core::lease::{Borrowing, Loan, Returned, Terms, GRACE, LIFE, MAX_LIFE};
+use tollgate_core::lease::{Borrowing, Loan, Returned, GRACE, LIFE, MAX_LIFE};
 use tollgate_core::message::Call;
 use tollgate_core::policy::Policy;
 use tollgate_core::subject_state::{Effects, Item, LimitStatus};
@@ -19,20 +20,6 @@ const NOW: u64 = START + 1_000;
 /// A hundred units in a minute, whose rows are exact.
 fn lending() -> Policy {
     policy(fixed(LIMIT, 60_000), Some(1))
-}
-
-/// The first message of the first lease of a borrower that wants more.
-fn first(borrower: u64) -> Borrowing {
-    Borrowing {
-        borrower,
-        number: 1,
-        turn: 1,
-        spent: 0,
-        left: 0,
-        before: None,
-        wants: true,
-        terms: Terms::default(),
-    }
 }
 
 /// The same borrower, a message later: so much is spent, and so much left.

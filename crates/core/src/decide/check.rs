@@ -83,6 +83,19 @@ impl Check {
         self.costs.is_empty() && is_whole
     }
 
+    /// The cost, where it is one for all limits, above zero, whole, without waiting and without a
+    /// permit.
+    pub fn plain_cost(&self) -> Option<u64> {
+        let is_now = self.max_delay.is_none() && self.hold.is_none();
+        let cost = u64::try_from(self.cost).ok()?;
+        (is_now && self.is_plain() && cost > 0).then_some(cost)
+    }
+
+    /// The same where it may be spent from a lease: it changes something, and limits decide it.
+    pub fn spendable(&self) -> Option<u64> {
+        self.plain_cost().filter(|_| !self.peek && !self.bypass)
+    }
+
     /// The units that an admission charges to `limit`.
     #[inline]
     pub fn units_of(&self, limit: &Limit) -> u64 {

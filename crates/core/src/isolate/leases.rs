@@ -98,7 +98,7 @@ impl Leases {
         now: Timestamp,
         random: &dyn Fn() -> u64,
     ) -> Turn {
-        let Some(cost) = spendable(check) else {
+        let Some(cost) = check.spendable() else {
             return Turn::Ask;
         };
         let worth = |lease: &Lease| (u64::from(lease.left > 0), lease.used.as_millis());
@@ -321,12 +321,4 @@ impl Lease {
             spent: self.spent,
         }
     }
-}
-
-/// The cost of a check that may be spent from a lease: one for all limits, whole, now.
-pub fn spendable(check: &Check) -> Option<u64> {
-    let is_now = check.max_delay.is_none() && check.hold.is_none() && !check.peek && !check.bypass;
-    let is_plain = check.is_plain() && check.costs.is_empty();
-    let cost = u64::try_from(check.cost).ok()?;
-    (is_now && is_plain && cost > 0).then_some(cost)
 }

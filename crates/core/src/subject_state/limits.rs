@@ -110,6 +110,16 @@ impl Limits {
         self.stage.map(|stage| stage.row()).into_iter().chain(taken)
     }
 
+    /// The one of this key.
+    pub(super) fn of_key(&self, key: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.key() == key)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn of_key_mut(&mut self, key: &str) -> Option<&mut Entry> {
+        self.entries.iter_mut().find(|entry| entry.key() == key)
+    }
+
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -168,7 +178,7 @@ impl Limits {
     ) -> Result<(), Refusal> {
         let clock = self.clock().copied();
         for (key, _) in operations.charges_of(operation) {
-            if let Some(entry) = self.entries.iter().find(|entry| entry.key() == *key) {
+            if let Some(entry) = self.of_key(key) {
                 entry.usage.can_cancel(clock.as_ref(), moment)?;
             }
         }
@@ -185,7 +195,7 @@ impl Limits {
                 effects.writes.push(self.taken.write());
                 continue;
             }
-            if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key() == key) {
+            if let Some(entry) = self.of_key_mut(&key) {
                 if entry.follow(clock.as_ref(), moment)? {
                     entry.write_exact(moment, effects);
                     continue;

@@ -336,33 +336,37 @@ impl Usage {
         units: u64,
         moment: Moment,
     ) -> Result<(u64, u64), UnknownTimeZone> {
-        let algorithm = self.limit.algorithm();
-        self.state.project(algorithm, moment)?;
-        let limit = algorithm.limit();
-        let used = self.state.used(algorithm, moment.now);
-        let units = units.min(limit.saturating_mul(2).saturating_sub(used));
-        if units > 0 {
-            let take = Take::of(units);
-            self.state.take(algorithm, take, moment.now, moment)?;
-        }
-        let debt = used.saturating_add(units).saturating_sub(limit);
-        Ok((units, debt))
+        let most = self.algorithm().limit().saturating_mul(2);
+        self.charge_up_to(most, units, moment)
     }
 
-    /// Charges units that were lent, which the limit had room for. How many units were charged, and
-    /// by how many it is in debt then, where it is lower by now.
+    /// Charges units that were lent, which the limit had room for, whole. The same is answered: it
+    /// may be in debt where it is lower by now.
     pub(super) fn charge_lent(
         &mut self,
         units: u64,
         moment: Moment,
     ) -> Result<(u64, u64), UnknownTimeZone> {
+        self.charge_up_to(u64::MAX, units, moment)
+    }
+
+    /// Charges units until so many are in use.
+    fn charge_up_to(
+        &mut self,
+        most: u64,
+        units: u64,
+        moment: Moment,
+    ) -> Result<(u64, u64), UnknownTimeZone> {
         let algorithm = self.limit.algorithm();
         self.state.project(algorithm, moment)?;
+        let used = self.state.used(algorithm, moment.now);
+        let units = units.min(most.saturating_sub(used));
         if units > 0 {
             let take = Take::of(units);
             self.state.take(algorithm, take, moment.now, moment)?;
         }
-        Ok((units, self.debt(moment)?))
+        let debt = used.saturating_add(units);
+        Ok((units, debt.saturating_sub(algorithm.limit())))
     }
 
     /// Adds units that were charged at an instant, of which the row that it was read from does not

@@ -5,6 +5,7 @@
 
 pub(crate) mod clocks;
 pub(crate) mod generated;
+pub(crate) mod lending;
 pub(crate) mod object;
 pub(crate) mod permits;
 

@@ -91,7 +91,7 @@ impl Refusals {
         check: &Check,
         now: Timestamp,
     ) -> Option<(u64, &mut CachedRefusal)> {
-        let cost = plain_cost(check)?;
+        let cost = check.plain_cost()?;
         let entry = self.entries.get_mut(key)?;
         (cost >= entry.cost && entry.is_alive(now)).then_some((cost, entry))
     }
@@ -111,7 +111,7 @@ impl Refusals {
             }
             return;
         }
-        let Some(cost) = plain_cost(check) else {
+        let Some(cost) = check.plain_cost() else {
             return;
         };
         let until = asked.sent.plus(decision.cache_for);
@@ -142,13 +142,4 @@ impl Refusals {
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
-}
-
-/// The cost of a check that a cached refusal can answer: one positive cost for all limits, whole,
-/// without waiting and without a permit.
-fn plain_cost(check: &Check) -> Option<u64> {
-    let now = check.max_delay.is_none() && check.hold.is_none();
-    let plain = now && check.is_plain();
-    let cost = u64::try_from(check.cost).ok();
-    cost.filter(|&cost| plain && cost > 0)
 }

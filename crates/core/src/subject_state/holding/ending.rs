@@ -161,7 +161,7 @@ impl Limits {
 
     /// Whether the limits can be charged now: an error where a time zone is gone, before anything
     /// is changed.
-    fn can_charge(&self, moment: Moment) -> Result<(), UnknownTimeZone> {
+    pub(crate) fn can_charge(&self, moment: Moment) -> Result<(), UnknownTimeZone> {
         let clock = self.clock();
         let mut entries = self.entries.iter();
         entries.try_for_each(|entry| entry.usage.can_cancel(clock, moment))
@@ -176,7 +176,7 @@ impl Limits {
         effects: &mut Effects,
     ) -> Result<(), UnknownTimeZone> {
         let clock = self.clock().copied();
-        let Some(entry) = self.entries.iter_mut().find(|it| it.key() == part.key) else {
+        let Some(entry) = self.of_key_mut(&part.key) else {
             return Ok(());
         };
         entry.follow(clock.as_ref(), moment)?;
@@ -187,7 +187,7 @@ impl Limits {
 
     /// Holds `now` units of a limit in place of `before`.
     pub(crate) fn put_on_hold(&mut self, key: &str, before: u64, now: u64) {
-        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key() == key) {
+        if let Some(entry) = self.of_key_mut(key) {
             entry.on_hold = entry.on_hold.saturating_sub(before).saturating_add(now);
         }
     }

@@ -200,7 +200,7 @@ impl Limits {
     /// The definition of a part's limit that is in force: it may be another one by now than that
     /// under which the part was taken.
     fn in_force_for(&self, part: &Part) -> Option<&Entry> {
-        let own = self.entries.iter().find(|entry| entry.key() == part.key)?;
+        let own = self.of_key(&part.key)?;
         let newest = self
             .of_name(&own.policy, &own.usage.limit)
             .max_by_key(|entry| entry.turn);

@@ -35,7 +35,7 @@ impl SubjectState {
         if self.leases.next_end.is_none_or(|end| end > moment.now) {
             return Ok(());
         }
-        self.can_charge(moment)?;
+        self.limits.can_charge(moment)?;
         let mut next = None;
         let mut over = Vec::new();
         for lease in self.leases.all.values_mut().filter(|it| it.left > 0) {
@@ -87,17 +87,9 @@ impl SubjectState {
     /// nobody has to know how much it was.
     fn forget_at_turn(&self, parts: &[Part]) -> bool {
         parts.iter().all(|part| {
-            let mut entries = self.limits.entries.iter();
-            let entry = entries.find(|entry| entry.key() == part.key);
+            let entry = self.limits.of_key(&part.key);
             entry.is_none_or(|entry| entry.usage.forgets_at_turn())
         })
-    }
-
-    /// Whether all limits can be charged: else nothing is changed.
-    pub(super) fn can_charge(&self, moment: Moment) -> Result<(), UnknownTimeZone> {
-        let clock = self.limits.clock();
-        let mut entries = self.limits.entries.iter();
-        entries.try_for_each(|entry| entry.usage.can_cancel(clock, moment))
     }
 
     /// How long units may be spent that are lent; `None` where none are.
@@ -109,6 +101,11 @@ impl SubjectState {
     /// Marks the refusals for which units may be that are lent: they come back, or are spent, when
     /// the last lease is over, and nobody may remember them.
     pub(crate) fn mark_lent(&self, items: &[Item], answers: &mut [Decision], moment: Moment) {
+        let is_refused =
+            |answer: &Decision| !answer.success && answer.reason == Some(Reason::Limit);
+        if !answers.iter().any(is_refused) {
+            return;
+        }
         let Some(until) = self.leases.spent_until() else {
             return;
         };
@@ -118,7 +115,7 @@ impl SubjectState {
             let policy = &item.policy;
             let mut limits = policy.limits().iter();
             let lends = |limit| entries().any(|it| it.concerns(policy, limit));
-            if answer.reason == Some(Reason::Limit) && !answer.success && limits.any(lends) {
+            if is_refused(answer) && limits.any(lends) {
                 answer.wait_for_leases(until);
             }
         }

@@ -213,11 +213,10 @@ impl SubjectState {
         moment: Moment,
         effects: &mut Effects,
     ) {
-        let entries = &self.limits.entries;
         let first = || Lease::first(borrower, 0, moment.now);
         let lease = self.leases.all.entry(borrower).or_insert_with(first);
         for (key, units) in carried {
-            let Some(entry) = entries.iter().find(|it| it.key() == key) else {
+            let Some(entry) = self.limits.of_key(&key) else {
                 continue;
             };
             let stamp = entry.lent.stamp;
@@ -241,13 +240,12 @@ fn is_of(entry: &Entry, policy: &Policy) -> bool {
 
 /// Whether units of the policy can be spent without a question, after this one.
 fn may_be_lent(item: &Item, policy: &Policy) -> bool {
-    let check = &item.check;
-    let is_plain = check.is_plain() && check.costs.is_empty() && !check.peek && !check.bypass;
-    let is_now = check.max_delay.is_none() && check.hold.is_none() && check.cost > 0;
     // What counts as spent would open a window, where windows begin with the first use.
     let is_counted =
         |it: &Algorithm| !matches!(it, Algorithm::Concurrency(_) | Algorithm::FirstUse(_));
     let mut limits = policy.limits().iter();
     let is_spaced = policy.shapes() || policy.weights().is_some();
-    is_plain && is_now && !is_spaced && limits.all(|limit| is_counted(limit.algorithm()))
+    item.check.spendable().is_some()
+        && !is_spaced
+        && limits.all(|limit| is_counted(limit.algorithm()))
 }

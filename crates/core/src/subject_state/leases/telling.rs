@@ -69,24 +69,20 @@ impl SubjectState {
         if told < known || (borrowing.number == lease.number && lease.is_over) {
             return Ok(Heard::Old);
         }
-        let is_live = !lease.is_over;
         let before = (lease.spent, lease.left);
-        let since = match borrowing.number == lease.number {
-            true => borrowing.spent.saturating_sub(lease.spent),
-            false => borrowing
-                .before
-                .map_or(0, |it| it.saturating_sub(lease.spent)),
+        let is_same = borrowing.number == lease.number;
+        let sum = if is_same {
+            Some(borrowing.spent)
+        } else {
+            borrowing.before
         };
-        if is_live {
-            match borrowing.number == lease.number {
-                true => self.told(borrower, borrowing.spent, borrowing.left, moment, effects)?,
-                false => {
-                    let all = lease.spent.saturating_add(lease.left);
-                    let is_next = borrowing.number == lease.number + 1;
-                    let spent = borrowing.before.filter(|_| is_next).unwrap_or(all);
-                    self.told(borrower, spent, 0, moment, effects)?;
-                }
-            }
+        let since = sum.map_or(0, |sum| sum.saturating_sub(lease.spent));
+        if !lease.is_over {
+            let all = lease.spent.saturating_add(lease.left);
+            let is_known = is_same || borrowing.number == lease.number + 1;
+            let spent = sum.filter(|_| is_known).unwrap_or(all);
+            let left = if is_same { borrowing.left } else { 0 };
+            self.told(borrower, spent, left, moment, effects)?;
         }
         let mut is_told = false;
         if let Some(lease) = self.leases.all.get_mut(&borrower) {
@@ -111,7 +107,7 @@ impl SubjectState {
         moment: Moment,
         effects: &mut Effects,
     ) -> Result<(), UnknownTimeZone> {
-        self.can_charge(moment)?;
+        self.limits.can_charge(moment)?;
         let Some(lease) = self.leases.all.get_mut(&borrower) else {
             return Ok(());
         };
@@ -122,18 +118,12 @@ impl SubjectState {
         let back = before - lease.left;
         let parts = lease.parts.clone();
         for (place, part) in parts.iter().enumerate() {
-            if let Some(entry) = self
-                .limits
-                .entries
-                .iter_mut()
-                .find(|it| it.key() == part.key)
-            {
+            if let Some(entry) = self.limits.of_key_mut(&part.key) {
                 entry.lent.units = entry.lent.units.saturating_sub(back);
                 entry.begin_carrying();
             }
             let charged = self.limits.charge_lent(&part.key, more, moment, effects)?;
-            let mut entries = self.limits.entries.iter_mut();
-            let Some(entry) = entries.find(|it| it.key() == part.key) else {
+            let Some(entry) = self.limits.of_key_mut(&part.key) else {
                 continue;
             };
             let carried = entry.lent.carried.take().filter(|_| charged > 0);
