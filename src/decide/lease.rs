@@ -5,12 +5,13 @@ use std::cell::Cell;
 
 use tollgate_core::decision::{Decision, Source};
 use tollgate_core::idempotency::Keyed;
-use tollgate_core::isolate::leases::{spendable, Turn};
+use tollgate_core::isolate::leases::Turn;
 use tollgate_core::message::Call;
 use tollgate_core::store::RateLimitStore;
 use tollgate_core::subject_state::Item;
-use tollgate_core::{Duration, Timestamp};
+use tollgate_core::Duration;
 
+use super::later::{Pending, Work};
 use super::object::{key_of, remembered, ObjectStore};
 use crate::clock;
 use crate::context::Context;
@@ -18,18 +19,19 @@ use crate::doors::limiter::{Limiter, Question};
 use crate::error::ApiError;
 use crate::hot;
 use crate::isolate;
-use crate::task;
 
 thread_local! {
-    /// Until when somebody sees to it that leases are given back, if that was not cancelled with
-    /// its request.
-    static RETURNING: Cell<Option<Timestamp>> = const { Cell::new(None) };
+    static RETURNING: Pending = const { Cell::new(None) };
 }
 
-/// Who has not given a lease back so long after it was due was cancelled with his request.
-const OVERDUE: Duration = Duration::from_secs(2);
-/// Then the next request sees to it: the platform ends what goes on for longer after an answer.
-const SHIFT: Duration = Duration::from_secs(20);
+/// What is left of leases is given back when nobody uses it.
+static RETURNS: Work = Work {
+    pending: &RETURNING,
+    overdue: Duration::from_secs(2),
+    // The platform ends what goes on for much longer after an answer.
+    shift: Some(Duration::from_secs(20)),
+    wait: || isolate::with(|isolate| isolate.leases.wait(clock::now())),
+};
 
 /// The leases of this isolate, for the time of one request.
 pub(super) struct LeaseStore<'a> {
@@ -45,7 +47,7 @@ impl RateLimitStore for LeaseStore<'_> {
         let context = self.context;
         let keyed = self.keyed;
         let store = ObjectStore { context, keyed };
-        let is_spendable = keyed.is_none() && spendable(&item.check).is_some();
+        let is_spendable = keyed.is_none() && item.check.spendable().is_some();
         if !is_spendable || context.is_here(object) {
             return store.decide(object, item).await;
         }
@@ -63,7 +65,7 @@ impl RateLimitStore for LeaseStore<'_> {
         });
         let borrowing = match turn {
             Turn::Spent(decision) => {
-                give_back_later(context);
+                RETURNS.later(context, give_back);
                 return Ok((decision, Source::Lease));
             }
             Turn::Borrow(borrowing) => Some(borrowing),
@@ -75,40 +77,10 @@ impl RateLimitStore for LeaseStore<'_> {
         }
         let decided = decided?;
         if decided.0.loan.is_some() {
-            give_back_later(context);
+            RETURNS.later(context, give_back);
         }
         Ok(decided)
     }
-}
-
-/// Has what is left of leases given back when nobody uses it, in the background.
-fn give_back_later(context: &Context) {
-    let now = clock::now();
-    if RETURNING.get().is_some_and(|until| until > now) {
-        return;
-    }
-    let limiter = context.limiter(context.config.deadline());
-    let Some(wait) = next_return() else { return };
-    context.in_background(async move {
-        let mut next = Some(wait);
-        while let Some(wait) = next {
-            task::wait(wait).await;
-            give_back(&limiter).await;
-            next = next_return();
-            if clock::now().since(now) > SHIFT {
-                RETURNING.set(None);
-                return;
-            }
-        }
-    });
-}
-
-/// How long until the next one, which is pending from now on; `None` where none is.
-fn next_return() -> Option<Duration> {
-    let now = clock::now();
-    let wait = isolate::with(|isolate| isolate.leases.wait(now));
-    RETURNING.set(wait.map(|wait| now.plus(wait).plus(OVERDUE)));
-    wait
 }
 
 /// Gives back what is due. What does not arrive counts as spent when its lease is over.

@@ -13,6 +13,7 @@ mod debts;
 mod fallback;
 mod here;
 mod instead;
+mod later;
 mod lease;
 mod levels;
 mod newer;

@@ -13,25 +13,29 @@ use tollgate_core::policy::consistency::Consistency;
 use tollgate_core::policy::Policy;
 use tollgate_core::report::{Outcome, Report, Reported, Told};
 use tollgate_core::subject::{Subject, SubjectParts};
-use tollgate_core::{Duration, Timestamp};
+use tollgate_core::Duration;
 use tollgate_feedback::Feedback;
 
+use super::later::{Pending, Work};
 use super::{counts, here, object, pending, policies};
 use crate::clock;
 use crate::context::Context;
 use crate::doors::limiter::{Limiter, Question};
 use crate::error::ApiError;
 use crate::isolate;
-use crate::task;
 use crate::telemetry::flush;
 
 thread_local! {
-    /// Until when a sending is pending, if it was not cancelled with its request.
-    static SENDING: Cell<Option<Timestamp>> = const { Cell::new(None) };
+    static SENDING: Pending = const { Cell::new(None) };
 }
 
-/// A sending that has not ended so long after it was due was cancelled with its request.
-const OVERDUE: Duration = Duration::from_secs(5);
+/// What was summed up is sent when it is due.
+static SENDINGS: Work = Work {
+    pending: &SENDING,
+    overdue: Duration::from_secs(5),
+    shift: None,
+    wait: || isolate::with(|isolate| isolate.reports.wait(clock::now())),
+};
 
 /// A report, and what it did.
 pub(crate) struct Heeded {
@@ -58,7 +62,7 @@ pub(crate) async fn heed(
     let outcome = match sending(context, &object, &report) {
         Sending::Now => Outcome::Done(ask(context, &object, &report).await?),
         Sending::Later(_) => {
-            send_later(context);
+            SENDINGS.later(context, send_due);
             Outcome::Later
         }
         Sending::Needless => Outcome::Needless,
@@ -100,34 +104,12 @@ fn learn(object: &str, report: &Report, reported: &Reported) {
     }
 }
 
-/// Has what was summed up sent when it is due, in the background.
-fn send_later(context: &Context) {
-    let now = clock::now();
-    if SENDING.get().is_some_and(|until| until > now) {
-        return;
+/// Sends what is due of what was summed up.
+async fn send_due(limiter: &Limiter) {
+    let due = isolate::with(|isolate| isolate.reports.take_due(clock::now()));
+    for (object, report) in due {
+        send(limiter, &object, &report).await;
     }
-    let limiter = context.limiter(context.config.deadline());
-    let Some(wait) = next_sending() else { return };
-    context.in_background(async move {
-        let mut next = Some(wait);
-        // The platform ends it sooner or later; the next report begins anew.
-        while let Some(wait) = next {
-            task::wait(wait).await;
-            let due = isolate::with(|isolate| isolate.reports.take_due(clock::now()));
-            for (object, report) in due {
-                send(&limiter, &object, &report).await;
-            }
-            next = next_sending();
-        }
-    });
-}
-
-/// How long until the next one, which is pending from now on; `None` where none is.
-fn next_sending() -> Option<Duration> {
-    let now = clock::now();
-    let wait = isolate::with(|isolate| isolate.reports.wait(now));
-    SENDING.set(wait.map(|wait| now.plus(wait).plus(OVERDUE)));
-    wait
 }
 
 async fn send(limiter: &Limiter, object: &str, report: &Report) {
