@@ -4,7 +4,7 @@
 use std::cell::Cell;
 
 use tollgate_core::decision::{Decision, Source};
-use tollgate_core::idempotency::Keyed;
+use tollgate_core::idempotency::{Aim, Keyed};
 use tollgate_core::isolate::leases::Turn;
 use tollgate_core::message::Call;
 use tollgate_core::store::RateLimitStore;
@@ -46,14 +46,15 @@ impl RateLimitStore for LeaseStore<'_> {
     async fn decide(&self, object: &str, item: &Item) -> Result<(Decision, Source), ApiError> {
         let context = self.context;
         let keyed = self.keyed;
-        let store = ObjectStore { context, keyed };
-        let is_spendable = keyed.is_none() && item.check.spendable().is_some();
-        if !is_spendable || context.is_here(object) {
-            return store.decide(object, item).await;
+        let store = |keyed| ObjectStore { context, keyed };
+        // An operation is known to its object alone: what is spent here is not, and says so.
+        let may_be_unknown = keyed.is_none_or(|it| it.aim == Aim::Remember);
+        if !may_be_unknown || item.check.spendable().is_none() || context.is_here(object) {
+            return store(keyed).decide(object, item).await;
         }
         let key = key_of(object, &item.policy);
-        // While units are lent no refusal is remembered.
-        if let Some(decision) = remembered(key, item) {
+        // While units are lent no refusal is remembered. Who was admitted before is not refused.
+        if let Some(decision) = remembered(key, item).filter(|_| keyed.is_none()) {
             return Ok((decision, Source::Cache));
         }
         let terms = item.policy.lease().unwrap_or_default();
@@ -68,10 +69,15 @@ impl RateLimitStore for LeaseStore<'_> {
                 RETURNS.later(context, give_back);
                 return Ok((decision, Source::Lease));
             }
+            Turn::Borrow(borrowing) if keyed.is_some() && borrowing.is_bare() => {
+                isolate::with(|isolate| isolate.leases.undecided(key, &borrowing));
+                None
+            }
             Turn::Borrow(borrowing) => Some(borrowing),
             Turn::Ask => None,
         };
-        let decided = store.ask(key, object, item, borrowing).await;
+        let keyed = keyed.filter(|_| borrowing.is_none());
+        let decided = store(keyed).ask(key, object, item, borrowing).await;
         if let Some(borrowing) = &borrowing {
             isolate::with(|isolate| isolate.leases.undecided(key, borrowing));
         }

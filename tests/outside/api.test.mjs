@@ -498,7 +498,7 @@ describe("bad input is refused, names the field, and consumes nothing", () => {
     ],
     [{ identifier, limits: [window(1), window(2)] }, 400, "invalidField"],
     [{ identifier, limit: 5, window: "9m", consistency: "eventual" }, 400, "invalidField", "consistency"],
-    [{ identifier, ...window(5), consistency: "leased" }, 400, "invalidField", "consistency"],
+    [{ identifier, ...window(5), window: "9s", consistency: "leased" }, 400, "invalidField", "consistency"],
     [{ identifier, limit: 5, window: "1m", consistency: "local" }, 400, "invalidField", "consistency"],
     [{ identifier, limit: 5, window: "1h", consistency: "local" }, 400, "invalidField", "consistency"],
     [{ identifier, limit: 5, window: "9m", failMode: "eventual" }, 400, "invalidField", "failMode"],

@@ -119,6 +119,21 @@ test("who asks seldom borrows nothing", { timeout: 30_000 }, async () => {
   }
 });
 
+test("an operation is spent like any other request, and says that it is not known again", async () => {
+  const body = { identifier: fresh(), ...leased(1_000) };
+  const first = { ...body, operation: "first" };
+  expect(await ask("T", first)).toMatchObject({ success: true, source: "object", remaining: 999 });
+  await sleep(400); // who asks seldom borrows nothing, and is known
+  expect(await ask("T", first)).toMatchObject({ success: true, source: "object", remaining: 999, repeated: true });
+  const answers = [];
+  for (let i = 0; i < 40; i++) answers.push(await ask("T", { ...body, operation: `op ${i}` }));
+  const lent = answers.filter(({ source }) => source === "lease");
+  expect(lent.length).toBeGreaterThan(25);
+  expect(lent.every(({ success, idempotent }) => success && idempotent === false)).toBe(true);
+  await sleep(LEASE_MS);
+  expect((await status(body.identifier)).used).toBe(41);
+});
+
 test("a refusal while units are lent says that it is not exact", { timeout: 30_000 }, async () => {
   const body = { identifier: fresh(), ...leased(200) };
   for (let i = 0; i < 40; i++) await ask("T", body);

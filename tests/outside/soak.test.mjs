@@ -44,7 +44,7 @@ describe.runIf(process.platform === "linux")("a soak of some seconds", () => {
       "--through",
       "tests/outside/lib/lenient.js",
       "--only",
-      "fixedWindow,flood",
+      "strong fixedWindow,flood",
     );
     expect(status, text).toBe(1);
     expect(text).toContain("soak: not kept (seed 1):");

@@ -91,6 +91,17 @@ pub struct Borrowing {
     pub terms: Terms,
 }
 
+impl Borrowing {
+    /// Whether nothing is told by it, and nothing wanted.
+    pub const fn is_bare(&self) -> bool {
+        let untold = match self.before {
+            Some(before) => before,
+            None => 0,
+        };
+        !self.wants && self.spent == 0 && self.left == 0 && untold == 0
+    }
+}
+
 /// What a borrower gives back, when it asks nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Returned {
