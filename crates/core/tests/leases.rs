@@ -13,7 +13,7 @@ use common::{algorithm, lending, moment, policy_of, Kind, Spec};
 use tollgate_core::decide::Check;
 use tollgate_core::decision::Decision;
 use tollgate_core::isolate::bounded::{Key, Secret};
-use tollgate_core::isolate::leases::{Leases, Turn};
+use tollgate_core::isolate::leases::{Leases, Reserved, Turn};
 use tollgate_core::isolate::refusals::{CallTimes, Refusals};
 use tollgate_core::lease::{Returned, Terms};
 use tollgate_core::message::{Answer, Call};
@@ -54,6 +54,8 @@ enum Event {
     Answer(usize, u64, String, String),
     /// An isolate gives back what is due.
     Due(usize),
+    /// Others have admitted, or not, for what an isolate has set units aside.
+    Others(usize, usize, bool),
 }
 
 struct World {
@@ -65,6 +67,10 @@ struct World {
     object: Object,
     isolates: Vec<Leases>,
     refusals: Vec<Refusals>,
+    /// Of a thousand checks so many have to be admitted by others as well.
+    shared: u64,
+    /// What was set aside for them.
+    reserved: Vec<Reserved>,
     /// What each isolate's clock is ahead.
     clocks: Vec<u64>,
     events: BinaryHeap<Reverse<(u64, u64, Event)>>,
@@ -92,6 +98,8 @@ impl World {
             refusals: (0..isolates)
                 .map(|_| Refusals::new(Secret::new(1)))
                 .collect(),
+            shared: 0,
+            reserved: Vec::new(),
             clocks: (0..isolates as u64).map(|i| i * 7_919 % 5_000).collect(),
             events: BinaryHeap::new(),
             sent: 0,
@@ -158,6 +166,12 @@ impl World {
                     self.answer(isolate, sent, &call, &text);
                 }
                 Event::Due(isolate) => self.give_back(isolate),
+                Event::Others(isolate, place, true) => {
+                    self.isolates[isolate].keep(&self.reserved[place]);
+                }
+                Event::Others(isolate, place, false) => {
+                    self.isolates[isolate].give_up(&self.reserved[place]);
+                }
             }
         }
     }
@@ -174,16 +188,12 @@ impl World {
         if refused.is_some() {
             return;
         }
+        if self.shared > 0 && self.random(1_000) < self.shared {
+            return self.check_with_others(isolate, random);
+        }
         let about = ("object", &self.terms);
         let turn = self.isolates[isolate].take(World::key(), about, &Check::ONE, now, &|| random);
-        let call = Call::Limit {
-            operation: None,
-            items: vec![Item {
-                policy: self.policy.clone(),
-                check: Check::ONE,
-            }],
-            holding: None,
-        };
+        let call = self.limit(1);
         let call = match turn {
             Turn::Spent(decision) => {
                 assert!(decision.success);
@@ -197,6 +207,62 @@ impl World {
                 call: Box::new(call),
             },
         };
+        self.ask_object(isolate, &call);
+    }
+
+    /// A check of which others have a say: of ten they admit six, most of them at once, and of some
+    /// nobody hears. What there is too little for is asked of the object.
+    fn check_with_others(&mut self, isolate: usize, random: u64) {
+        let (about, now) = (("object", &self.terms), self.clock(isolate));
+        let leases = &mut self.isolates[isolate];
+        let (set_aside, borrowing) =
+            leases.reserve(World::key(), about, &Check::ONE, now, &|| random);
+        let fate = self.random(10);
+        let is_heard = self.random(1_000) >= self.weather.lost;
+        let took = match self.random(20) {
+            0 if self.weather.lost > 0 => self.random(3_000),
+            _ => self.random(50),
+        };
+        match set_aside {
+            Some((decision, reserved)) => {
+                assert!(decision.success);
+                if fate < 6 {
+                    self.admit("a lease, with others");
+                }
+                if is_heard {
+                    let place = self.reserved.len();
+                    self.reserved.push(reserved);
+                    self.at(self.now + took, Event::Others(isolate, place, fate < 6));
+                }
+                self.wake(isolate);
+            }
+            None => {
+                let call = self.limit(1);
+                self.ask_object(isolate, &call);
+            }
+        }
+        if let Some(borrowing) = borrowing {
+            let call = Call::Borrowing {
+                borrowing,
+                call: Box::new(self.limit(0)),
+            };
+            self.ask_object(isolate, &call);
+        }
+    }
+
+    /// The call that asks for so many units.
+    fn limit(&self, cost: i64) -> Call {
+        Call::Limit {
+            operation: None,
+            items: vec![Item {
+                policy: self.policy.clone(),
+                check: Check { cost, ..Check::ONE },
+            }],
+            holding: None,
+        }
+    }
+
+    fn ask_object(&mut self, isolate: usize, call: &Call) {
         let event = Event::Call(isolate, self.now, call.encode());
         self.calls += 1;
         self.send(&event);
@@ -228,7 +294,7 @@ impl World {
         let answer = state.answer(&call, random, moment, &mut effects);
         self.object.apply(effects);
         if let Answer::Decided(decisions) = &answer {
-            if decisions[0].success {
+            if decisions[0].success && wants_units(&call) {
                 self.admit("the object"); // also where nobody hears of it
             }
         }
@@ -271,8 +337,10 @@ impl World {
             sent: Timestamp::from_millis(sent + self.clocks[isolate]),
             received: self.clock(isolate),
         };
-        let refusals = &mut self.refusals[isolate];
-        refusals.record_decision(World::key(), &Check::ONE, times, &decision);
+        if wants_units(&call) {
+            let refusals = &mut self.refusals[isolate];
+            refusals.record_decision(World::key(), &Check::ONE, times, &decision);
+        }
         let Some(borrowing) = lending::borrowing_of(&call) else {
             return;
         };
@@ -306,6 +374,12 @@ impl World {
     }
 }
 
+/// Whether a call asks for units, and not only to borrow.
+fn wants_units(call: &Call) -> bool {
+    let mut call = call.clone();
+    call.items_mut().iter().any(|it| it.check.cost > 0)
+}
+
 /// So many units in ten seconds.
 fn limited(kind: Kind, limit: u64) -> Policy {
     let (window, amount) = (10_000, limit);
@@ -337,6 +411,24 @@ fn a_hot_window_is_admitted_whole_and_asked_seldom() {
     }
 }
 
+/// A parent's units are set aside until the child's object has admitted too.
+#[test]
+fn a_hot_parent_is_asked_seldom_and_its_units_that_others_refuse_come_back() {
+    let mut world = World::new(limited(Kind::FixedWindow, 100_000), 4, CALM, 1);
+    world.shared = 1_000;
+    world.ask(8_000, 30_000);
+    world.run();
+    let before = world.admitted;
+    world.now = 1_050_000; // a window begins
+    world.ask(8_000, 4_000);
+    world.run();
+    println!("parent: {:.1} calls per 1,000", world.calls_per_thousand());
+    assert!(world.calls_per_thousand() <= 20.0);
+    world.now = 1_059_000;
+    let charged = world.remaining().map_or(0, |left| 100_000 - left);
+    assert_eq!(charged, world.admitted - before);
+}
+
 #[test]
 fn whatever_the_weather_nothing_is_admitted_that_has_no_room() {
     let storm = Weather {
@@ -362,6 +454,7 @@ fn whatever_the_weather_nothing_is_admitted_that_has_no_room() {
             Weather { delay: 60, ..storm }
         };
         let mut world = World::new(limited(kind, limit), 1 + seed as usize % 7, weather, seed);
+        world.shared = [0, 500, 1_000][seed as usize % 3];
         for part in [limit * 3 / 10, limit / 40 + 1, limit / 5, 1] {
             world.ask(part, 8_000);
             world.run();
@@ -380,14 +473,7 @@ fn what_is_told_at_the_end_of_a_lease_is_charged_then_also_after_a_restart() {
         amount: 1,
     };
     let mut world = World::new(policy_of(algorithm(&bucket)), 1, CALM, 1);
-    let limit = Call::Limit {
-        operation: None,
-        items: vec![Item {
-            policy: world.policy.clone(),
-            check: Check::ONE,
-        }],
-        holding: None,
-    };
+    let limit = world.limit(1);
     let borrowing = lending::first(7);
     let asked = Call::Borrowing {
         borrowing,

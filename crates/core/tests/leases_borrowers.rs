@@ -4,7 +4,7 @@
 use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Reason};
 use tollgate_core::isolate::bounded::{Key, Secret};
-use tollgate_core::isolate::leases::{Leases, Turn};
+use tollgate_core::isolate::leases::{Leases, Reserved, Turn};
 use tollgate_core::isolate::refusals::CallTimes;
 use tollgate_core::lease::{Borrowing, Loan, Terms};
 use tollgate_core::{Duration, Timestamp};
@@ -141,4 +141,66 @@ fn what_is_left_when_the_subject_is_blocked_is_given_back_and_not_spent() {
     let asked = isolate.spend_until_asked();
     isolate.answer(&asked, &blocked);
     assert_eq!(isolate.give_back(), (1, asked.left));
+}
+
+impl Isolate {
+    /// Sets a unit aside for a check that others have to admit.
+    fn reserve(&mut self) -> Reserved {
+        let (terms, now) = (Terms::default(), self.clock());
+        let about = (OBJECT, &terms);
+        let leases = &mut self.leases;
+        let (reserved, _) = leases.reserve(Isolate::key(), about, &Check::ONE, now, &|| 7);
+        reserved.expect("it has units").1
+    }
+}
+
+#[test]
+fn what_is_set_aside_is_left_to_the_object_and_spent_where_the_lease_is_over() {
+    let mut isolate = Isolate::with_loan();
+    let first = isolate.reserve();
+    let asked = isolate.spend_until_asked();
+    assert_eq!(asked.spent + asked.left, LOAN);
+    isolate.leases.undecided(Isolate::key(), &asked);
+    isolate.now += 2_500;
+    let next = isolate.borrowing();
+    assert_eq!(next.before, Some(asked.spent + 1));
+    assert_eq!((next.number, next.left), (asked.number + 1, 0));
+    let loan = Loan {
+        units: LOAN,
+        life: Duration::from_secs(1),
+    };
+    let lent = Decision {
+        loan: Some(Box::new(loan)),
+        ..Decision::bare(isolate.clock(), true, None)
+    };
+    isolate.answer(&next, &lent);
+    // What was set aside of the lease before is nothing of this one.
+    let second = isolate.reserve();
+    isolate.leases.give_up(&first);
+    isolate.leases.keep(&second);
+    // Neither is resolved twice.
+    isolate.leases.keep(&second);
+    isolate.leases.give_up(&second);
+    assert_eq!(isolate.give_back(), (1, LOAN - 1));
+}
+
+#[test]
+fn who_has_nothing_to_lend_is_not_asked_again_and_again() {
+    let mut isolate = Isolate::with_loan();
+    isolate.now += 2_500;
+    let mut asked = 0;
+    for _ in 0..1_000 {
+        isolate.now += 1;
+        let (terms, now) = (Terms::default(), isolate.clock());
+        let about = (OBJECT, &terms);
+        let leases = &mut isolate.leases;
+        let (reserved, borrowing) =
+            leases.reserve(Isolate::key(), about, &Check::ONE, now, &|| 7);
+        assert!(reserved.is_none());
+        if let Some(borrowing) = borrowing {
+            asked += 1;
+            isolate.answer(&borrowing, &Decision::bare(isolate.clock(), true, None));
+        }
+    }
+    assert!((5..=10).contains(&asked), "{asked}");
 }

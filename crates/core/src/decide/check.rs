@@ -86,9 +86,19 @@ impl Check {
     /// The cost, where it is one for all limits, above zero, whole, without waiting and without a
     /// permit.
     pub fn plain_cost(&self) -> Option<u64> {
-        let is_now = self.max_delay.is_none() && self.hold.is_none();
         let cost = u64::try_from(self.cost).ok()?;
-        (is_now && self.is_plain() && cost > 0).then_some(cost)
+        (self.is_now() && self.is_plain() && cost > 0).then_some(cost)
+    }
+
+    /// Whether it neither waits nor takes a permit.
+    fn is_now(&self) -> bool {
+        self.max_delay.is_none() && self.hold.is_none()
+    }
+
+    /// Whether units may be lent with its answer: limits decide it, and it asks for nothing or for
+    /// what could be spent from a lease.
+    pub fn may_borrow(&self) -> bool {
+        self.cost >= 0 && self.is_now() && self.is_plain() && !self.peek && !self.bypass
     }
 
     /// The same where it may be spent from a lease: it changes something, and limits decide it.

@@ -4,6 +4,9 @@
 //! left, or a lease that is over, asks the object and tells what was spent; while it is under way
 //! the others spend the rest, or ask for themselves. What is left when nobody asks any more is
 //! given back. An entry that is lost costs what it had, until the limit's window turns.
+//!
+//! Where others have to admit the check as well, units are set aside for it until they have. To the
+//! object these are left; in the last sum of a lease they are spent, whatever becomes of them.
 
 use core::mem;
 
@@ -38,6 +41,8 @@ struct Lease {
     turn: u64,
     spent: u64,
     left: u64,
+    /// What is set aside for checks that others have to admit.
+    reserved: u64,
     /// What was spent in the lease before, where there was one.
     before: Option<u64>,
     /// When it is over.
@@ -52,6 +57,9 @@ struct Lease {
     used_before: Option<Timestamp>,
     /// Whether answers take so long that leases would be over when they arrive.
     is_slow: bool,
+    /// How long nothing was borrowed ahead after nothing was to be had, and until when.
+    pause: Duration,
+    paused_until: Timestamp,
     /// How the limits stood when more was lent last, with what was left here then.
     standings: Vec<Standing>,
     /// The object's clock then, and the isolate's.
@@ -87,6 +95,16 @@ pub enum Turn {
     Ask,
 }
 
+/// Units of a lease that are set aside for a check.
+#[derive(Debug, Clone, Copy)]
+#[must_use = "what is neither kept nor given up counts as spent"]
+pub struct Reserved {
+    key: Key,
+    borrower: u64,
+    number: u64,
+    cost: u64,
+}
+
 impl Leases {
     /// Decides `check` by what is left of a lease, or says what to ask. `random`: numbers for new
     /// borrowers.
@@ -101,23 +119,97 @@ impl Leases {
         let Some(cost) = check.spendable() else {
             return Turn::Ask;
         };
-        let worth = |lease: &Lease| (u64::from(lease.left > 0), lease.used.as_millis());
-        let first = || Lease::first(object, random(), now);
-        let (lease, _) = self.all.get_or_put(key, first, worth);
-        // Of a new one this is the first use.
-        let is_first = lease.turn == 0 && lease.number == 1;
+        let lease = self.get_or_begin(key, object, now, random);
         let is_asked = lease.is_asked(now);
-        let has_enough = lease.left >= cost && now < lease.until;
-        if has_enough && (is_asked || lease.left.saturating_sub(cost) >= lease.size / LITTLE) {
+        if lease.has(cost, now) && (is_asked || lease.has_plenty_beside(cost)) {
             return Turn::Spent(lease.spend(cost, now));
         }
-        if !is_first {
-            lease.note_use(now);
-        }
+        lease.note_asking(now);
         if is_asked {
             return Turn::Ask;
         }
         Turn::Borrow(lease.ask(cost, terms, now))
+    }
+
+    /// Sets units aside for `check`, which others have to admit as well, and decides it but for
+    /// them; `None` where too little is left. Beside it what to tell the object, with a question
+    /// that asks for nothing: nobody waits for its answer.
+    pub fn reserve(
+        &mut self,
+        key: Key,
+        (object, terms): (&str, &Terms),
+        check: &Check,
+        now: Timestamp,
+        random: &dyn Fn() -> u64,
+    ) -> (Option<(Decision, Reserved)>, Option<Borrowing>) {
+        let Some(cost) = check.spendable() else {
+            return (None, None);
+        };
+        let lease = self.get_or_begin(key, object, now, random);
+        let reserved = lease.has(cost, now).then(|| lease.set_aside(cost, now));
+        let has_plenty = reserved.is_some() && lease.has_plenty_beside(0);
+        if reserved.is_none() {
+            lease.note_asking(now);
+        }
+        let number = lease.number;
+        let borrower = lease.borrower;
+        let is_free = !lease.is_asked(now) && now >= lease.paused_until;
+        let borrowing = (is_free && !has_plenty).then(|| {
+            let cost = if reserved.is_some() { 0 } else { cost };
+            lease.ask(cost, terms, now)
+        });
+        let borrowing = borrowing.filter(|it| {
+            if it.is_bare() {
+                lease.asked = None;
+            }
+            !it.is_bare()
+        });
+        let reserved = reserved.map(|decision| {
+            let reserved = Reserved {
+                key,
+                borrower,
+                number,
+                cost,
+            };
+            (decision, reserved)
+        });
+        (reserved, borrowing)
+    }
+
+    /// All have admitted the check: its units are spent.
+    pub fn keep(&mut self, reserved: &Reserved) {
+        if let Some(lease) = self.with(reserved) {
+            lease.reserved -= reserved.cost;
+            lease.spent += reserved.cost;
+        }
+    }
+
+    /// Somebody has refused the check: its units are for others.
+    pub fn give_up(&mut self, reserved: &Reserved) {
+        if let Some(lease) = self.with(reserved) {
+            lease.reserved -= reserved.cost;
+            lease.left += reserved.cost;
+            lease.since = lease.since.saturating_sub(reserved.cost);
+        }
+    }
+
+    /// The lease of which units are set aside; `None` where it is over, which counts them as spent.
+    fn with(&mut self, reserved: &Reserved) -> Option<&mut Lease> {
+        let lease = self.all.get_mut(reserved.key)?;
+        let is_same = (lease.borrower, lease.number) == (reserved.borrower, reserved.number);
+        (is_same && lease.reserved >= reserved.cost).then_some(lease)
+    }
+
+    fn get_or_begin(
+        &mut self,
+        key: Key,
+        object: &str,
+        now: Timestamp,
+        random: &dyn Fn() -> u64,
+    ) -> &mut Lease {
+        let worth = |lease: &Lease| (u64::from(lease.left > 0), lease.used.as_millis());
+        let first = || Lease::first(object, random(), now);
+        self.all.get_or_put(key, first, worth).0
     }
 
     /// What the object has answered to a question that borrows.
@@ -132,7 +224,15 @@ impl Leases {
             return;
         };
         lease.asked = None;
-        lease.is_slow = times.took().as_millis() > borrowing.terms.life().as_millis() / 4;
+        let part = Duration::from_millis(borrowing.terms.life().as_millis() / 4);
+        lease.is_slow = times.took() > part;
+        lease.pause = match decision.loan {
+            Some(_) => Duration::ZERO,
+            None => Duration::from_millis(2 * lease.pause.as_millis())
+                .max(PAUSE)
+                .min(part),
+        };
+        lease.paused_until = times.received.plus(lease.pause);
         if !decision.success && decision.reason.is_some_and(|reason| !reason.is_of_room()) {
             // Nothing is to be admitted by it; what is left is given back.
             lease.until = lease.until.min(times.received);
@@ -208,6 +308,10 @@ impl Leases {
 /// A lease of which nothing is left is forgotten when it was not used for so long.
 const FORGOTTEN: Duration = Duration::from_secs(10);
 
+/// So long nothing is borrowed ahead at first, once nothing was to be had: it may have been the end
+/// of a window. Each time after that for twice as long, up to a quarter of a life.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// For so long after its last use a lease is taken to be in use.
 const IDLE: Duration = Duration::from_millis(250);
 
@@ -220,6 +324,7 @@ impl Lease {
             turn: 0,
             spent: 0,
             left: 0,
+            reserved: 0,
             before: None,
             until: now.plus(MAX_LIFE),
             size: 0,
@@ -227,6 +332,8 @@ impl Lease {
             used: now,
             used_before: None,
             is_slow: false,
+            pause: Duration::ZERO,
+            paused_until: now,
             standings: Vec::new(),
             seen: (now, now),
             deciding: None,
@@ -238,9 +345,29 @@ impl Lease {
         self.asked.is_some_and(|at| now.since(at) < LOST)
     }
 
+    /// Whether so much is left that may be spent now.
+    fn has(&self, cost: u64, now: Timestamp) -> bool {
+        self.left >= cost && now < self.until
+    }
+
+    /// Whether no more has to be asked for once `cost` units are taken.
+    const fn has_plenty_beside(&self, cost: u64) -> bool {
+        self.left.saturating_sub(cost) >= self.size / LITTLE
+    }
+
     fn spend(&mut self, cost: u64, now: Timestamp) -> Decision {
-        self.left -= cost;
         self.spent += cost;
+        self.take(cost, now)
+    }
+
+    fn set_aside(&mut self, cost: u64, now: Timestamp) -> Decision {
+        self.reserved += cost;
+        self.take(cost, now)
+    }
+
+    /// Takes units of what is left: the decision that admits them.
+    fn take(&mut self, cost: u64, now: Timestamp) -> Decision {
+        self.left -= cost;
         self.since += cost;
         self.note_use(now);
         let (object, own) = self.seen;
@@ -262,7 +389,7 @@ impl Lease {
         if now >= self.until {
             self.number += 1;
             self.turn = 0;
-            self.before = Some(mem::take(&mut self.spent));
+            self.before = Some(mem::take(&mut self.spent) + mem::take(&mut self.reserved));
             self.left = 0;
         }
         if self.left < cost {
@@ -278,7 +405,7 @@ impl Lease {
             number: self.number,
             turn: self.turn,
             spent: self.spent,
-            left: self.left,
+            left: self.left + self.reserved,
             before: self.before,
             wants: is_hot && !mem::take(&mut self.is_slow),
             terms: *terms,
@@ -309,6 +436,13 @@ impl Lease {
         self.used.plus(IDLE)
     }
 
+    /// Notes a use that has to ask; of a new lease it is known already.
+    const fn note_asking(&mut self, now: Timestamp) {
+        if self.turn > 0 || self.number > 1 {
+            self.note_use(now);
+        }
+    }
+
     const fn note_use(&mut self, now: Timestamp) {
         self.used_before = Some(self.used);
         self.used = now;
@@ -318,7 +452,7 @@ impl Lease {
         Returned {
             borrower: self.borrower,
             number: self.number,
-            spent: self.spent,
+            spent: self.spent + self.reserved,
         }
     }
 }

@@ -208,8 +208,7 @@ impl Call {
             Call::Status { .. } | Call::Next { .. } | Call::Overridden(_) | Call::Recall => false,
             Call::Recorded { call, .. }
             | Call::Knowing { call, .. }
-            | Call::Keyed { call, .. }
-            | Call::Borrowing { call, .. } => call.may_change(),
+            | Call::Keyed { call, .. } => call.may_change(),
             _ => true,
         }
     }
