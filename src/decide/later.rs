@@ -29,27 +29,42 @@ pub(super) struct Work {
 impl Work {
     /// Has `work` done whenever something is due, unless a task sees to it already.
     pub(super) fn later(&'static self, context: &Context, work: impl AsyncFn(&Limiter) + 'static) {
-        let now = clock::now();
-        if self.pending.get().is_some_and(|until| until > now) {
+        if self.is_pending() {
             return;
         }
         let limiter = context.limiter(context.config.deadline());
         let Some(wait) = self.next() else { return };
-        context.in_background(async move {
-            let mut next = Some(wait);
-            while let Some(wait) = next {
-                task::wait(wait).await;
-                work(&limiter).await;
-                next = self.next();
-                if self
-                    .shift
-                    .is_some_and(|shift| clock::now().since(now) > shift)
-                {
-                    self.pending.set(None);
-                    return;
-                }
+        context.in_background(async move { self.see_to(&limiter, wait, work).await });
+    }
+
+    /// The same by a task that is in the background already.
+    pub(super) async fn now_here(&'static self, limiter: &Limiter, work: impl AsyncFn(&Limiter)) {
+        if self.is_pending() {
+            return;
+        }
+        if let Some(wait) = self.next() {
+            self.see_to(limiter, wait, work).await;
+        }
+    }
+
+    fn is_pending(&self) -> bool {
+        let now = clock::now();
+        self.pending.get().is_some_and(|until| until > now)
+    }
+
+    async fn see_to(&self, limiter: &Limiter, wait: Duration, work: impl AsyncFn(&Limiter)) {
+        let began = clock::now();
+        let mut next = Some(wait);
+        while let Some(wait) = next {
+            task::wait(wait).await;
+            work(limiter).await;
+            next = self.next();
+            let is_over = |shift| clock::now().since(began) > shift;
+            if self.shift.is_some_and(is_over) {
+                self.pending.set(None);
+                return;
             }
-        });
+        }
     }
 
     /// How long until the next time, which is pending from now on; `None` where there is none.

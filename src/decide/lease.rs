@@ -1,27 +1,34 @@
 //! By units that the subject's object has lent to this isolate; by asking the object where they do
 //! not suffice. What is left of them when nobody asks any more is given back in the background.
 
+use core::slice;
 use std::cell::Cell;
 
+use tollgate_core::decide::Check;
 use tollgate_core::decision::{Decision, Source};
 use tollgate_core::idempotency::{Aim, Keyed};
+use tollgate_core::isolate::bounded::Key;
 use tollgate_core::isolate::leases::Turn;
+use tollgate_core::lease::Borrowing;
 use tollgate_core::message::Call;
 use tollgate_core::store::RateLimitStore;
 use tollgate_core::subject_state::Item;
 use tollgate_core::Duration;
 
-use super::later::{Pending, Work};
-use super::object::{key_of, remembered, ObjectStore};
+use super::asking::{record_kept, Asking};
+use super::later::{self, Work};
+use super::object::{decisions, key_of, remembered, ObjectStore};
+use super::pending::Pending;
 use crate::clock;
 use crate::context::Context;
-use crate::doors::limiter::{Limiter, Question};
+use crate::doors::limiter::{Answered, Limiter, Question, Told};
 use crate::error::ApiError;
 use crate::hot;
 use crate::isolate;
+use crate::telemetry::flush;
 
 thread_local! {
-    static RETURNING: Pending = const { Cell::new(None) };
+    static RETURNING: later::Pending = const { Cell::new(None) };
 }
 
 /// What is left of leases is given back when nobody uses it.
@@ -61,12 +68,11 @@ impl RateLimitStore for LeaseStore<'_> {
         let now = clock::now();
         let turn = isolate::with(|isolate| {
             let leases = &mut isolate.leases;
-            let random = &|| hot::random_bits() as u64;
-            leases.take(key, (object, &terms), &item.check, now, random)
+            leases.take(key, (object, &terms), &item.check, now, &new_borrower)
         });
         let borrowing = match turn {
             Turn::Spent(decision) => {
-                RETURNS.later(context, give_back);
+                return_later(context);
                 return Ok((decision, Source::Lease));
             }
             Turn::Borrow(borrowing) if keyed.is_some() && borrowing.is_bare() => {
@@ -83,9 +89,66 @@ impl RateLimitStore for LeaseStore<'_> {
         }
         let decided = decided?;
         if decided.0.loan.is_some() {
-            RETURNS.later(context, give_back);
+            return_later(context);
         }
         Ok(decided)
+    }
+}
+
+/// The number of a new borrower.
+pub(super) fn new_borrower() -> u64 {
+    hot::random_bits() as u64
+}
+
+/// Has given back what nobody uses any more.
+pub(super) fn return_later(context: &Context) {
+    RETURNS.later(context, give_back);
+}
+
+/// Asks for units in the background, while what is left is spent: nothing else is asked, and nobody
+/// waits for the answer.
+pub(super) fn borrow_later(context: &Context, key: Key, about: &Pending, borrowing: Borrowing) {
+    let item = Item {
+        policy: about.item.policy.clone(),
+        check: Check {
+            cost: 0,
+            ..Check::ONE
+        },
+    };
+    let told = Told {
+        borrowing: Some(borrowing),
+        ..Told::new(None, context.known)
+    };
+    let items = slice::from_ref(&item);
+    let asking = Asking::new(&about.object, (None, None), items, told, &|_| key);
+    let limiter = context.limiter(context.config.deadline());
+    context.in_background(async move {
+        let mut answered = limiter.ask(&asking.question).await;
+        if asking.lacks_definition(&answered) {
+            let items = slice::from_ref(&item);
+            answered = limiter.ask(&asking.whole(items)).await;
+        }
+        take_in(key, &item, &borrowing, answered);
+        RETURNS.now_here(&limiter, give_back).await;
+    });
+}
+
+/// Takes in what the object has answered to who only borrows.
+fn take_in(key: Key, item: &Item, borrowing: &Borrowing, answered: Answered) {
+    let times = answered.times;
+    let decided = match answered.answer {
+        Ok(answer) => decisions(answer).ok().and_then(|mut all| all.pop()),
+        Err(failure) => {
+            flush::failed(failure);
+            return isolate::with(|isolate| isolate.leases.failed(key, borrowing));
+        }
+    };
+    match decided {
+        Some(decision) => {
+            record_kept(key, item, times, &decision);
+            isolate::with(|isolate| isolate.leases.answered(key, borrowing, times, &decision));
+        }
+        None => isolate::with(|isolate| isolate.leases.undecided(key, borrowing)),
     }
 }
 

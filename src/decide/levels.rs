@@ -10,11 +10,11 @@ use super::binding::BindingStore;
 use super::capped;
 use super::counts::CountsStore;
 use super::lease::LeaseStore;
+use super::lent;
 use super::newer;
 use super::object::ObjectStore;
 use super::outcome::Outcome;
 use super::pending::{Levels, Pending};
-use super::together;
 use crate::context::Context;
 use crate::error::ApiError;
 
@@ -24,7 +24,7 @@ pub(super) async fn decide(context: &Context<'_>, levels: Levels) -> Result<Outc
     if !levels.above.is_empty() || levels.own.waits {
         return match levels.caps {
             true => Box::pin(capped::check_levels(context, levels)).await,
-            false => Box::pin(together::check_levels(context, levels, false)).await,
+            false => Box::pin(lent::check_levels(context, levels)).await,
         };
     }
     let pending = levels.own;

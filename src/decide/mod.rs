@@ -15,6 +15,7 @@ mod here;
 mod instead;
 mod later;
 mod lease;
+mod lent;
 mod levels;
 mod newer;
 pub(crate) mod object;

@@ -194,8 +194,7 @@ fn who_has_nothing_to_lend_is_not_asked_again_and_again() {
         let (terms, now) = (Terms::default(), isolate.clock());
         let about = (OBJECT, &terms);
         let leases = &mut isolate.leases;
-        let (reserved, borrowing) =
-            leases.reserve(Isolate::key(), about, &Check::ONE, now, &|| 7);
+        let (reserved, borrowing) = leases.reserve(Isolate::key(), about, &Check::ONE, now, &|| 7);
         assert!(reserved.is_none());
         if let Some(borrowing) = borrowing {
             asked += 1;

@@ -206,9 +206,9 @@ impl Call {
         match self {
             Call::Limit { items, .. } => items.iter().any(Item::changes),
             Call::Status { .. } | Call::Next { .. } | Call::Overridden(_) | Call::Recall => false,
-            Call::Recorded { call, .. }
-            | Call::Knowing { call, .. }
-            | Call::Keyed { call, .. } => call.may_change(),
+            Call::Recorded { call, .. } | Call::Knowing { call, .. } | Call::Keyed { call, .. } => {
+                call.may_change()
+            }
             _ => true,
         }
     }

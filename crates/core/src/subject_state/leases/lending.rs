@@ -245,7 +245,5 @@ fn may_be_lent(item: &Item, policy: &Policy) -> bool {
         |it: &Algorithm| !matches!(it, Algorithm::Concurrency(_) | Algorithm::FirstUse(_));
     let mut limits = policy.limits().iter();
     let is_spaced = policy.shapes() || policy.weights().is_some();
-    item.check.may_borrow()
-        && !is_spaced
-        && limits.all(|limit| is_counted(limit.algorithm()))
+    item.check.may_borrow() && !is_spaced && limits.all(|limit| is_counted(limit.algorithm()))
 }
