@@ -110,6 +110,8 @@ export interface Status {
   overrides?: Record<string, unknown>[];
   outlooks?: Record<string, unknown>[];
   recentDenials?: Record<string, unknown>[];
+  /** How long units may be spent that are lent, in ms: so late does a change hold. */
+  inForceAfter?: number;
   kv?: string;
   [more: string]: unknown;
 }

@@ -115,6 +115,11 @@ describe("one isolate", () => {
   test("a block of the ceiling holds when the leases are over", { timeout: 60_000 }, async () => {
     await load(50, 4, (i) => ask("few", `block${i}`));
     const all = { provider: "few", scope: "cluster", identifier: "all" };
+    const status = (await main.call("GET", "/limit?policy=few.cluster&identifier=all")).json;
+    expect(status.inForceAfter).toBeGreaterThan(0);
+    expect(status.inForceAfter).toBeLessThanOrEqual(LEASE_MS);
+    const explained = (await main.call("GET", "/policies/few.cluster/explain")).json;
+    expect(explained.mode).toEqual({ consistency: "leased", holdsFor: "subject", lease: { life: 1_000 } });
     const { json, text } = await main.call("POST", "/limit/block", { ...all, duration: "1m" });
     expect(json.inForceAfter, text).toBeGreaterThan(0);
     expect(json.inForceAfter).toBeLessThanOrEqual(LEASE_MS);

@@ -309,6 +309,7 @@ fn status() -> impl Strategy<Value = Status> {
         taken: (denials.iter())
             .map(|it| (it.at.as_millis(), it.cost.unsigned_abs()))
             .collect(),
+        lent_for: (limits.len() > 2).then_some(Duration::from_millis(900)),
         limits,
         stage,
         blocks,

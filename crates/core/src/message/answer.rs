@@ -389,6 +389,7 @@ fn put_status(line: LineWriter, status: &Status) -> LineWriter {
         .map(|(id, units)| format!("{id}:{units}"));
     let taken: Vec<String> = taken.collect();
     let line = line.put_some("taken", (!taken.is_empty()).then(|| taken.join(",")));
+    let line = line.put_some("lentFor", status.lent_for.map(Duration::as_millis));
     let line = status.limits.iter().fold(line, |line, limit| {
         let line = line.and("limit").put_some(
             "policy",
@@ -519,6 +520,7 @@ fn get_status<'a>(
 ) -> Result<Status, Unreadable> {
     let mut status = Status {
         taken: get_taken(first)?,
+        lent_for: first.number("lentFor")?.map(Duration::from_millis),
         ..Status::default()
     };
     for line in lines {

@@ -666,6 +666,7 @@ impl SubjectState {
             blocks: self.blocks.in_force(wanted, moment.now).cloned().collect(),
             outlooks: outlooks.status(wanted, known, moment.now),
             denials: self.denials.of(wanted),
+            lent_for: self.lent_for(moment.now),
         })
     }
 

@@ -5,7 +5,7 @@ use crate::block::Block;
 use crate::limit::schedule::StageClock;
 use crate::policy::Version;
 use crate::report::{Broken, Closed};
-use crate::{Limit, Timestamp};
+use crate::{Duration, Limit, Timestamp};
 
 use super::Denial;
 
@@ -75,4 +75,7 @@ pub struct Status {
     pub outlooks: Vec<OutlookStatus>,
     /// The newest refusals, oldest first; forgotten when the object sleeps.
     pub denials: Vec<Denial>,
+    /// How long units may be spent that are lent: so late does a change hold. `None` where none
+    /// are.
+    pub lent_for: Option<Duration>,
 }

@@ -41,12 +41,36 @@ pub struct ExplainBody<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ModeBody {
-    /// `strong`, `eventual` or `local`.
+    /// `strong`, `leased`, `eventual` or `local`.
     pub consistency: Consistency,
     /// For what the worst case of each limit holds: the `subject` (exact), each `isolate` (n of
     /// them admit up to n times as much), or each `location` (as far as its binding keeps it, which
     /// is not promised).
     pub holds_for: HoldsFor,
+    /// What bounds the leases of `leased`; a change holds when those of isolates are over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<LeaseBody>,
+}
+
+/// What bounds leases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeaseBody {
+    /// The most units that one isolate has at once; absent where its use and what is left decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<u64>,
+    /// How long a lease lives, in ms: so late does a change hold.
+    pub life: u64,
+}
+
+impl LeaseBody {
+    fn of(policy: &Policy) -> LeaseBody {
+        let terms = policy.lease().unwrap_or_default();
+        LeaseBody {
+            max: terms.max(),
+            life: terms.life().as_millis(),
+        }
+    }
 }
 
 /// What a policy admits while it cannot be decided where it should be.
@@ -195,6 +219,7 @@ impl<'a> ExplainBody<'a> {
             mode: ModeBody {
                 consistency,
                 holds_for: HoldsFor::of(consistency),
+                lease: (consistency == Consistency::Leased).then(|| LeaseBody::of(policy)),
             },
             fail_mode: admits_out_of_reach(policy).map(|admits| FailModeBody {
                 mode: policy.fail_mode(),

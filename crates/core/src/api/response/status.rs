@@ -20,7 +20,7 @@ use crate::policy::consistency::Consistency;
 use crate::policy::Version;
 use crate::subject::Subject;
 use crate::subject_state::{Denial, LimitStatus, Status};
-use crate::{Limit, Timestamp};
+use crate::{Duration, Limit, Timestamp};
 
 /// The body of `GET /limit`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,10 @@ pub struct StatusBody<'a> {
     pub outlooks: Vec<OutlookBody<'a>>,
     /// The newest refusals, oldest first; forgotten when the object sleeps.
     pub recent_denials: Vec<DenialBody<'a>>,
+    /// How long units may be spent that are lent, in ms: so late does a change hold. Absent where
+    /// none are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_force_after: Option<u64>,
     /// There where KV did not answer: limits that are counted through it are then missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kv: Option<Kv>,
@@ -315,6 +319,7 @@ impl<'a> StatusBody<'a> {
                 .collect(),
             outlooks: status.outlooks.iter().map(OutlookBody::new).collect(),
             recent_denials: (status.denials.iter()).map(DenialBody::new).collect(),
+            in_force_after: status.lent_for.map(Duration::as_millis),
             kv,
         }
     }
