@@ -12,7 +12,7 @@ import { fail, isMain, root } from "./lib/process.mjs";
 // dependency, a second formatter of floats. 20 kB are the description of the API: data that no
 // request waits for, and that beside the wasm would be a third file for wrangler, workerd and every
 // test to know.
-const BUDGET = 900_000;
+const BUDGET = 940_000;
 
 /** The sizes of the built wasm in bytes, and whether the compressed one is within the budget. */
 export function wasmSize() {

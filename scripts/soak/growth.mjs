@@ -14,8 +14,8 @@ const DEVIATIONS = 3;
 
 /**
  * What is looked at, and by how much it may grow an hour under steady load: less than a leak of 100
- * bytes a question would be. `aDatabase`: what is not counted of it for each object that ever was.
- * On a machine `workerd` gives not all memory of an object back: 16 KiB of one that has but one row.
+ * bytes a question would be. `aDatabase`: what is not counted of it for each object that ever was,
+ * as on a machine `workerd` does not give all memory of an object back: 16 KiB of one with one row.
  */
 export const MEASURES = [
   { name: "memory of workerd", field: "rss", unit: MIB, mayGrow: 150 * MIB, aDatabase: 40 * KIB },

@@ -1,6 +1,6 @@
 //! By several levels, of which some lend: what the check takes of those is set aside here, and no
-//! object but that of the one other level is asked. Where too little is left all are asked together,
-//! as where none lends.
+//! object but that of the one other level is asked. Where too little is left all are asked
+//! together, as where none lends.
 
 use tollgate_core::decision::{Decision, Source};
 use tollgate_core::idempotency::Aim;

@@ -22,7 +22,10 @@ async function make(send, name, { cluster, tenant, settings = {} }) {
     const { status, text } = await send("PUT", `/policies/${name}.${policy}`, body);
     expect([200, 201], text).toContain(status);
   };
-  await put("cluster", window(cluster, { provider: name, scope: "cluster", consistency: "leased", ...settings.cluster }));
+  await put(
+    "cluster",
+    window(cluster, { provider: name, scope: "cluster", consistency: "leased", ...settings.cluster }),
+  );
   const parent = { policy: `${name}.cluster`, identifier: "all" };
   await put("tenant", window(tenant, { provider: name, scope: "tenant", parent, ...settings.tenant }));
 }
