@@ -90,13 +90,6 @@ export const MUTANTS = [
     "leases",
   ],
   [
-    "who only borrows changes something",
-    `${CORE}/message/call.rs`,
-    "| Call::Keyed { call, .. } => call.may_change(),",
-    "| Call::Keyed { call, .. }\n            | Call::Borrowing { call, .. } => call.may_change(),",
-    "instances",
-  ],
-  [
     "a lender takes what it is told for a sum",
     TELLING,
     "lease.spent = lease.spent.max(spent);",
