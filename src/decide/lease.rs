@@ -18,6 +18,7 @@ use tollgate_core::Duration;
 use super::asking::{record_kept, Asking};
 use super::later::{self, Work};
 use super::object::{decisions, key_of, remembered, ObjectStore};
+use super::outcome::learn_standing;
 use super::pending::Pending;
 use crate::clock;
 use crate::context::Context;
@@ -76,7 +77,7 @@ impl RateLimitStore for LeaseStore<'_> {
                 return Ok((decision, Source::Lease));
             }
             Turn::Borrow(borrowing) if keyed.is_some() && borrowing.is_bare() => {
-                isolate::with(|isolate| isolate.leases.undecided(key, &borrowing));
+                isolate::with(|isolate| isolate.leases.undecided(key, &borrowing, now));
                 None
             }
             Turn::Borrow(borrowing) => Some(borrowing),
@@ -85,7 +86,7 @@ impl RateLimitStore for LeaseStore<'_> {
         let keyed = keyed.filter(|_| borrowing.is_none());
         let decided = store(keyed).ask(key, object, item, borrowing).await;
         if let Some(borrowing) = &borrowing {
-            isolate::with(|isolate| isolate.leases.undecided(key, borrowing));
+            isolate::with(|isolate| isolate.leases.undecided(key, borrowing, clock::now()));
         }
         let decided = decided?;
         if decided.0.loan.is_some() {
@@ -122,19 +123,20 @@ pub(super) fn borrow_later(context: &Context, key: Key, about: &Pending, borrowi
     let items = slice::from_ref(&item);
     let asking = Asking::new(&about.object, (None, None), items, told, &|_| key);
     let limiter = context.limiter(context.config.deadline());
+    let object = about.object.clone();
     context.in_background(async move {
         let mut answered = limiter.ask(&asking.question).await;
         if asking.lacks_definition(&answered) {
             let items = slice::from_ref(&item);
             answered = limiter.ask(&asking.whole(items)).await;
         }
-        take_in(key, &item, &borrowing, answered);
+        take_in(key, &object, &item, &borrowing, answered);
         RETURNS.now_here(&limiter, give_back).await;
     });
 }
 
 /// Takes in what the object has answered to who only borrows.
-fn take_in(key: Key, item: &Item, borrowing: &Borrowing, answered: Answered) {
+fn take_in(key: Key, object: &str, item: &Item, borrowing: &Borrowing, answered: Answered) {
     let times = answered.times;
     let decided = match answered.answer {
         Ok(answer) => decisions(answer).ok().and_then(|mut all| all.pop()),
@@ -146,9 +148,13 @@ fn take_in(key: Key, item: &Item, borrowing: &Borrowing, answered: Answered) {
     match decided {
         Some(decision) => {
             record_kept(key, item, times, &decision);
+            learn_standing(object, &item.policy, &decision);
             isolate::with(|isolate| isolate.leases.answered(key, borrowing, times, &decision));
         }
-        None => isolate::with(|isolate| isolate.leases.undecided(key, borrowing)),
+        None => isolate::with(|isolate| {
+            let leases = &mut isolate.leases;
+            leases.undecided(key, borrowing, times.received);
+        }),
     }
 }
 

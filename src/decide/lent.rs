@@ -66,6 +66,7 @@ fn set_aside(context: &Context, levels: &Levels) -> Option<Vec<Option<Aside>>> {
     }
     if is_short {
         resolve(&all, false);
+        return_later(context);
         return None;
     }
     Some(all)
@@ -117,28 +118,19 @@ async fn decide(
         }
         None => None,
     };
-    // What was admitted before was charged then, at all levels.
+    // What may have been charged there has to be here too: a repeat is known there, and nowhere
+    // else. So one that is repeated is spent once more, as nobody knows what came of the first.
     let is_spent = match &answered {
-        Some(Ok((decision, _))) => decision.success && !decision.is_repeated(),
-        Some(Err(_)) => false,
+        Some(Ok((decision, source))) => decision.success || *source == Source::Fallback,
+        Some(Err(error)) => error.stale().is_none(),
         None => true,
     };
     resolve(&aside, is_spent);
     return_later(context);
     let answered = answered.transpose()?;
-    if let Some((level, (_, Source::Cache))) = asked.zip(answered.as_ref()) {
-        level.record_refusal(context);
-    }
     let is_admitted = answered.as_ref().is_none_or(|(it, _)| it.success);
-    let recognition = answered.as_ref().and_then(|(it, _)| it.recognition);
     let decision = |aside: Option<Aside>| match aside {
-        Some((decision, _)) => is_admitted.then(|| {
-            let decision = Decision {
-                recognition,
-                ..decision
-            };
-            (decision, Source::Lease)
-        }),
+        Some((decision, _)) => is_admitted.then_some((decision, Source::Lease)),
         None => answered.clone(),
     };
     let decisions = aside.into_iter().map(decision).collect();

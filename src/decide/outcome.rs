@@ -5,7 +5,7 @@ use tollgate_core::decide::{capped, Check};
 use tollgate_core::decision::{Decision, Reason, Recognition, Source};
 use tollgate_core::limit::Name;
 use tollgate_core::multi::{deciding, whole};
-use tollgate_core::policy::FailMode;
+use tollgate_core::policy::{FailMode, Policy};
 use tollgate_core::pressure::Pressure;
 use tollgate_core::subject::Subject;
 use tollgate_core::Duration;
@@ -366,18 +366,20 @@ impl Pending {
         if let Some(newer) = &decision.newer {
             policies::notice(context, newer);
         }
-        if decision.is_repeated() {
-            return; // it is of a time before
+        // What is repeated is of a time before.
+        if source == Source::Object && !decision.is_repeated() {
+            learn_standing(object, &item.policy, decision);
         }
-        match item.policy.fail_mode() {
-            FailMode::Share if source == Source::Object => isolate::with(|isolate| {
-                let shares = &mut isolate.shares;
-                shares.record_decision(object, &item.policy, decision);
-            }),
-            FailMode::Eventual if source == Source::Object => {
-                counts::learn(object, &item.policy, decision);
-            }
-            _ => {}
+    }
+}
+
+/// Remembers how an object has decided, where the policy's failure mode wants to know.
+pub(super) fn learn_standing(object: &str, policy: &Policy, decision: &Decision) {
+    match policy.fail_mode() {
+        FailMode::Share => {
+            isolate::with(|isolate| isolate.shares.record_decision(object, policy, decision));
         }
+        FailMode::Eventual => counts::learn(object, policy, decision),
+        FailMode::Open | FailMode::Closed => {}
     }
 }

@@ -51,6 +51,7 @@ describe("one isolate", () => {
     await make(send, "few", { cluster: 100_000, tenant: 3 });
     await make(send, "both", { cluster: 100_000, tenant: 2_000, settings: { tenant: { consistency: "leased" } } });
     await make(send, "held", { cluster: 1_000, tenant: 100 });
+    await make(send, "shut", { cluster: 1_000, tenant: 100, settings: { tenant: { failMode: "closed" } } });
     await make(send, "away", { cluster: 1_000, tenant: 100 });
     await sleep(KNOWN_MS);
   });
@@ -88,7 +89,7 @@ describe("one isolate", () => {
     expect(await limitOf("both", "tenant", "one")).toMatchObject({ used: 450 });
   });
 
-  test("holds, refunds and repeats are charged at both levels, once", { timeout: 60_000 }, async () => {
+  test("holds, refunds and repeats are charged at both levels", { timeout: 60_000 }, async () => {
     await load(60, 4, (i) => ask("held", `t${i % 2}`));
     const { permit } = (await ask("held", "a", { cost: 5, hold: "1m" })).json;
     expect(permit).toBeTruthy();
@@ -99,10 +100,11 @@ describe("one isolate", () => {
     expect((await ask("held", "b", named)).json).toMatchObject({ success: true, repeated: true });
     const operation = { cost: 2, operation: "o" };
     expect((await ask("held", "c", operation)).json).toMatchObject({ success: true });
-    expect((await ask("held", "c", operation)).json).toMatchObject({ success: true, repeated: true });
+    // Known to the tenant's object alone, so it takes of the ceiling once more.
+    expect((await ask("held", "c", operation)).json).toMatchObject({ success: true, idempotent: false });
     expect((await ask("held", "b", { cost: -3 })).status).toBe(200);
     await sleep(LEASE_MS);
-    expect(await limitOf("held", "cluster", "all")).toMatchObject({ used: 60 + 7 + 2 - 3 });
+    expect(await limitOf("held", "cluster", "all")).toMatchObject({ used: 60 + 7 + 4 - 3 });
     expect(await limitOf("held", "tenant", "b")).toMatchObject({ used: 4 });
     expect(await limitOf("held", "tenant", "c")).toMatchObject({ used: 2 });
   });
@@ -113,6 +115,18 @@ describe("one isolate", () => {
     const answers = await load(20, 4, (i) => ask("away", `u${i % 4}`));
     expect(answers.every(({ success, reason }) => success && reason === undefined)).toBe(true);
     await main.become("well");
+  });
+
+  test("what a tenant's object may have charged is charged to the ceiling too", { timeout: 60_000 }, async () => {
+    await load(50, 4, (i) => ask("shut", `t${i % 4}`));
+    await main.become("slow&ms=1500&only=:late");
+    const operation = { operation: "once" };
+    expect((await ask("shut", "late", operation)).status).toBe(503);
+    await main.become("well");
+    expect((await ask("shut", "late", operation)).json).toMatchObject({ success: true });
+    await sleep(LEASE_MS);
+    expect((await limitOf("shut", "tenant", "late")).used).toBe(1);
+    expect((await limitOf("shut", "cluster", "all")).used).toBeGreaterThanOrEqual(51);
   });
 
   test("a block of the ceiling holds when the leases are over", { timeout: 60_000 }, async () => {

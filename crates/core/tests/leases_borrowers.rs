@@ -66,6 +66,11 @@ impl Isolate {
         }
     }
 
+    fn undecided(&mut self, borrowing: &Borrowing) {
+        let now = self.clock();
+        self.leases.undecided(Isolate::key(), borrowing, now);
+    }
+
     /// Spends until it asks for more; what it asks.
     fn spend_until_asked(&mut self) -> Borrowing {
         loop {
@@ -116,14 +121,14 @@ fn who_waits_for_an_answer_looks_seldom_and_gives_back_once_it_is_lost() {
 fn a_question_that_was_not_decided_stands_in_nobodys_way() {
     let mut isolate = Isolate::with_loan();
     let asked = isolate.spend_until_asked();
-    isolate.leases.undecided(Isolate::key(), &asked);
+    isolate.undecided(&asked);
     let again = isolate.borrowing();
     assert_eq!((again.number, again.turn), (asked.number, asked.turn + 1));
     assert!(again.wants);
     // The answer to the first is one to an old message.
-    isolate.leases.undecided(Isolate::key(), &asked);
+    isolate.undecided(&asked);
     assert!(matches!(isolate.take(1), Turn::Spent(_)));
-    isolate.leases.undecided(Isolate::key(), &again);
+    isolate.undecided(&again);
     assert_eq!(isolate.give_back(), (1, again.left - 1));
 }
 
@@ -160,7 +165,7 @@ fn what_is_set_aside_is_left_to_the_object_and_spent_where_the_lease_is_over() {
     let first = isolate.reserve();
     let asked = isolate.spend_until_asked();
     assert_eq!(asked.spent + asked.left, LOAN);
-    isolate.leases.undecided(Isolate::key(), &asked);
+    isolate.undecided(&asked);
     isolate.now += 2_500;
     let next = isolate.borrowing();
     assert_eq!(next.before, Some(asked.spent + 1));

@@ -214,3 +214,42 @@ fn who_asks_by_an_older_definition_is_lent_nothing_of_the_newest() {
     // What the other two have is still set aside when it has nothing.
     assert_eq!(ask(7, 3, 1, 0), (None, 16));
 }
+
+/// Who asks for nothing puts no other numbers in force; and what these are below is not lent.
+#[test]
+fn units_are_not_lent_ahead_of_numbers_that_are_none_any_more() {
+    let mut world = World::new(LIMITS, Kind::FixedWindow, 1);
+    let ask = |world: &mut World, number: u64, cost: i64, borrowing: Option<Borrowing>| {
+        let limit = Call::Limit {
+            operation: None,
+            items: vec![Item {
+                policy: policy(LIMITS, Kind::FixedWindow, number),
+                check: Check { cost, ..Check::ONE },
+            }],
+            holding: None,
+        };
+        let call = match borrowing {
+            Some(borrowing) => Call::Borrowing {
+                borrowing,
+                call: Box::new(limit),
+            },
+            None => limit,
+        };
+        match world.call(&call) {
+            Answer::Decided(mut decisions) => decisions.remove(0),
+            other => panic!("{other:?}"),
+        }
+    };
+    // By version 1 there are a thousand, by version 2 fifty: of these forty are used.
+    assert!(ask(&mut world, 1, 40, None).success);
+    let first = common::lending::first(7);
+    let lent = ask(&mut world, 1, 0, Some(first)).loan.unwrap();
+    assert_eq!(lent.units, 8);
+    let other = common::lending::first(8);
+    assert_eq!(ask(&mut world, 2, 0, Some(other)).loan, None);
+    // Once it is decided by, it lends of what it has.
+    assert!(ask(&mut world, 2, 1, None).success);
+    let again = Borrowing { turn: 2, ..other };
+    let lent = ask(&mut world, 2, 0, Some(again)).loan.unwrap();
+    assert!(lent.units <= 2, "{lent:?}");
+}

@@ -29,6 +29,11 @@ const LOST: Duration = MAX_LIFE;
 /// giving back what is left may cost.
 const OFTEN: u64 = 4;
 
+/// The time between two questions of who asks so often.
+const fn part_of_life(terms: &Terms) -> Duration {
+    Duration::from_millis(terms.life().as_millis() / OFTEN)
+}
+
 /// With less than this part of what was lent left, more is asked for.
 const LITTLE: u64 = 8;
 
@@ -151,19 +156,16 @@ impl Leases {
         if reserved.is_none() {
             lease.note_asking(now);
         }
-        let number = lease.number;
-        let borrower = lease.borrower;
+        let (borrower, number) = (lease.borrower, lease.number);
         let is_free = !lease.is_asked(now) && now >= lease.paused_until;
         let borrowing = (is_free && !has_plenty).then(|| {
             let cost = if reserved.is_some() { 0 } else { cost };
             lease.ask(cost, terms, now)
         });
-        let borrowing = borrowing.filter(|it| {
-            if it.is_bare() {
-                lease.asked = None;
-            }
-            !it.is_bare()
-        });
+        let borrowing = borrowing.filter(|it| !it.is_bare());
+        if borrowing.is_none() && is_free {
+            lease.asked = None;
+        }
         let reserved = reserved.map(|decision| {
             let reserved = Reserved {
                 key,
@@ -224,15 +226,11 @@ impl Leases {
             return;
         };
         lease.asked = None;
-        let part = Duration::from_millis(borrowing.terms.life().as_millis() / 4);
-        lease.is_slow = times.took() > part;
-        lease.pause = match decision.loan {
-            Some(_) => Duration::ZERO,
-            None => Duration::from_millis(2 * lease.pause.as_millis())
-                .max(PAUSE)
-                .min(part),
-        };
-        lease.paused_until = times.received.plus(lease.pause);
+        lease.is_slow = times.took() > part_of_life(&borrowing.terms);
+        match decision.loan {
+            Some(_) => lease.pause = Duration::ZERO,
+            None => lease.pause(times.received, &borrowing.terms),
+        }
         if !decision.success && decision.reason.is_some_and(|reason| !reason.is_of_room()) {
             // Nothing is to be admitted by it; what is left is given back.
             lease.until = lease.until.min(times.received);
@@ -256,9 +254,10 @@ impl Leases {
 
     /// A question that borrows was not decided: it was refused, or something else has answered in
     /// the object's place. Nothing was lent by it; nothing changes where it was answered.
-    pub fn undecided(&mut self, key: Key, borrowing: &Borrowing) {
+    pub fn undecided(&mut self, key: Key, borrowing: &Borrowing, now: Timestamp) {
         if let Some(lease) = self.of(key, borrowing) {
             lease.asked = None;
+            lease.pause(now, &borrowing.terms);
         }
     }
 
@@ -274,7 +273,7 @@ impl Leases {
     /// which a question is under way nothing is, so somebody looks again a little later.
     pub fn wait(&self, now: Timestamp) -> Option<Duration> {
         let due = self.all.iter().filter(|it| it.is_to_return());
-        let wait = |it: &Lease| match (it.due().since(now), it.is_asked(now)) {
+        let wait = |it: &Lease| match (it.due().since(now), it.is_busy(now)) {
             (Duration::ZERO, true) => IDLE,
             (wait, _) => wait,
         };
@@ -285,7 +284,7 @@ impl Leases {
     /// while, and those that are over. They are forgotten.
     pub fn take_due(&mut self, now: Timestamp) -> Vec<(String, Returned)> {
         let due = self.all.iter_mut().filter(|(_, it)| {
-            let is_idle = it.due() <= now && !it.is_asked(now);
+            let is_idle = it.due() <= now && !it.is_busy(now);
             is_idle && (it.is_to_return() || it.used.plus(FORGOTTEN) <= now)
         });
         let keys: Vec<Key> = due.map(|(key, _)| key).collect();
@@ -345,6 +344,18 @@ impl Lease {
         self.asked.is_some_and(|at| now.since(at) < LOST)
     }
 
+    /// Whether an answer is awaited that decides what is left.
+    fn is_busy(&self, now: Timestamp) -> bool {
+        self.is_asked(now) || (self.reserved > 0 && now.since(self.used) < LOST)
+    }
+
+    /// Nothing was to be had: nothing is borrowed ahead for a while.
+    fn pause(&mut self, now: Timestamp, terms: &Terms) {
+        let longer = Duration::from_millis(2 * self.pause.as_millis());
+        self.pause = longer.max(PAUSE).min(part_of_life(terms));
+        self.paused_until = now.plus(self.pause);
+    }
+
     /// Whether so much is left that may be spent now.
     fn has(&self, cost: u64, now: Timestamp) -> bool {
         self.left >= cost && now < self.until
@@ -392,14 +403,14 @@ impl Lease {
             self.before = Some(mem::take(&mut self.spent) + mem::take(&mut self.reserved));
             self.left = 0;
         }
-        if self.left < cost {
-            self.left = 0; // somebody else has a use for it
-        }
         self.turn += 1;
         self.asked = Some(now);
-        let life = terms.life().as_millis();
-        let is_frequent = |before: Timestamp| now.since(before).as_millis() <= life / OFTEN;
+        let is_frequent = |before: Timestamp| now.since(before) <= part_of_life(terms);
         let is_hot = self.used_before.is_some_and(is_frequent);
+        let is_told = is_hot || self.spent > 0 || self.before.is_some_and(|it| it > 0);
+        if self.left < cost && is_told {
+            self.left = 0; // somebody else has a use for it
+        }
         Borrowing {
             borrower: self.borrower,
             number: self.number,

@@ -1,6 +1,7 @@
 //! Lending: what a borrower asks is decided, and more is lent.
 
 use crate::algorithm::state::Moment;
+use crate::decide::Check;
 use crate::decision::Decision;
 use crate::lease::{life_until, Borrowing, Loan};
 use crate::policy::Policy;
@@ -12,6 +13,7 @@ use super::{Lease, Part, MAX_BORROWERS};
 use crate::subject_state::effects::Effects;
 use crate::subject_state::entry::Entry;
 use crate::subject_state::item::Item;
+use crate::subject_state::lookup::{Asker, Found, Lookup};
 use crate::subject_state::policies::Policies;
 use crate::subject_state::refusal::Refusal;
 use crate::subject_state::SubjectState;
@@ -42,7 +44,8 @@ impl SubjectState {
         let lends = heard.is_news()
             && borrowing.wants
             && may_be_lent(item, &policy)
-            && self.is_lease_of(borrowing.borrower, &policy);
+            && self.is_lease_of(borrowing.borrower, &policy)
+            && (item.check.changes() || self.has_numbers_of(&policy, moment)?);
         let cost = item.check.most_units();
         let carries = lends && self.loan_of(&policy, borrowing, cost, moment)? > 0;
         if carries {
@@ -93,6 +96,25 @@ impl SubjectState {
         let entries = self.of_policy(policy);
         let carried = entries.map(|entry| (entry.key(), entry.lent.carried.take().unwrap_or(0)));
         carried.collect()
+    }
+
+    /// Whether each limit is decided as it is: who asks for nothing puts no other numbers in force.
+    fn has_numbers_of(&self, policy: &Policy, moment: Moment) -> Result<bool, Refusal> {
+        let item = Item {
+            policy: policy.clone(),
+            check: Check::ONE,
+        };
+        let lookup = Lookup {
+            item: &item,
+            limits: &self.limits,
+        };
+        for limit in policy.limits() {
+            let found = lookup.find_for(limit, Asker::Nobody, moment)?;
+            if !matches!(found, Found::InForce(_)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether the borrower has no lease, or one of these limits and no others: each part of a
