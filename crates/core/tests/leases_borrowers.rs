@@ -31,16 +31,21 @@ impl Isolate {
         isolate.answer(&first, &Decision::bare(isolate.clock(), true, None));
         let second = isolate.borrowing();
         assert!(second.wants);
+        isolate.lend(&second);
+        isolate
+    }
+
+    /// The object lends with its answer.
+    fn lend(&mut self, borrowing: &Borrowing) {
         let loan = Loan {
             units: LOAN,
             life: Duration::from_secs(1),
         };
         let lent = Decision {
             loan: Some(Box::new(loan)),
-            ..Decision::bare(isolate.clock(), true, None)
+            ..Decision::bare(self.clock(), true, None)
         };
-        isolate.answer(&second, &lent);
-        isolate
+        self.answer(borrowing, &lent);
     }
 
     fn clock(&self) -> Timestamp {
@@ -170,15 +175,7 @@ fn what_is_set_aside_is_left_to_the_object_and_spent_where_the_lease_is_over() {
     let next = isolate.borrowing();
     assert_eq!(next.before, Some(asked.spent + 1));
     assert_eq!((next.number, next.left), (asked.number + 1, 0));
-    let loan = Loan {
-        units: LOAN,
-        life: Duration::from_secs(1),
-    };
-    let lent = Decision {
-        loan: Some(Box::new(loan)),
-        ..Decision::bare(isolate.clock(), true, None)
-    };
-    isolate.answer(&next, &lent);
+    isolate.lend(&next);
     // What was set aside of the lease before is nothing of this one.
     let second = isolate.reserve();
     isolate.leases.give_up(&first);

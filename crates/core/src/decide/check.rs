@@ -101,9 +101,9 @@ impl Check {
         self.cost >= 0 && self.is_now() && self.is_plain() && !self.peek && !self.bypass
     }
 
-    /// The same where it may be spent from a lease: it changes something, and limits decide it.
+    /// The cost, where it may be spent from a lease: it changes something, and limits decide it.
     pub fn spendable(&self) -> Option<u64> {
-        self.plain_cost().filter(|_| !self.peek && !self.bypass)
+        self.plain_cost().filter(|_| self.may_borrow())
     }
 
     /// The units that an admission charges to `limit`.
